@@ -1,0 +1,160 @@
+import type { Logger } from "pino";
+import type { z } from "zod";
+
+/**
+ * The connector contract: all that the sync pipeline and provisioning know of a connected system.
+ * A connector is a folder; it never imports `src/`. Types here are plain data.
+ */
+
+export type Kind = "user" | "group" | "unit";
+
+/** A value as read: strings, numbers, booleans, and lists of strings. Multi-valued attributes are always lists, even with one value. */
+export type AttributeValue = string | number | boolean | null | readonly string[] | readonly AttributeObject[] | AttributeObject;
+export interface AttributeObject {
+  readonly [name: string]: AttributeValue | undefined;
+}
+
+export interface SourceRecord {
+  kind: Kind;
+  /** Immutable in its system (entryUUID, objectGUID, Entra id); never an e-mail. */
+  nativeId: string;
+  /** How other records of the same system name this one when not by nativeId (an LDAP DN, normalised). */
+  reference?: string;
+  /** Gone at the source; `attributes` may then be empty. */
+  deleted?: true;
+  /** When the source says that it changed. */
+  changedAt?: Date;
+  attributes: AttributeObject;
+  /** Group members by reference (or nativeId where records have no reference). `set` is the whole list. */
+  members?: { set: readonly string[] } | { add: readonly string[]; remove: readonly string[] };
+  /** A unit's parent, by reference. */
+  parent?: string;
+}
+
+/** A record that could not be read into shape: it is listed on the run and never stops the others. */
+export interface RecordProblem {
+  kind: Kind;
+  nativeId: string;
+  code: string;
+  message: string;
+}
+
+export interface Page {
+  records: SourceRecord[];
+  problems?: RecordProblem[];
+}
+
+/** Where the next incremental read of one kind starts: opaque, small, JSON. */
+export type Cursor = AttributeObject;
+
+/**
+ * What proves that a read was complete. A normal return alone proves nothing: `finalCursor` is true only when the
+ * system itself said "there is no more" (an LDAP success with an empty cookie, a page without a next link).
+ */
+export interface Completeness {
+  finalCursor: boolean;
+  /** Records that the read returned. */
+  count: number;
+  /** Where the next incremental read may start; absent when the system has no increments. */
+  cursor?: Cursor;
+}
+
+/** The source's side of a connection, opened for one run. `signal` aborts a read between pages and in calls. */
+export interface Source {
+  kinds: readonly Kind[];
+  readAll(kind: Kind): AsyncGenerator<Page, Completeness>;
+  /** Throws a Fault `expired` when the cursor is no longer good: the caller reads in full. */
+  readChanges?(kind: Kind, since: Cursor): AsyncGenerator<Page, Cursor>;
+  /** NativeIds only, for finding what is gone after an incremental read; cheaper than readAll. */
+  listIds?(kind: Kind): AsyncGenerator<readonly string[], Completeness>;
+  /** An independent count of what readAll(kind) should return; asked only when a sweep has candidates. */
+  count?(kind: Kind): Promise<number>;
+  /** Confirms a sweep's candidate by its id, whatever the scope: 'gone', or the record (perhaps outside the scope). */
+  readOne(kind: Kind, nativeId: string): Promise<SourceRecord | "gone">;
+  close(): Promise<void>;
+}
+
+/** What we want at a target for one account: SCIM-shaped attributes (RFC 7643) without id and meta. */
+export type TargetAttributes = AttributeObject;
+
+export interface TargetAccount {
+  nativeId: string;
+  /** Undefined where the system does not say. */
+  active?: boolean;
+  attributes: TargetAttributes;
+}
+
+/** The target's side of a connection. Each call is safe to repeat; "already so" is success. */
+export interface Target {
+  kinds: readonly Kind[];
+  /** Every account of a kind, for reconciliation; proven complete like a source's read. */
+  list(kind: Kind): AsyncGenerator<readonly TargetAccount[], Completeness>;
+  /** By the target's own id. */
+  get(kind: Kind, nativeId: string): Promise<TargetAccount | "gone">;
+  /** By the attributes that identify it there (userName, externalId, displayName): every match, so that two are a dispute. */
+  find(kind: Kind, attributes: TargetAttributes): Promise<readonly TargetAccount[]>;
+  /** Throws `exists` when it is already there. */
+  create(kind: Kind, attributes: TargetAttributes): Promise<TargetAccount>;
+  update(kind: Kind, nativeId: string, change: { before: TargetAttributes | null; after: TargetAttributes }): Promise<void>;
+  disable(nativeId: string): Promise<void>;
+  enable(nativeId: string): Promise<void>;
+  remove(kind: Kind, nativeId: string): Promise<void>;
+  /** Adds and removes group members, by the target's own ids; batches as the target allows. */
+  members(groupNativeId: string, change: { add: readonly string[]; remove: readonly string[] }): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Write-back: the few things that may be written to a source. Each reads back and verifies what it wrote. */
+export interface WriteBack {
+  disable(nativeId: string): Promise<void>;
+  enable(nativeId: string): Promise<void>;
+  removeFromGroup(groupNativeId: string, memberNativeId: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface OpenOptions<S> {
+  settings: S;
+  log: Logger;
+  signal: AbortSignal;
+  now: () => Date;
+}
+
+/** One finding of `connection check`, in the words of that system's own console. */
+export interface CheckResult {
+  name: string;
+  ok: boolean;
+  /** What was seen, and on failure what to do. */
+  message: string;
+}
+
+export interface Connector<S = unknown> {
+  name: string;
+  title: string;
+  /** The zod schema of its settings; it also draws the console's form. Unknown keys are refused. */
+  settings: z.ZodType<S>;
+  /** Names of settings that are secrets: stored sealed, never shown. Dotted for nested ones. */
+  secretFields: readonly string[];
+  /** Attribute names that `account` has in mapping expressions, when they are known beforehand. */
+  openSource?(options: OpenOptions<S>): Promise<Source>;
+  openTarget?(options: OpenOptions<S>): Promise<Target>;
+  openWriteBack?(options: OpenOptions<S>): Promise<WriteBack>;
+  check?(options: OpenOptions<S>): Promise<CheckResult[]>;
+  /** Settings whose change means that a read covers something else (base, filters): their hash holds the next sweep. */
+  scopeOf?(settings: S): unknown;
+}
+
+export type FaultKind = "transient" | "throttled" | "expired" | "gone" | "exists" | "rejected" | "denied" | "misconfigured";
+
+/** What a connector throws, named by the caller's reaction. The message is a sentence with what to do; it holds no secret. */
+export class Fault extends Error {
+  readonly kind: FaultKind;
+  /** Wait at least this long before the next try. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(kind: FaultKind, message: string, options: { retryAfterMs?: number; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "Fault";
+    this.kind = kind;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}

@@ -1,0 +1,14 @@
+/** Real PostgreSQL for every test: one embedded cluster for the run, a template database cloned per test file. */
+export default {
+  testEnvironment: "node",
+  extensionsToTreatAsEsm: [".ts"],
+  transform: {
+    "^.+\\.ts$": ["@swc/jest", { jsc: { parser: { syntax: "typescript" }, target: "es2022" }, module: { type: "nodenext" } }],
+  },
+  testMatch: ["<rootDir>/test/**/*.test.ts"],
+  modulePathIgnorePatterns: ["<rootDir>/dist/", "<rootDir>/data/"],
+  globalSetup: "<rootDir>/test/helpers/global-setup.mjs",
+  globalTeardown: "<rootDir>/test/helpers/global-teardown.mjs",
+  maxWorkers: 2,
+  testTimeout: 60_000,
+};

@@ -1,0 +1,62 @@
+import { z } from "zod";
+
+const changed = z.object({ changed: z.array(z.string()).optional(), connection: z.string().optional(), plan: z.number().optional(), run: z.number().optional(), account: z.number().optional() });
+const named = z.object({ name: z.string() });
+
+/**
+ * Every event there is, with the shape of its `data`, which holds no personal values: those go into `sealed`
+ * (`before`, `after`), encrypted with the person's key.
+ */
+export const EVENTS = {
+  "person.joined": changed,
+  "person.linked": changed,
+  "person.updated": changed,
+  "person.suspended": changed.extend({ owner: z.string() }),
+  "person.deactivated": changed.extend({ owner: z.string() }),
+  "person.activated": changed.extend({ owner: z.string() }),
+  "person.deleted": changed,
+  "account.gone": changed,
+  "account.disputed": changed.extend({ candidates: z.array(z.string()) }),
+  "account.settled": changed.extend({ choice: z.string() }),
+  "group.created": changed,
+  "group.updated": changed,
+  "group.deleted": changed,
+  "group.members_changed": changed.extend({ added: z.number(), removed: z.number() }),
+  "unit.created": changed,
+  "unit.updated": changed,
+  "unit.moved": changed,
+  "unit.deleted": changed,
+  "role.created": named,
+  "role.updated": named.extend({ version: z.number() }),
+  "rule.created": named,
+  "rule.updated": named.extend({ version: z.number() }),
+  "rule.deleted": named,
+  "grant.given": z.object({ role: z.string(), unit: z.string(), source: z.string(), from: z.string(), until: z.string().nullable(), rule: z.string().optional() }),
+  "grant.revoked": z.object({ role: z.string(), unit: z.string(), source: z.string(), rule: z.string().optional() }),
+  "grant.started": z.object({ role: z.string(), unit: z.string(), source: z.string() }),
+  "grant.expired": z.object({ role: z.string(), unit: z.string(), source: z.string(), members: z.number().optional() }),
+  "session.ended": z.object({ count: z.number() }),
+  "token.created": named.extend({ scope: z.string(), prefix: z.string(), expires: z.string().nullable() }),
+  "token.revoked": z.object({ name: z.string().optional(), count: z.number().optional() }),
+  "connection.created": named.extend({ connector: z.string() }),
+  "connection.updated": named.extend({ changed: z.array(z.string()) }),
+  "connection.flagged": named,
+  "connection.quarantined": named.extend({ failures: z.number() }),
+  "connection.resumed": named,
+  "run.finished": z.object({ run: z.number(), mode: z.string(), counts: z.record(z.string(), z.unknown()) }),
+  "run.failed": z.object({ run: z.number(), code: z.string() }),
+  "plan.held": z.object({ plan: z.number(), guards: z.array(z.string()) }),
+  "plan.approved": z.object({ plan: z.number(), hash: z.string() }),
+  "plan.rejected": z.object({ plan: z.number(), hash: z.string() }),
+  "plan.applied": z.object({ plan: z.number(), hash: z.string(), counts: z.record(z.string(), z.unknown()) }),
+  "request.held": z.object({ guard: z.string() }),
+  "delivery.delivered": z.object({ target: z.string(), operation: z.string() }),
+  "delivery.dead": z.object({ target: z.string(), operation: z.string(), fault: z.string() }),
+  "delivery.retried": z.object({ target: z.string(), count: z.number() }),
+  "target.drift_repaired": z.object({ target: z.string(), count: z.number() }),
+  "key.rotated": z.object({ from: z.string(), to: z.string(), values: z.number() }),
+  "roles.loaded": z.object({ created: z.number(), updated: z.number() }),
+} as const;
+
+export type EventName = keyof typeof EVENTS;
+export type EventData<N extends EventName> = z.input<(typeof EVENTS)[N]>;

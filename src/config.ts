@@ -1,0 +1,123 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { parse as parseYaml } from "yaml";
+import { z } from "zod";
+import { projectFolder } from "./db/folder.ts";
+import { sealingKey, type KeyRing } from "./db/envelope.ts";
+import { AppError, messageOf, type Problem } from "./errors.ts";
+
+const logLevel = z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]);
+const KEY_FORM = "must be 32 bytes as 64 hexadecimal digits or base64 (`openssl rand -hex 32` makes one)";
+
+/** Everything an operator sets, with its default. The environment wins over config/*.yaml. */
+export const configSchema = z.strictObject({
+  host: z.string().min(1).default("127.0.0.1"),
+  port: z.coerce.number().int().min(0).max(65535).default(8080),
+  databaseUrl: z.url({ protocol: /^postgres(ql)?$/, error: "must be a URL such as postgresql://user:password@host:5432/database" }).optional(),
+  data: z.string().min(1).default("./data"),
+  key: z.string().refine((value) => decodeKey(value) !== undefined, KEY_FORM).optional(),
+  /** Keys that a rotation has replaced, kept to open what they sealed until the rotation is through. */
+  olderKeys: z.array(z.string().refine((value) => decodeKey(value) !== undefined, KEY_FORM)).default([]),
+  logLevel: logLevel.default("info"),
+  /** What this node does: serve requests, work off jobs, or both. */
+  roles: z.array(z.enum(["web", "worker"])).min(1).default(["web", "worker"]),
+  worker: z.strictObject({
+    /** Jobs at once on this node. */
+    concurrency: z.coerce.number().int().min(1).max(64).default(4),
+  }).prefault({}),
+  http: z.strictObject({
+    /** Most bytes of a request body. */
+    bodyLimit: z.coerce.number().int().min(1024).max(64 * 1024 * 1024).default(1024 * 1024),
+    /** Hops of trusted proxies, or their addresses, as Express takes them. */
+    trustProxy: z.union([z.boolean(), z.number().int(), z.string()]).default(false),
+  }).prefault({}),
+  modules: z.array(z.string()).default(["register", "dashboard"]),
+});
+
+export type Config = z.output<typeof configSchema>;
+
+/** Environment variables and the settings that they set. */
+const ENVIRONMENT: Readonly<Record<string, string>> = {
+  HOST: "host", PORT: "port", DATABASE_URL: "databaseUrl", ROLLCALL_DATA: "data", ROLLCALL_KEY: "key", LOG_LEVEL: "logLevel",
+};
+
+export interface ConfigSources {
+  environment: Readonly<Record<string, string | undefined>>;
+  /** Folder of *.yaml; the project's config/ when absent. */
+  folder?: string;
+}
+
+/** Reads config/*.yaml in alphabetical order, then the environment. Throws `misconfigured` with every problem at once. */
+export function readConfig({ environment, folder = path.join(projectFolder(), "config") }: ConfigSources): Config {
+  const problems: Problem[] = [];
+  const merged: Record<string, unknown> = {};
+  const sourceOf: Record<string, string> = {};
+  for (const name of ["default.yaml", "local.yaml"]) {
+    const file = path.join(folder, name);
+    if (!existsSync(file)) continue;
+    try {
+      const value: unknown = parseYaml(readFileSync(file, "utf8")) ?? {};
+      if (typeof value !== "object" || Array.isArray(value)) throw new Error("must be a mapping of settings");
+      for (const [key, setting] of Object.entries(value as object)) {
+        merged[key] = setting;
+        sourceOf[key] = `config/${name}`;
+      }
+    } catch (error) {
+      problems.push({ field: `config/${name}`, message: messageOf(error).split("\n")[0] ?? "is not YAML" });
+    }
+  }
+  for (const [variable, key] of Object.entries(ENVIRONMENT)) {
+    const value = environment[variable];
+    if (value === undefined || value === "") continue;
+    merged[key] = value;
+    sourceOf[key] = variable;
+  }
+  const result = configSchema.safeParse(merged);
+  if (!result.success) {
+    for (const issue of result.error.issues) {
+      const [top, ...rest] = issue.path.map(String);
+      const source = top === undefined ? "config" : (sourceOf[top] ?? "config");
+      const field = source.startsWith("config") ? `${source}: ${[top, ...rest].filter(Boolean).join(".")}` : source;
+      problems.push({ field, message: issue.message });
+    }
+  }
+  if (problems.length || !result.success) {
+    throw new AppError("misconfigured", ["Rollcall can't start: its configuration has problems.", ...problems.map(({ field, message }) => `  ${field}: ${message}`)].join("\n"), { problems });
+  }
+  return result.data;
+}
+
+/** 32 bytes from 64 hexadecimal digits or base64. */
+export function decodeKey(text: string): Buffer | undefined {
+  const trimmed = text.trim();
+  const bytes = /^[0-9a-f]{64}$/i.test(trimmed) ? Buffer.from(trimmed, "hex") : Buffer.from(trimmed, "base64");
+  return bytes.length === 32 ? bytes : undefined;
+}
+
+/** The master key: ROLLCALL_KEY, or the key file in the data folder (made with mode 0600 when missing; line 1 is current, others are older). */
+export function loadKeyRing(config: Config): KeyRing {
+  const older = config.olderKeys.flatMap((text) => decodeKey(text) ?? []).map(sealingKey);
+  if (config.key) {
+    const bytes = decodeKey(config.key);
+    if (!bytes) throw new AppError("misconfigured", `ROLLCALL_KEY ${KEY_FORM}.`);
+    return { current: sealingKey(bytes), older };
+  }
+  const file = keyFile(config);
+  if (!existsSync(file)) {
+    mkdirSync(path.dirname(file), { recursive: true });
+    writeFileSync(file, randomBytes(32).toString("hex") + "\n", { mode: 0o600, flag: "wx" });
+  }
+  const keys = readFileSync(file, "utf8").split("\n").filter(Boolean).map((line) => {
+    const bytes = decodeKey(line);
+    if (!bytes) throw new AppError("misconfigured", `${file}: each line ${KEY_FORM}.`);
+    return sealingKey(bytes);
+  });
+  const [current, ...rest] = keys;
+  if (!current) throw new AppError("misconfigured", `${file} is empty; it must hold the master key.`);
+  return { current, older: [...rest, ...older] };
+}
+
+export function keyFile(config: Config): string {
+  return path.join(config.data, "master.key");
+}

@@ -1,0 +1,33 @@
+import { randomUUID } from "node:crypto";
+import type { Logger } from "pino";
+
+/** Who acts: `cli:root`, `token:okta`, `person:<id>`, `connection:ldap`, `system`. */
+export type Actor = `${"cli" | "token" | "person" | "connection"}:${string}` | "system";
+
+/** What every flow carries. Passed, never global; time is always asked of `now()`, so that expiry can be tested. */
+export interface Context {
+  readonly actor: Actor;
+  readonly correlationId: string;
+  readonly now: () => Date;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+export interface ContextOptions {
+  actor: Actor;
+  log: Logger;
+  correlationId?: string;
+  now?: () => Date;
+  signal?: AbortSignal;
+}
+
+export function createContext(options: ContextOptions): Context {
+  const correlationId = options.correlationId ?? randomUUID();
+  return {
+    actor: options.actor,
+    correlationId,
+    now: options.now ?? (() => new Date()),
+    log: options.log.child({ correlationId }),
+    signal: options.signal ?? new AbortController().signal,
+  };
+}

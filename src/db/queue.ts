@@ -1,0 +1,47 @@
+import type { Sql } from "./database.ts";
+
+/**
+ * The jobs there are, with their payloads. Enqueueing is SQL, so that it happens in the transaction that caused it;
+ * the handlers live in `jobs/`.
+ */
+export interface JobPayloads {
+  /** Run a connection's sync now. */
+  sync: { connectionId: number; mode: "incremental" | "full" | "remap"; trigger: "schedule" | "api" | "recovery" };
+  /** Apply an approved plan (or go on with one that a killed node left). */
+  apply_plan: { planId: number };
+  /** Work off a target's dirty projections: desired state, difference, deliveries. */
+  project: { connectionId: number };
+  /** Bring one target account to its desired state. */
+  deliver: { projectionId: number };
+  /** List a target in full and repair drift. */
+  reconcile: { connectionId: number };
+  /** Carry out grant starts and ends up to now. */
+  expire: Record<string, never>;
+  /** Re-evaluate one rule, or a person's condition rules. */
+  evaluate_rule: { ruleId: string };
+}
+
+export type JobName = keyof JobPayloads;
+
+export interface EnqueueOptions<N extends JobName> {
+  job: N;
+  payload: JobPayloads[N];
+  /** Jobs with one key are one job: a waiting one is replaced, a running one is followed by another. */
+  key?: string;
+  /** Jobs with one queue name run one after the other, over all nodes. */
+  queue?: string;
+  runAt?: Date;
+  maxAttempts?: number;
+}
+
+/** Adds a job through graphile-worker's own SQL function, inside the caller's transaction. */
+export async function enqueue<N extends JobName>(sql: Sql, options: EnqueueOptions<N>): Promise<void> {
+  await sql.query(
+    `select graphile_worker.add_job($1, payload := $2::json, queue_name := $3, run_at := coalesce($4::timestamptz, now()),
+       max_attempts := $5, job_key := $6, job_key_mode := 'replace')`,
+    [options.job, JSON.stringify(options.payload), options.queue ?? null, options.runAt ?? null, options.maxAttempts ?? 25, options.key ?? null],
+  );
+}
+
+/** SQL expression list for adding many jobs at once from a select; see graphile_worker.add_jobs. */
+export const ADD_JOBS = "graphile_worker.add_jobs";

@@ -1,0 +1,104 @@
+import type { AttributeObject, AttributeValue } from "../../connectors/contract.ts";
+
+/** RFC 7643 section 4.3. */
+export const ENTERPRISE_USER = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+export const CORE_USER = "urn:ietf:params:scim:schemas:core:2.0:User";
+export const CORE_GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group";
+
+export type PersonAttributeType = "string" | "boolean" | "reference" | "references" | "list";
+
+export interface PersonAttribute {
+  /** The name in mappings and in `mastery`. */
+  key: string;
+  type: PersonAttributeType;
+  /** Where it stands in the SCIM-shaped profile; empty for what is not stored there (active, units, manager). */
+  path: readonly string[];
+}
+
+const core = (key: string, type: PersonAttributeType = "string"): PersonAttribute => ({ key, type, path: key.split(".") });
+const enterprise = (key: string): PersonAttribute => ({ key, type: "string", path: [ENTERPRISE_USER, key] });
+
+/**
+ * The attributes that an origin can master, one by one. Multi-valued ones are mastered as whole lists, because
+ * two sources' halves of a list make no list that either would recognise.
+ */
+export const PERSON_ATTRIBUTES: readonly PersonAttribute[] = [
+  core("userName"), core("externalId"),
+  core("name.formatted"), core("name.givenName"), core("name.familyName"), core("name.middleName"), core("name.honorificPrefix"), core("name.honorificSuffix"),
+  core("displayName"), core("nickName"), core("profileUrl"), core("title"), core("userType"), core("preferredLanguage"), core("locale"), core("timezone"),
+  core("emails", "list"), core("phoneNumbers", "list"), core("ims", "list"), core("photos", "list"), core("addresses", "list"),
+  core("entitlements", "list"), core("roles", "list"), core("x509Certificates", "list"),
+  enterprise("employeeNumber"), enterprise("costCenter"), enterprise("organization"), enterprise("division"), enterprise("department"),
+  { key: "active", type: "boolean", path: [] },
+  { key: "manager", type: "reference", path: [] },
+  { key: "units", type: "references", path: [] },
+];
+
+const byKey = new Map(PERSON_ATTRIBUTES.map((attribute) => [attribute.key, attribute]));
+
+export function personAttribute(key: string): PersonAttribute | undefined {
+  return byKey.get(key) ?? (key.startsWith("custom.") ? { key, type: "string", path: [] } : undefined);
+}
+
+/**
+ * A contribution: attribute key to value, one level deep (`name.givenName`, `emails`, `department`).
+ * This is what an account gives to its person, and what precedence merges.
+ */
+export type Contribution = Readonly<Record<string, AttributeValue | undefined>>;
+
+/** Builds the SCIM-shaped profile (RFC 7643 User without id, meta, groups, active, manager) from merged attributes. */
+export function toProfile(contribution: Contribution): AttributeObject {
+  const profile: Record<string, AttributeValue> = {};
+  for (const { key, path } of PERSON_ATTRIBUTES) {
+    const value = contribution[key];
+    if (value === undefined || value === null || value === "" || (Array.isArray(value) && value.length === 0)) continue;
+    const [head, leaf] = path;
+    if (head === undefined) continue;
+    if (leaf === undefined) profile[head] = value;
+    else profile[head] = { ...((profile[head] as AttributeObject | undefined) ?? {}), [leaf]: value };
+  }
+  return profile;
+}
+
+/** The reverse of toProfile: a SCIM User resource as a contribution. `manager` is taken as the id in `manager.value`. */
+export function fromProfile(resource: AttributeObject): Contribution {
+  const contribution: Record<string, AttributeValue> = {};
+  for (const { key, path } of PERSON_ATTRIBUTES) {
+    const [head, leaf] = path;
+    if (head === undefined) continue;
+    const outer = resource[head];
+    const value = leaf === undefined ? outer : isObject(outer) ? outer[leaf] : undefined;
+    if (value !== undefined && value !== null) contribution[key] = value;
+  }
+  const extension = resource[ENTERPRISE_USER];
+  const manager = isObject(extension) ? extension["manager"] : undefined;
+  if (isObject(manager) && typeof manager["value"] === "string") contribution["manager"] = manager["value"];
+  if (typeof resource["active"] === "boolean") contribution["active"] = resource["active"];
+  return contribution;
+}
+
+export function isObject(value: unknown): value is AttributeObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The address a person is written to: the primary e-mail, else the first. */
+export function primaryEmail(profile: AttributeObject): string | null {
+  const emails = profile["emails"];
+  if (!Array.isArray(emails)) return null;
+  const list = emails.filter(isObject);
+  const chosen = list.find((email) => email["primary"] === true) ?? list[0];
+  return typeof chosen?.["value"] === "string" && chosen["value"] !== "" ? chosen["value"] : null;
+}
+
+/** The columns of `people` that follow from its profile. */
+export function profileColumns(profile: AttributeObject): { userName: string; email: string | null; employeeNumber: string | null; externalId: string | null; displayName: string | null } {
+  const extension = profile[ENTERPRISE_USER];
+  const text = (value: unknown) => (typeof value === "string" && value !== "" ? value : null);
+  return {
+    userName: text(profile["userName"]) ?? "",
+    email: primaryEmail(profile),
+    employeeNumber: isObject(extension) ? text(extension["employeeNumber"]) : null,
+    externalId: text(profile["externalId"]),
+    displayName: text(profile["displayName"]),
+  };
+}

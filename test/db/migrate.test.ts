@@ -1,0 +1,20 @@
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { migrate } from "../../src/db/migrate.ts";
+import { testDatabase, type TestDatabase } from "../helpers/database.ts";
+
+describe("migrate", () => {
+  let db: TestDatabase;
+  beforeAll(async () => {
+    db = await testDatabase();
+  });
+  afterAll(() => db.drop());
+
+  test("a migrated database needs nothing more, whoever asks at once", async () => {
+    expect(await Promise.all([migrate(db.url), migrate(db.url), migrate(db.url)])).toEqual([[], [], []]);
+  });
+
+  test("Prisma and raw SQL share the pool", async () => {
+    await db.pool.query("insert into units (id, name, created_at, modified_at) values (gen_random_uuid(), 'Head office', now(), now())");
+    expect(await db.prisma.unit.findMany({ select: { name: true } })).toEqual([{ name: "Head office" }]);
+  });
+});
