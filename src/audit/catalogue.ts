@@ -43,6 +43,7 @@ export const EVENTS = {
   "connection.flagged": named,
   "connection.quarantined": named.extend({ failures: z.number() }),
   "connection.resumed": named,
+  "connection.removed": named,
   "run.finished": z.object({ run: z.number(), mode: z.string(), counts: z.record(z.string(), z.unknown()) }),
   "run.failed": z.object({ run: z.number(), code: z.string() }),
   "plan.held": z.object({ plan: z.number(), guards: z.array(z.string()) }),

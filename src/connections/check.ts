@@ -1,0 +1,34 @@
+import type { CheckResult, Kind, SourceRecord } from "../../connectors/contract.ts";
+import { messageOf } from "../errors.ts";
+import { openOptions, openSource, type LoadedConnection, type OpenConnectionOptions } from "./open.ts";
+
+/** Asks the connector what it finds: can it reach the system, sign in, see what the settings name? Never throws for what it finds. */
+export async function checkConnection(connection: LoadedConnection, options: OpenConnectionOptions): Promise<CheckResult[]> {
+  const { check } = connection.connector;
+  if (!check) return [{ name: "connector", ok: true, message: `${connection.connector.title} has nothing to check from here.` }];
+  try {
+    return await check(openOptions(connection, options));
+  } catch (error) {
+    return [{ name: "connect", ok: false, message: messageOf(error) }];
+  }
+}
+
+/** The first records of each kind, so that a mapping can be tried before anything is taken in. */
+export async function sampleRecords(connection: LoadedConnection, { limit = 10, ...options }: OpenConnectionOptions & { limit?: number }): Promise<ReadonlyMap<Kind, readonly SourceRecord[]>> {
+  const samples = new Map<Kind, readonly SourceRecord[]>();
+  if (!connection.connector.openSource) return samples;
+  const source = await openSource(connection, options);
+  try {
+    for (const kind of source.kinds) {
+      const records: SourceRecord[] = [];
+      for await (const page of source.readAll(kind)) {
+        records.push(...page.records);
+        if (records.length >= limit) break;
+      }
+      samples.set(kind, records.slice(0, limit));
+    }
+  } finally {
+    await source.close();
+  }
+  return samples;
+}

@@ -1,0 +1,147 @@
+import cron from "node-cron";
+import type { Kind } from "../../connectors/contract.ts";
+import { connectors } from "../../connectors/registry.ts";
+import { AppError, type Problem } from "../errors.ts";
+import { compileExpression, type ExpectedType } from "../expressions/compile.ts";
+import type { Subject } from "../expressions/environment.ts";
+import { connectionDefinitionSchema, type ConnectionDefinition } from "./definition.ts";
+import { expectedOf, knownKeys, typedElement } from "./mapping-keys.ts";
+import { resolveSecrets, valueAt, withValue, type SecretSources, type Settings } from "./secrets.ts";
+
+export interface ValidateOptions {
+  sources?: SecretSources;
+  /** Secrets that are already stored: a definition that replaces may leave them out. */
+  stored?: Settings;
+}
+
+type Plain = Readonly<Record<string, unknown>>;
+
+/**
+ * Reads a definition as an administrator wrote it: its shape, the connector's own settings, schedule, time zone, and
+ * every expression, type-checked. Returns it with secrets resolved. Throws `invalid` with every problem at once.
+ */
+export function validateDefinition(input: unknown, { sources = {}, stored = {} }: ValidateOptions = {}): ConnectionDefinition {
+  const raw = plain(input);
+  const shape = connectionDefinitionSchema.safeParse(input);
+  const settings = checkSettings(raw, { sources, stored });
+  const problems = [
+    ...(shape.success ? [] : shape.error.issues.map(({ path, message }) => ({ field: path.map(String).join(".") || "definition", message }))),
+    ...settings.problems,
+    ...scheduleProblems(raw),
+    ...mappingProblems(raw),
+    ...provisionProblems(raw),
+    ...(shape.success ? consistencyProblems(shape.data) : []),
+  ];
+  if (problems.length || !shape.success) {
+    const name = typeof raw["name"] === "string" ? `"${raw["name"]}"` : "(without a name)";
+    throw new AppError("invalid", `The connection ${name} is refused; nothing was changed.`, { problems });
+  }
+  return { ...shape.data, settings: { ...settings.settings } };
+}
+
+function checkSettings(raw: Plain, { sources, stored }: { sources: SecretSources; stored: Settings }): { settings: Settings; problems: Problem[] } {
+  const given = plain(raw["settings"]);
+  const name = raw["connector"];
+  if (typeof name !== "string") return { settings: given, problems: [] };
+  const connector = Object.hasOwn(connectors, name) ? connectors[name] : undefined;
+  if (!connector) {
+    return { settings: given, problems: [{ field: "connector", message: `there is no connector "${name}"; there are ${Object.keys(connectors).join(", ")}` }] };
+  }
+  const resolved = resolveSecrets(given, { fields: connector.secretFields, sources });
+  let settings = resolved.settings;
+  for (const field of connector.secretFields) {
+    if (valueAt(given, field) === undefined && valueAt(stored, field) !== undefined) settings = withValue(settings, { field, value: valueAt(stored, field) });
+  }
+  const result = connector.settings.safeParse(settings);
+  const unresolved = new Set(resolved.problems.map(({ field }) => field));
+  const problems = result.success ? [] : result.error.issues.map(({ path, message }) => ({ field: ["settings", ...path.map(String)].join("."), message }));
+  return { settings, problems: [...resolved.problems, ...problems.filter(({ field }) => !unresolved.has(field))] };
+}
+
+function scheduleProblems(raw: Plain): Problem[] {
+  const problems: Problem[] = [];
+  const expressions: [string, unknown][] = [["schedule", raw["schedule"]], ["policy.provision.reconcile", plain(plain(raw["policy"])["provision"])["reconcile"]]];
+  for (const [field, value] of expressions) {
+    if (typeof value === "string" && !cron.validate(value)) {
+      problems.push({ field, message: `"${value}" is not a cron expression; five or six fields, such as "*/15 * * * *" for every quarter of an hour` });
+    }
+  }
+  const zone = raw["timeZone"];
+  if (typeof zone === "string" && !isTimeZone(zone)) problems.push({ field: "timeZone", message: `"${zone}" is not a time zone; use an IANA name such as Europe/Oslo` });
+  return problems;
+}
+
+function isTimeZone(zone: string): boolean {
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: zone });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const KINDS: readonly Kind[] = ["user", "group", "unit"];
+
+function mappingProblems(raw: Plain): Problem[] {
+  const mapping = plain(raw["mapping"]);
+  return KINDS.flatMap((kind) => {
+    const { scope, attributes } = plain(mapping[kind]);
+    return [
+      ...expressionProblems({ source: scope, subject: "account", expects: "bool", field: `mapping.${kind}.scope` }),
+      ...Object.entries(plain(attributes)).flatMap(([key, value]) => {
+        const field = `mapping.${kind}.attributes.${key}`;
+        const expects = expectedOf(kind, key);
+        if (!expects) return [{ field, message: `there is no ${kind} attribute "${key}"; there are ${knownKeys(kind)}` }];
+        return expressionProblems({ source: typeof value === "string" ? value : plain(value)["value"], subject: "account", expects, field });
+      }),
+    ];
+  });
+}
+
+function provisionProblems(raw: Plain): Problem[] {
+  const { scope, attributes } = plain(plain(raw["policy"])["provision"]);
+  return [
+    ...expressionProblems({ source: scope, subject: "person", expects: "bool", field: "policy.provision.scope" }),
+    ...Object.entries(plain(attributes)).flatMap(([key, source]) => expressionProblems({ source, subject: "person", expects: "any", field: `policy.provision.attributes.${key}` })),
+  ];
+}
+
+/** What the shape says about something that is no text is enough: only texts are compiled. */
+function expressionProblems({ source, subject, expects, field }: { source: unknown; subject: Subject; expects: ExpectedType; field: string }): Problem[] {
+  if (typeof source !== "string" || source === "") return [];
+  try {
+    compileExpression({ source, subject, expects, field });
+    return [];
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return [{ field, message: error.message.startsWith(`${field}: `) ? error.message.slice(field.length + 2) : error.message }];
+  }
+}
+
+/** What the parts must agree on between them. */
+function consistencyProblems(definition: ConnectionDefinition): Problem[] {
+  const { connector: name, mapping, policy } = definition;
+  const connector = Object.hasOwn(connectors, name) ? connectors[name] : undefined;
+  if (!connector) return [];
+  const problems: Problem[] = [];
+  if (policy.provision && !connector.openTarget) problems.push({ field: "policy.provision", message: `the connector ${name} can't receive people` });
+  if ((policy.writeBack.disable || policy.writeBack.groups) && !connector.openWriteBack) problems.push({ field: "policy.writeBack", message: `the connector ${name} can't be written back to` });
+  if (definition.schedule && !connector.openSource) problems.push({ field: "schedule", message: `the connector ${name} is not read on a schedule` });
+  const keys = Object.keys(mapping?.user?.attributes ?? {});
+  if (mapping?.user && mapping.situations.unmatched === "create" && !keys.includes("userName")) {
+    problems.push({ field: "mapping.user.attributes.userName", message: "is needed to create people; map it, or set mapping.situations.unmatched to ignore" });
+  }
+  if (mapping?.user) {
+    const mapped = new Set(keys.map((key) => typedElement(key)?.list ?? key));
+    for (const [index, key] of mapping.match.entries()) {
+      if (!mapped.has(key)) problems.push({ field: `mapping.match.${index}`, message: `matches on ${key}, which mapping.user.attributes does not fill` });
+    }
+  }
+  if (mapping?.group && !mapping.group.attributes["displayName"]) problems.push({ field: "mapping.group.attributes.displayName", message: "is needed: a group has a name" });
+  if (mapping?.unit && !mapping.unit.attributes["name"]) problems.push({ field: "mapping.unit.attributes.name", message: "is needed: a unit has a name" });
+  return problems;
+}
+
+function plain(value: unknown): Plain {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Plain) : {};
+}
