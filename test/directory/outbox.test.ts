@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import type { Work } from "../../src/db/database.ts";
+import { markGroups, markPeople } from "../../src/directory/outbox.ts";
+import { testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
+import { DAY_ONE, HOUR, insertAccount, insertConnection, insertGroup, insertPerson, later, standingClock } from "./fixtures.ts";
+
+let db: TestDatabase;
+beforeAll(async () => {
+  db = await testDatabase();
+});
+afterAll(() => db.drop());
+beforeEach(() => db.pool.query("truncate connections, projections, accounts, people, groups cascade; delete from graphile_worker._private_jobs"));
+
+const clock = standingClock();
+const work = (): Work => ({ ctx: testContext({ now: clock.now }), sql: db.pool });
+const projections = async () => (await db.pool.query("select * from projections order by connection_id, person_id, group_id")).rows;
+const jobs = async () => (await db.pool.query("select task_identifier, key, queue_name from graphile_worker.jobs order by key")).rows;
+
+describe("marking people", () => {
+  test("nothing is written and nothing woken without a target", async () => {
+    await insertConnection(db.pool, { policy: { writeBack: { disable: false, groups: false } } });
+    await insertConnection(db.pool, { policy: { provision: { groups: [] } }, enabled: false });
+    const person = await insertPerson(db.pool);
+    await markPeople(work(), { personIds: [person] });
+    expect(await projections()).toEqual([]);
+    expect(await jobs()).toEqual([]);
+  });
+
+  test("M4: targets get everybody, write-back only those with a live account there; one job per connection", async () => {
+    const target = await insertConnection(db.pool, { policy: { provision: { groups: [] } } });
+    const source = await insertConnection(db.pool, { policy: { writeBack: { disable: true, groups: false } } });
+    const [linked, gone, stranger] = [await insertPerson(db.pool), await insertPerson(db.pool), await insertPerson(db.pool)];
+    await insertAccount(db.pool, { connectionId: source, personId: linked });
+    await insertAccount(db.pool, { connectionId: source, personId: linked });
+    await insertAccount(db.pool, { connectionId: source, personId: gone, gone: DAY_ONE });
+    const flow = work();
+    await markPeople(flow, { personIds: [linked, gone, stranger, linked] });
+    await markPeople(flow, { personIds: [linked] });
+    const rows = await projections();
+    expect(rows.filter((row) => row.connection_id === target).map((row) => row.person_id).sort()).toEqual([linked, gone, stranger].sort());
+    expect(rows.filter((row) => row.connection_id === source).map((row) => row.person_id)).toEqual([linked]);
+    expect((await jobs()).map((job) => [job.task_identifier, job.queue_name])).toEqual([["project", `project:${target}`], ["project", `project:${source}`]]);
+  });
+
+  test("B7: the four times are carried, and those of the first undelivered change stay", async () => {
+    await insertConnection(db.pool, { policy: { provision: {} } });
+    const person = await insertPerson(db.pool);
+    clock.set(later(HOUR));
+    await markPeople(work(), { personIds: [person], times: new Map([[person, { sourceChangedAt: DAY_ONE, seenAt: later(1000) }]]) });
+    clock.set(later(2 * HOUR));
+    await markPeople(work(), { personIds: [person], sourceChangedAt: later(HOUR), seenAt: later(HOUR) });
+    expect(await projections()).toMatchObject([{ source_changed_at: DAY_ONE, seen_at: later(1000), decided_at: later(HOUR), dirty_at: later(2 * HOUR) }]);
+    await db.pool.query("update projections set dirty_at = null");
+    await markPeople(work(), { personIds: [person], sourceChangedAt: later(HOUR), seenAt: later(HOUR) });
+    expect(await projections()).toMatchObject([{ source_changed_at: later(HOUR), seen_at: later(HOUR), decided_at: later(2 * HOUR) }]);
+  });
+});
+
+test("groups are marked where the target keeps them: all, by name, or because it has them already", async () => {
+  const all = await insertConnection(db.pool, { policy: { provision: { groups: "all" } } });
+  const named = await insertConnection(db.pool, { policy: { provision: { groups: ["staff"] } } });
+  await insertConnection(db.pool, { policy: { provision: { groups: [] } } });
+  const [staff, other] = [await insertGroup(db.pool, { displayName: "Staff" }), await insertGroup(db.pool, { displayName: "Other" })];
+  await markGroups(work(), { groupIds: [staff, other] });
+  const marked = async () => (await projections()).map((row) => `${row.connection_id === all ? "all" : row.connection_id === named ? "named" : "none"}:${row.group_id === staff ? "staff" : "other"}`).sort();
+  expect(await marked()).toEqual(["all:other", "all:staff", "named:staff"]);
+  await db.pool.query("update groups set display_name = 'People' where id = $1", [staff]);
+  await db.pool.query("update projections set dirty_at = null");
+  await markGroups(work(), { groupIds: [staff] });
+  expect((await projections()).filter((row) => row.dirty_at !== null).length).toBe(2);
+});
