@@ -1,0 +1,18 @@
+#!/usr/bin/env node
+// npm test: everything that the tests need, then Jest. Arguments go to Jest: `npm test -- test/connections`.
+import { spawnSync } from "node:child_process";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ensureSlapd } from "./counterparts.mjs";
+import { prepare } from "./prepare.mjs";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+await prepare();
+ensureSlapd();
+const options = [process.env["NODE_OPTIONS"], "--experimental-vm-modules", "--disable-warning=ExperimentalWarning"].filter(Boolean).join(" ");
+const jest = spawnSync(process.execPath, [join(root, "node_modules", "jest", "bin", "jest.js"), ...process.argv.slice(2)], {
+  cwd: root,
+  env: { ...process.env, NODE_OPTIONS: options },
+  stdio: "inherit",
+});
+process.exitCode = jest.status ?? 1;
