@@ -15,6 +15,9 @@ export const EVENTS = {
   "person.deactivated": changed.extend({ owner: z.string() }),
   "person.activated": changed.extend({ owner: z.string() }),
   "person.deleted": changed,
+  /** A block reason beside others: the person's state stayed what it was. */
+  "block.raised": z.object({ owner: z.string(), effect: z.string(), connection: z.string().optional() }),
+  "block.lifted": z.object({ owner: z.string(), connection: z.string().optional() }),
   "account.gone": changed,
   "account.disputed": changed.extend({ candidates: z.array(z.string()) }),
   "account.settled": changed.extend({ choice: z.string() }),

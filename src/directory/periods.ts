@@ -1,0 +1,37 @@
+import type { Sql } from "../db/database.ts";
+
+/** The bitemporal tables, with the columns that a belief carries besides its times. */
+const PERIOD_TABLES = {
+  blocks: "person_id, owner, connection_id, effect, reason, source_changed_at",
+  lifecycle_periods: "person_id, state, reason",
+  memberships: "group_id, person_id, connection_id, account_id",
+  nestings: "parent_group_id, child_group_id, connection_id, account_id",
+  unit_placements: "unit_id, parent_id",
+  person_units: "person_id, unit_id, connection_id",
+  role_permissions: "role_id, permission_key",
+  role_parents: "role_id, parent_role_id",
+  rule_matches: "rule_id, person_id",
+  grants: "grant_id, person_id, group_id, role_id, unit_id, source, rule_id, rule_version, expires_after_seconds, reason, granted_by",
+} as const;
+
+export type PeriodTable = keyof typeof PERIOD_TABLES;
+
+/**
+ * Closes periods at an instant: the current beliefs are superseded, and what was already so is kept as a closed period.
+ * A period that had not begun leaves nothing but its superseded belief. Ids of rows that are superseded already are passed over,
+ * as are periods that ended before. Clocks of two nodes may differ: no belief ends before it began.
+ */
+export async function closePeriods(sql: Sql, { table, ids, at }: { table: PeriodTable; ids: readonly (number | string)[]; at: Date }): Promise<void> {
+  if (ids.length === 0) return;
+  const columns = PERIOD_TABLES[table];
+  await sql.query(
+    `with superseded as (
+       update ${table} set recorded_to = greatest($2::timestamptz, recorded_from)
+       where id = any($1::bigint[]) and recorded_to is null and (valid_to is null or valid_to > $2)
+       returning *
+     )
+     insert into ${table} (${columns}, valid_from, valid_to, recorded_from)
+     select ${columns}, valid_from, $2, recorded_to from superseded where valid_from < $2`,
+    [ids, at],
+  );
+}
