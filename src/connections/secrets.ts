@@ -67,14 +67,14 @@ function fromFile(name: string, { folder = "." }: SecretSources): Found {
 /** Takes the secrets out of the settings and seals each. */
 export function sealSecrets(settings: Settings, { connection, fields, keyRing }: { connection: string; fields: readonly string[]; keyRing: KeyRing }): { settings: Settings; secrets: SealedSecrets } {
   const secrets: Record<string, string> = {};
-  let open = settings;
+  let clear = settings;
   for (const field of fields) {
     const value = valueAt(settings, field);
     if (value === undefined) continue;
     secrets[field] = seal(keyRing.current, { purpose: secretPurpose({ connection, field }), plain: JSON.stringify(value) });
-    open = withValue(open, { field, value: undefined });
+    clear = withValue(clear, { field, value: undefined });
   }
-  return { settings: open, secrets };
+  return { settings: clear, secrets };
 }
 
 /** Puts the opened secrets back where they belong. Throws `misconfigured` when the key that sealed them is missing. */
