@@ -1,4 +1,14 @@
 import type { Connector } from "./contract.ts";
+import { scim } from "./scim/index.ts";
+import { scimInbound } from "./scim-inbound/index.ts";
 
 /** One line a connector; a test asserts that these are the folders. */
-export const connectors: Readonly<Record<string, Connector<never>>> = {};
+export const connectors: Readonly<Record<string, Connector<never>>> = {
+  scim: registered(scim),
+  "scim-inbound": registered(scimInbound),
+};
+
+/** Settings are parsed by the connector's own schema before they reach it, so that here their type does not matter. */
+function registered<S>(connector: Connector<S>): Connector<never> {
+  return connector as Connector<unknown> as Connector<never>;
+}
