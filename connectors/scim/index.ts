@@ -1,0 +1,15 @@
+import type { Connector } from "../contract.ts";
+import { check } from "./check.ts";
+import { settingsSchema, type ScimSettings } from "./config.ts";
+import { openTarget } from "./target.ts";
+
+/** Any application that speaks SCIM 2.0 (RFC 7643, RFC 7644), as a target. */
+export const scim: Connector<ScimSettings> = {
+  name: "scim",
+  title: "SCIM 2.0 application",
+  settings: settingsSchema,
+  secretFields: ["token"],
+  openTarget,
+  check,
+  scopeOf: ({ url }) => ({ url }),
+};
