@@ -1,0 +1,51 @@
+import { chmod, mkdir, rm } from "node:fs/promises";
+import path from "node:path";
+import { createCompany, type Company } from "../demo/company.ts";
+import { writeCompanyLdif } from "../demo/ldif.ts";
+import { startSlapd, type Slapd } from "../demo/slapd.ts";
+import { startEmbeddedPostgres, type EmbeddedPostgres } from "../src/db/embedded.ts";
+import { migrate } from "../src/db/migrate.ts";
+
+export interface Size {
+  people: number;
+  groups: number;
+  bigGroups: number;
+  bigSize: number;
+}
+
+/** A database and a directory of one size, both real and empty of us. */
+export interface Site {
+  company: Company;
+  slapd: Slapd;
+  databaseUrl: string;
+  stop(): Promise<void>;
+}
+
+const SUFFIX = "dc=nordhaven,dc=example";
+
+/** Starts PostgreSQL with the settings that it has in real use (fsync on) and slapd with a company of this size. */
+export async function startSite({ folder, size }: { folder: string; size: Size }): Promise<Site> {
+  await mkdir(folder, { recursive: true });
+  // The `postgres` user, under which PostgreSQL runs when we are root, must be able to enter.
+  await chmod(folder, 0o755);
+  const company = createCompany({ ...size, organised: false });
+  const file = path.join(folder, "company.ldif");
+  await writeCompanyLdif(company, { baseDn: SUFFIX, file });
+  let postgres: EmbeddedPostgres | undefined;
+  let slapd: Slapd | undefined;
+  const stop = async () => {
+    await slapd?.stop();
+    postgres?.stop();
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    postgres = await startEmbeddedPostgres({ folder });
+    await migrate(postgres.url);
+    slapd = await startSlapd({ folder: path.join(folder, "slapd"), ldif: file, suffix: SUFFIX });
+    await rm(file);
+    return { company, slapd, databaseUrl: postgres.url, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}

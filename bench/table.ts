@@ -1,0 +1,45 @@
+/** One line of the result. */
+export interface Row {
+  /** What was measured. */
+  what: string;
+  /** The number as a reader wants it: `12.3 s`, `310 MB`. */
+  measured: string;
+  /** The number that the limit is about, where there is one. */
+  value?: number;
+  limit?: number;
+  /** How value and limit are written: `x` after a ratio, ` MB` after a size. */
+  unit?: string;
+}
+
+export function isOver(row: Row): boolean {
+  return row.value !== undefined && row.limit !== undefined && row.value > row.limit;
+}
+
+/** Aligned columns: what, measured, value, limit, verdict. */
+export function renderTable(rows: readonly Row[]): string {
+  const cells = rows.map((row) => [
+    row.what,
+    row.measured,
+    row.value === undefined ? "" : number(row.value, row.unit),
+    row.limit === undefined ? "" : `≤ ${number(row.limit, row.unit)}`,
+    row.limit === undefined || row.value === undefined ? "" : isOver(row) ? "over" : "ok",
+  ]);
+  const table = [["", "measured", "value", "limit", ""], ...cells];
+  const widths = [0, 1, 2, 3, 4].map((column) => Math.max(...table.map((line) => (line[column] ?? "").length)));
+  const text = (line: readonly string[]) =>
+    line.map((cell, column) => (column === 0 || column === 4 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join("  ").trimEnd();
+  const [head, ...body] = table;
+  return [text(head ?? []), "-".repeat(widths.reduce((sum, width) => sum + width, 8)), ...body.map(text)].join("\n");
+}
+
+function number(value: number, unit = ""): string {
+  return `${value === 0 ? "0" : value < 1 ? value.toFixed(3) : value < 100 ? value.toFixed(2) : String(Math.round(value))}${unit}`;
+}
+
+export function seconds(ms: number): string {
+  return ms < 10_000 ? `${(ms / 1000).toFixed(2)} s` : `${(ms / 1000).toFixed(1)} s`;
+}
+
+export function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 1024 / 1024)} MB`;
+}
