@@ -59,7 +59,7 @@ export const EVENTS = {
   "delivery.retried": z.object({ target: z.string(), count: z.number() }),
   "target.drift_repaired": z.object({ target: z.string(), count: z.number() }),
   "key.rotated": z.object({ from: z.string(), to: z.string(), values: z.number() }),
-  "roles.loaded": z.object({ created: z.number(), updated: z.number() }),
+  "roles.loaded": z.object({ created: z.number(), updated: z.number(), removed: z.number() }),
 } as const;
 
 export type EventName = keyof typeof EVENTS;
