@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
 import { projectFolder } from "./db/folder.ts";
-import { sealingKey, type KeyRing } from "./db/envelope.ts";
+import { sealingKey, type KeyRing, type SealingKey } from "./db/envelope.ts";
 import { AppError, messageOf, type Problem } from "./errors.ts";
 
 const logLevel = z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]);
@@ -104,18 +104,66 @@ export function loadKeyRing(config: Config): KeyRing {
     return { current: sealingKey(bytes), older };
   }
   const file = keyFile(config);
-  if (!existsSync(file)) {
-    mkdirSync(path.dirname(file), { recursive: true });
-    writeFileSync(file, randomBytes(32).toString("hex") + "\n", { mode: 0o600, flag: "wx" });
+  if (!existsSync(file)) makeKeyFile(file);
+  return followKeyFile(file, older);
+}
+
+function makeKeyFile(file: string): void {
+  mkdirSync(path.dirname(file), { recursive: true });
+  const draft = `${file}.${process.pid}`;
+  writeFileSync(draft, randomBytes(32).toString("hex") + "\n", { mode: 0o600 });
+  try {
+    // Appears whole or not at all; of two processes that start at once, the first one's key stays.
+    linkSync(draft, file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  } finally {
+    rmSync(draft);
   }
+}
+
+/** A ring that reads the file again when it has changed, so that a server goes on through a rotation beside it. */
+function followKeyFile(file: string, older: readonly SealingKey[]): KeyRing {
+  let seen = "";
+  let keys = readKeyFile(file);
+  const latest = () => {
+    const { ino, mtimeMs, size } = statSync(file);
+    const version = `${ino} ${mtimeMs} ${size}`;
+    if (version !== seen) keys = readKeyFile(file);
+    seen = version;
+    return keys;
+  };
+  return {
+    get current() {
+      return latest().current;
+    },
+    get older() {
+      return [...latest().older, ...older];
+    },
+  };
+}
+
+function readKeyFile(file: string): KeyRing {
   const keys = readFileSync(file, "utf8").split("\n").filter(Boolean).map((line) => {
     const bytes = decodeKey(line);
     if (!bytes) throw new AppError("misconfigured", `${file}: each line ${KEY_FORM}.`);
     return sealingKey(bytes);
   });
-  const [current, ...rest] = keys;
+  const [current, ...older] = keys;
   if (!current) throw new AppError("misconfigured", `${file} is empty; it must hold the master key.`);
-  return { current, older: [...rest, ...older] };
+  return { current, older };
+}
+
+/** Replaces the key file in one step: the first key is in use, the others only open what they sealed. */
+export function writeKeyFile(file: string, keys: readonly SealingKey[]): void {
+  const draft = `${file}.${process.pid}`;
+  writeFileSync(draft, keys.map(({ bytes }) => `${bytes.toString("hex")}\n`).join(""), { mode: 0o600, flush: true });
+  renameSync(draft, file);
+}
+
+/** The environment, read here and nowhere else. */
+export function processEnvironment(): Readonly<Record<string, string | undefined>> {
+  return process.env;
 }
 
 export function keyFile(config: Config): string {

@@ -58,8 +58,7 @@ export interface LoadedConnection {
 
 /** Loads by name or id. Throws `not_found`; `misconfigured` when its key is missing or its settings no longer fit the connector. */
 export async function loadConnection(sql: Sql, keyRing: KeyRing, nameOrId: string | number): Promise<LoadedConnection> {
-  const row = await findRow(sql, nameOrId);
-  if (!row) throw new AppError("not_found", await unknownConnection(sql, nameOrId), { field: "connection" });
+  const row = await findConnection(sql, nameOrId);
   const connector = Object.hasOwn(connectors, row.connector) ? connectors[row.connector] : undefined;
   if (!connector) throw new AppError("misconfigured", `The connection ${row.name} uses the connector "${row.connector}", which this version does not have.`);
   const settings = connector.settings.safeParse(openSecrets(row.settings, { connection: row.name, secrets: row.secrets, keyRing }));
@@ -85,9 +84,11 @@ export async function loadConnection(sql: Sql, keyRing: KeyRing, nameOrId: strin
   };
 }
 
-async function findRow(sql: Sql, nameOrId: string | number): Promise<ConnectionRow | undefined> {
+/** The stored row, secrets still sealed. Throws `not_found`, naming the connections there are. */
+export async function findConnection(sql: Sql, nameOrId: string | number): Promise<ConnectionRow> {
   const column = typeof nameOrId === "number" ? "id" : "name";
   const { rows } = await sql.query<ConnectionRow>(`select * from connections where ${column} = $1`, [nameOrId]);
+  if (!rows[0]) throw new AppError("not_found", await unknownConnection(sql, nameOrId), { field: "connection" });
   return rows[0];
 }
 

@@ -41,6 +41,11 @@ export function open(ring: KeyRing, { purpose, sealed }: { purpose: string; seal
   }
 }
 
+/** What a person's own key (person_keys.wrapped) is sealed for. */
+export function personKeyPurpose(personId: string): string {
+  return `person.${personId}`;
+}
+
 /** The id of the key that sealed this value. */
 export function keyIdOf(sealed: string): string | undefined {
   return sealed.split(".")[1];

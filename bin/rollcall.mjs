@@ -1,0 +1,8 @@
+#!/usr/bin/env node
+// The command line, in a clone as in an image: `npx rollcall --help`.
+import { existsSync } from "node:fs";
+
+// An image holds the build and no scripts.
+const prepare = new URL("../scripts/prepare.mjs", import.meta.url);
+if (existsSync(prepare)) await (await import(prepare.href)).prepare();
+await import("../dist/src/main.js");

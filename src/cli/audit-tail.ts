@@ -1,0 +1,53 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { InvalidArgumentError, type Command } from "commander";
+import { readEvents, type AuditLine } from "../audit/tail.ts";
+import type { Shell } from "./shell.ts";
+import { moment } from "./output.ts";
+
+interface Options {
+  lines: number;
+  follow?: boolean;
+  subject?: string;
+  event?: string;
+}
+
+const POLL_MS = 1000;
+const AT_ONCE = 1000;
+
+export function auditTail(parent: Command, shell: Shell): void {
+  parent
+    .command("tail")
+    .description("the newest audit events, oldest first; with --json one event a line")
+    .option("-n, --lines <count>", "how many", wholeNumber, 50)
+    .option("-f, --follow", "go on with new ones until Ctrl-C")
+    .option("--subject <id>", "only about this person, connection, plan, …")
+    .option("--event <prefix>", "only events whose name begins so: person., plan.held")
+    .action(({ lines, follow = false, subject, event }: Options) =>
+      shell.run(async ({ ctx, db, out, terminal }) => {
+        const print = (line: AuditLine) => terminal.write(out.json ? `${JSON.stringify(line)}\n` : `${textOf(line)}\n`);
+        const only = { subjectId: subject, name: event };
+        const first = await readEvents(db.pool, { limit: lines, ...only });
+        first.forEach(print);
+        if (first.length === 0 && !out.json) out.note("No events yet: every change and decision is recorded here.");
+        let after = first.at(-1)?.id ?? 0;
+        while (follow && !ctx.signal.aborted) {
+          const more = await readEvents(db.pool, { after, limit: AT_ONCE, ...only });
+          more.forEach(print);
+          after = more.at(-1)?.id ?? after;
+          await sleep(POLL_MS, undefined, { signal: ctx.signal }).catch(() => undefined);
+        }
+      }),
+    );
+}
+
+function textOf({ at, name, actor, subjectType, subjectId, reason, data }: AuditLine): string {
+  const subject = subjectId === null ? "" : ` ${subjectType ?? ""} ${subjectId}`;
+  const facts = Object.entries(data).map(([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`);
+  return `${moment(at)}  ${name}${subject}  by ${actor}${facts.length ? `  ${facts.join(" ")}` : ""}${reason ? `  (${reason})` : ""}`;
+}
+
+export function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("It must be a whole number, at least 1.");
+  return value;
+}

@@ -1,0 +1,43 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import type { Command } from "commander";
+import { parseDocument } from "yaml";
+import { addConnection } from "../connections/store.ts";
+import { inTransaction } from "../db/database.ts";
+import { AppError, messageOf } from "../errors.ts";
+import type { Shell } from "./shell.ts";
+
+export function connectionAdd(parent: Command, shell: Shell): void {
+  parent
+    .command("add")
+    .description("add a connection from a YAML file (- reads standard input)")
+    .argument("<file>", "the definition; secrets may be given as { env: NAME } or { file: PATH }")
+    .option("--replace", "change the connection of that name when there is one")
+    .action((file: string, { replace = false }: { replace?: boolean }) =>
+      shell.run(async ({ ctx, db, keyRing, out }) => {
+        const definition = readYaml(file);
+        const sources = { environment: shell.environment, folder: file === "-" ? "." : path.dirname(path.resolve(file)) };
+        const added = await inTransaction(db, ctx, (work) => addConnection(work, { definition, keyRing, replace, sources }));
+        const next = `Next: rollcall connection check ${added.name}`;
+        if (added.created) out.result(added, [`Added the connection ${added.name}.`, next]);
+        else out.result(added, added.changed.length === 0 ? `${added.name} is already so.` : [`Changed ${added.name}: ${added.changed.join(", ")}.`, next]);
+      }),
+    );
+}
+
+/** Reads a YAML file. Throws `invalid` with file, line and column. */
+export function readYaml(file: string): unknown {
+  const name = file === "-" ? "standard input" : file;
+  let text: string;
+  try {
+    text = readFileSync(file === "-" ? 0 : file, "utf8");
+  } catch (error) {
+    throw new AppError("invalid", `${name} can't be read: ${messageOf(error)}`, { field: "file", cause: error });
+  }
+  const document = parseDocument(text, { prettyErrors: true });
+  if (document.errors.length > 0) {
+    const problems = document.errors.map((error) => ({ field: `line ${error.linePos?.[0].line ?? 1}, column ${error.linePos?.[0].col ?? 1}`, message: error.message.split("\n")[0] ?? error.code }));
+    throw new AppError("invalid", `${name} is not YAML.`, { problems });
+  }
+  return document.toJS();
+}

@@ -1,0 +1,17 @@
+import type { Command } from "commander";
+import { resumeConnection } from "../connections/state.ts";
+import { inTransaction } from "../db/database.ts";
+import type { Shell } from "./shell.ts";
+
+export function connectionResume(parent: Command, shell: Shell): void {
+  parent
+    .command("resume")
+    .description("let a flagged or quarantined connection run again")
+    .argument("<name>", "the connection")
+    .action((name: string) =>
+      shell.run(async ({ ctx, db, out }) => {
+        const resumed = await inTransaction(db, ctx, (work) => resumeConnection(work, { name }));
+        out.result({ name, resumed }, resumed ? `${name} runs again, on its schedule or by: rollcall connection sync ${name}` : `${name} was ready anyway.`);
+      }),
+    );
+}

@@ -1,0 +1,55 @@
+import type { Command } from "commander";
+import type { RunSummary } from "../sync/finish.ts";
+import { runSync } from "../sync/run.ts";
+import { EXIT } from "./exit.ts";
+import { reportProgress } from "./progress.ts";
+import type { Shell } from "./shell.ts";
+
+interface Options {
+  planOnly?: boolean;
+  full?: boolean;
+  remap?: boolean;
+}
+
+export function connectionSync(parent: Command, shell: Shell): void {
+  parent
+    .command("sync")
+    .description("read the source, plan, and apply what no guard holds; exit code 3 when the plan waits for approval")
+    .argument("<name>", "the connection")
+    .option("--plan-only", "stop with a plan that waits for approval")
+    .option("--full", "read everything, memberships included")
+    .option("--remap", "apply a changed mapping to stored accounts without reading the source")
+    .action((name: string, { planOnly = false, full = false, remap = false }: Options) =>
+      shell.run(async ({ ctx, db, keyRing, out, terminal }) => {
+        const progress = reportProgress(terminal);
+        const mode = full ? "full" : remap ? "remap" : "incremental";
+        try {
+          const summary = await runSync(ctx, { db, keyRing, connection: name, mode, trigger: "cli", planOnly, onProgress: progress.onProgress });
+          progress.stop();
+          out.result(summary, summaryLines(summary));
+          return summary.state === "held" ? EXIT.held : EXIT.ok;
+        } finally {
+          progress.stop();
+        }
+      }),
+    );
+}
+
+function summaryLines(summary: RunSummary): string[] {
+  const read = Object.entries(summary.read).map(([kind, { read: count, changed, problems }]) => `${count} ${kind}s (${changed} changed${problems ? `, ${problems} with problems` : ""})`);
+  const planned = planLines(summary.plan);
+  const { applied, refused, failed } = summary.applied;
+  return [
+    `Run ${summary.runId} of ${summary.connection} (${summary.mode}) read ${read.join(", ") || "nothing"}.`,
+    ...(planned.length === 0 ? [`Plan ${summary.planId}: nothing to do.`] : [`Plan ${summary.planId}:`, ...planned]),
+    ...summary.notes.map((note) => `Note: ${note}`),
+    ...(summary.state === "held"
+      ? [...summary.guards.map(({ message }) => `Held: ${message}`), `Nothing was changed. Next: rollcall plan show ${summary.planId}, then plan approve ${summary.planId} or plan reject ${summary.planId}`]
+      : [`Applied ${applied}${refused ? `, ${refused} refused because something had moved on` : ""}${failed ? `, ${failed} failed` : ""}.`]),
+  ];
+}
+
+/** Items by kind and action, a line a kind. */
+export function planLines(counts: Readonly<Record<string, Readonly<Record<string, number>>>>): string[] {
+  return Object.entries(counts).map(([kind, actions]) => `  ${`${kind}s`.padEnd(7)}${Object.entries(actions).map(([action, count]) => `${action} ${count}`).join(", ")}`);
+}

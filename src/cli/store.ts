@@ -1,0 +1,74 @@
+import path from "node:path";
+import type { Logger } from "pino";
+import { loadShippedRoles } from "../access/shipped-roles.ts";
+import { loadKeyRing, type Config } from "../config.ts";
+import { createContext } from "../context.ts";
+import { inTransaction, openDatabase, type Database } from "../db/database.ts";
+import { startEmbeddedPostgres } from "../db/embedded.ts";
+import type { KeyRing } from "../db/envelope.ts";
+import { projectFolder } from "../db/folder.ts";
+import { migrate } from "../db/migrate.ts";
+import { AppError, messageOf } from "../errors.ts";
+
+/** The database and the keys, open and up to date. */
+export interface Store {
+  db: Database;
+  keyRing: KeyRing;
+  /** Migrations that opening applied. */
+  migrated: readonly string[];
+  /** Closes the pool; the last process on an embedded PostgreSQL stops it. */
+  close(): Promise<void>;
+}
+
+export interface OpenStoreOptions {
+  log: Logger;
+  poolSize?: number;
+  /** Bring the shipped roles up to date even when no migration was due. */
+  refreshRoles?: boolean;
+}
+
+/** Opens what DATABASE_URL names, or the embedded PostgreSQL in the data folder, and migrates it. Throws `unavailable` or `misconfigured`. */
+export async function openStore(config: Config, { log, poolSize, refreshRoles = false }: OpenStoreOptions): Promise<Store> {
+  const embedded = config.databaseUrl === undefined ? await startEmbeddedPostgres({ folder: config.data }) : undefined;
+  const url = embedded?.url ?? config.databaseUrl ?? "";
+  try {
+    const migrated = await migrate(url).catch((error: unknown) => {
+      throw notReachable(url, error);
+    });
+    const keyRing = loadKeyRing(config);
+    const db = openDatabase({ url, poolSize, onError: (error) => log.warn({ error: error.message }, "a database connection was lost; the next query opens another") });
+    const close = async () => {
+      await db.close();
+      await embedded?.release();
+    };
+    try {
+      if (refreshRoles || migrated.length > 0) await loadRoles(db, { config, log });
+    } catch (error) {
+      await db.close();
+      throw error;
+    }
+    return { db, keyRing, migrated, close };
+  } catch (error) {
+    await embedded?.release();
+    throw error;
+  }
+}
+
+async function loadRoles(db: Database, { config, log }: { config: Config; log: Logger }): Promise<void> {
+  const ctx = createContext({ actor: "system", log });
+  await inTransaction(db, ctx, (work) => loadShippedRoles(work, { folder: path.join(projectFolder(), "config", "roles"), modules: config.modules }));
+}
+
+const CONNECTION_FAULTS: ReadonlySet<string> = new Set(["ECONNREFUSED", "ENOTFOUND", "ETIMEDOUT", "EHOSTUNREACH", "EAI_AGAIN", "ECONNRESET", "57P03"]);
+
+/** The driver's codes in our words; the URL is named without its password. */
+function notReachable(url: string, error: unknown): unknown {
+  const { hostname, port, pathname } = new URL(url);
+  const place = `${hostname}:${port || "5432"}${pathname}`;
+  const code = (error as { code?: string }).code ?? "";
+  if (CONNECTION_FAULTS.has(code)) return new AppError("unavailable", `PostgreSQL at ${place} does not answer (${code}). Is DATABASE_URL right, and the server running?`, { field: "DATABASE_URL", cause: error });
+  if (code === "28P01" || code === "28000") return new AppError("misconfigured", `PostgreSQL at ${place} refuses the user or password of DATABASE_URL.`, { field: "DATABASE_URL", cause: error });
+  if (code === "3D000") return new AppError("misconfigured", `There is no database ${pathname.slice(1)} at ${hostname}: create it, or change DATABASE_URL.`, { field: "DATABASE_URL", cause: error });
+  if (code === "42501") return new AppError("misconfigured", `The user of DATABASE_URL may not set up the database ${place}: ${messageOf(error)}. It must own it, and be allowed to create extensions.`, { field: "DATABASE_URL", cause: error });
+  return error;
+}
