@@ -1,9 +1,11 @@
 import type { Connector } from "./contract.ts";
+import { ldap } from "./ldap/index.ts";
 import { scim } from "./scim/index.ts";
 import { scimInbound } from "./scim-inbound/index.ts";
 
 /** One line a connector; a test asserts that these are the folders. */
 export const connectors: Readonly<Record<string, Connector<never>>> = {
+  ldap: registered(ldap),
   scim: registered(scim),
   "scim-inbound": registered(scimInbound),
 };

@@ -1,0 +1,47 @@
+import { setTimeout as wait } from "node:timers/promises";
+import { Fault } from "../contract.ts";
+
+export interface RetryOptions {
+  signal: AbortSignal;
+  /** How often it is tried in all. */
+  attempts?: number;
+  /** The first wait; every further one is twice as long, up to `longestDelayMs`. */
+  firstDelayMs?: number;
+  longestDelayMs?: number;
+  /** A system that asks for more than this is not waited for: its fault is thrown. */
+  longestRetryAfterMs?: number;
+  onRetry?: (fault: Fault, next: { attempt: number; delayMs: number }) => void;
+  /** Between 0 and 1. */
+  random?: () => number;
+  sleep?: (delayMs: number, signal: AbortSignal) => Promise<void>;
+}
+
+/**
+ * Tries again what failed with a `transient` or `throttled` fault: exponential backoff with jitter, never sooner than
+ * the system asked for. Every other fault is thrown at once, and so is the signal's reason.
+ */
+export async function withRetry<T>(operation: (attempt: number) => Promise<T>, options: RetryOptions): Promise<T> {
+  const { signal, attempts = 4, firstDelayMs = 250, longestDelayMs = 30_000, longestRetryAfterMs = 120_000 } = options;
+  const random = options.random ?? Math.random;
+  const sleep = options.sleep ?? ((delayMs, abort) => wait(delayMs, undefined, { signal: abort }));
+  for (let attempt = 1; ; attempt++) {
+    signal.throwIfAborted();
+    try {
+      return await operation(attempt);
+    } catch (error) {
+      if (!isRetryable(error) || attempt >= attempts) throw error;
+      const asked = error.retryAfterMs ?? 0;
+      if (asked > longestRetryAfterMs) throw error;
+      const backoff = Math.min(firstDelayMs * 2 ** (attempt - 1), longestDelayMs);
+      // Jitter only ever adds to what the system asked for.
+      const delayMs = Math.round(Math.max(asked, backoff / 2) + (backoff / 2) * random());
+      options.onRetry?.(error, { attempt: attempt + 1, delayMs });
+      await sleep(delayMs, signal);
+    }
+  }
+}
+
+/** Whether the same call may well succeed a little later. */
+export function isRetryable(error: unknown): error is Fault {
+  return error instanceof Fault && (error.kind === "transient" || error.kind === "throttled");
+}

@@ -1,0 +1,23 @@
+import type { Connector } from "../contract.ts";
+import { ldapSettings, type LdapSettings } from "./config.ts";
+import { openLdapSource } from "./read.ts";
+
+/** OpenLDAP and other directories of RFC 4510 to 4519. */
+export const ldap: Connector<LdapSettings> = {
+  name: "ldap",
+  title: "LDAP directory",
+  settings: ldapSettings,
+  secretFields: ["bindPassword"],
+  openSource: openLdapSource,
+  scopeOf: ({ users, groups, units, nativeIdAttribute, referrals }) => ({
+    users: scope(users),
+    groups: scope(groups),
+    units: scope(units),
+    nativeIdAttribute,
+    referrals,
+  }),
+};
+
+function scope(entries: LdapSettings["users"]) {
+  return entries === undefined ? null : { base: entries.base, filter: entries.filter, scope: entries.scope };
+}
