@@ -22,6 +22,8 @@ export interface SourceRecord {
   reference?: string;
   /** Gone at the source; `attributes` may then be empty. */
   deleted?: true;
+  /** Set by readOne: it exists, but outside of what the connection reads (base, filter), so it leaves. */
+  outOfScope?: true;
   /** When the source says that it changed. */
   changedAt?: Date;
   attributes: AttributeObject;
@@ -69,7 +71,7 @@ export interface Source {
   listIds?(kind: Kind): AsyncGenerator<readonly string[], Completeness>;
   /** An independent count of what readAll(kind) should return; asked only when a sweep has candidates. */
   count?(kind: Kind): Promise<number>;
-  /** Confirms a sweep's candidate by its id, whatever the scope: 'gone', or the record (perhaps outside the scope). */
+  /** Confirms a sweep's candidate by its id, wherever it stands: 'gone', or the record (with `outOfScope` where a read would not return it). */
   readOne(kind: Kind, nativeId: string): Promise<SourceRecord | "gone">;
   close(): Promise<void>;
 }

@@ -1,0 +1,169 @@
+import pg from "pg";
+import type { Kind } from "../../connectors/contract.ts";
+import { recordEvent } from "../audit/record.ts";
+import { noteSuccess } from "../connections/state.ts";
+import type { Context } from "../context.ts";
+import { inTransaction, type Database, type Work } from "../db/database.ts";
+import type { KeyRing } from "../db/envelope.ts";
+import { AppError, messageOf } from "../errors.ts";
+import { applyBatch } from "./apply/batch.ts";
+import { refuseMoved } from "./apply/preconditions.ts";
+import { planSource } from "./apply/source.ts";
+import { withSyncLock } from "./lock.ts";
+import { hashOf } from "./plan.ts";
+import type { OnProgress } from "./progress.ts";
+
+export interface ApplyOptions {
+  db: Database;
+  keyRing: KeyRing;
+  planId: number;
+  onProgress?: OnProgress;
+}
+
+export interface Applied {
+  applied: number;
+  /** Their input had moved; they wait for the next plan. */
+  refused: number;
+  failed: number;
+}
+
+interface PlanRow {
+  id: number;
+  run_id: number;
+  connection_id: number;
+  connection: string;
+  mapping_version: number;
+  state: string;
+  hash: Buffer | null;
+}
+
+/** Units before people before groups; how many items make a transaction, and how many transactions go on at once. */
+const STAGES: readonly { kind: Kind; size: number; atOnce: number }[] = [
+  { kind: "unit", size: 200, atOnce: 1 },
+  { kind: "user", size: 1000, atOnce: 2 },
+  { kind: "group", size: 50, atOnce: 1 },
+];
+
+/** Applies an approved plan, or goes on with one that a killed node left, under the connection's lock. */
+export async function applyPlan(ctx: Context, options: ApplyOptions): Promise<Applied> {
+  const plan = await loadPlan(options.db, options.planId);
+  return withSyncLock(options.db, { connectionId: plan.connection_id, name: plan.connection }, (lost) =>
+    applyItems({ ...ctx, signal: AbortSignal.any([ctx.signal, lost]) }, options),
+  );
+}
+
+/** A node died while it applied: what it had decided, and what a human had approved, is carried through before anything new is read. */
+export async function resumeApplying(ctx: Context, { db, keyRing, connectionId }: { db: Database; keyRing: KeyRing; connectionId: number }): Promise<void> {
+  const { rows } = await db.pool.query<{ id: number }>("select id from plans where connection_id = $1 and state in ('approved', 'applying') order by id", [connectionId]);
+  for (const { id } of rows) await applyItems(ctx, { db, keyRing, planId: id });
+}
+
+/** Applies a closed or approved plan as it stands, batch by batch; the caller holds the connection's lock. Throws `conflict` when the plan is not what was decided. */
+export async function applyItems(ctx: Context, { db, planId, onProgress }: ApplyOptions): Promise<Applied> {
+  const plan = await startApplying(ctx, { db, planId });
+  const { rows: spans } = await db.pool.query<{ kind: Kind; first: number; last: number; count: number }>("select kind, min(seq) as first, max(seq) as last, count(*)::int as count from plan_items where plan_id = $1 group by kind", [planId]);
+  const total = spans.reduce((sum, span) => sum + span.count, 0);
+  let done = 0;
+  for (const { kind, size, atOnce } of STAGES) {
+    const span = spans.find((each) => each.kind === kind);
+    if (!span) continue;
+    const starts = Array.from({ length: Math.ceil((span.last - span.first + 1) / size) }, (_, index) => span.first + index * size);
+    await inParallel(starts, atOnce, async (firstSeq) => {
+      ctx.signal.throwIfAborted();
+      await applyRange(ctx, { db, plan, kind, firstSeq, lastSeq: Math.min(firstSeq + size - 1, span.last), onApplied: (count) => onProgress?.({ stage: "apply", done: (done += count), total }) });
+    });
+  }
+  return inTransaction(db, ctx, (work) => finishApplying(work, { plan, total }));
+}
+
+async function loadPlan(db: Database, planId: number): Promise<PlanRow> {
+  const { rows } = await db.pool.query<PlanRow>("select p.id, p.run_id, p.connection_id, c.name as connection, c.mapping_version, p.state, p.hash from plans p join connections c on c.id = p.connection_id where p.id = $1", [planId]);
+  const [plan] = rows;
+  if (!plan) throw new AppError("not_found", `There is no plan ${planId}.`, { field: "plan" });
+  return plan;
+}
+
+async function startApplying(ctx: Context, { db, planId }: { db: Database; planId: number }): Promise<PlanRow> {
+  const plan = await loadPlan(db, planId);
+  if (!["closed", "approved", "applying"].includes(plan.state)) throw new AppError("conflict", `Plan ${planId} is ${plan.state}; it can't be applied.`);
+  const { hash } = await hashOf(db.pool, planId);
+  if (!plan.hash?.equals(hash)) throw new AppError("conflict", `Plan ${planId} is not what was decided: its items no longer match its hash. Nothing was applied; run the sync again.`);
+  await inTransaction(db, ctx, async ({ sql }) => {
+    await sql.query("update plans set state = 'applying' where id = $1", [planId]);
+    await sql.query("update runs set state = 'applying', finished_at = null where id = $1", [plan.run_id]);
+  });
+  return plan;
+}
+
+interface RangeOptions {
+  db: Database;
+  plan: PlanRow;
+  kind: Kind;
+  firstSeq: number;
+  lastSeq: number;
+  onApplied: (count: number) => void;
+}
+
+/** One transaction; when the data itself is refused, halves are tried, until the one bad item stands alone and is named. */
+async function applyRange(ctx: Context, options: RangeOptions): Promise<void> {
+  const { db, plan, kind, firstSeq, lastSeq } = options;
+  try {
+    const count = await inTransaction(db, ctx, async (work) => {
+      const batch = { work, source: planSource({ planId: plan.id, kind, firstSeq, lastSeq }), connection: { id: plan.connection_id, name: plan.connection, mappingVersion: plan.mapping_version }, planId: plan.id };
+      await refuseMoved(batch);
+      const applied = await applyBatch(batch);
+      await work.sql.query("insert into plan_batches (plan_id, kind, first_seq, last_seq, applied_at) values ($1, $2, $3, $4, $5) on conflict (plan_id, kind, first_seq) do update set last_seq = excluded.last_seq", [plan.id, kind, firstSeq, lastSeq, ctx.now()]);
+      return applied;
+    });
+    options.onApplied(count);
+  } catch (error) {
+    if (isRetryable(error)) return applyRange(ctx, options);
+    if (!isBadData(error)) throw error;
+    if (firstSeq === lastSeq) {
+      await db.pool.query("insert into plan_outcomes (plan_id, seq, state, message) values ($1, $2, 'failed', $3) on conflict do nothing", [plan.id, firstSeq, messageOf(error)]);
+      return;
+    }
+    const middle = Math.floor((firstSeq + lastSeq) / 2);
+    await applyRange(ctx, { ...options, lastSeq: middle });
+    await applyRange(ctx, { ...options, firstSeq: middle + 1 });
+  }
+}
+
+/** SQLSTATE class 22 (data) and 23 (constraints), and what a decision refuses by name. */
+function isBadData(error: unknown): boolean {
+  if (error instanceof AppError) return error.code === "invalid" || error.code === "conflict";
+  return error instanceof pg.DatabaseError && /^2[23]/.test(error.code ?? "");
+}
+
+/** Deadlock and serialization failures: the same again succeeds. */
+function isRetryable(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && (error.code === "40P01" || error.code === "40001");
+}
+
+async function finishApplying(work: Work, { plan, total }: { plan: PlanRow; total: number }): Promise<Applied> {
+  const { ctx, sql } = work;
+  const { rows } = await sql.query<{ refused: number; failed: number }>("select count(*) filter (where state = 'refused')::int as refused, count(*) filter (where state = 'failed')::int as failed from plan_outcomes where plan_id = $1", [plan.id]);
+  const { refused, failed } = rows[0] ?? { refused: 0, failed: 0 };
+  const applied = { applied: total - refused - failed, refused, failed };
+  await sql.query("update plans set state = 'applied', applied_at = $2 where id = $1", [plan.id, ctx.now()]);
+  const { rows: runs } = await sql.query<{ mode: string; counts: Record<string, unknown> }>("update runs set state = 'done', finished_at = $2 where id = $1 returning mode, counts", [plan.run_id, ctx.now()]);
+  // Where a next read may start: only once everything that this one saw is applied or named.
+  await sql.query(
+    `update connections c set cursor = case when $4 then c.cursor else coalesce(r.cursor_after, c.cursor) end, scope_hash = coalesce(r.counts->>'scopeHash', c.scope_hash),
+        last_full_at = case when r.mode = 'full' then r.started_at else c.last_full_at end
+      from runs r where r.id = $2 and c.id = $1 and $3::timestamptz is not null`,
+    [plan.connection_id, plan.run_id, ctx.now(), refused > 0],
+  );
+  await noteSuccess(work, { id: plan.connection_id });
+  if (total > 0) await recordEvent(work, { name: "plan.applied", subjectType: "plan", subjectId: String(plan.id), data: { plan: plan.id, hash: plan.hash?.toString("hex") ?? "", counts: { ...applied } } });
+  await recordEvent(work, { name: "run.finished", subjectType: "run", subjectId: String(plan.run_id), data: { run: plan.run_id, mode: runs[0]?.mode ?? "", counts: { ...applied } } });
+  return applied;
+}
+
+async function inParallel<T>(items: readonly T[], atOnce: number, work: (item: T) => Promise<void>): Promise<void> {
+  const queue = [...items];
+  const worker = async () => {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) await work(next);
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+}

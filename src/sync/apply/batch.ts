@@ -1,0 +1,89 @@
+import { markGroups, markPeople, type DecisionTimes } from "../../directory/outbox.ts";
+import { storeAccounts } from "./accounts.ts";
+import { resolveArrivals } from "./arrivals.ts";
+import { emptyRemovedGroups, storeGroups, storeMembers } from "./groups.ts";
+import { closeLeavers } from "./leavers.ts";
+import { applyBlocks, storePeople } from "./people.ts";
+import { storePersonUnits } from "./person-units.ts";
+import { step, type Batch } from "./source.ts";
+import { countForGuards, recordTrail } from "./trail.ts";
+import { storeUnits } from "./units.ts";
+
+/** What a batch holds, so that steps with nothing to do are left out. */
+interface Shape {
+  items: number;
+  blocks: boolean;
+  units: boolean;
+  leavers: boolean;
+  members: boolean;
+}
+
+/**
+ * Applies one batch in the caller's transaction: accounts, people, groups, units, memberships, blocks, audit trail, outbox.
+ * The only writer of what comes from outside. Returns how many items it applied.
+ */
+export async function applyBatch(batch: Batch): Promise<number> {
+  const shape = await shapeOf(batch);
+  if (shape.items === 0) return 0;
+  await storeAccounts(batch);
+  const concerned = batch.source.kind === "user" ? await applyUsers(batch, shape) : batch.source.kind === "group" ? await applyGroups(batch, shape) : await applyUnits(batch);
+  if (batch.source.kind !== "unit") await recordTrail(batch);
+  if (shape.leavers || shape.blocks) await countForGuards(batch);
+  await wakeFollowers(batch, concerned);
+  return shape.items;
+}
+
+async function shapeOf(batch: Batch): Promise<Shape> {
+  const rows = await step<Shape>(batch, {
+    name: "shape",
+    text: `select count(*)::int as items, coalesce(bool_or(payload ? 'blocks'), false) as blocks, coalesce(bool_or(payload ? 'units'), false) as units,
+        coalesce(bool_or(action = 'delete'), false) as leavers, coalesce(bool_or((payload->'members'->>'add')::int + (payload->'members'->>'remove')::int > 0), false) as members from item`,
+  });
+  return rows[0] ?? { items: 0, blocks: false, units: false, leavers: false, members: false };
+}
+
+async function applyUsers(batch: Batch, shape: Shape): Promise<string[]> {
+  await storePeople(batch);
+  const concerned = shape.leavers ? await closeLeavers(batch) : [];
+  if (shape.units || shape.leavers) concerned.push(...(await storePersonUnits(batch)));
+  concerned.push(...(await resolveArrivals(batch.work, await accountIds(batch))));
+  if (shape.blocks) await applyBlocks(batch);
+  return concerned;
+}
+
+async function applyGroups(batch: Batch, shape: Shape): Promise<string[]> {
+  await storeGroups(batch);
+  const concerned = shape.leavers ? await emptyRemovedGroups(batch) : [];
+  if (shape.members) concerned.push(...(await storeMembers(batch)));
+  concerned.push(...(await resolveArrivals(batch.work, await accountIds(batch))));
+  return concerned;
+}
+
+async function applyUnits(batch: Batch): Promise<string[]> {
+  await storeUnits(batch);
+  return resolveArrivals(batch.work, await accountIds(batch));
+}
+
+async function accountIds(batch: Batch): Promise<number[]> {
+  const rows = await step<{ id: number }>(batch, {
+    name: "account_ids",
+    text: `select a.id from item i join accounts a on a.connection_id = $4 and a.kind = i.kind and a.native_id = i.native_id where i.action in ('create', 'link', 'update', 'enable', 'disable')`,
+    values: [batch.connection.id],
+  });
+  return rows.map((row) => row.id);
+}
+
+/** Everything that follows from a change is queued in the transaction that caused it: targets, grants by rule. */
+async function wakeFollowers(batch: Batch, concerned: readonly string[]): Promise<void> {
+  const { work } = batch;
+  const items = await step<{ id: string; sourceChangedAt: Date | null; seenAt: Date }>(batch, {
+    name: "changed_subjects",
+    text: `select i.subject_id as id, i.source_changed_at as "sourceChangedAt", i.seen_at as "seenAt" from item i
+        where i.subject_id is not null and (i.action in ('create', 'link', 'delete', 'disable', 'enable') or i.payload ?| array['person', 'units', 'group', 'unit'])`,
+  });
+  const times = new Map<string, DecisionTimes>(items.map(({ id, ...each }) => [id, each]));
+  const ids = items.map(({ id }) => id);
+  const people = [...new Set([...(batch.source.kind === "user" ? ids : []), ...concerned])];
+  await markPeople(work, { personIds: people, times });
+  if (batch.source.kind === "group") await markGroups(work, { groupIds: ids, times });
+}

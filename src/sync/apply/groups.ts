@@ -1,0 +1,89 @@
+import { closePeriods } from "../../directory/periods.ts";
+import { step, type Batch } from "./source.ts";
+
+/** Makes, changes and removes groups. */
+export async function storeGroups(batch: Batch): Promise<void> {
+  const now = batch.work.ctx.now();
+  await step(batch, {
+    name: "store_groups",
+    text: `insert into groups (id, display_name, external_id, attributes, origin_id, created_at, modified_at)
+        select i.subject_id, i.payload->'group'->>'displayName', i.payload->'group'->>'externalId', i.payload->'group'->'attributes', $4, $5, $5
+          from item i where i.payload ? 'group'
+        on conflict (id) do update set display_name = excluded.display_name, external_id = excluded.external_id, attributes = excluded.attributes,
+          version = groups.version + 1, modified_at = $5, deleted_at = null`,
+    values: [batch.connection.id, now],
+  });
+  await step(batch, { name: "remove_groups", text: `update groups g set deleted_at = $4, modified_at = $4, version = g.version + 1 from item i where g.id = i.subject_id and i.action = 'delete' and g.deleted_at is null`, values: [now] });
+}
+
+/** A group that is gone has no members, and is in no other group. Returns the people who were in it. */
+export async function emptyRemovedGroups(batch: Batch): Promise<string[]> {
+  const { work } = batch;
+  const members = await step<{ id: number; person_id: string }>(batch, {
+    name: "removed_memberships",
+    text: `select m.id, m.person_id from item i join memberships m on m.group_id = i.subject_id and m.recorded_to is null and m.valid_to is null where i.action = 'delete'`,
+  });
+  const edges = await step<{ id: number }>(batch, {
+    name: "removed_nestings",
+    text: `select n.id from item i join nestings n on i.subject_id in (n.parent_group_id, n.child_group_id) and n.recorded_to is null and n.valid_to is null where i.action = 'delete'`,
+  });
+  await closePeriods(work.sql, { table: "memberships", ids: members.map((row) => row.id), at: work.ctx.now() });
+  await closePeriods(work.sql, { table: "nestings", ids: edges.map((row) => row.id), at: work.ctx.now() });
+  return members.map((row) => row.person_id);
+}
+
+const CHANGES = `change as (select i.subject_id as group_id, a.id as group_account_id, m.op, m.reference, m.account_id
+    from item i join plan_members m on m.plan_id = i.plan_id and m.group_native_id = i.native_id
+    join accounts a on a.connection_id = $4 and a.kind = 'group' and a.native_id = i.native_id)`;
+
+/** The member's account: as resolved by the plan, else by reference now that people are applied. */
+const MEMBER = `left join lateral (
+    select a.id, a.kind, a.person_id, a.group_id from accounts a
+     where a.gone_at is null and (case when c.account_id is not null then a.id = c.account_id
+                                       else a.connection_id = $4 and a.reference = c.reference and a.kind in ('user', 'group') end)
+     limit 1) member on true`;
+
+/**
+ * Changes members as sets: leavers' rows are closed by the connection that opened them, joiners' rows are opened, and
+ * references to nobody known wait. Returns the people concerned.
+ */
+export async function storeMembers(batch: Batch): Promise<string[]> {
+  const { work, connection } = batch;
+  const now = work.ctx.now();
+  const left = await step<{ id: number; person_id: string }>(batch, {
+    name: "members_left",
+    text: `, ${CHANGES} select m.id, m.person_id from change c join memberships m on m.group_id = c.group_id and m.account_id = c.account_id and m.connection_id = $4
+        and m.recorded_to is null and m.valid_to is null where c.op = 'remove'`,
+    values: [connection.id],
+  });
+  const unnested = await step<{ id: number }>(batch, {
+    name: "nestings_left",
+    text: `, ${CHANGES} select n.id from change c join nestings n on n.parent_group_id = c.group_id and n.account_id = c.account_id and n.connection_id = $4
+        and n.recorded_to is null and n.valid_to is null where c.op = 'remove'`,
+    values: [connection.id],
+  });
+  await closePeriods(work.sql, { table: "memberships", ids: left.map((row) => row.id), at: now });
+  await closePeriods(work.sql, { table: "nestings", ids: unnested.map((row) => row.id), at: now });
+  await step(batch, {
+    name: "members_forget",
+    text: `, ${CHANGES} delete from pending_references w using change c where c.op = 'remove' and w.kind = 'member' and w.account_id = c.group_account_id and w.reference = c.reference`,
+    values: [connection.id],
+  });
+  const joined = await step<{ person_id: string | null }>(batch, {
+    name: "members_joined",
+    text: `, ${CHANGES}, joiner as materialized (select c.group_id, c.group_account_id, c.reference, member.id, member.kind, member.person_id, member.group_id as child_id from change c ${MEMBER} where c.op = 'add'),
+      opened as (insert into memberships (group_id, person_id, connection_id, account_id, valid_from, recorded_from)
+        select distinct on (j.group_id, j.person_id) j.group_id, j.person_id, $4::int, j.id, $5::timestamptz, $5::timestamptz from joiner j where j.kind = 'user' and j.person_id is not null
+        on conflict do nothing returning person_id),
+      nested as (insert into nestings (parent_group_id, child_group_id, connection_id, account_id, valid_from, recorded_from)
+        select distinct j.group_id, j.child_id, $4::int, j.id, $5::timestamptz, $5::timestamptz from joiner j where j.kind = 'group' and j.child_id is not null and j.child_id <> j.group_id
+          and not exists (select from nestings n where n.parent_group_id = j.group_id and n.child_group_id = j.child_id and n.connection_id = $4 and n.recorded_to is null and n.valid_to is null)
+        returning null::uuid),
+      waiting as (insert into pending_references (connection_id, kind, account_id, reference, since)
+        select $4::int, 'member', j.group_account_id, j.reference, $5::timestamptz from joiner j where j.reference is not null and coalesce(j.person_id, j.child_id) is null
+        on conflict do nothing)
+      select person_id from opened`,
+    values: [connection.id, now],
+  });
+  return [...left, ...joined].flatMap((row) => row.person_id ?? []);
+}

@@ -1,0 +1,80 @@
+import { liftBlocks, raiseBlocks, type BlockEffect } from "../../directory/blocks.ts";
+import { step, type Batch } from "./source.ts";
+
+/** The manager by reference: an account of the connection that names it, or (a SCIM client speaks of our ids) a person. */
+const MANAGER = `
+  left join lateral (
+    select coalesce(
+      (select a.person_id from accounts a where a.connection_id = (i.payload->'person'->'manager'->>'connectionId')::int and a.reference = i.payload->'person'->'manager'->>'reference'
+          and a.kind = 'user' and a.gone_at is null and a.person_id is not null limit 1),
+      (select p.id from people p where p.id = case when i.payload->'person'->'manager'->>'reference' ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+          then (i.payload->'person'->'manager'->>'reference')::uuid end)) as id) manager on true`;
+
+/** Makes and changes people. */
+export async function storePeople(batch: Batch): Promise<void> {
+  const { id } = batch.connection;
+  const now = batch.work.ctx.now();
+  await step(batch, {
+    name: "insert_people",
+    text: `insert into people (id, user_name, email, employee_number, external_id, display_name, attributes, custom, mastery, origin_id, manager_id, created_at, modified_at)
+        select i.subject_id, i.payload->'person'->>'userName', i.payload->'person'->>'email', i.payload->'person'->>'employeeNumber', i.payload->'person'->>'externalId',
+          i.payload->'person'->>'displayName', i.payload->'person'->'attributes', i.payload->'person'->'custom', i.payload->'person'->'mastery', $4, manager.id, $5, $5
+        from item i ${MANAGER} where i.action = 'create'`,
+    values: [id, now],
+  });
+  await step(batch, {
+    name: "begin_lifecycle",
+    text: `insert into lifecycle_periods (person_id, state, reason, valid_from, recorded_from) select i.subject_id, 'active', i.reason, $4, $4 from item i where i.action = 'create'`,
+    values: [now],
+  });
+  await step(batch, {
+    name: "update_people",
+    text: `update people p set user_name = i.payload->'person'->>'userName', email = i.payload->'person'->>'email', employee_number = i.payload->'person'->>'employeeNumber',
+          external_id = i.payload->'person'->>'externalId', display_name = i.payload->'person'->>'displayName', attributes = i.payload->'person'->'attributes',
+          custom = i.payload->'person'->'custom', mastery = i.payload->'person'->'mastery', manager_id = manager.id, origin_id = coalesce(p.origin_id, $4),
+          version = p.version + 1, modified_at = $5
+        from item i ${MANAGER} where p.id = i.subject_id and i.action <> 'create' and i.payload ? 'person'`,
+    values: [id, now],
+  });
+  await waitForManagers(batch);
+}
+
+/** A manager who has not been seen yet is waited for. */
+async function waitForManagers(batch: Batch): Promise<void> {
+  await step(batch, {
+    name: "forget_managers",
+    text: `delete from pending_references w using item i, accounts a where i.payload ? 'person' and a.connection_id = $4 and a.kind = i.kind and a.native_id = i.native_id and w.account_id = a.id and w.kind = 'manager'`,
+    values: [batch.connection.id],
+  });
+  await step(batch, {
+    name: "await_managers",
+    text: `insert into pending_references (connection_id, kind, account_id, reference, since)
+        select (i.payload->'person'->'manager'->>'connectionId')::int, 'manager', a.id, i.payload->'person'->'manager'->>'reference', $5
+        from item i join accounts a on a.connection_id = $4 and a.kind = i.kind and a.native_id = i.native_id ${MANAGER}
+        where i.payload->'person'->'manager'->>'connectionId' is not null and manager.id is null
+        on conflict do nothing`,
+    values: [batch.connection.id, batch.work.ctx.now()],
+  });
+}
+
+interface BlockRow {
+  personId: string;
+  op: "raise" | "lift";
+  connectionId: number | null;
+  effect: BlockEffect;
+  reason: string;
+  sourceChangedAt: Date | null;
+  seenAt: Date;
+}
+
+/** Raises and lifts what the origins say about being active: sessions, tokens and grants end in this very transaction. */
+export async function applyBlocks(batch: Batch): Promise<void> {
+  const rows = await step<BlockRow>(batch, {
+    name: "blocks",
+    text: `select i.subject_id as "personId", b.op, b."connectionId", b.effect, b.reason, i.source_changed_at as "sourceChangedAt", i.seen_at as "seenAt"
+        from item i, jsonb_to_recordset(i.payload->'blocks') as b(op text, "connectionId" int, effect text, reason text) where i.payload ? 'blocks' and i.subject_id is not null`,
+  });
+  const blocks = rows.map((row) => ({ ...row, owner: "origin" as const }));
+  await liftBlocks(batch.work, blocks.filter(({ op }) => op === "lift"));
+  await raiseBlocks(batch.work, blocks.filter(({ op }) => op === "raise"));
+}

@@ -1,0 +1,110 @@
+import { hostname } from "node:os";
+import type { Completeness, Cursor, Kind, RecordProblem } from "../../connectors/contract.ts";
+import type { LoadedConnection } from "../connections/open.ts";
+import type { Context } from "../context.ts";
+import { inTransaction, type Database } from "../db/database.ts";
+import type { KeyRing } from "../db/envelope.ts";
+import type { Deciding } from "./decide.ts";
+import { compileMapping } from "./mapping.ts";
+import { openPlan } from "./plan.ts";
+import type { OnProgress, Timings } from "./progress.ts";
+
+export type RunMode = "full" | "incremental" | "remap";
+export type RunTrigger = "schedule" | "cli" | "api" | "recovery";
+
+/** One execution of a connection's sync, while it goes on. */
+export interface Run {
+  readonly ctx: Context;
+  readonly db: Database;
+  readonly keyRing: KeyRing;
+  readonly connection: LoadedConnection;
+  readonly deciding: Deciding;
+  readonly id: number;
+  readonly planId: number;
+  readonly mode: RunMode;
+  readonly startedAt: Date;
+  readonly planOnly: boolean;
+  readonly timings: Timings;
+  readonly onProgress: OnProgress;
+  /** Records read, changed and refused, by kind. */
+  readonly counts: Record<string, { read: number; changed: number; problems: number }>;
+  readonly evidence: Partial<Record<Kind, Completeness>>;
+  readonly cursors: Partial<Record<Kind, Cursor>>;
+  /** What full reads returned against what was known, for the guards. */
+  readonly reads: { kind: Kind; read: number; known: number }[];
+  /** Sentences for the summary: why nothing was swept, and the like. */
+  readonly notes: string[];
+  readonly next: { seq: number; page: number };
+}
+
+export interface BeginOptions {
+  db: Database;
+  keyRing: KeyRing;
+  connection: LoadedConnection;
+  mode: RunMode;
+  trigger: RunTrigger;
+  planOnly: boolean;
+  onProgress: OnProgress;
+}
+
+/** Opens the run and its plan. The connection's lock is held: an open run of it belongs to a node that died, and is closed. */
+export async function beginRun(ctx: Context, options: BeginOptions): Promise<Run> {
+  const { connection, db } = options;
+  const startedAt = ctx.now();
+  const ids = await inTransaction(db, ctx, async (work) => {
+    await closeCrashedRuns(work.sql, { connectionId: connection.id, now: startedAt });
+    const { rows } = await work.sql.query<{ id: number }>(
+      "insert into runs (connection_id, mode, trigger, state, started_at, cursor_before, node) values ($1, $2, $3, 'pulling', $4, $5, $6) returning id",
+      [connection.id, options.mode, options.trigger, startedAt, JSON.stringify(connection.cursor), `${hostname()}:${process.pid}`],
+    );
+    const id = rows[0]?.id ?? 0;
+    return { id, planId: await openPlan(work, { runId: id, connectionId: connection.id }) };
+  });
+  return {
+    ...options, ...ids, ctx, startedAt,
+    deciding: await decidingFor(db.pool, connection),
+    timings: {}, counts: {}, evidence: {}, cursors: {}, reads: [], notes: [], next: { seq: 0, page: 0 },
+  };
+}
+
+async function closeCrashedRuns(sql: Database["pool"] | Parameters<Parameters<typeof inTransaction>[2]>[0]["sql"], { connectionId, now }: { connectionId: number; now: Date }): Promise<void> {
+  await sql.query(
+    `with crashed as (update runs set state = 'crashed', finished_at = $2, error_code = 'crashed', error_message = 'The node that ran it died; the next run took over.'
+        where connection_id = $1 and state in ('pulling', 'planned', 'applying') returning id)
+     update plans p set state = 'superseded' from crashed c where p.run_id = c.id and p.state in ('staging', 'closed', 'applying')`,
+    [connectionId, now],
+  );
+}
+
+/** What deciding needs to know of this connection and of the others. */
+export async function decidingFor(sql: Pick<Database["pool"], "query">, connection: LoadedConnection): Promise<Deciding> {
+  const { rows } = await sql.query<{ id: number; mapping: LoadedConnection["mapping"] }>("select id, mapping from connections where mapping is not null");
+  return {
+    connectionId: connection.id,
+    connectionName: connection.name,
+    precedence: connection.precedence,
+    mapping: compileMapping(connection.mapping),
+    overrides: new Map(rows.map((row) => [row.id, precedenceOverrides(row.mapping)])),
+  };
+}
+
+function precedenceOverrides(mapping: LoadedConnection["mapping"]): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(mapping?.user?.attributes ?? {}).flatMap(([key, value]) => (typeof value === "string" || value.precedence === undefined ? [] : [[key, value.precedence]])),
+  );
+}
+
+/** Lists bad records on the run, by the source's id. */
+export async function noteProblems(run: Run, problems: readonly RecordProblem[]): Promise<void> {
+  if (problems.length === 0) return;
+  for (const { kind } of problems) countsOf(run, kind).problems += 1;
+  await run.db.pool.query(
+    `insert into run_problems (run_id, kind, native_id, code, message)
+     select $1, kind, native_id, code, message from jsonb_to_recordset($2::jsonb) as p(kind text, native_id text, code text, message text)`,
+    [run.id, JSON.stringify(problems.map(({ kind, nativeId, code, message }) => ({ kind, native_id: nativeId, code, message: message.slice(0, 2000) })))],
+  );
+}
+
+export function countsOf(run: Run, kind: Kind): { read: number; changed: number; problems: number } {
+  return (run.counts[kind] ??= { read: 0, changed: 0, problems: 0 });
+}

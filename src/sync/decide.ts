@@ -1,0 +1,191 @@
+import { isDeepStrictEqual } from "node:util";
+import type { SourceRecord } from "../../connectors/contract.ts";
+import { fromProfile, profileColumns, type Contribution } from "../directory/attributes.ts";
+import { AppError } from "../errors.ts";
+import type { CompiledMapping } from "./mapping.ts";
+import type { Match } from "./match.ts";
+import { LOCAL_PRECEDENCE, mergeOrigins, type Merged, type Origin } from "./merge.ts";
+import type { Item, ItemPayload, KnownAccount, KnownPerson } from "./records.ts";
+
+/** What is the same for every record of a run. */
+export interface Deciding {
+  connectionId: number;
+  connectionName: string;
+  precedence: number;
+  mapping: CompiledMapping;
+  /** Attribute precedences of the other connections, by id. */
+  overrides: ReadonlyMap<number, Readonly<Record<string, number>>>;
+}
+
+export interface UserInput {
+  record: SourceRecord;
+  /** Hexadecimal fingerprint. */
+  hash: string;
+  contribution: Contribution;
+  inScope: boolean;
+  known: KnownAccount | undefined;
+  /** Of an account that has no link yet. */
+  match: Match | undefined;
+  /** The linked or matched person. */
+  person: KnownPerson | undefined;
+  newPersonId: string;
+  seenAt: Date;
+}
+
+/** Decides about one user record. Pure; undefined = nothing to do. Throws `invalid` for a record that can't become a person. */
+export function decideUser(deciding: Deciding, input: UserInput): Item | undefined {
+  const { known, record } = input;
+  const linked = known !== undefined && known.subjectId !== null && known.situation !== "disputed";
+  if (record.deleted) return linked && known.situation === "linked" ? decideLeaver(deciding, { ...input, known, why: `gone from ${deciding.connectionName}` }) : undefined;
+  if (!input.inScope) {
+    if (linked && known.situation === "linked") return decideLeaver(deciding, { ...input, known, why: `no longer in the scope of ${deciding.connectionName}` });
+    return setAside(input, { situation: "unmatched", reason: "outside the scope" });
+  }
+  if (linked) return decideUpdate(deciding, input);
+  return decideNew(deciding, input);
+}
+
+function decideNew(deciding: Deciding, input: UserInput): Item {
+  const match = input.match ?? { situation: "unmatched" };
+  if (match.situation === "disputed") return setAside(input, { situation: "disputed", candidates: match.candidates, reason: match.reason });
+  if (match.situation === "unlinked") {
+    if (deciding.mapping.situations.unlinked === "dispute") {
+      return setAside(input, { situation: "disputed", candidates: [match.personId], reason: `matches by ${match.key}; this connection leaves linking to a human` });
+    }
+    return decideUpdate(deciding, { ...input, reason: `matched by ${match.key}`, link: true });
+  }
+  if (deciding.mapping.situations.unmatched === "ignore") return setAside(input, { situation: "unmatched", reason: "nobody matches; this connection makes no people" });
+  const merged = mergeOrigins([originOf(deciding, contributionOf(input))]);
+  const person = personPayload(merged, { before: undefined, userOf: input });
+  return item(input, {
+    action: "create",
+    subjectId: input.newPersonId,
+    subjectVersion: null,
+    reason: `joined in ${deciding.connectionName}`,
+    payload: { account: { ...account(input), situation: "linked", linkedBy: "create" }, person, ...unitsOf(input), ...blocksOf(merged, { person: undefined, deciding }) },
+  });
+}
+
+function decideUpdate(deciding: Deciding, input: UserInput & { reason?: string; link?: boolean }): Item {
+  const { person, known } = input;
+  if (!person) throw new AppError("internal", `The person of account ${input.record.nativeId} was not loaded.`);
+  const contribution = contributionOf(input);
+  const others = person.origins.filter((origin) => origin.accountId !== known?.id).map((origin) => otherOrigin(deciding, origin));
+  const before = mergeOrigins(person.origins.map((origin) => otherOrigin(deciding, origin)));
+  const merged = mergeOrigins([originOf(deciding, contribution), ...others, ...localOrigin(person)]);
+  const next = personPayload(merged, { before: person, userOf: input });
+  const personChanged = next.changed.length > 0 || !isDeepStrictEqual(next.mastery, person.mastery) || !isDeepStrictEqual(before.manager, merged.manager);
+  const blocks = blocksOf(merged, { person, deciding });
+  const raised = blocks.blocks?.some((block) => block.op === "raise");
+  const lifted = blocks.blocks?.some((block) => block.op === "lift");
+  return item(input, {
+    action: input.link || !known || known.situation === "deleted" ? "link" : raised ? "disable" : lifted ? "enable" : "update",
+    subjectId: person.id,
+    subjectVersion: person.version,
+    reason: input.reason ?? (known?.situation === "deleted" ? `back in ${deciding.connectionName}` : raised ? "not active at the source" : lifted ? "active at the source again" : "changed at the source"),
+    payload: {
+      account: { ...account(input), situation: "linked", ...(input.link ? { linkedBy: "match" as const } : {}) },
+      ...(personChanged ? { person: next } : {}),
+      ...unitsOf(input),
+      ...blocks,
+    },
+  });
+}
+
+/** An account that is gone or out of scope: its person leaves, unless another origin still lists it. */
+export function decideLeaver(deciding: Deciding, input: Omit<UserInput, "match" | "contribution" | "inScope" | "hash" | "newPersonId"> & { known: KnownAccount; why: string }): Item {
+  const { person, known } = input;
+  const others = person?.origins.filter((origin) => origin.accountId !== known.id) ?? [];
+  const reaction = deciding.mapping.situations.deleted;
+  const payload: ItemPayload = {};
+  if (person && others.length > 0) {
+    const merged = mergeOrigins([...others.map((origin) => otherOrigin(deciding, origin)), ...localOrigin(person)]);
+    if (profileColumns(merged.profile).userName !== "") {
+      const next = personPayload(merged, { before: person, userOf: input });
+      if (next.changed.length > 0 || !isDeepStrictEqual(next.mastery, person.mastery)) payload.person = next;
+    }
+    const { blocks = [] } = blocksOf(merged, { person, deciding });
+    if (blocks.length > 0) payload.blocks = blocks;
+  } else if (person && reaction !== "ignore") {
+    payload.blocks = [{ op: "raise", connectionId: deciding.connectionId, effect: reaction === "suspend" ? "suspended" : "deactivated", reason: input.why }];
+  }
+  return item(input, {
+    action: "delete",
+    subjectId: known.subjectId,
+    subjectVersion: person?.version ?? null,
+    reason: others.length > 0 ? `${input.why}; another origin still lists the person` : input.why,
+    payload,
+  });
+}
+
+function setAside(input: UserInput, { situation, candidates, reason }: { situation: "unmatched" | "disputed"; candidates?: readonly string[]; reason: string }): Item {
+  return item(input, {
+    action: situation === "disputed" ? "dispute" : "ignore",
+    subjectId: null,
+    subjectVersion: null,
+    reason,
+    payload: { account: { ...account(input), mapped: input.inScope ? input.contribution : null, situation, ...(candidates ? { candidates } : {}) } },
+  });
+}
+
+function account({ record, hash, contribution }: UserInput): { attributes: SourceRecord["attributes"]; hash: string; mapped: Contribution } {
+  return { attributes: record.attributes, hash, mapped: contribution };
+}
+
+/** No echo: what we wrote back ourselves is not the origin's word. */
+function contributionOf({ contribution, known }: UserInput): Contribution {
+  if (known?.writtenBack?.active !== false || contribution["active"] !== false) return contribution;
+  const { active: _ours, ...rest } = contribution;
+  return rest;
+}
+
+function originOf(deciding: Deciding, contribution: Contribution): Origin {
+  return { connectionId: deciding.connectionId, precedence: deciding.precedence, overrides: deciding.mapping.kinds.user?.precedence ?? {}, contribution };
+}
+
+function otherOrigin(deciding: Deciding, origin: KnownPerson["origins"][number]): Origin {
+  return { connectionId: origin.connectionId, precedence: origin.precedence, overrides: deciding.overrides.get(origin.connectionId) ?? {}, contribution: origin.mapped };
+}
+
+function localOrigin(person: KnownPerson): Origin[] {
+  return person.local ? [{ connectionId: null, precedence: LOCAL_PRECEDENCE, overrides: {}, contribution: person.local }] : [];
+}
+
+function unitsOf({ contribution }: UserInput): Pick<ItemPayload, "units"> {
+  const units = contribution["units"];
+  return Array.isArray(units) ? { units: units.filter((unit): unit is string => typeof unit === "string") } : {};
+}
+
+/** The origins' word on whether the person is active, as changes to the blocks that origins own. */
+function blocksOf(merged: Merged, { person, deciding }: { person: KnownPerson | undefined; deciding: Deciding }): Pick<ItemPayload, "blocks"> {
+  const standing = person?.originBlocks ?? [];
+  const wanted = merged.active?.value === false ? { connectionId: merged.active.connectionId ?? deciding.connectionId, effect: "suspended" as const } : undefined;
+  const stays = (block: KnownPerson["originBlocks"][number]) => wanted !== undefined && block.connectionId === wanted.connectionId && block.effect === wanted.effect;
+  const lifts = standing.filter((block) => !stays(block)).map((block) => ({ op: "lift" as const, connectionId: block.connectionId, effect: "suspended" as const, reason: "active at the source" }));
+  const raises = wanted && !standing.some(stays) ? [{ op: "raise" as const, ...wanted, reason: "not active at the source" }] : [];
+  const blocks = [...lifts, ...raises];
+  return blocks.length > 0 ? { blocks } : {};
+}
+
+function personPayload(merged: Merged, { before, userOf }: { before: KnownPerson | undefined; userOf: { record: SourceRecord } }): NonNullable<ItemPayload["person"]> {
+  const columns = profileColumns(merged.profile);
+  if (columns.userName === "") throw new AppError("invalid", `${userOf.record.nativeId} has no userName after mapping; a person needs one.`, { field: "userName" });
+  const old = before ? { ...fromProfile(before.attributes), ...before.custom } : {};
+  const next = { ...fromProfile(merged.profile), ...merged.custom };
+  const changed = before ? [...new Set([...Object.keys(old), ...Object.keys(next)])].filter((key) => !isDeepStrictEqual(old[key], next[key])).sort() : [];
+  return { ...columns, attributes: merged.profile, custom: merged.custom, mastery: merged.mastery, manager: merged.manager ?? null, changed };
+}
+
+function item(input: Pick<UserInput, "record" | "known" | "seenAt">, decision: Pick<Item, "action" | "subjectId" | "subjectVersion" | "reason" | "payload">): Item {
+  const { record, known } = input;
+  return {
+    kind: record.kind,
+    nativeId: record.nativeId,
+    accountId: known?.id ?? null,
+    accountVersion: known?.version ?? null,
+    reference: record.reference ?? null,
+    sourceChangedAt: record.changedAt ?? null,
+    seenAt: input.seenAt,
+    ...decision,
+  };
+}

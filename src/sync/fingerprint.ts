@@ -1,0 +1,26 @@
+import { hash } from "node:crypto";
+import type { AttributeValue, SourceRecord } from "../../connectors/contract.ts";
+
+/**
+ * SHA-256 over what a record says: attributes, reference, parent and members, whatever their order.
+ * `changedAt` is left out: a touched record that says the same is unchanged.
+ */
+export function fingerprint(record: SourceRecord): Buffer {
+  const members = record.members && "set" in record.members ? record.members.set.toSorted() : undefined;
+  return hash("sha256", JSON.stringify([record.reference, record.parent, sorted(record.attributes), members]), "buffer");
+}
+
+/** SHA-256 over a set of strings, hexadecimal. */
+export function fingerprintOfSet(members: readonly string[]): string {
+  return hash("sha256", members.toSorted().join("\n"), "hex");
+}
+
+function sorted(value: AttributeValue | undefined): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(sorted);
+  const object = value as Readonly<Record<string, AttributeValue | undefined>>;
+  const names = Object.keys(object).sort();
+  const flat: unknown[] = [];
+  for (const name of names) flat.push(name, sorted(object[name]));
+  return flat;
+}

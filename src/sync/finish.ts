@@ -1,0 +1,88 @@
+import { recordEvent } from "../audit/record.ts";
+import { scopeHashOf } from "../connections/open.ts";
+import { noteSuccess } from "../connections/state.ts";
+import { inTransaction, type Work } from "../db/database.ts";
+import { applyItems } from "./apply-plan.ts";
+import { noteProblems, type Run, type RunMode } from "./begin.ts";
+import { guardFacts, judge, type Tripped } from "./guard.ts";
+import { closePlan, refuseDoubleClaims, type ClosedPlan } from "./plan.ts";
+import { timed, type Timings } from "./progress.ts";
+
+/** What a run came to. */
+export interface RunSummary {
+  runId: number;
+  planId: number;
+  connection: string;
+  /** As it was carried out: an incremental run that had to read in full says so. */
+  mode: RunMode;
+  /** done: applied. held: the plan waits for approval. */
+  state: "done" | "held";
+  /** SHA-256 that binds the plan, hexadecimal. */
+  hash: string;
+  /** Items by kind and action. */
+  plan: Record<string, Record<string, number>>;
+  applied: { applied: number; refused: number; failed: number };
+  read: Run["counts"];
+  guards: Tripped[];
+  notes: string[];
+  /** Milliseconds by stage. */
+  timings: Timings;
+}
+
+/** Closes the plan, lets the guards judge it, and applies it or holds it. */
+export async function finishRun(run: Run): Promise<RunSummary> {
+  const losers = await timed(run.timings, "close", () => refuseDoubleClaims(run.db.pool, run.planId));
+  await noteProblems(run, losers.map(({ nativeId, userName }) => ({ kind: "user", nativeId, code: "conflict", message: `Another record of this run claims its login name or e-mail address (${userName}).` })));
+  const closed = await timed(run.timings, "close", () => inTransaction(run.db, run.ctx, (work) => closeRunPlan(work, run)));
+  const guards = await timed(run.timings, "guard", () => judgePlan(run, closed));
+  if (guards.length > 0 || run.planOnly) return summary(run, { closed, guards, held: await holdPlan(run, { closed, guards }) });
+  const applied = await timed(run.timings, "apply", () => applyItems(run.ctx, { db: run.db, keyRing: run.keyRing, planId: run.planId, onProgress: run.onProgress }));
+  return summary(run, { closed, guards, applied });
+}
+
+async function closeRunPlan(work: Work, run: Run): Promise<ClosedPlan> {
+  const closed = await closePlan(work, run.planId);
+  // A plan that was decided on an older reading is no longer what would be done.
+  await work.sql.query(
+    `with older as (update plans set state = 'superseded' where connection_id = $1 and id < $2 and state = 'held' and hash is distinct from $3 returning run_id)
+     update runs r set state = 'superseded' from older o where r.id = o.run_id`,
+    [run.connection.id, run.planId, closed.hash],
+  );
+  const cursors = { ...run.connection.cursor, ...run.cursors };
+  await work.sql.query("update runs set state = 'planned', counts = $2, evidence = $3, cursor_after = $4 where id = $1", [
+    run.id, JSON.stringify({ read: run.counts, notes: run.notes, scopeHash: run.mode === "full" ? scopeHashOf(run.connection) : undefined }), JSON.stringify(run.evidence), Object.keys(cursors).length > 0 ? JSON.stringify(cursors) : null,
+  ]);
+  return closed;
+}
+
+async function judgePlan(run: Run, closed: ClosedPlan): Promise<Tripped[]> {
+  if (closed.items === 0 && run.reads.every(({ read, known }) => read > 0 || known === 0)) return [];
+  const facts = await guardFacts(run.db.pool, { planId: run.planId, connectionId: run.connection.id, limits: run.connection.limits, now: run.ctx.now() });
+  const scopeChanged = run.connection.scopeHash !== null && run.mode === "full" && run.connection.scopeHash !== scopeHashOf(run.connection);
+  return judge({ ...facts, reads: run.reads, scopeChanged }, run.connection.limits);
+}
+
+/** Holds the plan for approval. The same plan already waiting keeps waiting, under the number that people have been shown. */
+async function holdPlan(run: Run, { closed, guards }: { closed: ClosedPlan; guards: readonly Tripped[] }): Promise<{ planId: number; runId: number }> {
+  return inTransaction(run.db, run.ctx, async (work) => {
+    const { ctx, sql } = work;
+    const { rows } = await sql.query<{ id: number; run_id: number }>("select id, run_id from plans where connection_id = $1 and state = 'held' and hash = $2 and id <> $3 order by id limit 1", [run.connection.id, closed.hash, run.planId]);
+    const [waiting] = rows;
+    await sql.query("update plans set state = $2, guards = $3 where id = $1", [run.planId, waiting ? "superseded" : "held", JSON.stringify(guards)]);
+    await sql.query("update runs set state = $2, finished_at = $3 where id = $1", [run.id, waiting ? "superseded" : "held", ctx.now()]);
+    await noteSuccess(work, { id: run.connection.id });
+    if (waiting) return { planId: waiting.id, runId: waiting.run_id };
+    await recordEvent(work, {
+      name: "plan.held", subjectType: "plan", subjectId: String(run.planId),
+      reason: guards.map(({ message }) => message).join("; ") || "only a plan was asked for", data: { plan: run.planId, guards: guards.map(({ guard }) => guard) },
+    });
+    return { planId: run.planId, runId: run.id };
+  });
+}
+
+function summary(run: Run, { closed, guards, held, applied }: { closed: ClosedPlan; guards: Tripped[]; held?: { planId: number; runId: number }; applied?: RunSummary["applied"] }): RunSummary {
+  return {
+    runId: held?.runId ?? run.id, planId: held?.planId ?? run.planId, connection: run.connection.name, mode: run.mode, state: held ? "held" : "done",
+    hash: closed.hash.toString("hex"), plan: closed.counts, applied: applied ?? { applied: 0, refused: 0, failed: 0 }, read: run.counts, guards, notes: run.notes, timings: run.timings,
+  };
+}

@@ -1,0 +1,57 @@
+import type { Sql } from "../db/database.ts";
+import type { Limits } from "../connections/definition.ts";
+
+export interface GuardFacts {
+  /** Accounts of this connection linked to active people before the plan. */
+  linked: number;
+  disables: number;
+  deletes: number;
+  /** Disables and deletes already applied within the window. */
+  recent: number;
+  /** What full reads returned, by kind, against what was known. */
+  reads: readonly { kind: string; read: number; known: number }[];
+  /** The scope of the connection changed since the last applied run, and this plan would take somebody away for it. */
+  scopeChanged: boolean;
+}
+
+/** A guard that tripped: a stable name, and a sentence for whoever has to approve. */
+export interface Tripped {
+  guard: "disable" | "delete" | "window" | "shrink" | "scope";
+  message: string;
+}
+
+/** Which guards hold this plan. Pure. */
+export function judge(facts: GuardFacts, limits: Limits): Tripped[] {
+  const tripped: Tripped[] = [];
+  for (const [guard, count] of [["disable", facts.disables], ["delete", facts.deletes]] as const) {
+    const most = Math.min(limits[guard].count, Math.max(limits[guard].floor, Math.floor(facts.linked * limits[guard].share)));
+    if (count > most) tripped.push({ guard, message: `${count} ${guard}s of ${facts.linked} linked accounts; the limit is ${most}` });
+  }
+  const leaving = facts.disables + facts.deletes;
+  const mostInWindow = Math.min(limits.window.count, Math.max(limits.window.floor, Math.floor((facts.linked + facts.recent) * limits.window.share)));
+  if (leaving > 0 && leaving + facts.recent > mostInWindow) {
+    tripped.push({ guard: "window", message: `${leaving} disables and deletes, and ${facts.recent} in the last ${limits.window.hours} hours; the limit for both is ${mostInWindow}` });
+  }
+  for (const { kind, read, known } of facts.reads) {
+    if (known > 0 && read < known * (1 - limits.shrink) && known - read > limits.delete.floor) {
+      tripped.push({ guard: "shrink", message: `only ${read} ${kind}s were read where ${known} are known; the limit is ${Math.round(limits.shrink * 100)} % fewer` });
+    }
+  }
+  if (facts.scopeChanged && facts.deletes > 0) {
+    tripped.push({ guard: "scope", message: `the connection's bases or filters changed since its last run, and ${facts.deletes} records fall out` });
+  }
+  return tripped;
+}
+
+/** Counts the plan in SQL. */
+export async function guardFacts(sql: Sql, options: { planId: number; connectionId: number; limits: Limits; now: Date }): Promise<Omit<GuardFacts, "reads" | "scopeChanged">> {
+  const { rows } = await sql.query<{ linked: number; disables: number; deletes: number; recent: number }>(
+    `select
+      (select count(*)::int from accounts a where connection_id = $1 and kind = 'user' and situation = 'linked' and gone_at is null) as linked,
+      (select count(*)::int from plan_items where plan_id = $2 and action = 'disable') as disables,
+      (select count(*)::int from plan_items where plan_id = $2 and action = 'delete') as deletes,
+      (select coalesce(sum(count), 0)::int from guard_counts where connection_id = $1 and at > $3::timestamptz - make_interval(secs => $4)) as recent`,
+    [options.connectionId, options.planId, options.now, options.limits.window.hours * 3600],
+  );
+  return rows[0] ?? { linked: 0, disables: 0, deletes: 0, recent: 0 };
+}

@@ -1,0 +1,78 @@
+import type { AttributeObject, Kind } from "../../connectors/contract.ts";
+import type { Sql } from "../db/database.ts";
+import type { Contribution } from "../directory/attributes.ts";
+import { profileColumns, toProfile } from "../directory/attributes.ts";
+import { matchValues, type Candidate, type MatchKey } from "./match.ts";
+import type { KnownAccount, KnownOrigin, KnownPerson } from "./records.ts";
+
+/** Accounts of one connection by native id; `lock` takes row locks, in id order, for a request's own transaction. */
+export async function knownAccounts(sql: Sql, options: { connectionId: number; kind: Kind; nativeIds: readonly string[]; lock?: boolean }): Promise<Map<string, KnownAccount>> {
+  const { rows } = await sql.query<KnownAccount>({
+    name: options.lock ? "sync_known_accounts_lock" : "sync_known_accounts",
+    text: `select id, version, kind, native_id as "nativeId", situation, coalesce(person_id, group_id, unit_id) as "subjectId",
+        linked_by as "linkedBy", gone_at is not null as gone, written_back as "writtenBack"
+      from accounts where connection_id = $1 and kind = $2 and native_id = any($3::text[]) ${options.lock ? "order by id for update" : ""}`,
+    values: [options.connectionId, options.kind, options.nativeIds],
+  });
+  return new Map(rows.map((row) => [row.nativeId, row]));
+}
+
+/** People with their origins and the blocks that origins own. */
+export async function knownPeople(sql: Sql, personIds: readonly string[], { lock = false } = {}): Promise<Map<string, KnownPerson>> {
+  if (personIds.length === 0) return new Map();
+  if (lock) await sql.query("select from people where id = any($1::uuid[]) order by id for update", [personIds]);
+  const { rows } = await sql.query<{ id: string; version: number; state: string; attributes: AttributeObject; custom: AttributeObject; mastery: Record<string, number>; local: Contribution | null; origins: KnownOrigin[] | null; blocks: { connectionId: number | null; effect: string }[] | null }>({
+    name: "sync_known_people",
+    text: `select p.id, p.version, p.state, p.attributes, p.custom, p.mastery, p.local,
+        (select jsonb_agg(jsonb_build_object('accountId', a.id, 'connectionId', a.connection_id, 'precedence', c.precedence, 'mapped', a.mapped))
+           from accounts a join connections c on c.id = a.connection_id
+          where a.person_id = p.id and a.gone_at is null and a.situation = 'linked' and a.mapped is not null) as origins,
+        (select jsonb_agg(jsonb_build_object('connectionId', b.connection_id, 'effect', b.effect))
+           from blocks b where b.person_id = p.id and b.owner = 'origin' and b.recorded_to is null and b.valid_to is null) as blocks
+      from people p where p.id = any($1::uuid[])`,
+    values: [personIds],
+  });
+  return new Map(rows.map(({ origins, blocks, ...row }) => [row.id, { ...row, origins: origins ?? [], originBlocks: blocks ?? [] }]));
+}
+
+/** Who holds a login name or an e-mail address now. */
+export interface Holder {
+  personId: string;
+  userName: string;
+  email: string | null;
+}
+
+export interface Claims {
+  candidates: Candidate[];
+  /** By lower-cased login name and e-mail address. */
+  byUserName: Map<string, string>;
+  byEmail: Map<string, string>;
+}
+
+/** One query for two questions: whom might these contributions match, and which unique values are taken by whom. */
+export async function findClaims(sql: Sql, options: { connectionId: number; contributions: readonly Contribution[]; keys: readonly MatchKey[] }): Promise<Claims> {
+  const values = (key: MatchKey) => [...new Set(options.contributions.flatMap((contribution) => matchValues(contribution, key)))];
+  const emails = new Set([...values("emails"), ...options.contributions.flatMap((contribution) => profileColumns(toProfile({ emails: contribution["emails"] })).email?.toLowerCase() ?? [])]);
+  const asked = (key: MatchKey) => (options.keys.includes(key) ? values(key) : []);
+  const { rows } = await sql.query<{ id: string; user_name: string; email: string | null; employee_number: string | null; external_id: string | null; taken: boolean }>({
+    name: "sync_find_claims",
+    text: `with found as (
+        select id from people where user_name = any($1::citext[]) and state <> 'deleted'
+        union select id from people where email = any($2::citext[]) and state <> 'deleted'
+        union select id from people where employee_number = any($3::text[]) and state <> 'deleted'
+        union select id from people where external_id = any($4::text[]) and state <> 'deleted')
+      select p.id, lower(p.user_name::text) as user_name, lower(p.email::text) as email, p.employee_number, p.external_id,
+        exists (select from accounts a where a.person_id = p.id and a.connection_id = $5 and a.kind = 'user' and a.gone_at is null) as taken
+      from found join people p using (id)`,
+    values: [values("userName"), [...emails], asked("employeeNumber"), asked("externalId"), options.connectionId],
+  });
+  const candidates = rows.flatMap((row) => {
+    const found: Record<MatchKey, string | null> = { userName: row.user_name, emails: row.email, employeeNumber: row.employee_number, externalId: row.external_id };
+    return options.keys.flatMap((key): Candidate[] => (found[key] === null ? [] : [{ personId: row.id, key, value: found[key], taken: row.taken }]));
+  });
+  return {
+    candidates,
+    byUserName: new Map(rows.map((row) => [row.user_name, row.id])),
+    byEmail: new Map(rows.flatMap((row) => (row.email === null ? [] : [[row.email, row.id]]))),
+  };
+}

@@ -1,0 +1,54 @@
+import type { AttributeObject } from "../../connectors/contract.ts";
+import type { Mapping } from "../connections/definition.ts";
+import { isObject, type Contribution } from "../directory/attributes.ts";
+
+export type MatchKey = Mapping["match"][number];
+
+/** Somebody whom an account might belong to. */
+export interface Candidate {
+  personId: string;
+  key: MatchKey;
+  /** Lower-cased where the key ignores case. */
+  value: string;
+  /** The person already has another live account of this connection. */
+  taken: boolean;
+}
+
+/** RFC 7643 terms are the directory's; the situations are midPoint's. `linked` and `deleted` are known before matching. */
+export type Match =
+  | { situation: "unmatched" }
+  | { situation: "unlinked"; personId: string; key: MatchKey }
+  | { situation: "disputed"; candidates: readonly string[]; reason: string };
+
+/** The values by which an account may find its person; e-mail and login names ignore case. */
+export function matchValues(contribution: Contribution, key: MatchKey): string[] {
+  if (key !== "emails") {
+    const value = contribution[key];
+    if (typeof value !== "string" || value === "") return [];
+    return [key === "userName" ? value.toLowerCase() : value];
+  }
+  const emails = contribution["emails"];
+  if (!Array.isArray(emails)) return [];
+  return emails.filter(isObject).flatMap((email: AttributeObject) => (typeof email["value"] === "string" && email["value"] !== "" ? [email["value"].toLowerCase()] : []));
+}
+
+/**
+ * Decides whose account this is. Each key is tried in turn and the first that finds anybody counts; when another key
+ * finds somebody else, or several, or somebody who already has an account of this connection, a human decides.
+ */
+export function matchAccount({ contribution, keys, candidates }: { contribution: Contribution; keys: readonly MatchKey[]; candidates: readonly Candidate[] }): Match {
+  const found = keys.flatMap((key) => {
+    const values = new Set(matchValues(contribution, key));
+    return candidates.filter((candidate) => candidate.key === key && values.has(candidate.value));
+  });
+  const people = [...new Set(found.map((candidate) => candidate.personId))].sort();
+  const [first] = found;
+  if (first === undefined) return { situation: "unmatched" };
+  if (people.length > 1) {
+    return { situation: "disputed", candidates: people, reason: `${people.length} people match by ${[...new Set(found.map((candidate) => candidate.key))].join(", ")}` };
+  }
+  if (found.some((candidate) => candidate.taken)) {
+    return { situation: "disputed", candidates: people, reason: `the person matched by ${first.key} already has another account of this connection` };
+  }
+  return { situation: "unlinked", personId: first.personId, key: first.key };
+}

@@ -1,0 +1,72 @@
+import type { AttributeObject, AttributeValue } from "../../connectors/contract.ts";
+import { PERSON_ATTRIBUTES, toProfile, type Contribution } from "../directory/attributes.ts";
+
+/** One origin's word about a person. */
+export interface Origin {
+  /** null = edited here. */
+  connectionId: number | null;
+  /** Lower wins; equal ones by connection id. */
+  precedence: number;
+  /** Attributes with a precedence of their own. */
+  overrides: Readonly<Record<string, number>>;
+  contribution: Contribution;
+}
+
+export interface Merged {
+  profile: AttributeObject;
+  /** The organisation's own attributes, without the prefix `custom.`. */
+  custom: AttributeObject;
+  /** Attribute key to the connection that masters it; local ones are left out. */
+  mastery: Readonly<Record<string, number>>;
+  /** Who says whether the person is active, when anybody does. */
+  active: { value: boolean; connectionId: number | null } | undefined;
+  manager: { reference: string; connectionId: number | null } | undefined;
+}
+
+/** Local edits win over every origin that has not claimed an attribute for itself by a precedence below this. */
+export const LOCAL_PRECEDENCE = 1000;
+
+const CUSTOM = "custom.";
+const KEYS = PERSON_ATTRIBUTES.map((attribute) => attribute.key);
+
+/** Merges what the origins say, attribute by attribute. Independent of the order in which they are given. */
+export function mergeOrigins(origins: readonly Origin[]): Merged {
+  const merged: Record<string, AttributeValue> = {};
+  const mastery: Record<string, number> = {};
+  const winners: Record<string, Origin> = {};
+  const single = origins.length === 1 ? origins[0] : undefined;
+  const own = new Set(origins.flatMap((origin) => Object.keys(origin.contribution).filter((key) => key.startsWith(CUSTOM))));
+  for (const key of [...KEYS, ...own]) {
+    const winner = single ? (hasValue(single.contribution[key]) ? single : undefined) : winnerOf(origins, key);
+    const value = winner?.contribution[key];
+    if (!winner || value === undefined || value === null) continue;
+    winners[key] = winner;
+    merged[key] = value;
+    if (winner.connectionId !== null && key !== "units") mastery[key] = winner.connectionId;
+  }
+  const { active, manager } = merged;
+  return {
+    profile: toProfile(merged),
+    custom: Object.fromEntries([...own].sort().flatMap((key) => (merged[key] === undefined ? [] : [[key.slice(CUSTOM.length), merged[key]]]))),
+    mastery,
+    active: typeof active === "boolean" ? { value: active, connectionId: winners["active"]?.connectionId ?? null } : undefined,
+    manager: typeof manager === "string" ? { reference: manager, connectionId: winners["manager"]?.connectionId ?? null } : undefined,
+  };
+}
+
+function winnerOf(origins: readonly Origin[], key: string): Origin | undefined {
+  let best: Origin | undefined;
+  for (const origin of origins) {
+    if (!hasValue(origin.contribution[key])) continue;
+    if (!best || compare(origin, best, key) < 0) best = origin;
+  }
+  return best;
+}
+
+function compare(left: Origin, right: Origin, key: string): number {
+  return (left.overrides[key] ?? left.precedence) - (right.overrides[key] ?? right.precedence) || (left.connectionId ?? Infinity) - (right.connectionId ?? Infinity);
+}
+
+function hasValue(value: AttributeValue | undefined): boolean {
+  return value !== undefined && value !== null && value !== "" && !(Array.isArray(value) && value.length === 0);
+}

@@ -1,0 +1,95 @@
+import type { Sql, Work } from "../db/database.ts";
+import type { Item } from "./records.ts";
+
+/** Opens a run's plan. */
+export async function openPlan({ ctx, sql }: Work, { runId, connectionId }: { runId: number; connectionId: number }): Promise<number> {
+  const { rows } = await sql.query<{ id: number }>("insert into plans (run_id, connection_id, state, opened_at) values ($1, $2, 'staging', $3) returning id", [runId, connectionId, ctx.now()]);
+  return rows[0]?.id ?? 0;
+}
+
+/** Takes back what the plan already holds for these records: one that a source lists twice counts as it was read last. */
+export async function unstageItems(sql: Sql, { planId, items }: { planId: number; items: readonly Item[] }): Promise<void> {
+  if (items.length === 0) return;
+  await sql.query({
+    name: "sync_unstage_items",
+    text: `with again as (delete from plan_items i using unnest($2::text[], $3::text[]) as r(kind, native_id) where i.plan_id = $1 and i.kind = r.kind and i.native_id = r.native_id returning i.kind, i.native_id)
+      delete from plan_members m using again a where a.kind = 'group' and m.plan_id = $1 and m.group_native_id = a.native_id`,
+    values: [planId, items.map(({ kind }) => kind), items.map(({ nativeId }) => nativeId)],
+  });
+}
+
+/** Stages items, numbered from `firstSeq` on. */
+export async function stageItems(sql: Sql, { planId, firstSeq, items }: { planId: number; firstSeq: number; items: readonly Item[] }): Promise<void> {
+  if (items.length === 0) return;
+  await sql.query({
+    name: "sync_stage_items",
+    text: `insert into plan_items (plan_id, seq, kind, native_id, action, account_id, account_version, subject_id, subject_version, reference, reason, payload, source_changed_at, seen_at)
+      select $1, $2 + ordinality - 1, kind, native_id, action, account_id, account_version, subject_id, subject_version, reference, reason, payload, source_changed_at, seen_at
+      from rows from (jsonb_to_recordset($3::jsonb) as (kind text, native_id text, action text, account_id bigint, account_version int, subject_id uuid, subject_version int,
+        reference text, reason text, payload jsonb, source_changed_at timestamptz, seen_at timestamptz)) with ordinality`,
+    values: [planId, firstSeq, itemRows(items)],
+  });
+}
+
+/** Items in the column names of plan_items, as JSON. */
+export function itemRows(items: readonly Item[]): string {
+  return JSON.stringify(
+    items.map((item) => ({
+      kind: item.kind, native_id: item.nativeId, action: item.action, account_id: item.accountId, account_version: item.accountVersion,
+      subject_id: item.subjectId, subject_version: item.subjectVersion, reference: item.reference, reason: item.reason, payload: item.payload,
+      source_changed_at: item.sourceChangedAt, seen_at: item.seenAt,
+    })),
+  );
+}
+
+export interface ClosedPlan {
+  hash: Buffer;
+  /** By kind, then action. */
+  counts: Record<string, Record<string, number>>;
+  items: number;
+}
+
+const CLAIMS_OF_ONE_PLAN = `
+  with claims as (
+    select seq, native_id, action, lower(payload->'person'->>'userName') as user_name, lower(payload->'person'->>'email') as email
+      from plan_items where plan_id = $1 and kind = 'user' and payload ? 'person'),
+  beaten as (
+    select seq from (select seq, user_name, row_number() over (partition by user_name order by action = 'create', native_id collate "C") as place from claims) c where place > 1
+    union
+    select seq from (select seq, email, row_number() over (partition by email order by action = 'create', native_id collate "C") as place from claims where email is not null) c where place > 1)
+  delete from plan_items i using beaten b where i.plan_id = $1 and i.seq = b.seq
+  returning i.native_id, i.payload->'person'->>'userName' as user_name`;
+
+/**
+ * Two records of one plan that claim the same login name or address can't both have it: the one with the smaller
+ * native id keeps it, whatever the order of reading. Returns the records that lost.
+ */
+export async function refuseDoubleClaims(sql: Sql, planId: number): Promise<{ nativeId: string; userName: string }[]> {
+  const { rows } = await sql.query<{ native_id: string; user_name: string }>(CLAIMS_OF_ONE_PLAN, [planId]);
+  return rows.map((row) => ({ nativeId: row.native_id, userName: row.user_name }));
+}
+
+/** Closes the plan: nothing is staged from here on, and the hash over its items in (kind, nativeId) order binds it. */
+export async function closePlan({ ctx, sql }: Work, planId: number): Promise<ClosedPlan> {
+  const { hash, items } = await hashOf(sql, planId);
+  const { rows } = await sql.query<{ kind: string; action: string; count: number }>("select kind, action, count(*)::int as count from plan_items where plan_id = $1 group by kind, action", [planId]);
+  const counts: Record<string, Record<string, number>> = {};
+  for (const row of rows) counts[row.kind] = { ...counts[row.kind], [row.action]: row.count };
+  await sql.query("update plans set state = 'closed', hash = $2, counts = $3, closed_at = $4 where id = $1", [planId, hash, JSON.stringify(counts), ctx.now()]);
+  return { hash, counts, items };
+}
+
+/** SHA-256 over the items' own hashes (each over everything that apply reads of it) and the member changes. */
+export async function hashOf(sql: Sql, planId: number): Promise<{ hash: Buffer; items: number }> {
+  const { rows } = await sql.query<{ hash: Buffer; items: number }>(
+    `select sha256(
+        coalesce((select string_agg(hash, ''::bytea order by kind collate "C", native_id collate "C") from plan_items where plan_id = $1), ''::bytea) ||
+        coalesce((select string_agg(text_sha256(concat_ws(E'\\x1f', group_native_id, op, reference, account_id)), ''::bytea
+                                    order by group_native_id collate "C", op, reference collate "C", account_id) from plan_members where plan_id = $1), ''::bytea)) as hash,
+      (select count(*)::int from plan_items where plan_id = $1) as items`,
+    [planId],
+  );
+  const [row] = rows;
+  if (!row) throw new Error("an aggregate returned no row");
+  return row;
+}

@@ -1,0 +1,118 @@
+import { Fault, type Completeness, type Cursor, type Kind, type Page, type Source, type SourceRecord } from "../../connectors/contract.ts";
+import type { AttributeObject } from "../../connectors/contract.ts";
+import { countsOf, noteProblems, type Run } from "./begin.ts";
+import { stageItems, unstageItems } from "./plan.ts";
+import { READ_STAGE } from "./progress.ts";
+import { findChanged, storable, withReference } from "./pull.ts";
+import { decideRecords, type Changed } from "./stage.ts";
+import { stageMembers } from "./stage-members.ts";
+import { knownCount } from "./sweep.ts";
+
+/** Units before people before groups, so that what is referred to is there first. */
+const ORDER: readonly Kind[] = ["unit", "user", "group"];
+/** Pages that are decided and staged while the next is read. */
+const IN_FLIGHT = 2;
+const REMAP_PAGE = 1000;
+
+export function kindsOf(run: Run, source: Source): Kind[] {
+  return ORDER.filter((kind) => source.kinds.includes(kind) && run.deciding.mapping.kinds[kind] !== undefined);
+}
+
+/** Reads a kind in full and stages what differs; keeps the evidence of completeness. */
+export async function readInFull(run: Run, source: Source, kind: Kind): Promise<void> {
+  const known = await knownCount(run.db.pool, { connectionId: run.connection.id, kind });
+  const evidence = await eachPage(run, kind, source.readAll(kind));
+  run.evidence[kind] = evidence;
+  run.reads.push({ kind, read: evidence.count, known });
+  if (evidence.cursor) run.cursors[kind] = evidence.cursor;
+}
+
+/** Reads what changed since the cursor. Throws a Fault `expired` when only a full read will do. */
+export async function readChanges(run: Run, source: Source, kind: Kind): Promise<void> {
+  const since = run.connection.cursor?.[kind];
+  if (!source.readChanges || !since) throw new Fault("expired", `There is no cursor for ${kind}s yet.`);
+  run.cursors[kind] = await eachPage<Cursor>(run, kind, source.readChanges(kind, since));
+}
+
+/** Stages pages as they come: reading goes on while earlier pages are decided. */
+async function eachPage<R extends Completeness | Cursor>(run: Run, kind: Kind, pages: AsyncGenerator<Page, R>): Promise<R> {
+  const working: Promise<void>[] = [];
+  try {
+    for (;;) {
+      const { done, value } = await pages.next();
+      if (done) return value;
+      run.ctx.signal.throwIfAborted();
+      const work = stagePage(run, kind, value);
+      // Awaited below, in order; until then a failure must not count as unhandled.
+      work.catch(() => undefined);
+      working.push(work);
+      if (working.length > IN_FLIGHT) await working.shift();
+    }
+  } finally {
+    await Promise.all(working);
+  }
+}
+
+async function stagePage(run: Run, kind: Kind, page: Page): Promise<void> {
+  const { records, problems } = storable(page);
+  const number = run.next.page++;
+  const [changed] = await Promise.all([
+    findChanged(run.db.pool, { connectionId: run.connection.id, kind, mappingVersion: run.connection.mappingVersion, runId: run.id, page: number, records }),
+    noteProblems(run, problems),
+  ]);
+  const counts = countsOf(run, kind);
+  counts.read += page.records.length;
+  await stageChanged(run, changed);
+  run.onProgress({ stage: READ_STAGE[kind], done: counts.read });
+}
+
+/** Decides about changed records of one kind and stages what follows. */
+export async function stageChanged(run: Run, changed: readonly Changed[]): Promise<void> {
+  const kind = changed[0]?.record.kind;
+  if (kind === undefined) return;
+  const { items, problems } = await decideRecords(run.db.pool, { deciding: run.deciding, changed, seenAt: run.ctx.now() });
+  countsOf(run, kind).changed += items.length;
+  await noteProblems(run, problems);
+  await unstageItems(run.db.pool, { planId: run.planId, items });
+  if (kind === "group") await stageGroupMembers(run, changed, items);
+  const firstSeq = run.next.seq;
+  run.next.seq += items.length;
+  await stageItems(run.db.pool, { planId: run.planId, firstSeq, items });
+}
+
+async function stageGroupMembers(run: Run, changed: readonly Changed[], items: Awaited<ReturnType<typeof decideRecords>>["items"]): Promise<void> {
+  const byId = new Map(items.map((item) => [item.nativeId, item]));
+  const groups = changed.flatMap(({ record }) => {
+    const item = byId.get(record.nativeId);
+    if (!item || item.action === "delete" || !record.members || !("set" in record.members)) return [];
+    return [{ nativeId: record.nativeId, groupId: item.action === "create" ? null : item.subjectId, set: record.members.set }];
+  });
+  await stageMembers(run.db.pool, { planId: run.planId, connectionId: run.connection.id, groups, items });
+}
+
+/** Decides again about stored accounts that an older mapping made; the source is not asked. */
+export async function remapStored(run: Run): Promise<void> {
+  for (const kind of ORDER) {
+    for (let after = 0, more = true; more; ) {
+      const { rows } = await run.db.pool.query<{ id: number; native_id: string; reference: string | null; attributes: AttributeObject; hash: string; source_changed_at: Date | null; parent: string | null }>(
+        `select a.id, a.native_id, a.reference, a.attributes, encode(a.hash, 'hex') as hash, a.source_changed_at,
+            (select p.reference from units u join accounts p on p.unit_id = u.parent_id and p.connection_id = a.connection_id where u.id = a.unit_id limit 1) as parent
+          from accounts a where a.connection_id = $1 and a.kind = $2 and a.mapping_version <> $3 and a.gone_at is null and a.id > $4 order by a.id limit $5`,
+        [run.connection.id, kind, run.connection.mappingVersion, after, REMAP_PAGE],
+      );
+      await stageChanged(run, rows.map(({ hash, ...row }) => ({ hash, record: storedRecord(kind, row) })));
+      after = rows.at(-1)?.id ?? after;
+      more = rows.length === REMAP_PAGE;
+      if (rows.length > 0) run.onProgress({ stage: "remap", done: run.next.seq });
+    }
+  }
+}
+
+function storedRecord(kind: Kind, row: { native_id: string; reference: string | null; attributes: AttributeObject; source_changed_at: Date | null; parent: string | null }): SourceRecord {
+  return withReference({
+    kind, nativeId: row.native_id, attributes: row.attributes,
+    ...(row.reference === null ? {} : { reference: row.reference }),
+    ...(row.source_changed_at === null ? {} : { changedAt: row.source_changed_at }),
+    ...(row.parent === null ? {} : { parent: row.parent }),
+  });
+}

@@ -1,0 +1,91 @@
+import type { AttributeObject, Kind } from "../../connectors/contract.ts";
+import type { Contribution } from "../directory/attributes.ts";
+
+/** An account as stored, as far as deciding needs it. */
+export interface KnownAccount {
+  id: number;
+  version: number;
+  kind: Kind;
+  nativeId: string;
+  situation: "linked" | "unlinked" | "unmatched" | "disputed" | "deleted";
+  /** person, group or unit that it is linked to. */
+  subjectId: string | null;
+  linkedBy: "match" | "create" | "human" | null;
+  gone: boolean;
+  /** Our own last write to the source. */
+  writtenBack: { active: boolean } | null;
+}
+
+export interface KnownOrigin {
+  accountId: number;
+  connectionId: number;
+  precedence: number;
+  mapped: Contribution;
+}
+
+/** A person with everything that deciding about one of its accounts needs. */
+export interface KnownPerson {
+  id: string;
+  version: number;
+  state: string;
+  attributes: AttributeObject;
+  custom: AttributeObject;
+  mastery: Readonly<Record<string, number>>;
+  local: Contribution | null;
+  /** Live accounts, this connection's included. */
+  origins: readonly KnownOrigin[];
+  originBlocks: readonly { connectionId: number | null; effect: string }[];
+}
+
+export type ItemAction = "create" | "link" | "update" | "disable" | "enable" | "delete" | "dispute" | "ignore";
+
+/** A plan item before it is staged. */
+export interface Item {
+  kind: Kind;
+  nativeId: string;
+  action: ItemAction;
+  accountId: number | null;
+  accountVersion: number | null;
+  subjectId: string | null;
+  subjectVersion: number | null;
+  reference: string | null;
+  reason: string;
+  payload: ItemPayload;
+  sourceChangedAt: Date | null;
+  seenAt: Date;
+}
+
+/** What apply does for an item; what is absent is left alone. */
+export interface ItemPayload {
+  account?: {
+    attributes: AttributeObject;
+    /** Hexadecimal. */
+    hash: string;
+    mapped: Contribution | null;
+    situation: KnownAccount["situation"];
+    candidates?: readonly string[];
+    linkedBy?: "match" | "create";
+  };
+  person?: {
+    userName: string;
+    email: string | null;
+    employeeNumber: string | null;
+    externalId: string | null;
+    displayName: string | null;
+    attributes: AttributeObject;
+    custom: AttributeObject;
+    mastery: Readonly<Record<string, number>>;
+    manager: { reference: string; connectionId: number | null } | null;
+    /** Names of attributes that change, for the audit trail. */
+    changed: readonly string[];
+  };
+  blocks?: readonly { op: "raise" | "lift"; connectionId: number | null; effect: "suspended" | "deactivated"; reason: string }[];
+  /** References of the units that this connection puts the person into. */
+  units?: readonly string[];
+  group?: { displayName: string; externalId: string | null; attributes: AttributeObject };
+  /** Members as read: how many, and the hash over their references; the changes stand in plan_members. */
+  members?: { count: number; hash: string; add: number; remove: number };
+  unit?: { name: string; code: string | null; type: string; parent: string | null };
+  /** Before and after, sealed with the person's key. */
+  sealed?: string;
+}

@@ -1,0 +1,93 @@
+import { Fault, type Source } from "../../connectors/contract.ts";
+import { loadConnection, openSource, scopeHashOf, type LoadedConnection } from "../connections/open.ts";
+import type { Context } from "../context.ts";
+import type { Database } from "../db/database.ts";
+import type { KeyRing } from "../db/envelope.ts";
+import { listIds, sweepAbsent } from "./absent.ts";
+import { resumeApplying } from "./apply-plan.ts";
+import { beginRun, type Run, type RunMode, type RunTrigger } from "./begin.ts";
+import { failRun } from "./fail.ts";
+import { finishRun, type RunSummary } from "./finish.ts";
+import { withSyncLock } from "./lock.ts";
+import { timed, READ_STAGE, type OnProgress } from "./progress.ts";
+import { kindsOf, readChanges, readInFull, remapStored } from "./read.ts";
+
+export interface RunOptions {
+  db: Database;
+  keyRing: KeyRing;
+  /** Name or id. */
+  connection: string | number;
+  /** `incremental` reads in full where it has to: no cursor, an expired one, a changed scope, or the interval of full reads. */
+  mode: RunMode;
+  trigger: RunTrigger;
+  /** Stop with a plan that waits for approval. */
+  planOnly?: boolean;
+  onProgress?: OnProgress;
+  /** Read from this instead of the system itself: a recording, or a file that was handed in. It is closed at the end. */
+  source?: Source;
+}
+
+/**
+ * One execution of a connection's sync: pull, match, map, decide, sweep into one staged plan; then guard; then apply.
+ * Throws `busy` when another node runs it; a failed run is recorded, flagged or counted towards quarantine, and rethrown.
+ */
+export async function runSync(ctx: Context, options: RunOptions): Promise<RunSummary> {
+  const { db, keyRing } = options;
+  const found = await loadConnection(db.pool, keyRing, options.connection);
+  return withSyncLock(db, { connectionId: found.id, name: found.name }, async (lost) => {
+    const held: Context = { ...ctx, signal: AbortSignal.any([ctx.signal, lost]) };
+    await resumeApplying(held, { db, keyRing, connectionId: found.id });
+    // Loaded again under the lock: a run that has just ended moved the cursor.
+    const connection = await loadConnection(db.pool, keyRing, found.id);
+    const mode = effectiveMode(connection, { mode: options.mode, now: ctx.now() });
+    const run = await beginRun(held, { ...options, connection, mode, planOnly: options.planOnly ?? false, onProgress: options.onProgress ?? (() => undefined) });
+    try {
+      await pull(run, options.source);
+      return await finishRun(run);
+    } catch (error) {
+      await failRun(run, error);
+      throw error;
+    }
+  });
+}
+
+/** An incremental run that must read in full does. */
+export function effectiveMode(connection: LoadedConnection, { mode, now }: { mode: RunMode; now: Date }): RunMode {
+  if (mode !== "incremental") return mode;
+  const { lastFullAt, policy, cursor, scopeHash } = connection;
+  const due = lastFullAt === null || now.getTime() - lastFullAt.getTime() >= policy.fullEveryHours * 3_600_000;
+  return due || cursor === null || scopeHash !== scopeHashOf(connection) ? "full" : "incremental";
+}
+
+async function pull(run: Run, given: Source | undefined): Promise<void> {
+  if (run.mode === "remap") return remapStored(run);
+  const source = given ?? (await openSource(run.connection, run.ctx));
+  try {
+    if (run.mode === "full") await pullInFull(run, source);
+    else await pullChanges(run, source);
+  } finally {
+    await source.close();
+  }
+}
+
+async function pullInFull(run: Run, source: Source): Promise<void> {
+  for (const kind of kindsOf(run, source)) await timed(run.timings, READ_STAGE[kind], () => readInFull(run, source, kind));
+  await timed(run.timings, "sweep", async () => {
+    for (const kind of kindsOf(run, source)) await sweepAbsent(run, source, kind);
+  });
+}
+
+async function pullChanges(run: Run, source: Source): Promise<void> {
+  await timed(run.timings, "remap", () => remapStored(run));
+  try {
+    for (const kind of kindsOf(run, source)) await timed(run.timings, READ_STAGE[kind], () => readChanges(run, source, kind));
+  } catch (error) {
+    if (!(error instanceof Fault) || error.kind !== "expired") throw error;
+    run.notes.push(`read in full: ${error.message}`);
+    return pullInFull(run, source);
+  }
+  for (const kind of kindsOf(run, source)) await timed(run.timings, "list ids", () => listIds(run, source, kind));
+  await timed(run.timings, "sweep", async () => {
+    for (const kind of kindsOf(run, source)) await sweepAbsent(run, source, kind);
+  });
+}

@@ -1,0 +1,128 @@
+import { randomBytes } from "node:crypto";
+import type { RecordProblem, SourceRecord } from "../../connectors/contract.ts";
+import type { Sql } from "../db/database.ts";
+import type { Contribution } from "../directory/attributes.ts";
+import { messageOf } from "../errors.ts";
+import { decideUser, type Deciding, type UserInput } from "./decide.ts";
+import { decideGroup, decideUnit } from "./decide-collection.ts";
+import { findClaims, knownAccounts, knownPeople, type Claims } from "./known.ts";
+import { matchAccount, type Match } from "./match.ts";
+import type { Item, KnownAccount } from "./records.ts";
+
+/** A changed record on its way through match, map and decide. */
+export interface Changed {
+  record: SourceRecord;
+  /** Hexadecimal fingerprint. */
+  hash: string;
+}
+
+export interface Decided {
+  items: Item[];
+  problems: RecordProblem[];
+}
+
+export interface DecideOptions {
+  deciding: Deciding;
+  changed: readonly Changed[];
+  seenAt: Date;
+  /** Take row locks on accounts and people: for a request's own transaction. */
+  lock?: boolean;
+}
+
+/** Takes changed records of one kind through match, map and decide. One bad record never stops the others: it is a problem with its reason. */
+export async function decideRecords(sql: Sql, options: DecideOptions): Promise<Decided> {
+  const kind = options.changed[0]?.record.kind;
+  if (kind === undefined) return { items: [], problems: [] };
+  const known = await knownAccounts(sql, { connectionId: options.deciding.connectionId, kind, nativeIds: options.changed.map(({ record }) => record.nativeId), lock: options.lock });
+  return kind === "user" ? decideUsers(sql, options, known) : decideCollections(options, known);
+}
+
+function decideCollections({ deciding, changed, seenAt }: DecideOptions, known: ReadonlyMap<string, KnownAccount>): Decided {
+  const decide = changed[0]?.record.kind === "group" ? decideGroup : decideUnit;
+  return collect(changed, ({ record, hash }) => decide(deciding, { record, hash, known: known.get(record.nativeId), newId: newId(seenAt), seenAt }));
+}
+
+interface MappedUser extends Changed {
+  contribution: Contribution;
+  inScope: boolean;
+  known: KnownAccount | undefined;
+}
+
+async function decideUsers(sql: Sql, { deciding, changed, seenAt, lock }: DecideOptions, known: ReadonlyMap<string, KnownAccount>): Promise<Decided> {
+  const problems: RecordProblem[] = [];
+  const mapped = changed.flatMap((change): MappedUser[] => {
+    try {
+      return [{ ...change, ...mapUser(deciding, change.record), known: known.get(change.record.nativeId) }];
+    } catch (error) {
+      problems.push(problemOf(change.record, error));
+      return [];
+    }
+  });
+  const claims = await findClaims(sql, { connectionId: deciding.connectionId, contributions: mapped.map(({ contribution }) => contribution), keys: deciding.mapping.match });
+  const matches = new Map(mapped.filter(needsMatch).map(({ record, contribution }) => [record.nativeId, matchAccount({ contribution, keys: deciding.mapping.match, candidates: claims.candidates })]));
+  const people = await knownPeople(sql, mapped.flatMap((user) => personOf(user, matches.get(user.record.nativeId)) ?? []), { lock });
+  const decided = collect(mapped, (user) => {
+    const match = matches.get(user.record.nativeId);
+    const input: UserInput = { ...user, match, person: people.get(personOf(user, match) ?? ""), newPersonId: newId(seenAt), seenAt };
+    const item = decideUser(deciding, input);
+    if (item) refuseTaken(item, claims);
+    return item;
+  });
+  return { items: decided.items, problems: [...problems, ...decided.problems] };
+}
+
+function mapUser({ mapping }: Deciding, record: SourceRecord): Pick<MappedUser, "contribution" | "inScope"> {
+  const kind = mapping.kinds.user;
+  if (!kind || record.deleted) return { contribution: {}, inScope: kind !== undefined };
+  return kind.inScope(record.attributes) ? { contribution: kind.map(record.attributes), inScope: true } : { contribution: {}, inScope: false };
+}
+
+/** Accounts that a human has settled, or that were linked before, keep their link; disputed ones are looked at again. */
+function needsMatch({ known, inScope, record }: MappedUser): boolean {
+  return inScope && !record.deleted && (known === undefined || known.subjectId === null || known.situation === "disputed");
+}
+
+function personOf({ known }: MappedUser, match: Match | undefined): string | undefined {
+  if (match) return match.situation === "unlinked" ? match.personId : undefined;
+  return known?.subjectId ?? undefined;
+}
+
+/** Login name and e-mail address are one person's: a record that claims another's is refused by name, before anything is staged. */
+function refuseTaken({ payload, subjectId }: Item, claims: Claims): void {
+  const { person } = payload;
+  if (!person) return;
+  const holderOf = { userName: claims.byUserName.get(person.userName.toLowerCase()), email: person.email === null ? undefined : claims.byEmail.get(person.email.toLowerCase()) };
+  for (const [attribute, holder] of Object.entries(holderOf)) {
+    if (holder !== undefined && holder !== subjectId) throw new TakenError(`Its ${attribute} belongs to another person already (${holder}).`);
+  }
+}
+
+class TakenError extends Error {}
+
+function collect<T extends Changed>(changed: readonly T[], decide: (change: T) => Item | undefined): Decided {
+  const items: Item[] = [];
+  const problems: RecordProblem[] = [];
+  for (const change of changed) {
+    try {
+      const item = decide(change);
+      if (item) items.push(item);
+    } catch (error) {
+      problems.push(problemOf(change.record, error));
+    }
+  }
+  return { items, problems };
+}
+
+function problemOf(record: SourceRecord, error: unknown): RecordProblem {
+  return { kind: record.kind, nativeId: record.nativeId, code: error instanceof TakenError ? "conflict" : "invalid", message: messageOf(error) };
+}
+
+/** UUID version 7 (RFC 9562): ordered by time, so that neighbours in time are neighbours in the index. */
+export function newId(now: Date): string {
+  const bytes = randomBytes(16);
+  bytes.writeUIntBE(now.getTime(), 0, 6);
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x70;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  const hex = bytes.toString("hex");
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
