@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
@@ -65,6 +65,8 @@ function tenth({ people, groups, bigGroups, bigSize }: Size): Size {
 async function main(options: Options): Promise<boolean> {
   const { size, changed, repeat, json } = options;
   const folder = await mkdtemp(path.join(os.tmpdir(), "rollcall-bench-"));
+  // The `postgres` user, under which PostgreSQL runs when we are root, must be able to enter.
+  await chmod(folder, 0o755);
   const say = (line: string) => void process.stderr.write(`${line}\n`);
   try {
     const small = options.growth

@@ -1,10 +1,10 @@
-import { chmod, mkdir, rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { createCompany, type Company } from "../demo/company.ts";
 import { writeCompanyLdif } from "../demo/ldif.ts";
 import { startSlapd, type Slapd } from "../demo/slapd.ts";
 import { startEmbeddedPostgres, type EmbeddedPostgres } from "../src/db/embedded.ts";
-import { migrate } from "../src/db/migrate.ts";
+import { inChild } from "./child.ts";
 
 export interface Size {
   people: number;
@@ -26,8 +26,6 @@ const SUFFIX = "dc=nordhaven,dc=example";
 /** Starts PostgreSQL with the settings that it has in real use (fsync on) and slapd with a company of this size. */
 export async function startSite({ folder, size }: { folder: string; size: Size }): Promise<Site> {
   await mkdir(folder, { recursive: true });
-  // The `postgres` user, under which PostgreSQL runs when we are root, must be able to enter.
-  await chmod(folder, 0o755);
   const company = createCompany({ ...size, organised: false });
   const file = path.join(folder, "company.ldif");
   await writeCompanyLdif(company, { baseDn: SUFFIX, file });
@@ -40,7 +38,8 @@ export async function startSite({ folder, size }: { folder: string; size: Size }
   };
   try {
     postgres = await startEmbeddedPostgres({ folder });
-    await migrate(postgres.url);
+    // The schema engine is WebAssembly with one memory for the process: a process of its own for each database.
+    await inChild({ step: "migrate", job: { url: postgres.url } });
     slapd = await startSlapd({ folder: path.join(folder, "slapd"), ldif: file, suffix: SUFFIX });
     await rm(file);
     return { company, slapd, databaseUrl: postgres.url, stop };

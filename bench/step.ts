@@ -1,6 +1,7 @@
 import { createContext } from "../src/context.ts";
 import { openDatabase } from "../src/db/database.ts";
 import { sealingKey } from "../src/db/envelope.ts";
+import { migrate } from "../src/db/migrate.ts";
 import { createLog } from "../src/log.ts";
 import { runSync } from "../src/sync/run.ts";
 import { readBare, type BareReadJob } from "./bare-read.ts";
@@ -41,4 +42,5 @@ async function sync({ databaseUrl, key, mode }: SyncJob): Promise<SyncResult> {
 const [step] = process.argv.slice(2);
 if (step === "read") answerParent((job: BareReadJob) => readBare(job));
 else if (step === "sync") answerParent(sync);
+else if (step === "migrate") answerParent(({ url }: { url: string }) => migrate(url));
 else throw new Error(`There is no step "${step}".`);
