@@ -1,0 +1,51 @@
+import type { Sql, Work } from "../db/database.ts";
+import { enqueue } from "../db/queue.ts";
+
+const OF_GRANTS = `
+  select valid_from as at from grants where recorded_to is null and valid_from > $1 and (valid_to is null or valid_to > valid_from)
+  union all
+  select valid_to from grants where recorded_to is null and valid_to > $1`;
+
+// The next member whose time in a group runs out. A membership's end follows from its start, so one pass over the starts that lie
+// less than that long back is enough.
+const OF_MEMBERS = `
+  select m.valid_from + make_interval(secs => g.expires_after_seconds) as at
+  from grants g
+  cross join lateral (
+    with recursive below (group_id) as (
+      select g.group_id
+      union
+      select n.child_group_id from below join nestings n on n.parent_group_id = below.group_id and n.recorded_to is null and n.valid_to is null
+    ), starts as (
+      select m.valid_from from below join memberships m using (group_id) where m.recorded_to is null and m.valid_to is null
+      union all
+      select n.valid_from from below join nestings n on n.parent_group_id = below.group_id and n.recorded_to is null and n.valid_to is null
+    )
+    select starts.valid_from from starts where starts.valid_from > $1::timestamptz - make_interval(secs => g.expires_after_seconds)
+    order by starts.valid_from limit 1
+  ) m
+  where g.group_id is not null and g.expires_after_seconds is not null and g.recorded_to is null and (g.valid_to is null or g.valid_to > $1)`;
+
+const NEXT = `select min(at) as at from (${OF_GRANTS} union all ${OF_MEMBERS}) boundaries`;
+
+/** The next instant after `after` at which a grant begins or ends, for whoever; null when nothing is ahead. */
+export async function nextBoundary(sql: Sql, after: Date): Promise<Date | null> {
+  const { rows } = await sql.query<{ at: Date | null }>(NEXT, [after]);
+  return rows[0]?.at ?? null;
+}
+
+/**
+ * Queues the `expire` job for the next boundary, in the caller's transaction. To be called when grants, or memberships of groups
+ * whose grants run out per member, have changed; boundaries after the next are queued when that one is carried out.
+ */
+export async function scheduleExpiry(work: Work): Promise<Date | null> {
+  const next = await nextBoundary(work.sql, work.ctx.now());
+  if (next) await enqueueExpiry(work.sql, next);
+  return next;
+}
+
+/** One job per second, however many grants end in it; it runs once the second is over. */
+async function enqueueExpiry(sql: Sql, at: Date): Promise<void> {
+  const second = Math.ceil(at.getTime() / 1000);
+  await enqueue(sql, { job: "expire", payload: {}, key: `expire:${second}`, runAt: new Date(second * 1000) });
+}
