@@ -1,10 +1,12 @@
 import type { Connector } from "./contract.ts";
+import { csv } from "./csv/index.ts";
 import { ldap } from "./ldap/index.ts";
 import { scim } from "./scim/index.ts";
 import { scimInbound } from "./scim-inbound/index.ts";
 
 /** One line a connector; a test asserts that these are the folders. */
 export const connectors: Readonly<Record<string, Connector<never>>> = {
+  csv: registered(csv),
   ldap: registered(ldap),
   scim: registered(scim),
   "scim-inbound": registered(scimInbound),

@@ -29,8 +29,8 @@ export function auditTail(parent: Command, shell: Shell): void {
         const first = await readEvents(db.pool, { limit: lines, ...only });
         first.forEach(print);
         if (first.length === 0 && !out.json) out.note("No events yet: every change and decision is recorded here.");
-        let after = first.at(-1)?.id ?? 0;
-        while (follow && !ctx.signal.aborted) {
+        if (!follow) return;
+        for (let after = first.at(-1)?.id ?? 0; !ctx.signal.aborted; ) {
           const more = await readEvents(db.pool, { after, limit: AT_ONCE, ...only });
           more.forEach(print);
           after = more.at(-1)?.id ?? after;

@@ -1,0 +1,126 @@
+import type { Completeness, Kind, Page, RecordProblem, SourceRecord } from "../contract.ts";
+import type { CsvFile, Row } from "./client.ts";
+import type { CsvSettings } from "./config.ts";
+import { columnsOf, groupOf, isProblem, namesIn, personOf, unitsOf, type Columns } from "./records.ts";
+
+const PAGE = 500;
+
+export interface Reading {
+  file: CsvFile;
+  settings: CsvSettings;
+}
+
+interface PersonLine {
+  item: SourceRecord | RecordProblem;
+  row: Row;
+  columns: Columns;
+}
+
+/** What the file says about itself, known at its end. */
+interface End {
+  people: number;
+  /** The trailer or the expected count says that this is all. */
+  proven: boolean;
+}
+
+/** Every line as a person or a problem; returns whether the file proved itself whole. */
+async function* personLines({ file, settings }: Reading): AsyncGenerator<PersonLine, End> {
+  const seen = new Set<string>();
+  let columns: Columns | undefined;
+  let promised: number | undefined;
+  let afterTrailer = false;
+  let lines = 0;
+  for await (const row of file.rows()) {
+    if (columns === undefined) {
+      columns = columnsOf(row, settings);
+      continue;
+    }
+    if (settings.trailer !== undefined && row.cells[0]?.trim() === settings.trailer) {
+      promised = Number(row.cells[1]?.trim() || Number.NaN);
+      continue;
+    }
+    // A line after the trailer: two files in one, or a trailer of the day before.
+    afterTrailer ||= promised !== undefined;
+    lines += 1;
+    const item = personOf(row, { columns, settings, changedAt: file.changedAt });
+    if (seen.has(item.nativeId)) {
+      yield { item: { kind: "user", nativeId: item.nativeId, code: "duplicate", message: `Line ${row.line}: ${settings.idColumn} ${item.nativeId} stands on an earlier line, too; the earlier one was taken.` }, row, columns };
+      continue;
+    }
+    seen.add(item.nativeId);
+    yield { item, row, columns };
+  }
+  const byTrailer = settings.trailer === undefined || (promised === lines && !afterTrailer);
+  const byCount = settings.expectedCount === undefined || settings.expectedCount === lines;
+  return { people: lines, proven: columns !== undefined && byTrailer && byCount && (settings.trailer !== undefined || settings.expectedCount !== undefined) };
+}
+
+/** Reads one kind in pages. Groups and units follow from the people's lines, so they are as complete as those. */
+export function readKind(reading: Reading, kind: Kind): AsyncGenerator<Page, Completeness> {
+  return kind === "user" ? readPeople(reading) : readCollected(reading, kind === "group" ? collectGroups : collectUnits);
+}
+
+async function* readPeople(reading: Reading): AsyncGenerator<Page, Completeness> {
+  let page: { records: SourceRecord[]; problems: RecordProblem[] } = { records: [], problems: [] };
+  let count = 0;
+  const lines = personLines(reading);
+  for (;;) {
+    const { done, value } = await lines.next();
+    if (done) {
+      if (page.records.length + page.problems.length > 0) yield page;
+      return { finalCursor: value.proven, count };
+    }
+    if (isProblem(value.item)) page.problems.push(value.item);
+    else page.records.push(value.item);
+    count += isProblem(value.item) ? 0 : 1;
+    if (page.records.length + page.problems.length < PAGE) continue;
+    yield page;
+    page = { records: [], problems: [] };
+  }
+}
+
+/** Gathers records that many lines make together. */
+type Collect = (reading: Reading) => { take(line: PersonLine): void; records(): Iterable<SourceRecord> };
+
+async function* readCollected(reading: Reading, collect: Collect): AsyncGenerator<Page, Completeness> {
+  const collected = collect(reading);
+  const lines = personLines(reading);
+  let step = await lines.next();
+  for (; !step.done; step = await lines.next()) collected.take(step.value);
+  const records = [...collected.records()];
+  for (let at = 0; at < records.length; at += PAGE) yield { records: records.slice(at, at + PAGE) };
+  return { finalCursor: step.value.proven, count: records.length };
+}
+
+const collectGroups: Collect = ({ file, settings }) => {
+  const members = new Map<string, string[]>();
+  let bad = false;
+  return {
+    take({ item, row, columns }) {
+      bad ||= isProblem(item) && item.code !== "duplicate";
+      if (columns.groups === undefined || isProblem(item)) return;
+      for (const name of namesIn(row.cells[columns.groups] ?? "", settings.groupsSeparator)) {
+        const list = members.get(name);
+        if (list) list.push(item.nativeId);
+        else members.set(name, [item.nativeId]);
+      }
+    },
+    *records() {
+      // With a bad line somebody's groups are unknown: then members are added, and nobody is taken out.
+      for (const [name, list] of members) yield groupOf(name, { members: bad ? { add: list, remove: [] } : { set: list }, changedAt: file.changedAt });
+    },
+  };
+};
+
+const collectUnits: Collect = ({ file, settings }) => {
+  const units = new Map<string, SourceRecord>();
+  return {
+    take({ item, row, columns }) {
+      if (columns.unit === undefined || isProblem(item)) return;
+      for (const unit of unitsOf(row.cells[columns.unit] ?? "", { separator: settings.unitSeparator, changedAt: file.changedAt })) {
+        if (!units.has(unit.nativeId)) units.set(unit.nativeId, unit);
+      }
+    },
+    records: () => units.values(),
+  };
+};
