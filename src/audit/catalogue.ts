@@ -56,6 +56,7 @@ export const EVENTS = {
   "request.held": z.object({ guard: z.string() }),
   "delivery.delivered": z.object({ target: z.string(), operation: z.string() }),
   "delivery.dead": z.object({ target: z.string(), operation: z.string(), fault: z.string() }),
+  "delivery.held": z.object({ target: z.string(), action: z.string(), count: z.number() }),
   "delivery.retried": z.object({ target: z.string(), count: z.number() }),
   "target.drift_repaired": z.object({ target: z.string(), count: z.number() }),
   "key.rotated": z.object({ from: z.string(), to: z.string(), values: z.number() }),

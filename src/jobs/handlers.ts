@@ -1,0 +1,79 @@
+import { Fault } from "../../connectors/contract.ts";
+import { carryOutExpiry } from "../access/expiry.ts";
+import type { Context } from "../context.ts";
+import { inTransaction, type Database } from "../db/database.ts";
+import type { KeyRing } from "../db/envelope.ts";
+import { enqueue } from "../db/queue.ts";
+import { AppError } from "../errors.ts";
+import { deliver } from "../provision/deliver.ts";
+import { projectTarget } from "../provision/project.ts";
+import { reconcileTarget } from "../provision/reconcile.ts";
+import type { Targets } from "../provision/targets.ts";
+import { applyPlan } from "../sync/apply-plan.ts";
+import { runSync } from "../sync/run.ts";
+import type { Handlers } from "./queue.ts";
+
+export interface HandlersOptions {
+  db: Database;
+  keyRing: KeyRing;
+  targets: Targets;
+}
+
+const BUSY_WAIT_MS = 1_000;
+
+/** One handler per job. Each reads the state it works on when it starts, so that a job may come twice, late, or for nothing. */
+export function createHandlers({ db, keyRing, targets }: HandlersOptions): Handlers {
+  return {
+    async sync(ctx, { connectionId, mode, trigger }) {
+      await toldElsewhere(ctx, () => runSync(ctx, { db, keyRing, connection: connectionId, mode, trigger }));
+    },
+    async apply_plan(ctx, { planId }) {
+      try {
+        await applyPlan(ctx, { db, keyRing, planId });
+      } catch (error) {
+        if (!isBusy(error)) return toldElsewhere(ctx, () => Promise.reject(error));
+        // A run of that connection is under way: an approved plan waits for it, and for nothing else.
+        await enqueue(db.pool, { job: "apply_plan", payload: { planId }, key: `apply_plan:${planId}`, runAt: later(ctx) });
+      }
+    },
+    async project(ctx, { connectionId }) {
+      const connection = await targets.load(db.pool, connectionId);
+      if (!connection.row.enabled) return;
+      if ((await projectTarget(ctx, { db, connection })) === "busy") {
+        await enqueue(db.pool, { job: "project", payload: { connectionId }, key: `project:${connectionId}:busy`, queue: `project:${connectionId}`, runAt: later(ctx) });
+      }
+    },
+    async deliver(ctx, { projectionId }) {
+      await deliver(ctx, { db, targets, projectionId });
+    },
+    async reconcile(ctx, { connectionId }) {
+      const connection = await targets.load(db.pool, connectionId);
+      if (!connection.row.enabled || connection.state === "flagged" || !connection.policy.provision) return;
+      await reconcileTarget(ctx, { db, targets, connection });
+    },
+    async expire(ctx) {
+      await inTransaction(db, ctx, carryOutExpiry);
+    },
+  };
+}
+
+/**
+ * A run that failed has recorded itself, flagged its connection or counted towards quarantine: the schedule tries again, not
+ * the queue. What did not come so far (the database is away, this node stops) is thrown, and tried again.
+ */
+async function toldElsewhere(ctx: Context, work: () => Promise<unknown>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (ctx.signal.aborted || !(error instanceof AppError || error instanceof Fault)) throw error;
+    ctx.log[isBusy(error) ? "info" : "warn"]({ err: error }, error.message);
+  }
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof AppError && error.code === "busy";
+}
+
+function later(ctx: Context): Date {
+  return new Date(ctx.now().getTime() + BUSY_WAIT_MS);
+}

@@ -1,0 +1,131 @@
+import { createTask, type ScheduledTask } from "node-cron";
+import type { Logger } from "pino";
+import { createContext, type Context } from "../context.ts";
+import { inTransaction, type Database, type Work } from "../db/database.ts";
+import { enqueue } from "../db/queue.ts";
+import { wakeWhatWaits } from "../provision/wake.ts";
+
+export interface ScheduleOptions {
+  db: Database;
+  log: Logger;
+  now?: () => Date;
+  /** How often changed connections are looked for. */
+  reloadMs?: number;
+}
+
+export interface Schedule {
+  /** Reads the connections' schedules now. */
+  reload(): Promise<void>;
+  /** What is scheduled: `sync:3`, `reconcile:4`. */
+  names(): string[];
+  stop(): Promise<void>;
+}
+
+interface Entry {
+  name: string;
+  job: "sync" | "reconcile";
+  connectionId: number;
+  expression: string;
+  timeZone: string;
+}
+
+const RELOAD_MS = 10_000;
+/** "rollcall wake" as a number for pg_try_advisory_xact_lock. */
+const WAKE_LOCK = 7_305_003;
+
+/**
+ * Keeps a clock per connection that has a schedule. A clock only enqueues: every node has the same ones, and the database
+ * lets the first of them through. Connections that are disabled, flagged or quarantined have none.
+ */
+export async function startSchedule({ db, log, now, reloadMs = RELOAD_MS }: ScheduleOptions): Promise<Schedule> {
+  const ctx = createContext({ actor: "system", log, ...(now ? { now } : {}) });
+  const clocks = new Map<string, { task: ScheduledTask; signature: string }>();
+
+  async function drop(name: string): Promise<void> {
+    await clocks.get(name)?.task.destroy();
+    clocks.delete(name);
+  }
+
+  async function reload(): Promise<void> {
+    const entries = await readEntries(db);
+    for (const name of [...clocks.keys()]) if (!entries.some((entry) => entry.name === name)) await drop(name);
+    for (const entry of entries) {
+      const signature = `${entry.expression} ${entry.timeZone}`;
+      if (clocks.get(entry.name)?.signature === signature) continue;
+      await drop(entry.name);
+      try {
+        const task = createTask(entry.expression, ({ date }) => fire(ctx, { db, entry, at: date }), { timezone: entry.timeZone, name: entry.name, unref: true });
+        await task.start();
+        clocks.set(entry.name, { task, signature });
+      } catch (error) {
+        log.error({ err: error, schedule: entry.name }, `the schedule "${entry.expression}" in ${entry.timeZone} can't be kept`);
+      }
+    }
+  }
+
+  async function tick(): Promise<void> {
+    try {
+      await reload();
+      await wake(ctx, db);
+    } catch (error) {
+      log.warn({ err: error }, "the schedules could not be read; tried again soon");
+    }
+  }
+
+  let ticking = tick();
+  await ticking;
+  const timer = setInterval(() => {
+    ticking = ticking.then(tick);
+  }, reloadMs);
+  timer.unref();
+  return {
+    reload,
+    names: () => [...clocks.keys()].sort(),
+    async stop() {
+      clearInterval(timer);
+      await ticking;
+      for (const name of [...clocks.keys()]) await drop(name);
+    },
+  };
+}
+
+async function readEntries(db: Database): Promise<Entry[]> {
+  const { rows } = await db.pool.query<{ id: number; schedule: string | null; reconcile: string | null; time_zone: string }>(
+    `select id, schedule, policy -> 'provision' ->> 'reconcile' as reconcile, time_zone from connections
+     where enabled and state = 'ready' and (schedule is not null or policy -> 'provision' ->> 'reconcile' is not null) order by id`,
+  );
+  return rows.flatMap(({ id, schedule, reconcile, time_zone: timeZone }) => [
+    ...(schedule === null ? [] : [{ name: `sync:${id}`, job: "sync" as const, connectionId: id, expression: schedule, timeZone }]),
+    ...(reconcile === null ? [] : [{ name: `reconcile:${id}`, job: "reconcile" as const, connectionId: id, expression: reconcile, timeZone }]),
+  ]);
+}
+
+/** Enqueues for one stroke of the clock, once over all nodes, however far apart their own clocks strike. Returns whether it was this one. */
+export async function fire(ctx: Context, { db, entry, at }: { db: Database; entry: Entry; at: Date }): Promise<boolean> {
+  const stroke = new Date(Math.floor(at.getTime() / 1000) * 1000);
+  try {
+    return await inTransaction(db, ctx, async ({ sql }) => {
+      const { rowCount } = await sql.query(
+        "insert into watermarks (key, at) values ($1, $2) on conflict (key) do update set at = excluded.at where watermarks.at < excluded.at",
+        [`schedule:${entry.name}`, stroke],
+      );
+      if (rowCount === 0) return false;
+      const key = `${entry.name}:${stroke.toISOString()}`;
+      const { connectionId } = entry;
+      if (entry.job === "sync") await enqueue(sql, { job: "sync", payload: { connectionId, mode: "incremental", trigger: "schedule" }, key, maxAttempts: 3 });
+      else await enqueue(sql, { job: "reconcile", payload: { connectionId }, key, maxAttempts: 3 });
+      return true;
+    });
+  } catch (error) {
+    ctx.log.error({ err: error, schedule: entry.name }, "a scheduled job could not be enqueued");
+    return false;
+  }
+}
+
+/** One node at a time looks for work whose wake-up was lost. */
+async function wake(ctx: Context, db: Database): Promise<void> {
+  await inTransaction(db, ctx, async (work: Work) => {
+    const { rows } = await work.sql.query<{ mine: boolean }>("select pg_try_advisory_xact_lock($1) as mine", [WAKE_LOCK]);
+    if (rows[0]?.mine) await wakeWhatWaits(work);
+  });
+}

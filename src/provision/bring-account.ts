@@ -1,0 +1,128 @@
+import { Fault, type AttributeObject, type Target, type TargetAccount } from "../../connectors/contract.ts";
+import type { Provision } from "../connections/definition.ts";
+import type { Delivered, Operation, Projection } from "./row.ts";
+
+export interface BringOptions {
+  target: Target;
+  match: Provision["match"];
+  /** Records, committed, that the next call may create the account: a crash after it must not leave one that nobody knows. */
+  intend: () => Promise<void>;
+  /** Who else's projection is linked to that account, if any. */
+  linkedElsewhere: (nativeId: string) => Promise<boolean>;
+}
+
+/**
+ * Brings one person's account to its desired state and says what stands there then. Every step is safe to repeat, so that
+ * a delivery that died half-way ends the same when it is tried again. Throws Faults.
+ */
+export async function bringAccount(row: Projection, options: BringOptions): Promise<Delivered> {
+  switch (row.desiredState) {
+    case "present": return present(row, options);
+    case "disabled": return disabled(row, options);
+    case "removed": return removed(row, options);
+    case "absent": return { operation: undefined, ...standing(row) };
+  }
+}
+
+function standing({ nativeId, deliveredState, delivered, deliveredHash }: Projection): Omit<Delivered, "operation"> {
+  return { nativeId, state: deliveredState, attributes: delivered, hash: deliveredHash };
+}
+
+const NOTHING_THERE = { nativeId: null, state: "removed", attributes: null, hash: null } as const;
+
+async function present(row: Projection, options: BringOptions): Promise<Delivered> {
+  const desired = row.desired ?? {};
+  const there = { state: "present", attributes: desired, hash: row.desiredHash } as const;
+  if (row.nativeId === null) {
+    const found = await locate(row, options);
+    if (found) return { operation: await adopt(found, { desired, options }), nativeId: found.nativeId, ...there };
+    return { ...(await create(row, options)), ...there };
+  }
+  let operation: Operation | undefined;
+  try {
+    if (row.deliveredHash !== row.desiredHash) {
+      await options.target.update("user", row.nativeId, { before: row.delivered, after: desired });
+      operation = "update";
+    }
+    if (row.deliveredState !== "present") {
+      await options.target.enable(row.nativeId);
+      operation = "enable";
+    }
+  } catch (error) {
+    if (!isGone(error)) throw error;
+    // It is still wanted: made anew.
+    return present({ ...row, nativeId: null, delivered: null, deliveredHash: null, deliveredState: "removed" }, options);
+  }
+  return { operation, nativeId: row.nativeId, ...there };
+}
+
+async function create(row: Projection, options: BringOptions): Promise<{ operation: Operation; nativeId: string }> {
+  const desired = row.desired ?? {};
+  await options.intend();
+  try {
+    const { nativeId } = await options.target.create("user", { ...desired, active: true });
+    return { operation: "create", nativeId };
+  } catch (error) {
+    if (!(error instanceof Fault) || error.kind !== "exists") throw error;
+    const found = await locate(row, { ...options, match: [...new Set([...options.match, "userName", "externalId", "emails"] as const)] });
+    if (!found) throw new Fault("rejected", `The target says that this account exists, but shows none like it to us. ${error.message}`, { cause: error });
+    return { operation: await adopt(found, { desired, options }), nativeId: found.nativeId };
+  }
+}
+
+async function adopt(found: TargetAccount, { desired, options: { target, linkedElsewhere } }: { desired: AttributeObject; options: BringOptions }): Promise<Operation> {
+  if (await linkedElsewhere(found.nativeId)) {
+    throw new Fault("rejected", `The account ${found.nativeId} at the target matches this person, but belongs to another person already. Settle which of the two it is, then retry.`);
+  }
+  await target.update("user", found.nativeId, { before: null, after: desired });
+  if (found.active !== true) await target.enable(found.nativeId);
+  return "link";
+}
+
+async function disabled(row: Projection, options: BringOptions): Promise<Delivered> {
+  const nativeId = row.nativeId ?? (await attempted(row, options))?.nativeId;
+  if (nativeId === undefined) return { operation: undefined, ...NOTHING_THERE };
+  try {
+    await options.target.disable(nativeId);
+  } catch (error) {
+    if (!isGone(error)) throw error;
+    return { operation: "disable", ...NOTHING_THERE };
+  }
+  return { operation: "disable", nativeId, state: "disabled", attributes: row.delivered, hash: row.deliveredHash };
+}
+
+async function removed(row: Projection, options: BringOptions): Promise<Delivered> {
+  const nativeId = row.nativeId ?? (await attempted(row, options))?.nativeId;
+  if (nativeId === undefined) return { operation: undefined, ...NOTHING_THERE };
+  try {
+    await options.target.remove("user", nativeId);
+  } catch (error) {
+    if (!isGone(error)) throw error;
+  }
+  return { operation: "remove", ...NOTHING_THERE };
+}
+
+/** The account that a delivery made and did not live to tell of: nothing like it was there just before. */
+async function attempted(row: Projection, options: BringOptions): Promise<TargetAccount | undefined> {
+  return row.deliveredState === "attempted" ? locate(row, options) : undefined;
+}
+
+/** By each matching attribute in turn; the first that finds anything decides. Two matches are a dispute for a human. */
+async function locate({ desired, delivered }: Projection, { target, match }: Pick<BringOptions, "target" | "match">): Promise<TargetAccount | undefined> {
+  const sought = desired ?? delivered ?? {};
+  for (const attribute of match) {
+    const value = sought[attribute];
+    if (value === undefined || value === null || value === "") continue;
+    const found = await target.find("user", { [attribute]: value });
+    const [only] = found;
+    if (found.length > 1) {
+      throw new Fault("rejected", `${found.length} accounts at the target match this person by ${attribute} (${found.map(({ nativeId }) => nativeId).join(", ")}). Remove the wrong one there, then retry.`);
+    }
+    if (only) return only;
+  }
+  return undefined;
+}
+
+export function isGone(error: unknown): boolean {
+  return error instanceof Fault && error.kind === "gone";
+}

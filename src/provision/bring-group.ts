@@ -1,0 +1,120 @@
+import { Fault, type AttributeObject, type Target, type TargetAccount } from "../../connectors/contract.ts";
+import { isGone } from "./bring-account.ts";
+import { groupHash } from "./groups.ts";
+import type { Delivered, Operation, Projection } from "./row.ts";
+
+export interface BringGroupOptions {
+  target: Target;
+  /** Native ids that should be members, sorted. */
+  wanted: readonly string[];
+  intend: () => Promise<void>;
+  linkedElsewhere: (nativeId: string) => Promise<boolean>;
+}
+
+/** Brings one group and the membership that we keep in it to what is desired; members that others put there stay. Throws Faults. */
+export async function bringGroup(row: Projection, options: BringGroupOptions): Promise<Delivered> {
+  switch (row.desiredState) {
+    case "present": return present(row, options);
+    case "disabled": return emptied(row, options);
+    case "removed": return removed(row, options);
+    case "absent": return { operation: undefined, nativeId: row.nativeId, state: row.deliveredState, attributes: row.delivered, hash: row.deliveredHash };
+  }
+}
+
+const NOTHING_THERE = { nativeId: null, state: "removed", attributes: null, hash: null } as const;
+
+async function present(row: Projection, options: BringGroupOptions): Promise<Delivered> {
+  const { target, wanted } = options;
+  const attributes = row.desired ?? {};
+  const there = { state: "present", attributes: { attributes, members: wanted }, hash: groupHash(attributes, wanted).toString("hex") } as const;
+  const made = row.nativeId === null ? await findOrCreate(row, options) : undefined;
+  const nativeId = row.nativeId ?? made?.nativeId;
+  if (nativeId === undefined) throw new Fault("transient", "The group was not made.");
+  const before = made ? { attributes, members: [] } : deliveredGroup(row.delivered);
+  const change = difference(before.members, wanted);
+  let operation: Operation | undefined = made?.operation;
+  try {
+    if (!made && row.deliveredHash !== there.hash) {
+      await target.update("group", nativeId, { before: before.attributes, after: attributes });
+      operation = "update";
+    }
+    if (change.add.length > 0 || change.remove.length > 0) {
+      await target.members(nativeId, change);
+      operation ??= "members";
+      if (operation === "update") operation = "members";
+    }
+  } catch (error) {
+    if (!isGone(error) || row.nativeId === null) throw error;
+    return present({ ...row, nativeId: null, delivered: null, deliveredHash: null }, options);
+  }
+  return { operation, nativeId, ...there };
+}
+
+async function findOrCreate(row: Projection, options: BringGroupOptions): Promise<{ operation: Operation; nativeId: string }> {
+  const { target, intend } = options;
+  const attributes = row.desired ?? {};
+  const found = await locate(row, options);
+  if (found) return adopt(found, { attributes, options });
+  await intend();
+  try {
+    return { operation: "create", nativeId: (await target.create("group", attributes)).nativeId };
+  } catch (error) {
+    const now = error instanceof Fault && error.kind === "exists" ? await locate(row, options) : undefined;
+    if (!now) throw error;
+    return adopt(now, { attributes, options });
+  }
+}
+
+async function adopt(found: TargetAccount, { attributes, options: { target, linkedElsewhere } }: { attributes: AttributeObject; options: BringGroupOptions }): Promise<{ operation: Operation; nativeId: string }> {
+  const { nativeId } = found;
+  if (await linkedElsewhere(nativeId)) throw new Fault("rejected", `The group ${nativeId} at the target has this name, but belongs to another group already.`);
+  await target.update("group", nativeId, { before: null, after: attributes });
+  return { operation: "link", nativeId };
+}
+
+async function locate({ desired, delivered }: Projection, { target }: Pick<BringGroupOptions, "target">): Promise<TargetAccount | undefined> {
+  const { displayName } = desired ?? deliveredGroup(delivered).attributes ?? {};
+  const found = await target.find("group", { displayName });
+  if (found.length > 1) throw new Fault("rejected", `${found.length} groups at the target are called ${String(displayName)} (${found.map(({ nativeId }) => nativeId).join(", ")}). Remove or rename the wrong one there, then retry.`);
+  return found[0];
+}
+
+async function emptied(row: Projection, options: BringGroupOptions): Promise<Delivered> {
+  const nativeId = row.nativeId ?? (await attempted(row, options));
+  if (nativeId === undefined) return { operation: undefined, ...NOTHING_THERE };
+  const { members, attributes } = deliveredGroup(row.delivered);
+  try {
+    await options.target.members(nativeId, { add: [], remove: members });
+  } catch (error) {
+    if (!isGone(error)) throw error;
+    return { operation: "members", ...NOTHING_THERE };
+  }
+  return { operation: "members", nativeId, state: "disabled", attributes: { attributes, members: [] }, hash: null };
+}
+
+async function removed(row: Projection, options: BringGroupOptions): Promise<Delivered> {
+  const nativeId = row.nativeId ?? (await attempted(row, options));
+  if (nativeId === undefined) return { operation: undefined, ...NOTHING_THERE };
+  try {
+    await options.target.remove("group", nativeId);
+  } catch (error) {
+    if (!isGone(error)) throw error;
+  }
+  return { operation: "remove", ...NOTHING_THERE };
+}
+
+/** The group that a delivery made and did not live to tell of. */
+async function attempted(row: Projection, options: BringGroupOptions): Promise<string | undefined> {
+  return row.deliveredState === "attempted" ? (await locate(row, options))?.nativeId : undefined;
+}
+
+function deliveredGroup(delivered: AttributeObject | null): { attributes: AttributeObject | null; members: readonly string[] } {
+  const { attributes, members } = (delivered ?? {}) as { attributes?: AttributeObject; members?: readonly string[] };
+  return { attributes: attributes ?? null, members: members ?? [] };
+}
+
+function difference(before: readonly string[], after: readonly string[]): { add: string[]; remove: string[] } {
+  const held = new Set(before);
+  const wanted = new Set(after);
+  return { add: after.filter((id) => !held.has(id)), remove: before.filter((id) => !wanted.has(id)) };
+}

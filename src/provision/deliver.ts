@@ -1,0 +1,124 @@
+import { Fault } from "../../connectors/contract.ts";
+import type { LoadedConnection } from "../connections/open.ts";
+import type { Context } from "../context.ts";
+import type { Database } from "../db/database.ts";
+import { enqueue } from "../db/queue.ts";
+import { bringAccount } from "./bring-account.ts";
+import { bringGroup } from "./bring-group.ts";
+import { wantedMembers } from "./group-members.ts";
+import { withLock, type LockedWork } from "./lock.ts";
+import { recordDelivered, recordFault } from "./outcome.ts";
+import { readProjection, type Delivered, type Operation, type Projection } from "./row.ts";
+import type { Targets } from "./targets.ts";
+import { bringSource } from "./write-back.ts";
+
+export interface DeliverOptions {
+  db: Database;
+  targets: Targets;
+  projectionId: number;
+}
+
+export type DeliverOutcome = "delivered" | "nothing" | "busy" | "waiting" | "fault";
+
+const BUSY_WAIT_MS = 1_000;
+
+/**
+ * Brings one target account to its desired state. One delivery per account at a time, over all nodes; what it does is
+ * read from the row when it starts, so that a job is only a wake-up and any number of them lead to the same end.
+ */
+export async function deliver(ctx: Context, { db, targets, projectionId }: DeliverOptions): Promise<DeliverOutcome> {
+  const outcome = await withLock(ctx, {
+    db,
+    name: `deliver:${projectionId}`,
+    work: (locked) => deliverLocked(ctx, { locked, targets, projectionId }),
+  });
+  if (outcome === "busy") {
+    // Whoever is at it may have read the row before the change that woke us.
+    await enqueue(db.pool, { job: "deliver", payload: { projectionId }, key: `deliver:${projectionId}`, runAt: new Date(ctx.now().getTime() + BUSY_WAIT_MS) });
+  }
+  return outcome;
+}
+
+interface LockedOptions {
+  locked: LockedWork;
+  targets: Targets;
+  projectionId: number;
+}
+
+async function deliverLocked(ctx: Context, { locked, targets, projectionId }: LockedOptions): Promise<DeliverOutcome> {
+  const row = await readProjection(locked.sql, projectionId);
+  if (!row) return "nothing";
+  if (isRemovalDue(row, ctx.now())) {
+    await wakeRemoval(ctx, { locked, row });
+    return "waiting";
+  }
+  if (row.state !== "waiting" && row.state !== "retrying") return "nothing";
+  const connection = await targets.load(locked.sql, row.connectionId);
+  if (!connection.row.enabled || connection.state === "flagged") return "waiting";
+
+  const startedAt = ctx.now();
+  const attempt = { row, connection, startedAt };
+  let delivered: Delivered;
+  try {
+    delivered = await bring(ctx, { locked, targets, row, connection });
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    await locked.transaction((work) => recordFault(work, { ...attempt, operation: intendedOperation(row), fault: error }));
+    return "fault";
+  }
+  await locked.transaction((work) => recordDelivered(work, { ...attempt, delivered }));
+  return delivered.operation === undefined ? "nothing" : "delivered";
+}
+
+interface BringOptions {
+  locked: LockedWork;
+  targets: Targets;
+  row: Projection;
+  connection: LoadedConnection;
+}
+
+async function bring(ctx: Context, { locked, targets, row, connection }: BringOptions): Promise<Delivered> {
+  const { provision, writeBack } = connection.policy;
+  let delivered: Delivered = { operation: undefined, nativeId: row.nativeId, state: row.deliveredState, attributes: row.delivered, hash: row.deliveredHash };
+  if (provision) {
+    const shared = { intend: () => intend(locked, row), linkedElsewhere: (nativeId: string) => linkedElsewhere(locked, { row, nativeId }) };
+    delivered = await targets.withTarget(connection, async (target) =>
+      row.kind === "group"
+        ? bringGroup(row, { target, ...shared, wanted: await wantedMembers(locked.sql, { connectionId: connection.id, groupId: row.groupId ?? "", now: ctx.now() }) })
+        : bringAccount(row, { target, ...shared, match: provision.match }));
+  }
+  if (row.kind === "user" && (writeBack.disable || writeBack.groups)) {
+    const operation = await targets.withWriteBack(connection, (opened) => bringSource(locked, { row, connection, writeBack: opened, now: ctx.now() }));
+    delivered = { ...delivered, operation: delivered.operation ?? operation };
+  }
+  return delivered;
+}
+
+/** Committed by itself: a process that dies in the call that follows leaves a trace of what it was about to make. */
+async function intend(locked: LockedWork, { id }: Projection): Promise<void> {
+  await locked.sql.query("update projections set delivered_state = 'attempted' where id = $1", [id]);
+}
+
+async function linkedElsewhere(locked: LockedWork, { row, nativeId }: { row: Projection; nativeId: string }): Promise<boolean> {
+  const { rows } = await locked.sql.query("select from projections where connection_id = $1 and native_id = $2 and kind = $3 and id <> $4 limit 1", [row.connectionId, nativeId, row.kind, row.id]);
+  return rows.length > 0;
+}
+
+function isRemovalDue({ desiredState, deliveredState, removeAfter, state }: Projection, now: Date): boolean {
+  return state === "idle" && desiredState === "disabled" && deliveredState === "disabled" && removeAfter !== null && removeAfter <= now;
+}
+
+/** The grace period is over: decided anew, so that guards count it and whoever came back stays. */
+async function wakeRemoval(ctx: Context, { locked, row }: { locked: LockedWork; row: Projection }): Promise<void> {
+  await locked.transaction(async ({ sql }) => {
+    await sql.query("update projections set dirty_at = $2, version = version + 1 where id = $1", [row.id, ctx.now()]);
+    await enqueue(sql, { job: "project", payload: { connectionId: row.connectionId }, key: `project:${row.connectionId}:removal:${row.id}`, queue: `project:${row.connectionId}` });
+  });
+}
+
+function intendedOperation({ desiredState, nativeId, deliveredState }: Projection): Operation {
+  if (desiredState === "disabled") return "disable";
+  if (desiredState === "removed") return "remove";
+  if (nativeId === null) return "create";
+  return deliveredState === "disabled" ? "enable" : "update";
+}

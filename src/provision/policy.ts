@@ -1,0 +1,48 @@
+import type { LoadedConnection } from "../connections/open.ts";
+import type { Work } from "../db/database.ts";
+import { contentHash } from "./canonical.ts";
+
+/**
+ * Marks everybody, and the groups that the policy names, when the target is new or its policy changed since the last pass.
+ * The policy's hash stands in `watermarks`: who changes a policy has nothing to remember but to wake the project job.
+ */
+export async function markWhenPolicyChanged(work: Work, connection: LoadedConnection): Promise<boolean> {
+  const { provision, writeBack } = connection.policy;
+  const prefix = `policy:${connection.id}:`;
+  const key = prefix + contentHash({ provision, writeBack }).toString("hex");
+  const now = work.ctx.now();
+  const { rowCount } = await work.sql.query("insert into watermarks (key, at) values ($1, $2) on conflict (key) do nothing", [key, now]);
+  if (rowCount === 0) return false;
+  await work.sql.query("delete from watermarks where starts_with(key, $1) and key <> $2", [prefix, key]);
+  await markAll(work, connection);
+  return true;
+}
+
+async function markAll({ ctx, sql }: Work, { id, policy: { provision, writeBack } }: LoadedConnection): Promise<void> {
+  const now = ctx.now();
+  const marked = "on conflict (connection_id, SUBJECT) where SUBJECT is not null do update set dirty_at = $2, version = projections.version + 1";
+  if (provision) {
+    await sql.query(
+      `insert into projections (connection_id, kind, person_id, desired_state, dirty_at, decided_at)
+       select $1, 'user', id, 'absent', $2, $2 from people where state <> 'deleted' order by id
+       ${marked.replaceAll("SUBJECT", "person_id")}`,
+      [id, now],
+    );
+    await sql.query(
+      `insert into projections (connection_id, kind, group_id, desired_state, dirty_at, decided_at)
+       select $1, 'group', id, 'absent', $2, $2 from groups where deleted_at is null and ($3 or display_name = any($4::citext[])) order by id
+       ${marked.replaceAll("SUBJECT", "group_id")}`,
+      [id, now, provision.groups === "all", provision.groups === "all" ? [] : provision.groups],
+    );
+  } else if (writeBack.disable || writeBack.groups) {
+    await sql.query(
+      `insert into projections (connection_id, kind, person_id, desired_state, dirty_at, decided_at)
+       select $1, 'user', person_id, 'absent', $2, $2 from accounts
+       where connection_id = $1 and kind = 'user' and gone_at is null and person_id is not null group by person_id order by person_id
+       ${marked.replaceAll("SUBJECT", "person_id")}`,
+      [id, now],
+    );
+  }
+  // What the policy no longer speaks of must be looked at once more, too.
+  await sql.query("update projections set dirty_at = $2, version = version + 1 where connection_id = $1 and dirty_at is null", [id, now]);
+}

@@ -1,0 +1,155 @@
+import type { AttributeObject, Completeness, Target, TargetAccount } from "../../connectors/contract.ts";
+import { recordEvent } from "../audit/record.ts";
+import type { LoadedConnection } from "../connections/open.ts";
+import { inTransaction, type Database } from "../db/database.ts";
+import type { Context } from "../context.ts";
+import { wakeDeliveries } from "./decision.ts";
+import { asItStands, hasDrifted } from "./drift.ts";
+import type { Targets } from "./targets.ts";
+
+export interface ReconcileOptions {
+  db: Database;
+  targets: Targets;
+  connection: LoadedConnection;
+}
+
+export interface Reconciled {
+  /** Accounts listed, and how many of them are linked. */
+  listed: number;
+  linked: number;
+  /** Linked accounts that differed from what was delivered. */
+  drifted: number;
+  /** Linked accounts that are gone, confirmed one by one. Not looked for when the listing is not proven complete. */
+  missing: number;
+  complete: boolean;
+}
+
+interface Linked {
+  id: number;
+  native_id: string;
+  delivered: AttributeObject | null;
+  delivered_state: "present" | "disabled";
+}
+
+/**
+ * Lists the target's users in full and repairs drift on the accounts that we linked: what differs is delivered again, what
+ * is gone is made again when it is still wanted. Accounts that we did not link are counted and left alone.
+ */
+export async function reconcileTarget(ctx: Context, { db, targets, connection }: ReconcileOptions): Promise<Reconciled> {
+  const startedAt = ctx.now();
+  const result = await targets.withTarget(connection, (target) => compare(ctx, { db, target, connection, startedAt }));
+  ctx.log.info({ connection: connection.name, ...result }, "target reconciled");
+  return result;
+}
+
+interface CompareOptions {
+  db: Database;
+  target: Target;
+  connection: LoadedConnection;
+  startedAt: Date;
+}
+
+async function compare(ctx: Context, { db, target, connection, startedAt }: CompareOptions): Promise<Reconciled> {
+  const seen: number[] = [];
+  let listed = 0;
+  let drifted = 0;
+  const pages = target.list("user");
+  let evidence: Completeness;
+  for (;;) {
+    ctx.signal.throwIfAborted();
+    const next = await pages.next();
+    if (next.done) {
+      evidence = next.value;
+      break;
+    }
+    listed += next.value.length;
+    const linked = await linkedOf(db, { connection, accounts: next.value, startedAt });
+    seen.push(...linked.map(({ row }) => row.id));
+    drifted += await redeliver(ctx, { db, connection, linked: linked.filter(({ row, account }) => hasDrifted(account, { delivered: row.delivered, active: row.delivered_state === "present" })) });
+  }
+  const missing = evidence.finalCursor ? await remakeMissing(ctx, { db, target, connection, startedAt, seen }) : 0;
+  return { listed, linked: seen.length, drifted, missing, complete: evidence.finalCursor };
+}
+
+interface Pair {
+  row: Linked;
+  account: TargetAccount;
+}
+
+/** Settled projections only: a delivery that is under way, or went through since the listing began, is no drift. */
+const SETTLED = "connection_id = $1 and kind = 'user' and state = 'idle' and dirty_at is null and delivered_state in ('present', 'disabled') and delivered_at < $2";
+
+async function linkedOf(db: Database, { connection, accounts, startedAt }: { connection: LoadedConnection; accounts: readonly TargetAccount[]; startedAt: Date }): Promise<Pair[]> {
+  const byId = new Map(accounts.map((account) => [account.nativeId, account]));
+  const { rows } = await db.pool.query<Linked>(
+    `select id, native_id, delivered, delivered_state from projections where ${SETTLED} and native_id = any($3)`,
+    [connection.id, startedAt, [...byId.keys()]],
+  );
+  return rows.flatMap((row) => {
+    const account = byId.get(row.native_id);
+    return account ? [{ row, account }] : [];
+  });
+}
+
+async function redeliver(ctx: Context, { db, connection, linked }: { db: Database; connection: LoadedConnection; linked: readonly Pair[] }): Promise<number> {
+  if (linked.length === 0) return 0;
+  return inTransaction(db, ctx, async (work) => {
+    const { rows } = await work.sql.query<{ id: number }>(
+      `update projections p set delivered = d.delivered::jsonb, delivered_hash = null, delivered_state = d.state, state = 'waiting',
+         version = version + 1, source_changed_at = null, seen_at = $5, decided_at = $5
+       from unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) as d (id, native_id, delivered, state)
+       where p.id = d.id and p.native_id = d.native_id and p.state = 'idle' and p.dirty_at is null returning p.id`,
+      [
+        linked.map(({ row }) => row.id),
+        linked.map(({ row }) => row.native_id),
+        linked.map(({ row, account }) => JSON.stringify(asItStands(account, row.delivered))),
+        linked.map(({ row, account }) => ((account.active ?? row.delivered_state === "present") ? "present" : "disabled")),
+        ctx.now(),
+      ],
+    );
+    await wakeDeliveries(work, rows.map(({ id }) => id));
+    await noteRepair(work, { connection, count: rows.length, reason: "accounts differed from what was delivered" });
+    return rows.length;
+  });
+}
+
+const PAGE = 500;
+
+async function remakeMissing(ctx: Context, { db, target, connection, startedAt, seen }: CompareOptions & { seen: readonly number[] }): Promise<number> {
+  let missing = 0;
+  for (let after = 0; ;) {
+    const { rows } = await db.pool.query<Linked>(
+      `select id, native_id, delivered, delivered_state from projections
+       where ${SETTLED} and native_id is not null and id > $3 and not (id = any($4)) order by id limit ${PAGE}`,
+      [connection.id, startedAt, after, seen],
+    );
+    const gone: number[] = [];
+    for (const row of rows) if ((await target.get("user", row.native_id)) === "gone") gone.push(row.id);
+    missing += await forget(ctx, { db, connection, ids: gone });
+    const last = rows.at(-1);
+    if (!last) return missing;
+    after = last.id;
+  }
+}
+
+/** Gone there: whoever is still wanted is made again, and for the others that is the end of it. */
+async function forget(ctx: Context, { db, connection, ids }: { db: Database; connection: LoadedConnection; ids: readonly number[] }): Promise<number> {
+  if (ids.length === 0) return 0;
+  return inTransaction(db, ctx, async (work) => {
+    const { rows } = await work.sql.query<{ id: number; state: string }>(
+      `update projections set native_id = null, delivered = null, delivered_hash = null, delivered_state = 'removed',
+         state = case when desired_state = 'present' then 'waiting' else 'idle' end,
+         version = version + 1, source_changed_at = null, seen_at = $2, decided_at = $2
+       where id = any($1) and state = 'idle' and dirty_at is null returning id, state`,
+      [ids, ctx.now()],
+    );
+    await wakeDeliveries(work, rows.filter(({ state }) => state === "waiting").map(({ id }) => id));
+    await noteRepair(work, { connection, count: rows.length, reason: "accounts were gone at the target" });
+    return rows.length;
+  });
+}
+
+async function noteRepair(work: Parameters<typeof recordEvent>[0], { connection, count, reason }: { connection: LoadedConnection; count: number; reason: string }): Promise<void> {
+  if (count === 0) return;
+  await recordEvent(work, { name: "target.drift_repaired", subjectType: "connection", subjectId: connection.name, reason, data: { target: connection.name, count } });
+}

@@ -1,0 +1,66 @@
+import type { AttributeObject, AttributeValue } from "../../connectors/contract.ts";
+import type { Provision } from "../connections/definition.ts";
+import { isObject, personAttribute } from "../directory/attributes.ts";
+import type { PersonVariables } from "../expressions/environment.ts";
+import { compileExpression, type Expression } from "../expressions/compile.ts";
+
+/** A target's policy with its expressions compiled. */
+export interface CompiledPolicy {
+  inScope(person: PersonVariables): boolean;
+  /** The SCIM-shaped resource that we want there, without `active`. */
+  resource(person: PersonVariables): AttributeObject;
+}
+
+/** Throws `invalid` when an expression does not compile; policies are checked when they are saved. */
+export function compilePolicy({ scope, attributes }: Provision): CompiledPolicy {
+  const inScope = compileExpression({ source: scope, subject: "person", expects: "bool", field: "policy.provision.scope" });
+  const mapped: [string, Expression][] | undefined = attributes && Object.entries(attributes).map(([path, source]) => [
+    path, compileExpression({ source, subject: "person", expects: "any", field: `policy.provision.attributes.${path}` }),
+  ]);
+  return {
+    inScope: (person) => inScope(person) === true,
+    // Our own id serves as externalId where the directory has none: to the application, we are the provisioning client.
+    resource: (person) => mapped ? build(person, mapped) : { externalId: person.id, ...person.profile },
+  };
+}
+
+function build(person: PersonVariables, mapped: readonly [string, Expression][]): AttributeObject {
+  const resource: Record<string, AttributeValue> = {};
+  for (const [path, expression] of mapped) {
+    const value = expression(person);
+    if (value === undefined || value === null || value === "" || (Array.isArray(value) && value.length === 0)) continue;
+    place(resource, { path, value });
+  }
+  return resource;
+}
+
+/** Puts a value at a path: `title`, `name.givenName`, `emails`, `emails.work`, `department`, `urn:…:User:department`. */
+function place(resource: Record<string, AttributeValue>, { path, value }: { path: string; value: AttributeValue }): void {
+  const [head, leaf] = splitPath(path);
+  if (leaf === undefined) resource[head] = isList(head) ? elements(value) : value;
+  else if (isList(head)) {
+    const list = (resource[head] as readonly AttributeObject[] | undefined) ?? [];
+    resource[head] = [...list, { value, type: leaf, ...(list.length === 0 ? { primary: true } : {}) }];
+  } else {
+    const outer = resource[head];
+    resource[head] = { ...(isObject(outer) ? outer : {}), [leaf]: value };
+  }
+}
+
+function splitPath(path: string): [string, string?] {
+  const extension = /^(urn:.+:\d+\.\d+:[^:]+):([^:]+)$/.exec(path);
+  if (extension?.[1] !== undefined) return [extension[1], extension[2]];
+  if (path.startsWith("urn:")) return [path];
+  const [head = path, leaf] = personAttribute(path)?.path ?? path.split(".");
+  return [head, leaf];
+}
+
+function isList(name: string): boolean {
+  return personAttribute(name)?.type === "list";
+}
+
+/** Strings become elements, the first one primary. */
+function elements(value: AttributeValue): AttributeValue {
+  const list: readonly unknown[] = Array.isArray(value) ? value : [value];
+  return list.map((item, index) => (isObject(item) ? item : { value: String(item), ...(index === 0 ? { primary: true } : {}) }));
+}
