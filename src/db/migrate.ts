@@ -6,6 +6,7 @@ import { bindMigrationAwareSqlAdapterFactory } from "@prisma/driver-adapter-util
 import * as engine from "@prisma/schema-engine-wasm/schema_engine_bg";
 import { runMigrations as migrateQueue } from "graphile-worker";
 import pg from "pg";
+import type { Sql } from "./database.ts";
 import { projectFolder } from "./folder.ts";
 
 /** "rollcall migrate" as a number for pg_advisory_lock. */
@@ -49,11 +50,17 @@ function migrationNames(): string[] {
 }
 
 async function upToDate(client: pg.Client): Promise<boolean> {
-  const { rows: tables } = await client.query("select to_regclass('_prisma_migrations') is not null and to_regclass('graphile_worker.migrations') is not null as made");
-  if (!tables[0].made) return false;
-  const { rows } = await client.query("select migration_name from _prisma_migrations where finished_at is not null and rolled_back_at is null");
+  return (await pendingMigrations(client)).length === 0;
+}
+
+/** Names of the migrations that this version brings and the database lacks, the queue's tables included. */
+export async function pendingMigrations(sql: Sql): Promise<string[]> {
+  const { rows: tables } = await sql.query("select to_regclass('_prisma_migrations') is not null as ours, to_regclass('graphile_worker.migrations') is not null as queue");
+  const queue = tables[0].queue ? [] : ["graphile_worker"];
+  if (!tables[0].ours) return [...migrationNames(), ...queue];
+  const { rows } = await sql.query("select migration_name from _prisma_migrations where finished_at is not null and rolled_back_at is null");
   const done = new Set(rows.map((row) => row.migration_name));
-  return migrationNames().every((name) => done.has(name));
+  return [...migrationNames().filter((name) => !done.has(name)), ...queue];
 }
 
 async function applyPrismaMigrations(pool: pg.Pool): Promise<string[]> {

@@ -1,0 +1,40 @@
+import express, { type Express } from "express";
+import helmet from "helmet";
+import type { Logger } from "pino";
+import type { Config } from "./config.ts";
+import type { Database } from "./db/database.ts";
+import type { KeyRing } from "./db/envelope.ts";
+import { createMetrics } from "./http/metrics.ts";
+import { requestId } from "./http/middleware/request-id.ts";
+import { requestLog } from "./http/middleware/request-log.ts";
+import { plainErrors, plainNotFound } from "./http/middleware/plain-errors.ts";
+import { operationsRoutes } from "./http/operations.ts";
+import { createScimDoor } from "./http/scim/router.ts";
+
+export interface AppOptions {
+  db: Database;
+  keyRing: KeyRing;
+  config: Pick<Config, "http">;
+  log: Logger;
+  /** The clock; the system's when absent. */
+  now?: () => Date;
+}
+
+/** The HTTP application with all its doors. It does not listen. */
+export function createApp({ db, keyRing, config, log, now = () => new Date() }: AppOptions): Express {
+  const app = express();
+  app.disable("x-powered-by");
+  app.set("trust proxy", config.http.trustProxy);
+  // Entity tags are versions of records here, never hashes of an answer.
+  app.set("etag", false);
+  app.set("query parser", "simple");
+  const metrics = createMetrics({ db, log, now });
+  app.use(requestId(), requestLog({ log }), metrics.measure, helmet());
+  operationsRoutes(app, { db, metrics, log });
+  const scim = () => createScimDoor({ db, keyRing, log, now, bodyLimit: config.http.bodyLimit });
+  app.use("/scim/v2", scim());
+  app.use("/scim/:connection/v2", scim());
+  app.use(plainNotFound());
+  app.use(plainErrors({ log }));
+  return app;
+}

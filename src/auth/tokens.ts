@@ -1,0 +1,116 @@
+import { createHash, randomBytes, randomInt, randomUUID, timingSafeEqual } from "node:crypto";
+import { recordEvent } from "../audit/record.ts";
+import { ensureScimConnection } from "../connections/builtin.ts";
+import type { Sql, Work } from "../db/database.ts";
+import { AppError } from "../errors.ts";
+
+export type TokenScope = "scim" | "api";
+
+export interface NewToken {
+  name: string;
+  scope: TokenScope;
+  /** Whose client it is; a SCIM token without one belongs to the built-in connection. */
+  connectionId?: number;
+  /** Ends with that person's access. */
+  personId?: string;
+  expiresAt?: Date;
+}
+
+/** Who came with a token. */
+export interface TokenHolder {
+  id: string;
+  name: string;
+  scope: TokenScope;
+  connection: { id: number; name: string; enabled: boolean } | null;
+  personId: string | null;
+}
+
+const PREFIX_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789";
+const FORM = /^rc_(scim|api)_([a-z0-9]{8})_[A-Za-z0-9_-]{43}$/;
+
+/**
+ * Makes a token, `rc_<scope>_<prefix>_<secret>`. Only its SHA-256 is kept: what is returned here is seen once.
+ * The prefix is kept readable, so that a leaked token can be found and revoked. Throws `invalid`.
+ */
+export async function createToken(work: Work, options: NewToken): Promise<{ id: string; token: string }> {
+  const { ctx, sql } = work;
+  const { name, scope, personId, expiresAt } = options;
+  if (name.trim() === "") throw new AppError("invalid", "A token needs a name, by which it can be found and revoked.", { field: "name" });
+  if (expiresAt && expiresAt <= ctx.now()) throw new AppError("invalid", "A token can't expire in the past.", { field: "expires" });
+  const connectionId = options.connectionId ?? (scope === "scim" ? await ensureScimConnection(work) : null);
+  const id = randomUUID();
+  const prefix = Array.from({ length: 8 }, () => PREFIX_LETTERS.charAt(randomInt(PREFIX_LETTERS.length))).join("");
+  const token = `rc_${scope}_${prefix}_${randomBytes(32).toString("base64url")}`;
+  await sql.query(
+    `insert into tokens (id, name, prefix, hash, scope, connection_id, person_id, created_at, expires_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+    [id, name, prefix, hashOf(token), scope, connectionId, personId ?? null, ctx.now(), expiresAt ?? null],
+  );
+  await recordEvent(work, { name: "token.created", subjectType: "token", subjectId: id, data: { name, scope, prefix, expires: expiresAt?.toISOString() ?? null } });
+  return { id, token };
+}
+
+interface TokenRow {
+  id: string;
+  name: string;
+  scope: TokenScope;
+  hash: Buffer;
+  person_id: string | null;
+  expires_at: Date | null;
+  last_used_at: Date | null;
+  revoked_at: Date | null;
+  connection_id: number | null;
+  connection_name: string | null;
+  connection_enabled: boolean | null;
+  person_active: boolean | null;
+}
+
+/**
+ * Finds the holder of a bearer token. Asks the database each time, so that a revocation acts at once.
+ * Throws `unauthenticated` without saying which of unknown, expired or revoked it is.
+ */
+export async function authenticateToken(sql: Sql, { bearer, now }: { bearer: string | undefined; now: Date }): Promise<TokenHolder> {
+  if (bearer === undefined) throw new AppError("unauthenticated", "A bearer token is needed: send `Authorization: Bearer <token>`.");
+  const refused = new AppError("unauthenticated", "The bearer token is not valid: it is unknown, has expired or was revoked.");
+  if (!FORM.test(bearer)) throw refused;
+  const hash = hashOf(bearer);
+  const { rows } = await sql.query<TokenRow>(
+    `select t.id, t.name, t.scope, t.hash, t.person_id, t.expires_at, t.last_used_at, t.revoked_at,
+            c.id as connection_id, c.name as connection_name, c.enabled as connection_enabled, p.active as person_active
+     from tokens t left join connections c on c.id = t.connection_id left join people p on p.id = t.person_id
+     where t.hash = $1`,
+    [hash],
+  );
+  const row = rows[0];
+  if (!row || !timingSafeEqual(row.hash, hash)) throw refused;
+  if (row.revoked_at || (row.expires_at && row.expires_at <= now) || (row.person_id && row.person_active !== true)) throw refused;
+  await noteUse(sql, { row, now });
+  const { connection_id: id, connection_name: name, connection_enabled: enabled } = row;
+  return {
+    id: row.id, name: row.name, scope: row.scope, personId: row.person_id,
+    connection: id === null || name === null ? null : { id, name, enabled: enabled === true },
+  };
+}
+
+const USE_NOTED_EVERY_MS = 60_000;
+
+/** When a token was last used, to the minute: a busy client must not cost a write a request. */
+async function noteUse(sql: Sql, { row, now }: { row: TokenRow; now: Date }): Promise<void> {
+  const before = new Date(now.getTime() - USE_NOTED_EVERY_MS);
+  if (row.last_used_at && row.last_used_at > before) return;
+  await sql.query("update tokens set last_used_at = $2 where id = $1 and (last_used_at is null or last_used_at <= $3)", [row.id, now, before]);
+}
+
+/** Revokes a token by its id; it is refused from the next request on. Nothing happens when it was revoked before. Throws `not_found`. */
+export async function revokeToken(work: Work, { id, reason }: { id: string; reason: string }): Promise<void> {
+  const { rows } = await work.sql.query<{ name: string; revoked_at: Date | null }>("select name, revoked_at from tokens where id = $1 for update", [id]);
+  const row = rows[0];
+  if (!row) throw new AppError("not_found", `There is no token with the id ${id}.`, { field: "id" });
+  if (row.revoked_at) return;
+  await work.sql.query("update tokens set revoked_at = $2, revoked_reason = $3 where id = $1", [id, work.ctx.now(), reason]);
+  await recordEvent(work, { name: "token.revoked", subjectType: "token", subjectId: id, reason, data: { name: row.name } });
+}
+
+function hashOf(token: string): Buffer {
+  return createHash("sha256").update(token).digest();
+}

@@ -1,0 +1,35 @@
+import type { Express, Response } from "express";
+import type { Logger } from "pino";
+import type { Database } from "../db/database.ts";
+import { pendingMigrations } from "../db/migrate.ts";
+import type { Metrics } from "./metrics.ts";
+
+export interface OperationsOptions {
+  db: Database;
+  metrics: Metrics;
+  log: Logger;
+}
+
+/** /healthz: the process is alive. /readyz: its database answers and is migrated. /metrics: for Prometheus. */
+export function operationsRoutes(app: Express, { db, metrics, log }: OperationsOptions): void {
+  app.get("/healthz", (_request, response) => {
+    response.json({ status: "ok" });
+  });
+  app.get("/readyz", async (_request, response) => {
+    await ready(response, { db, log });
+  });
+  app.get("/metrics", async (_request, response) => {
+    response.type(metrics.contentType).send(await metrics.text());
+  });
+}
+
+async function ready(response: Response, { db, log }: { db: Database; log: Logger }): Promise<void> {
+  try {
+    const pending = await pendingMigrations(db.pool);
+    if (pending.length === 0) response.json({ status: "ready" });
+    else response.status(503).json({ status: "not ready", reason: `${pending.length} migrations are to be applied: ${pending.join(", ")}. \`rollcall migrate\` applies them.` });
+  } catch (error) {
+    log.warn({ err: error }, "not ready: the database does not answer");
+    response.status(503).json({ status: "not ready", reason: "The database does not answer." });
+  }
+}

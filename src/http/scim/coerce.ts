@@ -1,0 +1,146 @@
+import { AppError } from "../../errors.ts";
+import { foldElements, hasContent } from "./elements.ts";
+import { instant } from "./filter/literals.ts";
+import { isJsonObject, type JsonObject, type JsonValue } from "./json.ts";
+import { findAttribute, type AttributeMap, type ResourceSchema, type SchemaAttribute } from "./schema.ts";
+
+/**
+ * A client's resource in the schema's own form: names as the schema writes them, values of the attribute's type,
+ * nothing that is unknown, unassigned, read-only or never returned. What IdPs are known to send differently is
+ * understood (null, "True", one object for a list, a list of one for a single value, two primaries).
+ * Throws `invalid` (invalidSyntax, invalidValue) naming the attribute.
+ */
+export function coerceResource(schema: ResourceSchema, body: JsonObject): JsonObject {
+  refuseOtherSchemas(schema, body["schemas"]);
+  const resource: JsonObject = {};
+  for (const [name, value] of Object.entries(body)) {
+    if (name.toLowerCase() === schema.urn.toLowerCase() && isJsonObject(value)) assignAll(resource, { schema, prefix: `${schema.urn}:`, values: value });
+    else assign(resource, { schema, name, value });
+  }
+  requireAttributes(schema, resource);
+  return resource;
+}
+
+/** Whether the main schema is named where schemas are named at all; further ones of other makers do no harm. */
+function refuseOtherSchemas(schema: ResourceSchema, schemas: JsonValue | undefined): void {
+  if (schemas === undefined || schemas === null) return;
+  const named = (Array.isArray(schemas) ? schemas : [schemas]).map((urn) => String(urn).toLowerCase());
+  if (named.includes(schema.urn.toLowerCase())) return;
+  throw new AppError("invalid", `schemas: must contain ${schema.urn}.`, { field: "schemas", scimType: "invalidSyntax" });
+}
+
+function assignAll(resource: JsonObject, { schema, prefix, values }: { schema: ResourceSchema; prefix: string; values: JsonObject }): void {
+  for (const [name, value] of Object.entries(values)) assign(resource, { schema, name: `${prefix}${name}`, value });
+}
+
+function assign(resource: JsonObject, { schema, name, value }: { schema: ResourceSchema; name: string; value: JsonValue }): void {
+  const named = findAttribute(schema, name);
+  if (!named) return;
+  if (!named.attribute) {
+    if (isJsonObject(value)) assignAll(resource, { schema, prefix: `${named.extension}:`, values: value });
+    return;
+  }
+  const { extension, attribute, sub } = named;
+  if (!isStored(attribute)) return;
+  const held = coerceValue(attribute, sub && isJsonObject(value) === false ? { [sub.name]: value } : value, attribute.name);
+  if (held === undefined) return;
+  const holder = extension ? extensionOf(resource, extension) : resource;
+  const before = holder[attribute.name];
+  holder[attribute.name] = sub && isJsonObject(before) && isJsonObject(held) ? { ...before, ...held } : held;
+}
+
+/** What a client may give us to keep: not what we compute, nor a password, which has no place in a profile. */
+export function isStored(attribute: SchemaAttribute): boolean {
+  return attribute.mutability !== "readOnly" && attribute.returned !== "never" && attribute.name !== "schemas";
+}
+
+export function extensionOf(resource: JsonObject, urn: string): JsonObject {
+  const held = resource[urn];
+  if (isJsonObject(held)) return held;
+  const made: JsonObject = {};
+  resource[urn] = made;
+  return made;
+}
+
+/** Throws `invalid` when an attribute without which the resource is none is missing. */
+export function requireAttributes(schema: ResourceSchema, resource: JsonObject): void {
+  const missing = [...schema.attributes.values()].find((attribute) => attribute.required && isStored(attribute) && resource[attribute.name] === undefined);
+  if (missing) throw new AppError("invalid", `${missing.name} is required: a ${schema.type} without it can't be kept.`, { field: missing.name, scimType: "invalidValue" });
+}
+
+/** A value in its attribute's type; undefined when it means "unassigned" (RFC 7643 section 2.5; an empty text is taken for the same). Throws `invalid`. */
+export function coerceValue(attribute: SchemaAttribute, value: JsonValue, path: string): JsonValue | undefined {
+  if (value === null || value === undefined) return undefined;
+  if (!attribute.multiValued) return coerceSingle(attribute, unwrapped(value, path), path);
+  const elements = (Array.isArray(value) ? value : [value]).flatMap((element) => coerceSingle(attribute, element, path) ?? []);
+  const folded = foldElements(attribute, elements);
+  return folded.length ? folded : undefined;
+}
+
+/** `[false]` and `[{"value": "x"}]` for a single value. */
+function unwrapped(value: JsonValue, path: string): JsonValue {
+  if (!Array.isArray(value)) return value;
+  const [first, second] = value;
+  if (second !== undefined) throw wrong(path, "has one value, not a list");
+  return first ?? null;
+}
+
+/** One value, or one element of a list. */
+export function coerceSingle(attribute: SchemaAttribute, value: JsonValue, path: string): JsonValue | undefined {
+  if (value === null || value === "") return undefined;
+  if (attribute.type === "complex") return coerceComplex(attribute, value, path);
+  const plain = isJsonObject(value) ? (value["value"] ?? null) : value;
+  if (plain === null || plain === "") return undefined;
+  if (typeof plain === "object") throw wrong(path, `must be a ${attribute.type}`);
+  return coercePlain(attribute, plain, path);
+}
+
+function coercePlain(attribute: SchemaAttribute, value: string | number | boolean, path: string): JsonValue {
+  switch (attribute.type) {
+    case "boolean": {
+      const text = String(value).toLowerCase();
+      if (text !== "true" && text !== "false") throw wrong(path, "must be true or false");
+      return text === "true";
+    }
+    case "integer":
+    case "decimal": {
+      const number = typeof value === "boolean" ? Number.NaN : Number(value);
+      if (!Number.isFinite(number) || (attribute.type === "integer" && !Number.isInteger(number))) throw wrong(path, "must be a number");
+      return number;
+    }
+    case "dateTime":
+      if (instant(String(value)) === undefined) throw wrong(path, "must be a date and time such as 2011-05-13T04:42:34Z");
+      return String(value);
+    default:
+      if (typeof value === "boolean") throw wrong(path, "must be a text");
+      return storable(String(value), path);
+  }
+}
+
+function coerceComplex(attribute: SchemaAttribute, value: JsonValue, path: string): JsonValue | undefined {
+  const source = isJsonObject(value) ? value : attribute.subAttributes.has("value") ? { value } : undefined;
+  if (!source) throw wrong(path, "must be an object");
+  const held = coerceSubAttributes(attribute.subAttributes, source, path);
+  return hasContent(held, attribute) ? held : undefined;
+}
+
+function coerceSubAttributes(subAttributes: AttributeMap, source: JsonObject, path: string): JsonObject {
+  const held: JsonObject = {};
+  for (const [name, inner] of Object.entries(source)) {
+    const sub = subAttributes.get(name.toLowerCase());
+    if (!sub || sub.mutability === "readOnly") continue;
+    const coerced = coerceValue(sub, inner, `${path}.${sub.name}`);
+    if (coerced !== undefined) held[sub.name] = coerced;
+  }
+  return held;
+}
+
+/** PostgreSQL keeps neither U+0000 nor half of a surrogate pair. */
+function storable(text: string, path: string): string {
+  if (/[\u0000\p{Surrogate}]/u.test(text)) throw wrong(path, "has a character that can't be kept (U+0000 or half of a surrogate pair)");
+  return text;
+}
+
+function wrong(path: string, what: string): AppError {
+  return new AppError("invalid", `${path}: ${what}.`, { field: path, scimType: "invalidValue" });
+}

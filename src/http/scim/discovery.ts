@@ -1,0 +1,47 @@
+import { LARGEST_PAGE } from "./list-request.ts";
+import { LIST_RESPONSE } from "./read.ts";
+import { GROUP, SCHEMA_DOCUMENTS, USER, type ResourceSchema } from "./schema.ts";
+
+const SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:Schema";
+const RESOURCE_TYPE = "urn:ietf:params:scim:schemas:core:2.0:ResourceType";
+const SERVICE_PROVIDER_CONFIG = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig";
+
+/** RFC 7643 section 5: what this door can do. */
+export function serviceProviderConfig(base: string): object {
+  return {
+    schemas: [SERVICE_PROVIDER_CONFIG],
+    patch: { supported: true },
+    bulk: { supported: false, maxOperations: 0, maxPayloadSize: 0 },
+    filter: { supported: true, maxResults: LARGEST_PAGE },
+    changePassword: { supported: false },
+    sort: { supported: true },
+    etag: { supported: true },
+    authenticationSchemes: [
+      {
+        type: "oauthbearertoken", name: "Bearer token", primary: true,
+        description: "A token made with `rollcall token create --scope scim`, sent as `Authorization: Bearer <token>`.",
+        specUri: "https://www.rfc-editor.org/info/rfc6750",
+      },
+    ],
+    meta: { resourceType: "ServiceProviderConfig", location: `${base}/ServiceProviderConfig` },
+  };
+}
+
+/** RFC 7643 section 7. */
+export function schemaResources(base: string): { id: string }[] {
+  return SCHEMA_DOCUMENTS.map((document) => ({ ...document, schemas: [SCHEMA], meta: { resourceType: "Schema", location: `${base}/Schemas/${document.id}` } }));
+}
+
+/** RFC 7643 section 6. */
+export function resourceTypes(base: string): { id: string }[] {
+  const resourceType = ({ type, endpoint, urn, extensions }: ResourceSchema, description: string) => ({
+    schemas: [RESOURCE_TYPE], id: type, name: type, endpoint, description, schema: urn,
+    ...(extensions.length ? { schemaExtensions: extensions.map((extension) => ({ schema: extension.urn, required: false })) } : {}),
+    meta: { resourceType: "ResourceType", location: `${base}/ResourceTypes/${type}` },
+  });
+  return [resourceType(USER, "People"), resourceType(GROUP, "Groups of people and of groups")];
+}
+
+export function listOf(resources: readonly object[]): object {
+  return { schemas: [LIST_RESPONSE], totalResults: resources.length, startIndex: 1, itemsPerPage: resources.length, Resources: resources };
+}

@@ -1,0 +1,78 @@
+import type { Logger } from "pino";
+import { AppError, messageOf, type ErrorCode } from "../../errors.ts";
+
+/** RFC 7644 section 3.12. */
+export const ERROR_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:Error";
+
+export interface ScimError {
+  schemas: [typeof ERROR_SCHEMA];
+  /** The HTTP status, as a text. */
+  status: string;
+  scimType?: string;
+  detail: string;
+}
+
+const STATUS: Readonly<Record<ErrorCode, number>> = {
+  invalid: 400, unauthenticated: 401, forbidden: 403, not_found: 404, conflict: 409, precondition_failed: 412, too_large: 413,
+  internal: 500, misconfigured: 500, held: 503, busy: 503, unavailable: 503,
+};
+
+/** Seconds until it makes sense to try again: a held request waits for a human, the others for a moment. */
+const RETRY_AFTER: Readonly<Partial<Record<ErrorCode, number>>> = { held: 300, busy: 5, unavailable: 5 };
+
+export interface ErrorAnswer {
+  status: number;
+  headers: Readonly<Record<string, string>>;
+  body: ScimError;
+}
+
+export function scimError(status: number, { detail, scimType }: { detail: string; scimType?: string | undefined }): ScimError {
+  return { schemas: [ERROR_SCHEMA], status: String(status), ...(scimType ? { scimType } : {}), detail };
+}
+
+/** What a thrown error looks like to a SCIM client. What is not ours to tell is logged and shown as "internal". */
+export function errorAnswer(error: unknown, { log }: { log: Logger }): ErrorAnswer {
+  const known = asAppError(error);
+  if (!known) {
+    log.error({ err: error }, "a SCIM request failed");
+    return { status: 500, headers: {}, body: scimError(500, { detail: "Something went wrong here; the log of this server says what, under this answer's X-Request-Id." }) };
+  }
+  const status = STATUS[known.code];
+  if (status >= 500 && known.code !== "held") log.error({ err: known }, "a SCIM request failed");
+  const retryAfter = RETRY_AFTER[known.code];
+  const headers: Record<string, string> = retryAfter === undefined ? {} : { "Retry-After": String(retryAfter) };
+  if (known.code === "unauthenticated") headers["WWW-Authenticate"] = 'Bearer realm="Rollcall SCIM"';
+  const scimType = known.scimType ?? (known.code === "conflict" ? "uniqueness" : known.code === "invalid" ? "invalidValue" : undefined);
+  const detail = [known.message, ...known.problems.map(({ field, message }) => `${field}: ${message}`)].join(" ");
+  return { status, headers, body: scimError(status, { detail, scimType }) };
+}
+
+/** Failures that PostgreSQL and the body parser name themselves. */
+function asAppError(error: unknown): AppError | undefined {
+  if (error instanceof AppError) return error;
+  if (typeof error !== "object" || error === null) return undefined;
+  const { code, type, status } = error as { code?: unknown; type?: unknown; status?: unknown };
+  switch (type) {
+    case "entity.parse.failed":
+      return new AppError("invalid", "The request's body is not JSON.", { scimType: "invalidSyntax", cause: error });
+    case "entity.too.large":
+      return new AppError("too_large", "The request's body is larger than this server takes.", { cause: error });
+    default:
+  }
+  if (status === 400 && typeof type === "string") return new AppError("invalid", messageOf(error), { scimType: "invalidSyntax", cause: error });
+  switch (code) {
+    case "57014":
+      return new AppError("invalid", "The filter takes too long to evaluate; narrow it, or filter by an indexed attribute (id, userName, externalId).", { scimType: "tooMany", cause: error });
+    case "40P01":
+    case "40001":
+      return new AppError("busy", "Another change was in the way; try again.", { cause: error });
+    case "57P01":
+    case "57P03":
+    case "08006":
+    case "ECONNREFUSED":
+    case "ECONNRESET":
+      return new AppError("unavailable", "The database does not answer; try again.", { cause: error });
+    default:
+      return undefined;
+  }
+}

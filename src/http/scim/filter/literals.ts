@@ -1,0 +1,43 @@
+import type { SchemaAttribute } from "../schema.ts";
+import type { Comparison, FilterValue } from "./ast.ts";
+import type { Token } from "./tokens.ts";
+
+export const OPERATORS: ReadonlySet<string> = new Set(["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"]);
+const PARTS: ReadonlySet<Comparison> = new Set(["co", "sw", "ew"]);
+const NUMBER = /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/;
+const DATE_TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$/i;
+
+/** The value of a condition in its attribute's type, or why it can't be. */
+export function comparisonValue({ attribute, operator, literal }: { attribute: SchemaAttribute; operator: Comparison; literal: Token }): { value: FilterValue } | { problem: string } {
+  const { text } = literal;
+  const quoted = literal.kind === "string";
+  const lower = text.toLowerCase();
+  if (!quoted && lower === "null") {
+    return operator === "eq" || operator === "ne" ? { value: null } : { problem: "null can only be compared with eq or ne" };
+  }
+  if (!quoted && lower !== "true" && lower !== "false" && !NUMBER.test(text)) return { problem: `\`${text.slice(0, 40)}\` must be in double quotes` };
+  switch (attribute.type) {
+    case "boolean":
+      if (lower !== "true" && lower !== "false") return { problem: `${attribute.name} is true or false` };
+      return operator === "eq" || operator === "ne" ? { value: lower === "true" } : { problem: `${attribute.name} is true or false: only eq and ne apply` };
+    case "integer":
+    case "decimal":
+      if (!NUMBER.test(text)) return { problem: `${attribute.name} is a number` };
+      return PARTS.has(operator) ? { problem: `${attribute.name} is a number: ${operator} does not apply` } : { value: Number(text) };
+    case "dateTime":
+      if (PARTS.has(operator)) return { problem: `${attribute.name} is a date: ${operator} does not apply` };
+      return instant(text) === undefined ? { problem: `${attribute.name} is a date such as "2011-05-13T04:42:34Z"` } : { value: instant(text) ?? null };
+    case "binary":
+      return operator === "eq" || operator === "ne" ? { value: text } : { problem: `${attribute.name} is binary: only eq and ne apply` };
+    default:
+      return { value: text };
+  }
+}
+
+/** A date and time in one form, so that it can be compared; without a zone it is taken as UTC. */
+export function instant(text: string): string | undefined {
+  if (!DATE_TIME.test(text)) return undefined;
+  const zoned = /(Z|[+-]\d\d:?\d\d)$/i.test(text) || text.length === 10 ? text : `${text}Z`;
+  const at = new Date(zoned);
+  return Number.isNaN(at.getTime()) ? undefined : at.toISOString();
+}

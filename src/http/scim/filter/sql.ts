@@ -1,0 +1,165 @@
+import type { Target } from "../schema.ts";
+import { literal, pathOf, type Column, type Parameters, type View } from "../view.ts";
+import { leafOf, type Comparison, type Filter, type FilterValue } from "./ast.ts";
+
+export interface FilterSqlOptions {
+  view: View;
+  parameters: Parameters;
+}
+
+/**
+ * A filter as a condition over a view. Never null, so that `not` may stand before any part of it;
+ * every value of the client's is a parameter.
+ */
+export function filterSql(filter: Filter, { view, parameters }: FilterSqlOptions): string {
+  const add = (value: unknown) => parameters.add(value);
+  const equality = (target: Target, value: FilterValue) => (typeof value === "string" ? view.equals.get(pathOf(target))?.(value) : undefined);
+  const top: Subject = {
+    column: (target) => view.columns.get(pathOf(target)),
+    elements: (target) => elementsOf(target, view),
+    value: (target) => `${holder(target, view)}->${literal(target.attribute.name)}`,
+  };
+  const compile = (part: Filter, subject: Subject, depth: number): string => {
+    switch (part.kind) {
+      case "and":
+      case "or":
+        return `(${part.filters.map((inner) => compile(inner, subject, depth)).join(` ${part.kind} `)})`;
+      case "not":
+        return `not ${compile(part.filter, subject, depth)}`;
+      case "present":
+        return presence(part.target, { subject, depth });
+      case "compare": {
+        const indexed = subject === top && part.operator === "eq" ? equality(part.target, part.value) : undefined;
+        return indexed ?? comparison(part, { subject, depth, add });
+      }
+      case "some": {
+        const { target, filter: inner } = part;
+        const indexed = inner.kind === "compare" && inner.operator === "eq" ? equality({ ...target, sub: inner.target.attribute }, inner.value) : undefined;
+        return indexed ?? someElement(target, { subject, depth, condition: (element) => compile(inner, elementSubject(element), depth + 1) });
+      }
+    }
+  };
+  return compile(filter, top, 0);
+}
+
+/** Where a condition's values come from: the whole resource, or one element of a list. */
+interface Subject {
+  column(target: Target): Column | undefined;
+  elements(target: Target): string;
+  /** jsonb of an attribute. */
+  value(target: Target): string;
+}
+
+function elementSubject(element: string): Subject {
+  const value = ({ attribute }: Target) => `${element}->${literal(attribute.name)}`;
+  return { column: () => undefined, elements: (target) => unnested(value(target)), value };
+}
+
+function holder({ extension }: Target, view: View): string {
+  return extension ? `(${view.document}->${literal(extension)})` : view.document;
+}
+
+function elementsOf(target: Target, view: View): string {
+  const { sub: _, ...whole } = target;
+  return view.collections.get(pathOf(whole)) ?? unnested(`${holder(target, view)}->${literal(target.attribute.name)}`);
+}
+
+function unnested(list: string): string {
+  return `select * from jsonb_array_elements(case jsonb_typeof(${list}) when 'array' then ${list} else '[]'::jsonb end) as t (element)`;
+}
+
+interface Place {
+  subject: Subject;
+  depth: number;
+}
+
+/** `condition` for at least one element of the target's attribute; a single value is a list of one. */
+function someElement(target: Target, { subject, depth, condition }: Place & { condition: (element: string) => string }): string {
+  if (target.attribute.multiValued) {
+    const alias = `e${depth}`;
+    return `exists (select 1 from (${subject.elements(target)}) as ${alias} (element) where ${condition(`${alias}.element`)})`;
+  }
+  const value = `(${subject.value(target)})`;
+  return `(coalesce(jsonb_typeof(${value}) = 'object', false) and ${condition(value)})`;
+}
+
+const UNASSIGNED = `('{}'::jsonb, '[]'::jsonb, '""'::jsonb, 'null'::jsonb)`;
+
+function presence(target: Target, { subject, depth }: Place): string {
+  const column = subject.column(target);
+  if (column) return `(${column.sql} is not null)`;
+  const isThere = (json: string) => `coalesce(${json} not in ${UNASSIGNED}, false)`;
+  const { sub } = target;
+  if (!target.attribute.multiValued) return isThere(`(${subject.value(target)}${sub ? `->${literal(sub.name)}` : ""})`);
+  return someElement(target, { subject, depth, condition: (element) => isThere(sub ? `(${element}->${literal(sub.name)})` : element) });
+}
+
+type Comparing = Extract<Filter, { kind: "compare" }>;
+
+function comparison({ target, operator, value }: Comparing, { subject, depth, add }: Place & { add: (value: unknown) => string }): string {
+  if (value === null) return operator === "eq" ? `not ${presence(target, { subject, depth })}` : presence(target, { subject, depth });
+  const placeholder = add(operator === "co" || operator === "sw" || operator === "ew" ? escaped(String(value)) : value);
+  const test = (column: Column, by: Comparison) => `coalesce(${comparing({ column, caseExact: leafOf(target).caseExact, operator: by, placeholder })}, false)`;
+  const column = subject.column(target);
+  if (column) return operator === "ne" ? `not ${test(column, "eq")}` : test(column, operator);
+  const { attribute, sub } = target;
+  if (!attribute.multiValued) {
+    const held = leafColumn(target, sub ? `(${subject.value(target)})->>${literal(sub.name)}` : `(${subject.value(target)})#>>'{}'`);
+    return operator === "ne" ? `not ${test(held, "eq")}` : test(held, operator);
+  }
+  const held = (element: string) => leafColumn(target, sub ? `${element}->>${literal(sub.name)}` : `${element}#>>'{}'`);
+  if (operator !== "ne") return someElement(target, { subject, depth, condition: (element) => test(held(element), operator) });
+  const differs = someElement(target, { subject, depth, condition: (element) => `(${held(element).sql} is not null and not ${test(held(element), "eq")})` });
+  return `(not ${presence(target, { subject, depth })} or ${differs})`;
+}
+
+/** An attribute's text in the type that it is compared in; what does not fit is null. */
+function leafColumn(target: Target, text: string): Column {
+  const held = `nullif(${text}, '')`;
+  switch (leafOf(target).type) {
+    case "boolean":
+      return { type: "boolean", sql: `(lower(${held}) = 'true')` };
+    case "integer":
+    case "decimal":
+      return { type: "number", sql: `(case when ${held} ~ '^-?[0-9.]+([eE][+-]?[0-9]+)?$' then (${held})::numeric end)` };
+    case "dateTime":
+      return { type: "instant", sql: `(case when ${held} ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}T' then (${held})::timestamptz end)` };
+    default:
+      return { type: "text", sql: held };
+  }
+}
+
+const SIGNS = { eq: "=", ne: "<>", gt: ">", ge: ">=", lt: "<", le: "<=" } as const;
+
+function comparing({ column, caseExact, operator, placeholder }: { column: Column; caseExact: boolean; operator: Comparison; placeholder: string }): string {
+  const { sql, type } = column;
+  if (type === "instant") return comparingInstants(sql, { operator, placeholder: `${placeholder}::timestamptz` });
+  if (type === "boolean") return `${sql} = ${placeholder}::boolean`;
+  if (type === "number") return `${sql} ${SIGNS[operator as keyof typeof SIGNS]} ${placeholder}::numeric`;
+  const left = caseExact ? sql : `lower(${sql})`;
+  const right = caseExact ? `${placeholder}::text` : `lower(${placeholder}::text)`;
+  switch (operator) {
+    case "co": return `${left} like '%' || ${right} || '%'`;
+    case "sw": return `${left} like ${right} || '%'`;
+    case "ew": return `${left} like '%' || ${right}`;
+    case "eq": return `${left} = ${right}`;
+    default: return `${left} collate "C" ${SIGNS[operator]} ${right}`;
+  }
+}
+
+/** We show milliseconds and may hold microseconds: compare what is shown, yet leave the column bare for its index. */
+function comparingInstants(sql: string, { operator, placeholder }: { operator: Comparison; placeholder: string }): string {
+  const after = `${placeholder} + interval '1 millisecond'`;
+  switch (operator) {
+    case "gt": return `${sql} >= ${after}`;
+    case "ge": return `${sql} >= ${placeholder}`;
+    case "lt": return `${sql} < ${placeholder}`;
+    case "le": return `${sql} < ${after}`;
+    default: return `(${sql} >= ${placeholder} and ${sql} < ${after})`;
+  }
+}
+
+/** LIKE's own signs in a client's text stand for themselves. */
+function escaped(text: string): string {
+  return text.replace(/[\\%_]/g, "\\$&");
+}

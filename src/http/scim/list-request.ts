@@ -1,0 +1,73 @@
+import { AppError } from "../../errors.ts";
+import { parseFilter } from "./filter/parse.ts";
+import type { Filter } from "./filter/ast.ts";
+import type { JsonObject, JsonValue } from "./json.ts";
+import { readProjection, type Projection } from "./projection.ts";
+import { findAttribute, type ResourceSchema, type Target } from "./schema.ts";
+
+/** Most resources in one answer, and how many when a client does not say. */
+export const LARGEST_PAGE = 1000;
+export const USUAL_PAGE = 100;
+
+/** What a client asks of a list (RFC 7644 section 3.4.2). */
+export interface ListRequest {
+  filter?: Filter;
+  sort?: { target: Target; descending: boolean };
+  /** From 1. */
+  startIndex: number;
+  count: number;
+  projection?: Projection;
+}
+
+/** Reads the query of a GET, or the body of a POST to .search. Names are taken in any case. Throws `invalid`. */
+export function readListRequest(schema: ResourceSchema, source: Readonly<Record<string, unknown>>): ListRequest {
+  const given = new Map(Object.entries(source).map(([name, value]) => [name.toLowerCase(), value]));
+  const text = (name: string): string | undefined => {
+    const value = given.get(name.toLowerCase());
+    const first: unknown = Array.isArray(value) ? value[0] : value;
+    return typeof first === "string" && first.trim() !== "" ? first : typeof first === "number" ? String(first) : undefined;
+  };
+  const filter = text("filter");
+  const sortBy = text("sortBy");
+  return {
+    ...(filter === undefined ? {} : { filter: parseFilter(schema, filter) }),
+    ...(sortBy === undefined ? {} : { sort: { target: sortTarget(schema, sortBy), descending: text("sortOrder")?.toLowerCase() === "descending" } }),
+    startIndex: Math.max(1, whole(text("startIndex"), { name: "startIndex", usual: 1 })),
+    count: Math.min(LARGEST_PAGE, Math.max(0, whole(text("count"), { name: "count", usual: USUAL_PAGE }))),
+    projection: projectionOf(schema, source),
+  };
+}
+
+/** `attributes` and `excludedAttributes`, comma-separated in a query, lists in a body. */
+export function projectionOf(schema: ResourceSchema, source: Readonly<Record<string, unknown>>): Projection | undefined {
+  const names = (wanted: string) =>
+    Object.entries(source).filter(([name]) => name.toLowerCase() === wanted).flatMap(([, value]) => (Array.isArray(value) ? value : [value]))
+      .flatMap((value) => (typeof value === "string" ? value.split(",") : [])).map((name) => name.trim()).filter(Boolean);
+  return readProjection(schema, { attributes: names("attributes"), excludedAttributes: names("excludedattributes") });
+}
+
+/** A number below what makes sense is read as the least that does (section 3.4.2.4); what is no number is refused. */
+function whole(text: string | undefined, { name, usual }: { name: string; usual: number }): number {
+  if (text === undefined) return usual;
+  if (!/^[+-]?\d{1,9}$/.test(text.trim())) throw new AppError("invalid", `${name}: must be a whole number.`, { field: name, scimType: "invalidValue" });
+  return Number(text);
+}
+
+function sortTarget(schema: ResourceSchema, name: string): Target {
+  const named = findAttribute(schema, name);
+  if (!named?.attribute) throw new AppError("invalid", `sortBy: \`${name.slice(0, 100)}\` is not an attribute of a ${schema.type}.`, { field: "sortBy", scimType: "invalidPath" });
+  if (named.sub || named.attribute.type !== "complex") return named;
+  const value = named.attribute.subAttributes.get("value");
+  if (!value) throw new AppError("invalid", `sortBy: ${named.attribute.name} is complex: name one of its sub-attributes.`, { field: "sortBy", scimType: "invalidPath" });
+  return { ...named, sub: value };
+}
+
+/** RFC 7644 section 3.4.3. */
+export const SEARCH_REQUEST = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
+
+/** Throws `invalid` when a search's body says that it is something else. */
+export function refuseOtherMessages(body: JsonObject): void {
+  const schemas: JsonValue | undefined = body["schemas"];
+  if (!Array.isArray(schemas) || schemas.includes(SEARCH_REQUEST)) return;
+  throw new AppError("invalid", `schemas: must contain ${SEARCH_REQUEST}.`, { field: "schemas", scimType: "invalidSyntax" });
+}

@@ -1,0 +1,73 @@
+import { AppError } from "../../../errors.ts";
+import { coerceSingle, coerceValue, extensionOf, requireAttributes } from "../coerce.ts";
+import { hasContent } from "../elements.ts";
+import { isJsonObject, type JsonObject, type JsonValue } from "../json.ts";
+import type { ResourceSchema, SchemaAttribute } from "../schema.ts";
+import { patchList } from "./list.ts";
+import type { Operation } from "./operations.ts";
+
+/**
+ * The resource after a patch (RFC 7644 section 3.5.2): a new document, all operations or none. `resource` is in the
+ * schema's form, as coerceResource makes it, and stays so. Throws `invalid` (noTarget, invalidValue).
+ */
+export function applyPatch(resource: JsonObject, { schema, operations }: { schema: ResourceSchema; operations: readonly Operation[] }): JsonObject {
+  const next = structuredClone(resource);
+  for (const operation of operations) applyOperation(next, operation);
+  requireAttributes(schema, next);
+  return next;
+}
+
+function applyOperation(resource: JsonObject, { op, path, value }: Operation): void {
+  const { extension, attribute } = path;
+  if (!attribute) {
+    if (extension) delete resource[extension];
+    return;
+  }
+  const holder = extension ? extensionOf(resource, extension) : resource;
+  const before = holder[attribute.name];
+  const after = attribute.multiValued
+    ? patchList(Array.isArray(before) ? before : [], { op, path: { ...path, attribute }, value })
+    : patchSingle(before, { op, attribute, sub: path.sub, value });
+  if (after === undefined || (Array.isArray(after) && after.length === 0)) delete holder[attribute.name];
+  else holder[attribute.name] = after;
+  if (extension && Object.keys(holder).length === 0) delete resource[extension];
+}
+
+interface SingleChange {
+  op: Operation["op"];
+  attribute: SchemaAttribute;
+  sub?: SchemaAttribute | undefined;
+  value: JsonValue | undefined;
+}
+
+function patchSingle(before: JsonValue | undefined, { op, attribute, sub, value }: SingleChange): JsonValue | undefined {
+  const given = op === "remove" ? undefined : value;
+  if (sub) return patchSub(before, { attribute, sub, value: given });
+  if (given === undefined) return undefined;
+  // A reference is replaced whole: the name and location of another manager must not stay beside the new id.
+  if (attribute.type !== "complex" || attribute.subAttributes.has("value")) return withItsValue(attribute, coerceValue(attribute, given, attribute.name));
+  const values = Array.isArray(given) ? given[0] : given;
+  if (!isJsonObject(values)) {
+    if (coerceSingle(attribute, values ?? null, attribute.name) === undefined) return undefined;
+    throw new AppError("invalid", `${attribute.name}: must be an object.`, { field: attribute.name, scimType: "invalidValue" });
+  }
+  let after = before;
+  for (const [name, inner] of Object.entries(values)) {
+    const found = attribute.subAttributes.get(name.toLowerCase());
+    if (found && found.mutability !== "readOnly") after = patchSub(after, { attribute, sub: found, value: inner });
+  }
+  return after;
+}
+
+function patchSub(before: JsonValue | undefined, { attribute, sub, value }: { attribute: SchemaAttribute; sub: SchemaAttribute; value: JsonValue | undefined }): JsonValue | undefined {
+  const after: JsonObject = isJsonObject(before) ? { ...before } : {};
+  const coerced = value === undefined ? undefined : coerceValue(sub, value, `${attribute.name}.${sub.name}`);
+  if (coerced === undefined) delete after[sub.name];
+  else after[sub.name] = coerced;
+  return hasContent(after, attribute) ? withItsValue(attribute, after) : undefined;
+}
+
+/** A reference without its id refers to nothing. */
+function withItsValue(attribute: SchemaAttribute, value: JsonValue | undefined): JsonValue | undefined {
+  return isJsonObject(value) && attribute.subAttributes.has("value") && value["value"] === undefined ? undefined : value;
+}

@@ -1,0 +1,85 @@
+import { AppError } from "../../../errors.ts";
+import { coerceSingle, coerceValue } from "../coerce.ts";
+import { foldElements, hasContent, isPrimary, onePrimary, sameElement } from "../elements.ts";
+import type { Filter } from "../filter/ast.ts";
+import { satisfies } from "../filter/evaluate.ts";
+import { isJsonObject, sameJson, type JsonObject, type JsonValue } from "../json.ts";
+import type { SchemaAttribute } from "../schema.ts";
+import type { Operation } from "./operations.ts";
+import type { PatchPath } from "./path.ts";
+
+interface ListChange {
+  op: Operation["op"];
+  path: PatchPath & { attribute: SchemaAttribute };
+  value: JsonValue | undefined;
+}
+
+/** One operation on a multi-valued attribute: the list afterwards, duplicates folded, at most one primary. */
+export function patchList(before: readonly JsonValue[], change: ListChange): JsonValue[] {
+  const { attribute, filter, sub } = change.path;
+  if (filter || sub) return patchChosen(before, change);
+  if (change.op === "remove") return removed(before, change);
+  const given = change.value === undefined ? undefined : coerceValue(attribute, change.value, attribute.name);
+  const added = Array.isArray(given) ? given : [];
+  if (change.op === "replace") return added;
+  // The newly added primary wins (RFC 7644 section 3.5.2).
+  const kept = added.some(isPrimary) ? onePrimary(before, -1) : before;
+  return foldElements(attribute, [...kept, ...added]);
+}
+
+/** Without a value everything goes (null and [] are how some clients write "no value"); with one, the elements that it names. */
+function removed(before: readonly JsonValue[], { path: { attribute }, value }: ListChange): JsonValue[] {
+  if (value === undefined) return [];
+  const named = Array.isArray(value) ? value : [value];
+  if (named.length === 0) return [];
+  const goes = named.flatMap((element) => coerceSingle(attribute, element, attribute.name) ?? []);
+  return before.filter((element) => !goes.some((other) => isMeant(element, other)));
+}
+
+function isMeant(element: JsonValue, named: JsonValue): boolean {
+  if (!isJsonObject(element) || !isJsonObject(named) || named["value"] === undefined) return sameElement(element, named);
+  return sameJson(element["value"], named["value"]) && (named["type"] === undefined || sameJson(element["type"], named["type"]));
+}
+
+/** Elements chosen by a filter, or all of them when the path names a sub-attribute only. */
+function patchChosen(before: readonly JsonValue[], { op, path, value }: ListChange): JsonValue[] {
+  const { attribute, filter, sub } = path;
+  const isChosen = (element: JsonValue) => isJsonObject(element) && (!filter || satisfies(filter, element));
+  const given = op === "remove" || value === undefined ? undefined : sub ? coerceValue(sub, value, `${attribute.name}.${sub.name}`) : coerceSingle(attribute, first(value), attribute.name);
+  if (given === undefined) return cleared(before, { attribute, sub, isChosen });
+  const equal = filter ? equalities(filter) : {};
+  const changed = sub ? { [sub.name]: given } : isJsonObject(given) ? given : {};
+  const whole = op === "replace" && !sub && isJsonObject(first(value ?? null));
+  if (!before.some(isChosen)) {
+    if (!equal) throw new AppError("invalid", `${attribute.name}: no value matches the path's filter, and it does not say what a new one would be.`, { field: attribute.name, scimType: "noTarget" });
+    return settled(attribute, { elements: [...before, { ...equal, ...changed }], touched: before.length });
+  }
+  const elements = before.map((element) => (isChosen(element) && isJsonObject(element) ? (whole ? { ...equal, ...changed } : { ...element, ...changed }) : element));
+  return settled(attribute, { elements, touched: before.findIndex(isChosen) });
+}
+
+function cleared(before: readonly JsonValue[], { attribute, sub, isChosen }: { attribute: SchemaAttribute; sub: SchemaAttribute | undefined; isChosen: (element: JsonValue) => boolean }): JsonValue[] {
+  if (!sub) return before.filter((element) => !isChosen(element));
+  return before.flatMap((element) => {
+    if (!isChosen(element) || !isJsonObject(element)) return [element];
+    const { [sub.name]: _gone, ...rest } = element;
+    return hasContent(rest, attribute) ? [rest] : [];
+  });
+}
+
+/** When the touched element is the primary one now, no other is. */
+function settled(attribute: SchemaAttribute, { elements, touched }: { elements: readonly JsonValue[]; touched: number }): JsonValue[] {
+  return foldElements(attribute, isPrimary(elements[touched]) ? onePrimary(elements, touched) : elements);
+}
+
+/** What a filter says an element is, when it says nothing else: `type eq "work" and primary eq true`. */
+function equalities(filter: Filter): JsonObject | undefined {
+  if (filter.kind === "compare" && filter.operator === "eq" && filter.value !== null) return { [filter.target.attribute.name]: filter.value };
+  if (filter.kind !== "and") return undefined;
+  const parts = filter.filters.map(equalities);
+  return parts.reduce((all, part) => (all && part ? { ...all, ...part } : undefined), {});
+}
+
+function first(value: JsonValue): JsonValue {
+  return Array.isArray(value) ? (value[0] ?? null) : value;
+}

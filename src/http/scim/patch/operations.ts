@@ -1,0 +1,75 @@
+import { AppError } from "../../../errors.ts";
+import { isJsonObject, type JsonObject, type JsonValue } from "../json.ts";
+import type { ResourceSchema } from "../schema.ts";
+import { readPath, type PatchPath } from "./path.ts";
+
+/** RFC 7644 section 3.5.2. */
+export const PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+
+export interface Operation {
+  op: "add" | "replace" | "remove";
+  path: PatchPath;
+  /** Undefined when the operation has none, or null. */
+  value: JsonValue | undefined;
+}
+
+const MOST_OPERATIONS = 1000;
+
+/**
+ * Reads a PATCH body into operations with one path each: a value without a path becomes one operation for each of its
+ * names (dotted and URN-qualified ones, too). Throws `invalid` with the scimType of RFC 7644 table 9.
+ */
+export function readOperations(schema: ResourceSchema, body: JsonObject): Operation[] {
+  const schemas = body["schemas"];
+  if (Array.isArray(schemas) && !schemas.some((urn) => String(urn).toLowerCase() === PATCH_OP.toLowerCase())) {
+    throw syntax(`schemas: must contain ${PATCH_OP}.`, "schemas");
+  }
+  const operations = Object.entries(body).find(([name]) => name.toLowerCase() === "operations")?.[1];
+  if (!Array.isArray(operations) || operations.length === 0) throw syntax("Operations: must be a list with at least one operation.", "Operations");
+  if (operations.length > MOST_OPERATIONS) throw new AppError("too_large", `Operations: at most ${MOST_OPERATIONS} in one request.`, { field: "Operations" });
+  return operations.flatMap((operation, at) => readOperation(schema, operation, `Operations[${at}]`));
+}
+
+function readOperation(schema: ResourceSchema, raw: JsonValue, field: string): Operation[] {
+  if (!isJsonObject(raw)) throw syntax(`${field}: must be an object.`, field);
+  const op = String(raw["op"] ?? "").toLowerCase();
+  if (op !== "add" && op !== "replace" && op !== "remove") throw syntax(`${field}.op: must be add, replace or remove.`, `${field}.op`);
+  const { path } = raw;
+  const value = raw["value"] ?? undefined;
+  if (path !== undefined && path !== null && path !== "") {
+    if (typeof path !== "string") throw new AppError("invalid", `${field}.path: must be a text.`, { field: `${field}.path`, scimType: "invalidPath" });
+    return readTargeted(schema, { op, path, value, field });
+  }
+  if (op === "remove") throw new AppError("invalid", `${field}: remove needs a path.`, { field: `${field}.path`, scimType: "noTarget" });
+  if (!isJsonObject(value)) throw new AppError("invalid", `${field}.value: must be an object when there is no path.`, { field: `${field}.value`, scimType: "invalidValue" });
+  return named(schema, { op, values: value, prefix: "" });
+}
+
+function readTargeted(schema: ResourceSchema, { op, path, value, field }: { op: Operation["op"]; path: string; value: JsonValue | undefined; field: string }): Operation[] {
+  const found = readPath(schema, path.trim());
+  if (!found) throw new AppError("invalid", `${field}.path: \`${path.slice(0, 100)}\` is not an attribute of a ${schema.type}.`, { field: `${field}.path`, scimType: "invalidPath" });
+  const { attribute, extension, sub } = found;
+  if (!attribute) return op === "remove" || !isJsonObject(value) ? [{ op: "remove", path: found, value: undefined }] : named(schema, { op, values: value, prefix: `${extension}:` });
+  if (attribute.name === "schemas" || attribute.returned === "never") return [];
+  if (attribute.mutability === "readOnly" || sub?.mutability === "readOnly") {
+    throw new AppError("invalid", `${field}.path: ${attribute.name}${sub ? `.${sub.name}` : ""} can only be read.`, { field: `${field}.path`, scimType: "mutability" });
+  }
+  return [{ op, path: found, value }];
+}
+
+/** One operation for each name. What the schema does not know, or only shows, is passed over as it is in a whole resource. */
+function named(schema: ResourceSchema, { op, values, prefix }: { op: Operation["op"]; values: JsonObject; prefix: string }): Operation[] {
+  return Object.entries(values).flatMap(([name, value]): Operation[] => {
+    if (prefix === "" && name.toLowerCase() === schema.urn.toLowerCase() && isJsonObject(value)) return named(schema, { op, values: value, prefix: `${schema.urn}:` });
+    const path = readPath(schema, `${prefix}${name}`);
+    if (!path) return [];
+    const { attribute, extension, sub } = path;
+    if (!attribute) return isJsonObject(value) ? named(schema, { op, values: value, prefix: `${extension}:` }) : [{ op: "remove", path, value: undefined }];
+    if (attribute.mutability === "readOnly" || sub?.mutability === "readOnly" || attribute.returned === "never" || attribute.name === "schemas") return [];
+    return [{ op, path, value: value ?? undefined }];
+  });
+}
+
+function syntax(message: string, field: string): AppError {
+  return new AppError("invalid", message, { field, scimType: "invalidSyntax" });
+}

@@ -1,0 +1,102 @@
+import { AppError } from "../../errors.ts";
+import { isJsonObject, type JsonObject, type JsonValue } from "./json.ts";
+import { findAttribute, type Named, type ResourceSchema, type SchemaAttribute } from "./schema.ts";
+import { pathOf } from "./view.ts";
+
+/** Which attributes an answer has (RFC 7644 section 3.9). Undefined = the default ones, all that we hold. */
+export interface Projection {
+  kind: "only" | "without";
+  named: readonly Named[];
+}
+
+/**
+ * Reads `attributes` and `excludedAttributes`. A name that the schema does not know asks for nothing.
+ * Throws `invalid` when both are given.
+ */
+export function readProjection(schema: ResourceSchema, { attributes, excludedAttributes }: { attributes?: readonly string[]; excludedAttributes?: readonly string[] }): Projection | undefined {
+  if (attributes?.length && excludedAttributes?.length) {
+    throw new AppError("invalid", "attributes and excludedAttributes can't be used together.", { field: "attributes", scimType: "invalidValue" });
+  }
+  const named = (names: readonly string[]) => names.flatMap((name) => findAttribute(schema, name) ?? []);
+  if (attributes?.length) return { kind: "only", named: named(attributes) };
+  if (excludedAttributes?.length) return { kind: "without", named: named(excludedAttributes) };
+  return undefined;
+}
+
+/** Paths of computed lists that an answer does not need: they are then not read at all. */
+export function notNeeded(projection: Projection | undefined, paths: Iterable<string>): ReadonlySet<string> {
+  if (!projection) return new Set();
+  const tops = new Set(projection.named.flatMap((named) => (named.attribute ? [pathOf({ extension: named.extension, attribute: named.attribute })] : [])));
+  const whole = new Set(projection.named.flatMap((named) => (named.attribute && !named.sub ? [pathOf(named)] : [])));
+  return new Set([...paths].filter((path) => (projection.kind === "only" ? !tops.has(path) : whole.has(path))));
+}
+
+/** The part of a resource that was asked for. What is always returned (id, schemas) is there, whatever was asked. */
+export function project(resource: JsonObject, { schema, projection }: { schema: ResourceSchema; projection: Projection }): JsonObject {
+  return projection.kind === "only" ? only(resource, { schema, named: projection.named }) : without(resource, { schema, named: projection.named });
+}
+
+function isAlways(schema: ResourceSchema, name: string): boolean {
+  return schema.attributes.get(name.toLowerCase())?.returned === "always";
+}
+
+function only(resource: JsonObject, { schema, named }: { schema: ResourceSchema; named: readonly Named[] }): JsonObject {
+  const answer: JsonObject = {};
+  for (const [name, value] of Object.entries(resource)) if (isAlways(schema, name)) answer[name] = value;
+  for (const { extension, attribute, sub } of named) {
+    const holder = extension ? resource[extension] : resource;
+    if (!isJsonObject(holder)) continue;
+    if (!attribute) {
+      if (extension) answer[extension] = holder;
+      continue;
+    }
+    const value = holder[attribute.name];
+    const part = value !== undefined && sub ? picked(value, sub) : value;
+    if (part === undefined) continue;
+    const goal = extension ? objectIn(answer, extension) : answer;
+    goal[attribute.name] = merged(goal[attribute.name], part);
+  }
+  return answer;
+}
+
+function without(resource: JsonObject, { schema, named }: { schema: ResourceSchema; named: readonly Named[] }): JsonObject {
+  const answer: JsonObject = structuredClone(resource);
+  for (const { extension, attribute, sub } of named) {
+    const holder = extension ? answer[extension] : answer;
+    if (!isJsonObject(holder) || (attribute && !extension && isAlways(schema, attribute.name))) continue;
+    if (!attribute) {
+      if (extension) delete answer[extension];
+    } else if (!sub) {
+      delete holder[attribute.name];
+    } else {
+      const value = holder[attribute.name];
+      for (const element of Array.isArray(value) ? value : [value]) if (isJsonObject(element)) delete element[sub.name];
+    }
+    if (extension && Object.keys(holder).length === 0) delete answer[extension];
+  }
+  return answer;
+}
+
+function picked(value: JsonValue, sub: SchemaAttribute): JsonValue | undefined {
+  const pick = (element: JsonValue): JsonObject => {
+    const held = isJsonObject(element) ? element[sub.name] : undefined;
+    return held === undefined ? {} : { [sub.name]: held };
+  };
+  if (Array.isArray(value)) return value.map(pick);
+  const one = pick(value);
+  return Object.keys(one).length ? one : undefined;
+}
+
+/** `attributes=name.givenName,name.familyName` asks for both, of the same elements. */
+function merged(before: JsonValue | undefined, more: JsonValue): JsonValue {
+  if (Array.isArray(before) && Array.isArray(more)) return before.map((element, at) => merged(element, more[at] ?? {}));
+  return isJsonObject(before) && isJsonObject(more) ? { ...before, ...more } : more;
+}
+
+function objectIn(holder: JsonObject, name: string): JsonObject {
+  const held = holder[name];
+  if (isJsonObject(held)) return held;
+  const made: JsonObject = {};
+  holder[name] = made;
+  return made;
+}

@@ -1,0 +1,77 @@
+import { json, Router, type ErrorRequestHandler, type Request, type RequestHandler, type Response } from "express";
+import { AppError } from "../../errors.ts";
+import { authenticateCall, callOf, type ScimDoorOptions } from "./call.ts";
+import { listOf, resourceTypes, schemaResources, serviceProviderConfig } from "./discovery.ts";
+import { errorAnswer, scimError } from "./errors.ts";
+import { resourceRoutes } from "./resource-routes.ts";
+import { GROUPS, USERS } from "./resource-type.ts";
+import { methodsOf, sendJson, SCIM_JSON } from "./respond.ts";
+
+/**
+ * The SCIM 2.0 door (RFC 7644). Mount it at /scim/v2, and at /scim/:connection/v2 for clients that want a URL of their
+ * own. Every request needs a bearer token of scope `scim`; whatever goes wrong is answered as a SCIM error.
+ */
+export function createScimDoor(options: ScimDoorOptions & { bodyLimit: number }): Router {
+  const router = Router({ mergeParams: true });
+  router.use(authenticated(options));
+  router.use(onlyJson, json({ type: ["application/json", SCIM_JSON], limit: options.bodyLimit }));
+  resourceRoutes(router, { door: options, type: USERS });
+  resourceRoutes(router, { door: options, type: GROUPS });
+  discoveryRoutes(router);
+  router.all("/Bulk", (_request, response) => notImplemented(response, "Bulk requests are not offered; ServiceProviderConfig says so."));
+  router.all("/Me", (_request, response) => notImplemented(response, "A provisioning client is nobody in particular: /Me is not offered."));
+  router.use((request, response) => {
+    sendJson(response, scimError(404, { detail: `There is nothing at ${request.path}.` }), { status: 404 });
+  });
+  router.use(failed(options));
+  return router;
+}
+
+function authenticated(options: ScimDoorOptions): RequestHandler {
+  return async (request, response, next) => {
+    response.locals["call"] = await authenticateCall({ request, response }, options);
+    next();
+  };
+}
+
+/** RFC 7644 section 3.1: application/scim+json; application/json is what several IdPs send. */
+const onlyJson: RequestHandler = (request, response, next) => {
+  const hasBody = request.headers["transfer-encoding"] !== undefined || Number(request.headers["content-length"] ?? 0) > 0;
+  if (!hasBody || request.is(["application/json", SCIM_JSON])) return next();
+  sendJson(response, scimError(415, { detail: `Send the body as ${SCIM_JSON}.` }), { status: 415 });
+};
+
+function discoveryRoutes(router: Router): void {
+  const collections = { Schemas: schemaResources, ResourceTypes: resourceTypes } as const;
+  methodsOf(router, "/ServiceProviderConfig", { get: (_request, response) => sendJson(response, serviceProviderConfig(callOf(response).base)) });
+  for (const [name, resources] of Object.entries(collections)) {
+    methodsOf(router, `/${name}`, {
+      get(request, response) {
+        // RFC 7644 section 4: a filter here is refused, so that no client takes the whole for a part.
+        if (request.query["filter"] !== undefined) throw new AppError("forbidden", `${name} can't be filtered.`);
+        sendJson(response, listOf(resources(callOf(response).base)));
+      },
+    });
+    methodsOf(router, `/${name}/:id`, {
+      get(request: Request, response: Response) {
+        const id = String(request.params["id"]).toLowerCase();
+        const found = resources(callOf(response).base).find((resource) => resource.id.toLowerCase() === id);
+        if (!found) throw new AppError("not_found", `There is nothing at ${request.path}.`);
+        sendJson(response, found);
+      },
+    });
+  }
+}
+
+function notImplemented(response: Response, detail: string): void {
+  sendJson(response, scimError(501, { detail }), { status: 501 });
+}
+
+function failed({ log }: ScimDoorOptions): ErrorRequestHandler {
+  return (error, _request, response, next) => {
+    if (response.headersSent) return next(error);
+    const { status, headers, body } = errorAnswer(error, { log });
+    response.set(headers);
+    sendJson(response, body, { status });
+  };
+}

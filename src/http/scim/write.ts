@@ -1,0 +1,138 @@
+import { loadConnection, type LoadedConnection } from "../../connections/open.ts";
+import type { AttributeObject } from "../../../connectors/contract.ts";
+import { inTransaction, type Work } from "../../db/database.ts";
+import { AppError } from "../../errors.ts";
+import { noteHeldRequest, syncOne } from "../../sync/one.ts";
+import type { Call, ScimDoorOptions } from "./call.ts";
+import { coerceResource } from "./coerce.ts";
+import { sameJson, type JsonObject } from "./json.ts";
+import { guardMembers, memberSettings } from "./member-guard.ts";
+import { applyPatch } from "./patch/apply.ts";
+import { memberChange, memberIds, type MemberChange } from "./patch/members.ts";
+import { readOperations } from "./patch/operations.ts";
+import { isMatch } from "./preconditions.ts";
+import type { ResourceType } from "./resource-type.ts";
+import { isUuid, parameters } from "./view.ts";
+
+/** One write, told apart from how it came. */
+export interface WriteOptions {
+  type: ResourceType;
+  call: Call;
+}
+
+export interface ChangeOptions extends WriteOptions {
+  id: string;
+  /** The If-Match header (RFC 7644 section 3.14). */
+  ifMatch: string | undefined;
+}
+
+export interface Written {
+  id: string;
+  created: boolean;
+}
+
+/** Takes in a new resource. Throws `invalid`; `conflict` when its name is taken; `held` when a guard trips. */
+export function createResource(door: ScimDoorOptions, { type, call, body }: WriteOptions & { body: JsonObject }): Promise<Written> {
+  const { resource, members } = split(type, coerceResource(type.schema, body));
+  return write(door, call, async (work, connection) => {
+    const given = type.kind === "group" ? { members: { set: members ?? [] } } : {};
+    return await syncOne(work, { connection, record: { kind: type.kind, resource: outbound(resource), ...given } });
+  });
+}
+
+/** Puts a resource in another's place. Members stay as they are when they are not in the body at all. Throws as createResource does, and `not_found`. */
+export function replaceResource(door: ScimDoorOptions, { type, call, body, id, ifMatch }: ChangeOptions & { body: JsonObject }): Promise<Written> {
+  const { resource, members } = split(type, coerceResource(type.schema, body));
+  const cleared = type.kind === "group" && Object.keys(body).some((name) => name.toLowerCase() === "members");
+  const change: MemberChange | undefined = members ? { set: members } : cleared ? { set: [] } : undefined;
+  return write(door, call, async (work, connection) => {
+    const held = await lockedDocument(work, { type, call, id, ifMatch });
+    if (!change && sameJson(held, resource)) return { id, created: false };
+    return await changed(work, { connection, type, id, resource, members: change });
+  });
+}
+
+/** Carries out a PATCH: all of it or nothing; one that changes nothing leaves the version alone. Throws as replaceResource does. */
+export function patchResource(door: ScimDoorOptions, { type, call, body, id, ifMatch }: ChangeOptions & { body: JsonObject }): Promise<Written> {
+  const operations = readOperations(type.schema, body);
+  const isMembers = (name: string | undefined) => type.kind === "group" && name === "members";
+  const onMembers = operations.filter(({ path }) => isMembers(path.attribute?.name));
+  const others = operations.filter(({ path }) => !isMembers(path.attribute?.name));
+  return write(door, call, async (work, connection) => {
+    const members = memberChange({ operations: onMembers, replace: memberSettings(connection).replaceMembers });
+    const held = await lockedDocument(work, { type, call, id, ifMatch });
+    const resource = applyPatch(held, { schema: type.schema, operations: others });
+    if (!members && sameJson(held, resource)) return { id, created: false };
+    return await changed(work, { connection, type, id, resource, members });
+  });
+}
+
+/** Takes a client's account away. Throws `not_found`; `held` when too many go at once. */
+export async function deleteResource(door: ScimDoorOptions, { type, call, id, ifMatch }: ChangeOptions): Promise<void> {
+  await write(door, call, async (work, connection) => {
+    await lockedDocument(work, { type, call, id, ifMatch });
+    return await syncOne(work, { connection, record: { kind: type.kind, id, resource: {}, deleted: true } });
+  });
+}
+
+interface Changed {
+  connection: LoadedConnection;
+  type: ResourceType;
+  id: string;
+  resource: JsonObject;
+  members: MemberChange | undefined;
+}
+
+async function changed(work: Work, { connection, type, id, resource, members }: Changed): Promise<Written> {
+  if (members && "set" in members) await guardMembers(work, { connection, groupId: id, keep: members.set });
+  return await syncOne(work, { connection, record: { kind: type.kind, id, resource: outbound(resource), ...(members ? { members } : {}) } });
+}
+
+/** A group's members go another way than its attributes. */
+function split(type: ResourceType, whole: JsonObject): { resource: JsonObject; members: string[] | undefined } {
+  if (type.kind !== "group") return { resource: whole, members: undefined };
+  const { members, ...resource } = whole;
+  return { resource, members: members === undefined ? undefined : memberIds(members) };
+}
+
+/** What this client's record is made of, its row locked. Throws `not_found`; `precondition_failed` when it has moved on. */
+async function lockedDocument({ sql }: Work, { type, call, id, ifMatch }: ChangeOptions): Promise<JsonObject> {
+  const given = parameters();
+  const view = type.view({ parameters: given, connectionId: call.connection.id, base: call.base });
+  const alias = view.id.split(".")[0] ?? "";
+  const { rows } = isUuid(id)
+    ? await sql.query<{ document: JsonObject; version: string }>(
+        `select ${view.document} as document, ${view.version} as version from ${view.table} ${view.joins} where ${view.id} = ${given.add(id)}::uuid and ${view.visible} for update of ${alias}`,
+        given.values,
+      )
+    : { rows: [] };
+  const row = rows[0];
+  if (!row) throw new AppError("not_found", `There is no ${type.schema.type} ${id} here.`);
+  if (ifMatch !== undefined && !isMatch(ifMatch, row.version)) {
+    throw new AppError("precondition_failed", `The ${type.schema.type} ${id} has changed since version ${ifMatch.slice(0, 60)}: read it again.`);
+  }
+  return row.document;
+}
+
+const MOST_TRIES = 3;
+
+/** One request, one transaction. A deadlock with a sync is nobody's fault: the request is run again. What a guard held is recorded after the rollback. */
+async function write(door: ScimDoorOptions, call: Call, work: (work: Work, connection: LoadedConnection) => Promise<Written>): Promise<Written> {
+  for (let tried = 1; ; tried += 1) {
+    try {
+      return await inTransaction(door.db, call.ctx, async (transaction) => work(transaction, await loadConnection(transaction.sql, door.keyRing, call.connection.id)));
+    } catch (error) {
+      if (error instanceof AppError && error.code === "held") await inTransaction(door.db, call.ctx, (transaction) => noteHeldRequest(transaction, { connection: call.connection, error }));
+      if (!isDeadlock(error) || tried === MOST_TRIES) throw error;
+    }
+  }
+}
+
+function isDeadlock(error: unknown): boolean {
+  return typeof error === "object" && error !== null && "code" in error && (error.code === "40P01" || error.code === "40001");
+}
+
+/** The same JSON under the name that the pipeline has for it. */
+function outbound(resource: JsonObject): AttributeObject {
+  return resource as AttributeObject;
+}

@@ -1,0 +1,36 @@
+import { randomBytes } from "node:crypto";
+import type { Express } from "express";
+import supertest, { type Test } from "supertest";
+import { createApp } from "../../../src/app.ts";
+import { createToken, type NewToken } from "../../../src/auth/tokens.ts";
+import { inTransaction } from "../../../src/db/database.ts";
+import { sealingKey, type KeyRing } from "../../../src/db/envelope.ts";
+import { silentLog, testContext, testDatabase, type TestDatabase } from "../../helpers/database.ts";
+
+export const keyRing: KeyRing = { current: sealingKey(randomBytes(32)), older: [] };
+
+/** A running application over a database of its own, and a client with a token. */
+export interface Door {
+  db: TestDatabase;
+  app: Express;
+  token: string;
+  request(method: string, path: string, options?: { body?: unknown; token?: string | null; headers?: Record<string, string> }): Test;
+  newToken(options?: Partial<NewToken>): Promise<{ id: string; token: string }>;
+}
+
+export async function openDoor({ bodyLimit = 1024 * 1024, now }: { bodyLimit?: number; now?: () => Date } = {}): Promise<Door> {
+  const db = await testDatabase();
+  const app = createApp({ db, keyRing, config: { http: { bodyLimit, trustProxy: false } }, log: silentLog, ...(now ? { now } : {}) });
+  const newToken = (options: Partial<NewToken> = {}) =>
+    inTransaction(db, testContext(now ? { now } : {}), (work) => createToken(work, { name: "test", scope: "scim", ...options }));
+  const { token } = await newToken();
+  return {
+    db, app, token, newToken,
+    request(method, path, { body, token: other, headers = {} } = {}) {
+      const call = supertest(app)[method.toLowerCase() as "get"](path.startsWith("/scim") ? path : `/scim/v2${path}`).buffer(true);
+      if (other !== null) call.set("Authorization", `Bearer ${other ?? token}`);
+      if (body !== undefined) call.set("Content-Type", "application/scim+json").send(JSON.stringify(body));
+      return call.set(headers);
+    },
+  };
+}
