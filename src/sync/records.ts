@@ -14,6 +14,9 @@ export interface KnownAccount {
   gone: boolean;
   /** Our own last write to the source. */
   writtenBack: { active: boolean } | null;
+  /** Fingerprint as last applied, hexadecimal. */
+  hash: string;
+  mappingVersion: number;
 }
 
 export interface KnownOrigin {

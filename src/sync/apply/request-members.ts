@@ -1,0 +1,67 @@
+import { recordEvent } from "../../audit/record.ts";
+import { markGroups, markPeople } from "../../directory/outbox.ts";
+import { closePeriods } from "../../directory/periods.ts";
+import { AppError } from "../../errors.ts";
+import type { Batch } from "./source.ts";
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** Members by our ids: people, or groups inside this one. */
+export type MemberChange = { set: readonly string[] } | { add: readonly string[]; remove: readonly string[] };
+
+/**
+ * Changes a group's members as a request asks. Adding one member to a group of any size touches one row; who is in
+ * already stays as is. Members that other connections put in are theirs to take out.
+ */
+export async function changeMembers(batch: Batch, { groupId, change }: { groupId: string; change: MemberChange }): Promise<void> {
+  const { work } = batch;
+  const added = await addMembers(batch, { groupId, ids: "set" in change ? change.set : change.add });
+  const removed = await removeMembers(batch, { groupId, change });
+  if (added.length + removed.length === 0) return;
+  await work.sql.query("update groups set version = version + 1, modified_at = $2 where id = $1", [groupId, work.ctx.now()]);
+  await recordEvent(work, { name: "group.members_changed", subjectType: "group", subjectId: groupId, data: { connection: batch.connection.name, added: added.length, removed: removed.length } });
+  await markPeople(work, { personIds: [...added, ...removed], seenAt: work.ctx.now() });
+  await markGroups(work, { groupIds: [groupId], seenAt: work.ctx.now() });
+}
+
+async function addMembers({ work, connection }: Batch, { groupId, ids }: { groupId: string; ids: readonly string[] }): Promise<string[]> {
+  if (ids.length === 0) return [];
+  const malformed = ids.find((id) => !UUID.test(id));
+  if (malformed !== undefined) throw unknownMember(malformed);
+  const { rows } = await work.sql.query<{ id: string; opened: boolean; found: boolean }>(
+    `with asked as (select distinct id from unnest($2::uuid[]) as id),
+      person as (select p.id from asked join people p using (id) where p.state <> 'deleted'),
+      child as (select g.id from asked join groups g using (id) where g.deleted_at is null and g.id <> $1),
+      opened as (insert into memberships (group_id, person_id, connection_id, account_id, valid_from, recorded_from)
+        select $1, p.id, $3::int, (select a.id from accounts a where a.connection_id = $3 and a.kind = 'user' and a.native_id = p.id::text), $4::timestamptz, $4::timestamptz from person p
+        on conflict do nothing returning person_id as id),
+      nested as (insert into nestings (parent_group_id, child_group_id, connection_id, valid_from, recorded_from)
+        select $1, c.id, $3::int, $4::timestamptz, $4::timestamptz from child c
+         where not exists (select from nestings n where n.parent_group_id = $1 and n.child_group_id = c.id and coalesce(n.connection_id, 0) = $3 and n.recorded_to is null and n.valid_to is null)
+        returning child_group_id as id)
+    select asked.id, opened.id is not null or nested.id is not null as opened, person.id is not null or child.id is not null as found
+      from asked left join person using (id) left join child using (id) left join opened using (id) left join nested using (id)`,
+    [groupId, ids, connection.id, work.ctx.now()],
+  );
+  const unknown = rows.find((row) => !row.found);
+  if (unknown) throw unknownMember(unknown.id);
+  return rows.filter((row) => row.opened).map((row) => row.id);
+}
+
+function unknownMember(id: string): AppError {
+  return new AppError("invalid", `members: there is no user or group ${id}.`, { field: "members.value", scimType: "invalidValue" });
+}
+
+async function removeMembers({ work, connection }: Batch, { groupId, change }: { groupId: string; change: MemberChange }): Promise<string[]> {
+  const whole = "set" in change;
+  const ids = (whole ? change.set : change.remove).filter((id) => UUID.test(id));
+  if (!whole && ids.length === 0) return [];
+  const among = (column: string) => (whole ? `not (${column} = any($2::uuid[]))` : `${column} = any($2::uuid[])`);
+  const open = "connection_id = $3 and recorded_to is null and valid_to is null";
+  const values = [groupId, ids, connection.id];
+  const { rows: people } = await work.sql.query<{ id: number; member: string }>(`select id, person_id as member from memberships where group_id = $1 and ${open} and ${among("person_id")}`, values);
+  const { rows: groups } = await work.sql.query<{ id: number; member: string }>(`select id, child_group_id as member from nestings where parent_group_id = $1 and ${open} and ${among("child_group_id")}`, values);
+  await closePeriods(work.sql, { table: "memberships", ids: people.map((row) => row.id), at: work.ctx.now() });
+  await closePeriods(work.sql, { table: "nestings", ids: groups.map((row) => row.id), at: work.ctx.now() });
+  return [...people, ...groups].map((row) => row.member);
+}
