@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { InvalidArgumentError, type Command } from "commander";
+import type { Command } from "commander";
 import { readEvents, type AuditLine } from "../audit/tail.ts";
-import type { Shell } from "./shell.ts";
+import { wholeNumber } from "./arguments.ts";
 import { moment } from "./output.ts";
+import type { Shell } from "./shell.ts";
 
 interface Options {
   lines: number;
@@ -44,10 +45,4 @@ function textOf({ at, name, actor, subjectType, subjectId, reason, data }: Audit
   const subject = subjectId === null ? "" : ` ${subjectType ?? ""} ${subjectId}`;
   const facts = Object.entries(data).map(([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`);
   return `${moment(at)}  ${name}${subject}  by ${actor}${facts.length ? `  ${facts.join(" ")}` : ""}${reason ? `  (${reason})` : ""}`;
-}
-
-export function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("It must be a whole number, at least 1.");
-  return value;
 }

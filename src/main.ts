@@ -1,0 +1,111 @@
+import { readFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import path from "node:path";
+import type { Logger } from "pino";
+import { createApp } from "./app.ts";
+import { EXIT, type ExitCode } from "./cli/exit.ts";
+import type { Output } from "./cli/output.ts";
+import { runCommandLine } from "./cli/program.ts";
+import { openStore, type Store } from "./cli/store.ts";
+import { processEnvironment, type Config } from "./config.ts";
+import { projectFolder } from "./db/folder.ts";
+import { AppError } from "./errors.ts";
+import { startWorker } from "./jobs/worker.ts";
+import { createLog } from "./log.ts";
+
+/** Connections for requests, beside those of the jobs. */
+const WEB_CONNECTIONS = 12;
+const REQUESTS_MAY_TAKE_MS = 15_000;
+
+process.exitCode = await runCommandLine({
+  arguments: process.argv.slice(2),
+  environment: processEnvironment(),
+  terminal: {
+    write: (text) => void process.stdout.write(text),
+    writeError: (text) => void process.stderr.write(text),
+    watched: process.stderr.isTTY,
+  },
+  version: (JSON.parse(readFileSync(path.join(projectFolder(), "package.json"), "utf8")) as { version: string }).version,
+  startServer,
+});
+
+/** Opens the database, serves and works by `config.roles`, until a signal; then lets everything in flight finish. */
+async function startServer({ config, out }: { config: Config; out: Output }): Promise<ExitCode> {
+  const log = createLog({ level: config.logLevel });
+  const stopped = untilSignal(log);
+  const store = await openStore(config, { log, poolSize: WEB_CONNECTIONS + config.worker.concurrency, refreshRoles: true });
+  try {
+    const server = config.roles.includes("web") ? await listen(store, { config, log }) : undefined;
+    try {
+      const worker = config.roles.includes("worker") ? await startWorker({ db: store.db, keyRing: store.keyRing, log, config }) : undefined;
+      say({ config, out, log, server });
+      await stopped;
+      if (server) await drain(server, log);
+      await worker?.stop();
+    } finally {
+      server?.closeAllConnections();
+      server?.close();
+    }
+  } finally {
+    await store.close();
+  }
+  log.info("stopped");
+  return EXIT.ok;
+}
+
+/** Resolves at the first SIGTERM or SIGINT; the second ends the process at once. */
+function untilSignal(log: Logger): Promise<void> {
+  return new Promise((resolve) => {
+    let asked = false;
+    const onSignal = (signal: NodeJS.Signals) => {
+      if (asked) process.exit(130);
+      asked = true;
+      log.info({ signal }, "stopping: what is in flight is finished first; another signal stops at once");
+      resolve();
+    };
+    process.on("SIGTERM", onSignal);
+    process.on("SIGINT", onSignal);
+  });
+}
+
+function listen({ db, keyRing }: Store, { config, log }: { config: Config; log: Logger }): Promise<Server> {
+  const server = createServer(createApp({ db, keyRing, config, log }));
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      reject(error.code === "EADDRINUSE" ? new AppError("busy", `Port ${config.port} of ${config.host} is taken: something listens there already. Stop it, or set PORT to another.`, { field: "PORT", cause: error })
+        : error.code === "EADDRNOTAVAIL" || error.code === "EACCES" || error.code === "ENOTFOUND" ? new AppError("misconfigured", `Rollcall can't listen on ${config.host}:${config.port} (${error.code}). Change HOST or PORT.`, { field: "HOST", cause: error })
+        : error);
+    });
+    server.listen(config.port, config.host, () => resolve(server));
+  });
+}
+
+/** Takes no more requests and waits for those in flight. */
+async function drain(server: Server, log: Logger): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const tooLong = setTimeout(() => {
+    log.warn("requests still in flight were cut off");
+    server.closeAllConnections();
+  }, REQUESTS_MAY_TAKE_MS);
+  await closed;
+  clearTimeout(tooLong);
+}
+
+/** Where to look, for somebody at a terminal; a line of log for everybody else. */
+function say({ config, out, log, server }: { config: Config; out: Output; log: Logger; server: Server | undefined }): void {
+  const { port } = (server?.address() ?? { port: 0 }) as AddressInfo;
+  const url = server && `http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${port}`;
+  log.info({ url, roles: config.roles }, "ready");
+  if (!process.stdout.isTTY) return;
+  out.line(
+    [
+      url === undefined ? "Rollcall works off jobs; it serves no requests (roles: worker)." : `Rollcall serves ${url}`,
+      ...(url === undefined ? [] : [`  SCIM 2.0   ${url}/scim/v2   a token: npx rollcall token create --name NAME --scope scim`, `  health     ${url}/healthz  ${url}/readyz   metrics: ${url}/metrics`]),
+      `  data       ${config.databaseUrl === undefined ? `${path.resolve(config.data)} (embedded PostgreSQL)` : "PostgreSQL of DATABASE_URL"}`,
+      "  next       npx rollcall connection add FILE   (examples in config/mappings)",
+      "Ctrl-C stops it.",
+    ].join("\n"),
+  );
+}
