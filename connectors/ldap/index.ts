@@ -1,6 +1,8 @@
 import type { Connector } from "../contract.ts";
+import { checkLdap } from "./check.ts";
 import { ldapSettings, type LdapSettings } from "./config.ts";
 import { openLdapSource } from "./read.ts";
+import { openLdapWriteBack } from "./write.ts";
 
 /** OpenLDAP and other directories of RFC 4510 to 4519. */
 export const ldap: Connector<LdapSettings> = {
@@ -9,6 +11,8 @@ export const ldap: Connector<LdapSettings> = {
   settings: ldapSettings,
   secretFields: ["bindPassword"],
   openSource: openLdapSource,
+  openWriteBack: openLdapWriteBack,
+  check: checkLdap,
   scopeOf: ({ users, groups, units, nativeIdAttribute, referrals }) => ({
     users: scope(users),
     groups: scope(groups),

@@ -2,6 +2,7 @@ import { AndFilter, EqualityFilter, FilterParser, GreaterThanEqualsFilter, type 
 import { Fault, type Completeness, type Cursor, type Kind, type OpenOptions, type Page, type Source, type SourceRecord } from "../contract.ts";
 import type { LdapClient } from "./client.ts";
 import type { LdapSettings } from "./config.ts";
+import { isWithin, normaliseDn, parentOf } from "./dn.ts";
 import { shapeFor, type Entry, type Shape } from "./entry.ts";
 import { addMemberUids, completeRanges, type Reading } from "./members.ts";
 import { readPages } from "./pages.ts";
@@ -176,7 +177,18 @@ async function readOne(session: Session, { reader, nativeId }: { reader: RecordR
   const record = reader.read(entry);
   if (isProblem(record)) throw new Fault("rejected", record.message);
   await addMemberUids({ session, reader, entries: [entry], page: { records: [record] } });
+  if (!(await isInScope(session, { reader, entry }))) record.outOfScope = true;
   return record;
+}
+
+/** Whether readAll would return an entry that we found by its id. */
+async function isInScope(session: Session, { reader, entry }: { reader: RecordReader; entry: Entry }): Promise<boolean> {
+  const base = normaliseDn(reader.entries.base);
+  const name = normaliseDn(entry.dn);
+  if (reader.entries.scope === "one" ? parentOf(name) !== base : !isWithin(name, base)) return false;
+  const what = `the reading of one of the ${NOUNS[reader.kind]}`;
+  const matching = await session.call((client) => client.searchIfThere({ base: entry.dn, scope: "base", filter: reader.entries.filter, shape: shapeFor([], () => false), what }));
+  return matching !== undefined && matching.length > 0;
 }
 
 /** An entry by its native id, wherever in the directory it is now. */
