@@ -1,7 +1,7 @@
 import { AppError } from "../../errors.ts";
 import { foldElements, hasContent } from "./elements.ts";
 import { instant } from "./filter/literals.ts";
-import { isJsonObject, type JsonObject, type JsonValue } from "./json.ts";
+import { isJsonObject, isStorable, type JsonObject, type JsonValue } from "./json.ts";
 import { findAttribute, type AttributeMap, type ResourceSchema, type SchemaAttribute } from "./schema.ts";
 
 /**
@@ -135,10 +135,9 @@ function coerceSubAttributes(subAttributes: AttributeMap, source: JsonObject, pa
   return held;
 }
 
-/** PostgreSQL keeps neither U+0000 nor half of a surrogate pair. */
 function storable(text: string, path: string): string {
-  if (/[\u0000\p{Surrogate}]/u.test(text)) throw wrong(path, "has a character that can't be kept (U+0000 or half of a surrogate pair)");
-  return text;
+  if (isStorable(text)) return text;
+  throw wrong(path, "has a character that can't be kept (U+0000 or half of a surrogate pair)");
 }
 
 function wrong(path: string, what: string): AppError {

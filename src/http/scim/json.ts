@@ -30,6 +30,11 @@ export function checkedBody(body: unknown): JsonObject {
   return body;
 }
 
+/** PostgreSQL keeps neither U+0000 nor half of a surrogate pair. */
+export function isStorable(text: string): boolean {
+  return !/[\u0000\p{Surrogate}]/u.test(text);
+}
+
 /** Same content, whatever the order of names. */
 export function sameJson(left: JsonValue | undefined, right: JsonValue | undefined): boolean {
   return canonical(left) === canonical(right);

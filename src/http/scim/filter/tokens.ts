@@ -1,4 +1,5 @@
 import { AppError } from "../../../errors.ts";
+import { isStorable } from "../json.ts";
 
 export type Token =
   | { kind: "punctuation"; text: "(" | ")" | "[" | "]"; at: number }
@@ -27,9 +28,12 @@ export function tokens(text: string, scimType: "invalidFilter" | "invalidPath"):
 }
 
 function unquoted(quoted: string, { at, scimType }: { at: number; scimType: string }): string {
+  let text: string;
   try {
-    return JSON.parse(quoted) as string;
+    text = JSON.parse(quoted) as string;
   } catch (cause) {
     throw new AppError("invalid", `At position ${at}: ${quoted.slice(0, 40)} is not a JSON string.`, { scimType, cause });
   }
+  if (isStorable(text)) return text;
+  throw new AppError("invalid", `At position ${at}: U+0000 or half of a surrogate pair can't be in a text.`, { scimType });
 }
