@@ -7,10 +7,10 @@ import type { ConnectionState } from "./open.ts";
 /** Marks a connection so that its schedule stops until somebody looks. Nothing happens when it already says so. */
 export async function flagConnection(work: Work, { id, state, reason }: { id: number; state: Exclude<ConnectionState, "ready">; reason: string }): Promise<void> {
   const { rows } = await work.sql.query<{ name: string; failures: number }>(
-    `update connections set state = $2, state_reason = $3, updated_at = $4
+    `update connections set state = $2, state_reason = $3
      where id = $1 and (state, state_reason) is distinct from ($2, $3)
      returning name, failures`,
-    [id, state, reason, work.ctx.now()],
+    [id, state, reason],
   );
   const row = rows[0];
   if (!row) return;
@@ -22,7 +22,7 @@ export async function flagConnection(work: Work, { id, state, reason }: { id: nu
 /** Counts a failed run; quarantines the connection when it has failed `limits.failures` times in a row. Says which state it is in. */
 export async function noteFailure(work: Work, { id, reason }: { id: number; reason: string }): Promise<ConnectionState> {
   const { rows } = await work.sql.query<{ failures: number; state: ConnectionState; limits: unknown }>(
-    "update connections set failures = failures + 1, last_run_at = $2, updated_at = $2 where id = $1 returning failures, state, limits",
+    "update connections set failures = failures + 1, last_run_at = $2 where id = $1 returning failures, state, limits",
     [id, work.ctx.now()],
   );
   const row = rows[0];
@@ -45,7 +45,7 @@ export async function resumeConnection(work: Work, { name }: { name: string }): 
   const row = rows[0];
   if (!row) throw new AppError("not_found", `There is no connection "${name}".`, { field: "connection" });
   if (row.state === "ready" && row.failures === 0) return false;
-  await work.sql.query("update connections set state = 'ready', state_reason = null, failures = 0, updated_at = $2 where id = $1", [row.id, work.ctx.now()]);
+  await work.sql.query("update connections set state = 'ready', state_reason = null, failures = 0 where id = $1", [row.id]);
   if (row.state === "ready") return false;
   await recordEvent(work, { name: "connection.resumed", subjectType: "connection", subjectId: name, reason: row.state_reason ?? undefined, data: { name } });
   return true;

@@ -2,6 +2,7 @@ import { connectors } from "../../connectors/registry.ts";
 import { recordEvent } from "../audit/record.ts";
 import type { Sql, Work } from "../db/database.ts";
 import type { KeyRing } from "../db/envelope.ts";
+import { enqueue } from "../db/queue.ts";
 import { AppError } from "../errors.ts";
 import type { ConnectionDefinition } from "./definition.ts";
 import type { ConnectionRow, ConnectionState } from "./open.ts";
@@ -34,12 +35,19 @@ export async function addConnection(work: Work, { definition: input, keyRing, re
   const existing = await lockByName(work.sql, nameOf(input));
   const stored = existing ? openSecrets({}, { connection: existing.name, secrets: existing.secrets, keyRing }) : {};
   const definition = validateDefinition(input, { sources, stored });
-  if (!existing) return insert(work, { definition, keyRing });
+  if (!existing) return woken(work, { definition, added: await insert(work, { definition, keyRing }) });
   if (!replace) throw new AppError("conflict", `There already is a connection "${definition.name}". Choose another name, or replace it (--replace).`, { field: "name" });
   if (existing.connector !== definition.connector) {
     throw new AppError("conflict", `The connection "${definition.name}" uses the connector ${existing.connector}; its accounts mean nothing to ${definition.connector}. Add a connection of another name.`, { field: "connector" });
   }
-  return update(work, { existing, definition, keyRing, stored });
+  return woken(work, { definition, added: await update(work, { existing, definition, keyRing, stored }) });
+}
+
+/** What people should have there follows from the policy: a new one is worked out by the next free worker. */
+async function woken({ sql }: Work, { definition: { policy }, added }: { definition: ConnectionDefinition; added: AddedConnection }): Promise<AddedConnection> {
+  const receives = policy.provision !== undefined || policy.writeBack.disable || policy.writeBack.groups;
+  if (receives && added.changed.length > 0) await enqueue(sql, { job: "project", payload: { connectionId: added.id }, key: `project:${added.id}`, queue: `project:${added.id}` });
+  return added;
 }
 
 function nameOf(input: unknown): unknown {

@@ -45,8 +45,10 @@ export async function startEmbeddedPostgres({ folder, settings = [] }: EmbeddedO
     const port = runningPort(cluster) ?? (await start({ cluster, binaries, owner, settings }));
     const url = `postgresql://${SUPER_USER}:${password}@127.0.0.1:${port}/rollcall`;
     await untilReady(url, cluster);
+    // Taken under the lock: who leaves later sees that somebody has come.
+    const presence = await bePresent(url);
     const stop = () => stopServer({ cluster, binaries, owner });
-    return { url, stop, release: () => leave({ url, folder, stop }) };
+    return { url, stop, release: () => leave({ url, presence, folder, stop }) };
   } finally {
     unlock();
   }
@@ -203,17 +205,34 @@ function stopServer({ cluster, binaries, owner }: ClusterOptions): void {
   execFileSync(path.join(binaries, "pg_ctl"), ["stop", "-D", cluster, "-m", "fast", "-w"], { ...owner, stdio: "ignore", cwd: cluster });
 }
 
-async function leave({ url, folder, stop }: { url: string; folder: string; stop: () => void }): Promise<void> {
+/** A connection that says "somebody uses this server" for as long as this process does. */
+async function bePresent(url: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url, application_name: "rollcall-presence" });
+  // The server may be stopped or restarted under us; leaving copes with that.
+  client.on("error", () => undefined);
+  await client.connect();
+  return client;
+}
+
+async function leave({ url, presence, folder, stop }: { url: string; presence: pg.Client; folder: string; stop: () => void }): Promise<void> {
   const unlock = await lockFile(path.join(folder, "postgres.lock"));
-  const client = new pg.Client({ connectionString: url, application_name: "rollcall-leave" });
   try {
-    await client.connect();
-    const { rowCount } = await client.query("select from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()");
-    await client.end();
-    if (!rowCount) stop();
+    // A restart of the server has cut the presence off; asking takes another one.
+    const alone = await nobodyElse(presence).catch(() => bePresent(url).then(async (another) => nobodyElse(another).finally(() => another.end())));
+    await presence.end().catch(() => undefined);
+    if (alone) stop();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ECONNREFUSED") throw error;
+    // Stopped already, by somebody who had the right to.
+
   } finally {
     unlock();
   }
+}
+
+async function nobodyElse(client: pg.Client): Promise<boolean> {
+  const { rowCount } = await client.query("select from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()");
+  return !rowCount;
 }
 
 /** A lock between processes on one machine; one left by a dead process is taken over. */
