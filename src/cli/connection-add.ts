@@ -1,10 +1,10 @@
-import { readFileSync } from "node:fs";
 import path from "node:path";
 import type { Command } from "commander";
 import { parseDocument } from "yaml";
 import { addConnection } from "../connections/store.ts";
 import { inTransaction } from "../db/database.ts";
-import { AppError, messageOf } from "../errors.ts";
+import { AppError } from "../errors.ts";
+import { readText } from "./read-text.ts";
 import type { Shell } from "./shell.ts";
 
 export function connectionAdd(parent: Command, shell: Shell): void {
@@ -27,13 +27,8 @@ export function connectionAdd(parent: Command, shell: Shell): void {
 
 /** Reads a YAML file. Throws `invalid` with file, line and column. */
 export function readYaml(file: string): unknown {
-  const name = file === "-" ? "standard input" : file;
-  let text: string;
-  try {
-    text = readFileSync(file === "-" ? 0 : file, "utf8");
-  } catch (error) {
-    throw new AppError("invalid", `${name} can't be read: ${messageOf(error)}`, { field: "file", cause: error });
-  }
+  const name = file === "-" ? "Standard input" : file;
+  const text = readText(file);
   const document = parseDocument(text, { prettyErrors: true });
   if (document.errors.length > 0) {
     const problems = document.errors.map((error) => ({ field: `line ${error.linePos?.[0].line ?? 1}, column ${error.linePos?.[0].col ?? 1}`, message: error.message.split("\n")[0] ?? error.code }));

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { RunSummary } from "../sync/finish.ts";
 import { runSync } from "../sync/run.ts";
+import { countLines } from "./counts.ts";
 import { EXIT } from "./exit.ts";
 import { reportProgress } from "./progress.ts";
 import type { Shell } from "./shell.ts";
@@ -37,7 +38,7 @@ export function connectionSync(parent: Command, shell: Shell): void {
 
 function summaryLines(summary: RunSummary): string[] {
   const read = Object.entries(summary.read).map(([kind, { read: count, changed, problems }]) => `${count} ${kind}s (${changed} changed${problems ? `, ${problems} with problems` : ""})`);
-  const planned = planLines(summary.plan);
+  const planned = countLines(summary.plan);
   const { applied, refused, failed } = summary.applied;
   return [
     `Run ${summary.runId} of ${summary.connection} (${summary.mode}) read ${read.join(", ") || "nothing"}.`,
@@ -47,9 +48,4 @@ function summaryLines(summary: RunSummary): string[] {
       ? [...summary.guards.map(({ message }) => `Held: ${message}`), `Nothing was changed. Next: rollcall plan show ${summary.planId}, then plan approve ${summary.planId} or plan reject ${summary.planId}`]
       : [`Applied ${applied}${refused ? `, ${refused} refused because something had moved on` : ""}${failed ? `, ${failed} failed` : ""}.`]),
   ];
-}
-
-/** Items by kind and action, a line a kind. */
-export function planLines(counts: Readonly<Record<string, Readonly<Record<string, number>>>>): string[] {
-  return Object.entries(counts).map(([kind, actions]) => `  ${`${kind}s`.padEnd(7)}${Object.entries(actions).map(([action, count]) => `${action} ${count}`).join(", ")}`);
 }

@@ -1,15 +1,28 @@
 import { Command, CommanderError } from "commander";
+import { accountLink } from "./account-link.ts";
+import { accountList } from "./account-list.ts";
 import { auditTail } from "./audit-tail.ts";
 import { connectionAdd } from "./connection-add.ts";
+import { connectionCheck } from "./connection-check.ts";
 import { connectionList } from "./connection-list.ts";
 import { connectionRemove } from "./connection-remove.ts";
 import { connectionResume } from "./connection-resume.ts";
 import { connectionSync } from "./connection-sync.ts";
+import { deliveryList } from "./delivery-list.ts";
+import { deliveryRetry } from "./delivery-retry.ts";
 import { EXIT, type ExitCode } from "./exit.ts";
 import { keyRotate } from "./key-rotate.ts";
 import { migrateCommand } from "./migrate.ts";
 import type { Terminal } from "./output.ts";
-import { createShell } from "./shell.ts";
+import { planApprove } from "./plan-approve.ts";
+import { planList } from "./plan-list.ts";
+import { planReject } from "./plan-reject.ts";
+import { planShow } from "./plan-show.ts";
+import { roleCompare } from "./role-compare.ts";
+import { roleList } from "./role-list.ts";
+import { ruleList } from "./rule-list.ts";
+import { ruleLoad } from "./rule-load.ts";
+import { createShell, type Shell } from "./shell.ts";
 import { startCommand, type StartServer } from "./start.ts";
 import { tokenCreate } from "./token-create.ts";
 
@@ -21,6 +34,18 @@ export interface CommandLine {
   version: string;
   startServer: StartServer;
 }
+
+const GROUPS: readonly { name: string; description: string; commands: readonly ((parent: Command, shell: Shell) => void)[] }[] = [
+  { name: "token", description: "API tokens", commands: [tokenCreate] },
+  { name: "connection", description: "systems that people come from and go to", commands: [connectionAdd, connectionList, connectionCheck, connectionSync, connectionResume, connectionRemove] },
+  { name: "plan", description: "what runs decided", commands: [planList, planShow, planApprove, planReject] },
+  { name: "account", description: "what the systems hold, and whose it is", commands: [accountList, accountLink] },
+  { name: "delivery", description: "what has to reach the targets yet", commands: [deliveryList, deliveryRetry] },
+  { name: "rule", description: "who gets which role on which unit", commands: [ruleLoad, ruleList] },
+  { name: "role", description: "roles and their permissions", commands: [roleList, roleCompare] },
+  { name: "audit", description: "the trail of every change and decision", commands: [auditTail] },
+  { name: "key", description: "the master key", commands: [keyRotate] },
+];
 
 /** Carries out one command line and says the exit code. */
 export async function runCommandLine(line: CommandLine): Promise<ExitCode> {
@@ -42,14 +67,12 @@ export async function runCommandLine(line: CommandLine): Promise<ExitCode> {
       exitCode = code;
     },
   });
-  const group = (name: string, description: string) => program.command(name).description(description);
-
   startCommand(program, shell, line.startServer);
   migrateCommand(program, shell);
-  tokenCreate(group("token", "API tokens"), shell);
-  for (const add of [connectionAdd, connectionList, connectionSync, connectionResume, connectionRemove]) add(groupOnce(program, "connection", "systems that people come from and go to"), shell);
-  auditTail(group("audit", "the trail of every change and decision"), shell);
-  keyRotate(group("key", "the master key"), shell);
+  for (const { name, description, commands } of GROUPS) {
+    const group = program.command(name).description(description);
+    for (const add of commands) add(group, shell);
+  }
 
   try {
     await program.parseAsync([...line.arguments], { from: "user" });
@@ -59,8 +82,4 @@ export async function runCommandLine(line: CommandLine): Promise<ExitCode> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.input;
     throw error;
   }
-}
-
-function groupOnce(program: Command, name: string, description: string): Command {
-  return program.commands.find((command) => command.name() === name) ?? program.command(name).description(description);
 }

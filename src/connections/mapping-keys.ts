@@ -23,7 +23,7 @@ export function expectedOf(kind: Kind, key: string): ExpectedType | undefined {
 
 /** `emails.work` as list and type; undefined when the key is not such a one. */
 export function typedElement(key: string): { list: string; type: string } | undefined {
-  const match = /^([A-Za-z]+)\.([A-Za-z][A-Za-z0-9_-]*)$/.exec(key);
+  const match = /^([A-Za-z]+)\.([a-z]+)$/.exec(key);
   const [, list, type] = match ?? [];
   return list !== undefined && type !== undefined && TYPED_LISTS.includes(list) ? { list, type } : undefined;
 }
