@@ -89,7 +89,8 @@ function unwrapped(value: JsonValue, path: string): JsonValue {
 export function coerceSingle(attribute: SchemaAttribute, value: JsonValue, path: string): JsonValue | undefined {
   if (value === null || value === "") return undefined;
   if (attribute.type === "complex") return coerceComplex(attribute, value, path);
-  const plain = isJsonObject(value) ? (value["value"] ?? null) : value;
+  const plain = isJsonObject(value) ? value["value"] : value;
+  if (plain === undefined) throw wrong(path, `must be a ${attribute.type}`);
   if (plain === null || plain === "") return undefined;
   if (typeof plain === "object") throw wrong(path, `must be a ${attribute.type}`);
   return coercePlain(attribute, plain, path);

@@ -46,7 +46,7 @@ function patchChosen(before: readonly JsonValue[], { op, path, value }: ListChan
   const { attribute, filter, sub } = path;
   const isChosen = (element: JsonValue) => isJsonObject(element) && (!filter || satisfies(filter, element));
   const given = op === "remove" || value === undefined ? undefined : sub ? coerceValue(sub, value, `${attribute.name}.${sub.name}`) : coerceSingle(attribute, first(value), attribute.name);
-  if (given === undefined) return cleared(before, { attribute, sub, isChosen });
+  if (given === undefined) return foldElements(attribute, cleared(before, { attribute, sub, isChosen }));
   const equal = filter ? equalities(filter) : {};
   const changed = sub ? { [sub.name]: given } : isJsonObject(given) ? given : {};
   const whole = op === "replace" && !sub && isJsonObject(first(value ?? null));
@@ -67,9 +67,10 @@ function cleared(before: readonly JsonValue[], { attribute, sub, isChosen }: { a
   });
 }
 
-/** When the touched element is the primary one now, no other is. */
+/** When the touched element is the primary one now, no other is. One that says only what kind it would be goes. */
 function settled(attribute: SchemaAttribute, { elements, touched }: { elements: readonly JsonValue[]; touched: number }): JsonValue[] {
-  return foldElements(attribute, isPrimary(elements[touched]) ? onePrimary(elements, touched) : elements);
+  const chosen = isPrimary(elements[touched]) ? onePrimary(elements, touched) : elements;
+  return foldElements(attribute, chosen.filter((element) => !isJsonObject(element) || hasContent(element, attribute)));
 }
 
 /** What a filter says an element is, when it says nothing else: `type eq "work" and primary eq true`. */
