@@ -152,7 +152,7 @@ function unescape(text: string): string | undefined {
 }
 
 function escape(value: string): string {
-  const inner = value.replace(/[\\",+;<>=]/g, "\\$&").replaceAll("\0", "\\00");
+  const inner = value.replace(/[\\",+;<>]/g, "\\$&").replaceAll("\0", "\\00");
   if (inner === " ") return "\\20";
   return inner.startsWith("#") ? `\\${inner}` : inner;
 }

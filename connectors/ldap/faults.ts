@@ -1,3 +1,4 @@
+import { types } from "node:util";
 import { Fault } from "../contract.ts";
 import { TimedOut, type Answer } from "./wire.ts";
 
@@ -20,7 +21,7 @@ export function faultOfConnection(error: unknown, asked: Asked & { signal: Abort
   if (error instanceof Fault || (asked.signal.aborted && error === asked.signal.reason)) return error;
   const { url, what } = asked;
   const code = codeOf(error);
-  const said = error instanceof Error ? error.message : String(error);
+  const said = types.isNativeError(error) ? error.message : String(error);
   const fault = (kind: Fault["kind"], message: string) => new Fault(kind, message, { cause: error });
   if (error instanceof TimedOut) return fault("transient", `${url}: ${said} (${what}). Check that the server is reachable and not overloaded; the setting timeouts says how long to wait.`);
   if (UNKNOWN_AUTHORITY.has(code)) return fault("misconfigured", `The certificate of ${url} was signed by an authority that is not known here (${code}). Give the directory's CA certificate in the setting ca or caFile.`);
@@ -78,5 +79,5 @@ export function faultOfResult(answer: Answer, asked: Asked): Fault {
 }
 
 function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
+  return types.isNativeError(error) && "code" in error && typeof error.code === "string" ? error.code : "";
 }
