@@ -93,8 +93,11 @@ export interface Target {
   list(kind: Kind): AsyncGenerator<readonly TargetAccount[], Completeness>;
   /** By the target's own id. */
   get(kind: Kind, nativeId: string): Promise<TargetAccount | "gone">;
-  /** By the attributes that identify it there (userName, externalId, displayName): every match, so that two are a dispute. */
-  find(kind: Kind, attributes: TargetAttributes): Promise<readonly TargetAccount[]>;
+  /**
+   * By the attributes that identify it there (userName, externalId, displayName): every match, so that two are a dispute.
+   * `thorough` is asked when a create met `exists` and a plain find shows nothing: compare with everything that is there.
+   */
+  find(kind: Kind, attributes: TargetAttributes, options?: { thorough?: boolean }): Promise<readonly TargetAccount[]>;
   /** Throws `exists` when it is already there. */
   create(kind: Kind, attributes: TargetAttributes): Promise<TargetAccount>;
   update(kind: Kind, nativeId: string, change: { before: TargetAttributes | null; after: TargetAttributes }): Promise<void>;

@@ -69,7 +69,7 @@ export function openHttp(options: HttpOptions): HttpClient {
         });
         text = await readLimited(answer.body, call);
       } catch (error) {
-        throw faultOfFailure(error, { ...call, stopped: signal.aborted });
+        throw faultOfFailure(error, { ...call, stopped: signal.aborted, late: deadline.aborted });
       }
       const { statusCode: status, headers } = answer;
       if (status >= 300 && status < 400) throw redirected(headers["location"], call);
@@ -175,7 +175,7 @@ const CERTIFICATE_PROBLEMS: ReadonlySet<string> = new Set([
   "UNABLE_TO_VERIFY_LEAF_SIGNATURE", "SELF_SIGNED_CERT_IN_CHAIN", "DEPTH_ZERO_SELF_SIGNED_CERT", "UNABLE_TO_GET_ISSUER_CERT", "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
 ]);
 
-function faultOfFailure(error: unknown, { system, host, timeoutMs, stopped }: Call & { stopped: boolean }): Fault {
+function faultOfFailure(error: unknown, { system, host, timeoutMs, stopped, late }: Call & { stopped: boolean; late: boolean }): Fault {
   if (error instanceof Fault) return error;
   const code = codeOf(error);
   if (stopped) return new Fault("transient", `The call to ${system} was stopped.`, { cause: error });
@@ -184,7 +184,7 @@ function faultOfFailure(error: unknown, { system, host, timeoutMs, stopped }: Ca
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID") return new Fault("misconfigured", `The certificate of ${system} is not for ${host}.`, { cause: error });
   if (code === "ENOTFOUND") return new Fault("transient", `${system} can't be reached: there is no host ${host}. Check the URL and the name server.`, { cause: error });
   if (code === "ECONNREFUSED") return new Fault("transient", `${system} can't be reached: ${host} refuses the connection. Check that it runs and the port.`, { cause: error });
-  if (/TIMEOUT|TimeoutError|ABORT/i.test(code)) return new Fault("transient", `${system} did not answer within ${timeoutMs} ms.`, { cause: error });
+  if (late || code.includes("TIMEOUT")) return new Fault("transient", `${system} did not answer within ${timeoutMs} ms.`, { cause: error });
   return new Fault("transient", `The connection to ${system} broke${code ? ` (${code})` : ""}.`, { cause: error });
 }
 

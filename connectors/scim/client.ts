@@ -87,7 +87,7 @@ function pathOf(kind: Kind, id?: string): string {
 
 /** Applications without a ServiceProviderConfig are taken at their word that they speak SCIM. */
 async function discover(call: (request: HttpRequest) => Promise<HttpAnswer>, { serviceProvider, patch }: ScimSettings): Promise<Abilities> {
-  const { status, body } = await call({ method: "GET", path: "/ServiceProviderConfig", expect: [400, 404, 405, 500, 501] });
+  const { status, body } = await call({ method: "GET", path: "/ServiceProviderConfig", expect: [400, 404, 405, 501] });
   const said = (name: string): boolean => {
     const entry = status < 300 && isObject(body) ? body[name] : undefined;
     return isObject(entry) && typeof entry["supported"] === "boolean" ? entry["supported"] : true;

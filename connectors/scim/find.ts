@@ -1,4 +1,4 @@
-import type { AttributeObject, Kind } from "../contract.ts";
+import { Fault, type AttributeObject, type Kind } from "../contract.ts";
 import { isObject, type ScimClient } from "./client.ts";
 import { listAll } from "./listing.ts";
 
@@ -6,6 +6,8 @@ export interface FindOptions {
   kind: Kind;
   /** Those of userName, externalId, emails and displayName that are to identify it. */
   attributes: AttributeObject;
+  /** From the whole listing, filters or not: some applications compare names with regard to case in filters, and without it in conflicts. */
+  thorough?: boolean;
   pageSize: number;
 }
 
@@ -18,24 +20,41 @@ interface Sought {
 }
 
 /** Every resource that one of the attributes identifies; by filter, or from the whole listing where there are no filters. */
-export async function findAccounts(client: ScimClient, { kind, attributes, pageSize }: FindOptions): Promise<AttributeObject[]> {
+export async function findAccounts(client: ScimClient, { kind, attributes, thorough = false, pageSize }: FindOptions): Promise<AttributeObject[]> {
   const sought = soughtOf(attributes);
   const found = new Map<string, AttributeObject>();
   if (sought.length === 0) return [];
   const { filter } = await client.abilities();
-  if (!filter) {
-    for await (const page of listAll(client, { kind, pageSize })) collect(page, { sought, found });
+  if (!filter || thorough) {
+    await lookThrough(client, { kind, pageSize, sought, found });
     return [...found.values()];
   }
   for (const one of sought) {
     // Some applications compare case-sensitively where the standard says not to.
     for (const value of new Set([one.value, ...(one.exact ? [] : [one.value.toLowerCase()])])) {
-      const { resources } = await client.list(kind, { filter: `${one.path} eq ${JSON.stringify(value)}` });
-      // A filter that was ignored answers with everybody: only real matches count.
-      collect(resources, { sought: [one], found });
+      try {
+        const { resources } = await client.list(kind, { filter: `${one.path} eq ${JSON.stringify(value)}` });
+        // A filter that was ignored answers with everybody: only real matches count.
+        collect(resources, { sought: [one], found });
+      } catch (error) {
+        // Some applications cannot filter by this attribute, or not while somebody lacks it.
+        if (!(error instanceof Fault) || error.kind !== "rejected") throw error;
+        await lookThrough(client, { kind, pageSize, sought: [one], found });
+      }
     }
   }
   return [...found.values()];
+}
+
+interface LookThroughOptions {
+  kind: Kind;
+  pageSize: number;
+  sought: readonly Sought[];
+  found: Map<string, AttributeObject>;
+}
+
+async function lookThrough(client: ScimClient, { kind, pageSize, sought, found }: LookThroughOptions): Promise<void> {
+  for await (const page of listAll(client, { kind, pageSize })) collect(page, { sought, found });
 }
 
 function soughtOf(attributes: AttributeObject): Sought[] {

@@ -24,7 +24,7 @@ export function openTarget(options: OpenOptions<ScimSettings>): Promise<Target> 
       const resource = await client.get(kind, nativeId);
       return resource ? accountOf(resource) : "gone";
     },
-    find: async (kind, attributes) => (await findAccounts(client, { kind, attributes, pageSize: settings.pageSize })).map(accountOf),
+    find: async (kind, attributes, { thorough = false } = {}) => (await findAccounts(client, { kind, attributes, thorough, pageSize: settings.pageSize })).map(accountOf),
     async create(kind, attributes) {
       return accountOf(await client.create(kind, { schemas: schemasOf(kind, attributes), ...attributes }));
     },

@@ -64,7 +64,8 @@ async function create(row: Projection, options: BringOptions): Promise<{ operati
     return { operation: "create", nativeId };
   } catch (error) {
     if (!(error instanceof Fault) || error.kind !== "exists") throw error;
-    const found = await locate(row, { ...options, match: [...new Set([...options.match, "userName", "externalId", "emails"] as const)] });
+    const match = [...new Set([...options.match, "userName", "externalId", "emails"] as const)];
+    const found = (await locate(row, { ...options, match })) ?? (await locate(row, { ...options, match: [...options.match, "userName"], thorough: true }));
     if (!found) throw new Fault("rejected", `The target says that this account exists, but shows none like it to us. ${error.message}`, { cause: error });
     return { operation: await adopt(found, { desired, options }), nativeId: found.nativeId };
   }
@@ -108,12 +109,12 @@ async function attempted(row: Projection, options: BringOptions): Promise<Target
 }
 
 /** By each matching attribute in turn; the first that finds anything decides. Two matches are a dispute for a human. */
-async function locate({ desired, delivered }: Projection, { target, match }: Pick<BringOptions, "target" | "match">): Promise<TargetAccount | undefined> {
+async function locate({ desired, delivered }: Projection, { target, match, thorough = false }: Pick<BringOptions, "target" | "match"> & { thorough?: boolean }): Promise<TargetAccount | undefined> {
   const sought = desired ?? delivered ?? {};
   for (const attribute of match) {
     const value = sought[attribute];
     if (value === undefined || value === null || value === "") continue;
-    const found = await target.find("user", { [attribute]: value });
+    const found = await target.find("user", { [attribute]: value }, { thorough });
     const [only] = found;
     if (found.length > 1) {
       throw new Fault("rejected", `${found.length} accounts at the target match this person by ${attribute} (${found.map(({ nativeId }) => nativeId).join(", ")}). Remove the wrong one there, then retry.`);

@@ -1,0 +1,155 @@
+import { afterEach, describe, expect, test } from "@jest/globals";
+import { inTransaction } from "../../src/db/database.ts";
+import { resumeConnection } from "../../src/connections/state.ts";
+import { deliver } from "../../src/provision/deliver.ts";
+import { listDeliveries, retryDeliveries } from "../../src/provision/letters.ts";
+import { waitBefore } from "../../src/provision/outcome.ts";
+import { wakeWhatWaits } from "../../src/provision/wake.ts";
+import { startWorld, type World, type WorldOptions } from "./world.ts";
+
+let world: World;
+const start = async (options?: WorldOptions) => (world = await startWorld(options));
+afterEach(() => world.stop());
+
+const waitsUntil = async () => {
+  const { rows } = await world.db.pool.query<{ run_at: Date }>("select run_at from graphile_worker.jobs where task_identifier = 'deliver'");
+  return rows[0]?.run_at;
+};
+
+describe("faults of a target", () => {
+  test("M4: transient is tried again with backoff, and ends the same", async () => {
+    await start();
+    world.downstream.failNext(2, { status: 500 });
+    await world.addPeople(["anna"]);
+    await world.drain();
+    expect((await world.projections())["anna"]).toMatchObject({ state: "retrying", attempts: 1, last_error: expect.stringContaining("answered 500") });
+    await world.drain({ hurry: true });
+    expect(world.downstream.users()).toHaveLength(1);
+    const { rows } = await world.db.pool.query("select state, fault_kind, attempt from deliveries order by id");
+    expect(rows).toEqual([
+      { state: "failed", fault_kind: "transient", attempt: 1 }, { state: "failed", fault_kind: "transient", attempt: 2 }, { state: "delivered", fault_kind: null, attempt: 3 },
+    ]);
+  });
+
+  test("throttled waits as long as the target asks", async () => {
+    await start();
+    await world.addPeople(["anna"]);
+    world.downstream.failNext(1, { status: 429, retryAfter: "120", method: "POST" });
+    const from = world.clock.now();
+    await world.drain();
+    expect((await world.projections())["anna"]).toMatchObject({ state: "retrying" });
+    expect((await waitsUntil())?.getTime()).toBeGreaterThanOrEqual(from.getTime() + 120_000);
+    await world.drain({ hurry: true });
+    expect(world.user("anna")).toMatchObject({ active: true });
+  });
+
+  test("rejected is a dead letter with the target's own words, which an admin can send again", async () => {
+    await start();
+    world.downstream.failNext(1, { status: 400, method: "POST", detail: "displayName is too long" });
+    await world.addPeople(["anna", "bert"]);
+    await world.drain();
+    const letters = await listDeliveries(world.db.pool, { state: "dead" });
+    expect(letters).toHaveLength(1);
+    expect(letters[0]).toMatchObject({ connection: "app", kind: "user", state: "dead", reason: expect.stringContaining("displayName is too long") });
+    expect(world.downstream.users()).toHaveLength(1);
+    expect(await world.work((work) => retryDeliveries(work, { ids: [letters[0]?.id ?? 0] }))).toBe(1);
+    await world.drain();
+    expect(world.downstream.users()).toHaveLength(2);
+    expect(await listDeliveries(world.db.pool)).toEqual([]);
+    const { rows } = await world.db.pool.query("select name from audit_events where name in ('delivery.dead', 'delivery.retried') order by id");
+    expect(rows.map(({ name }) => name)).toEqual(["delivery.dead", "delivery.retried"]);
+  });
+
+  test("retrying what does not exist is refused", async () => {
+    await start();
+    await expect(world.work((work) => retryDeliveries(work, { ids: [4711] }))).rejects.toMatchObject({ code: "not_found" });
+  });
+
+  test("denied flags the connection, keeps what waits, and goes on when it is resumed", async () => {
+    await start();
+    world.downstream.failNext(1, { status: 401 });
+    await world.addPeople(["anna"]);
+    await world.drain();
+    const { rows: [connection] } = await world.db.pool.query("select state, state_reason from connections where name = 'app'");
+    expect(connection).toMatchObject({ state: "flagged", state_reason: expect.stringContaining("Check the credential") });
+    expect((await world.projections())["anna"]).toMatchObject({ state: "waiting", attempts: 0 });
+    const before = world.downstream.requestCount();
+    await world.drain({ hurry: true });
+    expect(world.downstream.requestCount()).toBe(before);
+    await world.work((work) => resumeConnection(work, { name: "app" }));
+    await world.work(wakeWhatWaits);
+    await world.drain();
+    expect(world.user("anna")).toMatchObject({ active: true });
+  });
+
+  test("gone on disable is success", async () => {
+    await start();
+    const [anna = ""] = await world.addPeople(["anna"]);
+    await world.drain();
+    world.downstream.forget(world.user("anna")?.id ?? "");
+    await world.setPerson(anna, { active: false });
+    await world.drain();
+    expect((await world.projections())["anna"]).toMatchObject({ state: "idle", delivered_state: "removed", native_id: null });
+    await world.setPerson(anna, { active: true });
+    await world.drain();
+    expect(world.user("anna")).toMatchObject({ active: true });
+  });
+
+  test("gone on update is made again when it is still wanted", async () => {
+    await start();
+    const [anna = ""] = await world.addPeople(["anna"]);
+    await world.drain();
+    world.downstream.forget(world.user("anna")?.id ?? "");
+    await world.setPerson(anna, { attributes: { title: "Lead" } });
+    await world.drain();
+    expect(world.user("anna")).toMatchObject({ title: "Lead", active: true });
+  });
+
+  test("exists on create finds and links", async () => {
+    await start({ settings: { serviceProvider: { filter: true } } });
+    await world.addPeople(["anna"]);
+    // The find before the create is answered before the account is there.
+    world.downstream.failNext(1, { status: 409, method: "POST", detail: "taken" });
+    world.downstream.seedUser({ userName: "ANNA" });
+    await world.drain();
+    expect(world.downstream.users()).toHaveLength(1);
+    expect((await world.projections())["anna"]).toMatchObject({ state: "idle", native_id: world.user("anna")?.id });
+  });
+
+  test("invariant 3: an account that was made and not confirmed is disabled when its person leaves meanwhile", async () => {
+    await start();
+    const [anna = ""] = await world.addPeople(["anna"]);
+    // What a process that died between the application's answer and its own commit leaves behind.
+    await world.drain();
+    await world.db.pool.query("update projections set native_id = null, delivered = null, delivered_hash = null, delivered_state = 'attempted', delivered_at = null, state = 'waiting'");
+    await world.setPerson(anna, { active: false });
+    await world.drain();
+    expect(world.user("anna")).toMatchObject({ active: false });
+    expect((await world.projections())["anna"]).toMatchObject({ state: "idle", delivered_state: "disabled" });
+  });
+
+  test("invariant 3: two workers never deliver one account at once", async () => {
+    await start();
+    const [anna = ""] = await world.addPeople(["anna"]);
+    await world.db.pool.query("delete from graphile_worker._private_jobs where key like 'deliver:%'");
+    await world.drain();
+    await world.setPerson(anna, { attributes: { title: "x" } });
+    await world.db.pool.query("select 1");
+    const { rows: [connection] } = await world.db.pool.query<{ id: number }>("select id from connections");
+    expect(connection).toBeDefined();
+    world.downstream.delayAnswers(300);
+    await world.db.pool.query("update projections set state = 'waiting', desired = desired || '{\"title\": \"x\"}', desired_hash = '\\x01', dirty_at = null");
+    const id = (await world.projections())["anna"]?.id ?? 0;
+    const outcomes = await Promise.all([1, 2, 3].map(() => deliver(world.ctx, { db: world.db, targets: world.targets, projectionId: id })));
+    expect(outcomes.sort()).toEqual(["busy", "busy", "delivered"]);
+    expect(world.downstream.requests()["PATCH /scim/Users/:id"]).toBe(1);
+  });
+
+  test("waits double up to an hour, with jitter, and honour Retry-After", () => {
+    expect(waitBefore(1, { random: 1 })).toBe(2000);
+    expect(waitBefore(3, { random: 0 })).toBe(4000);
+    expect(waitBefore(30, { random: 1 })).toBe(3_600_000);
+    expect(waitBefore(1, { random: 1, retryAfterMs: 90_000 })).toBe(90_000);
+    return start().then(() => inTransaction(world.db, world.ctx, () => Promise.resolve()));
+  });
+});
