@@ -63,7 +63,9 @@ export async function startSlapd(options: SlapdOptions = {}): Promise<Slapd> {
   const url = `ldap://127.0.0.1:${port}`;
   const tlsUrl = `ldaps://127.0.0.1:${tlsPort}`;
   // slapd sizes its tables by the limit of open files, which can be a thousand million in a container.
-  const child = spawn("sh", ["-c", `ulimit -n 4096; exec ${SLAPD} -d 0 -f "$0" -h "$1"`, configuration, `${url}/ ${tlsUrl}/`], { stdio: ["ignore", "ignore", "pipe"] });
+  const child = spawn("sh", ["-c", `ulimit -n 4096; exec ${SLAPD} -d 0 -f "$0" -h "$1"`, configuration, `${url}/ ${tlsUrl}/`], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
   const endWithUs = () => void child.kill("SIGKILL");
   process.once("exit", endWithUs);
   const stop = async () => {
@@ -201,11 +203,43 @@ async function makeCertificates(folder: string): Promise<void> {
   if (existsSync(path.join(folder, "server.crt"))) return;
   const openssl = (...args: string[]) => run("openssl", args, { cwd: folder });
   const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-  await openssl("req", "-x509", ...key, "-keyout", "ca.key", "-out", "ca.crt", "-days", "3650", "-subj", "/CN=Made-up CA",
-    "-addext", "keyUsage=critical,keyCertSign,cRLSign");
+  await openssl(
+    "req",
+    "-x509",
+    ...key,
+    "-keyout",
+    "ca.key",
+    "-out",
+    "ca.crt",
+    "-days",
+    "3650",
+    "-subj",
+    "/CN=Made-up CA",
+    "-addext",
+    "keyUsage=critical,keyCertSign,cRLSign",
+  );
   await openssl("req", ...key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=localhost");
-  await writeFile(path.join(folder, "server.ext"), "subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\n");
-  await openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "3650", "-extfile", "server.ext", "-out", "server.crt");
+  await writeFile(
+    path.join(folder, "server.ext"),
+    "subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\n",
+  );
+  await openssl(
+    "x509",
+    "-req",
+    "-in",
+    "server.csr",
+    "-CA",
+    "ca.crt",
+    "-CAkey",
+    "ca.key",
+    "-CAcreateserial",
+    "-days",
+    "3650",
+    "-extfile",
+    "server.ext",
+    "-out",
+    "server.crt",
+  );
 }
 
 async function freePorts(): Promise<[number, number]> {

@@ -41,13 +41,23 @@ function install(say) {
   try {
     const environment = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
     if (onPath("debconf-set-selections")) {
-      execFileSync("debconf-set-selections", { input: "slapd slapd/no_configuration boolean true\n", env: environment, stdio: ["pipe", "ignore", "ignore"] });
+      execFileSync("debconf-set-selections", {
+        input: "slapd slapd/no_configuration boolean true\n",
+        env: environment,
+        stdio: ["pipe", "ignore", "ignore"],
+      });
     }
-    const apt = (...args) => execFileSync("apt-get", ["-q", "-y", "-o", "DPkg::Lock::Timeout=300", ...args], { env: environment, stdio: ["ignore", "pipe", "pipe"] });
+    const apt = (...args) =>
+      execFileSync("apt-get", ["-q", "-y", "-o", "DPkg::Lock::Timeout=300", ...args], {
+        env: environment,
+        stdio: ["ignore", "pipe", "pipe"],
+      });
     apt("update");
     apt("install", "--no-install-recommends", ...PACKAGES);
   } catch (error) {
-    const lines = String(error.stderr ?? error.message).trim().split("\n");
+    const lines = String(error.stderr ?? error.message)
+      .trim()
+      .split("\n");
     say(`apt-get could not install slapd: ${lines.slice(-3).join(" ")} ${byHand}`);
     return 1;
   } finally {
@@ -68,6 +78,11 @@ if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.me
   process.exitCode = install(say);
   if (process.exitCode === 0) {
     const version = spawnSync("/usr/sbin/slapd", ["-VV"], { encoding: "utf8" }).stderr.split("\n")[0] ?? "";
-    say(`slapd is here: ${version.replace(/^@\(#\) \$/, "").replace(/\$$/, "").trim()}`);
+    say(
+      `slapd is here: ${version
+        .replace(/^@\(#\) \$/, "")
+        .replace(/\$$/, "")
+        .trim()}`,
+    );
   }
 }

@@ -17,10 +17,20 @@ export async function checkLdap(options: OpenOptions<LdapSettings>): Promise<Che
     const encrypted = settings.startTls ? "StartTLS" : settings.url.toLowerCase().startsWith("ldaps:") ? "TLS" : "no encryption";
     const connected = await attempt(async () => (await session.dedicated()).close());
     if (connected !== undefined) return [{ name: "Connection and sign-in", ok: false, message: connected }];
-    results.push({ name: "Connection and sign-in", ok: true, message: `${settings.url} (${encrypted}) as ${settings.bindDn ?? "the anonymous user"}` });
+    results.push({
+      name: "Connection and sign-in",
+      ok: true,
+      message: `${settings.url} (${encrypted}) as ${settings.bindDn ?? "the anonymous user"}`,
+    });
     const root = await session.rootDse();
     const paging = root.supportedControls.includes(PAGED_RESULTS);
-    results.push({ name: "Paged results", ok: paging, message: paging ? "supported" : "The directory does not announce paged results (RFC 2696) to the sync account: allow the control, and reading of the root entry's supportedControl." });
+    results.push({
+      name: "Paged results",
+      ok: paging,
+      message: paging
+        ? "supported"
+        : "The directory does not announce paged results (RFC 2696) to the sync account: allow the control, and reading of the root entry's supportedControl.",
+    });
     const samples = new Map<Kind, Entry>();
     for (const kind of ["user", "group", "unit"] as const) {
       const found = await checkEntries(session, kind);
@@ -41,15 +51,27 @@ async function checkEntries(session: Session, kind: Kind): Promise<{ result: Che
   const name = NAMES[kind];
   let sample: Entry | undefined;
   const failed = await attempt(async () => {
-    const page = await session.call((client) => client.page({ ...reader.entries, shape: reader.shape, pageSize: 1, what: `the read of ${name.toLowerCase()} under ${base}` }));
+    const page = await session.call((client) =>
+      client.page({ ...reader.entries, shape: reader.shape, pageSize: 1, what: `the read of ${name.toLowerCase()} under ${base}` }),
+    );
     sample = page.entries[0];
   });
   if (failed !== undefined) return { result: { name, ok: false, message: failed } };
-  if (sample === undefined) return { result: { name, ok: false, message: `No entry under ${base} matches ${filter}, or the sync account may not see them. Check base and filter.` } };
+  if (sample === undefined)
+    return {
+      result: {
+        name,
+        ok: false,
+        message: `No entry under ${base} matches ${filter}, or the sync account may not see them. Check base and filter.`,
+      },
+    };
   const record = reader.read(sample);
   if (isProblem(record)) return { result: { name, ok: false, message: record.message }, sample };
   const { nativeIdAttribute, changedAttribute } = session.settings;
-  const increments = record.changedAt === undefined ? `; ${changedAttribute} can't be read, so every read is a full one` : `, changed ${record.changedAt.toISOString()}`;
+  const increments =
+    record.changedAt === undefined
+      ? `; ${changedAttribute} can't be read, so every read is a full one`
+      : `, changed ${record.changedAt.toISOString()}`;
   return { result: { name, ok: true, message: `${sample.dn}: ${nativeIdAttribute} ${record.nativeId}${increments}` }, sample };
 }
 

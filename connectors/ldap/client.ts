@@ -1,7 +1,16 @@
 import { readFile } from "node:fs/promises";
 import type { Logger } from "pino";
 import {
-  Attribute, BindRequest, Change, ExtendedRequest, FilterParser, ModifyRequest, PagedResultsControl, SearchRequest, type Control, type Filter,
+  Attribute,
+  BindRequest,
+  Change,
+  ExtendedRequest,
+  FilterParser,
+  ModifyRequest,
+  PagedResultsControl,
+  SearchRequest,
+  type Control,
+  type Filter,
 } from "ldapts";
 import { Fault } from "../contract.ts";
 import { parseUrl, type LdapSettings } from "./config.ts";
@@ -52,7 +61,15 @@ export interface ModifyChange {
 }
 
 /** Connects, puts TLS on and binds, as the settings say. */
-export async function openClient({ settings, signal, log }: { settings: LdapSettings; signal: AbortSignal; log: Logger }): Promise<LdapClient> {
+export async function openClient({
+  settings,
+  signal,
+  log,
+}: {
+  settings: LdapSettings;
+  signal: AbortSignal;
+  log: Logger;
+}): Promise<LdapClient> {
   const address = parseUrl(settings.url);
   if (address === undefined) throw new Fault("misconfigured", `${settings.url} is not the URL of an LDAP server`);
   const asked = { url: settings.url, bindDn: settings.bindDn, signal };
@@ -82,7 +99,10 @@ export async function openClient({ settings, signal, log }: { settings: LdapSett
     if (settings.startTls) await startTls({ wire, demand, tls, timeoutMs, asked });
     if (settings.bindDn !== undefined) {
       const { bindDn, bindPassword } = settings;
-      await demand({ encode: (messageId) => new BindRequest({ messageId, dn: bindDn, password: bindPassword ?? "" }).write(), timeoutMs }, { what: "the sign-in" });
+      await demand(
+        { encode: (messageId) => new BindRequest({ messageId, dn: bindDn, password: bindPassword ?? "" }).write(), timeoutMs },
+        { what: "the sign-in" },
+      );
     }
   } catch (error) {
     wire.close();
@@ -102,7 +122,11 @@ export async function openClient({ settings, signal, log }: { settings: LdapSett
       timeLimit: Math.ceil(timeoutMs / 1000),
       controls,
     }).write();
-  const searchInto = async (options: SearchOptions, controls: Control[], expected: readonly number[] = []): Promise<{ entries: Entry[]; answer: Answer }> => {
+  const searchInto = async (
+    options: SearchOptions,
+    controls: Control[],
+    expected: readonly number[] = [],
+  ): Promise<{ entries: Entry[]; answer: Answer }> => {
     const entries: Entry[] = [];
     const onEntry = (message: Buffer, start: number) => void entries.push(decodeEntry(message, start, options.shape));
     const answer = await demand({ encode: searchRequest(options, controls), onEntry, timeoutMs }, { ...options, expected });
@@ -121,10 +145,16 @@ export async function openClient({ settings, signal, log }: { settings: LdapSett
       return answer.status === NO_SUCH_OBJECT ? undefined : entries;
     },
     searchRaw: async (options) => {
-      await demand({ encode: searchRequest(options, options.controls), onEntry: (message) => options.onMessage(message), timeoutMs }, options);
+      await demand(
+        { encode: searchRequest(options, options.controls), onEntry: (message) => options.onMessage(message), timeoutMs },
+        options,
+      );
     },
     modify: async (options) => {
-      const changes = options.changes.map(({ operation, attribute, values }) => new Change({ operation, modification: new Attribute({ type: attribute, values: [...values] }) }));
+      const changes = options.changes.map(
+        ({ operation, attribute, values }) =>
+          new Change({ operation, modification: new Attribute({ type: attribute, values: [...values] }) }),
+      );
       const encode = (messageId: number) => new ModifyRequest({ messageId, dn: options.dn, changes }).write();
       return (await demand({ encode, timeoutMs }, { ...options, base: options.dn })).status;
     },
@@ -153,8 +183,13 @@ async function authority(settings: LdapSettings): Promise<string | undefined> {
   if (settings.caFile === undefined) return settings.ca;
   const { caFile } = settings;
   const text = await readFile(caFile, "utf8").catch((error: unknown) => {
-    throw new Fault("misconfigured", `The file ${caFile} in the setting caFile can't be read. Give the path of the directory's CA certificate in PEM.`, { cause: error });
+    throw new Fault(
+      "misconfigured",
+      `The file ${caFile} in the setting caFile can't be read. Give the path of the directory's CA certificate in PEM.`,
+      { cause: error },
+    );
   });
-  if (!text.includes("-----BEGIN CERTIFICATE-----")) throw new Fault("misconfigured", `The file ${caFile} in the setting caFile holds no certificate in PEM.`);
+  if (!text.includes("-----BEGIN CERTIFICATE-----"))
+    throw new Fault("misconfigured", `The file ${caFile} in the setting caFile holds no certificate in PEM.`);
   return text;
 }

@@ -10,7 +10,10 @@ const filter = z.string().superRefine((value, context) => {
   try {
     FilterParser.parseString(value);
   } catch (error) {
-    context.addIssue({ code: "custom", message: `is not an LDAP filter (RFC 4515): ${error instanceof Error ? error.message : String(error)}` });
+    context.addIssue({
+      code: "custom",
+      message: `is not an LDAP filter (RFC 4515): ${error instanceof Error ? error.message : String(error)}`,
+    });
   }
 });
 
@@ -58,9 +61,26 @@ export const ldapSettings = z
 
     users: entries({
       filter: "(objectClass=inetOrgPerson)",
-      attributes: ["uid", "cn", "sn", "givenName", "displayName", "mail", "employeeNumber", "departmentNumber", "title", "telephoneNumber", "mobile", "preferredLanguage", "manager"],
+      attributes: [
+        "uid",
+        "cn",
+        "sn",
+        "givenName",
+        "displayName",
+        "mail",
+        "employeeNumber",
+        "departmentNumber",
+        "title",
+        "telephoneNumber",
+        "mobile",
+        "preferredLanguage",
+        "manager",
+      ],
     }).optional(),
-    groups: entries({ filter: "(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=posixGroup))", attributes: ["cn", "description"] }).optional(),
+    groups: entries({
+      filter: "(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=posixGroup))",
+      attributes: ["cn", "description"],
+    }).optional(),
     units: entries({ filter: "(objectClass=organizationalUnit)", attributes: ["ou", "description"] }).optional(),
 
     /** Attributes delivered as lists; of every other the first value is delivered, as a string. */
@@ -89,11 +109,13 @@ export const ldapSettings = z
     const url = parseUrl(settings.url);
     if (url?.secure && settings.startTls) issue("startTls", "is for ldap://; ldaps:// has TLS from the first byte");
     if (settings.ca !== undefined && settings.caFile !== undefined) issue("caFile", "give either ca or caFile");
-    if ((settings.bindDn === undefined) !== (settings.bindPassword === undefined)) issue("bindPassword", "bindDn and bindPassword belong together");
+    if ((settings.bindDn === undefined) !== (settings.bindPassword === undefined))
+      issue("bindPassword", "bindDn and bindPassword belong together");
     if (url && !url.secure && !settings.startTls && !settings.allowPlaintext && !isLoopback(url.host)) {
       issue("url", "would send the password unencrypted: use ldaps://, or startTls: true; allowPlaintext: true if that is meant");
     }
-    if (settings.users === undefined && settings.groups === undefined && settings.units === undefined) issue("users", "give at least one of users, groups and units");
+    if (settings.users === undefined && settings.groups === undefined && settings.units === undefined)
+      issue("users", "give at least one of users, groups and units");
   });
 
 export type LdapSettings = z.output<typeof ldapSettings>;

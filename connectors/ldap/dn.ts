@@ -9,7 +9,14 @@ export function normaliseDn(dn: string): string {
   if (shape === PLAIN_UPPER) return dn.toLowerCase();
   const parts = parseDn(dn);
   if (parts === undefined) return dn.trim().toLowerCase();
-  return parts.map((rdn) => rdn.map(({ type, value }) => `${type}=${value}`).sort().join("+")).join(",");
+  return parts
+    .map((rdn) =>
+      rdn
+        .map(({ type, value }) => `${type}=${value}`)
+        .sort()
+        .join("+"),
+    )
+    .join(",");
 }
 
 /** The normalised name of the entry above; undefined above the top. Takes a normalised DN. */
@@ -130,7 +137,7 @@ function fold(value: string): string {
 function unescape(text: string): string | undefined {
   if (!text.includes("\\")) return text;
   const bytes: Buffer[] = [];
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     if (text[at] !== "\\") {
       const next = text.indexOf("\\", at);
       const end = next < 0 ? text.length : next;

@@ -44,7 +44,10 @@ interface Reader {
 export function decodeEntry(bytes: Buffer, start: number, shape: Shape): Entry {
   const reader: Reader = { bytes, at: start };
   const nameLength = element(reader, 0x04);
-  const entry: Entry = { dn: bytes.toString("utf8", reader.at, reader.at + nameLength), values: new Array<undefined>(shape.names.length).fill(undefined) };
+  const entry: Entry = {
+    dn: bytes.toString("utf8", reader.at, reader.at + nameLength),
+    values: new Array<undefined>(shape.names.length).fill(undefined),
+  };
   reader.at += nameLength;
   const length = element(reader, 0x30);
   const end = reader.at + length;

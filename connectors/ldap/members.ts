@@ -13,29 +13,51 @@ export interface Reading {
 const LOGINS_A_SEARCH = 200;
 
 /** Fetches the rest of lists that the server sent in part. */
-export async function completeRanges({ session, entries, reader, what }: Reading & { entries: readonly Entry[]; what: string }): Promise<void> {
+export async function completeRanges({
+  session,
+  entries,
+  reader,
+  what,
+}: Reading & { entries: readonly Entry[]; what: string }): Promise<void> {
   for (const entry of entries) {
-    for (const range of entry.ranges ?? []) await completeRange({ session, entry, slot: range.slot, from: range.from, name: reader.shape.names[range.slot] ?? "", what });
+    for (const range of entry.ranges ?? [])
+      await completeRange({ session, entry, slot: range.slot, from: range.from, name: reader.shape.names[range.slot] ?? "", what });
     delete entry.ranges;
   }
 }
 
-async function completeRange(options: { session: Session; entry: Entry; slot: number; from: number; name: string; what: string }): Promise<void> {
+async function completeRange(options: {
+  session: Session;
+  entry: Entry;
+  slot: number;
+  from: number;
+  name: string;
+  what: string;
+}): Promise<void> {
   const { session, entry, slot, name, what } = options;
   const values = entry.values[slot];
   if (!Array.isArray(values)) return;
-  for (let from: number | undefined = options.from; from !== undefined; ) {
+  for (let from: number | undefined = options.from; from !== undefined;) {
     const shape = shapeFor([name], () => true, [`${name};range=${from}-*`]);
     const [part] = await session.call((client) => client.search({ base: entry.dn, scope: "base", filter: "(objectClass=*)", shape, what }));
     const more = part?.values[0];
-    if (!Array.isArray(more) || more.length === 0) throw new Fault("transient", `The directory did not send the values of ${name} of ${entry.dn} from number ${from} on. It will be read again.`);
+    if (!Array.isArray(more) || more.length === 0)
+      throw new Fault(
+        "transient",
+        `The directory did not send the values of ${name} of ${entry.dn} from number ${from} on. It will be read again.`,
+      );
     for (const value of more) values.push(value);
     from = part?.ranges?.[0]?.from;
   }
 }
 
 /** memberUid names members by their login: one search per so many names finds their DNs. Names that nobody has are left out. */
-export async function addMemberUids({ session, reader, entries, page }: Reading & { entries: readonly Entry[]; page: Page }): Promise<void> {
+export async function addMemberUids({
+  session,
+  reader,
+  entries,
+  page,
+}: Reading & { entries: readonly Entry[]; page: Page }): Promise<void> {
   if (reader.kind !== "group") return;
   const named = entries.filter((entry) => reader.memberUids(entry).length > 0);
   const { users } = session.settings;
@@ -46,7 +68,9 @@ export async function addMemberUids({ session, reader, entries, page }: Reading 
   const references = new Map<string, string>();
   for (let from = 0; from < logins.length; from += LOGINS_A_SEARCH) {
     const filters = logins.slice(from, from + LOGINS_A_SEARCH).map((value) => new EqualityFilter({ attribute, value }));
-    const found = await session.call((client) => client.search({ ...users, filter: new OrFilter({ filters }), shape, what: "the look-up of memberUid" }));
+    const found = await session.call((client) =>
+      client.search({ ...users, filter: new OrFilter({ filters }), shape, what: "the look-up of memberUid" }),
+    );
     for (const entry of found) {
       const reference = normaliseDn(entry.dn);
       const values = entry.values[0];

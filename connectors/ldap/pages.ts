@@ -11,7 +11,10 @@ const EMPTY_PAGES = 1000;
  * this one. `final` is true only when the directory answered success with an empty cookie: an empty page that has a cookie
  * is not the end, an answer without a paging control proves nothing, and any other result throws.
  */
-export async function* readPages(session: Session, search: SearchOptions & { pageSize: number }): AsyncGenerator<Entry[], { final: boolean }> {
+export async function* readPages(
+  session: Session,
+  search: SearchOptions & { pageSize: number },
+): AsyncGenerator<Entry[], { final: boolean }> {
   const client = await session.dedicated();
   try {
     let next = client.page(search);
@@ -38,5 +41,8 @@ export async function* readPages(session: Session, search: SearchOptions & { pag
 function refuseReferences(session: Session, { page, search }: { page: EntriesPage; search: SearchOptions }): void {
   const [reference] = page.references;
   if (reference === undefined || session.settings.referrals === "ignore") return;
-  throw new Fault("misconfigured", `A part of ${search.base} is on another server (${reference}), so ${search.what} is not complete. Connect to a server that holds it all, or set referrals: ignore if that part is not wanted.`);
+  throw new Fault(
+    "misconfigured",
+    `A part of ${search.base} is on another server (${reference}), so ${search.what} is not complete. Connect to a server that holds it all, or set referrals: ignore if that part is not wanted.`,
+  );
 }

@@ -1,5 +1,14 @@
 import { AndFilter, EqualityFilter, FilterParser, GreaterThanEqualsFilter, type Filter } from "ldapts";
-import { Fault, type Completeness, type Cursor, type Kind, type OpenOptions, type Page, type Source, type SourceRecord } from "../contract.ts";
+import {
+  Fault,
+  type Completeness,
+  type Cursor,
+  type Kind,
+  type OpenOptions,
+  type Page,
+  type Source,
+  type SourceRecord,
+} from "../contract.ts";
 import type { LdapClient } from "./client.ts";
 import type { LdapSettings } from "./config.ts";
 import { isWithin, normaliseDn, parentOf } from "./dn.ts";
@@ -23,7 +32,8 @@ export async function openLdapSource(options: OpenOptions<LdapSettings>): Promis
   }
   const readerOf = (kind: Kind): RecordReader => {
     const reader = readers.get(kind);
-    if (reader === undefined) throw new Fault("misconfigured", `The settings do not say where ${NOUNS[kind]} are: give ${NOUNS[kind]}.base.`);
+    if (reader === undefined)
+      throw new Fault("misconfigured", `The settings do not say where ${NOUNS[kind]} are: give ${NOUNS[kind]}.base.`);
     return reader;
   };
   // A wrong password or an unknown authority is told now, not in the middle of a run.
@@ -39,20 +49,32 @@ export async function openLdapSource(options: OpenOptions<LdapSettings>): Promis
     readAll: (kind) => readAll({ session, reader: readerOf(kind), options }),
     readChanges: (kind, since) => readChanges({ session, reader: readerOf(kind), since, now }),
     listIds: (kind) => listIds(session, { reader: readerOf(kind), options }),
-    count: (kind) => count(session, readerOf(kind)),
+    count: (kind) => countEntries(session, readerOf(kind)),
     readOne: (kind, nativeId) => readOne(session, { reader: readerOf(kind), nativeId }),
     close: async () => session.close(),
   };
 }
 
-async function* readAll({ session, reader, options }: Reading & { options: OpenOptions<LdapSettings> }): AsyncGenerator<Page, Completeness> {
+async function* readAll({
+  session,
+  reader,
+  options,
+}: Reading & { options: OpenOptions<LdapSettings> }): AsyncGenerator<Page, Completeness> {
   const startedAt = options.now();
   const watermark = await readWatermark(session, reader.entries.base);
   const seen: Seen = { missing: false };
   const read = yield* records({ session, reader, seen, filter: reader.entries.filter, what: `the read of ${NOUNS[reader.kind]}` });
   const cursor = cursorAfter({ kind: reader.kind, watermark, seen, startedAt });
-  if (read.nameless > 0) options.log.warn({ kind: reader.kind, entries: read.nameless }, "ldap: entries without their native id; the read does not count as complete");
-  if (cursor === undefined) options.log.warn({ kind: reader.kind, attribute: session.settings.changedAttribute }, "ldap: entries without a time of change; there are no incremental reads");
+  if (read.nameless > 0)
+    options.log.warn(
+      { kind: reader.kind, entries: read.nameless },
+      "ldap: entries without their native id; the read does not count as complete",
+    );
+  if (cursor === undefined)
+    options.log.warn(
+      { kind: reader.kind, attribute: session.settings.changedAttribute },
+      "ldap: entries without a time of change; there are no incremental reads",
+    );
   return {
     // An id that is hidden from us could be anybody's: then nothing proves that somebody is gone.
     finalCursor: read.final && read.nameless === 0,
@@ -76,7 +98,8 @@ async function* readChanges(options: Reading & { since: Cursor; now: () => Date 
   const seen: Seen = { missing: false };
   const read = yield* records({ session, reader, seen, filter, what });
   const cursor = cursorAfter({ kind: reader.kind, watermark, seen, startedAt });
-  if (!read.final || cursor === undefined) throw new Fault("transient", `The directory ended ${what} without saying that it was complete. It will be read again.`);
+  if (!read.final || cursor === undefined)
+    throw new Fault("transient", `The directory ended ${what} without saying that it was complete. It will be read again.`);
   return cursor;
 }
 
@@ -87,7 +110,9 @@ const CHANGE_NUMBER = "entryCSN";
 async function readsNumbers(session: Session, reader: RecordReader): Promise<boolean> {
   if (session.settings.changedAttribute.toLowerCase() !== "modifytimestamp") return false;
   const shape = shapeFor([CHANGE_NUMBER], () => false);
-  const { entries } = await session.call((client) => client.page({ ...reader.entries, shape, pageSize: 1, what: `the reading of one of the ${NOUNS[reader.kind]}` }));
+  const { entries } = await session.call((client) =>
+    client.page({ ...reader.entries, shape, pageSize: 1, what: `the reading of one of the ${NOUNS[reader.kind]}` }),
+  );
   return entries.length > 0 && entries[0]?.values[0] !== undefined;
 }
 
@@ -96,7 +121,9 @@ interface Seen {
   missing: boolean;
 }
 
-async function* records(options: Reading & { seen: Seen; filter: string | Filter; what: string }): AsyncGenerator<Page, { final: boolean; count: number; nameless: number }> {
+async function* records(
+  options: Reading & { seen: Seen; filter: string | Filter; what: string },
+): AsyncGenerator<Page, { final: boolean; count: number; nameless: number }> {
   const { session, reader, seen, what } = options;
   const { settings } = session;
   const changedSlot = reader.shape.slots.get(settings.changedAttribute.toLowerCase()) ?? -1;
@@ -130,7 +157,10 @@ async function* records(options: Reading & { seen: Seen; filter: string | Filter
   }
 }
 
-async function* listIds(session: Session, { reader, options }: { reader: RecordReader; options: OpenOptions<LdapSettings> }): AsyncGenerator<readonly string[], Completeness> {
+async function* listIds(
+  session: Session,
+  { reader, options }: { reader: RecordReader; options: OpenOptions<LdapSettings> },
+): AsyncGenerator<readonly string[], Completeness> {
   const { settings } = session;
   const shape = shapeFor([settings.nativeIdAttribute], () => false);
   const what = `the listing of ${NOUNS[reader.kind]}`;
@@ -141,7 +171,11 @@ async function* listIds(session: Session, { reader, options }: { reader: RecordR
     for (;;) {
       const step = await pages.next();
       if (step.done) {
-        if (nameless > 0) options.log.warn({ kind: reader.kind, entries: nameless }, "ldap: entries without their native id; the listing does not count as complete");
+        if (nameless > 0)
+          options.log.warn(
+            { kind: reader.kind, entries: nameless },
+            "ldap: entries without their native id; the listing does not count as complete",
+          );
         return { finalCursor: step.value.final && nameless === 0, count };
       }
       const ids: string[] = [];
@@ -158,7 +192,7 @@ async function* listIds(session: Session, { reader, options }: { reader: RecordR
   }
 }
 
-async function count(session: Session, reader: RecordReader): Promise<number> {
+async function countEntries(session: Session, reader: RecordReader): Promise<number> {
   const what = `the count of ${NOUNS[reader.kind]}`;
   let total = 0;
   const pages = readPages(session, { ...reader.entries, shape: shapeFor([], () => false), what, pageSize: session.settings.pageSize });
@@ -171,7 +205,12 @@ async function count(session: Session, reader: RecordReader): Promise<number> {
 }
 
 async function readOne(session: Session, { reader, nativeId }: { reader: RecordReader; nativeId: string }): Promise<SourceRecord | "gone"> {
-  const entry = await findById(session, { base: reader.entries.base, nativeId, shape: reader.shape, what: `the reading of one of the ${NOUNS[reader.kind]}` });
+  const entry = await findById(session, {
+    base: reader.entries.base,
+    nativeId,
+    shape: reader.shape,
+    what: `the reading of one of the ${NOUNS[reader.kind]}`,
+  });
   if (entry === undefined) return "gone";
   await completeRanges({ session, reader, entries: [entry], what: "the reading of its members" });
   const record = reader.read(entry);
@@ -187,12 +226,17 @@ async function isInScope(session: Session, { reader, entry }: { reader: RecordRe
   const name = normaliseDn(entry.dn);
   if (reader.entries.scope === "one" ? parentOf(name) !== base : !isWithin(name, base)) return false;
   const what = `the reading of one of the ${NOUNS[reader.kind]}`;
-  const matching = await session.call((client) => client.searchIfThere({ base: entry.dn, scope: "base", filter: reader.entries.filter, shape: shapeFor([], () => false), what }));
+  const matching = await session.call((client) =>
+    client.searchIfThere({ base: entry.dn, scope: "base", filter: reader.entries.filter, shape: shapeFor([], () => false), what }),
+  );
   return matching !== undefined && matching.length > 0;
 }
 
 /** An entry by its native id, wherever in the directory it is now. */
-export async function findById(session: Session, options: { base: string; nativeId: string; shape: Shape; what: string }): Promise<Entry | undefined> {
+export async function findById(
+  session: Session,
+  options: { base: string; nativeId: string; shape: Shape; what: string },
+): Promise<Entry | undefined> {
   const suffix = await session.suffixOf(options.base);
   const filter = new EqualityFilter({ attribute: session.settings.nativeIdAttribute, value: options.nativeId });
   const search = { scope: "sub", filter, shape: options.shape, what: options.what } as const;

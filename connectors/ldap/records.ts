@@ -30,7 +30,8 @@ export function recordReader(settings: LdapSettings, kind: Kind): RecordReader |
   const members = lower(memberNames);
 
   const delivered = [...entries.attributes, ...(kind === "user" && settings.disable?.kind === "ppolicy" ? [LOCKED_TIME] : [])].filter(
-    (name, index, all) => !members.has(name.toLowerCase()) && all.findIndex((other) => other.toLowerCase() === name.toLowerCase()) === index,
+    (name, index, all) =>
+      !members.has(name.toLowerCase()) && all.findIndex((other) => other.toLowerCase() === name.toLowerCase()) === index,
   );
   const own = [settings.nativeIdAttribute, settings.changedAttribute].filter((name) => !lower(delivered).has(name.toLowerCase()));
   const names = [...delivered, ...own, ...memberNames];

@@ -29,7 +29,8 @@ export function openSession({ settings, signal, log }: Pick<OpenOptions<LdapSett
   const open = new Set<LdapClient>();
   let kept: Promise<LdapClient> | undefined;
   let root: Promise<RootDse> | undefined;
-  const onRetry = (fault: Fault, next: { attempt: number; delayMs: number }) => log.warn({ fault: fault.message, ...next }, "ldap: trying again");
+  const onRetry = (fault: Fault, next: { attempt: number; delayMs: number }) =>
+    log.warn({ fault: fault.message, ...next }, "ldap: trying again");
   const connect = async () => {
     const client = await openClient({ settings, signal, log });
     const tracked: LdapClient = {
@@ -53,17 +54,21 @@ export function openSession({ settings, signal, log }: Pick<OpenOptions<LdapSett
           // Only what the directory answered leaves the connection as it was.
           if (!(error instanceof Fault) || error.kind === "transient") {
             if (kept === connecting) kept = undefined;
-            await connecting.then((client) => client.close(), () => undefined);
+            await connecting.then(
+              (client) => client.close(),
+              () => undefined,
+            );
           } else if (kept === connecting) await connecting.catch(() => (kept = undefined));
           throw error;
         }
       },
       { signal, onRetry },
     );
-  const rootDse = () => (root ??= call(readRootDse).catch((error: unknown) => {
-    root = undefined;
-    throw error;
-  }));
+  const rootDse = () =>
+    (root ??= call(readRootDse).catch((error: unknown) => {
+      root = undefined;
+      throw error;
+    }));
 
   return {
     settings,
@@ -84,7 +89,9 @@ export function openSession({ settings, signal, log }: Pick<OpenOptions<LdapSett
 
 export async function readRootDse(client: LdapClient): Promise<RootDse> {
   const shape = shapeFor(["namingContexts", "supportedControl", "currentTime"], (name) => name !== "currentTime");
-  const [entry] = (await client.searchIfThere({ base: "", scope: "base", filter: "(objectClass=*)", shape, what: "the reading of the root entry" })) ?? [];
+  const [entry] =
+    (await client.searchIfThere({ base: "", scope: "base", filter: "(objectClass=*)", shape, what: "the reading of the root entry" })) ??
+    [];
   const [contexts, controls, time] = entry?.values ?? [];
   return {
     namingContexts: Array.isArray(contexts) ? contexts : [],

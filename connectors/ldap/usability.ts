@@ -32,7 +32,8 @@ async function doubtOf(session: Session, dn: string): Promise<string | undefined
   if (usability === "usable" || (await exists(session, { base: dn, scope: "base", filter: "(userPassword=*)" }))) return NO_POLICY;
   // Silence about an account is right where it has no password; where we may see no password at all, it says nothing.
   const { users } = session.settings;
-  if (users !== undefined && (await exists(session, { base: users.base, scope: users.scope, filter: "(userPassword=*)" }))) return undefined;
+  if (users !== undefined && (await exists(session, { base: users.base, scope: users.scope, filter: "(userPassword=*)" })))
+    return undefined;
   return (await hasLockoutPolicy(session, dn))
     ? "the sync account may not see whether it has a password, so the lock can't be verified. Give it search access to userPassword (OpenLDAP: =s)."
     : NO_POLICY;
@@ -56,7 +57,17 @@ async function askUsability(session: Session, dn: string): Promise<"usable" | "u
     new SearchEntry({ messageId }).parse(reader, [control]);
   };
   const shape = shapeFor([], () => false);
-  await session.call((client) => client.searchRaw({ base: dn, scope: "base", filter: "(objectClass=*)", shape, controls: [control], onMessage, what: "the reading back of a lock" }));
+  await session.call((client) =>
+    client.searchRaw({
+      base: dn,
+      scope: "base",
+      filter: "(objectClass=*)",
+      shape,
+      controls: [control],
+      onMessage,
+      what: "the reading back of a lock",
+    }),
+  );
   return answer;
 }
 
@@ -66,6 +77,8 @@ async function hasLockoutPolicy(session: Session, dn: string): Promise<boolean> 
 }
 
 async function exists(session: Session, search: { base: string; scope: "base" | "one" | "sub"; filter: string }): Promise<boolean> {
-  const page = await session.call((client) => client.page({ ...search, shape: shapeFor([], () => false), pageSize: 1, what: "the reading back of a lock" }));
+  const page = await session.call((client) =>
+    client.page({ ...search, shape: shapeFor([], () => false), pageSize: 1, what: "the reading back of a lock" }),
+  );
   return page.entries.length > 0;
 }

@@ -24,7 +24,9 @@ const SKEW_MS = 300_000;
 export async function readWatermark(session: Session, base: string): Promise<Watermark> {
   const suffix = await session.suffixOf(base);
   const shape = shapeFor([session.settings.nativeIdAttribute, "contextCSN"], (name) => name === "contextCSN");
-  const found = await session.call((client) => client.searchIfThere({ base: suffix, scope: "base", filter: "(objectClass=*)", shape, what: "the reading of the naming context" }));
+  const found = await session.call((client) =>
+    client.searchIfThere({ base: suffix, scope: "base", filter: "(objectClass=*)", shape, what: "the reading of the naming context" }),
+  );
   const [id, numbers] = found?.[0]?.values ?? [];
   const csn: Record<string, string> = {};
   for (const number of Array.isArray(numbers) ? numbers : []) {
@@ -47,7 +49,12 @@ function oldestActive(numbers: readonly string[]): string | undefined {
  * The cursor for a read that began with this watermark.
  * @param seen latest changed time among the records that were read, and whether all had one; without one there are no increments
  */
-export function cursorAfter(options: { kind: Kind; watermark: Watermark; seen: { latest?: string; missing: boolean }; startedAt: Date }): Cursor | undefined {
+export function cursorAfter(options: {
+  kind: Kind;
+  watermark: Watermark;
+  seen: { latest?: string; missing: boolean };
+  startedAt: Date;
+}): Cursor | undefined {
   const { kind, watermark, seen } = options;
   if (seen.missing) return undefined;
   const { server, csn } = watermark;
@@ -57,7 +64,10 @@ export function cursorAfter(options: { kind: Kind; watermark: Watermark; seen: {
 }
 
 /** Where to read on from: a time, and the change sequence number where the directory has them. A sentence when the cursor is no longer good. */
-export function resumeFrom(since: Cursor, { kind, watermark }: { kind: Kind; watermark: Watermark }): { at: string; csn?: string } | { expired: string } {
+export function resumeFrom(
+  since: Cursor,
+  { kind, watermark }: { kind: Kind; watermark: Watermark },
+): { at: string; csn?: string } | { expired: string } {
   const { version, server, at, csn } = since;
   if (version !== 1 || since["kind"] !== kind || typeof at !== "string" || parseTime(at) === undefined || !isObject(csn)) {
     return { expired: "The cursor was not made by this version of the LDAP connector." };

@@ -28,7 +28,11 @@ export async function openLdapWriteBack(options: OpenOptions<LdapSettings>): Pro
 
 async function setDisabled(session: Session, { nativeId, disabled }: { nativeId: string; disabled: boolean }): Promise<void> {
   const { disable, users } = session.settings;
-  if (disable === undefined || users === undefined) throw new Fault("misconfigured", "The settings do not say how an account is disabled: give users, and disable with kind ppolicy or with an attribute.");
+  if (disable === undefined || users === undefined)
+    throw new Fault(
+      "misconfigured",
+      "The settings do not say how an account is disabled: give users, and disable with kind ppolicy or with an attribute.",
+    );
   const what = disabled ? "the disabling of an account" : "the enabling of an account";
   const dn = await dnOf(session, { base: users.base, nativeId, what });
   const wanted = wantedValue(disable, disabled);
@@ -36,13 +40,22 @@ async function setDisabled(session: Session, { nativeId, disabled }: { nativeId:
   // A lock of another kind, after wrong passwords say, is the directory's own and not ours to lift.
   const ours = disabled || disable.kind !== "ppolicy" || current.includes(LOCKED_FOR_GOOD);
   if (ours && !isSo(current, wanted.value)) {
-    await session.call((client) => client.modify({ dn, what, changes: [changeTo(wanted)], expected: wanted.value === undefined ? [NO_SUCH_ATTRIBUTE] : [] }));
+    await session.call((client) =>
+      client.modify({ dn, what, changes: [changeTo(wanted)], expected: wanted.value === undefined ? [NO_SUCH_ATTRIBUTE] : [] }),
+    );
     const after = await session.call((client) => readValues(client, { dn, attribute: wanted.attribute, what }));
     if (!isSo(after, wanted.value)) {
-      throw new Fault("misconfigured", `The directory took ${what} (${dn}), but ${wanted.attribute} reads ${after.length === 0 ? "nothing" : `"${after.join('", "')}"`} afterwards. Let the sync account read ${wanted.attribute}, or choose another attribute in the setting disable.`);
+      throw new Fault(
+        "misconfigured",
+        `The directory took ${what} (${dn}), but ${wanted.attribute} reads ${after.length === 0 ? "nothing" : `"${after.join('", "')}"`} afterwards. Let the sync account read ${wanted.attribute}, or choose another attribute in the setting disable.`,
+      );
     }
   }
-  if (disabled && disable.kind === "ppolicy") await refuseUnlocked(session, { dn, undo: isSo(current, wanted.value) ? undefined : changeTo({ attribute: LOCKED_TIME, value: current[0] }) });
+  if (disabled && disable.kind === "ppolicy")
+    await refuseUnlocked(session, {
+      dn,
+      undo: isSo(current, wanted.value) ? undefined : changeTo({ attribute: LOCKED_TIME, value: current[0] }),
+    });
 }
 
 interface Wanted {
@@ -65,18 +78,35 @@ function changeTo({ attribute, value }: Wanted): ModifyChange {
   return { operation: "replace", attribute, values: value === undefined ? [] : [value] };
 }
 
-async function readValues(client: LdapClient, { dn, attribute, what }: { dn: string; attribute: string; what: string }): Promise<readonly string[]> {
-  const [entry] = await client.search({ base: dn, scope: "base", filter: "(objectClass=*)", shape: shapeFor([attribute], () => true), what });
+async function readValues(
+  client: LdapClient,
+  { dn, attribute, what }: { dn: string; attribute: string; what: string },
+): Promise<readonly string[]> {
+  const [entry] = await client.search({
+    base: dn,
+    scope: "base",
+    filter: "(objectClass=*)",
+    shape: shapeFor([attribute], () => true),
+    what,
+  });
   const values = entry?.values[0];
   return Array.isArray(values) ? values : [];
 }
 
-async function removeFromGroup(session: Session, { groupNativeId, memberNativeId }: { groupNativeId: string; memberNativeId: string }): Promise<void> {
+async function removeFromGroup(
+  session: Session,
+  { groupNativeId, memberNativeId }: { groupNativeId: string; memberNativeId: string },
+): Promise<void> {
   const { groups, users, memberAttributes, memberUidAttribute } = session.settings;
   if (groups === undefined) throw new Fault("misconfigured", "The settings do not say where groups are: give groups.base.");
   const what = "the removal of a member from a group";
   const group = await dnOf(session, { base: groups.base, nativeId: groupNativeId, what });
-  const member = await findById(session, { base: users?.base ?? groups.base, nativeId: memberNativeId, shape: shapeFor([memberUidAttribute], () => true), what });
+  const member = await findById(session, {
+    base: users?.base ?? groups.base,
+    nativeId: memberNativeId,
+    shape: shapeFor([memberUidAttribute], () => true),
+    what,
+  });
   if (member === undefined) throw new Fault("gone", `The directory has no entry ${memberNativeId} any more, so it is in no group.`);
   const logins = Array.isArray(member.values[0]) ? member.values[0] : [];
   for (const attribute of memberAttributes) {
@@ -85,26 +115,47 @@ async function removeFromGroup(session: Session, { groupNativeId, memberNativeId
   }
 }
 
-async function removeValue(session: Session, options: { group: string; attribute: string; value: string; member: string; what: string }): Promise<void> {
+async function removeValue(
+  session: Session,
+  options: { group: string; attribute: string; value: string; member: string; what: string },
+): Promise<void> {
   const { group, attribute, value, member, what } = options;
-  const isMember = () => session.call(async (client) => (await client.search({ base: group, scope: "base", filter: new EqualityFilter({ attribute, value }), shape: NOTHING, what })).length > 0);
+  const isMember = () =>
+    session.call(
+      async (client) =>
+        (await client.search({ base: group, scope: "base", filter: new EqualityFilter({ attribute, value }), shape: NOTHING, what }))
+          .length > 0,
+    );
   if (!(await isMember())) return;
   const changes: ModifyChange[] = [{ operation: "delete", attribute, values: [value] }];
-  const status = await session.call((client) => client.modify({ dn: group, what, changes, expected: [NO_SUCH_ATTRIBUTE, OBJECT_CLASS_VIOLATION] }));
+  const status = await session.call((client) =>
+    client.modify({ dn: group, what, changes, expected: [NO_SUCH_ATTRIBUTE, OBJECT_CLASS_VIOLATION] }),
+  );
   if (status === OBJECT_CLASS_VIOLATION) {
-    throw new Fault("rejected", `${member} is the last ${attribute} of ${group}, and the directory's schema lets such a group not be empty. Add another member first, or delete the group there.`);
+    throw new Fault(
+      "rejected",
+      `${member} is the last ${attribute} of ${group}, and the directory's schema lets such a group not be empty. Add another member first, or delete the group there.`,
+    );
   }
-  if (await isMember()) throw new Fault("misconfigured", `The directory took ${what}, but ${member} is still a ${attribute} of ${group}: perhaps the list is computed, and must be changed where it comes from.`);
+  if (await isMember())
+    throw new Fault(
+      "misconfigured",
+      `The directory took ${what}, but ${member} is still a ${attribute} of ${group}: perhaps the list is computed, and must be changed where it comes from.`,
+    );
 }
 
 async function dnOf(session: Session, { base, nativeId, what }: { base: string; nativeId: string; what: string }): Promise<string> {
   const entry = await findById(session, { base, nativeId, shape: NOTHING, what });
-  if (entry === undefined) throw new Fault("gone", `The directory has no entry with ${session.settings.nativeIdAttribute} ${nativeId} any more.`);
+  if (entry === undefined)
+    throw new Fault("gone", `The directory has no entry with ${session.settings.nativeIdAttribute} ${nativeId} any more.`);
   return entry.dn;
 }
 
 /** Whether the sync account may do what the settings ask of it: takes away a value that nobody has, so that nothing changes. */
-export async function mayWrite(session: Session, { dn, attribute, value }: { dn: string; attribute: string; value: string }): Promise<true | string> {
+export async function mayWrite(
+  session: Session,
+  { dn, attribute, value }: { dn: string; attribute: string; value: string },
+): Promise<true | string> {
   try {
     const changes: ModifyChange[] = [{ operation: "delete", attribute, values: [value] }];
     await session.call((client) => client.modify({ dn, what: `the writing of ${attribute}`, changes, expected: [NO_SUCH_ATTRIBUTE] }));

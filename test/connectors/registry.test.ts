@@ -3,7 +3,9 @@ import { expect, test } from "@jest/globals";
 import { connectors } from "../../connectors/registry.ts";
 
 test("every connector folder is registered, and everything registered has its folder", () => {
-  const folders = readdirSync(new URL("../../connectors", import.meta.url), { withFileTypes: true }).filter((entry) => entry.isDirectory() && entry.name !== "kit");
+  const folders = readdirSync(new URL("../../connectors", import.meta.url), { withFileTypes: true }).filter(
+    (entry) => entry.isDirectory() && entry.name !== "kit",
+  );
   expect(Object.keys(connectors).sort()).toEqual(folders.map((folder) => folder.name).sort());
 });
 

@@ -1,5 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { Fault, type Completeness, type Cursor, type Kind, type Page, type RecordProblem, type Source, type SourceRecord } from "../../connectors/contract.ts";
+import {
+  Fault,
+  type Completeness,
+  type Cursor,
+  type Kind,
+  type Page,
+  type RecordProblem,
+  type Source,
+  type SourceRecord,
+} from "../../connectors/contract.ts";
 
 /** The system behind a source, as the suite changes it. Everything acts on the system itself, never through the connector. */
 export interface SourceWorld {

@@ -135,7 +135,10 @@ function entryMessage(id: number, entry: FakeEntry): Buffer {
   return message(id, { operation: 0x64, write });
 }
 
-function result(id: number, options: { operation: number; status: number; message?: string | undefined; cookie?: string | undefined }): Buffer {
+function result(
+  id: number,
+  options: { operation: number; status: number; message?: string | undefined; cookie?: string | undefined },
+): Buffer {
   const { cookie } = options;
   const control = cookie === undefined ? undefined : new PagedResultsControl({ value: { size: 0, cookie: Buffer.from(cookie) } });
   const write = (writer: BerWriter) => {
@@ -146,7 +149,10 @@ function result(id: number, options: { operation: number; status: number; messag
   return message(id, { operation: options.operation, write, control });
 }
 
-function message(id: number, { operation, write, control }: { operation: number; write: (writer: BerWriter) => void; control?: PagedResultsControl | undefined }): Buffer {
+function message(
+  id: number,
+  { operation, write, control }: { operation: number; write: (writer: BerWriter) => void; control?: PagedResultsControl | undefined },
+): Buffer {
   const writer = new BerWriter();
   writer.startSequence();
   writer.writeInt(id);

@@ -42,7 +42,15 @@ export async function openDirectory(options: SlapdOptions = {}): Promise<Directo
     idOf,
     addPerson: async (uid, more = {}) => {
       const dn = `uid=${uid},${people}`;
-      await admin.add(dn, { objectClass: "inetOrgPerson", uid, cn: `Person ${uid}`, sn: uid, mail: `${uid}@example.org`, userPassword: `${uid}-password`, ...more });
+      await admin.add(dn, {
+        objectClass: "inetOrgPerson",
+        uid,
+        cn: `Person ${uid}`,
+        sn: uid,
+        mail: `${uid}@example.org`,
+        userPassword: `${uid}-password`,
+        ...more,
+      });
       return idOf(dn);
     },
     addGroup: async (cn, members) => {
@@ -51,7 +59,8 @@ export async function openDirectory(options: SlapdOptions = {}): Promise<Directo
       return idOf(dn);
     },
     dnOf: async (id) => (await admin.search(slapd.baseDn, { filter: `(entryUUID=${id})`, attributes: ["1.1"] })).searchEntries[0]?.dn ?? "",
-    replace: (dn, attribute, to) => admin.modify(dn, new Change({ operation: "replace", modification: new Attribute({ type: attribute, values: to }) })),
+    replace: (dn, attribute, to) =>
+      admin.modify(dn, new Change({ operation: "replace", modification: new Attribute({ type: attribute, values: to }) })),
     maySignIn: async (dn, password) => {
       const client = new Client({ url: slapd.url });
       try {
@@ -72,7 +81,11 @@ export async function openDirectory(options: SlapdOptions = {}): Promise<Directo
 }
 
 /** Options to open the connector with: people, groups and units of that directory, seven entries a page. */
-export function ldapOptions(directory: Slapd, settings: Record<string, unknown> = {}, signal = new AbortController().signal): OpenOptions<LdapSettings> {
+export function ldapOptions(
+  directory: Slapd,
+  settings: Record<string, unknown> = {},
+  signal = new AbortController().signal,
+): OpenOptions<LdapSettings> {
   const parsed = ldapSettings.parse({
     url: directory.tlsUrl,
     caFile: directory.caFile,

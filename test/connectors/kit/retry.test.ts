@@ -42,11 +42,13 @@ describe("trying again", () => {
   });
 
   test("never sooner than the system asked for, and not much later than the backoff (property)", async () => {
-    await fc.assert(fc.asyncProperty(fc.nat({ max: 60_000 }), fc.double({ min: 0, max: 1, noNaN: true }), async (asked, chance) => {
-      const { waits } = await attempts([fault("throttled", asked)], { random: () => chance });
-      expect(waits[0]).toBeGreaterThanOrEqual(asked);
-      expect(waits[0]).toBeLessThanOrEqual(Math.max(asked, 125) + 125);
-    }));
+    await fc.assert(
+      fc.asyncProperty(fc.nat({ max: 60_000 }), fc.double({ min: 0, max: 1, noNaN: true }), async (asked, chance) => {
+        const { waits } = await attempts([fault("throttled", asked)], { random: () => chance });
+        expect(waits[0]).toBeGreaterThanOrEqual(asked);
+        expect(waits[0]).toBeLessThanOrEqual(Math.max(asked, 125) + 125);
+      }),
+    );
   });
 
   test("a system that asks for too long is not waited for", async () => {
@@ -56,7 +58,11 @@ describe("trying again", () => {
 
   test("an abort ends the waiting", async () => {
     const stop = new AbortController();
-    const running = withRetry(async () => Promise.reject(fault("transient")), { signal: stop.signal, firstDelayMs: 60_000, onRetry: () => setTimeout(() => stop.abort(new Error("stopped")), 1) });
+    const running = withRetry(async () => Promise.reject(fault("transient")), {
+      signal: stop.signal,
+      firstDelayMs: 60_000,
+      onRetry: () => setTimeout(() => stop.abort(new Error("stopped")), 1),
+    });
     await expect(running).rejects.toThrow();
     expect(stop.signal.aborted).toBe(true);
   });

@@ -3,14 +3,23 @@ import { ldapSettings } from "../../../connectors/ldap/config.ts";
 import { ldap } from "../../../connectors/ldap/index.ts";
 
 const good = { url: "ldaps://ldap.example.org", bindDn: "cn=sync", bindPassword: "secret", users: { base: "ou=people" } };
-const problems = (change: Record<string, unknown>) => ldapSettings.safeParse({ ...good, ...change }).error?.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`) ?? [];
+const problems = (change: Record<string, unknown>) =>
+  ldapSettings.safeParse({ ...good, ...change }).error?.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`) ?? [];
 
 describe("settings of the LDAP connector", () => {
   test("good ones are filled up with defaults", () => {
-    expect(ldapSettings.parse(good)).toMatchObject({ nativeIdAttribute: "entryUUID", pageSize: 500, users: { filter: "(objectClass=inetOrgPerson)", scope: "sub" } });
+    expect(ldapSettings.parse(good)).toMatchObject({
+      nativeIdAttribute: "entryUUID",
+      pageSize: 500,
+      users: { filter: "(objectClass=inetOrgPerson)", scope: "sub" },
+    });
     expect(problems({ url: "ldap://[::1]:3890" })).toEqual([]);
     expect(problems({ disable: { kind: "ppolicy" } })).toEqual([]);
-    expect(ldapSettings.parse({ ...good, disable: { attribute: "employeeType", disabledValue: "no" } }).disable).toEqual({ kind: "attribute", attribute: "employeeType", disabledValue: "no" });
+    expect(ldapSettings.parse({ ...good, disable: { attribute: "employeeType", disabledValue: "no" } }).disable).toEqual({
+      kind: "attribute",
+      attribute: "employeeType",
+      disabledValue: "no",
+    });
   });
 
   test.each([
@@ -29,7 +38,12 @@ describe("settings of the LDAP connector", () => {
   });
 
   test("plain text is allowed to this machine, with StartTLS, and where somebody says so", () => {
-    for (const change of [{ url: "ldap://127.0.0.1" }, { url: "ldap://localhost:389" }, { url: "ldap://ldap.example.org", startTls: true }, { url: "ldap://ldap.example.org", allowPlaintext: true }]) {
+    for (const change of [
+      { url: "ldap://127.0.0.1" },
+      { url: "ldap://localhost:389" },
+      { url: "ldap://ldap.example.org", startTls: true },
+      { url: "ldap://ldap.example.org", allowPlaintext: true },
+    ]) {
       expect(problems(change)).toEqual([]);
     }
   });

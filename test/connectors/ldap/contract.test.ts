@@ -9,8 +9,12 @@ let directory: Directory;
 
 async function company(): Promise<Directory> {
   directory = await openDirectory();
-  for (let number = 0; number < 25; number++) await directory.addPerson(`p${number}`, { manager: `uid=p${Math.floor(number / 5)},${directory.people}` });
-  await directory.addGroup("all", Array.from({ length: 25 }, (_, number) => `uid=p${number},${directory.people}`));
+  for (let number = 0; number < 25; number++)
+    await directory.addPerson(`p${number}`, { manager: `uid=p${Math.floor(number / 5)},${directory.people}` });
+  await directory.addGroup(
+    "all",
+    Array.from({ length: 25 }, (_, number) => `uid=p${number},${directory.people}`),
+  );
   await directory.addGroup("nested", [`cn=all,${directory.groups}`, `uid=p1,${directory.people}`]);
   for (const ou of ["north", "south"]) await directory.admin.add(`ou=${ou},${directory.units}`, { objectClass: "organizationalUnit", ou });
   await directory.admin.add(`ou=lab,ou=north,${directory.units}`, { objectClass: "organizationalUnit", ou: "lab" });

@@ -10,14 +10,27 @@ import { startFakeLdap, type FakeAnswer, type FakeEntry, type FakeSearch } from 
 const base = "ou=people,dc=example,dc=org";
 
 function person(number: number, more: FakeEntry["attributes"] = {}): FakeEntry {
-  return { dn: `uid=p${number},${base}`, attributes: { uid: [`p${number}`], entryUUID: [`id-${number}`], modifyTimestamp: ["20260101000000Z"], ...more } };
+  return {
+    dn: `uid=p${number},${base}`,
+    attributes: { uid: [`p${number}`], entryUUID: [`id-${number}`], modifyTimestamp: ["20260101000000Z"], ...more },
+  };
 }
 
 /** A source whose reads of people and groups are answered by the test; the naming context is not asked of it. */
-async function withFake<T>(answer: (search: FakeSearch, page: number) => FakeAnswer, work: (source: Source, searches: FakeSearch[]) => Promise<T>, settings = {}): Promise<T> {
+async function withFake<T>(
+  answer: (search: FakeSearch, page: number) => FakeAnswer,
+  work: (source: Source, searches: FakeSearch[]) => Promise<T>,
+  settings = {},
+): Promise<T> {
   let page = 0;
   const fake = await startFakeLdap((search) => (search.attributes.includes("contextCSN") ? {} : answer(search, page++)));
-  const parsed = ldapSettings.parse({ url: fake.url, users: { base, attributes: ["uid", "jpegPhoto"] }, groups: { base }, timeouts: { answerSeconds: 1 }, ...settings });
+  const parsed = ldapSettings.parse({
+    url: fake.url,
+    users: { base, attributes: ["uid", "jpegPhoto"] },
+    groups: { base },
+    timeouts: { answerSeconds: 1 },
+    ...settings,
+  });
   const source = await openLdapSource({ settings: parsed, log: silentLog, signal: new AbortController().signal, now: () => new Date() });
   try {
     return await work(source, fake.searches);
@@ -29,27 +42,51 @@ async function withFake<T>(answer: (search: FakeSearch, page: number) => FakeAns
 
 describe("a read that did not prove itself complete", () => {
   test("invariant 1: an empty page that still has a cookie is not the end", async () => {
-    const pages: FakeAnswer[] = [{ entries: [person(1)], cookie: "a" }, { cookie: "b" }, { cookie: "c" }, { entries: [person(2)], cookie: "" }];
-    const { records, end } = await withFake((_, page) => pages[page] ?? {}, (source) => drain(source.readAll("user")));
+    const pages: FakeAnswer[] = [
+      { entries: [person(1)], cookie: "a" },
+      { cookie: "b" },
+      { cookie: "c" },
+      { entries: [person(2)], cookie: "" },
+    ];
+    const { records, end } = await withFake(
+      (_, page) => pages[page] ?? {},
+      (source) => drain(source.readAll("user")),
+    );
     expect(records.map((record) => record.nativeId)).toEqual(["id-1", "id-2"]);
     expect(end).toMatchObject({ finalCursor: true, count: 2 });
   });
 
   test("invariant 1: success without a paging control proves nothing", async () => {
-    const { end } = await withFake(() => ({ entries: [person(1)] }), (source) => drain(source.readAll("user")));
+    const { end } = await withFake(
+      () => ({ entries: [person(1)] }),
+      (source) => drain(source.readAll("user")),
+    );
     expect(end).toMatchObject({ finalCursor: false, count: 1 });
-    await expect(withFake(() => ({ entries: [person(1)] }), (source) => source.count?.("user") ?? Promise.resolve(0))).rejects.toMatchObject({ kind: "transient" });
+    await expect(
+      withFake(
+        () => ({ entries: [person(1)] }),
+        (source) => source.count?.("user") ?? Promise.resolve(0),
+      ),
+    ).rejects.toMatchObject({ kind: "transient" });
   });
 
   test("invariant 1: result 4 is no success, whatever came before it", async () => {
-    const cut = (page: number): FakeAnswer => (page === 0 ? { entries: [person(1)], cookie: "a" } : { entries: [person(2)], result: 4, cookie: "" });
-    const fault = await withFake((_, page) => cut(page), (source) => drain(source.readAll("user")).catch((error: unknown) => error));
+    const cut = (page: number): FakeAnswer =>
+      page === 0 ? { entries: [person(1)], cookie: "a" } : { entries: [person(2)], result: 4, cookie: "" };
+    const fault = await withFake(
+      (_, page) => cut(page),
+      (source) => drain(source.readAll("user")).catch((error: unknown) => error),
+    );
     expect(fault).toMatchObject({ kind: "misconfigured" });
     expect(String(fault)).toMatch(/size limit cut the read of users short.*size\.prtotal=unlimited/s);
   });
 
   test("invariant 1: cut at any page, by any end but the right one, there is never evidence (property)", async () => {
-    const broken = fc.record({ pages: fc.integer({ min: 1, max: 5 }), at: fc.nat({ max: 4 }), how: fc.constantFrom<FakeAnswer["result"]>("cut", 3, 4, 11, 51, 52, 53, 80) });
+    const broken = fc.record({
+      pages: fc.integer({ min: 1, max: 5 }),
+      at: fc.nat({ max: 4 }),
+      how: fc.constantFrom<FakeAnswer["result"]>("cut", 3, 4, 11, 51, 52, 53, 80),
+    });
     await fc.assert(
       fc.asyncProperty(broken, async ({ pages, at, how }) => {
         const last = Math.min(at, pages - 1);
@@ -58,32 +95,46 @@ describe("a read that did not prove itself complete", () => {
           cookie: page === pages - 1 ? "" : `after ${page}`,
           ...(page === last ? { result: how } : {}),
         });
-        await withFake((_, page) => answer(page), async (source) => {
-          await expect(drain(source.readAll("user"))).rejects.toBeInstanceOf(Fault);
-        });
-        await withFake((_, page) => answer(page), async (source) => {
-          const listing = source.listIds?.("user");
-          const toTheEnd = async () => {
-            for (let step = await listing?.next(); step && !step.done; step = await listing?.next());
-          };
-          await expect(toTheEnd()).rejects.toBeInstanceOf(Fault);
-        });
+        await withFake(
+          (_, page) => answer(page),
+          async (source) => {
+            await expect(drain(source.readAll("user"))).rejects.toBeInstanceOf(Fault);
+          },
+        );
+        await withFake(
+          (_, page) => answer(page),
+          async (source) => {
+            const listing = source.listIds?.("user");
+            const toTheEnd = async () => {
+              for (let step = await listing?.next(); step && !step.done; step = await listing?.next());
+            };
+            await expect(toTheEnd()).rejects.toBeInstanceOf(Fault);
+          },
+        );
       }),
       { numRuns: 25 },
     );
   });
 
   test("invariant 1: a server that falls silent is timed out, with its own sentence", async () => {
-    const fault = await withFake((_, page) => (page === 0 ? { entries: [person(1)], cookie: "a" } : { result: "silent" }), (source) => drain(source.readAll("user")).catch((error: unknown) => error));
+    const fault = await withFake(
+      (_, page) => (page === 0 ? { entries: [person(1)], cookie: "a" } : { result: "silent" }),
+      (source) => drain(source.readAll("user")).catch((error: unknown) => error),
+    );
     expect(fault).toMatchObject({ kind: "transient" });
     expect(String(fault)).toMatch(/no answer within 1000 ms \(the read of users\)/);
   });
 
   test("invariant 1: an entry whose id is hidden takes the evidence away, and invariant 4: the others are read", async () => {
     const nameless = { dn: `uid=p2,${base}`, attributes: { uid: ["p2"] } };
-    const { records, problems, end } = await withFake(() => ({ entries: [person(1), nameless, person(3)], cookie: "" }), (source) => drain(source.readAll("user")));
+    const { records, problems, end } = await withFake(
+      () => ({ entries: [person(1), nameless, person(3)], cookie: "" }),
+      (source) => drain(source.readAll("user")),
+    );
     expect(records.map((record) => record.nativeId)).toEqual(["id-1", "id-3"]);
-    expect(problems).toEqual([{ kind: "user", nativeId: `uid=p2,${base}`, code: "no_native_id", message: expect.stringMatching(/has no entryUUID/) }]);
+    expect(problems).toEqual([
+      { kind: "user", nativeId: `uid=p2,${base}`, code: "no_native_id", message: expect.stringMatching(/has no entryUUID/) },
+    ]);
     expect(end.finalCursor).toBe(false);
     // Its time of change is hidden too: a filter on it would see nothing.
     expect(end.cursor).toBeUndefined();
@@ -91,12 +142,30 @@ describe("a read that did not prove itself complete", () => {
 
   test("invariant 1: a part that is on another server is no complete read, unless it is not wanted", async () => {
     const answer = { entries: [person(1)], references: ["ldap://other.example.org/ou=far"], cookie: "" };
-    await expect(withFake(() => answer, (source) => drain(source.readAll("user")))).rejects.toMatchObject({ kind: "misconfigured", message: expect.stringMatching(/ldap:\/\/other\.example\.org/) });
-    expect((await withFake(() => answer, (source) => drain(source.readAll("user")), { referrals: "ignore" })).end.finalCursor).toBe(true);
+    await expect(
+      withFake(
+        () => answer,
+        (source) => drain(source.readAll("user")),
+      ),
+    ).rejects.toMatchObject({ kind: "misconfigured", message: expect.stringMatching(/ldap:\/\/other\.example\.org/) });
+    expect(
+      (
+        await withFake(
+          () => answer,
+          (source) => drain(source.readAll("user")),
+          { referrals: "ignore" },
+        )
+      ).end.finalCursor,
+    ).toBe(true);
   });
 
   test("a server that sends empty pages for ever is left", async () => {
-    await expect(withFake(() => ({ cookie: "again" }), (source) => drain(source.readAll("user")))).rejects.toMatchObject({ kind: "transient" });
+    await expect(
+      withFake(
+        () => ({ cookie: "again" }),
+        (source) => drain(source.readAll("user")),
+      ),
+    ).rejects.toMatchObject({ kind: "transient" });
   });
 });
 
@@ -123,35 +192,53 @@ describe("what servers send", () => {
 
   test("single values and lists are what the settings say, whatever the server sends", async () => {
     const read = (attributes: FakeEntry["attributes"], settings: object) =>
-      withFake(() => ({ entries: [person(1, attributes)], cookie: "" }), async (source) => (await drain(source.readAll("user"))).records[0]?.attributes, {
-        users: { base, attributes: ["UID", "mail", "cn"] },
-        ...settings,
-      });
-    expect(await read({ mail: ["a", "b"], cn: ["x"] }, { multiValued: ["cn"] })).toEqual({ dn: `uid=p1,${base}`, UID: "p1", mail: "a", cn: ["x"] });
+      withFake(
+        () => ({ entries: [person(1, attributes)], cookie: "" }),
+        async (source) => (await drain(source.readAll("user"))).records[0]?.attributes,
+        {
+          users: { base, attributes: ["UID", "mail", "cn"] },
+          ...settings,
+        },
+      );
+    expect(await read({ mail: ["a", "b"], cn: ["x"] }, { multiValued: ["cn"] })).toEqual({
+      dn: `uid=p1,${base}`,
+      UID: "p1",
+      mail: "a",
+      cn: ["x"],
+    });
     expect(await read({ mail: ["a"], cn: [] }, { multiValued: ["mail"] })).toEqual({ dn: `uid=p1,${base}`, UID: "p1", mail: ["a"] });
   });
 
   test("what is no text comes as base64, and text with a replacement character stays text", async () => {
     const photo = Buffer.from([0xff, 0xd8, 0xff, 0xe0]);
-    const attributes = await withFake(() => ({ entries: [person(1, { jpegPhoto: [photo], uid: ["\ufffd"] })], cookie: "" }), async (source) => (await drain(source.readAll("user"))).records[0]?.attributes);
+    const attributes = await withFake(
+      () => ({ entries: [person(1, { jpegPhoto: [photo], uid: ["\ufffd"] })], cookie: "" }),
+      async (source) => (await drain(source.readAll("user"))).records[0]?.attributes,
+    );
     expect(attributes).toMatchObject({ jpegPhoto: photo.toString("base64"), uid: "\ufffd" });
   });
 
   test("messages are read however the network cuts them, and large ones too", async () => {
     const long = "x".repeat(300_000);
     const entries = [person(1, { uid: [long] }), ...Array.from({ length: 500 }, (_, number) => person(number + 2))];
-    const { records } = await withFake(() => ({ entries, cookie: "" }), (source) => drain(source.readAll("user")));
+    const { records } = await withFake(
+      () => ({ entries, cookie: "" }),
+      (source) => drain(source.readAll("user")),
+    );
     expect(records).toHaveLength(501);
     expect(records[0]?.attributes["uid"]).toBe(long);
   });
 
   test("one page is asked for ahead, and no more", async () => {
-    await withFake((_, page) => ({ entries: [person(page)], cookie: page === 9 ? "" : `${page}` }), async (source, searches) => {
-      const read = source.readAll("user");
-      await read.next();
-      await new Promise((resolve) => setTimeout(resolve, 50));
-      expect(searches.filter((search) => search.pageSize !== undefined)).toHaveLength(2);
-      await read.return({ finalCursor: false, count: 0 });
-    });
+    await withFake(
+      (_, page) => ({ entries: [person(page)], cookie: page === 9 ? "" : `${page}` }),
+      async (source, searches) => {
+        const read = source.readAll("user");
+        await read.next();
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        expect(searches.filter((search) => search.pageSize !== undefined)).toHaveLength(2);
+        await read.return({ finalCursor: false, count: 0 });
+      },
+    );
   });
 });

@@ -3,7 +3,11 @@ import type { WriteBack } from "../../../connectors/contract.ts";
 import { openLdapWriteBack } from "../../../connectors/ldap/write.ts";
 import { faultOf, ldapOptions, openDirectory, type Directory } from "../../helpers/ldap.ts";
 
-async function withWriteBack<T>(directory: Directory, settings: Record<string, unknown>, work: (writeBack: WriteBack) => Promise<T>): Promise<T> {
+async function withWriteBack<T>(
+  directory: Directory,
+  settings: Record<string, unknown>,
+  work: (writeBack: WriteBack) => Promise<T>,
+): Promise<T> {
   const writeBack = await openLdapWriteBack(ldapOptions(directory, settings));
   try {
     return await work(writeBack);
@@ -37,12 +41,16 @@ describe("M4: write-back to LDAP", () => {
 
   test("an attribute of the organisation's choice, with and without a value for enabled", async () => {
     const id = await directory.addPerson("chosen");
-    await withWriteBack(directory, { disable: { attribute: "employeeType", disabledValue: "disabled", enabledValue: "active" } }, async (writeBack) => {
-      await writeBack.disable(id);
-      expect(await directory.values(dn("chosen"), "employeeType")).toEqual(["disabled"]);
-      await writeBack.enable(id);
-      expect(await directory.values(dn("chosen"), "employeeType")).toEqual(["active"]);
-    });
+    await withWriteBack(
+      directory,
+      { disable: { attribute: "employeeType", disabledValue: "disabled", enabledValue: "active" } },
+      async (writeBack) => {
+        await writeBack.disable(id);
+        expect(await directory.values(dn("chosen"), "employeeType")).toEqual(["disabled"]);
+        await writeBack.enable(id);
+        expect(await directory.values(dn("chosen"), "employeeType")).toEqual(["active"]);
+      },
+    );
     await withWriteBack(directory, { disable: { attribute: "employeeType", disabledValue: "disabled" } }, async (writeBack) => {
       await writeBack.disable(id);
       await writeBack.enable(id);
@@ -60,7 +68,10 @@ describe("M4: write-back to LDAP", () => {
     const id = await directory.addPerson("last");
     const group = await directory.addGroup("lonely", [dn("last")]);
     const fault = await withWriteBack(directory, {}, (writeBack) => faultOf(writeBack.removeFromGroup(group, id)));
-    expect(fault).toEqual({ kind: "rejected", message: expect.stringMatching(/uid=last,.* is the last member of cn=lonely,.*Add another member first/) });
+    expect(fault).toEqual({
+      kind: "rejected",
+      message: expect.stringMatching(/uid=last,.* is the last member of cn=lonely,.*Add another member first/),
+    });
     expect(await directory.values(`cn=lonely,${directory.groups}`, "member")).toEqual([dn("last")]);
   });
 
@@ -89,7 +100,10 @@ describe("M4: a lock that locks nobody", () => {
     try {
       const id = await directory.addPerson("free");
       const fault = await withWriteBack(directory, { disable: { kind: "ppolicy" } }, (writeBack) => faultOf(writeBack.disable(id)));
-      expect(fault).toEqual({ kind: "misconfigured", message: expect.stringMatching(/uid=free,.* can't be locked.*pwdLockout: TRUE.*ppolicy_default/) });
+      expect(fault).toEqual({
+        kind: "misconfigured",
+        message: expect.stringMatching(/uid=free,.* can't be locked.*pwdLockout: TRUE.*ppolicy_default/),
+      });
       expect(await directory.values(`uid=free,${directory.people}`, "pwdAccountLockedTime")).toEqual([]);
       expect(await directory.maySignIn(`uid=free,${directory.people}`, "free-password")).toBe(true);
     } finally {
