@@ -122,11 +122,17 @@ function makeKeyFile(file: string): void {
   }
 }
 
+/** How long a process may go on with the keys that it has read; a rotation waits for longer. */
+export const KEY_FILE_CHECKED_EVERY_MS = 100;
+
 /** A ring that reads the file again when it has changed, so that a server goes on through a rotation beside it. */
 function followKeyFile(file: string, older: readonly SealingKey[]): KeyRing {
   let seen = "";
+  let checked = Number.NEGATIVE_INFINITY;
   let keys = readKeyFile(file);
   const latest = () => {
+    if (performance.now() - checked < KEY_FILE_CHECKED_EVERY_MS) return keys;
+    checked = performance.now();
     const { ino, mtimeMs, size } = statSync(file);
     const version = `${ino} ${mtimeMs} ${size}`;
     if (version !== seen) keys = readKeyFile(file);

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import { readEvents, type AuditLine } from "../audit/tail.ts";
 import { wholeNumber } from "./arguments.ts";
-import { moment } from "./output.ts";
+import { eventText } from "./output.ts";
 import type { Shell } from "./shell.ts";
 
 interface Options {
@@ -25,7 +25,7 @@ export function auditTail(parent: Command, shell: Shell): void {
     .option("--event <prefix>", "only events whose name begins so: person., plan.held")
     .action(({ lines, follow = false, subject, event }: Options) =>
       shell.run(async ({ ctx, db, out, terminal }) => {
-        const print = (line: AuditLine) => terminal.write(out.json ? `${JSON.stringify(line)}\n` : `${textOf(line)}\n`);
+        const print = (line: AuditLine) => terminal.write(out.json ? `${JSON.stringify(line)}\n` : `${eventText(line)}\n`);
         const only = { subjectId: subject, name: event };
         const first = await readEvents(db.pool, { limit: lines, ...only });
         first.forEach(print);
@@ -39,10 +39,4 @@ export function auditTail(parent: Command, shell: Shell): void {
         }
       }),
     );
-}
-
-function textOf({ at, name, actor, subjectType, subjectId, reason, data }: AuditLine): string {
-  const subject = subjectId === null ? "" : ` ${subjectType ?? ""} ${subjectId}`;
-  const facts = Object.entries(data).map(([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`);
-  return `${moment(at)}  ${name}${subject}  by ${actor}${facts.length ? `  ${facts.join(" ")}` : ""}${reason ? `  (${reason})` : ""}`;
 }

@@ -1,3 +1,4 @@
+import type { AuditLine } from "../audit/tail.ts";
 import { AppError, messageOf } from "../errors.ts";
 import { Fault } from "../../connectors/contract.ts";
 
@@ -79,4 +80,11 @@ export function errorDocument(error: unknown): object {
   const code = error instanceof AppError ? error.code : error instanceof Fault ? error.kind : "internal";
   const problems = error instanceof AppError ? error.problems : [];
   return { error: { code, message: messageOf(error), ...(error instanceof AppError && error.field !== undefined && { field: error.field }), ...(problems.length > 0 && { problems }) } };
+}
+
+/** One audit event on one line. */
+export function eventText({ at, name, actor, subjectType, subjectId, reason, data }: AuditLine): string {
+  const subject = subjectId === null ? "" : ` ${subjectType ?? ""} ${subjectId}`;
+  const facts = Object.entries(data).map(([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`);
+  return `${moment(at)}  ${name}${subject}  by ${actor}${facts.length ? `  ${facts.join(" ")}` : ""}${reason ? `  (${reason})` : ""}`;
 }

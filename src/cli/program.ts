@@ -14,6 +14,7 @@ import { EXIT, type ExitCode } from "./exit.ts";
 import { keyRotate } from "./key-rotate.ts";
 import { migrateCommand } from "./migrate.ts";
 import type { Terminal } from "./output.ts";
+import { personShow } from "./person-show.ts";
 import { planApprove } from "./plan-approve.ts";
 import { planList } from "./plan-list.ts";
 import { planReject } from "./plan-reject.ts";
@@ -41,6 +42,7 @@ const GROUPS: readonly { name: string; description: string; commands: readonly (
   { name: "plan", description: "what runs decided", commands: [planList, planShow, planApprove, planReject] },
   { name: "account", description: "what the systems hold, and whose it is", commands: [accountList, accountLink] },
   { name: "delivery", description: "what has to reach the targets yet", commands: [deliveryList, deliveryRetry] },
+  { name: "person", description: "people", commands: [personShow] },
   { name: "rule", description: "who gets which role on which unit", commands: [ruleLoad, ruleList] },
   { name: "role", description: "roles and their permissions", commands: [roleList, roleCompare] },
   { name: "audit", description: "the trail of every change and decision", commands: [auditTail] },

@@ -29,7 +29,10 @@ function bar(): ProgressReport {
       if (total !== undefined) current.bar.setTotal(total);
       current.bar.update(done);
     },
-    stop: () => current?.bar.stop(),
+    stop: () => {
+      current?.bar.stop();
+      current = undefined;
+    },
   };
 }
 
@@ -40,6 +43,7 @@ function lines(terminal: Terminal): ProgressReport {
   const say = (done: number, total?: number) => terminal.writeError(`${stage}: ${done}${total === undefined ? "" : ` of ${total}`}\n`);
   const end = () => {
     if (stage !== undefined && latest > said) say(latest);
+    said = latest;
   };
   return {
     onProgress(progress) {

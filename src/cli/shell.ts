@@ -56,8 +56,8 @@ export function createShell({ environment, terminal, json, setExitCode }: ShellO
     runBare: guarded,
     run: (action) =>
       guarded(async ({ config, out }) => {
-        // A command answers on its own; its log speaks up only for warnings, unless asked for.
-        const log = createLog({ level: environment["LOG_LEVEL"] ? config.logLevel : "warn" });
+        // A command says itself what went wrong; its log is silent about that, unless asked for.
+        const log = createLog({ level: environment["LOG_LEVEL"] ? config.logLevel : "error" });
         const interrupted = abortOnSignals();
         const store = await openStore(config, { log, poolSize: 5 });
         try {

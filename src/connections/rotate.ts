@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { recordEvent } from "../audit/record.ts";
-import { keyFile, loadKeyRing, writeKeyFile, type Config } from "../config.ts";
+import { KEY_FILE_CHECKED_EVERY_MS, keyFile, loadKeyRing, writeKeyFile, type Config } from "../config.ts";
 import type { Context } from "../context.ts";
 import { inTransaction, type Database, type Sql, type Work } from "../db/database.ts";
 import { keyIdOf, open, personKeyPurpose, seal, sealingKey, type KeyRing } from "../db/envelope.ts";
@@ -36,6 +36,8 @@ export async function rotateKey(ctx: Context, { db, config, patienceMs = 60_000 
   const ring: KeyRing = { current, older };
   const from = before.map(({ id }) => id).join(", ") || "none";
   const to = ring.current.id;
+  // From here on every process seals with the new key.
+  await sleep(2 * KEY_FILE_CHECKED_EVERY_MS);
   const began = await clockOf(db);
   let values = await inTransaction(db, ctx, async (work) => {
     const count = await sealAnew(work, ring);
