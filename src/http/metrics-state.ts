@@ -22,20 +22,20 @@ export interface StateCounts {
  */
 export async function gatherState(sql: Sql, { now }: { now: Date }): Promise<StateCounts> {
   const { rows } = await sql.query<{ name: keyof StateCounts; labels: Record<string, string>; count: number }>(`
-    select 'runs' as name, jsonb_build_object('connection', c.name, 'state', r.state) as labels, count(*) as count
+    select 'runs' as name, json_build_object('connection', c.name, 'state', r.state) as labels, count(*) as count
       from connections c cross join lateral (select state from runs where connection_id = c.id order by id desc limit 1000) r group by c.name, r.state
-    union all select 'plansHeld', jsonb_build_object('connection', c.name), count(*)
+    union all select 'plansHeld', json_build_object('connection', c.name), count(*)
       from plans p join connections c on c.id = p.connection_id where p.state = 'held' group by c.name
-    union all select 'deliveries', jsonb_build_object('connection', c.name, 'state', d.state), count(*)
+    union all select 'deliveries', json_build_object('connection', c.name, 'state', d.state), count(*)
       from connections c cross join lateral (select state, finished_at from deliveries where connection_id = c.id order by id desc limit 10000) d
       where d.finished_at > $1::timestamptz - interval '1 hour' group by c.name, d.state
-    union all select 'projections', jsonb_build_object('connection', c.name, 'state', p.state), count(*)
+    union all select 'projections', json_build_object('connection', c.name, 'state', p.state), count(*)
       from projections p join connections c on c.id = p.connection_id where p.state <> 'idle' group by c.name, p.state
-    union all select 'projectionsDirty', jsonb_build_object('connection', c.name), count(*)
+    union all select 'projectionsDirty', json_build_object('connection', c.name), count(*)
       from projections p join connections c on c.id = p.connection_id where p.dirty_at is not null group by c.name
-    union all select 'queue', jsonb_build_object('job', task_identifier), count(*) from graphile_worker.jobs group by task_identifier
-    union all select 'connections', jsonb_build_object('state', state), count(*) from connections group by state
-    union all select 'people', jsonb_build_object('state', state), count(*) from people where deleted_at is null group by state`, [now]);
+    union all select 'queue', json_build_object('job', task_identifier), count(*) from graphile_worker.jobs group by task_identifier
+    union all select 'connections', json_build_object('state', state), count(*) from connections group by state
+    union all select 'people', json_build_object('state', state), count(*) from people where deleted_at is null group by state`, [now]);
   const counts: StateCounts = { runs: [], plansHeld: [], deliveries: [], projections: [], projectionsDirty: [], queue: [], connections: [], people: [] };
   for (const { name, labels, count } of rows) counts[name].push({ labels, count });
   return counts;

@@ -15,7 +15,7 @@ export interface Metrics {
 /** Prometheus metrics of one app, in a registry of its own. */
 export function createMetrics({ db, log, now }: { db: Database; log: Logger; now: () => Date }): Metrics {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry, prefix: "rollcall_" });
+  collectDefaultMetrics({ register: registry });
   const durations = new Histogram({
     name: "rollcall_http_request_duration_seconds", help: "Time to answer, by route.", labelNames: ["method", "route", "status"],
     buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10], registers: [registry],

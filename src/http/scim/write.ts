@@ -1,6 +1,7 @@
 import { loadConnection, type LoadedConnection } from "../../connections/open.ts";
 import type { AttributeObject } from "../../../connectors/contract.ts";
 import { inTransaction, type Work } from "../../db/database.ts";
+import type { KeyRing } from "../../db/envelope.ts";
 import { AppError } from "../../errors.ts";
 import { noteHeldRequest, syncOne } from "../../sync/one.ts";
 import type { Call, ScimDoorOptions } from "./call.ts";
@@ -35,8 +36,8 @@ export interface Written {
 export function createResource(door: ScimDoorOptions, { type, call, body }: WriteOptions & { body: JsonObject }): Promise<Written> {
   const { resource, members } = split(type, coerceResource(type.schema, body));
   return write(door, call, async (work, connection) => {
-    const given = type.kind === "group" ? { members: { set: members ?? [] } } : {};
-    return await syncOne(work, { connection, record: { kind: type.kind, resource: outbound(resource), ...given } });
+    const record = type.kind === "group" ? { resource, members: { set: members ?? [] } } : { resource: { active: true, ...resource } };
+    return await syncOne(work, { connection, keyRing: door.keyRing, record: { kind: type.kind, ...record, resource: outbound(record.resource) } });
   });
 }
 
@@ -47,8 +48,10 @@ export function replaceResource(door: ScimDoorOptions, { type, call, body, id, i
   const change: MemberChange | undefined = members ? { set: members } : cleared ? { set: [] } : undefined;
   return write(door, call, async (work, connection) => {
     const held = await lockedDocument(work, { type, call, id, ifMatch });
-    if (!change && sameJson(held, resource)) return { id, created: false };
-    return await changed(work, { connection, type, id, resource, members: change });
+    // A client that leaves `active` out does not mean to bring anybody back.
+    const whole = type.kind === "user" && resource["active"] === undefined && held["active"] !== undefined ? { ...resource, active: held["active"] } : resource;
+    if (!change && sameJson(held, whole)) return { id, created: false };
+    return await changed(work, { connection, keyRing: door.keyRing, type, id, resource: whole, members: change });
   });
 }
 
@@ -63,7 +66,7 @@ export function patchResource(door: ScimDoorOptions, { type, call, body, id, ifM
     const held = await lockedDocument(work, { type, call, id, ifMatch });
     const resource = applyPatch(held, { schema: type.schema, operations: others });
     if (!members && sameJson(held, resource)) return { id, created: false };
-    return await changed(work, { connection, type, id, resource, members });
+    return await changed(work, { connection, keyRing: door.keyRing, type, id, resource, members });
   });
 }
 
@@ -71,21 +74,22 @@ export function patchResource(door: ScimDoorOptions, { type, call, body, id, ifM
 export async function deleteResource(door: ScimDoorOptions, { type, call, id, ifMatch }: ChangeOptions): Promise<void> {
   await write(door, call, async (work, connection) => {
     await lockedDocument(work, { type, call, id, ifMatch });
-    return await syncOne(work, { connection, record: { kind: type.kind, id, resource: {}, deleted: true } });
+    return await syncOne(work, { connection, keyRing: door.keyRing, record: { kind: type.kind, id, resource: {}, deleted: true } });
   });
 }
 
 interface Changed {
   connection: LoadedConnection;
+  keyRing: KeyRing;
   type: ResourceType;
   id: string;
   resource: JsonObject;
   members: MemberChange | undefined;
 }
 
-async function changed(work: Work, { connection, type, id, resource, members }: Changed): Promise<Written> {
+async function changed(work: Work, { connection, keyRing, type, id, resource, members }: Changed): Promise<Written> {
   if (members && "set" in members) await guardMembers(work, { connection, groupId: id, keep: members.set });
-  return await syncOne(work, { connection, record: { kind: type.kind, id, resource: outbound(resource), ...(members ? { members } : {}) } });
+  return await syncOne(work, { connection, keyRing, record: { kind: type.kind, id, resource: outbound(resource), ...(members ? { members } : {}) } });
 }
 
 /** A group's members go another way than its attributes. */
@@ -95,23 +99,32 @@ function split(type: ResourceType, whole: JsonObject): { resource: JsonObject; m
   return { resource, members: members === undefined ? undefined : memberIds(members) };
 }
 
-/** What this client's record is made of, its row locked. Throws `not_found`; `precondition_failed` when it has moved on. */
+/** What this client's record is made of, its row locked first and then read, so that nobody's change in between is lost. Throws `not_found`; `precondition_failed` when it has moved on. */
 async function lockedDocument({ sql }: Work, { type, call, id, ifMatch }: ChangeOptions): Promise<JsonObject> {
+  const missing = new AppError("not_found", `There is no ${type.schema.type} ${id} here.`);
+  if (!isUuid(id)) throw missing;
   const given = parameters();
   const view = type.view({ parameters: given, connectionId: call.connection.id, base: call.base });
-  const alias = view.id.split(".")[0] ?? "";
-  const { rows } = isUuid(id)
-    ? await sql.query<{ document: JsonObject; version: string }>(
-        `select ${view.document} as document, ${view.version} as version from ${view.table} ${view.joins} where ${view.id} = ${given.add(id)}::uuid and ${view.visible} for update of ${alias}`,
-        given.values,
-      )
-    : { rows: [] };
+  await sql.query(`select 1 from ${view.table} where ${view.id} = $1::uuid for update`, [id]);
+  const { rows } = await sql.query<{ document: JsonObject; version: string; active: boolean | null }>(
+    `select ${view.document} as document, ${view.version} as version, ${view.columns.get("active")?.sql ?? "null"} as active
+     from ${view.table} ${view.joins} where ${view.id} = ${given.add(id)}::uuid and ${view.visible}`,
+    given.values,
+  );
   const row = rows[0];
-  if (!row) throw new AppError("not_found", `There is no ${type.schema.type} ${id} here.`);
+  if (!row) throw missing;
   if (ifMatch !== undefined && !isMatch(ifMatch, row.version)) {
     throw new AppError("precondition_failed", `The ${type.schema.type} ${id} has changed since version ${ifMatch.slice(0, 60)}: read it again.`);
   }
-  return row.document;
+  return withStatus(row);
+}
+
+/**
+ * Somebody of whom the client never said so is active as long as we show it. Whom others block is left unsaid:
+ * a client that changes a title must not be made to say "inactive" too.
+ */
+function withStatus({ document, active }: { document: JsonObject; active: boolean | null }): JsonObject {
+  return document["active"] === undefined && active === true ? { ...document, active } : document;
 }
 
 const MOST_TRIES = 3;

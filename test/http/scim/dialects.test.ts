@@ -29,7 +29,7 @@ let door: Door;
 beforeAll(async () => {
   door = await openDoor();
 });
-afterAll(() => door.db.drop());
+afterAll(() => door.close());
 
 /** Fills {{r}} (random), {{R}} (the same in upper case) and {{name.path}} of what was saved. */
 function filler() {

@@ -1,4 +1,6 @@
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
 import type { Express } from "express";
 import supertest, { type Test } from "supertest";
 import { createApp } from "../../../src/app.ts";
@@ -15,6 +17,7 @@ export interface Door {
   app: Express;
   token: string;
   request(method: string, path: string, options?: { body?: unknown; token?: string | null; headers?: Record<string, string> }): Test;
+  close(): Promise<void>;
   newToken(options?: Partial<NewToken>): Promise<{ id: string; token: string }>;
 }
 
@@ -24,10 +27,17 @@ export async function openDoor({ bodyLimit = 1024 * 1024, now }: { bodyLimit?: n
   const newToken = (options: Partial<NewToken> = {}) =>
     inTransaction(db, testContext(now ? { now } : {}), (work) => createToken(work, { name: "test", scope: "scim", ...options }));
   const { token } = await newToken();
+  const server = app.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
     db, app, token, newToken,
+    async close() {
+      await new Promise((closed) => server.close(closed));
+      await db.drop();
+    },
     request(method, path, { body, token: other, headers = {} } = {}) {
-      const call = supertest(app)[method.toLowerCase() as "get"](path.startsWith("/scim") ? path : `/scim/v2${path}`).buffer(true);
+      const call = supertest(url)[method.toLowerCase() as "get"](path.startsWith("/scim") ? path : `/scim/v2${path}`).buffer(true);
       if (other !== null) call.set("Authorization", `Bearer ${other ?? token}`);
       if (body !== undefined) call.set("Content-Type", "application/scim+json").send(JSON.stringify(body));
       return call.set(headers);

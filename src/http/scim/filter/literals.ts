@@ -37,6 +37,8 @@ export function comparisonValue({ attribute, operator, literal }: { attribute: S
 /** A date and time in one form, so that it can be compared; without a zone it is taken as UTC. */
 export function instant(text: string): string | undefined {
   if (!DATE_TIME.test(text)) return undefined;
+  const [year, month, day] = text.slice(0, 10).split("-").map(Number) as [number, number, number];
+  if (new Date(Date.UTC(year, month - 1, day)).getUTCDate() !== day) return undefined;
   const zoned = /(Z|[+-]\d\d:?\d\d)$/i.test(text) || text.length === 10 ? text : `${text}Z`;
   const at = new Date(zoned);
   return Number.isNaN(at.getTime()) ? undefined : at.toISOString();
