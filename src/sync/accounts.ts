@@ -68,7 +68,7 @@ export async function linkAccount(work: Work, { keyRing, accountId, person }: Li
   const record = { kind: "user" as const, nativeId: stored.native_id, attributes: stored.attributes, ...(stored.reference === null ? {} : { reference: stored.reference }) };
   const changed = [{ record, hash: stored.hash }];
   if (person !== "new") await sql.query("update accounts set person_id = $2, situation = 'linked', linked_by = 'human', linked_at = $3, candidates = null, version = version + 1 where id = $1", [accountId, await existingPerson(sql, person), ctx.now()]);
-  const { items, problems } = person === "new" ? await decideAsNew() : await decideRecords(sql, { deciding, changed, seenAt: ctx.now(), lock: true });
+  const { items, problems } = person === "new" ? await decideAsNew() : await decideRecords(sql, { deciding, changed, seenAt: ctx.now(), lock: true, sealing: { ctx, keyRing } });
   const [problem] = problems;
   if (problem) throw new AppError("conflict", `Account ${accountId} can't be linked so: ${problem.message}`, { field: "person" });
   const [item] = items;

@@ -64,16 +64,45 @@ export async function applyItems(ctx: Context, { db, planId, onProgress }: Apply
   const { rows: spans } = await db.pool.query<{ kind: Kind; first: number; last: number; count: number }>("select kind, min(seq) as first, max(seq) as last, count(*)::int as count from plan_items where plan_id = $1 group by kind", [planId]);
   const total = spans.reduce((sum, span) => sum + span.count, 0);
   let done = 0;
+  const statistics = statisticsKeeper(db, total);
+  await statistics.ofPlan();
   for (const { kind, size, atOnce } of STAGES) {
     const span = spans.find((each) => each.kind === kind);
     if (!span) continue;
+    await statistics.ofDirectory();
     const starts = Array.from({ length: Math.ceil((span.last - span.first + 1) / size) }, (_, index) => span.first + index * size);
     await inParallel(starts, atOnce, async (firstSeq) => {
       ctx.signal.throwIfAborted();
+      if (statistics.due(done)) await statistics.ofDirectory();
       await applyRange(ctx, { db, plan, kind, firstSeq, lastSeq: Math.min(firstSeq + size - 1, span.last), onApplied: (count) => onProgress?.({ stage: "apply", done: (done += count), total }) });
     });
   }
   return inTransaction(db, ctx, (work) => finishApplying(work, { plan, total }));
+}
+
+/**
+ * A first sync fills tables that the planner believes to be empty, and its plans for empty tables take minutes where
+ * seconds would do; waiting for autovacuum would be waiting too long.
+ */
+function statisticsKeeper(db: Database, total: number): { ofPlan(): Promise<void>; ofDirectory(): Promise<void>; due(done: number): boolean } {
+  const worthwhile = total >= 1000;
+  let next = 1000;
+  return {
+    async ofPlan() {
+      if (worthwhile) await db.pool.query("analyze plan_items (plan_id, seq, kind, native_id, action, account_id, subject_id, reference)");
+    },
+    async ofDirectory() {
+      if (!worthwhile) return;
+      await db.pool.query("analyze accounts (id, connection_id, kind, native_id, reference, mapping_version, situation, person_id, group_id)");
+      await db.pool.query("analyze people (id, user_name, email, manager_id)");
+      await db.pool.query("analyze pending_references");
+    },
+    due(done) {
+      if (done < next) return false;
+      next *= 8;
+      return true;
+    },
+  };
 }
 
 async function loadPlan(db: Database, planId: number): Promise<PlanRow> {

@@ -2,6 +2,7 @@ import type { AttributeObject, SourceRecord } from "../../connectors/contract.ts
 import { recordEvent } from "../audit/record.ts";
 import type { LoadedConnection } from "../connections/open.ts";
 import type { Work } from "../db/database.ts";
+import type { KeyRing } from "../db/envelope.ts";
 import { AppError } from "../errors.ts";
 import { applyBatch } from "./apply/batch.ts";
 import { requestSource, type Batch } from "./apply/source.ts";
@@ -29,6 +30,7 @@ export interface OneRecord {
 
 export interface OneOptions {
   connection: LoadedConnection;
+  keyRing: KeyRing;
   record: OneRecord;
   /** Refuse when the resource is no longer at this version. */
   ifVersion?: number;
@@ -83,7 +85,7 @@ async function findSubject({ sql }: Work, { kind, id }: { kind: OneRecord["kind"
 }
 
 /** Match, map, decide. Undefined when the resource says what it said before. */
-async function decideOne(work: Work, { connection, record }: OneOptions, found: Subject | undefined): Promise<Item | undefined> {
+async function decideOne(work: Work, { connection, keyRing, record }: OneOptions, found: Subject | undefined): Promise<Item | undefined> {
   const seenAt = work.ctx.now();
   // A new person's id is made here, because the account that a SCIM client holds is named by it.
   const nativeId = found?.id ?? newId(seenAt);
@@ -91,7 +93,7 @@ async function decideOne(work: Work, { connection, record }: OneOptions, found: 
   const hash = fingerprint(source).toString("hex");
   if (found && record.kind === "user") await adopt(work, { connection, personId: found.id });
   if (found && !record.deleted && (await saysTheSame(work, { connection, record, nativeId, hash }))) return undefined;
-  const { items, problems } = await decideRecords(work.sql, { deciding: await decidingFor(work.sql, connection), changed: [{ record: source, hash }], seenAt, lock: true });
+  const { items, problems } = await decideRecords(work.sql, { deciding: await decidingFor(work.sql, connection), changed: [{ record: source, hash }], seenAt, lock: true, sealing: { ctx: work.ctx, keyRing } });
   const [problem] = problems;
   if (problem) throw new AppError(problem.code === "conflict" ? "conflict" : "invalid", problem.message, { scimType: problem.code === "conflict" ? "uniqueness" : "invalidValue" });
   const [item] = items;

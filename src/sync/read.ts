@@ -70,7 +70,7 @@ async function stagePage(run: Run, kind: Kind, page: Page): Promise<void> {
 export async function stageChanged(run: Run, changed: readonly Changed[]): Promise<void> {
   const kind = changed[0]?.record.kind;
   if (kind === undefined) return;
-  const { items, problems } = await decideRecords(run.db.pool, { deciding: run.deciding, changed, seenAt: run.ctx.now() });
+  const { items, problems } = await decideRecords(run.db.pool, { deciding: run.deciding, changed, seenAt: run.ctx.now(), sealing: run });
   countsOf(run, kind).changed += items.length;
   await noteProblems(run, problems);
   await unstageItems(run.db.pool, { planId: run.planId, items });

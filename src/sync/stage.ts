@@ -4,6 +4,7 @@ import type { Sql } from "../db/database.ts";
 import type { Contribution } from "../directory/attributes.ts";
 import { messageOf } from "../errors.ts";
 import { decideUser, type Deciding, type UserInput } from "./decide.ts";
+import { sealChanges, type Sealing } from "./seal-changes.ts";
 import { decideGroup, decideUnit } from "./decide-collection.ts";
 import { findClaims, knownAccounts, knownPeople, type Claims } from "./known.ts";
 import { matchAccount, type Match } from "./match.ts";
@@ -27,6 +28,8 @@ export interface DecideOptions {
   seenAt: Date;
   /** Take row locks on accounts and people: for a request's own transaction. */
   lock?: boolean;
+  /** Seals what changed (before and after) for the audit trail; absent where nobody's values may be kept. */
+  sealing?: Sealing;
 }
 
 /** Takes changed records of one kind through match, map and decide. One bad record never stops the others: it is a problem with its reason. */
@@ -48,7 +51,7 @@ interface MappedUser extends Changed {
   known: KnownAccount | undefined;
 }
 
-async function decideUsers(sql: Sql, { deciding, changed, seenAt, lock }: DecideOptions, known: ReadonlyMap<string, KnownAccount>): Promise<Decided> {
+async function decideUsers(sql: Sql, { deciding, changed, seenAt, lock, sealing }: DecideOptions, known: ReadonlyMap<string, KnownAccount>): Promise<Decided> {
   const problems: RecordProblem[] = [];
   const mapped = changed.flatMap((change): MappedUser[] => {
     try {
@@ -68,6 +71,7 @@ async function decideUsers(sql: Sql, { deciding, changed, seenAt, lock }: Decide
     if (item) refuseTaken(item, claims);
     return item;
   });
+  if (sealing) await sealChanges(sql, { sealing, items: decided.items, people });
   return { items: decided.items, problems: [...problems, ...decided.problems] };
 }
 

@@ -15,7 +15,7 @@ beforeEach(async () => {
 });
 afterEach(() => db.drop());
 
-const ask = (record: OneRecord, ifVersion?: number) => inTransaction(db, ctx, async (work) => syncOne(work, { connection: await loadConnection(work.sql, testKeyRing, "scim"), record, ifVersion }));
+const ask = (record: OneRecord, ifVersion?: number) => inTransaction(db, ctx, async (work) => syncOne(work, { connection: await loadConnection(work.sql, testKeyRing, "scim"), keyRing: testKeyRing, record, ifVersion }));
 const user = (userName: string, more = {}) => ({ userName, emails: [{ value: `${userName}@x.test`, primary: true }], active: true, ...more });
 const stateOf = async (userName: string) => (await db.pool.query("select state, version, attributes from people where user_name = $1", [userName])).rows[0];
 

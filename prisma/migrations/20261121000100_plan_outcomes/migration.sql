@@ -18,3 +18,15 @@ create table "plan_outcomes" (
 );
 
 alter table "plan_items" drop column "state", drop column "message";
+
+-- The version first: an index that begins with connection_id tempts the planner away from the unique one.
+drop index "accounts_older_mapping";
+create index "accounts_older_mapping" on accounts (mapping_version, connection_id);
+
+-- Sealed personal values are random by nature (a nonce each), so two plans that decide the same would never have one hash.
+alter table "plan_items" drop column "hash";
+alter table "plan_items"
+  add column hash bytea generated always as (text_sha256(
+    kind || E'\x1f' || native_id || E'\x1f' || action || E'\x1f' || coalesce(account_id::text, '') || E'\x1f' || coalesce(account_version::text, '') || E'\x1f' ||
+    case when action = 'create' then '' else coalesce(subject_id::text, '') end || E'\x1f' || coalesce(subject_version::text, '') || E'\x1f' ||
+    coalesce(reference, '') || E'\x1f' || reason || E'\x1f' || (payload - 'sealed')::text)) stored;

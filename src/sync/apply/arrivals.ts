@@ -3,7 +3,7 @@ import type { Work } from "../../db/database.ts";
 const ARRIVED = `arrived as (
     delete from pending_references w using accounts a
      where a.id = any($1::bigint[]) and a.gone_at is null and coalesce(a.person_id, a.group_id, a.unit_id) is not null
-       and w.connection_id = a.connection_id and w.reference in (a.reference, a.native_id)
+       and w.connection_id = a.connection_id and w.reference = a.reference
        and (w.kind, a.kind) in (('manager', 'user'), ('member', 'user'), ('member', 'group'), ('unit', 'unit'))
     returning w.kind, w.account_id as waiting_id, w.connection_id, a.id as account_id, a.person_id, a.group_id, a.unit_id)`;
 
@@ -14,7 +14,7 @@ const ARRIVED = `arrived as (
 export async function resolveArrivals({ ctx, sql }: Work, accountIds: readonly number[]): Promise<string[]> {
   if (accountIds.length === 0) return [];
   const { rows: waiting } = await sql.query<{ waits: boolean }>(
-    `select exists (select from accounts a join pending_references w on w.connection_id = a.connection_id and w.reference in (a.reference, a.native_id) where a.id = any($1::bigint[])) as waits`,
+    "select exists (select from pending_references) and exists (select from accounts a join pending_references w on w.connection_id = a.connection_id and w.reference = a.reference where a.id = any($1::bigint[])) as waits",
     [accountIds],
   );
   if (!waiting[0]?.waits) return [];

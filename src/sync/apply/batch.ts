@@ -1,3 +1,6 @@
+import { scheduleExpiry } from "../../access/boundaries.ts";
+import { evaluateConditionRules } from "../../access/condition-rules.ts";
+import { reconcileGroupRules } from "../../access/group-rules.ts";
 import { markGroups, markPeople, type DecisionTimes } from "../../directory/outbox.ts";
 import { storeAccounts } from "./accounts.ts";
 import { resolveArrivals } from "./arrivals.ts";
@@ -16,6 +19,8 @@ interface Shape {
   units: boolean;
   leavers: boolean;
   members: boolean;
+  /** Some items are about people who exist already. */
+  known: boolean;
 }
 
 /**
@@ -29,7 +34,7 @@ export async function applyBatch(batch: Batch): Promise<number> {
   const concerned = batch.source.kind === "user" ? await applyUsers(batch, shape) : batch.source.kind === "group" ? await applyGroups(batch, shape) : await applyUnits(batch);
   if (batch.source.kind !== "unit") await recordTrail(batch);
   if (shape.leavers || shape.blocks) await countForGuards(batch);
-  await wakeFollowers(batch, concerned);
+  await wakeFollowers(batch, { concerned, members: shape.members });
   return shape.items;
 }
 
@@ -37,13 +42,14 @@ async function shapeOf(batch: Batch): Promise<Shape> {
   const rows = await step<Shape>(batch, {
     name: "shape",
     text: `select count(*)::int as items, coalesce(bool_or(payload ? 'blocks'), false) as blocks, coalesce(bool_or(payload ? 'units'), false) as units,
-        coalesce(bool_or(action = 'delete'), false) as leavers, coalesce(bool_or((payload->'members'->>'add')::int + (payload->'members'->>'remove')::int > 0), false) as members from item`,
+        coalesce(bool_or(action = 'delete'), false) as leavers, coalesce(bool_or((payload->'members'->>'add')::int + (payload->'members'->>'remove')::int > 0), false) as members,
+        coalesce(bool_or(action <> 'create'), false) as known from item`,
   });
-  return rows[0] ?? { items: 0, blocks: false, units: false, leavers: false, members: false };
+  return rows[0] ?? { items: 0, blocks: false, units: false, leavers: false, members: false, known: false };
 }
 
 async function applyUsers(batch: Batch, shape: Shape): Promise<string[]> {
-  await storePeople(batch);
+  await storePeople(batch, shape);
   const concerned = shape.leavers ? await closeLeavers(batch) : [];
   if (shape.units || shape.leavers) concerned.push(...(await storePersonUnits(batch)));
   concerned.push(...(await resolveArrivals(batch.work, await accountIds(batch))));
@@ -73,8 +79,8 @@ async function accountIds(batch: Batch): Promise<number[]> {
   return rows.map((row) => row.id);
 }
 
-/** Everything that follows from a change is queued in the transaction that caused it: targets, grants by rule. */
-async function wakeFollowers(batch: Batch, concerned: readonly string[]): Promise<void> {
+/** Everything that follows from a change happens or is queued in the transaction that caused it: grants by rule, targets. */
+async function wakeFollowers(batch: Batch, { concerned, members }: { concerned: readonly string[]; members: boolean }): Promise<void> {
   const { work } = batch;
   const items = await step<{ id: string; sourceChangedAt: Date | null; seenAt: Date }>(batch, {
     name: "changed_subjects",
@@ -83,7 +89,13 @@ async function wakeFollowers(batch: Batch, concerned: readonly string[]): Promis
   });
   const times = new Map<string, DecisionTimes>(items.map(({ id, ...each }) => [id, each]));
   const ids = items.map(({ id }) => id);
+  if (batch.source.kind === "unit") await reconcileGroupRules(work, { unitIds: ids });
+  if (batch.source.kind === "group") {
+    await reconcileGroupRules(work, { groupIds: ids });
+    if (members) await scheduleExpiry(work);
+    await markGroups(work, { groupIds: ids, times });
+  }
   const people = [...new Set([...(batch.source.kind === "user" ? ids : []), ...concerned])];
+  await evaluateConditionRules(work, { personIds: people });
   await markPeople(work, { personIds: people, times });
-  if (batch.source.kind === "group") await markGroups(work, { groupIds: ids, times });
 }

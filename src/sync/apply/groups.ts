@@ -38,10 +38,11 @@ const CHANGES = `change as (select i.subject_id as group_id, a.id as group_accou
 
 /** The member's account: as resolved by the plan, else by reference now that people are applied. */
 const MEMBER = `left join lateral (
+    select a.id, a.kind, a.person_id, a.group_id from accounts a where c.account_id is not null and a.id = c.account_id and a.gone_at is null
+    union all
     select a.id, a.kind, a.person_id, a.group_id from accounts a
-     where a.gone_at is null and (case when c.account_id is not null then a.id = c.account_id
-                                       else a.connection_id = $4 and a.reference = c.reference and a.kind in ('user', 'group') end)
-     limit 1) member on true`;
+     where c.account_id is null and a.connection_id = $4 and a.reference = c.reference and a.kind in ('user', 'group') and a.gone_at is null
+    limit 1) member on true`;
 
 /**
  * Changes members as sets: leavers' rows are closed by the connection that opened them, joiners' rows are opened, and

@@ -11,7 +11,7 @@ const MANAGER = `
           then (i.payload->'person'->'manager'->>'reference')::uuid end)) as id) manager on true`;
 
 /** Makes and changes people. */
-export async function storePeople(batch: Batch): Promise<void> {
+export async function storePeople(batch: Batch, { known }: { known: boolean }): Promise<void> {
   const { id } = batch.connection;
   const now = batch.work.ctx.now();
   await step(batch, {
@@ -27,6 +27,11 @@ export async function storePeople(batch: Batch): Promise<void> {
     text: `insert into lifecycle_periods (person_id, state, reason, valid_from, recorded_from) select i.subject_id, 'active', i.reason, $4, $4 from item i where i.action = 'create'`,
     values: [now],
   });
+  if (known) await updatePeople(batch);
+  await waitForManagers(batch, { known });
+}
+
+async function updatePeople(batch: Batch): Promise<void> {
   await step(batch, {
     name: "update_people",
     text: `update people p set user_name = i.payload->'person'->>'userName', email = i.payload->'person'->>'email', employee_number = i.payload->'person'->>'employeeNumber',
@@ -34,24 +39,19 @@ export async function storePeople(batch: Batch): Promise<void> {
           custom = i.payload->'person'->'custom', mastery = i.payload->'person'->'mastery', manager_id = manager.id, origin_id = coalesce(p.origin_id, $4),
           version = p.version + 1, modified_at = $5
         from item i ${MANAGER} where p.id = i.subject_id and i.action <> 'create' and i.payload ? 'person'`,
-    values: [id, now],
+    values: [batch.connection.id, batch.work.ctx.now()],
   });
-  await waitForManagers(batch);
 }
 
 /** A manager who has not been seen yet is waited for. */
-async function waitForManagers(batch: Batch): Promise<void> {
-  await step(batch, {
-    name: "forget_managers",
-    text: `delete from pending_references w using item i, accounts a where i.payload ? 'person' and a.connection_id = $4 and a.kind = i.kind and a.native_id = i.native_id and w.account_id = a.id and w.kind = 'manager'`,
-    values: [batch.connection.id],
-  });
+async function waitForManagers(batch: Batch, { known }: { known: boolean }): Promise<void> {
+  if (known) await step(batch, { name: "forget_managers", text: `delete from pending_references w using item i where i.payload ? 'person' and w.account_id = i.account_id and w.kind = 'manager'` });
   await step(batch, {
     name: "await_managers",
     text: `insert into pending_references (connection_id, kind, account_id, reference, since)
         select (i.payload->'person'->'manager'->>'connectionId')::int, 'manager', a.id, i.payload->'person'->'manager'->>'reference', $5
-        from item i join accounts a on a.connection_id = $4 and a.kind = i.kind and a.native_id = i.native_id ${MANAGER}
-        where i.payload->'person'->'manager'->>'connectionId' is not null and manager.id is null
+        from item i join people p on p.id = i.subject_id and p.manager_id is null join accounts a on a.connection_id = $4 and a.kind = i.kind and a.native_id = i.native_id
+        where i.payload->'person'->'manager'->>'connectionId' is not null
         on conflict do nothing`,
     values: [batch.connection.id, batch.work.ctx.now()],
   });
