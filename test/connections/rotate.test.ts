@@ -1,0 +1,88 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { keyFile, loadKeyRing, readConfig, writeKeyFile, type Config } from "../../src/config.ts";
+import { loadConnection } from "../../src/connections/open.ts";
+import { rotateKey } from "../../src/connections/rotate.ts";
+import { addConnection } from "../../src/connections/store.ts";
+import { inTransaction } from "../../src/db/database.ts";
+import { keyIdOf, open, personKeyPurpose, seal, sealingKey } from "../../src/db/envelope.ts";
+import { testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
+
+describe("key rotation", () => {
+  let db: TestDatabase;
+  let folder: string;
+  let config: Config;
+  const ctx = testContext();
+  const personId = randomUUID();
+
+  beforeEach(async () => {
+    db = await testDatabase();
+    folder = mkdtempSync(path.join(os.tmpdir(), "rollcall-rotate-"));
+    config = readConfig({ environment: { ROLLCALL_DATA: folder } });
+    const ring = loadKeyRing(config);
+    const definition = { name: "app", connector: "scim", settings: { url: "https://app.example.com/scim", token: "the-token" }, policy: { provision: {} } };
+    await inTransaction(db, ctx, (work) => addConnection(work, { definition, keyRing: ring }));
+    const insert = "insert into person_keys (person_id, wrapped) values ($1, $2)";
+    await db.pool.query("insert into people (id, user_name, attributes, created_at, modified_at) values ($1, 'ada', '{}', now(), now())", [personId]);
+    await db.pool.query(insert, [personId, seal(ring.current, { purpose: personKeyPurpose(personId), plain: "a person's key" })]);
+  });
+  afterEach(async () => {
+    await db.drop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  async function everythingOpens(ring = loadKeyRing(config)): Promise<Set<string | undefined>> {
+    expect((await loadConnection(db.pool, ring, "app")).settings).toMatchObject({ token: "the-token" });
+    const { rows } = await db.pool.query<{ wrapped: string }>("select wrapped from person_keys where person_id = $1", [personId]);
+    const wrapped = rows[0]?.wrapped ?? "";
+    expect(open(ring, { purpose: personKeyPurpose(personId), sealed: wrapped })).toBe("a person's key");
+    const { rows: secrets } = await db.pool.query<{ sealed: string }>("select secrets ->> 'token' as sealed from connections");
+    return new Set([wrapped, ...secrets.map(({ sealed }) => sealed)].map(keyIdOf));
+  }
+
+  test("seals everything with a new key, drops the older one, and a ring in use goes on", async () => {
+    const running = loadKeyRing(config);
+    const before = running.current.id;
+    const rotation = await rotateKey(ctx, { db, config });
+    expect(rotation).toMatchObject({ from: before, values: 2, olderKeyDropped: true });
+    expect(await everythingOpens()).toEqual(new Set([rotation.to]));
+    expect(readFileSync(keyFile(config), "utf8").trim().split("\n")).toHaveLength(1);
+    expect(statSync(keyFile(config)).mode & 0o777).toBe(0o600);
+    expect(await everythingOpens(running)).toEqual(new Set([rotation.to]));
+    const { rows } = await db.pool.query("select data from audit_events where name = 'key.rotated'");
+    expect(rows).toEqual([{ data: { from: before, to: rotation.to, values: 2 } }]);
+  });
+
+  test("one that broke after the new key was written loses nothing, and the next goes on with that key", async () => {
+    const { current } = loadKeyRing(config);
+    const next = sealingKey(randomBytes(32));
+    writeKeyFile(keyFile(config), [next, current]);
+    expect(await everythingOpens()).toEqual(new Set([current.id]));
+    expect(await rotateKey(ctx, { db, config })).toMatchObject({ to: next.id, values: 2 });
+    expect(await everythingOpens()).toEqual(new Set([next.id]));
+  });
+
+  test("a transaction that may still seal with the older key keeps that key in the file", async () => {
+    const client = await db.pool.connect();
+    await client.query("begin");
+    await client.query("select 1");
+    const rotation = await rotateKey(ctx, { db, config, patienceMs: 300 });
+    expect(rotation.olderKeyDropped).toBe(false);
+    expect(readFileSync(keyFile(config), "utf8").trim().split("\n")).toHaveLength(2);
+    await client.query("commit");
+    client.release();
+    expect(await rotateKey(ctx, { db, config })).toMatchObject({ to: rotation.to, values: 0, olderKeyDropped: true });
+    await everythingOpens();
+  });
+
+  test("with ROLLCALL_KEY the operator brings the new key", async () => {
+    const older = loadKeyRing(config).current.bytes.toString("hex");
+    const withKey: Config = { ...config, key: randomBytes(32).toString("hex"), olderKeys: [older] };
+    expect(await rotateKey(ctx, { db, config: withKey })).toMatchObject({ values: 2 });
+    await everythingOpens(loadKeyRing({ ...withKey, olderKeys: [] }));
+    await expect(rotateKey(ctx, { db, config: withKey })).rejects.toMatchObject({ code: "invalid", message: expect.stringContaining("set ROLLCALL_KEY to a new one") });
+  });
+});

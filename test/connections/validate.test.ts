@@ -1,0 +1,98 @@
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { parse as parseYaml } from "yaml";
+import { validateDefinition } from "../../src/connections/validate.ts";
+import { projectFolder } from "../../src/db/folder.ts";
+import { AppError, type Problem } from "../../src/errors.ts";
+
+const ldap = {
+  name: "company",
+  connector: "ldap",
+  settings: { url: "ldaps://ldap.example.com", bindDn: "cn=sync", bindPassword: "s3cret-of-the-bind", users: { base: "dc=example" } },
+  mapping: { user: { attributes: { userName: "account.uid" } } },
+};
+
+function problemsOf(definition: unknown): readonly Problem[] {
+  try {
+    validateDefinition(definition);
+    return [];
+  } catch (error) {
+    if (error instanceof AppError) return error.problems;
+    throw error;
+  }
+}
+
+const withAttributes = (attributes: object, rest: object = {}) => ({ ...ldap, mapping: { user: { attributes: { userName: "account.uid", ...attributes } }, ...rest } });
+
+describe("a connection's definition", () => {
+  test("M3: a good one is taken, with its defaults", () => {
+    expect(validateDefinition(ldap)).toMatchObject({ name: "company", timeZone: "UTC", limits: { disable: { count: 500 } }, mapping: { match: ["userName"], situations: { deleted: "deactivate" } } });
+  });
+
+  test.each<[string, object, string, RegExp]>([
+    ["an expression that does not parse, with its position", withAttributes({ title: "account.title ==" }), "mapping.user.attributes.title", /^at position \d+: .*expected string/],
+    ["an unknown variable", withAttributes({ title: "acount.title" }), "mapping.user.attributes.title", /^at position 1: Unknown variable: acount/],
+    ["the wrong type, with the expected one", withAttributes({ active: "1 + 1" }), "mapping.user.attributes.active", /expected bool, but `1 \+ 1` is int/],
+    ["a scope that is no condition", { ...ldap, mapping: { user: { scope: "'yes'", attributes: { userName: "account.uid" } } } }, "mapping.user.scope", /expected bool, but `'yes'` is string/],
+    ["an attribute that a person lacks", withAttributes({ shoeSize: "account.x" }), "mapping.user.attributes.shoeSize", /there is no user attribute "shoeSize"; there are userName,/],
+    ["an attribute that a group lacks", { ...ldap, mapping: { group: { attributes: { displayName: "account.cn", members: "account.member" } } } }, "mapping.group.attributes.members", /there are displayName, externalId, description/],
+    ["a schedule that is none", { ...ldap, schedule: "every day" }, "schedule", /"every day" is not a cron expression/],
+    ["a time zone that is none", { ...ldap, timeZone: "Europe/Atlantis" }, "timeZone", /not a time zone/],
+    ["a connector that is none", { ...ldap, connector: "fax" }, "connector", /there is no connector "fax"; there are csv, ldap, scim/],
+    ["a setting that the connector does not know", { ...ldap, settings: { ...ldap.settings, port: 389 } }, "settings", /Unrecognized key: "port"/],
+    ["a setting of the wrong kind", { ...ldap, settings: { ...ldap.settings, url: 5 } }, "settings.url", /expected string/],
+    ["a name with spaces", { ...ldap, name: "My company" }, "name", /lower-case letters/],
+    ["people without a login name", { ...ldap, mapping: { user: { attributes: { title: "account.title" } } } }, "mapping.user.attributes.userName", /is needed to create people/],
+    ["matching on what is not mapped", withAttributes({}, { match: ["employeeNumber"] }), "mapping.match.0", /does not fill/],
+    ["a target that can't receive", { ...ldap, policy: { provision: {} } }, "policy.provision", /can't receive people/],
+    ["an unknown key", { ...ldap, shedule: "* * * * *" }, "definition", /Unrecognized key: "shedule"/],
+    ["something that is no definition", ["a list"] as object, "definition", /expected object/],
+  ])("is refused with field and reason: %s", (_, definition, field, message) => {
+    const problems = problemsOf(definition);
+    expect(problems.map((problem) => problem.field)).toContain(field);
+    expect(problems.find((problem) => problem.field === field)?.message).toMatch(message);
+  });
+
+  test("every problem is named at once", () => {
+    const problems = problemsOf({
+      name: "Bad Name", connector: "ldap", settings: { url: 7 }, schedule: "never", timeZone: "Nowhere",
+      mapping: { user: { scope: "1", attributes: { userName: "account.", nickname: "account.x" } } }, precedence: "high",
+    });
+    expect(problems.map(({ field }) => field)).toEqual(expect.arrayContaining(["name", "precedence", "settings.url", "schedule", "timeZone", "mapping.user.scope", "mapping.user.attributes.userName", "mapping.user.attributes.nickname"]));
+  });
+
+  test("invariant 8: no problem repeats a secret", () => {
+    const problems = problemsOf({ ...ldap, settings: { ...ldap.settings, url: "gopher://x", bindDn: undefined } });
+    expect(problems.length).toBeGreaterThan(0);
+    expect(JSON.stringify(problems)).not.toContain("s3cret-of-the-bind");
+  });
+});
+
+describe("secrets by reference", () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(path.join(os.tmpdir(), "rollcall-secrets-"));
+    writeFileSync(path.join(folder, "bind.password"), "from a file\n");
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const withPassword = (bindPassword: unknown) => ({ ...ldap, settings: { ...ldap.settings, bindPassword } });
+
+  test("are taken from the environment, or from a file beside the definition", () => {
+    expect(validateDefinition(withPassword({ env: "PW" }), { sources: { environment: { PW: "from the environment" } } }).settings["bindPassword"]).toBe("from the environment");
+    expect(validateDefinition(withPassword({ file: "bind.password" }), { sources: { folder } }).settings["bindPassword"]).toBe("from a file");
+  });
+
+  test.each([
+    [{ env: "PW" }, /environment variable PW is not set/],
+    [{ file: "missing" }, /missing can't be read \(ENOENT\)/],
+  ])("a missing one is named: %j", (reference, message) => {
+    expect(problemsOf(withPassword(reference))).toEqual([{ field: "settings.bindPassword", message: expect.stringMatching(message) }]);
+  });
+});
+
+test.each(readdirSync(path.join(projectFolder(), "config/mappings")))("the example config/mappings/%s is a good definition", (name) => {
+  const definition: unknown = parseYaml(readFileSync(path.join(projectFolder(), "config/mappings", name), "utf8"));
+  expect(() => validateDefinition(definition, { sources: { environment: { LDAP_PASSWORD: "x", APP_TOKEN: "x" } } })).not.toThrow();
+});
