@@ -128,6 +128,8 @@ export function fullName({ givenName, familyName }: Pick<CompanyPerson, "givenNa
   return `${givenName} ${familyName}`;
 }
 
+/** A path as somebody would type it here. */
 export function relative(file: string): string {
-  return path.relative(process.cwd(), file) || ".";
+  const short = path.relative(process.cwd(), file);
+  return short.startsWith("..") ? file : short || ".";
 }

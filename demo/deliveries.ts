@@ -32,21 +32,20 @@ export async function deliveriesSettled(sql: Sql, { target, signal, onProgress }
   }
 }
 
-/** The times of the latest delivery about somebody. */
+/** When a change was first seen and decided about, and when the last of its deliveries arrived: one change may need several. */
 export interface DeliveryTimes {
-  operation: string;
   seenAt: Date | null;
   decidedAt: Date | null;
-  deliveredAt: Date;
+  deliveredAt: Date | null;
 }
 
 const TIMES = `
-  select d.operation, d.seen_at as "seenAt", d.decided_at as "decidedAt", d.finished_at as "deliveredAt"
+  select min(d.seen_at) as "seenAt", min(d.decided_at) as "decidedAt", max(d.finished_at) as "deliveredAt"
   from deliveries d join projections p on p.id = d.projection_id join connections c on c.id = p.connection_id
   join people on people.id = p.person_id
-  where c.name = $1 and people.user_name = $2 and d.state = 'delivered' order by d.id desc limit 1`;
+  where c.name = $1 and people.user_name = $2 and d.state = 'delivered' and d.finished_at > $3`;
 
-export async function latestDelivery(sql: Sql, { target, userName }: { target: string; userName: string }): Promise<DeliveryTimes | undefined> {
-  const { rows } = await sql.query<DeliveryTimes>(TIMES, [target, userName]);
+export async function deliveryTimes(sql: Sql, { target, userName, since }: { target: string; userName: string; since: Date }): Promise<DeliveryTimes | undefined> {
+  const { rows } = await sql.query<DeliveryTimes>(TIMES, [target, userName, since]);
   return rows[0];
 }

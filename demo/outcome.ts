@@ -1,7 +1,7 @@
 import { describe, sameAccount, snapshotOf, type Account } from "./application.ts";
 import { fullName, type Changes, type Proof } from "./acts.ts";
 import type { Cast } from "./cast.ts";
-import { latestDelivery } from "./deliveries.ts";
+import { deliveryTimes } from "./deliveries.ts";
 import { elapsed, type Screen } from "./screen.ts";
 import { count, TARGET } from "./sync.ts";
 import type { World } from "./world.ts";
@@ -50,10 +50,10 @@ function has(account: Account | undefined, { role, group }: { role: string; grou
   return account?.active === true && account.roles.includes(role) && (group === undefined || account.groups.includes(group));
 }
 
-/** The times of the last delivery about somebody, each counted from the one before. */
+/** What a change took, each time counted from the one before. */
 async function timesOf(world: World, { name, userName, changedAt }: { name: string; userName: string; changedAt: Date }): Promise<string[]> {
-  const times = await latestDelivery(world.db.pool, { target: TARGET, userName });
-  if (!times) return [name, "", "", "never", ""];
+  const times = await deliveryTimes(world.db.pool, { target: TARGET, userName, since: changedAt });
+  if (!times?.deliveredAt) return [name, "", "", "never", ""];
   const since = (from: Date | null, to: Date | null) => (from && to ? elapsed(Math.max(0, to.getTime() - from.getTime())) : "");
   const { seenAt, decidedAt, deliveredAt } = times;
   return [name, since(changedAt, seenAt), since(seenAt, decidedAt), since(decidedAt, deliveredAt), since(changedAt, deliveredAt)];

@@ -30,12 +30,12 @@ export function createScreen(out: NodeJS.WriteStream): Screen {
   return {
     heading(text) {
       write();
-      write(`${paint(["bold", "cyan"], text)}${paint("dim", `  ${elapsed(performance.now() - started)}`)}`);
+      write(`${paint(["bold", "cyan"], text)}${paint("dim", `  +${elapsed(performance.now() - started)}`)}`);
     },
     line: (text) => write(text === undefined ? "" : `  ${text}`),
     facts(facts) {
       const width = Math.max(...Object.keys(facts).map((name) => name.length));
-      for (const [name, value] of Object.entries(facts)) write(`  ${paint("dim", name.padEnd(width))}  ${value}`);
+      for (const [name, value] of Object.entries(facts)) write(`  ${paint("dim", name.padEnd(width))}  ${value}`.trimEnd());
     },
     table(head, rows) {
       const widths = head.map((name, column) => Math.max(name.length, ...rows.map((row) => [...(row[column] ?? "")].length)));
