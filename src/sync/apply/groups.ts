@@ -36,7 +36,10 @@ const CHANGES = `change as (select i.subject_id as group_id, a.id as group_accou
     from item i join plan_members m on m.plan_id = i.plan_id and m.group_native_id = i.native_id
     join accounts a on a.connection_id = $4 and a.kind = 'group' and a.native_id = i.native_id)`;
 
-/** The member's account: as resolved by the plan, else by reference now that people are applied. */
+/**
+ * The member's account: as resolved by the plan, else by reference now that people are applied. That holds for leavers too:
+ * a reference that still waited when the plan was made may have been resolved by the people of this very plan.
+ */
 const MEMBER = `left join lateral (
     select a.id, a.kind, a.person_id, a.group_id from accounts a where c.account_id is not null and a.id = c.account_id and a.gone_at is null
     union all
@@ -53,13 +56,13 @@ export async function storeMembers(batch: Batch): Promise<string[]> {
   const now = work.ctx.now();
   const left = await step<{ id: number; person_id: string }>(batch, {
     name: "members_left",
-    text: `, ${CHANGES} select m.id, m.person_id from change c join memberships m on m.group_id = c.group_id and m.account_id = c.account_id and m.connection_id = $4
+    text: `, ${CHANGES} select m.id, m.person_id from change c ${MEMBER} join memberships m on m.group_id = c.group_id and m.account_id = member.id and m.connection_id = $4
         and m.recorded_to is null and m.valid_to is null where c.op = 'remove'`,
     values: [connection.id],
   });
   const unnested = await step<{ id: number }>(batch, {
     name: "nestings_left",
-    text: `, ${CHANGES} select n.id from change c join nestings n on n.parent_group_id = c.group_id and n.account_id = c.account_id and n.connection_id = $4
+    text: `, ${CHANGES} select n.id from change c ${MEMBER} join nestings n on n.parent_group_id = c.group_id and n.account_id = member.id and n.connection_id = $4
         and n.recorded_to is null and n.valid_to is null where c.op = 'remove'`,
     values: [connection.id],
   });

@@ -1,0 +1,120 @@
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { inTransaction } from "../../src/db/database.ts";
+import { linkAccount, listAccounts } from "../../src/sync/accounts.ts";
+import { put, remove, world } from "../helpers/memory-source.ts";
+import { testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
+import { group, person, syncWorld, testConnection, testKeyRing } from "../helpers/sync.ts";
+
+let db: TestDatabase;
+const ctx = testContext();
+beforeEach(async () => {
+  db = await testDatabase();
+});
+afterEach(() => db.drop());
+
+const people = async () => (await db.pool.query("select user_name, state, attributes->>'title' as title from people order by user_name")).rows;
+const disputed = () => listAccounts(db.pool, { situation: "disputed" });
+
+describe("M2: situations", () => {
+  test("unlinked: a second origin joins the person that its key finds, and the stronger one masters each attribute", async () => {
+    await testConnection(db, ctx, { name: "hr", precedence: 10, mapping: { user: { attributes: { userName: "account.uid", title: "account.title", employeeNumber: "account.number" } } } });
+    await testConnection(db, ctx, { name: "corp", precedence: 20, mapping: { match: ["employeeNumber", "userName"] } });
+    const hr = world([person("ada", { title: "Professor", number: "7" })]);
+    const corp = world([person("ada.l", { title: "Engineer", number: "7" })]);
+    await syncWorld(db, ctx, { world: hr, connection: "hr" });
+    expect(await syncWorld(db, ctx, { world: corp })).toMatchObject({ plan: { user: { link: 1 } } });
+    expect(await people()).toEqual([{ user_name: "ada", state: "active", title: "Professor" }]);
+    remove(hr, "user", "id-ada");
+    put(hr, person("zoe"));
+    await syncWorld(db, ctx, { world: hr, connection: "hr" });
+    expect(await people()).toEqual([{ user_name: "ada.l", state: "active", title: "Engineer" }, { user_name: "zoe", state: "active", title: null }]);
+  });
+
+  test("disputed: two candidates wait for a human, whose choice survives later runs", async () => {
+    await testConnection(db, ctx, { name: "hr", mapping: { match: ["userName"] } });
+    await testConnection(db, ctx, { name: "corp", mapping: { match: ["employeeNumber", "emails"] } });
+    await syncWorld(db, ctx, { connection: "hr", world: world([person("ada", { number: "7", mail: "ada@lab.test" }), person("eva", { number: "8", mail: "eva@lab.test" })]) });
+    const corp = world([person("a.l", { number: "7", mail: "eva@lab.test" }), group("staff", ["uid=a.l"])]);
+    expect(await syncWorld(db, ctx, { world: corp })).toMatchObject({ plan: { user: { dispute: 1 } } });
+    const [account] = await disputed();
+    expect(account).toMatchObject({ nativeId: "id-a.l", candidates: [{ userName: "ada" }, { userName: "eva" }] });
+    expect(await syncWorld(db, ctx, { world: corp })).toMatchObject({ state: "done" });
+
+    put(corp, person("a.l", { number: "7", mail: "a.l@lab.test" }));
+    const eva = (account?.candidates ?? []).find(({ userName }) => userName === "eva")?.id ?? "";
+    await inTransaction(db, ctx, (work) => linkAccount(work, { keyRing: testKeyRing, accountId: account?.id ?? 0, person: eva }));
+    expect(await disputed()).toEqual([]);
+    await syncWorld(db, ctx, { world: corp });
+    const { rows } = await db.pool.query("select p.user_name, a.linked_by, (select count(*)::int from memberships m where m.person_id = p.id and m.recorded_to is null) as memberships from accounts a join people p on p.id = a.person_id where a.native_id = 'id-a.l'");
+    expect(rows).toEqual([{ user_name: "eva", linked_by: "human", memberships: 1 }]);
+  });
+
+  test("disputed: the human may say that it is somebody new", async () => {
+    await testConnection(db, ctx, { name: "hr" });
+    await testConnection(db, ctx, { name: "corp", mapping: { match: ["employeeNumber"], situations: { unlinked: "dispute" } } });
+    await syncWorld(db, ctx, { connection: "hr", world: world([person("ada", { number: "7" })]) });
+    const corp = world([person("ada2", { number: "7" })]);
+    await syncWorld(db, ctx, { world: corp });
+    const [account] = await disputed();
+    await inTransaction(db, ctx, (work) => linkAccount(work, { keyRing: testKeyRing, accountId: account?.id ?? 0, person: "new" }));
+    expect((await people()).map((row) => row.user_name)).toEqual(["ada", "ada2"]);
+    expect(await syncWorld(db, ctx, { world: corp })).toMatchObject({ plan: {} });
+  });
+
+  test("unmatched: ignored where the mapping makes nobody; deleted: suspended or left alone as the mapping says", async () => {
+    await testConnection(db, ctx, { name: "hr", mapping: { situations: { deleted: "suspend" } } });
+    await testConnection(db, ctx, { name: "corp", mapping: { situations: { unmatched: "ignore" } } });
+    expect(await syncWorld(db, ctx, { world: world([person("ada")]) })).toMatchObject({ plan: { user: { ignore: 1 } } });
+    expect(await people()).toEqual([]);
+    const hr = world([person("ada"), person("bob")]);
+    await syncWorld(db, ctx, { connection: "hr", world: hr });
+    expect(await syncWorld(db, ctx, { world: world([person("ada")]) })).toMatchObject({ plan: { user: { link: 1 } } });
+    remove(hr, "user", "id-bob");
+    await syncWorld(db, ctx, { connection: "hr", world: hr });
+    expect(await people()).toMatchObject([{ user_name: "ada", state: "active" }, { user_name: "bob", state: "suspended" }]);
+  });
+
+  test("a scope leaves people out, and lets them go when they fall out of it", async () => {
+    await testConnection(db, ctx, { mapping: { user: { scope: "account.cn != 'robot'", attributes: { userName: "account.uid" } } } });
+    const source = world([person("ada"), person("r2", { cn: "robot" })]);
+    await syncWorld(db, ctx, { world: source });
+    expect(await people()).toMatchObject([{ user_name: "ada" }]);
+    put(source, person("ada", { cn: "robot" }));
+    expect(await syncWorld(db, ctx, { world: source })).toMatchObject({ plan: { user: { delete: 1 } } });
+    expect(await people()).toMatchObject([{ user_name: "ada", state: "deactivated" }]);
+  });
+
+  test("invariant 4: bad records are named by the source's id with their reason, and stop nobody else", async () => {
+    await testConnection(db, ctx);
+    const source = world([person("ada"), { kind: "user", nativeId: "nameless", attributes: { cn: "No uid" } }, person("bad", { active: "perhaps" }), person("nul", { title: "a\0b" }), { ...person("ada"), nativeId: "id-zz", reference: "x" }]);
+    const summary = await syncWorld(db, ctx, { world: source });
+    expect(summary.applied).toEqual({ applied: 1, refused: 0, failed: 0 });
+    const { rows } = await db.pool.query("select native_id, code, message from run_problems order by native_id");
+    expect(rows).toMatchObject([
+      { native_id: "id-bad", code: "invalid", message: expect.stringContaining("expected true or false") },
+      { native_id: "id-nul", code: "invalid", message: expect.stringContaining("NUL") },
+      { native_id: "id-zz", code: "conflict", message: expect.stringContaining("claims its login name") },
+      { native_id: "nameless", code: "invalid", message: expect.stringContaining("userName") },
+    ]);
+  });
+
+  test("a changed mapping remaps stored accounts without reading the source", async () => {
+    await testConnection(db, ctx);
+    await syncWorld(db, ctx, { world: world([person("ada", { title: "Engineer" })]) });
+    await db.pool.query("update connections set mapping_version = mapping_version + 1, mapping = jsonb_set(mapping, '{user,attributes,title}', '\"account.title + \\\" (corp)\\\"\"')");
+    const never = world();
+    expect(await syncWorld(db, ctx, { world: never, mode: "remap" })).toMatchObject({ mode: "remap", plan: { user: { update: 1 } } });
+    expect(await people()).toMatchObject([{ title: "Engineer (corp)" }]);
+  });
+
+  test("M4: no echo: what we wrote back ourselves is not the origin's decision", async () => {
+    await testConnection(db, ctx);
+    const source = world([person("ada", { active: true })]);
+    await syncWorld(db, ctx, { world: source });
+    await db.pool.query("update accounts set written_back = '{\"active\": false}'");
+    put(source, person("ada", { active: false }));
+    await syncWorld(db, ctx, { world: source });
+    expect(await people()).toMatchObject([{ state: "active" }]);
+    expect((await db.pool.query("select from blocks")).rowCount).toBe(0);
+  });
+});
