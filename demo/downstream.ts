@@ -149,7 +149,7 @@ export async function startDownstream({ port = 0, token = randomBytes(24).toStri
     if (wait > 0) {
       const end = response.end.bind(response) as (...parts: unknown[]) => typeof response;
       response.end = ((...parts: unknown[]) => {
-        setTimeout(() => end(...parts), wait);
+        setTimeout(() => end(...parts), wait).unref();
         return response;
       }) as typeof response.end;
     }

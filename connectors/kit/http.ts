@@ -189,7 +189,8 @@ function faultOfFailure(error: unknown, { system, host, timeoutMs, stopped, late
 }
 
 function codeOf(error: unknown): string {
-  if (!(error instanceof Error)) return "";
-  const { code } = error as { code?: unknown };
-  return typeof code === "string" ? code : error.cause instanceof Error ? codeOf(error.cause) : error.name;
+  if (typeof error !== "object" || error === null) return "";
+  const { code, cause, name } = error as { code?: unknown; cause?: unknown; name?: unknown };
+  if (typeof code === "string") return code;
+  return codeOf(cause) || (typeof name === "string" ? name : "");
 }

@@ -1,5 +1,7 @@
 import { Fault } from "../../connectors/contract.ts";
+import { evaluateRule } from "../access/condition-rules.ts";
 import { carryOutExpiry } from "../access/expiry.ts";
+import { reconcileGroupRules } from "../access/group-rules.ts";
 import type { Context } from "../context.ts";
 import { inTransaction, type Database } from "../db/database.ts";
 import type { KeyRing } from "../db/envelope.ts";
@@ -53,6 +55,12 @@ export function createHandlers({ db, keyRing, targets }: HandlersOptions): Handl
     },
     async expire(ctx) {
       await inTransaction(db, ctx, carryOutExpiry);
+    },
+    async evaluate_rule(ctx, { ruleId }) {
+      await inTransaction(db, ctx, async (work) => {
+        await reconcileGroupRules(work, { ruleIds: [ruleId] });
+        await evaluateRule(work, { ruleId });
+      });
     },
   };
 }

@@ -81,7 +81,8 @@ export async function joinNodes({ db, log, watchMs, now }: NodesOptions): Promis
     id,
     async addWorker(workerId) {
       workers.add(workerId);
-      await db.pool.query("update nodes set workers = $2 where id = $1", [id, [...workers]]);
+      // Appended, not replaced: workers start at once, and their statements may arrive in any order.
+      await db.pool.query("update nodes set workers = array_append(workers, $2) where id = $1", [id, workerId]);
     },
     async releaseWorkers() {
       await db.pool.query("select graphile_worker.force_unlock_workers($1)", [[...workers]]);

@@ -4,10 +4,10 @@ import type { Database, Work } from "../db/database.ts";
 import { messageOf } from "../errors.ts";
 import { recordEvent } from "../audit/record.ts";
 import { enqueue } from "../db/queue.ts";
-import { personVariables, type PersonVariables } from "../expressions/environment.ts";
+import { personVariables } from "../expressions/environment.ts";
 import { contentHash } from "./canonical.ts";
 import { storeDecisions, type Decision } from "./decision.ts";
-import { desire, nextState, type Desire, type Standing } from "./desired.ts";
+import { desire, nextState, type Desire } from "./desired.ts";
 import { projectGroups } from "./groups.ts";
 import { judgePass } from "./judge.ts";
 import { withLock } from "./lock.ts";
@@ -93,8 +93,8 @@ async function decideRow(work: Work, { row, connection, policy, now }: DecideOpt
   } catch (error) {
     // One person whom an expression can't cope with never stops the others.
     const reason = messageOf(error);
-    if (row.last_error !== reason) {
-      await recordEvent(work, { name: "delivery.dead", subjectType: "person", subjectId: row.person_id, reason, data: { target: connection.name, operation: "map", fault: "rejected" } });
+    if (row.lastError !== reason) {
+      await recordEvent(work, { name: "delivery.dead", subjectType: "person", subjectId: row.personId, reason, data: { target: connection.name, operation: "map", fault: "rejected" } });
     }
     return { ...unchanged(row), desired: null, desiredHash: null, state: "dead", lastError: reason, changed: true };
   }
@@ -103,51 +103,36 @@ async function decideRow(work: Work, { row, connection, policy, now }: DecideOpt
 function decideAccount(row: DirtyPerson, { policy, now, connection }: { policy: CompiledPolicy; now: Date; connection: LoadedConnection }): Decision {
   const provision = connection.policy.provision;
   if (!provision) return decideWriteBack(row);
-  const person = variablesOf(row);
-  const standing = standingOf(row);
+  const person = personVariables(row.person);
   // Nobody who left stays because an expression can't cope with them.
-  const inScope = row.active && policy.inScope(person);
-  const wanted: Desire = desire(standing, { person: { active: row.active, state: row.person_state, inScope }, policy: provision, now });
+  const inScope = row.person.active && policy.inScope(person);
+  const wanted: Desire = desire(row, { person: { active: row.person.active, state: row.person.state, inScope }, policy: provision, now });
   const desired = wanted.state === "present" ? policy.resource(person) : null;
   const desiredHash = desired === null ? null : contentHash(desired);
   const hash = desiredHash?.toString("hex") ?? null;
-  let { state, wake } = nextState(standing, { state: wanted.state, hash });
-  const writesBack = connection.policy.writeBack.disable && row.write_back_due;
+  let { state, wake } = nextState(row, { state: wanted.state, hash });
+  const writesBack = connection.policy.writeBack.disable && row.writeBackDue;
   if (writesBack && state === "idle") [state, wake] = row.blocked ? ["held", false] : ["waiting", true];
-  const changed = row.desired_state !== wanted.state || (wanted.state === "present" && row.desired_hash !== hash);
+  const changed = row.desiredState !== wanted.state || (wanted.state === "present" && row.desiredHash !== hash);
   return {
     id: row.id, version: row.version, desiredState: wanted.state, desired, desiredHash, state, wake, changed,
-    lastError: state === row.state ? row.last_error : null,
+    lastError: state === row.state ? row.lastError : null,
     removeAfter: wanted.removeAfter,
   };
 }
 
 /** A connection that only writes back: the row wakes the delivery, which asks the blocks again. */
 function decideWriteBack(row: DirtyPerson): Decision {
-  const desiredState = !row.has_account ? "absent" : row.blocked ? "disabled" : "present";
-  const same = row.desired_state === desiredState;
+  const desiredState = !row.hasAccount ? "absent" : row.blocked ? "disabled" : "present";
+  const same = row.desiredState === desiredState;
   const waits = same && row.state !== "idle";
-  const state = !row.write_back_due ? "idle" : waits ? row.state : row.blocked ? "held" : "waiting";
-  return { ...unchanged(row), desiredState, state, lastError: state === row.state ? row.last_error : null, wake: state === "waiting" && !waits, changed: !same, removeAfter: null };
+  const state = !row.writeBackDue ? "idle" : waits ? row.state : row.blocked ? "held" : "waiting";
+  return { ...unchanged(row), desiredState, state, lastError: state === row.state ? row.lastError : null, wake: state === "waiting" && !waits, changed: !same, removeAfter: null };
 }
 
 function unchanged(row: DirtyPerson): Decision {
   return {
-    id: row.id, version: row.version, desiredState: row.desired_state, desired: null, desiredHash: null,
-    state: row.state, lastError: row.last_error, removeAfter: row.remove_after, wake: false, changed: false,
+    id: row.id, version: row.version, desiredState: row.desiredState, desired: null, desiredHash: null,
+    state: row.state, lastError: row.lastError, removeAfter: row.removeAfter, wake: false, changed: false,
   };
-}
-
-function standingOf(row: DirtyPerson): Standing {
-  return {
-    nativeId: row.native_id, deliveredState: row.delivered_state, deliveredHash: row.delivered_hash, removeAfter: row.remove_after,
-    desiredState: row.desired_state, desiredHash: row.desired_hash, state: row.state, lastError: row.last_error,
-  };
-}
-
-function variablesOf(row: DirtyPerson): PersonVariables {
-  return personVariables({
-    id: row.person_id, attributes: row.attributes, custom: row.custom, active: row.active, state: row.person_state,
-    origin: row.origin, managerId: row.manager_id, units: row.units, groups: row.groups, roles: row.roles,
-  });
 }

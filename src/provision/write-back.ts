@@ -16,7 +16,7 @@ const open = (alias: string, at: string) => `${alias}.recorded_to is null and ${
 
 const STANDING = `
   select exists (
-    select from blocks b where b.person_id = $1 and ${open("b", "$3")} and not (b.owner = 'origin' and b.connection_id = $2)
+    select from blocks b where b.person_id = $1 and ${open("b", "$3")} and not (b.owner = 'origin' and b.connection_id is not distinct from $2)
   ) as blocked,
   exists (select from people where id = $1 and state in ('deactivated', 'deleted')) as left`;
 
