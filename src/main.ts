@@ -1,17 +1,15 @@
 import { readFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
+import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
 import type { Logger } from "pino";
-import { createApp } from "./app.ts";
 import { EXIT, type ExitCode } from "./cli/exit.ts";
 import type { Output } from "./cli/output.ts";
 import { runCommandLine } from "./cli/program.ts";
-import { openStore, type Store } from "./cli/store.ts";
+import { openStore } from "./cli/store.ts";
 import { processEnvironment, type Config } from "./config.ts";
 import { projectFolder } from "./db/folder.ts";
 import { AppError } from "./errors.ts";
-import { startWorker } from "./jobs/worker.ts";
 import { createLog } from "./log.ts";
 
 /** Connections for requests, beside those of the jobs. */
@@ -34,9 +32,11 @@ process.exitCode = await runCommandLine({
 async function startServer({ config, out }: { config: Config; out: Output }): Promise<ExitCode> {
   const log = createLog({ level: config.logLevel });
   const stopped = untilSignal(log);
+  // The commands beside `start` are quicker without what only a server needs.
+  const [{ createApp }, { startWorker }] = await Promise.all([import("./app.ts"), import("./jobs/worker.ts")]);
   const store = await openStore(config, { log, poolSize: WEB_CONNECTIONS + config.worker.concurrency, refreshRoles: true });
   try {
-    const server = config.roles.includes("web") ? await listen(store, { config, log }) : undefined;
+    const server = config.roles.includes("web") ? await listen(createApp({ db: store.db, keyRing: store.keyRing, config, log }), config) : undefined;
     try {
       const worker = config.roles.includes("worker") ? await startWorker({ db: store.db, keyRing: store.keyRing, log, config }) : undefined;
       say({ config, out, log, server });
@@ -69,8 +69,8 @@ function untilSignal(log: Logger): Promise<void> {
   });
 }
 
-function listen({ db, keyRing }: Store, { config, log }: { config: Config; log: Logger }): Promise<Server> {
-  const server = createServer(createApp({ db, keyRing, config, log }));
+function listen(app: RequestListener, config: Config): Promise<Server> {
+  const server = createServer(app);
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
       reject(error.code === "EADDRINUSE" ? new AppError("busy", `Port ${config.port} of ${config.host} is taken: something listens there already. Stop it, or set PORT to another.`, { field: "PORT", cause: error })

@@ -42,7 +42,7 @@ export async function openStore(config: Config, { log, poolSize, refreshRoles = 
       await embedded?.release();
     };
     try {
-      if (refreshRoles || migrated.length > 0) await loadRoles(db, { config, log });
+      if (refreshRoles || migrated.length > 0 || (await lacksRoles(db))) await loadRoles(db, { config, log });
     } catch (error) {
       await db.close();
       throw error;
@@ -52,6 +52,12 @@ export async function openStore(config: Config, { log, poolSize, refreshRoles = 
     await embedded?.release();
     throw error;
   }
+}
+
+/** Somebody else migrated it, or a start broke off between the two. */
+async function lacksRoles({ pool }: Database): Promise<boolean> {
+  const { rowCount } = await pool.query("select from roles limit 1");
+  return !rowCount;
 }
 
 async function loadRoles(db: Database, { config, log }: { config: Config; log: Logger }): Promise<void> {

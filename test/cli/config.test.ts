@@ -1,0 +1,69 @@
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { keyFile, loadKeyRing, readConfig } from "../../src/config.ts";
+import { AppError } from "../../src/errors.ts";
+
+describe("configuration", () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(path.join(os.tmpdir(), "rollcall-config-"));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  function refusal(environment: Record<string, string>, files: Record<string, string> = {}): AppError {
+    const own = mkdtempSync(path.join(folder, "case-"));
+    for (const [name, text] of Object.entries(files)) writeFileSync(path.join(own, name), text);
+    try {
+      readConfig({ environment, folder: own });
+    } catch (error) {
+      if (error instanceof AppError) return error;
+      throw error;
+    }
+    throw new Error("the configuration was taken");
+  }
+
+  test("the shipped one is good, and is what holds without any file", () => {
+    const shipped = readConfig({ environment: {} });
+    expect(shipped).toEqual(readConfig({ environment: {}, folder: path.join(folder, "none") }));
+    expect(shipped).toMatchObject({ host: "127.0.0.1", port: 8080, data: "./data", logLevel: "info" });
+  });
+
+  test("every problem is named at once, with the place that it comes from", () => {
+    const error = refusal(
+      { PORT: "eighty", LOG_LEVEL: "loud", DATABASE_URL: "mysql://localhost", ROLLCALL_KEY: "short" },
+      { "local.yaml": "roles: [judge]\nworker: { concurrency: 0 }\ncolour: blue\n" },
+    );
+    expect(error.code).toBe("misconfigured");
+    expect(error.problems.map(({ field }) => field)).toEqual(
+      expect.arrayContaining(["PORT", "LOG_LEVEL", "DATABASE_URL", "ROLLCALL_KEY", "config/local.yaml: roles.0", "config/local.yaml: worker.concurrency"]),
+    );
+    expect(error.message).toContain("colour");
+    for (const { field, message } of error.problems) expect(error.message).toContain(`  ${field}: ${message}`);
+  });
+
+  test("invariant 8: a bad key is not repeated", () => {
+    expect(refusal({ ROLLCALL_KEY: "almost-a-secret", DATABASE_URL: "postgresql//user:hunter2@host/db" }).message).not.toMatch(/almost-a-secret|hunter2/);
+  });
+
+  test("a file that is no YAML is named with its line", () => {
+    expect(refusal({}, { "default.yaml": "port: [1\nhost: x" }).message).toMatch(/config\/default\.yaml: .*line \d/);
+  });
+
+  test("the environment wins over local.yaml, which wins over default.yaml", () => {
+    const own = mkdtempSync(path.join(folder, "order-"));
+    writeFileSync(path.join(own, "default.yaml"), "port: 1\nhost: a\nlogLevel: warn\n");
+    writeFileSync(path.join(own, "local.yaml"), "port: 2\nhost: b\n");
+    expect(readConfig({ environment: { PORT: "3" }, folder: own })).toMatchObject({ port: 3, host: "b", logLevel: "warn" });
+  });
+
+  test("a key file is made once, for its owner alone", () => {
+    const config = readConfig({ environment: { ROLLCALL_DATA: path.join(folder, "fresh") } });
+    const first = loadKeyRing(config).current.id;
+    expect(loadKeyRing(config).current.id).toBe(first);
+    expect(statSync(keyFile(config)).mode & 0o777).toBe(0o600);
+    writeFileSync(keyFile(config), "not a key\n");
+    expect(() => loadKeyRing(config)).toThrow(/must be 32 bytes/);
+  });
+});
