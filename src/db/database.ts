@@ -50,6 +50,9 @@ export function openDatabase({ url, poolSize = 10, onError }: DatabaseOptions): 
 export async function inTransaction<T>(db: Database, ctx: Context, work: (work: Work) => Promise<T>): Promise<T> {
   const client = await db.pool.connect();
   let broken: Error | undefined;
+  // A server that goes away between two statements says so here; the next statement fails, and the client is not used again.
+  const onError = (error: Error) => (broken = error);
+  client.on("error", onError);
   try {
     await client.query("begin");
     const result = await work({ ctx, sql: client });
@@ -62,6 +65,7 @@ export async function inTransaction<T>(db: Database, ctx: Context, work: (work: 
     });
     throw error;
   } finally {
+    client.off("error", onError);
     client.release(broken);
   }
 }

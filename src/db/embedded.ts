@@ -155,7 +155,7 @@ function processLives(pid: number): boolean {
 }
 
 async function start({ cluster, binaries, owner, settings }: ClusterOptions & { settings: readonly string[] }): Promise<number> {
-  const port = await freePort();
+  const port = await portFor(cluster);
   const flags = [...SETTINGS, "listen_addresses=127.0.0.1", "unix_socket_directories=", ...settings].flatMap((setting) => ["-c", setting]);
   const log = openSync(path.join(path.dirname(cluster), "postgres.log"), "a", 0o600);
   const child = spawn(path.join(binaries, "postgres"), ["-D", cluster, "-p", String(port), ...flags], {
@@ -168,11 +168,20 @@ async function start({ cluster, binaries, owner, settings }: ClusterOptions & { 
   return port;
 }
 
-function freePort(): Promise<number> {
+/** The port of the last start, as long as nobody else has it: processes that outlived a restart find the server again. */
+async function portFor(cluster: string): Promise<number> {
+  const file = path.join(path.dirname(cluster), "postgres.port");
+  const last = existsSync(file) ? Number(readFileSync(file, "utf8")) : 0;
+  const port = await freePort(last).catch(() => freePort(0));
+  writeFileSync(file, String(port));
+  return port;
+}
+
+function freePort(wanted: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
+    server.listen(wanted, "127.0.0.1", () => {
       const address = server.address();
       server.close(() => (address && typeof address === "object" ? resolve(address.port) : reject(new Error("no free port"))));
     });

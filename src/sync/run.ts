@@ -45,7 +45,8 @@ export async function runSync(ctx: Context, options: RunOptions): Promise<RunSum
       await pull(run, options.source);
       return await finishRun(run);
     } catch (error) {
-      await failRun(run, error);
+      // Without a database nothing can be recorded: then the next run finds this one open, and says that it crashed.
+      await failRun(run, error).catch((unrecorded: unknown) => held.log.error({ err: unrecorded, run: run.id }, "the failure of a run could not be recorded"));
       throw error;
     }
   });
