@@ -36,7 +36,11 @@ export async function openCsv({ file, encoding, delimiter }: CsvSettings, { sign
       input.on("error", (error) => parser.destroy(error));
       input.pipe(parser);
       try {
-        for await (const { record, info } of parser as AsyncIterable<{ record: string[]; info: { lines: number } }>) yield { line: info.lines, cells: record };
+        for await (const { record, info } of parser as AsyncIterable<{ record: string[]; info: { lines: number } }>) {
+          // What is buffered already must not go on as if nothing had happened.
+          signal.throwIfAborted();
+          yield { line: info.lines, cells: record };
+        }
       } catch (error) {
         throw readFault(file, error);
       } finally {

@@ -1,4 +1,4 @@
-import { Fault, type CheckResult, type Connector, type Kind, type OpenOptions, type Source } from "../contract.ts";
+import { Fault, type CheckResult, type Completeness, type Connector, type Kind, type OpenOptions, type Page, type Source } from "../contract.ts";
 import { openCsv } from "./client.ts";
 import { csvSettings, type CsvSettings } from "./config.ts";
 import { readKind } from "./read.ts";
@@ -16,10 +16,11 @@ export const csv: Connector<CsvSettings> = {
 
 async function openSource(options: OpenOptions<CsvSettings>): Promise<Source> {
   const { settings, signal } = options;
+  const kinds = kindsOf(settings);
   const file = await openCsv(settings, { signal });
   return {
-    kinds: kindsOf(settings),
-    readAll: (kind) => readKind({ file, settings }, kind),
+    kinds,
+    readAll: (kind) => (kinds.includes(kind) ? readKind({ file, settings }, kind) : refuse(kind)),
     readOne: (kind, nativeId) => findOne(options, { kind, nativeId }),
     close: () => file.close(),
   };
@@ -27,6 +28,11 @@ async function openSource(options: OpenOptions<CsvSettings>): Promise<Source> {
 
 function kindsOf({ groupsColumn, unitColumn }: CsvSettings): Kind[] {
   return [...(unitColumn === undefined ? [] : ["unit" as const]), "user", ...(groupsColumn === undefined ? [] : ["group" as const])];
+}
+
+// eslint-disable-next-line require-yield -- it refuses before there is anything to give
+async function* refuse(kind: Kind): AsyncGenerator<Page, Completeness> {
+  throw new Fault("misconfigured", `No column says who belongs to which ${kind}: set \`${kind === "group" ? "groupsColumn" : "unitColumn"}\`.`);
 }
 
 /** Asks the file as it stands now, which may be a newer one than the run has read. A file that does not prove itself whole knows nobody to be gone. */

@@ -1,9 +1,8 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { connectors } from "../../connectors/registry.ts";
 import { projectFolder } from "../../src/db/folder.ts";
 
 function check(folder: string): { status: number | null; output: string } {
@@ -60,12 +59,4 @@ describe("imports point one way", () => {
   ])("no violation: %s", (_, file, text) => {
     expect(check(house({ [file]: text })).status).toBe(0);
   });
-});
-
-test("M2: the connectors' folders are the registry", () => {
-  const folders = readdirSync(path.join(projectFolder(), "connectors"), { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && entry.name !== "kit")
-    .map(({ name }) => name);
-  expect(Object.keys(connectors).sort()).toEqual(folders.sort());
-  for (const [name, connector] of Object.entries(connectors)) expect(connector.name).toBe(name);
 });
