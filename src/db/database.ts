@@ -34,6 +34,8 @@ export function openDatabase({ url, poolSize = 10, onError }: DatabaseOptions): 
   const pool = new pg.Pool({ connectionString: url, max: poolSize, application_name: `rollcall:${process.pid}` });
   // An idle client that loses its server must not end the process; the next query gets a fresh one.
   pool.on("error", (error) => onError?.(error));
+  // The same holds for one that is checked out, between two queries: its next query fails where it is awaited.
+  pool.on("connect", (client) => client.on("error", () => undefined));
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool, { disposeExternalPool: false }) });
   return {
     url,
