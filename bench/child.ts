@@ -19,6 +19,9 @@ export function inChild<R>({ step, job }: { step: string; job: unknown }): Promi
   const sibling = fileURLToPath(new URL(`./step${path.extname(import.meta.url)}`, import.meta.url));
   return new Promise((resolve, reject) => {
     const child = fork(sibling, [step], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+    const endWithUs = () => void child.kill("SIGKILL");
+    // Before the database that it works with is stopped.
+    process.prependOnceListener("exit", endWithUs);
     let answered = false;
     child.once("error", reject);
     child.once("message", (answer: Answer<R>) => {
@@ -27,6 +30,7 @@ export function inChild<R>({ step, job }: { step: string; job: unknown }): Promi
       else reject(new Error(`The step "${step}" failed: ${answer.message}`));
     });
     child.once("exit", (code, signal) => {
+      process.removeListener("exit", endWithUs);
       if (!answered) reject(new Error(`The step "${step}" ended without an answer (${signal ?? `exit code ${code}`}).`));
     });
     child.send(job as object);

@@ -1,4 +1,5 @@
-import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { chmod, mkdtemp } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
@@ -67,27 +68,25 @@ async function main(options: Options): Promise<boolean> {
   const folder = await mkdtemp(path.join(os.tmpdir(), "rollcall-bench-"));
   // The `postgres` user, under which PostgreSQL runs when we are root, must be able to enter.
   await chmod(folder, 0o755);
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   const say = (line: string) => void process.stderr.write(`${line}\n`);
-  try {
-    const small = options.growth
-      ? await measure({ folder: path.join(folder, "small"), size: tenth(size), changed: Math.max(1, Math.round(changed / 10)), repeat: 1, say })
-      : undefined;
-    const large = await measure({ folder: path.join(folder, "large"), size, changed, repeat, say });
-    const rows = reportRows({ large, small });
-    const over = rows.filter(isOver);
-    if (json) process.stdout.write(`${JSON.stringify({ rows: rows.map((row) => ({ ...row, over: isOver(row) })), large, small }, null, 2)}\n`);
-    else {
-      process.stdout.write(`\n${renderTable(rows)}\n\n`);
-      process.stdout.write(over.length ? `${over.length} over the limit: ${over.map(({ what }) => what.trim()).join("; ")}\n` : "All within their limits.\n");
-    }
-    return over.length === 0;
-  } finally {
-    await rm(folder, { recursive: true, force: true });
+  const small = options.growth
+    ? await measure({ folder: path.join(folder, "small"), size: tenth(size), changed: Math.max(1, Math.round(changed / 10)), repeat: 1, say })
+    : undefined;
+  const large = await measure({ folder: path.join(folder, "large"), size, changed, repeat, say });
+  const rows = reportRows({ large, small });
+  const over = rows.filter(isOver);
+  if (json) process.stdout.write(`${JSON.stringify({ rows: rows.map((row) => ({ ...row, over: isOver(row) })), large, small }, null, 2)}\n`);
+  else {
+    process.stdout.write(`\n${renderTable(rows)}\n\n`);
+    process.stdout.write(over.length ? `${over.length} over the limit: ${over.map(({ what }) => what.trim()).join("; ")}\n` : "All within their limits.\n");
   }
+  return over.length === 0;
 }
 
 /** Times on a machine that others use, too, prove little: only --strict makes them count. */
 async function run(): Promise<void> {
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => process.exit(130));
   let options: Options;
   try {
     options = readOptions();

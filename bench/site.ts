@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { createCompany, type Company } from "../demo/company.ts";
@@ -31,7 +32,14 @@ export async function startSite({ folder, size }: { folder: string; size: Size }
   await writeCompanyLdif(company, { baseDn: SUFFIX, file });
   let postgres: EmbeddedPostgres | undefined;
   let slapd: Slapd | undefined;
+  // Ctrl-C in the middle of a measurement leaves nothing behind, either; slapd ends with its parent.
+  const stopAtOnce = () => {
+    postgres?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  process.once("exit", stopAtOnce);
   const stop = async () => {
+    process.removeListener("exit", stopAtOnce);
     await slapd?.stop();
     postgres?.stop();
     await rm(folder, { recursive: true, force: true });

@@ -33,7 +33,8 @@ export function renderTable(rows: readonly Row[]): string {
 }
 
 function number(value: number, unit = ""): string {
-  return `${value === 0 ? "0" : value < 1 ? value.toFixed(3) : value < 100 ? value.toFixed(2) : String(Math.round(value))}${unit}`;
+  const digits = Number.isInteger(value) || value >= 50 ? 0 : value < 1 ? 3 : 2;
+  return `${value.toFixed(digits)}${unit}`;
 }
 
 export function seconds(ms: number): string {
