@@ -1,4 +1,4 @@
-import { Fault } from "../../connectors/contract.ts";
+import type { Fault } from "../../connectors/contract.ts";
 import { recordEvent } from "../audit/record.ts";
 import type { LoadedConnection } from "../connections/open.ts";
 import { flagConnection } from "../connections/state.ts";

@@ -11,8 +11,11 @@ export async function markWhenPolicyChanged(work: Work, connection: LoadedConnec
   const prefix = `policy:${connection.id}:`;
   const key = prefix + contentHash({ provision, writeBack }).toString("hex");
   const now = work.ctx.now();
-  const { rowCount } = await work.sql.query("insert into watermarks (key, at) values ($1, $2) on conflict (key) do nothing", [key, now]);
-  if (rowCount === 0) return false;
+  // A row that was inserted, not updated, has no xmax. The time says when the policy was last looked at (see wake.ts).
+  const { rows } = await work.sql.query<{ inserted: boolean }>(
+    "insert into watermarks (key, at) values ($1, $2) on conflict (key) do update set at = excluded.at returning xmax = 0 as inserted", [key, now],
+  );
+  if (!rows[0]?.inserted) return false;
   await work.sql.query("delete from watermarks where starts_with(key, $1) and key <> $2", [prefix, key]);
   await markAll(work, connection);
   return true;

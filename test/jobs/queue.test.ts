@@ -60,12 +60,12 @@ describe("the queue", () => {
     await sync(7);
     await until(async () => (await db.pool.query("select from graphile_worker.jobs where locked_by is not null")).rowCount, (count) => count === 1);
     // A node whose process is gone: a row, jobs in its workers' names, and nobody who holds its lock.
-    await db.pool.query("insert into nodes (id, started_at, lock_key, workers) values ('dead', now(), 42, array['worker-dead'])");
     await db.pool.query("insert into connections (name, connector) values ('ldap', 'ldap')");
     await db.pool.query("insert into runs (connection_id, mode, trigger, state, started_at) select id, 'full', 'cli', 'applying', now() from connections");
     await enqueue(db.pool, { job: "deliver", payload: { projectionId: 1 }, queue: "q" });
     await db.pool.query("update graphile_worker._private_jobs j set locked_at = now(), locked_by = 'worker-dead' from graphile_worker._private_tasks t where t.id = j.task_id and t.identifier = 'deliver'");
     await db.pool.query("update graphile_worker._private_job_queues set locked_at = now(), locked_by = 'worker-dead'");
+    await db.pool.query("insert into nodes (id, started_at, lock_key, workers) values ('dead', now(), 42, array['worker-dead'])");
     const done: number[] = [];
     await start({ deliver: async (_ctx, { projectionId }) => void done.push(projectionId) });
     await until(() => done.length, (count) => count === 1);

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from "@jest/globals";
 import { addConnection } from "../../src/connections/store.ts";
 import { flagConnection } from "../../src/connections/state.ts";
 import { fire, startSchedule, type Schedule } from "../../src/jobs/schedule.ts";
+import { wakeWhatWaits } from "../../src/provision/wake.ts";
 import { silentLog } from "../helpers/database.ts";
 import { startWorld, type World } from "../provision/world.ts";
 import { until } from "./waiting.ts";
@@ -72,5 +73,6 @@ describe("the schedule", () => {
     await start();
     await world.drain();
     expect(world.user("anna")).toMatchObject({ active: true });
+    expect(await world.work(wakeWhatWaits)).toEqual({ deliveries: 0, targets: 0 });
   });
 });

@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { Logger, runOnce } from "graphile-worker";
+import type { WriteBack } from "../../connectors/contract.ts";
 import { startDownstream, type Downstream } from "../../demo/downstream.ts";
 import { addConnection } from "../../src/connections/store.ts";
 import type { Context } from "../../src/context.ts";
@@ -54,20 +55,23 @@ export interface WorldOptions {
   policy?: Record<string, unknown>;
   settings?: Record<string, unknown>;
   name?: string;
+  /** Stands in for the source's side that is written back to. */
+  writeBack?: WriteBack;
 }
 
 export function testKeyRing(): KeyRing {
   return { current: sealingKey(randomBytes(32)), older: [] };
 }
 
-export async function startWorld({ policy = {}, settings = {}, name = "app" }: WorldOptions = {}): Promise<World> {
+export async function startWorld({ policy = {}, settings = {}, name = "app", writeBack }: WorldOptions = {}): Promise<World> {
   const db = await testDatabase();
   const downstream = await startDownstream();
   const keyRing = testKeyRing();
   let offset = 0;
   const clock: Clock = { now: () => new Date(Date.now() + offset), pass: (milliseconds) => void (offset += milliseconds) };
   const ctx = testContext({ now: clock.now });
-  const targets = openTargets({ keyRing, log: silentLog, signal: ctx.signal, now: clock.now });
+  const opened = openTargets({ keyRing, log: silentLog, signal: ctx.signal, now: clock.now });
+  const targets: Targets = writeBack ? { ...opened, withWriteBack: (_connection, use) => use(writeBack) } : opened;
   const work = <T>(run: (work: Work) => Promise<T>) => inTransaction(db, ctx, run);
   const { id: connectionId } = await work((each) => addConnection(each, {
     keyRing,
