@@ -2,9 +2,9 @@ import type { Sql, Work } from "../db/database.ts";
 import { enqueue } from "../db/queue.ts";
 
 const OF_GRANTS = `
-  select valid_from as at from grants where recorded_to is null and valid_from > $1 and (valid_to is null or valid_to > valid_from)
+  select valid_from as at from grants where recorded_to is null and valid_from > $1 and (valid_to is null or valid_to > valid_from) and ($2::uuid[] is null or grant_id = any($2))
   union all
-  select valid_to from grants where recorded_to is null and valid_to > $1`;
+  select valid_to from grants where recorded_to is null and valid_to > $1 and ($2::uuid[] is null or grant_id = any($2))`;
 
 // The next member whose time in a group runs out. A membership's end follows from its start, so one pass over the starts that lie
 // less than that long back is enough.
@@ -24,22 +24,29 @@ const OF_MEMBERS = `
     select starts.valid_from from starts where starts.valid_from > $1::timestamptz - make_interval(secs => g.expires_after_seconds)
     order by starts.valid_from limit 1
   ) m
-  where g.group_id is not null and g.expires_after_seconds is not null and g.recorded_to is null and (g.valid_to is null or g.valid_to > $1)`;
+  where g.group_id is not null and g.expires_after_seconds is not null and g.recorded_to is null and (g.valid_to is null or g.valid_to > $1)
+    and ($2::uuid[] is null or g.grant_id = any($2))`;
 
 const NEXT = `select min(at) as at from (${OF_GRANTS} union all ${OF_MEMBERS}) boundaries`;
 
+export interface BoundaryOptions {
+  /** Only boundaries of these grants; of all when absent. */
+  grantIds?: readonly string[];
+}
+
 /** The next instant after `after` at which a grant begins or ends, for whoever; null when nothing is ahead. */
-export async function nextBoundary(sql: Sql, after: Date): Promise<Date | null> {
-  const { rows } = await sql.query<{ at: Date | null }>(NEXT, [after]);
+export async function nextBoundary(sql: Sql, after: Date, { grantIds }: BoundaryOptions = {}): Promise<Date | null> {
+  const { rows } = await sql.query<{ at: Date | null }>(NEXT, [after, grantIds ?? null]);
   return rows[0]?.at ?? null;
 }
 
 /**
- * Queues the `expire` job for the next boundary, in the caller's transaction. To be called when grants, or memberships of groups
- * whose grants run out per member, have changed; boundaries after the next are queued when that one is carried out.
+ * Queues the `expire` job for the next boundary, in the caller's transaction; later ones are queued when that one is carried out.
+ * Grants queue their own when they are given. To be called without options when memberships of groups have changed, once for
+ * many changes: their members' time may run out before anything else.
  */
-export async function scheduleExpiry(work: Work): Promise<Date | null> {
-  const next = await nextBoundary(work.sql, work.ctx.now());
+export async function scheduleExpiry(work: Work, options: BoundaryOptions = {}): Promise<Date | null> {
+  const next = await nextBoundary(work.sql, work.ctx.now(), options);
   if (next) await enqueueExpiry(work.sql, next);
   return next;
 }

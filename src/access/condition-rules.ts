@@ -4,7 +4,6 @@ import { closePeriods } from "../directory/periods.ts";
 import { messageOf } from "../errors.ts";
 import type { Expression } from "../expressions/compile.ts";
 import { personVariables, type PersonFacts } from "../expressions/environment.ts";
-import { scheduleExpiry } from "./boundaries.ts";
 import { loadPersonFacts } from "./facts.ts";
 import { closeGrants, openGrants } from "./grant-rows.ts";
 import { compileCondition } from "./rule-input.ts";
@@ -39,7 +38,6 @@ export async function evaluateConditionRules(work: Work, { personIds }: { person
     counts.begun += page.begun;
     counts.ended += page.ended;
   }
-  if (counts.begun > 0) await scheduleExpiry(work);
   return counts;
 }
 
@@ -64,7 +62,6 @@ export async function evaluateRule(work: Work, { ruleId }: { ruleId: string }): 
     counts.ended += page.ended;
     after = rows.at(-1)?.id ?? null;
   }
-  await scheduleExpiry(work);
   return counts;
 }
 
@@ -104,27 +101,35 @@ function fulfils({ ctx }: Work, { rule, person }: { rule: CompiledRule; person: 
   }
 }
 
-const WANTED = `
-  select m.person_id, r.version, r.role_id, u.id as unit_id, r.name,
-    greatest(m.valid_from, r.starts_at, $3::timestamptz) as valid_from, least(r.expires_at, m.valid_from + make_interval(secs => r.expires_after_seconds)) as valid_to, m.valid_from as since
-  from rules r join rule_matches m on m.rule_id = r.id and m.recorded_to is null and m.valid_to is null
-  join units u on u.code = r.unit_code and u.deleted_at is null
-  where r.id = $1 and r.enabled and r.deleted_at is null and ($2::uuid[] is null or m.person_id = any($2))`;
+// What the rule gives now beside what it has given already, of these people or of all, put next to each other by sorting: a join
+// would be guessed small and be quadratic.
+const MARKED = `
+  with wanted as (
+    select m.person_id, r.version, r.role_id, u.id as unit_id, r.name, m.valid_from as since,
+      greatest(m.valid_from, r.starts_at, $3::timestamptz) as valid_from, least(r.expires_at, m.valid_from + make_interval(secs => r.expires_after_seconds)) as valid_to
+    from rules r join rule_matches m on m.rule_id = r.id and m.recorded_to is null and m.valid_to is null
+    join units u on u.code = r.unit_code and u.deleted_at is null
+    where r.id = $1 and r.enabled and r.deleted_at is null and ($2::uuid[] is null or m.person_id = any($2))
+  ), both_sides as (
+    select person_id, version, role_id, unit_id, name, since, null::uuid as grant_id, valid_from, valid_to from wanted
+    union all
+    select g.person_id, g.rule_version, g.role_id, g.unit_id, null, null, g.grant_id, g.valid_from, g.valid_to from grants g
+    where g.rule_id = $1 and g.recorded_to is null and g.person_id is not null and ($2::uuid[] is null or g.person_id = any($2))
+  ), marked as (
+    select *, max(since) over same as wanted_since, max(valid_from) filter (where grant_id is not null) over same as last_made
+    from both_sides window same as (partition by person_id, version, role_id, unit_id)
+  )`;
 
 // Made once for a match, a version and a unit: one that has ended since is not made again.
-const FRESH = `
-  select wanted.* from (${WANTED}) wanted
-  where (wanted.valid_to is null or wanted.valid_to > wanted.valid_from) and not exists (
-    select from grants g where g.rule_id = $1 and g.person_id = wanted.person_id and g.recorded_to is null
-      and g.rule_version = wanted.version and g.unit_id = wanted.unit_id and g.role_id = wanted.role_id and g.valid_from >= wanted.since)
-  order by wanted.person_id`;
+const FRESH = `${MARKED}
+  select person_id, version, role_id, unit_id, name, valid_from, valid_to from marked
+  where grant_id is null and (last_made is null or last_made < since) and (valid_to is null or valid_to > valid_from)
+  order by person_id`;
 
-const OVER = `
-  select g.grant_id from grants g
-  where g.rule_id = $1 and g.recorded_to is null and g.person_id is not null and (g.valid_to is null or g.valid_to > $3) and ($2::uuid[] is null or g.person_id = any($2))
-    and not exists (select from (${WANTED}) wanted
-      where wanted.person_id = g.person_id and wanted.version = g.rule_version and wanted.unit_id = g.unit_id and wanted.role_id = g.role_id and g.valid_from >= wanted.since)
-  order by g.id`;
+const OVER = `${MARKED}
+  select grant_id from marked
+  where grant_id is not null and (valid_to is null or valid_to > $3) and (wanted_since is null or valid_from < wanted_since)
+  order by person_id, grant_id`;
 
 /** Makes a condition rule's grants follow its matches: a grant is a function of the match's beginning and the rule's version. */
 export async function settleRuleGrants(work: Work, { ruleId, personIds, now }: { ruleId: string; personIds?: readonly string[]; now: Date }): Promise<void> {

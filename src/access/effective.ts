@@ -81,7 +81,7 @@ function statement(belief: Belief, units: Belief): string {
       least(g.valid_to, person_groups.since + make_interval(secs => g.expires_after_seconds))
     from person_groups
     join groups on groups.id = person_groups.group_id and (groups.deleted_at is null or groups.deleted_at > $2)
-    join grants g on g.group_id = person_groups.group_id and g.valid @> $2::timestamptz and ${belief("g")}
+    cross join lateral (select * from grants g where g.group_id = person_groups.group_id and g.valid @> $2::timestamptz and ${belief("g")} offset 0) g
     where g.expires_after_seconds is null or person_groups.since + make_interval(secs => g.expires_after_seconds) > $2
   ), inherited (role_id, permission_role_id) as (
     select distinct role_id, role_id from held
@@ -99,7 +99,10 @@ function statement(belief: Belief, units: Belief): string {
   join inherited on inherited.role_id = held.role_id
   join role_permissions content on content.role_id = inherited.permission_role_id and content.valid @> $2::timestamptz and ${belief("content")}
     and ($4::text is null or content.permission_key = $4)
-  where exists (select from lifecycle_periods l where l.person_id = $1 and l.state = 'active' and l.valid @> $2::timestamptz and ${belief("l")})`;
+  where (
+    exists (select from lifecycle_periods l where l.person_id = $1 and l.valid_to is null and l.state = 'active' and l.valid @> $2::timestamptz and ${belief("l")})
+    or exists (select from lifecycle_periods l where l.person_id = $1 and l.valid_to is not null and l.state = 'active' and l.valid @> $2::timestamptz and ${belief("l")})
+  )`;
 }
 
 const EFFECTIVE_ACCESS = statement(NOW_BELIEVED, UNITS_BELOW);

@@ -3,6 +3,7 @@ import type { Sql, Work } from "../db/database.ts";
 import { membersInEffect } from "../directory/groups.ts";
 import { markPeople } from "../directory/outbox.ts";
 import { closePeriods } from "../directory/periods.ts";
+import { scheduleExpiry } from "./boundaries.ts";
 
 /** A grant as it is inserted; exactly one of personId and groupId. */
 export interface GrantRow {
@@ -43,7 +44,7 @@ interface NamedGrant {
   valid_to: Date | null;
 }
 
-/** Inserts grants, records them, and marks those concerned for delivery. */
+/** Inserts grants, records them, marks those concerned for delivery, and queues the job for the first of their boundaries. */
 export async function openGrants(work: Work, grants: readonly GrantRow[]): Promise<void> {
   if (grants.length === 0) return;
   const { ctx, sql } = work;
@@ -53,6 +54,7 @@ export async function openGrants(work: Work, grants: readonly GrantRow[]): Promi
     data: { role: row.role, unit: row.unit, source: row.source, from: row.valid_from.toISOString(), until: row.valid_to?.toISOString() ?? null, rule: row.rule ?? undefined },
   })));
   await markHolders(work, grants.filter((grant) => grant.validFrom <= ctx.now()));
+  await scheduleExpiry(work, { grantIds: grants.map((grant) => grant.grantId) });
 }
 
 const FIND_OPEN = `

@@ -2,7 +2,6 @@ import { randomUUID } from "node:crypto";
 import type { Sql, Work } from "../db/database.ts";
 import { findUnit } from "../directory/units.ts";
 import { AppError } from "../errors.ts";
-import { scheduleExpiry } from "./boundaries.ts";
 import { closeGrants, openGrants } from "./grant-rows.ts";
 import { findRole } from "./roles.ts";
 
@@ -48,7 +47,6 @@ export async function giveGrant(work: Work, input: GrantInput): Promise<string> 
       reason: input.reason ?? "", validFrom: from, validTo: until ?? null,
     },
   ]);
-  await scheduleExpiry(work);
   return grantId;
 }
 

@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import type { Sql, Work } from "../db/database.ts";
-import { scheduleExpiry } from "./boundaries.ts";
 import { settleRuleGrants } from "./condition-rules.ts";
 import { closeGrants, openGrants } from "./grant-rows.ts";
 import { lockRules } from "./rule-lock.ts";
@@ -62,7 +61,6 @@ export async function reconcileGroupRules(work: Work, { groupIds, unitIds, ruleI
   if (rules.length === 0) return { given: 0, closed: 0 };
   const counts = await reconcile(work, rules.filter((rule) => !rule.conditional));
   for (const rule of rules.filter((candidate) => candidate.conditional)) await settleRuleGrants(work, { ruleId: rule.id, now: ctx.now() });
-  if (counts.given > 0) await scheduleExpiry(work);
   return counts;
 }
 
