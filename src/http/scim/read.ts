@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Database, Sql } from "../../db/database.ts";
 import type { Call } from "./call.ts";
 import { filterSql } from "./filter/sql.ts";
@@ -26,11 +27,10 @@ export async function findResource(sql: Sql, { type, call, id, projection }: Fin
   if (!isUuid(id)) return undefined;
   const given = parameters();
   const view = viewFor(call, { type, given });
-  const { rows } = await sql.query<Found>(
-    `select ${view.resource(notNeeded(projection, view.collections.keys()))}::text as text, ${view.version} as version
-     from ${view.table} ${view.joins} where ${view.id} = ${given.add(id)}::uuid and ${view.visible}`,
-    given.values,
-  );
+  const text = `select ${view.resource(notNeeded(projection, view.collections.keys()))}::text as text, ${view.version} as version
+     from ${view.table} ${view.joins} where ${view.id} = ${given.add(id)}::uuid and ${view.visible}`;
+  // Prepared once for each connection: planning would cost more than the read.
+  const { rows } = await sql.query<Found>({ name: `scim-${createHash("sha256").update(text).digest("hex").slice(0, 32)}`, text, values: given.values });
   const row = rows[0];
   return row && { ...row, text: projected(row.text, { type, projection }) };
 }

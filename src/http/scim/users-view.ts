@@ -62,7 +62,7 @@ export function usersView({ parameters, connectionId, base }: ViewOptions): View
       ["username", (value) => {
         const text = `${parameters.add(value)}::text`;
         return indexed({
-          person: `q.user_name = ${text}::citext`,
+          person: `q.user_name = ${text}::citext and q.state <> 'deleted'`,
           account: `b.attributes ? 'userName' and lower(b.attributes->>'userName') = lower(${text})`,
           exact: `lower(nullif(d.document->>'userName', '')) = lower(${text})`,
         });
@@ -73,6 +73,15 @@ export function usersView({ parameters, connectionId, base }: ViewOptions): View
           person: `q.external_id = ${text}`,
           account: `b.attributes ? 'externalId' and b.attributes->>'externalId' = ${text}`,
           exact: `nullif(d.document->>'externalId', '') = ${text}`,
+        });
+      }],
+      ["emails.value", (value) => {
+        const text = `${parameters.add(value)}::text`;
+        const holds = (alias: string) => `lower(jsonb_path_query_array(${alias}.attributes, '$.emails[*].value')::text)::jsonb ? lower(${text})`;
+        return indexed({
+          person: `${holds("q")} and q.deleted_at is null`,
+          account: `b.attributes ? 'userName' and ${holds("b")}`,
+          exact: `${text} <> '' and lower(jsonb_path_query_array(d.document, '$.emails[*].value')::text)::jsonb ? lower(${text})`,
         });
       }],
       ["groups.value", (value) =>

@@ -34,12 +34,21 @@ export function filterSql(filter: Filter, { view, parameters }: FilterSqlOptions
       }
       case "some": {
         const { target, filter: inner } = part;
-        const indexed = inner.kind === "compare" && inner.operator === "eq" ? equality({ ...target, sub: inner.target.attribute }, inner.value) : undefined;
-        return indexed ?? someElement(target, { subject, depth, condition: (element) => compile(inner, elementSubject(element), depth + 1) });
+        const indexed = valuesOf(inner).flatMap((value) => equality({ ...target, sub: value.target.attribute }, value.value) ?? []);
+        if (indexed.length && inner.kind === "compare") return indexed.join(" and ");
+        const exact = someElement(target, { subject, depth, condition: (element) => compile(inner, elementSubject(element), depth + 1) });
+        // An index finds the few that may be meant; which of them are, the elements say.
+        return indexed.length ? `(${[...indexed, exact].join(" and ")})` : exact;
       }
     }
   };
   return compile(filter, top, 0);
+}
+
+/** Equalities that any element satisfying the filter must meet. */
+function valuesOf(filter: Filter): Comparing[] {
+  if (filter.kind === "compare") return filter.operator === "eq" ? [filter] : [];
+  return filter.kind === "and" ? filter.filters.flatMap(valuesOf) : [];
 }
 
 /** Where a condition's values come from: the whole resource, or one element of a list. */
