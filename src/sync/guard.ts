@@ -50,7 +50,7 @@ export async function guardFacts(sql: Sql, options: { planId: number; connection
       (select count(*)::int from accounts a where connection_id = $1 and kind = 'user' and situation = 'linked' and gone_at is null) as linked,
       (select count(*)::int from plan_items where plan_id = $2 and action = 'disable') as disables,
       (select count(*)::int from plan_items where plan_id = $2 and action = 'delete') as deletes,
-      (select coalesce(sum(count), 0)::int from guard_counts where connection_id = $1 and at > $3::timestamptz - make_interval(secs => $4)) as recent`,
+      (select coalesce(sum(count), 0)::int from guard_counts where connection_id = $1 and action in ('disable', 'delete') and at > $3::timestamptz - make_interval(secs => $4)) as recent`,
     [options.connectionId, options.planId, options.now, options.limits.window.hours * 3600],
   );
   return rows[0] ?? { linked: 0, disables: 0, deletes: 0, recent: 0 };

@@ -139,7 +139,7 @@ async function refuseGuarded(work: Work, { connection, item }: { connection: Loa
   if (item.action !== "disable" && item.action !== "delete") return;
   const { rows } = await work.sql.query<{ linked: number; recent: number }>(
     `select (select count(*)::int from accounts where connection_id = $1 and kind = 'user' and situation = 'linked' and gone_at is null) as linked,
-       (select coalesce(sum(count), 0)::int from guard_counts where connection_id = $1 and at > $2::timestamptz - make_interval(secs => $3)) as recent`,
+       (select coalesce(sum(count), 0)::int from guard_counts where connection_id = $1 and action in ('disable', 'delete') and at > $2::timestamptz - make_interval(secs => $3)) as recent`,
     [connection.id, work.ctx.now(), connection.limits.window.hours * 3600],
   );
   const facts: GuardFacts = { linked: rows[0]?.linked ?? 0, recent: rows[0]?.recent ?? 0, disables: item.action === "disable" ? 1 : 0, deletes: item.action === "delete" ? 1 : 0, reads: [], scopeChanged: false };
