@@ -183,7 +183,10 @@ export async function removeConnection(work: Work, { name }: { name: string }): 
   if (accounts || projections) {
     throw new AppError("conflict", `The connection "${name}" holds ${accounts} accounts and keeps ${projections} at the other side; they would be left without anyone to answer for them. Set \`enabled: false\` in its definition and add it again with --replace.`, { field: "connection" });
   }
-  await work.sql.query("update tokens set revoked_at = $2, revoked_reason = 'its connection was removed' where connection_id = $1 and revoked_at is null", [row.id, work.ctx.now()]);
+  // Its tokens go with it, by their foreign key.
+  const { rows: tokens } = await work.sql.query<{ live: number }>("select count(*) as live from tokens where connection_id = $1 and revoked_at is null", [row.id]);
   await work.sql.query("delete from connections where id = $1", [row.id]);
+  const live = tokens[0]?.live ?? 0;
+  if (live > 0) await recordEvent(work, { name: "token.revoked", subjectType: "connection", subjectId: name, reason: "its connection was removed", data: { count: live } });
   await recordEvent(work, { name: "connection.removed", subjectType: "connection", subjectId: name, data: { name } });
 }
