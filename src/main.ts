@@ -16,6 +16,12 @@ import { createLog } from "./log.ts";
 const WEB_CONNECTIONS = 12;
 const REQUESTS_MAY_TAKE_MS = 15_000;
 
+// Who reads only the first lines (`rollcall audit tail | head`) has all that was wanted.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(EXIT.ok);
+});
+
 process.exitCode = await runCommandLine({
   arguments: process.argv.slice(2),
   environment: processEnvironment(),

@@ -69,6 +69,7 @@ export function moment(at: Date | null): string {
 /** An error as lines for a reader: its sentence, then each problem with its field. */
 export function errorLines(error: unknown): string[] {
   const sentence = messageOf(error);
+  if (error instanceof Error && error.name === "AbortError") return ["Stopped before it was through; running it again goes on from where it can."];
   if (!(error instanceof AppError)) return error instanceof Fault ? [sentence] : [`Unexpected: ${sentence}`, "LOG_LEVEL=debug shows where it happened."];
   const problems = error.problems.map(({ field, message }) => `  ${field}: ${message}`);
   // Some sentences already hold their problems, line by line.
