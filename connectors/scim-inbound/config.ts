@@ -10,10 +10,12 @@ export const settingsSchema = z.strictObject({
    */
   replaceMembers: z.enum(["authoritative", "add"]).default("authoritative"),
   /** One request that takes more than `count` members and more than `share` of them out of a group is refused. */
-  memberGuard: z.strictObject({
-    count: z.number().int().min(0).default(100),
-    share: z.number().gt(0).max(1).default(0.5),
-  }).prefault({}),
+  memberGuard: z
+    .strictObject({
+      count: z.number().int().min(0).default(100),
+      share: z.number().gt(0).max(1).default(0.5),
+    })
+    .prefault({}),
 });
 
 export type ScimInboundSettings = z.output<typeof settingsSchema>;

@@ -46,7 +46,12 @@ export async function createToken(work: Work, options: NewToken): Promise<{ id: 
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
     [id, name, prefix, hashOf(token), scope, connectionId, personId ?? null, ctx.now(), expiresAt ?? null],
   );
-  await recordEvent(work, { name: "token.created", subjectType: "token", subjectId: id, data: { name, scope, prefix, expires: expiresAt?.toISOString() ?? null } });
+  await recordEvent(work, {
+    name: "token.created",
+    subjectType: "token",
+    subjectId: id,
+    data: { name, scope, prefix, expires: expiresAt?.toISOString() ?? null },
+  });
   return { id, token };
 }
 
@@ -71,25 +76,33 @@ interface TokenRow {
  */
 export async function authenticateToken(sql: Sql, { bearer, now }: { bearer: string | undefined; now: Date }): Promise<TokenHolder> {
   if (bearer === undefined) throw new AppError("unauthenticated", "A bearer token is needed: send `Authorization: Bearer <token>`.");
-  const refused = new AppError("unauthenticated", "The bearer token is not valid: it is unknown, has expired or was revoked.");
-  if (!FORM.test(bearer)) throw refused;
+  if (!FORM.test(bearer)) throw refused();
   const hash = hashOf(bearer);
-  const { rows } = await sql.query<TokenRow>(
-    `select t.id, t.name, t.scope, t.hash, t.person_id, t.expires_at, t.last_used_at, t.revoked_at,
+  // Prepared once for each connection of the pool: every request begins with it.
+  const { rows } = await sql.query<TokenRow>({
+    name: "token-holder",
+    text: `select t.id, t.name, t.scope, t.hash, t.person_id, t.expires_at, t.last_used_at, t.revoked_at,
             c.id as connection_id, c.name as connection_name, c.enabled as connection_enabled, p.active as person_active
      from tokens t left join connections c on c.id = t.connection_id left join people p on p.id = t.person_id
      where t.hash = $1`,
-    [hash],
-  );
+    values: [hash],
+  });
   const row = rows[0];
-  if (!row || !timingSafeEqual(row.hash, hash)) throw refused;
-  if (row.revoked_at || (row.expires_at && row.expires_at <= now) || (row.person_id && row.person_active !== true)) throw refused;
+  if (!row || !timingSafeEqual(row.hash, hash)) throw refused();
+  if (row.revoked_at || (row.expires_at && row.expires_at <= now) || (row.person_id && row.person_active !== true)) throw refused();
   await noteUse(sql, { row, now });
   const { connection_id: id, connection_name: name, connection_enabled: enabled } = row;
   return {
-    id: row.id, name: row.name, scope: row.scope, personId: row.person_id,
+    id: row.id,
+    name: row.name,
+    scope: row.scope,
+    personId: row.person_id,
     connection: id === null || name === null ? null : { id, name, enabled: enabled === true },
   };
+}
+
+function refused(): AppError {
+  return new AppError("unauthenticated", "The bearer token is not valid: it is unknown, has expired or was revoked.");
 }
 
 const USE_NOTED_EVERY_MS = 60_000;
@@ -98,12 +111,19 @@ const USE_NOTED_EVERY_MS = 60_000;
 async function noteUse(sql: Sql, { row, now }: { row: TokenRow; now: Date }): Promise<void> {
   const before = new Date(now.getTime() - USE_NOTED_EVERY_MS);
   if (row.last_used_at && row.last_used_at > before) return;
-  await sql.query("update tokens set last_used_at = $2 where id = $1 and (last_used_at is null or last_used_at <= $3)", [row.id, now, before]);
+  await sql.query("update tokens set last_used_at = $2 where id = $1 and (last_used_at is null or last_used_at <= $3)", [
+    row.id,
+    now,
+    before,
+  ]);
 }
 
 /** Revokes a token by its id; it is refused from the next request on. Nothing happens when it was revoked before. Throws `not_found`. */
 export async function revokeToken(work: Work, { id, reason }: { id: string; reason: string }): Promise<void> {
-  const { rows } = await work.sql.query<{ name: string; revoked_at: Date | null }>("select name, revoked_at from tokens where id = $1 for update", [id]);
+  const { rows } = await work.sql.query<{ name: string; revoked_at: Date | null }>(
+    "select name, revoked_at from tokens where id = $1 for update",
+    [id],
+  );
   const row = rows[0];
   if (!row) throw new AppError("not_found", `There is no token with the id ${id}.`, { field: "id" });
   if (row.revoked_at) return;

@@ -21,7 +21,8 @@ export interface StateCounts {
  * the projections' indexes hold only what is not in step.
  */
 export async function gatherState(sql: Sql, { now }: { now: Date }): Promise<StateCounts> {
-  const { rows } = await sql.query<{ name: keyof StateCounts; labels: Record<string, string>; count: number }>(`
+  const { rows } = await sql.query<{ name: keyof StateCounts; labels: Record<string, string>; count: number }>(
+    `
     select 'runs' as name, json_build_object('connection', c.name, 'state', r.state) as labels, count(*) as count
       from connections c cross join lateral (select state from runs where connection_id = c.id order by id desc limit 1000) r group by c.name, r.state
     union all select 'plansHeld', json_build_object('connection', c.name), count(*)
@@ -35,8 +36,19 @@ export async function gatherState(sql: Sql, { now }: { now: Date }): Promise<Sta
       from projections p join connections c on c.id = p.connection_id where p.dirty_at is not null group by c.name
     union all select 'queue', json_build_object('job', task_identifier), count(*) from graphile_worker.jobs group by task_identifier
     union all select 'connections', json_build_object('state', state), count(*) from connections group by state
-    union all select 'people', json_build_object('state', state), count(*) from people where deleted_at is null group by state`, [now]);
-  const counts: StateCounts = { runs: [], plansHeld: [], deliveries: [], projections: [], projectionsDirty: [], queue: [], connections: [], people: [] };
+    union all select 'people', json_build_object('state', state), count(*) from people where deleted_at is null group by state`,
+    [now],
+  );
+  const counts: StateCounts = {
+    runs: [],
+    plansHeld: [],
+    deliveries: [],
+    projections: [],
+    projectionsDirty: [],
+    queue: [],
+    connections: [],
+    people: [],
+  };
   for (const { name, labels, count } of rows) counts[name].push({ labels, count });
   return counts;
 }

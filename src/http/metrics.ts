@@ -17,16 +17,25 @@ export function createMetrics({ db, log, now }: { db: Database; log: Logger; now
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const durations = new Histogram({
-    name: "rollcall_http_request_duration_seconds", help: "Time to answer, by route.", labelNames: ["method", "route", "status"],
-    buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10], registers: [registry],
+    name: "rollcall_http_request_duration_seconds",
+    help: "Time to answer, by route.",
+    labelNames: ["method", "route", "status"],
+    buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers: [registry],
   });
-  const gauge = (name: string, help: string, labelNames: readonly string[] = []) => new Gauge({ name: `rollcall_${name}`, help, labelNames: [...labelNames], registers: [registry] });
+  const gauge = (name: string, help: string, labelNames: readonly string[] = []) =>
+    new Gauge({ name: `rollcall_${name}`, help, labelNames: [...labelNames], registers: [registry] });
   const gauges: Record<keyof StateCounts, Gauge> = {
     runs: gauge("runs", "The last thousand runs of each connection, by state.", ["connection", "state"]),
     plansHeld: gauge("plans_held", "Plans that a guard holds for approval.", ["connection"]),
     deliveries: gauge("deliveries_last_hour", "Deliveries to targets that ended in the last hour, by state.", ["connection", "state"]),
-    projections: gauge("projections", "Accounts and groups at targets, by the state of their delivery; idle is in step.", ["connection", "state"]),
-    projectionsDirty: gauge("projections_dirty", "Accounts and groups at targets whose desired state is to be worked out anew.", ["connection"]),
+    projections: gauge("projections", "Accounts and groups at targets, by the state of their delivery; idle is in step.", [
+      "connection",
+      "state",
+    ]),
+    projectionsDirty: gauge("projections_dirty", "Accounts and groups at targets whose desired state is to be worked out anew.", [
+      "connection",
+    ]),
     queue: gauge("queue_jobs", "Jobs waiting, by kind.", ["job"]),
     connections: gauge("connections", "Connections, by state.", ["state"]),
     people: gauge("people", "People, by state.", ["state"]),

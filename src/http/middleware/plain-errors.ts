@@ -16,6 +16,12 @@ export function plainErrors({ log }: { log: Logger }): ErrorRequestHandler {
     const status: unknown = (error as { status?: unknown } | null)?.status;
     const refused = typeof status === "number" && status >= 400 && status < 500;
     if (!refused) log.error({ err: error, correlationId: requestIdOf(response) }, "a request failed");
-    response.status(refused ? status : 500).json(refused ? { error: "invalid", message: "The request can't be read." } : { error: "internal", message: "Something went wrong here; the log of this server says what." });
+    response
+      .status(refused ? status : 500)
+      .json(
+        refused
+          ? { error: "invalid", message: "The request can't be read." }
+          : { error: "internal", message: "Something went wrong here; the log of this server says what." },
+      );
   };
 }

@@ -9,7 +9,14 @@ export function requestLog({ log }: { log: Logger }): RequestHandler {
     const path = request.path;
     response.once("close", () => {
       const ms = Math.round(Number(process.hrtime.bigint() - started) / 1e4) / 100;
-      const line = { correlationId: requestIdOf(response), method: request.method, path, status: response.statusCode, ms, finished: response.writableFinished };
+      const line = {
+        correlationId: requestIdOf(response),
+        method: request.method,
+        path,
+        status: response.statusCode,
+        ms,
+        finished: response.writableFinished,
+      };
       if (response.statusCode >= 500) log.warn(line, "request");
       else log.info(line, "request");
     });

@@ -25,7 +25,10 @@ export interface Call {
 }
 
 /** Throws `unauthenticated` without a valid token, `forbidden` when it opens another door or its connection is switched off. */
-export async function authenticateCall({ request, response }: { request: Request; response: Response }, { db, log, now }: ScimDoorOptions): Promise<Call> {
+export async function authenticateCall(
+  { request, response }: { request: Request; response: Response },
+  { db, log, now }: ScimDoorOptions,
+): Promise<Call> {
   const bearer = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? "")?.[1];
   const holder = await authenticateToken(db.pool, { bearer, now: now() });
   const connection = allowed(holder, request.params["connection"]);
@@ -42,8 +45,10 @@ export function callOf(response: Response): Call {
 }
 
 function allowed({ scope, connection }: TokenHolder, asked: unknown): { id: number; name: string } {
-  if (scope !== "scim" || !connection) throw new AppError("forbidden", "This token is not for the SCIM door: make one with `rollcall token create --scope scim`.");
-  if (asked !== undefined && asked !== connection.name) throw new AppError("forbidden", `This token belongs to another connection than ${String(asked)}.`);
+  if (scope !== "scim" || !connection)
+    throw new AppError("forbidden", "This token is not for the SCIM door: make one with `rollcall token create --scope scim`.");
+  if (asked !== undefined && asked !== connection.name)
+    throw new AppError("forbidden", `This token belongs to another connection than ${String(asked)}.`);
   if (!connection.enabled) throw new AppError("forbidden", `The connection ${connection.name} is switched off.`);
   return connection;
 }

@@ -14,7 +14,8 @@ export function coerceResource(schema: ResourceSchema, body: JsonObject): JsonOb
   refuseOtherSchemas(schema, body["schemas"]);
   const resource: JsonObject = {};
   for (const [name, value] of Object.entries(body)) {
-    if (name.toLowerCase() === schema.urn.toLowerCase() && isJsonObject(value)) assignAll(resource, { schema, prefix: `${schema.urn}:`, values: value });
+    if (name.toLowerCase() === schema.urn.toLowerCase() && isJsonObject(value))
+      assignAll(resource, { schema, prefix: `${schema.urn}:`, values: value });
     else assign(resource, { schema, name, value });
   }
   requireAttributes(schema, resource);
@@ -64,8 +65,14 @@ export function extensionOf(resource: JsonObject, urn: string): JsonObject {
 
 /** Throws `invalid` when an attribute without which the resource is none is missing. */
 export function requireAttributes(schema: ResourceSchema, resource: JsonObject): void {
-  const missing = [...schema.attributes.values()].find((attribute) => attribute.required && isStored(attribute) && resource[attribute.name] === undefined);
-  if (missing) throw new AppError("invalid", `${missing.name} is required: a ${schema.type} without it can't be kept.`, { field: missing.name, scimType: "invalidValue" });
+  const missing = [...schema.attributes.values()].find(
+    (attribute) => attribute.required && isStored(attribute) && resource[attribute.name] === undefined,
+  );
+  if (missing)
+    throw new AppError("invalid", `${missing.name} is required: a ${schema.type} without it can't be kept.`, {
+      field: missing.name,
+      scimType: "invalidValue",
+    });
 }
 
 /** A value in its attribute's type; undefined when it means "unassigned" (RFC 7643 section 2.5; an empty text is taken for the same). Throws `invalid`. */

@@ -18,7 +18,9 @@ export function serviceProviderConfig(base: string): object {
     etag: { supported: true },
     authenticationSchemes: [
       {
-        type: "oauthbearertoken", name: "Bearer token", primary: true,
+        type: "oauthbearertoken",
+        name: "Bearer token",
+        primary: true,
         description: "A token made with `rollcall token create --scope scim`, sent as `Authorization: Bearer <token>`.",
         specUri: "https://www.rfc-editor.org/info/rfc6750",
       },
@@ -29,13 +31,22 @@ export function serviceProviderConfig(base: string): object {
 
 /** RFC 7643 section 7. */
 export function schemaResources(base: string): { id: string }[] {
-  return SCHEMA_DOCUMENTS.map((document) => ({ ...document, schemas: [SCHEMA], meta: { resourceType: "Schema", location: `${base}/Schemas/${document.id}` } }));
+  return SCHEMA_DOCUMENTS.map((document) => ({
+    ...document,
+    schemas: [SCHEMA],
+    meta: { resourceType: "Schema", location: `${base}/Schemas/${document.id}` },
+  }));
 }
 
 /** RFC 7643 section 6. */
 export function resourceTypes(base: string): { id: string }[] {
   const resourceType = ({ type, endpoint, urn, extensions }: ResourceSchema, description: string) => ({
-    schemas: [RESOURCE_TYPE], id: type, name: type, endpoint, description, schema: urn,
+    schemas: [RESOURCE_TYPE],
+    id: type,
+    name: type,
+    endpoint,
+    description,
+    schema: urn,
     ...(extensions.length ? { schemaExtensions: extensions.map((extension) => ({ schema: extension.urn, required: false })) } : {}),
     meta: { resourceType: "ResourceType", location: `${base}/ResourceTypes/${type}` },
   });

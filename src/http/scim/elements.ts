@@ -10,7 +10,8 @@ export function hasContent(element: JsonObject, attribute: SchemaAttribute): boo
 /** Whether two elements are one value: the same `value` and type; without a value, the same in everything but `primary`. */
 export function sameElement(left: JsonValue, right: JsonValue): boolean {
   if (!isJsonObject(left) || !isJsonObject(right)) return sameJson(left, right);
-  if (left["value"] !== undefined || right["value"] !== undefined) return sameJson(left["value"], right["value"]) && sameJson(left["type"], right["type"]);
+  if (left["value"] !== undefined || right["value"] !== undefined)
+    return sameJson(left["value"], right["value"]) && sameJson(left["type"], right["type"]);
   const { primary: _left, ...leftRest } = left;
   const { primary: _right, ...rightRest } = right;
   return sameJson(leftRest, rightRest);
@@ -42,7 +43,9 @@ export function foldElements(attribute: SchemaAttribute, elements: readonly Json
 
 /** Keeps the primary at `chosen` and takes it from all others. */
 export function onePrimary(elements: readonly JsonValue[], chosen: number): JsonValue[] {
-  return elements.map((element, at) => (at !== chosen && isPrimary(element) && isJsonObject(element) ? { ...element, primary: false } : element));
+  return elements.map((element, at) =>
+    at !== chosen && isPrimary(element) && isJsonObject(element) ? { ...element, primary: false } : element,
+  );
 }
 
 export function isPrimary(element: JsonValue | undefined): boolean {

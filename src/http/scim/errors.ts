@@ -13,8 +13,18 @@ export interface ScimError {
 }
 
 const STATUS: Readonly<Record<ErrorCode, number>> = {
-  invalid: 400, unauthenticated: 401, forbidden: 403, not_found: 404, conflict: 409, precondition_failed: 412, too_large: 413,
-  internal: 500, misconfigured: 500, held: 503, busy: 503, unavailable: 503,
+  invalid: 400,
+  unauthenticated: 401,
+  forbidden: 403,
+  not_found: 404,
+  conflict: 409,
+  precondition_failed: 412,
+  too_large: 413,
+  internal: 500,
+  misconfigured: 500,
+  held: 503,
+  busy: 503,
+  unavailable: 503,
 };
 
 /** Seconds until it makes sense to try again: a held request waits for a human, the others for a moment. */
@@ -35,7 +45,11 @@ export function errorAnswer(error: unknown, { log }: { log: Logger }): ErrorAnsw
   const known = asAppError(error);
   if (!known) {
     log.error({ err: error }, "a SCIM request failed");
-    return { status: 500, headers: {}, body: scimError(500, { detail: "Something went wrong here; the log of this server says what, under this answer's X-Request-Id." }) };
+    return {
+      status: 500,
+      headers: {},
+      body: scimError(500, { detail: "Something went wrong here; the log of this server says what, under this answer's X-Request-Id." }),
+    };
   }
   const status = STATUS[known.code];
   if (status >= 500 && known.code !== "held") log.error({ err: known }, "a SCIM request failed");
@@ -59,10 +73,15 @@ function asAppError(error: unknown): AppError | undefined {
       return new AppError("too_large", "The request's body is larger than this server takes.", { cause: error });
     default:
   }
-  if (status === 400 && typeof type === "string") return new AppError("invalid", messageOf(error), { scimType: "invalidSyntax", cause: error });
+  if (status === 400 && typeof type === "string")
+    return new AppError("invalid", messageOf(error), { scimType: "invalidSyntax", cause: error });
   switch (code) {
     case "57014":
-      return new AppError("invalid", "The filter takes too long to evaluate; narrow it, or filter by an indexed attribute (id, userName, externalId).", { scimType: "tooMany", cause: error });
+      return new AppError(
+        "invalid",
+        "The filter takes too long to evaluate; narrow it, or filter by an indexed attribute (id, userName, externalId).",
+        { scimType: "tooMany", cause: error },
+      );
     case "40P01":
     case "40001":
       return new AppError("busy", "Another change was in the way; try again.", { cause: error });

@@ -49,32 +49,43 @@ export function groupsView({ parameters, connectionId, base }: ViewOptions): Vie
     ]),
     equals: new Map([
       ["id", (value) => (isUuid(value) ? `(g.id = ${parameters.add(value)}::uuid)` : "false")],
-      ["displayname", (value) => {
-        const text = `${parameters.add(value)}::text`;
-        return indexed({
-          group: `q.display_name = ${text}::citext and q.deleted_at is null`,
-          account: `b.attributes ? 'displayName' and lower(b.attributes->>'displayName') = lower(${text})`,
-          exact: `lower(nullif(d.document->>'displayName', '')) = lower(${text})`,
-        });
-      }],
-      ["externalid", (value) => {
-        const text = `${parameters.add(value)}::text`;
-        return indexed({
-          group: `q.external_id = ${text}`,
-          account: `b.attributes ? 'externalId' and b.attributes->>'externalId' = ${text}`,
-          exact: `nullif(d.document->>'externalId', '') = ${text}`,
-        });
-      }],
-      ["members.value", (value) => {
-        if (!isUuid(value)) return "false";
-        const id = `${parameters.add(value)}::uuid`;
-        return `(exists (select 1 from memberships m join people p on p.id = m.person_id and p.deleted_at is null where m.person_id = ${id} and m.group_id = g.id and ${isOpen("m")} and ${mine("m")})
+      [
+        "displayname",
+        (value) => {
+          const text = `${parameters.add(value)}::text`;
+          return indexed({
+            group: `q.display_name = ${text}::citext and q.deleted_at is null`,
+            account: `b.attributes ? 'displayName' and lower(b.attributes->>'displayName') = lower(${text})`,
+            exact: `lower(nullif(d.document->>'displayName', '')) = lower(${text})`,
+          });
+        },
+      ],
+      [
+        "externalid",
+        (value) => {
+          const text = `${parameters.add(value)}::text`;
+          return indexed({
+            group: `q.external_id = ${text}`,
+            account: `b.attributes ? 'externalId' and b.attributes->>'externalId' = ${text}`,
+            exact: `nullif(d.document->>'externalId', '') = ${text}`,
+          });
+        },
+      ],
+      [
+        "members.value",
+        (value) => {
+          if (!isUuid(value)) return "false";
+          const id = `${parameters.add(value)}::uuid`;
+          return `(exists (select 1 from memberships m join people p on p.id = m.person_id and p.deleted_at is null where m.person_id = ${id} and m.group_id = g.id and ${isOpen("m")} and ${mine("m")})
           or exists (select 1 from nestings n join groups c on c.id = n.child_group_id and c.deleted_at is null where n.child_group_id = ${id} and n.parent_group_id = g.id and ${isOpen("n")} and ${mine("n")}))`;
-      }],
+        },
+      ],
     ]),
     resource: (without) => `(d.document || jsonb_build_object('schemas', ${schemas}, 'id', g.id,
       'meta', jsonb_build_object('resourceType', 'Group', 'created', ${isoInstant("g.created_at")}, 'lastModified', ${isoInstant("g.modified_at")}, 'location', ${location}, 'version', ${version}))${
-        without.has("members") ? "" : ` || coalesce((select jsonb_build_object('members', jsonb_agg(element)) from (${members}) held having count(*) > 0), '{}'::jsonb)`
+        without.has("members")
+          ? ""
+          : ` || coalesce((select jsonb_build_object('members', jsonb_agg(element)) from (${members}) held having count(*) > 0), '{}'::jsonb)`
       })`,
   };
 }

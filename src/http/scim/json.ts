@@ -19,7 +19,8 @@ export function checkedBody(body: unknown): JsonObject {
   for (let next = waiting.pop(); next; next = waiting.pop()) {
     const { value, depth } = next;
     if (typeof value !== "object" || value === null) continue;
-    if (depth >= DEEPEST) throw new AppError("invalid", `The request's body is nested deeper than ${DEEPEST} levels.`, { scimType: "invalidSyntax" });
+    if (depth >= DEEPEST)
+      throw new AppError("invalid", `The request's body is nested deeper than ${DEEPEST} levels.`, { scimType: "invalidSyntax" });
     for (const [name, inner] of Object.entries(value)) {
       if (!Array.isArray(value) && PROTOTYPE_NAMES.has(name)) {
         throw new AppError("invalid", `\`${name}\` can't be the name of an attribute.`, { field: name, scimType: "invalidSyntax" });
@@ -32,7 +33,7 @@ export function checkedBody(body: unknown): JsonObject {
 
 /** PostgreSQL keeps neither U+0000 nor half of a surrogate pair. */
 export function isStorable(text: string): boolean {
-  return !/[\u0000\p{Surrogate}]/u.test(text);
+  return !text.includes("\0") && !/\p{Surrogate}/u.test(text);
 }
 
 /** Same content, whatever the order of names. */

@@ -31,7 +31,9 @@ export function readListRequest(schema: ResourceSchema, source: Readonly<Record<
   const sortBy = text("sortBy");
   return {
     ...(filter === undefined ? {} : { filter: parseFilter(schema, filter) }),
-    ...(sortBy === undefined ? {} : { sort: { target: sortTarget(schema, sortBy), descending: text("sortOrder")?.toLowerCase() === "descending" } }),
+    ...(sortBy === undefined
+      ? {}
+      : { sort: { target: sortTarget(schema, sortBy), descending: text("sortOrder")?.toLowerCase() === "descending" } }),
     startIndex: Math.max(1, whole(text("startIndex"), { name: "startIndex", usual: 1 })),
     count: Math.min(LARGEST_PAGE, Math.max(0, whole(text("count"), { name: "count", usual: USUAL_PAGE }))),
     projection: projectionOf(schema, source),
@@ -41,24 +43,37 @@ export function readListRequest(schema: ResourceSchema, source: Readonly<Record<
 /** `attributes` and `excludedAttributes`, comma-separated in a query, lists in a body. */
 export function projectionOf(schema: ResourceSchema, source: Readonly<Record<string, unknown>>): Projection | undefined {
   const names = (wanted: string) =>
-    Object.entries(source).filter(([name]) => name.toLowerCase() === wanted).flatMap(([, value]) => (Array.isArray(value) ? value : [value]))
-      .flatMap((value) => (typeof value === "string" ? value.split(",") : [])).map((name) => name.trim()).filter(Boolean);
+    Object.entries(source)
+      .filter(([name]) => name.toLowerCase() === wanted)
+      .flatMap(([, value]) => (Array.isArray(value) ? value : [value]))
+      .flatMap((value) => (typeof value === "string" ? value.split(",") : []))
+      .map((name) => name.trim())
+      .filter(Boolean);
   return readProjection(schema, { attributes: names("attributes"), excludedAttributes: names("excludedattributes") });
 }
 
 /** A number below what makes sense is read as the least that does (section 3.4.2.4); what is no number is refused. */
 function whole(text: string | undefined, { name, usual }: { name: string; usual: number }): number {
   if (text === undefined) return usual;
-  if (!/^[+-]?\d{1,9}$/.test(text.trim())) throw new AppError("invalid", `${name}: must be a whole number.`, { field: name, scimType: "invalidValue" });
+  if (!/^[+-]?\d{1,9}$/.test(text.trim()))
+    throw new AppError("invalid", `${name}: must be a whole number.`, { field: name, scimType: "invalidValue" });
   return Number(text);
 }
 
 function sortTarget(schema: ResourceSchema, name: string): Target {
   const named = findAttribute(schema, name);
-  if (!named?.attribute) throw new AppError("invalid", `sortBy: \`${name.slice(0, 100)}\` is not an attribute of a ${schema.type}.`, { field: "sortBy", scimType: "invalidPath" });
+  if (!named?.attribute)
+    throw new AppError("invalid", `sortBy: \`${name.slice(0, 100)}\` is not an attribute of a ${schema.type}.`, {
+      field: "sortBy",
+      scimType: "invalidPath",
+    });
   if (named.sub || named.attribute.type !== "complex") return named;
   const value = named.attribute.subAttributes.get("value");
-  if (!value) throw new AppError("invalid", `sortBy: ${named.attribute.name} is complex: name one of its sub-attributes.`, { field: "sortBy", scimType: "invalidPath" });
+  if (!value)
+    throw new AppError("invalid", `sortBy: ${named.attribute.name} is complex: name one of its sub-attributes.`, {
+      field: "sortBy",
+      scimType: "invalidPath",
+    });
   return { ...named, sub: value };
 }
 

@@ -6,7 +6,10 @@ import { AppError } from "../../errors.ts";
 /** The settings of a SCIM client's connection. Throws `misconfigured` when the token's connection is of another kind. */
 export function memberSettings(connection: LoadedConnection): ScimInboundSettings {
   if (connection.connector.name !== "scim-inbound") {
-    throw new AppError("misconfigured", `The connection ${connection.name} is no SCIM client (its connector is ${connection.connector.name}): make its token for another one.`);
+    throw new AppError(
+      "misconfigured",
+      `The connection ${connection.name} is no SCIM client (its connector is ${connection.connector.name}): make its token for another one.`,
+    );
   }
   return connection.settings as ScimInboundSettings;
 }
@@ -15,7 +18,10 @@ export function memberSettings(connection: LoadedConnection): ScimInboundSetting
  * Holds a request that would empty a group by a list that is perhaps only a part of it: more than the setting's count
  * and more than its share of the members. Counted in SQL, no member is read. Throws `held`.
  */
-export async function guardMembers({ sql }: Work, { connection, groupId, keep }: { connection: LoadedConnection; groupId: string; keep: readonly string[] }): Promise<void> {
+export async function guardMembers(
+  { sql }: Work,
+  { connection, groupId, keep }: { connection: LoadedConnection; groupId: string; keep: readonly string[] },
+): Promise<void> {
   const { count, share } = memberSettings(connection).memberGuard;
   const { rows } = await sql.query<{ total: number; leaving: number }>(
     `select count(*) as total, count(*) filter (where not person_id = any ($3::uuid[])) as leaving

@@ -13,9 +13,15 @@ export interface Projection {
  * Reads `attributes` and `excludedAttributes`. A name that the schema does not know asks for nothing.
  * Throws `invalid` when both are given.
  */
-export function readProjection(schema: ResourceSchema, { attributes, excludedAttributes }: { attributes?: readonly string[]; excludedAttributes?: readonly string[] }): Projection | undefined {
+export function readProjection(
+  schema: ResourceSchema,
+  { attributes, excludedAttributes }: { attributes?: readonly string[]; excludedAttributes?: readonly string[] },
+): Projection | undefined {
   if (attributes?.length && excludedAttributes?.length) {
-    throw new AppError("invalid", "attributes and excludedAttributes can't be used together.", { field: "attributes", scimType: "invalidValue" });
+    throw new AppError("invalid", "attributes and excludedAttributes can't be used together.", {
+      field: "attributes",
+      scimType: "invalidValue",
+    });
   }
   const named = (names: readonly string[]) => names.flatMap((name) => findAttribute(schema, name) ?? []);
   if (attributes?.length) return { kind: "only", named: named(attributes) };
@@ -26,14 +32,18 @@ export function readProjection(schema: ResourceSchema, { attributes, excludedAtt
 /** Paths of computed lists that an answer does not need: they are then not read at all. */
 export function notNeeded(projection: Projection | undefined, paths: Iterable<string>): ReadonlySet<string> {
   if (!projection) return new Set();
-  const tops = new Set(projection.named.flatMap((named) => (named.attribute ? [pathOf({ extension: named.extension, attribute: named.attribute })] : [])));
+  const tops = new Set(
+    projection.named.flatMap((named) => (named.attribute ? [pathOf({ extension: named.extension, attribute: named.attribute })] : [])),
+  );
   const whole = new Set(projection.named.flatMap((named) => (named.attribute && !named.sub ? [pathOf(named)] : [])));
   return new Set([...paths].filter((path) => (projection.kind === "only" ? !tops.has(path) : whole.has(path))));
 }
 
 /** The part of a resource that was asked for. What is always returned (id, schemas) is there, whatever was asked. */
 export function project(resource: JsonObject, { schema, projection }: { schema: ResourceSchema; projection: Projection }): JsonObject {
-  return projection.kind === "only" ? only(resource, { schema, named: projection.named }) : without(resource, { schema, named: projection.named });
+  return projection.kind === "only"
+    ? only(resource, { schema, named: projection.named })
+    : without(resource, { schema, named: projection.named });
 }
 
 function isAlways(schema: ResourceSchema, name: string): boolean {

@@ -30,7 +30,11 @@ export async function findResource(sql: Sql, { type, call, id, projection }: Fin
   const text = `select ${view.resource(notNeeded(projection, view.collections.keys()))}::text as text, ${view.version} as version
      from ${view.table} ${view.joins} where ${view.id} = ${given.add(id)}::uuid and ${view.visible}`;
   // Prepared once for each connection: planning would cost more than the read.
-  const { rows } = await sql.query<Found>({ name: `scim-${createHash("sha256").update(text).digest("hex").slice(0, 32)}`, text, values: given.values });
+  const { rows } = await sql.query<Found>({
+    name: `scim-${createHash("sha256").update(text).digest("hex").slice(0, 32)}`,
+    text,
+    values: given.values,
+  });
   const row = rows[0];
   return row && { ...row, text: projected(row.text, { type, projection }) };
 }
@@ -42,7 +46,10 @@ export const LIST_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:ListResponse
 const LONGEST_MS = 5000;
 
 /** A page of resources as the JSON text of a ListResponse: a count and a page, both of one moment. Throws what PostgreSQL throws when it takes too long. */
-export async function listResources(db: Database, { type, call, request }: { type: ResourceType; call: Call; request: ListRequest }): Promise<string> {
+export async function listResources(
+  db: Database,
+  { type, call, request }: { type: ResourceType; call: Call; request: ListRequest },
+): Promise<string> {
   const client = await db.pool.connect();
   let broken: Error | undefined;
   try {
@@ -69,7 +76,10 @@ interface ListOptions {
 async function countOf(sql: Sql, { type, call, request }: ListOptions): Promise<number> {
   const given = parameters();
   const view = viewFor(call, { type, given });
-  const { rows } = await sql.query<{ total: number }>(`select count(*) as total from ${view.table} ${view.joins} where ${condition(request, { view, given })}`, given.values);
+  const { rows } = await sql.query<{ total: number }>(
+    `select count(*) as total from ${view.table} ${view.joins} where ${condition(request, { view, given })}`,
+    given.values,
+  );
   return rows[0]?.total ?? 0;
 }
 

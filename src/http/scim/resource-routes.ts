@@ -13,7 +13,12 @@ import { createResource, deleteResource, patchResource, replaceResource } from "
 /** The endpoints of one resource type (RFC 7644 section 3.2). */
 export function resourceRoutes(router: Router, { door, type }: { door: ScimDoorOptions; type: ResourceType }): void {
   const { endpoint } = type.schema;
-  const change = (request: Request, response: Response) => ({ type, call: callOf(response), id: idOf(request), ifMatch: request.get("If-Match") });
+  const change = (request: Request, response: Response) => ({
+    type,
+    call: callOf(response),
+    id: idOf(request),
+    ifMatch: request.get("If-Match"),
+  });
 
   methodsOf(router, endpoint, {
     async get(request, response) {
@@ -55,7 +60,12 @@ export function resourceRoutes(router: Router, { door, type }: { door: ScimDoorO
   });
 
   async function sendVersion(response: Response, id: string): Promise<void> {
-    const found = await findResource(door.db.pool, { type, call: callOf(response), id, projection: readProjection(type.schema, { attributes: ["id"] }) });
+    const found = await findResource(door.db.pool, {
+      type,
+      call: callOf(response),
+      id,
+      projection: readProjection(type.schema, { attributes: ["id"] }),
+    });
     if (found) response.set("ETag", found.version);
     response.status(204).end();
   }

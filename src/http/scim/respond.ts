@@ -19,7 +19,9 @@ export function methodsOf(router: Router, path: string, methods: Methods): void 
   if (methods.put) route.put(methods.put);
   if (methods.patch) route.patch(methods.patch);
   if (methods.delete) route.delete(methods.delete);
-  const allowed = Object.keys(methods).map((name) => name.toUpperCase()).join(", ");
+  const allowed = Object.keys(methods)
+    .map((name) => name.toUpperCase())
+    .join(", ");
   route.all((request, response) => {
     response.set("Allow", allowed);
     sendJson(response, scimError(405, { detail: `${request.method} does not work here; ${allowed} does.` }), { status: 405 });

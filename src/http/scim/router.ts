@@ -43,7 +43,9 @@ const onlyJson: RequestHandler = (request, response, next) => {
 
 function discoveryRoutes(router: Router): void {
   const collections = { Schemas: schemaResources, ResourceTypes: resourceTypes } as const;
-  methodsOf(router, "/ServiceProviderConfig", { get: (_request, response) => sendJson(response, serviceProviderConfig(callOf(response).base)) });
+  methodsOf(router, "/ServiceProviderConfig", {
+    get: (_request, response) => sendJson(response, serviceProviderConfig(callOf(response).base)),
+  });
   for (const [name, resources] of Object.entries(collections)) {
     methodsOf(router, `/${name}`, {
       get(request, response) {

@@ -81,7 +81,9 @@ const COMMON: readonly Described[] = [
   { name: "id", type: "string", caseExact: true, ...readOnly, returned: "always" },
   { name: "externalId", type: "string", caseExact: true },
   {
-    name: "meta", type: "complex", ...readOnly,
+    name: "meta",
+    type: "complex",
+    ...readOnly,
     subAttributes: [
       { name: "resourceType", type: "string", caseExact: true },
       { name: "created", type: "dateTime" },
@@ -93,11 +95,14 @@ const COMMON: readonly Described[] = [
 ];
 
 // scimmy's definitions, taken once as data: its instances cost hundreds of times a plain document.
-const document = (definition: { describe(path: string): unknown }): SchemaDocument => JSON.parse(JSON.stringify(definition.describe("/Schemas")));
+const document = (definition: { describe(path: string): unknown }): SchemaDocument =>
+  JSON.parse(JSON.stringify(definition.describe("/Schemas")));
 
 /** The schema documents that discovery shows. */
 export const SCHEMA_DOCUMENTS: readonly SchemaDocument[] = [
-  document(SCIMMY.Schemas.User.definition), document(SCIMMY.Schemas.EnterpriseUser.definition), document(SCIMMY.Schemas.Group.definition),
+  document(SCIMMY.Schemas.User.definition),
+  document(SCIMMY.Schemas.EnterpriseUser.definition),
+  document(SCIMMY.Schemas.Group.definition),
 ];
 
 function attributesOf(urn: string): Described[] {
@@ -107,13 +112,17 @@ function attributesOf(urn: string): Described[] {
 const map = (described: readonly Described[]): AttributeMap => byName(described.map((attribute) => attributeOf(attribute)));
 
 export const USER: ResourceSchema = {
-  type: "User", endpoint: "/Users", urn: CORE_USER,
+  type: "User",
+  endpoint: "/Users",
+  urn: CORE_USER,
   attributes: map([...COMMON, ...attributesOf(CORE_USER)]),
   extensions: [{ urn: ENTERPRISE_USER, attributes: map(attributesOf(ENTERPRISE_USER)) }],
 };
 
 export const GROUP: ResourceSchema = {
-  type: "Group", endpoint: "/Groups", urn: CORE_GROUP,
+  type: "Group",
+  endpoint: "/Groups",
+  urn: CORE_GROUP,
   attributes: map([...COMMON, ...attributesOf(CORE_GROUP)]),
   extensions: [],
 };

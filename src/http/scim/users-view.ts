@@ -59,39 +59,54 @@ export function usersView({ parameters, connectionId, base }: ViewOptions): View
     ]),
     equals: new Map([
       ["id", (value) => (isUuid(value) ? `(p.id = ${parameters.add(value)}::uuid)` : "false")],
-      ["username", (value) => {
-        const text = `${parameters.add(value)}::text`;
-        return indexed({
-          person: `q.user_name = ${text}::citext and q.state <> 'deleted'`,
-          account: `b.attributes ? 'userName' and lower(b.attributes->>'userName') = lower(${text})`,
-          exact: `lower(nullif(d.document->>'userName', '')) = lower(${text})`,
-        });
-      }],
-      ["externalid", (value) => {
-        const text = `${parameters.add(value)}::text`;
-        return indexed({
-          person: `q.external_id = ${text}`,
-          account: `b.attributes ? 'externalId' and b.attributes->>'externalId' = ${text}`,
-          exact: `nullif(d.document->>'externalId', '') = ${text}`,
-        });
-      }],
-      ["emails.value", (value) => {
-        const text = `${parameters.add(value)}::text`;
-        const holds = (alias: string) => `lower(jsonb_path_query_array(${alias}.attributes, '$.emails[*].value')::text)::jsonb ? lower(${text})`;
-        return indexed({
-          person: `${holds("q")} and q.deleted_at is null`,
-          account: `b.attributes ? 'userName' and ${holds("b")}`,
-          exact: `${text} <> '' and lower(jsonb_path_query_array(d.document, '$.emails[*].value')::text)::jsonb ? lower(${text})`,
-        });
-      }],
-      ["groups.value", (value) =>
-        isUuid(value)
-          ? `(p.id in (select m.person_id from memberships m join groups g on g.id = m.group_id and g.deleted_at is null where m.group_id = ${parameters.add(value)}::uuid and ${isOpen("m")}))`
-          : "false"],
+      [
+        "username",
+        (value) => {
+          const text = `${parameters.add(value)}::text`;
+          return indexed({
+            person: `q.user_name = ${text}::citext and q.state <> 'deleted'`,
+            account: `b.attributes ? 'userName' and lower(b.attributes->>'userName') = lower(${text})`,
+            exact: `lower(nullif(d.document->>'userName', '')) = lower(${text})`,
+          });
+        },
+      ],
+      [
+        "externalid",
+        (value) => {
+          const text = `${parameters.add(value)}::text`;
+          return indexed({
+            person: `q.external_id = ${text}`,
+            account: `b.attributes ? 'externalId' and b.attributes->>'externalId' = ${text}`,
+            exact: `nullif(d.document->>'externalId', '') = ${text}`,
+          });
+        },
+      ],
+      [
+        "emails.value",
+        (value) => {
+          const text = `${parameters.add(value)}::text`;
+          const holds = (alias: string) =>
+            `lower(jsonb_path_query_array(${alias}.attributes, '$.emails[*].value')::text)::jsonb ? lower(${text})`;
+          return indexed({
+            person: `${holds("q")} and q.deleted_at is null`,
+            account: `b.attributes ? 'userName' and ${holds("b")}`,
+            exact: `${text} <> '' and lower(jsonb_path_query_array(d.document, '$.emails[*].value')::text)::jsonb ? lower(${text})`,
+          });
+        },
+      ],
+      [
+        "groups.value",
+        (value) =>
+          isUuid(value)
+            ? `(p.id in (select m.person_id from memberships m join groups g on g.id = m.group_id and g.deleted_at is null where m.group_id = ${parameters.add(value)}::uuid and ${isOpen("m")}))`
+            : "false",
+      ],
     ]),
     resource: (without) => `(d.document || jsonb_build_object('schemas', ${schemas}, 'id', p.id, 'active', p.active,
       'meta', jsonb_build_object('resourceType', 'User', 'created', ${isoInstant("p.created_at")}, 'lastModified', ${isoInstant("p.modified_at")}, 'location', ${location}, 'version', ${version}))${
-        without.has("groups") ? "" : ` || coalesce((select jsonb_build_object('groups', jsonb_agg(element order by element->>'display', element->>'value')) from (${groups}) held having count(*) > 0), '{}'::jsonb)`
+        without.has("groups")
+          ? ""
+          : ` || coalesce((select jsonb_build_object('groups', jsonb_agg(element order by element->>'display', element->>'value')) from (${groups}) held having count(*) > 0), '{}'::jsonb)`
       })`,
   };
 }

@@ -37,26 +37,39 @@ export function createResource(door: ScimDoorOptions, { type, call, body }: Writ
   const { resource, members } = split(type, coerceResource(type.schema, body));
   return write(door, call, async (work, connection) => {
     const record = type.kind === "group" ? { resource, members: { set: members ?? [] } } : { resource: { active: true, ...resource } };
-    return await syncOne(work, { connection, keyRing: door.keyRing, record: { kind: type.kind, ...record, resource: outbound(record.resource) } });
+    return await syncOne(work, {
+      connection,
+      keyRing: door.keyRing,
+      record: { kind: type.kind, ...record, resource: outbound(record.resource) },
+    });
   });
 }
 
 /** Puts a resource in another's place. Members stay as they are when they are not in the body at all. Throws as createResource does, and `not_found`. */
-export function replaceResource(door: ScimDoorOptions, { type, call, body, id, ifMatch }: ChangeOptions & { body: JsonObject }): Promise<Written> {
+export function replaceResource(
+  door: ScimDoorOptions,
+  { type, call, body, id, ifMatch }: ChangeOptions & { body: JsonObject },
+): Promise<Written> {
   const { resource, members } = split(type, coerceResource(type.schema, body));
   const cleared = type.kind === "group" && Object.keys(body).some((name) => name.toLowerCase() === "members");
   const change: MemberChange | undefined = members ? { set: members } : cleared ? { set: [] } : undefined;
   return write(door, call, async (work, connection) => {
     const held = await lockedDocument(work, { type, call, id, ifMatch });
     // A client that leaves `active` out does not mean to bring anybody back.
-    const whole = type.kind === "user" && resource["active"] === undefined && held["active"] !== undefined ? { ...resource, active: held["active"] } : resource;
+    const whole =
+      type.kind === "user" && resource["active"] === undefined && held["active"] !== undefined
+        ? { ...resource, active: held["active"] }
+        : resource;
     if (!change && sameJson(held, whole)) return { id, created: false };
     return await changed(work, { connection, keyRing: door.keyRing, type, id, resource: whole, members: change });
   });
 }
 
 /** Carries out a PATCH: all of it or nothing; one that changes nothing leaves the version alone. Throws as replaceResource does. */
-export function patchResource(door: ScimDoorOptions, { type, call, body, id, ifMatch }: ChangeOptions & { body: JsonObject }): Promise<Written> {
+export function patchResource(
+  door: ScimDoorOptions,
+  { type, call, body, id, ifMatch }: ChangeOptions & { body: JsonObject },
+): Promise<Written> {
   const operations = readOperations(type.schema, body);
   const isMembers = (name: string | undefined) => type.kind === "group" && name === "members";
   const onMembers = operations.filter(({ path }) => isMembers(path.attribute?.name));
@@ -89,7 +102,11 @@ interface Changed {
 
 async function changed(work: Work, { connection, keyRing, type, id, resource, members }: Changed): Promise<Written> {
   if (members && "set" in members) await guardMembers(work, { connection, groupId: id, keep: members.set });
-  return await syncOne(work, { connection, keyRing, record: { kind: type.kind, id, resource: outbound(resource), ...(members ? { members } : {}) } });
+  return await syncOne(work, {
+    connection,
+    keyRing,
+    record: { kind: type.kind, id, resource: outbound(resource), ...(members ? { members } : {}) },
+  });
 }
 
 /** A group's members go another way than its attributes. */
@@ -101,8 +118,7 @@ function split(type: ResourceType, whole: JsonObject): { resource: JsonObject; m
 
 /** What this client's record is made of, its row locked first and then read, so that nobody's change in between is lost. Throws `not_found`; `precondition_failed` when it has moved on. */
 async function lockedDocument({ sql }: Work, { type, call, id, ifMatch }: ChangeOptions): Promise<JsonObject> {
-  const missing = new AppError("not_found", `There is no ${type.schema.type} ${id} here.`);
-  if (!isUuid(id)) throw missing;
+  if (!isUuid(id)) throw notFound(type, id);
   const given = parameters();
   const view = type.view({ parameters: given, connectionId: call.connection.id, base: call.base });
   await sql.query(`select 1 from ${view.table} where ${view.id} = $1::uuid for update`, [id]);
@@ -112,11 +128,18 @@ async function lockedDocument({ sql }: Work, { type, call, id, ifMatch }: Change
     given.values,
   );
   const row = rows[0];
-  if (!row) throw missing;
+  if (!row) throw notFound(type, id);
   if (ifMatch !== undefined && !isMatch(ifMatch, row.version)) {
-    throw new AppError("precondition_failed", `The ${type.schema.type} ${id} has changed since version ${ifMatch.slice(0, 60)}: read it again.`);
+    throw new AppError(
+      "precondition_failed",
+      `The ${type.schema.type} ${id} has changed since version ${ifMatch.slice(0, 60)}: read it again.`,
+    );
   }
   return withStatus(row);
+}
+
+function notFound(type: ResourceType, id: string): AppError {
+  return new AppError("not_found", `There is no ${type.schema.type} ${id} here.`);
 }
 
 /**
@@ -130,12 +153,19 @@ function withStatus({ document, active }: { document: JsonObject; active: boolea
 const MOST_TRIES = 3;
 
 /** One request, one transaction. A deadlock with a sync is nobody's fault: the request is run again. What a guard held is recorded after the rollback. */
-async function write(door: ScimDoorOptions, call: Call, work: (work: Work, connection: LoadedConnection) => Promise<Written>): Promise<Written> {
+async function write(
+  door: ScimDoorOptions,
+  call: Call,
+  work: (work: Work, connection: LoadedConnection) => Promise<Written>,
+): Promise<Written> {
   for (let tried = 1; ; tried += 1) {
     try {
-      return await inTransaction(door.db, call.ctx, async (transaction) => work(transaction, await loadConnection(transaction.sql, door.keyRing, call.connection.id)));
+      return await inTransaction(door.db, call.ctx, async (transaction) =>
+        work(transaction, await loadConnection(transaction.sql, door.keyRing, call.connection.id)),
+      );
     } catch (error) {
-      if (error instanceof AppError && error.code === "held") await inTransaction(door.db, call.ctx, (transaction) => noteHeldRequest(transaction, { connection: call.connection, error }));
+      if (error instanceof AppError && error.code === "held")
+        await inTransaction(door.db, call.ctx, (transaction) => noteHeldRequest(transaction, { connection: call.connection, error }));
       if (!isDeadlock(error) || tried === MOST_TRIES) throw error;
     }
   }

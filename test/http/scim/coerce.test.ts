@@ -23,17 +23,55 @@ function refusal(work: () => unknown): AppError | undefined {
 
 describe("M1: what a client sends becomes what the schema says", () => {
   test("M1: known quirks are understood", () => {
-    expect(user({ active: "False", EMAILS: { Value: "a@x.example" }, phoneNumbers: null, title: "", addresses: [] })).toEqual({ userName: "ann", active: false, emails: [{ value: "a@x.example" }] });
-    expect(user({ displayName: [{ value: "Ann" }], [ENTERPRISE.toUpperCase()]: { EmployeeNumber: 12, manager: "m1" } })).toEqual({ userName: "ann", displayName: "Ann", [ENTERPRISE]: { employeeNumber: "12", manager: { value: "m1" } } });
-    expect(user({ [`${ENTERPRISE}:department`]: "D", [CORE]: { title: "T" } })).toEqual({ userName: "ann", title: "T", [ENTERPRISE]: { department: "D" } });
-    expect(user({ emails: [{ value: "a@x.example", primary: true }, { value: "b@x.example", primary: "True" }, { value: "a@x.example", display: "A" }, { type: "work" }, null] })).toEqual({
-      userName: "ann", emails: [{ value: "a@x.example", primary: true, display: "A" }, { value: "b@x.example", primary: false }],
+    expect(user({ active: "False", EMAILS: { Value: "a@x.example" }, phoneNumbers: null, title: "", addresses: [] })).toEqual({
+      userName: "ann",
+      active: false,
+      emails: [{ value: "a@x.example" }],
     });
-    expect(user({ roles: [{ type: "WindowsAzureActiveDirectoryRole", value: "User" }] })["roles"]).toEqual([{ type: "WindowsAzureActiveDirectoryRole", value: "User" }]);
+    expect(user({ displayName: [{ value: "Ann" }], [ENTERPRISE.toUpperCase()]: { EmployeeNumber: 12, manager: "m1" } })).toEqual({
+      userName: "ann",
+      displayName: "Ann",
+      [ENTERPRISE]: { employeeNumber: "12", manager: { value: "m1" } },
+    });
+    expect(user({ [`${ENTERPRISE}:department`]: "D", [CORE]: { title: "T" } })).toEqual({
+      userName: "ann",
+      title: "T",
+      [ENTERPRISE]: { department: "D" },
+    });
+    expect(
+      user({
+        emails: [
+          { value: "a@x.example", primary: true },
+          { value: "b@x.example", primary: "True" },
+          { value: "a@x.example", display: "A" },
+          { type: "work" },
+          null,
+        ],
+      }),
+    ).toEqual({
+      userName: "ann",
+      emails: [
+        { value: "a@x.example", primary: true, display: "A" },
+        { value: "b@x.example", primary: false },
+      ],
+    });
+    expect(user({ roles: [{ type: "WindowsAzureActiveDirectoryRole", value: "User" }] })["roles"]).toEqual([
+      { type: "WindowsAzureActiveDirectoryRole", value: "User" },
+    ]);
   });
 
   test("M1: what is unknown, ours or secret is not kept", () => {
-    expect(user({ id: "x", meta: {}, groups: [{ value: "g" }], password: "s3cret", wages: 1, schemas: [CORE, "urn:other"], [ENTERPRISE]: { manager: { displayName: "M" } } })).toEqual({ userName: "ann" });
+    expect(
+      user({
+        id: "x",
+        meta: {},
+        groups: [{ value: "g" }],
+        password: "s3cret",
+        wages: 1,
+        schemas: [CORE, "urn:other"],
+        [ENTERPRISE]: { manager: { displayName: "M" } },
+      }),
+    ).toEqual({ userName: "ann" });
   });
 
   test.each<[string, JsonObject, string]>([
@@ -55,18 +93,42 @@ describe("M1: what a client sends becomes what the schema says", () => {
 
   test("M1: names that mean something to JavaScript, and bodies without a bottom, are refused", () => {
     for (const name of ["__proto__", "constructor", "prototype"]) {
-      expect(refusal(() => checkedBody(JSON.parse(`{"userName":"a","name":{"${name}":{"admin":true}}}`)))).toMatchObject({ scimType: "invalidSyntax", field: name });
+      expect(refusal(() => checkedBody(JSON.parse(`{"userName":"a","name":{"${name}":{"admin":true}}}`)))).toMatchObject({
+        scimType: "invalidSyntax",
+        field: name,
+      });
     }
     expect(refusal(() => checkedBody(JSON.parse(`${"[".repeat(5000)}${"]".repeat(5000)}`)))).toMatchObject({ scimType: "invalidSyntax" });
-    expect(refusal(() => checkedBody(JSON.parse(`${'{"a":'.repeat(5000)}1${"}".repeat(5000)}`)))).toMatchObject({ scimType: "invalidSyntax" });
+    expect(refusal(() => checkedBody(JSON.parse(`${'{"a":'.repeat(5000)}1${"}".repeat(5000)}`)))).toMatchObject({
+      scimType: "invalidSyntax",
+    });
     expect(refusal(() => checkedBody([]))).toMatchObject({ scimType: "invalidSyntax" });
     expect(({} as { admin?: boolean }).admin).toBeUndefined();
   });
 
   test("M1: whatever JSON comes, it is refused by name or taken in a form that stays as it is", () => {
-    const names = fc.constantFrom("userName", "active", "emails", "name", "displayName", "members", "roles", ENTERPRISE, "value", "type", "primary", "manager", "other");
+    const names = fc.constantFrom(
+      "userName",
+      "active",
+      "emails",
+      "name",
+      "displayName",
+      "members",
+      "roles",
+      ENTERPRISE,
+      "value",
+      "type",
+      "primary",
+      "manager",
+      "other",
+    );
     const { node } = fc.letrec<{ node: unknown }>((tie) => ({
-      node: fc.oneof({ maxDepth: 4 }, fc.constantFrom(null, true, "", "x", "True", 1), fc.array(tie("node"), { maxLength: 3 }), fc.dictionary(names, tie("node"), { maxKeys: 4 })),
+      node: fc.oneof(
+        { maxDepth: 4 },
+        fc.constantFrom(null, true, "", "x", "True", 1),
+        fc.array(tie("node"), { maxLength: 3 }),
+        fc.dictionary(names, tie("node"), { maxKeys: 4 }),
+      ),
     }));
     fc.assert(
       fc.property(fc.dictionary(names, node, { maxKeys: 6 }), fc.constantFrom(USER, GROUP), (body, schema) => {
@@ -86,8 +148,13 @@ describe("M1: what a client sends becomes what the schema says", () => {
 
 describe("M1: attributes and excludedAttributes (RFC 7644 section 3.9)", () => {
   const resource: JsonObject = {
-    schemas: [CORE, ENTERPRISE], id: "1", userName: "ann", name: { givenName: "Ann", familyName: "Lee" }, emails: [{ value: "a", type: "work" }, { value: "b" }],
-    meta: { version: "1" }, [ENTERPRISE]: { department: "D", manager: { value: "m", $ref: "r" } },
+    schemas: [CORE, ENTERPRISE],
+    id: "1",
+    userName: "ann",
+    name: { givenName: "Ann", familyName: "Lee" },
+    emails: [{ value: "a", type: "work" }, { value: "b" }],
+    meta: { version: "1" },
+    [ENTERPRISE]: { department: "D", manager: { value: "m", $ref: "r" } },
   };
   const only = (...attributes: string[]) => shownBy({ attributes });
   const without = (...excludedAttributes: string[]) => shownBy({ excludedAttributes });
@@ -99,14 +166,23 @@ describe("M1: attributes and excludedAttributes (RFC 7644 section 3.9)", () => {
   test("M1: id and schemas are always there, the rest as asked", () => {
     const always = { schemas: [CORE, ENTERPRISE], id: "1" };
     expect(only("userName")).toEqual({ ...always, userName: "ann" });
-    expect(only("NAME.givenname", `${ENTERPRISE}:manager.value`)).toEqual({ ...always, name: { givenName: "Ann" }, [ENTERPRISE]: { manager: { value: "m" } } });
+    expect(only("NAME.givenname", `${ENTERPRISE}:manager.value`)).toEqual({
+      ...always,
+      name: { givenName: "Ann" },
+      [ENTERPRISE]: { manager: { value: "m" } },
+    });
     expect(only("emails.value", "emails.type")["emails"]).toEqual([{ value: "a", type: "work" }, { value: "b" }]);
     expect(only(ENTERPRISE)).toEqual({ ...always, [ENTERPRISE]: resource[ENTERPRISE] });
     expect(only("nothing")).toEqual(always);
     expect(without("id", "schemas", "emails.type", "name", `${ENTERPRISE}:manager.$ref`, "meta")).toEqual({
-      ...always, userName: "ann", emails: [{ value: "a" }, { value: "b" }], [ENTERPRISE]: { department: "D", manager: { value: "m" } },
+      ...always,
+      userName: "ann",
+      emails: [{ value: "a" }, { value: "b" }],
+      [ENTERPRISE]: { department: "D", manager: { value: "m" } },
     });
     expect(without(ENTERPRISE)[ENTERPRISE]).toBeUndefined();
-    expect(refusal(() => readProjection(USER, { attributes: ["id"], excludedAttributes: ["id"] }))).toMatchObject({ scimType: "invalidValue" });
+    expect(refusal(() => readProjection(USER, { attributes: ["id"], excludedAttributes: ["id"] }))).toMatchObject({
+      scimType: "invalidValue",
+    });
   });
 });

@@ -36,7 +36,11 @@ function filler() {
   const r = randomBytes(4).toString("hex");
   const saved: Record<string, unknown> = {};
   const fill = <T>(value: T): T =>
-    JSON.parse(JSON.stringify(value).replace(/\{\{([^}]+)\}\}/g, (_, name: string) => (name === "r" ? r : name === "R" ? r.toUpperCase() : String(at(saved, name.split(".")))))) as T;
+    JSON.parse(
+      JSON.stringify(value).replace(/\{\{([^}]+)\}\}/g, (_, name: string) =>
+        name === "r" ? r : name === "R" ? r.toUpperCase() : String(at(saved, name.split("."))),
+      ),
+    ) as T;
   return { fill, saved };
 }
 
@@ -49,30 +53,59 @@ function ownEmail(step: Step): Step {
 }
 
 function at(value: unknown, path: readonly string[]): unknown {
-  return path.reduce<unknown>((held, key) => (typeof held === "object" && held !== null ? (held as Record<string, unknown>)[key] : undefined), value);
+  return path.reduce<unknown>(
+    (held, key) => (typeof held === "object" && held !== null ? (held as Record<string, unknown>)[key] : undefined),
+    value,
+  );
 }
 
 function meets(body: unknown, [path, check, wanted]: [string | string[], string, unknown?]): void {
   const value = at(body, Array.isArray(path) ? path : path.split("."));
   switch (check) {
-    case "eq": return expect(value).toEqual(wanted);
-    case "has": return expect(value).toContain(wanted);
-    case "len": return expect(value).toHaveLength(wanted as number);
-    case "absent": return expect(value).toBeUndefined();
-    case "some": return expect(value).toContainEqual(expect.objectContaining(wanted as object));
-    case "emptyOrAbsent": return expect(value ?? []).toHaveLength(0);
-    case "number": return expect(typeof value).toBe("number");
-    case "string": return expect(typeof value).toBe("string");
-    case "gte": return expect(value).toBeGreaterThanOrEqual(wanted as number);
-    case "in": return expect(wanted).toContainEqual(value ?? null);
-    default: throw new Error(`unknown check ${check}`);
+    case "eq":
+      return expect(value).toEqual(wanted);
+    case "has":
+      return expect(value).toContain(wanted);
+    case "len":
+      return expect(value).toHaveLength(wanted as number);
+    case "absent":
+      return expect(value).toBeUndefined();
+    case "some":
+      return expect(value).toContainEqual(expect.objectContaining(wanted as object));
+    case "emptyOrAbsent":
+      return expect(value ?? []).toHaveLength(0);
+    case "number":
+      return expect(typeof value).toBe("number");
+    case "string":
+      return expect(typeof value).toBe("string");
+    case "gte":
+      return expect(value).toBeGreaterThanOrEqual(wanted as number);
+    case "in":
+      return expect(wanted).toContainEqual(value ?? null);
+    default:
+      throw new Error(`unknown check ${check}`);
   }
 }
 
 function send(step: Step & { auth?: string; raw?: boolean }) {
   const [path, query] = step.path.split(/\?(.*)/s);
-  const url = query === undefined || step.raw ? step.path : `${path}?${query.split("&").map((part) => part.split(/=(.*)/s).map((piece) => encodeURIComponent(piece ?? "").replaceAll("%2B", "+")).slice(0, 2).join("=")).join("&")}`;
-  return door.request(step.method, url, { ...(step.body === undefined ? {} : { body: step.body }), ...(step.auth === "none" ? { token: null } : {}) });
+  const url =
+    query === undefined || step.raw
+      ? step.path
+      : `${path}?${query
+          .split("&")
+          .map((part) =>
+            part
+              .split(/=(.*)/s)
+              .map((piece) => encodeURIComponent(piece ?? "").replaceAll("%2B", "+"))
+              .slice(0, 2)
+              .join("="),
+          )
+          .join("&")}`;
+  return door.request(step.method, url, {
+    ...(step.body === undefined ? {} : { body: step.body }),
+    ...(step.auth === "none" ? { token: null } : {}),
+  });
 }
 
 describe("M1: requests as IdPs send them", () => {

@@ -31,13 +31,18 @@ export async function openDoor({ bodyLimit = 1024 * 1024, now }: { bodyLimit?: n
   await once(server, "listening");
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
-    db, app, token, newToken,
+    db,
+    app,
+    token,
+    newToken,
     async close() {
       await new Promise((closed) => server.close(closed));
       await db.drop();
     },
     request(method, path, { body, token: other, headers = {} } = {}) {
-      const call = supertest(url)[method.toLowerCase() as "get"](path.startsWith("/scim") ? path : `/scim/v2${path}`).buffer(true);
+      const call = supertest(url)
+        [method.toLowerCase() as "get"](path.startsWith("/scim") ? path : `/scim/v2${path}`)
+        .buffer(true);
       if (other !== null) call.set("Authorization", `Bearer ${other ?? token}`);
       if (body !== undefined) call.set("Content-Type", "application/scim+json").send(JSON.stringify(body));
       return call.set(headers);

@@ -28,10 +28,25 @@ describe("M1: errors in SCIM's form (RFC 7644 section 3.12)", () => {
   });
 
   test("M1: more problems than one are all told", () => {
-    expect(answer(new AppError("invalid", "Two things.", { problems: [{ field: "a", message: "is wrong" }, { field: "b", message: "is missing" }] })).body.detail).toBe("Two things. a: is wrong b: is missing");
+    expect(
+      answer(
+        new AppError("invalid", "Two things.", {
+          problems: [
+            { field: "a", message: "is wrong" },
+            { field: "b", message: "is missing" },
+          ],
+        }),
+      ).body.detail,
+    ).toBe("Two things. a: is wrong b: is missing");
   });
 
   test("M1: entity tags match weakly, in lists and as *", () => {
-    expect([isMatch('W/"1.2"', 'W/"1.2"'), isMatch('"1.2"', 'W/"1.2"'), isMatch('"0", W/"1.2"', 'W/"1.2"'), isMatch("*", 'W/"1.2"'), isMatch('W/"1.3"', 'W/"1.2"')]).toEqual([true, true, true, true, false]);
+    expect([
+      isMatch('W/"1.2"', 'W/"1.2"'),
+      isMatch('"1.2"', 'W/"1.2"'),
+      isMatch('"0", W/"1.2"', 'W/"1.2"'),
+      isMatch("*", 'W/"1.2"'),
+      isMatch('W/"1.3"', 'W/"1.2"'),
+    ]).toEqual([true, true, true, true, false]);
   });
 });

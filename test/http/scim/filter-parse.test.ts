@@ -8,9 +8,17 @@ import { AppError } from "../../../src/errors.ts";
 const ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
 const ann: JsonObject = {
-  id: "2819c223-7f76-453a-919d-413861904646", userName: "bjensen", externalId: "X1", displayName: 'Say "hi" (now)', title: "Vice\\President", active: true,
+  id: "2819c223-7f76-453a-919d-413861904646",
+  userName: "bjensen",
+  externalId: "X1",
+  displayName: 'Say "hi" (now)',
+  title: "Vice\\President",
+  active: true,
   name: { familyName: "O'Malley", givenName: "Ann" },
-  emails: [{ type: "work", value: "ann@example.com", primary: true }, { type: "home", value: "home@example.org", primary: false }],
+  emails: [
+    { type: "work", value: "ann@example.com", primary: true },
+    { type: "home", value: "home@example.org", primary: false },
+  ],
   meta: { lastModified: "2026-05-13T04:42:34.000Z" },
   [ENTERPRISE]: { department: "Retail", manager: { value: "m1" } },
 };
@@ -83,14 +91,22 @@ describe("M1: filters (RFC 7644 section 3.4.2.2)", () => {
     ["userName gt null", /null/],
     ['userName eq "\\x"', /JSON string/],
   ])("M1: %s is refused with invalidFilter", (text, message) => {
-    expect(refusal(() => parseFilter(USER, text))).toMatchObject({ code: "invalid", scimType: "invalidFilter", message: expect.stringMatching(message) });
+    expect(refusal(() => parseFilter(USER, text))).toMatchObject({
+      code: "invalid",
+      scimType: "invalidFilter",
+      message: expect.stringMatching(message),
+    });
   });
 
   test("M1: filters that grow without end are refused before they are evaluated", () => {
     expect(refusal(() => parseFilter(USER, `${"(".repeat(2000)}title pr${")".repeat(2000)}`))).toMatchObject({ scimType: "invalidFilter" });
     expect(refusal(() => parseFilter(USER, `title eq "${"x".repeat(10_000)}"`))).toMatchObject({ scimType: "invalidFilter" });
-    expect(refusal(() => parseFilter(USER, Array.from({ length: 300 }, () => "title pr").join(" or ")))).toMatchObject({ scimType: "tooMany" });
-    expect(refusal(() => parseFilter(USER, `title pr and ${"not (".repeat(100)}title pr${")".repeat(100)}`))).toMatchObject({ scimType: "invalidFilter" });
+    expect(refusal(() => parseFilter(USER, Array.from({ length: 300 }, () => "title pr").join(" or ")))).toMatchObject({
+      scimType: "tooMany",
+    });
+    expect(refusal(() => parseFilter(USER, `title pr and ${"not (".repeat(100)}title pr${")".repeat(100)}`))).toMatchObject({
+      scimType: "invalidFilter",
+    });
   });
 
   test("M1: text that PostgreSQL can't take is refused, not passed on", () => {

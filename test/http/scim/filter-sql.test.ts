@@ -18,23 +18,33 @@ let db: TestDatabase;
 let connectionId: number;
 beforeAll(async () => {
   db = await testDatabase();
-  const { rows } = await db.pool.query("insert into connections (name, connector) values ('scim', 'scim-inbound'), ('other', 'scim-inbound') returning id");
+  const { rows } = await db.pool.query(
+    "insert into connections (name, connector) values ('scim', 'scim-inbound'), ('other', 'scim-inbound') returning id",
+  );
   connectionId = rows[0].id;
   await seed(rows[1].id);
 });
 afterAll(() => db.drop());
 
 const word = fc.constantFrom("ann", "ANN", "bob", "Bob Émile", "a%b", "a_b", 'q"uote', "back\\slash", "(x)", "", "zed", "annbob");
-const text = fc.oneof(word, word.map((one) => `${one}@example.com`));
+const text = fc.oneof(
+  word,
+  word.map((one) => `${one}@example.com`),
+);
 const emails = fc.uniqueArray(
   fc.record({ value: text, type: fc.constantFrom("work", "home", "Other"), primary: fc.boolean(), display: word }, { requiredKeys: [] }),
   { maxLength: 3 },
 );
 const profile = fc.record(
   {
-    title: word, nickName: word, externalId: word, displayName: word, userType: word,
+    title: word,
+    nickName: word,
+    externalId: word,
+    displayName: word,
+    userType: word,
     name: fc.record({ givenName: word, familyName: word }, { requiredKeys: [] }),
-    emails, addresses: fc.array(fc.record({ locality: word, type: fc.constantFrom("work", "home") }, { requiredKeys: [] }), { maxLength: 2 }),
+    emails,
+    addresses: fc.array(fc.record({ locality: word, type: fc.constantFrom("work", "home") }, { requiredKeys: [] }), { maxLength: 2 }),
     [ENTERPRISE]: fc.record({ department: word, employeeNumber: word }, { requiredKeys: [] }),
   },
   { requiredKeys: [] },
@@ -55,30 +65,61 @@ async function seed(otherConnection: number): Promise<void> {
     await db.pool.query(
       `insert into people (id, user_name, external_id, employee_number, active, state, attributes, manager_id, created_at, modified_at, version)
        values ($1, $2, nullif($3, ''), nullif($4, ''), $5, $6, $7, $8, $9, $9, 3)`,
-      [id, merged["userName"], merged["externalId"] ?? "", extension["employeeNumber"] ?? "", isActive, isActive ? "active" : "deactivated", JSON.stringify(merged), manager, instant],
+      [
+        id,
+        merged["userName"],
+        merged["externalId"] ?? "",
+        extension["employeeNumber"] ?? "",
+        isActive,
+        isActive ? "active" : "deactivated",
+        JSON.stringify(merged),
+        manager,
+        instant,
+      ],
     );
     if (hasOwn) await account({ connection: connectionId, kind: "user", id, attributes: { ...own, userName: `own${index % 9}` } });
-    else if (index % 4 === 0) await account({ connection: otherConnection, kind: "user", id, attributes: { ...own, userName: `foreign${index}` } });
+    else if (index % 4 === 0)
+      await account({ connection: otherConnection, kind: "user", id, attributes: { ...own, userName: `foreign${index}` } });
   }
   const groups: string[] = [];
   for (let index = 0; index < 12; index += 1) {
     const id = randomUUID();
-    await db.pool.query("insert into groups (id, display_name, attributes, created_at, modified_at) values ($1, $2, '{}', $3, $3)", [id, `Group${index % 5}`, new Date(at)]);
-    if (index % 3 === 0) await account({ connection: connectionId, kind: "group", id, attributes: { displayName: `Own${index}`, externalId: `e${index}` } });
-    for (const [at, person] of ids.entries()) {
-      if ((at + index) % 6 !== 0) continue;
+    await db.pool.query("insert into groups (id, display_name, attributes, created_at, modified_at) values ($1, $2, '{}', $3, $3)", [
+      id,
+      `Group${index % 5}`,
+      new Date(at),
+    ]);
+    if (index % 3 === 0)
+      await account({ connection: connectionId, kind: "group", id, attributes: { displayName: `Own${index}`, externalId: `e${index}` } });
+    for (const [position, person] of ids.entries()) {
+      if ((position + index) % 6 !== 0) continue;
       await db.pool.query(
         "insert into memberships (group_id, person_id, connection_id, valid_from, recorded_from, valid_to) values ($1, $2, $3, $4, $4, $5)",
-        [id, person, at % 2 ? connectionId : otherConnection, new Date(0), at % 18 === 0 ? new Date(1000) : null],
+        [id, person, position % 2 ? connectionId : otherConnection, new Date(0), position % 18 === 0 ? new Date(1000) : null],
       );
     }
     const parent = groups.at(-1);
-    if (parent && index % 2) await db.pool.query("insert into nestings (parent_group_id, child_group_id, valid_from, recorded_from) values ($1, $2, $3, $3)", [parent, id, new Date(0)]);
+    if (parent && index % 2)
+      await db.pool.query("insert into nestings (parent_group_id, child_group_id, valid_from, recorded_from) values ($1, $2, $3, $3)", [
+        parent,
+        id,
+        new Date(0),
+      ]);
     groups.push(id);
   }
 }
 
-async function account({ connection, kind, id, attributes }: { connection: number; kind: "user" | "group"; id: string; attributes: object }): Promise<void> {
+async function account({
+  connection,
+  kind,
+  id,
+  attributes,
+}: {
+  connection: number;
+  kind: "user" | "group";
+  id: string;
+  attributes: object;
+}): Promise<void> {
   await db.pool.query(
     `insert into accounts (connection_id, kind, native_id, attributes, hash, mapping_version, situation, ${kind === "user" ? "person_id" : "group_id"}, changed_at) values ($1, $2, $3, $4, '', 1, 'linked', $5, $6)`,
     [connection, kind, id, JSON.stringify(attributes), id, new Date(0)],
@@ -89,7 +130,10 @@ async function account({ connection, kind, id, attributes }: { connection: numbe
 async function shown(type: ResourceType): Promise<JsonObject[]> {
   const given = parameters();
   const view = type.view({ parameters: given, connectionId, base: BASE });
-  const { rows } = await db.pool.query(`select ${view.resource(new Set())} as resource from ${view.table} ${view.joins} where ${view.visible}`, given.values);
+  const { rows } = await db.pool.query(
+    `select ${view.resource(new Set())} as resource from ${view.table} ${view.joins} where ${view.visible}`,
+    given.values,
+  );
   return rows.map((row) => row.resource);
 }
 
@@ -97,7 +141,10 @@ async function idsBySql(type: ResourceType, filter: Filter): Promise<string[]> {
   const given = parameters();
   const view = type.view({ parameters: given, connectionId, base: BASE });
   const condition = filterSql(filter, { view, parameters: given });
-  const { rows } = await db.pool.query(`select ${view.id} as id from ${view.table} ${view.joins} where ${view.visible} and ${condition}`, given.values);
+  const { rows } = await db.pool.query(
+    `select ${view.id} as id from ${view.table} ${view.joins} where ${view.visible} and ${condition}`,
+    given.values,
+  );
   return rows.map((row) => row.id).sort();
 }
 
@@ -105,35 +152,90 @@ const quoted = (value: string) => JSON.stringify(value);
 const textOperator = fc.constantFrom("eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le");
 
 function userCondition(resources: readonly JsonObject[]): fc.Arbitrary<string> {
-  const held = (pick: (resource: JsonObject) => unknown) => fc.constantFrom(...new Set(resources.map(pick).filter((value): value is string => typeof value === "string")), "nothing", "OWN1");
-  const attribute = fc.constantFrom("title", "nickName", "externalId", "displayName", "userName", "name.givenName", "name.familyName", "emails", "emails.value", "emails.type", "addresses.locality",
-    `${ENTERPRISE}:department`, `${ENTERPRISE}:employeeNumber`, "groups.display", "schemas");
+  const held = (pick: (resource: JsonObject) => unknown) =>
+    fc.constantFrom(...new Set(resources.map(pick).filter((value): value is string => typeof value === "string")), "nothing", "OWN1");
+  const attribute = fc.constantFrom(
+    "title",
+    "nickName",
+    "externalId",
+    "displayName",
+    "userName",
+    "name.givenName",
+    "name.familyName",
+    "emails",
+    "emails.value",
+    "emails.type",
+    "addresses.locality",
+    `${ENTERPRISE}:department`,
+    `${ENTERPRISE}:employeeNumber`,
+    "groups.display",
+    "schemas",
+  );
   return fc.oneof(
-    fc.tuple(attribute, textOperator, fc.oneof(text, held(({ userName }) => userName))).map(([name, operator, value]) => `${name} ${operator} ${quoted(value)}`),
+    fc
+      .tuple(
+        attribute,
+        textOperator,
+        fc.oneof(
+          text,
+          held(({ userName }) => userName),
+        ),
+      )
+      .map(([name, operator, value]) => `${name} ${operator} ${quoted(value)}`),
     attribute.map((name) => `${name} pr`),
-    fc.constantFrom("name pr", `${ENTERPRISE}:manager pr`, "groups pr", "emails pr", "active pr", "id pr", "meta pr", "nickName eq null", "emails ne null"),
+    fc.constantFrom(
+      "name pr",
+      `${ENTERPRISE}:manager pr`,
+      "groups pr",
+      "emails pr",
+      "active pr",
+      "id pr",
+      "meta pr",
+      "nickName eq null",
+      "emails ne null",
+    ),
     fc.boolean().map((value) => `active eq ${value}`),
-    fc.tuple(fc.constantFrom("eq", "ne", "gt", "ge", "lt", "le"), fc.nat(5000)).map(([operator, ms]) => `meta.lastModified ${operator} "${new Date(Date.UTC(2026, 0, 1) + ms).toISOString()}"`),
-    fc.tuple(fc.constantFrom("eq", "ne"), held(({ id }) => id)).map(([operator, id]) => `id ${operator} ${quoted(id)}`),
+    fc
+      .tuple(fc.constantFrom("eq", "ne", "gt", "ge", "lt", "le"), fc.nat(5000))
+      .map(([operator, ms]) => `meta.lastModified ${operator} "${new Date(Date.UTC(2026, 0, 1) + ms).toISOString()}"`),
+    fc
+      .tuple(
+        fc.constantFrom("eq", "ne"),
+        held(({ id }) => id),
+      )
+      .map(([operator, id]) => `id ${operator} ${quoted(id)}`),
     held(({ meta }) => (meta as JsonObject)["location"]).map((location) => `meta.location eq ${quoted(location)}`),
     held(({ id }) => id).map((id) => `${ENTERPRISE}:manager eq ${quoted(id)}`),
     held(({ userName }) => userName).map((name) => `userName eq ${quoted(name.toUpperCase())}`),
     held(({ externalId }) => externalId).map((id) => `externalId eq ${quoted(id)}`),
     held((resource) => ((resource["groups"] as JsonObject[] | undefined)?.[0] ?? {})["value"]).map((id) => `groups eq ${quoted(id)}`),
-    fc.tuple(fc.constantFrom("type", "value", "display"), textOperator, text, fc.constantFrom("and", "or"), fc.boolean(), fc.boolean()).map(
-      ([sub, operator, value, joint, primary, negated]) => `emails[${negated ? "not " : ""}(${sub} ${operator} ${quoted(value)}) ${joint} primary eq ${primary}]`,
-    ),
+    fc
+      .tuple(fc.constantFrom("type", "value", "display"), textOperator, text, fc.constantFrom("and", "or"), fc.boolean(), fc.boolean())
+      .map(
+        ([sub, operator, value, joint, primary, negated]) =>
+          `emails[${negated ? "not " : ""}(${sub} ${operator} ${quoted(value)}) ${joint} primary eq ${primary}]`,
+      ),
     text.map((value) => `emails[type eq "work"].value eq ${quoted(value)}`),
     word.map((value) => `name[familyName eq ${quoted(value)} or not (givenName pr)]`),
   );
 }
 
 function groupCondition(resources: readonly JsonObject[]): fc.Arbitrary<string> {
-  const members = [...new Set(resources.flatMap(({ members: list }) => ((list as JsonObject[] | undefined) ?? []).map(({ value }) => String(value))))];
+  const members = [
+    ...new Set(resources.flatMap(({ members: list }) => ((list as JsonObject[] | undefined) ?? []).map(({ value }) => String(value)))),
+  ];
   const member = fc.constantFrom(...members, "nobody", randomUUID());
   return fc.oneof(
-    fc.tuple(fc.constantFrom("displayName", "externalId", "members.display", "members.type"), textOperator, fc.constantFrom("Group1", "group1", "own0", "Own3", "e3", "User", "x")).map(([name, operator, value]) => `${name} ${operator} ${quoted(value)}`),
-    fc.tuple(fc.constantFrom("members", "members.value"), fc.constantFrom("eq", "ne"), member).map(([name, operator, value]) => `${name} ${operator} ${quoted(value)}`),
+    fc
+      .tuple(
+        fc.constantFrom("displayName", "externalId", "members.display", "members.type"),
+        textOperator,
+        fc.constantFrom("Group1", "group1", "own0", "Own3", "e3", "User", "x"),
+      )
+      .map(([name, operator, value]) => `${name} ${operator} ${quoted(value)}`),
+    fc
+      .tuple(fc.constantFrom("members", "members.value"), fc.constantFrom("eq", "ne"), member)
+      .map(([name, operator, value]) => `${name} ${operator} ${quoted(value)}`),
     member.map((value) => `members[value eq ${quoted(value)}]`),
     member.map((value) => `members[value eq ${quoted(value)} and type eq "group"]`),
     fc.constantFrom("members pr", "externalId pr", 'members[type eq "Group"]'),
@@ -153,15 +255,21 @@ function whole(condition: fc.Arbitrary<string>): fc.Arbitrary<string> {
 }
 
 describe("M1: a filter's SQL finds exactly what the filter is true of", () => {
-  test.each([["Users", USERS, userCondition] as const, ["Groups", GROUPS, groupCondition] as const])("M1: %s", async (_name, type, conditions) => {
-    const resources = await shown(type);
-    await fc.assert(
-      fc.asyncProperty(whole(conditions(resources)), async (filterText) => {
-        const filter = parseFilter(type.schema, filterText);
-        const expected = resources.filter((resource) => satisfies(filter, resource)).map(({ id }) => String(id)).sort();
-        expect({ filterText, ids: await idsBySql(type, filter) }).toEqual({ filterText, ids: expected });
-      }),
-      { numRuns: SAMPLES * 2 },
-    );
-  });
+  test.each([["Users", USERS, userCondition] as const, ["Groups", GROUPS, groupCondition] as const])(
+    "M1: %s",
+    async (_name, type, conditions) => {
+      const resources = await shown(type);
+      await fc.assert(
+        fc.asyncProperty(whole(conditions(resources)), async (filterText) => {
+          const filter = parseFilter(type.schema, filterText);
+          const expected = resources
+            .filter((resource) => satisfies(filter, resource))
+            .map(({ id }) => String(id))
+            .sort();
+          expect({ filterText, ids: await idsBySql(type, filter) }).toEqual({ filterText, ids: expected });
+        }),
+        { numRuns: SAMPLES * 2 },
+      );
+    },
+  );
 });

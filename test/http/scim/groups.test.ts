@@ -9,7 +9,8 @@ let people: string[];
 beforeAll(async () => {
   door = await openDoor();
   people = [];
-  for (let at = 0; at < 6; at += 1) people.push((await door.request("POST", "/Users", { body: { schemas: [USER], userName: `member${at}` } })).body.id);
+  for (let at = 0; at < 6; at += 1)
+    people.push((await door.request("POST", "/Users", { body: { schemas: [USER], userName: `member${at}` } })).body.id);
 });
 afterAll(() => door.close());
 
@@ -20,7 +21,8 @@ const group = async (displayName: string, members: object[] = []) => {
   return answer.body;
 };
 const read = async (id: string) => (await door.request("GET", `/Groups/${id}`)).body;
-const patch = (id: string, ...Operations: object[]) => door.request("PATCH", `/Groups/${id}`, { body: { schemas: ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], Operations } });
+const patch = (id: string, ...Operations: object[]) =>
+  door.request("PATCH", `/Groups/${id}`, { body: { schemas: ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], Operations } });
 const ids = (body: { members?: { value: string }[] }) => (body.members ?? []).map(({ value }) => value).sort();
 
 describe("M1: groups and their members", () => {
@@ -28,21 +30,36 @@ describe("M1: groups and their members", () => {
     const inner = await group("inner", [member(0)]);
     const outer = await group("outer", [member(1), { value: inner.id }]);
     expect(ids(outer)).toEqual([people[1], inner.id].sort());
-    expect(outer.members.find(({ value }: { value: string }) => value === inner.id)).toMatchObject({ type: "Group", display: "inner", $ref: inner.meta.location });
-    expect((await door.request("GET", `/Users/${people[1]}`)).body.groups).toEqual([{ value: outer.id, $ref: outer.meta.location, display: "outer", type: "direct" }]);
-    const found = await door.request("GET", `/Groups?${new URLSearchParams({ filter: `members eq "${inner.id}"`, attributes: "displayName" })}`);
+    expect(outer.members.find(({ value }: { value: string }) => value === inner.id)).toMatchObject({
+      type: "Group",
+      display: "inner",
+      $ref: inner.meta.location,
+    });
+    expect((await door.request("GET", `/Users/${people[1]}`)).body.groups).toEqual([
+      { value: outer.id, $ref: outer.meta.location, display: "outer", type: "direct" },
+    ]);
+    const found = await door.request(
+      "GET",
+      `/Groups?${new URLSearchParams({ filter: `members eq "${inner.id}"`, attributes: "displayName" })}`,
+    );
     expect(found.body.Resources).toEqual([{ schemas: [GROUP], id: outer.id, displayName: "outer" }]);
   });
 
   test("M1: a patch of members answers 204 and reads no member back; the version tells that it changed", async () => {
     const made = await group("patched", [member(0), member(1)]);
-    const added = await patch(made.id, { op: "add", path: "members", value: [member(2)] }, { op: "Remove", path: `members[value eq "${people[0]}"]` });
+    const added = await patch(
+      made.id,
+      { op: "add", path: "members", value: [member(2)] },
+      { op: "Remove", path: `members[value eq "${people[0]}"]` },
+    );
     expect([added.status, added.text]).toEqual([204, ""]);
     expect(added.headers["etag"]).not.toBe(made.meta.version);
     expect(ids(await read(made.id))).toEqual([people[1], people[2]].sort());
     const same = await patch(made.id, { op: "add", path: "members", value: [member(2)] });
     expect(same.headers["etag"]).toBe(added.headers["etag"]);
-    const asked = await door.request("PATCH", `/Groups/${made.id}?attributes=displayName`, { body: { Operations: [{ op: "replace", path: "displayName", value: "renamed" }] } });
+    const asked = await door.request("PATCH", `/Groups/${made.id}?attributes=displayName`, {
+      body: { Operations: [{ op: "replace", path: "displayName", value: "renamed" }] },
+    });
     expect([asked.status, asked.body.displayName, asked.body.members]).toEqual([200, "renamed", undefined]);
     expect(ids(await read(made.id))).toEqual([people[1], people[2]].sort());
   });
@@ -51,7 +68,9 @@ describe("M1: groups and their members", () => {
     const made = await group("put", [member(0), member(1)]);
     const renamed = await door.request("PUT", `/Groups/${made.id}`, { body: { schemas: [GROUP], displayName: "put-2" } });
     expect(ids(renamed.body)).toEqual([people[0], people[1]].sort());
-    const replaced = await door.request("PUT", `/Groups/${made.id}`, { body: { schemas: [GROUP], displayName: "put-2", members: [member(3)] } });
+    const replaced = await door.request("PUT", `/Groups/${made.id}`, {
+      body: { schemas: [GROUP], displayName: "put-2", members: [member(3)] },
+    });
     expect(ids(replaced.body)).toEqual([people[3]]);
     const emptied = await door.request("PUT", `/Groups/${made.id}`, { body: { schemas: [GROUP], displayName: "put-2", members: [] } });
     expect(ids(emptied.body)).toEqual([]);
@@ -73,7 +92,8 @@ describe("M1: groups and their members", () => {
        insert into memberships (group_id, person_id, connection_id, valid_from, recorded_from) select $1, p.id, c.id, $2, $2 from p, connections c where c.name = 'scim'`,
       [made.id, new Date()],
     );
-    const count = async () => (await door.db.pool.query("select count(*) as rows from memberships where group_id = $1", [made.id])).rows[0].rows;
+    const count = async () =>
+      (await door.db.pool.query("select count(*) as rows from memberships where group_id = $1", [made.id])).rows[0].rows;
     const before = await count();
     expect((await patch(made.id, { op: "add", path: "members", value: [member(4)] })).status).toBe(204);
     expect(await count()).toBe(before + 1);
@@ -83,9 +103,16 @@ describe("M1: groups and their members", () => {
 
   test("invariant 1: a list that would empty a large group is held, changes nothing, and somebody is told", async () => {
     const made = (await door.request("GET", '/Groups?filter=displayName%20eq%20"large"')).body.Resources[0];
-    for (const send of [() => patch(made.id, { op: "replace", path: "members", value: [member(0)] }), () => door.request("PUT", `/Groups/${made.id}`, { body: { schemas: [GROUP], displayName: "large", members: [] } })]) {
+    for (const send of [
+      () => patch(made.id, { op: "replace", path: "members", value: [member(0)] }),
+      () => door.request("PUT", `/Groups/${made.id}`, { body: { schemas: [GROUP], displayName: "large", members: [] } }),
+    ]) {
       const answer = await send();
-      expect([answer.status, answer.headers["retry-after"], answer.body.detail]).toEqual([503, "300", expect.stringContaining("3000 of 3000")]);
+      expect([answer.status, answer.headers["retry-after"], answer.body.detail]).toEqual([
+        503,
+        "300",
+        expect.stringContaining("3000 of 3000"),
+      ]);
     }
     expect(ids(await read(made.id))).toHaveLength(3000);
     const { rows } = await door.db.pool.query("select data from audit_events where name = 'request.held'");

@@ -11,8 +11,14 @@ import { GROUP, USER } from "../../../src/http/scim/schema.ts";
 const ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
 const ann: JsonObject = {
-  userName: "ann", active: true, title: "Clerk", name: { givenName: "Ann", familyName: "Lee" },
-  emails: [{ type: "work", value: "ann@w.example", primary: true }, { type: "home", value: "ann@h.example" }],
+  userName: "ann",
+  active: true,
+  title: "Clerk",
+  name: { givenName: "Ann", familyName: "Lee" },
+  emails: [
+    { type: "work", value: "ann@w.example", primary: true },
+    { type: "home", value: "ann@h.example" },
+  ],
   [ENTERPRISE]: { department: "D", manager: { value: "m1", $ref: "../Users/m1" } },
 };
 
@@ -32,38 +38,57 @@ function refusal(work: () => unknown): AppError | undefined {
 
 describe("M1: PATCH (RFC 7644 section 3.5.2)", () => {
   test("M1: a complex attribute keeps what the value does not name", () => {
-    expect(patched(ann, { op: "replace", path: "name", value: { givenName: "Anne" } })["name"]).toEqual({ givenName: "Anne", familyName: "Lee" });
+    expect(patched(ann, { op: "replace", path: "name", value: { givenName: "Anne" } })["name"]).toEqual({
+      givenName: "Anne",
+      familyName: "Lee",
+    });
     expect(patched(ann, { op: "replace", value: { name: { familyName: null } } })["name"]).toEqual({ givenName: "Ann" });
     expect(patched(ann, { op: "remove", path: "name.givenName" }, { op: "remove", path: "NAME.FAMILYNAME" })["name"]).toBeUndefined();
   });
 
   test("M1: a reference is replaced whole and un-assigned by null, empty text and an empty id", () => {
-    expect(patched(ann, { op: "add", path: `${ENTERPRISE}:manager`, value: "m2" })[ENTERPRISE]).toEqual({ department: "D", manager: { value: "m2" } });
+    expect(patched(ann, { op: "add", path: `${ENTERPRISE}:manager`, value: "m2" })[ENTERPRISE]).toEqual({
+      department: "D",
+      manager: { value: "m2" },
+    });
     for (const value of [null, "", { value: "" }, { value: null }]) {
       expect(patched(ann, { op: "Replace", path: `${ENTERPRISE}:manager`, value })[ENTERPRISE]).toEqual({ department: "D" });
     }
     expect(patched(ann, { op: "remove", path: `${ENTERPRISE}:manager.value` })[ENTERPRISE]).toEqual({ department: "D" });
     expect(patched(ann, { op: "remove", path: ENTERPRISE })[ENTERPRISE]).toBeUndefined();
-    expect(patched(ann, { op: "replace", path: ENTERPRISE, value: { division: "V" } })[ENTERPRISE]).toMatchObject({ department: "D", division: "V" });
+    expect(patched(ann, { op: "replace", path: ENTERPRISE, value: { division: "V" } })[ENTERPRISE]).toMatchObject({
+      department: "D",
+      division: "V",
+    });
   });
 
   test("M1: what is added as primary takes it from the others", () => {
-    const emails = patched(ann, { op: "add", path: "emails", value: [{ type: "other", value: "new@x.example", primary: "True" }] })["emails"] as JsonObject[];
+    const emails = patched(ann, { op: "add", path: "emails", value: [{ type: "other", value: "new@x.example", primary: "True" }] })[
+      "emails"
+    ] as JsonObject[];
     expect(emails.filter(({ primary }) => primary === true)).toEqual([{ type: "other", value: "new@x.example", primary: true }]);
     const switched = patched(ann, { op: "replace", path: 'emails[type eq "home"].primary', value: true })["emails"] as JsonObject[];
     expect(switched.map(({ primary }) => primary)).toEqual([false, true]);
   });
 
   test("M1: a value path that matches nothing makes the value that it describes, or says that it can't", () => {
-    expect(patched(ann, { op: "Add", path: 'phoneNumbers[type eq "mobile"].value', value: "+1" })["phoneNumbers"]).toEqual([{ type: "mobile", value: "+1" }]);
-    expect(patched(ann, { op: "replace", path: 'addresses[type eq "work"]', value: { locality: "Town" } })["addresses"]).toEqual([{ type: "work", locality: "Town" }]);
-    expect(refusal(() => patched(ann, { op: "replace", path: 'phoneNumbers[value sw "+4"].type', value: "work" }))).toMatchObject({ scimType: "noTarget" });
+    expect(patched(ann, { op: "Add", path: 'phoneNumbers[type eq "mobile"].value', value: "+1" })["phoneNumbers"]).toEqual([
+      { type: "mobile", value: "+1" },
+    ]);
+    expect(patched(ann, { op: "replace", path: 'addresses[type eq "work"]', value: { locality: "Town" } })["addresses"]).toEqual([
+      { type: "work", locality: "Town" },
+    ]);
+    expect(refusal(() => patched(ann, { op: "replace", path: 'phoneNumbers[value sw "+4"].type', value: "work" }))).toMatchObject({
+      scimType: "noTarget",
+    });
   });
 
   test("M1: remove takes a path, a value list, or everything when the value is null or empty", () => {
     expect(patched(ann, { op: "remove", path: 'emails[type eq "home"]' })["emails"]).toHaveLength(1);
     expect(patched(ann, { op: "remove", path: 'emails[type eq "home"].value' })["emails"]).toHaveLength(1);
-    expect(patched(ann, { op: "remove", path: "emails", value: [{ value: "ann@w.example" }] })["emails"]).toEqual([{ type: "home", value: "ann@h.example" }]);
+    expect(patched(ann, { op: "remove", path: "emails", value: [{ value: "ann@w.example" }] })["emails"]).toEqual([
+      { type: "home", value: "ann@h.example" },
+    ]);
     expect(patched(ann, { op: "remove", path: "emails", value: null })["emails"]).toBeUndefined();
     expect(patched(ann, { op: "replace", path: "emails", value: [] })["emails"]).toBeUndefined();
     expect(patched(ann, { op: "remove", path: 'emails[type eq "fax"]' })).toEqual(ann);
@@ -88,18 +113,57 @@ describe("M1: PATCH (RFC 7644 section 3.5.2)", () => {
   });
 
   test("M1: a password is taken and not kept; what only we write is passed over in a value without a path", () => {
-    expect(patched(ann, { op: "replace", path: "password", value: "s3cret" }, { op: "replace", value: { id: "x", groups: [], meta: {}, schemas: [], password: "s3cret", unknown: 1 } })).toEqual(ann);
+    expect(
+      patched(
+        ann,
+        { op: "replace", path: "password", value: "s3cret" },
+        { op: "replace", value: { id: "x", groups: [], meta: {}, schemas: [], password: "s3cret", unknown: 1 } },
+      ),
+    ).toEqual(ann);
   });
 
   const value = fc.constantFrom("a@x.example", "b@x.example", "A@x.example", "");
-  const element = fc.record({ value, type: fc.constantFrom("work", "home"), primary: fc.constantFrom<JsonValue>(true, false, "True", "False") }, { requiredKeys: ["value"] }) as fc.Arbitrary<JsonObject>;
+  const element = fc.record(
+    { value, type: fc.constantFrom("work", "home"), primary: fc.constantFrom<JsonValue>(true, false, "True", "False") },
+    { requiredKeys: ["value"] },
+  ) as fc.Arbitrary<JsonObject>;
   const operation: fc.Arbitrary<JsonObject> = fc.oneof(
-    fc.record({ op: fc.constantFrom("add", "Replace"), path: fc.constant("emails"), value: fc.oneof(fc.array(element, { maxLength: 4 }), element) }),
-    fc.record({ op: fc.constantFrom("add", "replace"), path: fc.constantFrom('emails[type eq "work"]', 'emails[type eq "home"]', "emails[primary eq true]"), value: element }),
-    fc.record({ op: fc.constantFrom("add", "replace"), path: fc.constantFrom('emails[type eq "work"].primary', "emails.primary", 'emails[value eq "b@x.example"].primary'), value: fc.boolean() }),
-    fc.record({ op: fc.constantFrom("add", "replace"), path: fc.constantFrom('emails[type eq "work"].value', 'emails[type eq "home"].type'), value }),
-    fc.record({ op: fc.constant("remove"), path: fc.constantFrom("emails", 'emails[type eq "work"]', 'emails[primary eq true].primary', "emails.value") }),
-    fc.record({ op: fc.constant("replace"), value: fc.record({ title: value, emails: fc.array(element, { maxLength: 3 }), "name.givenName": value, active: fc.constantFrom<JsonValue>(true, "False") }, { requiredKeys: [] }) }) as fc.Arbitrary<JsonObject>,
+    fc.record({
+      op: fc.constantFrom("add", "Replace"),
+      path: fc.constant("emails"),
+      value: fc.oneof(fc.array(element, { maxLength: 4 }), element),
+    }),
+    fc.record({
+      op: fc.constantFrom("add", "replace"),
+      path: fc.constantFrom('emails[type eq "work"]', 'emails[type eq "home"]', "emails[primary eq true]"),
+      value: element,
+    }),
+    fc.record({
+      op: fc.constantFrom("add", "replace"),
+      path: fc.constantFrom('emails[type eq "work"].primary', "emails.primary", 'emails[value eq "b@x.example"].primary'),
+      value: fc.boolean(),
+    }),
+    fc.record({
+      op: fc.constantFrom("add", "replace"),
+      path: fc.constantFrom('emails[type eq "work"].value', 'emails[type eq "home"].type'),
+      value,
+    }),
+    fc.record({
+      op: fc.constant("remove"),
+      path: fc.constantFrom("emails", 'emails[type eq "work"]', "emails[primary eq true].primary", "emails.value"),
+    }),
+    fc.record({
+      op: fc.constant("replace"),
+      value: fc.record(
+        {
+          title: value,
+          emails: fc.array(element, { maxLength: 3 }),
+          "name.givenName": value,
+          active: fc.constantFrom<JsonValue>(true, "False"),
+        },
+        { requiredKeys: [] },
+      ),
+    }) as fc.Arbitrary<JsonObject>,
   );
 
   test("M1: no patch leaves two primaries, a duplicate, or a form that the door itself would not have made", () => {
@@ -120,24 +184,45 @@ describe("M1: PATCH (RFC 7644 section 3.5.2)", () => {
 
   test("M1: the same patch again changes nothing more where it only sets values", () => {
     fc.assert(
-      fc.property(fc.array(element, { maxLength: 4 }), fc.record({ title: value, active: fc.boolean(), emails: fc.array(element, { maxLength: 3 }) }), (emails, values) => {
-        const start = coerceResource(USER, { userName: "ann", emails });
-        const once = patched(start, { op: "replace", value: values });
-        expect(sameJson(patched(once, { op: "replace", value: values }), once)).toBe(true);
-      }),
+      fc.property(
+        fc.array(element, { maxLength: 4 }),
+        fc.record({ title: value, active: fc.boolean(), emails: fc.array(element, { maxLength: 3 }) }),
+        (emails, values) => {
+          const start = coerceResource(USER, { userName: "ann", emails });
+          const once = patched(start, { op: "replace", value: values });
+          expect(sameJson(patched(once, { op: "replace", value: values }), once)).toBe(true);
+        },
+      ),
     );
   });
 });
 
 describe("M1: a group's members are changed as sets", () => {
   const [a, b, c] = ["a", "b", "c"].map((letter) => `${letter.repeat(8)}-0000-4000-8000-000000000000`) as [string, string, string];
-  const change = (operations: JsonObject[], replace: "authoritative" | "add" = "authoritative") => memberChange({ operations: readOperations(GROUP, { Operations: operations }), replace });
+  const change = (operations: JsonObject[], replace: "authoritative" | "add" = "authoritative") =>
+    memberChange({ operations: readOperations(GROUP, { Operations: operations }), replace });
 
   test("M1: operations fold into one change, in their order", () => {
     expect(change([{ op: "add", path: "members", value: [{ value: a }, { value: a }] }])).toEqual({ add: [a], remove: [] });
-    expect(change([{ op: "add", path: "members", value: [{ value: a.toUpperCase() }] }, { op: "remove", path: `members[value eq "${a}"]` }])).toEqual({ add: [], remove: [a] });
-    expect(change([{ op: "remove", path: "members", value: [{ $ref: null, value: a }] }, { op: "add", value: { members: [{ value: b, display: "B" }] } }])).toEqual({ add: [b], remove: [a] });
-    expect(change([{ op: "replace", path: "members", value: [{ value: a }, { value: b }] }, { op: "add", path: "members", value: c }, { op: "remove", path: `members[value eq "${a}" or value eq "${b}"]` }])).toEqual({ set: [c] });
+    expect(
+      change([
+        { op: "add", path: "members", value: [{ value: a.toUpperCase() }] },
+        { op: "remove", path: `members[value eq "${a}"]` },
+      ]),
+    ).toEqual({ add: [], remove: [a] });
+    expect(
+      change([
+        { op: "remove", path: "members", value: [{ $ref: null, value: a }] },
+        { op: "add", value: { members: [{ value: b, display: "B" }] } },
+      ]),
+    ).toEqual({ add: [b], remove: [a] });
+    expect(
+      change([
+        { op: "replace", path: "members", value: [{ value: a }, { value: b }] },
+        { op: "add", path: "members", value: c },
+        { op: "remove", path: `members[value eq "${a}" or value eq "${b}"]` },
+      ]),
+    ).toEqual({ set: [c] });
     expect(change([{ op: "remove", path: "members", value: null }])).toEqual({ set: [] });
     expect(change([{ op: "replace", path: "members", value: [] }])).toEqual({ set: [] });
   });
@@ -147,8 +232,13 @@ describe("M1: a group's members are changed as sets", () => {
   });
 
   test("M1: who can't be a member, and choosing by what only a read could tell, is refused", () => {
-    expect(refusal(() => change([{ op: "add", path: "members", value: [{ value: "bob" }] }]))).toMatchObject({ scimType: "invalidValue", field: "members.value" });
+    expect(refusal(() => change([{ op: "add", path: "members", value: [{ value: "bob" }] }]))).toMatchObject({
+      scimType: "invalidValue",
+      field: "members.value",
+    });
     expect(refusal(() => change([{ op: "remove", path: 'members[display sw "A"]' }]))).toMatchObject({ scimType: "invalidFilter" });
-    expect(refusal(() => change([{ op: "replace", path: `members[value eq "${a}"].value`, value: b }]))).toMatchObject({ scimType: "mutability" });
+    expect(refusal(() => change([{ op: "replace", path: `members[value eq "${a}"].value`, value: b }]))).toMatchObject({
+      scimType: "mutability",
+    });
   });
 });

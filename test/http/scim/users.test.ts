@@ -16,17 +16,28 @@ const create = async (userName: string, more: object = {}) => {
   return answer;
 };
 const list = (query: Record<string, string>) => door.request("GET", `/Users?${new URLSearchParams(query)}`);
-const events = async (subject: string) => (await door.db.pool.query("select name, actor, correlation_id from audit_events where subject_id = $1 order by id", [subject])).rows;
+const events = async (subject: string) =>
+  (await door.db.pool.query("select name, actor, correlation_id from audit_events where subject_id = $1 order by id", [subject])).rows;
 
 describe("M1: the life of a user", () => {
   test("M1: created with Location, ETag and its own representation; read, replaced, patched, deleted", async () => {
-    const created = await create("life@example.com", { externalId: "e-1", name: { givenName: "Li", familyName: "Fe" }, emails: [{ value: "life@example.com", primary: true }] });
+    const created = await create("life@example.com", {
+      externalId: "e-1",
+      name: { givenName: "Li", familyName: "Fe" },
+      emails: [{ value: "life@example.com", primary: true }],
+    });
     const { id } = created.body;
     expect(created.headers["location"]).toBe(created.body.meta.location);
     expect(created.headers["location"]).toMatch(new RegExp(`^http://127\\.0\\.0\\.1:\\d+/scim/v2/Users/${id}$`));
     expect(created.headers["content-type"]).toBe("application/scim+json; charset=utf-8");
     expect(created.headers["etag"]).toBe(created.body.meta.version);
-    expect(created.body).toMatchObject({ schemas: [CORE], userName: "life@example.com", externalId: "e-1", active: true, meta: { resourceType: "User" } });
+    expect(created.body).toMatchObject({
+      schemas: [CORE],
+      userName: "life@example.com",
+      externalId: "e-1",
+      active: true,
+      meta: { resourceType: "User" },
+    });
 
     const replaced = await door.request("PUT", `/Users/${id}`, { body: { schemas: [CORE], userName: "life@example.com", title: "Chief" } });
     expect(replaced.status).toBe(200);
@@ -35,7 +46,12 @@ describe("M1: the life of a user", () => {
     expect(replaced.body.meta.created).toBe(created.body.meta.created);
 
     expect((await door.request("DELETE", `/Users/${id}`)).status).toBe(204);
-    for (const [method, body] of [["GET", undefined], ["DELETE", undefined], ["PUT", { schemas: [CORE], userName: "x" }], ["PATCH", { Operations: [{ op: "add", path: "title", value: "x" }] }]] as const) {
+    for (const [method, body] of [
+      ["GET", undefined],
+      ["DELETE", undefined],
+      ["PUT", { schemas: [CORE], userName: "x" }],
+      ["PATCH", { Operations: [{ op: "add", path: "title", value: "x" }] }],
+    ] as const) {
       const gone = await door.request(method, `/Users/${id}`, { body });
       expect([method, gone.status, gone.body.schemas, gone.body.status]).toEqual([method, 404, [ERROR], "404"]);
     }
@@ -44,15 +60,22 @@ describe("M1: the life of a user", () => {
   });
 
   test("invariant 8: a write is audited with the token as actor and the request's id", async () => {
-    const answer = await door.request("POST", "/Users", { body: { schemas: [CORE], userName: "audited" }, headers: { "X-Request-Id": "req-42" } });
+    const answer = await door.request("POST", "/Users", {
+      body: { schemas: [CORE], userName: "audited" },
+      headers: { "X-Request-Id": "req-42" },
+    });
     expect(answer.headers["x-request-id"]).toBe("req-42");
     expect(await events(answer.body.id)).toContainEqual({ name: "person.joined", actor: "token:test", correlation_id: "req-42" });
   });
 
   test("invariant 8: a password that a client sends is stored nowhere", async () => {
     const { body } = await create("secretive", { password: "correct horse battery" });
-    await door.request("PATCH", `/Users/${body.id}`, { body: { Operations: [{ op: "replace", path: "password", value: "correct horse battery" }] } });
-    const { rows } = await door.db.pool.query("select (select count(*) from accounts a where a::text like '%correct horse%') + (select count(*) from people p where p::text like '%correct horse%') + (select count(*) from audit_events e where e::text like '%correct horse%') as held");
+    await door.request("PATCH", `/Users/${body.id}`, {
+      body: { Operations: [{ op: "replace", path: "password", value: "correct horse battery" }] },
+    });
+    const { rows } = await door.db.pool.query(
+      "select (select count(*) from accounts a where a::text like '%correct horse%') + (select count(*) from people p where p::text like '%correct horse%') + (select count(*) from audit_events e where e::text like '%correct horse%') as held",
+    );
     expect(rows[0].held).toBe(0);
     expect(body.password).toBeUndefined();
   });
@@ -68,12 +91,29 @@ describe("M1: the life of a user", () => {
   });
 
   test("M1: a patch that changes nothing leaves the version alone; one that fails half-way changes nothing", async () => {
-    const { body } = await create("still@example.com", { title: "T", emails: [{ value: "still@example.com", type: "work", primary: true }] });
+    const { body } = await create("still@example.com", {
+      title: "T",
+      emails: [{ value: "still@example.com", type: "work", primary: true }],
+    });
     const same = await door.request("PATCH", `/Users/${body.id}`, {
-      body: { Operations: [{ op: "Replace", path: "title", value: "T" }, { op: "add", path: "emails", value: [{ value: "still@example.com", type: "work" }] }, { op: "replace", value: { active: "True" } }, { op: "remove", path: "nickName" }] },
+      body: {
+        Operations: [
+          { op: "Replace", path: "title", value: "T" },
+          { op: "add", path: "emails", value: [{ value: "still@example.com", type: "work" }] },
+          { op: "replace", value: { active: "True" } },
+          { op: "remove", path: "nickName" },
+        ],
+      },
     });
     expect([same.status, same.headers["etag"]]).toEqual([200, body.meta.version]);
-    const failed = await door.request("PATCH", `/Users/${body.id}`, { body: { Operations: [{ op: "replace", path: "title", value: "U" }, { op: "replace", path: "id", value: "x" }] } });
+    const failed = await door.request("PATCH", `/Users/${body.id}`, {
+      body: {
+        Operations: [
+          { op: "replace", path: "title", value: "U" },
+          { op: "replace", path: "id", value: "x" },
+        ],
+      },
+    });
     expect([failed.status, failed.body.scimType]).toEqual([400, "mutability"]);
     expect((await door.request("GET", `/Users/${body.id}`)).body).toMatchObject({ title: "T", meta: { version: body.meta.version } });
   });
@@ -83,7 +123,8 @@ describe("M1: the life of a user", () => {
     const url = `/Users/${body.id}`;
     const etag = String(headers["etag"]);
     expect((await door.request("GET", url, { headers: { "If-None-Match": etag } })).status).toBe(304);
-    const patch = (tag: string, title: string) => door.request("PATCH", url, { body: { Operations: [{ op: "replace", path: "title", value: title }] }, headers: { "If-Match": tag } });
+    const patch = (tag: string, title: string) =>
+      door.request("PATCH", url, { body: { Operations: [{ op: "replace", path: "title", value: title }] }, headers: { "If-Match": tag } });
     expect((await patch(etag, "A")).status).toBe(200);
     const stale = await patch(etag, "B");
     expect([stale.status, stale.body.status]).toEqual([412, "412"]);
@@ -95,7 +136,11 @@ describe("M1: the life of a user", () => {
   test("M1: writers at once each take the row in turn", async () => {
     const { body } = await create("busy@example.com");
     const answers = await Promise.all(
-      Array.from({ length: 8 }, (_, at) => door.request("PATCH", `/Users/${body.id}`, { body: { Operations: [{ op: "add", path: `emails[type eq "t${at}"].value`, value: `busy${at}@example.com` }] } })),
+      Array.from({ length: 8 }, (_, at) =>
+        door.request("PATCH", `/Users/${body.id}`, {
+          body: { Operations: [{ op: "add", path: `emails[type eq "t${at}"].value`, value: `busy${at}@example.com` }] },
+        }),
+      ),
     );
     expect(answers.map(({ status }) => status)).toEqual(Array(8).fill(200));
     expect((await door.request("GET", `/Users/${body.id}`)).body.emails).toHaveLength(8);
@@ -104,14 +149,21 @@ describe("M1: the life of a user", () => {
 
 describe("M1: lists", () => {
   beforeAll(async () => {
-    for (const [at, name] of ["delta", "Alpha", "charlie", "bravo", "echo"].entries()) await create(`list-${name}`, { title: "Lister", ...(at === 2 ? {} : { nickName: name }) });
+    for (const [at, name] of ["delta", "Alpha", "charlie", "bravo", "echo"].entries())
+      await create(`list-${name}`, { title: "Lister", ...(at === 2 ? {} : { nickName: name }) });
   });
-  const names = (answer: { body: { Resources: { userName: string }[] } }) => answer.body.Resources.map(({ userName }) => userName.replace("list-", ""));
+  const names = (answer: { body: { Resources: { userName: string }[] } }) =>
+    answer.body.Resources.map(({ userName }) => userName.replace("list-", ""));
   const filter = 'title eq "lister"';
 
   test("M1: pages neither repeat nor lose anybody, and end", async () => {
     const pages = await Promise.all(["1", "3", "5", "6"].map((startIndex) => list({ filter, startIndex, count: "2" })));
-    expect(pages.map(({ body }) => [body.totalResults, body.startIndex, body.itemsPerPage])).toEqual([[5, 1, 2], [5, 3, 2], [5, 5, 1], [5, 6, 0]]);
+    expect(pages.map(({ body }) => [body.totalResults, body.startIndex, body.itemsPerPage])).toEqual([
+      [5, 1, 2],
+      [5, 3, 2],
+      [5, 5, 1],
+      [5, 6, 0],
+    ]);
     expect(pages.flatMap(names)).toEqual(["delta", "Alpha", "charlie", "bravo", "echo"]);
   });
 
@@ -124,21 +176,41 @@ describe("M1: lists", () => {
 
   test("M1: sorted without case, those without a value last, or first when descending", async () => {
     expect(names(await list({ filter, sortBy: "userName" }))).toEqual(["Alpha", "bravo", "charlie", "delta", "echo"]);
-    expect(names(await list({ filter, sortBy: "nickName", sortOrder: "descending" }))).toEqual(["charlie", "echo", "delta", "bravo", "Alpha"]);
+    expect(names(await list({ filter, sortBy: "nickName", sortOrder: "descending" }))).toEqual([
+      "charlie",
+      "echo",
+      "delta",
+      "bravo",
+      "Alpha",
+    ]);
     expect(names(await list({ filter, sortBy: "nickName" })).at(-1)).toBe("charlie");
     expect(names(await list({ filter, sortBy: "meta.created", sortOrder: "DESCENDING" }))[0]).toBe("echo");
-    for (const sortBy of ["emails", "emails.value", "groups.display", "name.familyName", "id", "active"]) expect((await list({ filter, sortBy })).status).toBe(200);
+    for (const sortBy of ["emails", "emails.value", "groups.display", "name.familyName", "id", "active"])
+      expect((await list({ filter, sortBy })).status).toBe(200);
     expect((await list({ filter, sortBy: "wages" })).body).toMatchObject({ status: "400", scimType: "invalidPath" });
   });
 
   test("M1: POST .search asks the same", async () => {
-    const answer = await door.request("POST", "/Users/.search", { body: { schemas: ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"], filter, sortBy: "userName", attributes: ["userName"], count: 1, startIndex: 2 } });
+    const answer = await door.request("POST", "/Users/.search", {
+      body: {
+        schemas: ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"],
+        filter,
+        sortBy: "userName",
+        attributes: ["userName"],
+        count: 1,
+        startIndex: 2,
+      },
+    });
     expect(answer.body).toMatchObject({ totalResults: 5, Resources: [{ userName: "list-bravo" }] });
     expect(Object.keys(answer.body.Resources[0]).sort()).toEqual(["id", "schemas", "userName"]);
   });
 
   test("M1: a filter that can't be read is refused with its place", async () => {
     const answer = await list({ filter: "title eq lister" });
-    expect([answer.status, answer.body.scimType, answer.body.detail]).toEqual([400, "invalidFilter", expect.stringContaining("position 10")]);
+    expect([answer.status, answer.body.scimType, answer.body.detail]).toEqual([
+      400,
+      "invalidFilter",
+      expect.stringContaining("position 10"),
+    ]);
   });
 });

@@ -22,31 +22,56 @@ export function satisfies(filter: Filter, subject: JsonObject): boolean {
 }
 
 /** Nothing there counts as not equal; of several values one is enough. */
-function compares({ target, operator, value }: { target: Target; operator: Comparison; value: FilterValue }, values: readonly JsonValue[]): boolean {
+function compares(
+  { target, operator, value }: { target: Target; operator: Comparison; value: FilterValue },
+  values: readonly JsonValue[],
+): boolean {
   if (value === null) return operator === "eq" ? values.length === 0 : values.length > 0;
   const test = (held: JsonValue) => holds({ target, operator, value, held });
   if (operator === "ne") return values.length === 0 || values.some((held) => !holds({ target, operator: "eq", value, held }));
   return values.some(test);
 }
 
-function holds({ target, operator, value, held }: { target: Target; operator: Comparison; value: string | number | boolean; held: JsonValue }): boolean {
+function holds({
+  target,
+  operator,
+  value,
+  held,
+}: {
+  target: Target;
+  operator: Comparison;
+  value: string | number | boolean;
+  held: JsonValue;
+}): boolean {
   const leaf = leafOf(target);
   const [left, right] = comparable(leaf.type, { held, value, caseExact: leaf.caseExact });
   if (left === undefined) return false;
   switch (operator) {
-    case "eq": return left === right;
-    case "ne": return left !== right;
-    case "gt": return left > right;
-    case "ge": return left >= right;
-    case "lt": return left < right;
-    case "le": return left <= right;
-    case "co": return String(left).includes(String(right));
-    case "sw": return String(left).startsWith(String(right));
-    case "ew": return String(left).endsWith(String(right));
+    case "eq":
+      return left === right;
+    case "ne":
+      return left !== right;
+    case "gt":
+      return left > right;
+    case "ge":
+      return left >= right;
+    case "lt":
+      return left < right;
+    case "le":
+      return left <= right;
+    case "co":
+      return String(left).includes(String(right));
+    case "sw":
+      return String(left).startsWith(String(right));
+    case "ew":
+      return String(left).endsWith(String(right));
   }
 }
 
-function comparable(type: string, { held, value, caseExact }: { held: JsonValue; value: string | number | boolean; caseExact: boolean }): [string | number | boolean | undefined, string | number | boolean] {
+function comparable(
+  type: string,
+  { held, value, caseExact }: { held: JsonValue; value: string | number | boolean; caseExact: boolean },
+): [string | number | boolean | undefined, string | number | boolean] {
   if (type === "boolean") return [String(held).toLowerCase() === "true", value];
   if (type === "integer" || type === "decimal") return [typeof held === "number" ? held : undefined, value];
   if (type === "dateTime") return [instant(String(held)), value];

@@ -8,25 +8,38 @@ const NUMBER = /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/;
 const DATE_TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$/i;
 
 /** The value of a condition in its attribute's type, or why it can't be. */
-export function comparisonValue({ attribute, operator, literal }: { attribute: SchemaAttribute; operator: Comparison; literal: Token }): { value: FilterValue } | { problem: string } {
+export function comparisonValue({
+  attribute,
+  operator,
+  literal,
+}: {
+  attribute: SchemaAttribute;
+  operator: Comparison;
+  literal: Token;
+}): { value: FilterValue } | { problem: string } {
   const { text } = literal;
   const quoted = literal.kind === "string";
   const lower = text.toLowerCase();
   if (!quoted && lower === "null") {
     return operator === "eq" || operator === "ne" ? { value: null } : { problem: "null can only be compared with eq or ne" };
   }
-  if (!quoted && lower !== "true" && lower !== "false" && !NUMBER.test(text)) return { problem: `\`${text.slice(0, 40)}\` must be in double quotes` };
+  if (!quoted && lower !== "true" && lower !== "false" && !NUMBER.test(text))
+    return { problem: `\`${text.slice(0, 40)}\` must be in double quotes` };
   switch (attribute.type) {
     case "boolean":
       if (lower !== "true" && lower !== "false") return { problem: `${attribute.name} is true or false` };
-      return operator === "eq" || operator === "ne" ? { value: lower === "true" } : { problem: `${attribute.name} is true or false: only eq and ne apply` };
+      return operator === "eq" || operator === "ne"
+        ? { value: lower === "true" }
+        : { problem: `${attribute.name} is true or false: only eq and ne apply` };
     case "integer":
     case "decimal":
       if (!NUMBER.test(text)) return { problem: `${attribute.name} is a number` };
       return PARTS.has(operator) ? { problem: `${attribute.name} is a number: ${operator} does not apply` } : { value: Number(text) };
     case "dateTime":
       if (PARTS.has(operator)) return { problem: `${attribute.name} is a date: ${operator} does not apply` };
-      return instant(text) === undefined ? { problem: `${attribute.name} is a date such as "2011-05-13T04:42:34Z"` } : { value: instant(text) ?? null };
+      return instant(text) === undefined
+        ? { problem: `${attribute.name} is a date such as "2011-05-13T04:42:34Z"` }
+        : { value: instant(text) ?? null };
     case "binary":
       return operator === "eq" || operator === "ne" ? { value: text } : { problem: `${attribute.name} is binary: only eq and ne apply` };
     default:

@@ -24,13 +24,17 @@ export function readerOf(text: string, scimType: "invalidFilter" | "invalidPath"
   let next = 0;
   let conditions = 0;
   const failure = (message: string, token?: Token) =>
-    new AppError("invalid", `${token ? `At position ${token.at}` : "At the end"}: ${message}.`, { field: scimType === "invalidPath" ? "path" : "filter", scimType });
+    new AppError("invalid", `${token ? `At position ${token.at}` : "At the end"}: ${message}.`, {
+      field: scimType === "invalidPath" ? "path" : "filter",
+      scimType,
+    });
   return {
     peek: () => all[next],
     take: () => all[next++],
     count() {
       conditions += 1;
-      if (conditions > MOST_CONDITIONS) throw new AppError("invalid", `A filter may have at most ${MOST_CONDITIONS} conditions.`, { field: "filter", scimType: "tooMany" });
+      if (conditions > MOST_CONDITIONS)
+        throw new AppError("invalid", `A filter may have at most ${MOST_CONDITIONS} conditions.`, { field: "filter", scimType: "tooMany" });
     },
     failure,
   };

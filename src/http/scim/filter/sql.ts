@@ -13,7 +13,8 @@ export interface FilterSqlOptions {
  */
 export function filterSql(filter: Filter, { view, parameters }: FilterSqlOptions): string {
   const add = (value: unknown) => parameters.add(value);
-  const equality = (target: Target, value: FilterValue) => (typeof value === "string" ? view.equals.get(pathOf(target))?.(value) : undefined);
+  const equality = (target: Target, value: FilterValue) =>
+    typeof value === "string" ? view.equals.get(pathOf(target))?.(value) : undefined;
   const top: Subject = {
     column: (target) => view.columns.get(pathOf(target)),
     elements: (target) => elementsOf(target, view),
@@ -108,7 +109,8 @@ type Comparing = Extract<Filter, { kind: "compare" }>;
 function comparison({ target, operator, value }: Comparing, { subject, depth, add }: Place & { add: (value: unknown) => string }): string {
   if (value === null) return operator === "eq" ? `not ${presence(target, { subject, depth })}` : presence(target, { subject, depth });
   const placeholder = add(operator === "co" || operator === "sw" || operator === "ew" ? escaped(String(value)) : value);
-  const test = (column: Column, by: Comparison) => `coalesce(${comparing({ column, caseExact: leafOf(target).caseExact, operator: by, placeholder })}, false)`;
+  const test = (column: Column, by: Comparison) =>
+    `coalesce(${comparing({ column, caseExact: leafOf(target).caseExact, operator: by, placeholder })}, false)`;
   const column = subject.column(target);
   if (column) return operator === "ne" ? `not ${test(column, "eq")}` : test(column, operator);
   const { attribute, sub } = target;
@@ -118,7 +120,11 @@ function comparison({ target, operator, value }: Comparing, { subject, depth, ad
   }
   const held = (element: string) => leafColumn(target, sub ? `${element}->>${literal(sub.name)}` : `${element}#>>'{}'`);
   if (operator !== "ne") return someElement(target, { subject, depth, condition: (element) => test(held(element), operator) });
-  const differs = someElement(target, { subject, depth, condition: (element) => `(${held(element).sql} is not null and not ${test(held(element), "eq")})` });
+  const differs = someElement(target, {
+    subject,
+    depth,
+    condition: (element) => `(${held(element).sql} is not null and not ${test(held(element), "eq")})`,
+  });
   return `(not ${presence(target, { subject, depth })} or ${differs})`;
 }
 
@@ -140,7 +146,17 @@ function leafColumn(target: Target, text: string): Column {
 
 const SIGNS = { eq: "=", ne: "<>", gt: ">", ge: ">=", lt: "<", le: "<=" } as const;
 
-function comparing({ column, caseExact, operator, placeholder }: { column: Column; caseExact: boolean; operator: Comparison; placeholder: string }): string {
+function comparing({
+  column,
+  caseExact,
+  operator,
+  placeholder,
+}: {
+  column: Column;
+  caseExact: boolean;
+  operator: Comparison;
+  placeholder: string;
+}): string {
   const { sql, type } = column;
   if (type === "instant") return comparingInstants(sql, { operator, placeholder: `${placeholder}::timestamptz` });
   if (type === "boolean") return `${sql} = ${placeholder}::boolean`;
@@ -148,11 +164,16 @@ function comparing({ column, caseExact, operator, placeholder }: { column: Colum
   const left = caseExact ? sql : `lower(${sql})`;
   const right = caseExact ? `${placeholder}::text` : `lower(${placeholder}::text)`;
   switch (operator) {
-    case "co": return `${left} like '%' || ${right} || '%'`;
-    case "sw": return `${left} like ${right} || '%'`;
-    case "ew": return `${left} like '%' || ${right}`;
-    case "eq": return `${left} = ${right}`;
-    default: return `${left} collate "C" ${SIGNS[operator]} ${right}`;
+    case "co":
+      return `${left} like '%' || ${right} || '%'`;
+    case "sw":
+      return `${left} like ${right} || '%'`;
+    case "ew":
+      return `${left} like '%' || ${right}`;
+    case "eq":
+      return `${left} = ${right}`;
+    default:
+      return `${left} collate "C" ${SIGNS[operator]} ${right}`;
   }
 }
 
@@ -160,11 +181,16 @@ function comparing({ column, caseExact, operator, placeholder }: { column: Colum
 function comparingInstants(sql: string, { operator, placeholder }: { operator: Comparison; placeholder: string }): string {
   const after = `${placeholder} + interval '1 millisecond'`;
   switch (operator) {
-    case "gt": return `${sql} >= ${after}`;
-    case "ge": return `${sql} >= ${placeholder}`;
-    case "lt": return `${sql} < ${placeholder}`;
-    case "le": return `${sql} < ${after}`;
-    default: return `(${sql} >= ${placeholder} and ${sql} < ${after})`;
+    case "gt":
+      return `${sql} >= ${after}`;
+    case "ge":
+      return `${sql} >= ${placeholder}`;
+    case "lt":
+      return `${sql} < ${placeholder}`;
+    case "le":
+      return `${sql} < ${after}`;
+    default:
+      return `(${sql} >= ${placeholder} and ${sql} < ${after})`;
   }
 }
 

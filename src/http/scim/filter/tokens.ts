@@ -11,7 +11,8 @@ const NEXT = /\s*(?:([()[\]])|("(?:[^"\\]|\\.)*")|([^\s()[\]"]+))/y;
 
 /** Cuts a filter or a path into tokens; positions count from 1. Throws `invalid` with the scimType given. */
 export function tokens(text: string, scimType: "invalidFilter" | "invalidPath"): Token[] {
-  if (text.length > LONGEST) throw new AppError("invalid", `A filter may have at most ${LONGEST} characters.`, { field: "filter", scimType });
+  if (text.length > LONGEST)
+    throw new AppError("invalid", `A filter may have at most ${LONGEST} characters.`, { field: "filter", scimType });
   const found: Token[] = [];
   const pattern = new RegExp(NEXT);
   while (pattern.lastIndex < text.trimEnd().length) {

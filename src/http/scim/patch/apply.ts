@@ -10,7 +10,10 @@ import type { Operation } from "./operations.ts";
  * The resource after a patch (RFC 7644 section 3.5.2): a new document, all operations or none. `resource` is in the
  * schema's form, as coerceResource makes it, and stays so. Throws `invalid` (noTarget, invalidValue).
  */
-export function applyPatch(resource: JsonObject, { schema, operations }: { schema: ResourceSchema; operations: readonly Operation[] }): JsonObject {
+export function applyPatch(
+  resource: JsonObject,
+  { schema, operations }: { schema: ResourceSchema; operations: readonly Operation[] },
+): JsonObject {
   const next = structuredClone(resource);
   for (const operation of operations) applyOperation(next, operation);
   requireAttributes(schema, next);
@@ -45,7 +48,8 @@ function patchSingle(before: JsonValue | undefined, { op, attribute, sub, value 
   if (sub) return patchSub(before, { attribute, sub, value: given });
   if (given === undefined) return undefined;
   // A reference is replaced whole: the name and location of another manager must not stay beside the new id.
-  if (attribute.type !== "complex" || attribute.subAttributes.has("value")) return withItsValue(attribute, coerceValue(attribute, given, attribute.name));
+  if (attribute.type !== "complex" || attribute.subAttributes.has("value"))
+    return withItsValue(attribute, coerceValue(attribute, given, attribute.name));
   const values = Array.isArray(given) ? given[0] : given;
   if (!isJsonObject(values)) {
     if (coerceSingle(attribute, values ?? null, attribute.name) === undefined) return undefined;
@@ -59,7 +63,10 @@ function patchSingle(before: JsonValue | undefined, { op, attribute, sub, value 
   return after;
 }
 
-function patchSub(before: JsonValue | undefined, { attribute, sub, value }: { attribute: SchemaAttribute; sub: SchemaAttribute; value: JsonValue | undefined }): JsonValue | undefined {
+function patchSub(
+  before: JsonValue | undefined,
+  { attribute, sub, value }: { attribute: SchemaAttribute; sub: SchemaAttribute; value: JsonValue | undefined },
+): JsonValue | undefined {
   const after: JsonObject = isJsonObject(before) ? { ...before } : {};
   const coerced = value === undefined ? undefined : coerceValue(sub, value, `${attribute.name}.${sub.name}`);
   if (coerced === undefined) delete after[sub.name];

@@ -45,20 +45,34 @@ function isMeant(element: JsonValue, named: JsonValue): boolean {
 function patchChosen(before: readonly JsonValue[], { op, path, value }: ListChange): JsonValue[] {
   const { attribute, filter, sub } = path;
   const isChosen = (element: JsonValue) => isJsonObject(element) && (!filter || satisfies(filter, element));
-  const given = op === "remove" || value === undefined ? undefined : sub ? coerceValue(sub, value, `${attribute.name}.${sub.name}`) : coerceSingle(attribute, first(value), attribute.name);
+  const given =
+    op === "remove" || value === undefined
+      ? undefined
+      : sub
+        ? coerceValue(sub, value, `${attribute.name}.${sub.name}`)
+        : coerceSingle(attribute, first(value), attribute.name);
   if (given === undefined) return foldElements(attribute, cleared(before, { attribute, sub, isChosen }));
   const equal = filter ? equalities(filter) : {};
   const changed = sub ? { [sub.name]: given } : isJsonObject(given) ? given : {};
   const whole = op === "replace" && !sub && isJsonObject(first(value ?? null));
   if (!before.some(isChosen)) {
-    if (!equal) throw new AppError("invalid", `${attribute.name}: no value matches the path's filter, and it does not say what a new one would be.`, { field: attribute.name, scimType: "noTarget" });
+    if (!equal)
+      throw new AppError("invalid", `${attribute.name}: no value matches the path's filter, and it does not say what a new one would be.`, {
+        field: attribute.name,
+        scimType: "noTarget",
+      });
     return settled(attribute, { elements: [...before, { ...equal, ...changed }], touched: before.length });
   }
-  const elements = before.map((element) => (isChosen(element) && isJsonObject(element) ? (whole ? { ...equal, ...changed } : { ...element, ...changed }) : element));
+  const elements = before.map((element) =>
+    isChosen(element) && isJsonObject(element) ? (whole ? { ...equal, ...changed } : { ...element, ...changed }) : element,
+  );
   return settled(attribute, { elements, touched: before.findIndex(isChosen) });
 }
 
-function cleared(before: readonly JsonValue[], { attribute, sub, isChosen }: { attribute: SchemaAttribute; sub: SchemaAttribute | undefined; isChosen: (element: JsonValue) => boolean }): JsonValue[] {
+function cleared(
+  before: readonly JsonValue[],
+  { attribute, sub, isChosen }: { attribute: SchemaAttribute; sub: SchemaAttribute | undefined; isChosen: (element: JsonValue) => boolean },
+): JsonValue[] {
   if (!sub) return before.filter((element) => !isChosen(element));
   return before.flatMap((element) => {
     if (!isChosen(element) || !isJsonObject(element)) return [element];
@@ -70,12 +84,16 @@ function cleared(before: readonly JsonValue[], { attribute, sub, isChosen }: { a
 /** When the touched element is the primary one now, no other is. One that says only what kind it would be goes. */
 function settled(attribute: SchemaAttribute, { elements, touched }: { elements: readonly JsonValue[]; touched: number }): JsonValue[] {
   const chosen = isPrimary(elements[touched]) ? onePrimary(elements, touched) : elements;
-  return foldElements(attribute, chosen.filter((element) => !isJsonObject(element) || hasContent(element, attribute)));
+  return foldElements(
+    attribute,
+    chosen.filter((element) => !isJsonObject(element) || hasContent(element, attribute)),
+  );
 }
 
 /** What a filter says an element is, when it says nothing else: `type eq "work" and primary eq true`. */
 function equalities(filter: Filter): JsonObject | undefined {
-  if (filter.kind === "compare" && filter.operator === "eq" && filter.value !== null) return { [filter.target.attribute.name]: filter.value };
+  if (filter.kind === "compare" && filter.operator === "eq" && filter.value !== null)
+    return { [filter.target.attribute.name]: filter.value };
   if (filter.kind !== "and") return undefined;
   const parts = filter.filters.map(equalities);
   return parts.reduce((all, part) => (all && part ? { ...all, ...part } : undefined), {});

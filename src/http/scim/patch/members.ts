@@ -24,10 +24,17 @@ export function memberChange({ operations, replace }: MemberOptions): MemberChan
   };
   for (const { op, path, value } of operations) {
     if (path.sub || (path.filter && op !== "remove")) {
-      throw new AppError("invalid", "members: a member can't be changed: remove it and add another.", { field: "members", scimType: "mutability" });
+      throw new AppError("invalid", "members: a member can't be changed: remove it and add another.", {
+        field: "members",
+        scimType: "mutability",
+      });
     }
     if (op === "remove") {
-      const goes = path.filter ? chosenIds(path.filter) : value === undefined || (Array.isArray(value) && value.length === 0) ? undefined : listedIds(value);
+      const goes = path.filter
+        ? chosenIds(path.filter)
+        : value === undefined || (Array.isArray(value) && value.length === 0)
+          ? undefined
+          : listedIds(value);
       if (!goes) start([]);
       for (const id of (goes ?? []).filter(isUuid)) {
         whole?.delete(id);
@@ -51,7 +58,11 @@ export function memberChange({ operations, replace }: MemberOptions): MemberChan
 export function memberIds(value: JsonValue | undefined): string[] {
   const ids = listedIds(value ?? []);
   const wrong = ids.find((id) => !isUuid(id));
-  if (wrong !== undefined) throw new AppError("invalid", `members: \`${wrong.slice(0, 100)}\` is not the id of a User or Group here.`, { field: "members.value", scimType: "invalidValue" });
+  if (wrong !== undefined)
+    throw new AppError("invalid", `members: \`${wrong.slice(0, 100)}\` is not the id of a User or Group here.`, {
+      field: "members.value",
+      scimType: "invalidValue",
+    });
   return [...new Set(ids)];
 }
 
@@ -64,7 +75,8 @@ function listedIds(value: JsonValue): string[] {
 
 /** `value eq "…"`, or several joined by or; who is meant otherwise could only be told by reading the group. */
 function chosenIds(filter: Filter): string[] {
-  if (filter.kind === "compare" && filter.operator === "eq" && filter.target.attribute.name === "value" && typeof filter.value === "string") return [filter.value.toLowerCase()];
+  if (filter.kind === "compare" && filter.operator === "eq" && filter.target.attribute.name === "value" && typeof filter.value === "string")
+    return [filter.value.toLowerCase()];
   if (filter.kind === "or") return filter.filters.flatMap(chosenIds);
   if (filter.kind === "and") {
     const identifying = filter.filters.find((part) => part.kind === "compare" && part.target.attribute.name === "value");

@@ -25,8 +25,10 @@ export function readOperations(schema: ResourceSchema, body: JsonObject): Operat
     throw syntax(`schemas: must contain ${PATCH_OP}.`, "schemas");
   }
   const operations = Object.entries(body).find(([name]) => name.toLowerCase() === "operations")?.[1];
-  if (!Array.isArray(operations) || operations.length === 0) throw syntax("Operations: must be a list with at least one operation.", "Operations");
-  if (operations.length > MOST_OPERATIONS) throw new AppError("too_large", `Operations: at most ${MOST_OPERATIONS} in one request.`, { field: "Operations" });
+  if (!Array.isArray(operations) || operations.length === 0)
+    throw syntax("Operations: must be a list with at least one operation.", "Operations");
+  if (operations.length > MOST_OPERATIONS)
+    throw new AppError("too_large", `Operations: at most ${MOST_OPERATIONS} in one request.`, { field: "Operations" });
   return operations.flatMap((operation, at) => readOperation(schema, operation, `Operations[${at}]`));
 }
 
@@ -37,22 +39,40 @@ function readOperation(schema: ResourceSchema, raw: JsonValue, field: string): O
   const { path } = raw;
   const value = raw["value"] ?? undefined;
   if (path !== undefined && path !== null && path !== "") {
-    if (typeof path !== "string") throw new AppError("invalid", `${field}.path: must be a text.`, { field: `${field}.path`, scimType: "invalidPath" });
+    if (typeof path !== "string")
+      throw new AppError("invalid", `${field}.path: must be a text.`, { field: `${field}.path`, scimType: "invalidPath" });
     return readTargeted(schema, { op, path, value, field });
   }
   if (op === "remove") throw new AppError("invalid", `${field}: remove needs a path.`, { field: `${field}.path`, scimType: "noTarget" });
-  if (!isJsonObject(value)) throw new AppError("invalid", `${field}.value: must be an object when there is no path.`, { field: `${field}.value`, scimType: "invalidValue" });
+  if (!isJsonObject(value))
+    throw new AppError("invalid", `${field}.value: must be an object when there is no path.`, {
+      field: `${field}.value`,
+      scimType: "invalidValue",
+    });
   return named(schema, { op, values: value, prefix: "" });
 }
 
-function readTargeted(schema: ResourceSchema, { op, path, value, field }: { op: Operation["op"]; path: string; value: JsonValue | undefined; field: string }): Operation[] {
+function readTargeted(
+  schema: ResourceSchema,
+  { op, path, value, field }: { op: Operation["op"]; path: string; value: JsonValue | undefined; field: string },
+): Operation[] {
   const found = readPath(schema, path.trim());
-  if (!found) throw new AppError("invalid", `${field}.path: \`${path.slice(0, 100)}\` is not an attribute of a ${schema.type}.`, { field: `${field}.path`, scimType: "invalidPath" });
+  if (!found)
+    throw new AppError("invalid", `${field}.path: \`${path.slice(0, 100)}\` is not an attribute of a ${schema.type}.`, {
+      field: `${field}.path`,
+      scimType: "invalidPath",
+    });
   const { attribute, extension, sub } = found;
-  if (!attribute) return op === "remove" || !isJsonObject(value) ? [{ op: "remove", path: found, value: undefined }] : named(schema, { op, values: value, prefix: `${extension}:` });
+  if (!attribute)
+    return op === "remove" || !isJsonObject(value)
+      ? [{ op: "remove", path: found, value: undefined }]
+      : named(schema, { op, values: value, prefix: `${extension}:` });
   if (attribute.name === "schemas" || attribute.returned === "never") return [];
   if (attribute.mutability === "readOnly" || sub?.mutability === "readOnly") {
-    throw new AppError("invalid", `${field}.path: ${attribute.name}${sub ? `.${sub.name}` : ""} can only be read.`, { field: `${field}.path`, scimType: "mutability" });
+    throw new AppError("invalid", `${field}.path: ${attribute.name}${sub ? `.${sub.name}` : ""} can only be read.`, {
+      field: `${field}.path`,
+      scimType: "mutability",
+    });
   }
   return [{ op, path: found, value }];
 }
@@ -60,12 +80,22 @@ function readTargeted(schema: ResourceSchema, { op, path, value, field }: { op: 
 /** One operation for each name. What the schema does not know, or only shows, is passed over as it is in a whole resource. */
 function named(schema: ResourceSchema, { op, values, prefix }: { op: Operation["op"]; values: JsonObject; prefix: string }): Operation[] {
   return Object.entries(values).flatMap(([name, value]): Operation[] => {
-    if (prefix === "" && name.toLowerCase() === schema.urn.toLowerCase() && isJsonObject(value)) return named(schema, { op, values: value, prefix: `${schema.urn}:` });
+    if (prefix === "" && name.toLowerCase() === schema.urn.toLowerCase() && isJsonObject(value))
+      return named(schema, { op, values: value, prefix: `${schema.urn}:` });
     const path = readPath(schema, `${prefix}${name}`);
     if (!path) return [];
     const { attribute, extension, sub } = path;
-    if (!attribute) return isJsonObject(value) ? named(schema, { op, values: value, prefix: `${extension}:` }) : [{ op: "remove", path, value: undefined }];
-    if (attribute.mutability === "readOnly" || sub?.mutability === "readOnly" || attribute.returned === "never" || attribute.name === "schemas") return [];
+    if (!attribute)
+      return isJsonObject(value)
+        ? named(schema, { op, values: value, prefix: `${extension}:` })
+        : [{ op: "remove", path, value: undefined }];
+    if (
+      attribute.mutability === "readOnly" ||
+      sub?.mutability === "readOnly" ||
+      attribute.returned === "never" ||
+      attribute.name === "schemas"
+    )
+      return [];
     return [{ op, path, value: value ?? undefined }];
   });
 }
