@@ -9,7 +9,7 @@ import { showOutcome } from "./outcome.ts";
 import { createScreen, type Screen } from "./screen.ts";
 import { count } from "./sync.ts";
 import { lookAround } from "./tour.ts";
-import { startWorld, type World } from "./world.ts";
+import { startWorld, STARTS, type World } from "./world.ts";
 
 const USAGE = `npm run demo -- [options]
   --people N   people in the made-up company (2000)
@@ -51,7 +51,9 @@ async function main(options: Options, { screen, signal }: { screen: Screen; sign
   screen.heading(`Rollcall: ${COMPANY_NAME}, ${count(options.people)} people`);
   if (reason) screen.line(`${reason} The company comes from a CSV feed instead.`);
   const folder = path.resolve(environment["ROLLCALL_DATA"] || "data", "demo");
-  const world = await startWorld({ ...options, source: installed ? "ldap" : "csv", folder, environment, signal });
+  const starting = screen.progress("Starting");
+  const world = await startWorld({ ...options, source: installed ? "ldap" : "csv", folder, environment, signal, onStarted: (done) => starting.update(done, STARTS) });
+  starting.end("PostgreSQL, directory, application, server");
   try {
     showWorld(world, screen);
     const proof = keepProof(screen);

@@ -53,8 +53,8 @@ function has(account: Account | undefined, { role, group }: { role: string; grou
 /** What a change took, each time counted from the one before. */
 async function timesOf(world: World, { name, userName, changedAt }: { name: string; userName: string; changedAt: Date }): Promise<string[]> {
   const times = await deliveryTimes(world.db.pool, { target: TARGET, userName, since: changedAt });
-  if (!times?.deliveredAt) return [name, "", "", "never", ""];
-  const since = (from: Date | null, to: Date | null) => (from && to ? elapsed(Math.max(0, to.getTime() - from.getTime())) : "");
+  if (!times?.deliveredAt) return [name, "–", "–", "never", "–"];
+  const since = (from: Date | null, to: Date | null) => (from && to ? elapsed(Math.max(0, to.getTime() - from.getTime())) : "–");
   const { seenAt, decidedAt, deliveredAt } = times;
   return [name, since(changedAt, seenAt), since(seenAt, decidedAt), since(decidedAt, deliveredAt), since(changedAt, deliveredAt)];
 }

@@ -15,7 +15,7 @@ export interface RunningServer {
 export interface ServerOptions {
   /** Its environment: data folder, log level and the like. */
   environment: Readonly<Record<string, string | undefined>>;
-  /** Where it listens when that is free. */
+  /** Where it listens when that is free; 0 = anywhere. */
   port: number;
   logFile: string;
 }
@@ -23,7 +23,7 @@ export interface ServerOptions {
 const READY_WITHIN_MS = 60_000;
 
 export async function startServer({ environment, port: wanted, logFile }: ServerOptions): Promise<RunningServer> {
-  const port = (await isFree(wanted)) ? wanted : await freePort();
+  const port = wanted > 0 && (await isFree(wanted)) ? wanted : await freePort();
   const url = `http://127.0.0.1:${port}`;
   const log = openSync(logFile, "a", 0o600);
   const child = spawn(process.execPath, [path.join(projectFolder(), "bin/rollcall.mjs"), "start"], {

@@ -34,11 +34,17 @@ export interface WorldOptions {
   port: number;
   environment: Readonly<Record<string, string | undefined>>;
   signal: AbortSignal;
+  /** Told as each part is up: how many of STARTS. */
+  onStarted: (done: number) => void;
 }
+
+/** Parts that are started: store, directory, application, server. */
+export const STARTS = 4;
 
 export async function startWorld(options: WorldOptions): Promise<World> {
   const { folder } = options;
   const started: (() => Promise<void>)[] = [await claimFolder(folder)];
+  const isUp = (stopIt: () => Promise<void>) => options.onStarted(started.push(stopIt) - 1);
   const stop = async () => {
     for (const end of started.splice(0).reverse()) await end();
   };
@@ -51,11 +57,11 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     const ctx = createContext({ actor: "cli:demo", log, signal: options.signal });
 
     const store = await openStore(readConfig({ environment }), { log, poolSize: 5, refreshRoles: true });
-    started.push(store.close);
+    isUp(store.close);
     const directory = await (options.source === "ldap" ? startLdapDirectory : startCsvDirectory)({ company, folder });
-    started.push(directory.stop);
+    isUp(directory.stop);
     const downstream = await startDownstream();
-    started.push(downstream.stop);
+    isUp(downstream.stop);
     const targetFile = await writeDefinition({
       template: "locker-app",
       folder: path.join(folder, "connections"),
@@ -63,7 +69,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       secrets: { "locker-app.token": downstream.token },
     });
     const server = await startServer({ environment, port: options.port, logFile: path.join(folder, "server.log") });
-    started.push(server.stop);
+    isUp(server.stop);
     return { ctx, company, folder, directory, downstream, targetFile, server, db: store.db, keyRing: store.keyRing, stop };
   } catch (error) {
     await stop();
