@@ -30,3 +30,6 @@ alter table "plan_items"
     kind || E'\x1f' || native_id || E'\x1f' || action || E'\x1f' || coalesce(account_id::text, '') || E'\x1f' || coalesce(account_version::text, '') || E'\x1f' ||
     case when action = 'create' then '' else coalesce(subject_id::text, '') end || E'\x1f' || coalesce(subject_version::text, '') || E'\x1f' ||
     coalesce(reference, '') || E'\x1f' || reason || E'\x1f' || (payload - 'sealed')::text)) stored;
+
+-- Payloads of people are two to three kilobytes, and apply reads them a dozen times: kept in the row, they are not unpacked each time.
+alter table "plan_items" set (toast_tuple_target = 8160);

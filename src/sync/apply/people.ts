@@ -8,7 +8,7 @@ import { step, type Batch } from "./source.ts";
  */
 const MANAGER = `
   left join lateral (
-    select i.payload->'person'->'manager'->>'reference' as reference, (i.payload->'person'->'manager'->>'connectionId')::int as connection_id offset 0) named on true
+    select i.p->'manager'->>'reference' as reference, (i.p->'manager'->>'connectionId')::int as connection_id offset 0) named on true
   left join lateral (
     select coalesce(
       (select a.person_id from (select * from accounts where connection_id = named.connection_id and reference = named.reference offset 0) a
@@ -22,9 +22,8 @@ export async function storePeople(batch: Batch, { known }: { known: boolean }): 
   await step(batch, {
     name: "insert_people",
     text: `insert into people (id, user_name, email, employee_number, external_id, display_name, attributes, custom, mastery, origin_id, manager_id, created_at, modified_at)
-        select i.subject_id, i.payload->'person'->>'userName', i.payload->'person'->>'email', i.payload->'person'->>'employeeNumber', i.payload->'person'->>'externalId',
-          i.payload->'person'->>'displayName', i.payload->'person'->'attributes', i.payload->'person'->'custom', i.payload->'person'->'mastery', $4, manager.id, $5, $5
-        from item i ${MANAGER} where i.action = 'create'`,
+        select i.subject_id, p->>'userName', p->>'email', p->>'employeeNumber', p->>'externalId', p->>'displayName', p->'attributes', p->'custom', p->'mastery', $4, manager.id, $5, $5
+        from (select subject_id, payload->'person' as p from item where action = 'create' offset 0) i ${MANAGER}`,
     values: [id, now],
   });
   await step(batch, {
@@ -39,11 +38,10 @@ export async function storePeople(batch: Batch, { known }: { known: boolean }): 
 async function updatePeople(batch: Batch): Promise<void> {
   await step(batch, {
     name: "update_people",
-    text: `update people p set user_name = i.payload->'person'->>'userName', email = i.payload->'person'->>'email', employee_number = i.payload->'person'->>'employeeNumber',
-          external_id = i.payload->'person'->>'externalId', display_name = i.payload->'person'->>'displayName', attributes = i.payload->'person'->'attributes',
-          custom = i.payload->'person'->'custom', mastery = i.payload->'person'->'mastery', manager_id = manager.id, origin_id = coalesce(p.origin_id, $4),
-          version = p.version + 1, modified_at = $5
-        from item i ${MANAGER} where p.id = i.subject_id and i.action <> 'create' and i.payload ? 'person'`,
+    text: `update people set user_name = p->>'userName', email = p->>'email', employee_number = p->>'employeeNumber', external_id = p->>'externalId',
+          display_name = p->>'displayName', attributes = p->'attributes', custom = p->'custom', mastery = p->'mastery', manager_id = manager.id,
+          origin_id = coalesce(origin_id, $4), version = version + 1, modified_at = $5
+        from (select subject_id, payload->'person' as p from item where action <> 'create' and payload ? 'person' offset 0) i ${MANAGER} where people.id = i.subject_id`,
     values: [batch.connection.id, batch.work.ctx.now()],
   });
 }
