@@ -1,3 +1,4 @@
+import type { RecordProblem } from "../../connectors/contract.ts";
 import { recordEvent } from "../audit/record.ts";
 import { scopeHashOf } from "../connections/open.ts";
 import { noteSuccess } from "../connections/state.ts";
@@ -5,7 +6,7 @@ import { inTransaction, type Work } from "../db/database.ts";
 import { applyItems } from "./apply-plan.ts";
 import { noteProblems, type Run, type RunMode } from "./begin.ts";
 import { guardFacts, judge, type Tripped } from "./guard.ts";
-import { closePlan, refuseDoubleClaims, type ClosedPlan } from "./plan.ts";
+import { closePlan, settleDoubleClaims, type ClosedPlan, type DoubleClaim } from "./plan.ts";
 import { timed, type Timings } from "./progress.ts";
 
 /** What a run came to. */
@@ -31,13 +32,19 @@ export interface RunSummary {
 
 /** Closes the plan, lets the guards judge it, and applies it or holds it. */
 export async function finishRun(run: Run): Promise<RunSummary> {
-  const losers = await timed(run.timings, "close", () => refuseDoubleClaims(run.db.pool, run.planId));
-  await noteProblems(run, losers.map(({ nativeId, userName }) => ({ kind: "user", nativeId, code: "conflict", message: `Another record of this run claims its login name or e-mail address (${userName}).` })));
+  const losers = await timed(run.timings, "close", () => settleDoubleClaims(run.db.pool, run.planId));
+  await noteProblems(run, losers.map(problemOfClaim));
   const closed = await timed(run.timings, "close", () => inTransaction(run.db, run.ctx, (work) => closeRunPlan(work, run)));
   const guards = await timed(run.timings, "guard", () => judgePlan(run, closed));
   if (guards.length > 0 || run.planOnly) return summary(run, { closed, guards, held: await holdPlan(run, { closed, guards }) });
   const applied = await timed(run.timings, "apply", () => applyItems(run.ctx, { db: run.db, keyRing: run.keyRing, planId: run.planId, onProgress: run.onProgress }));
   return summary(run, { closed, guards, applied });
+}
+
+function problemOfClaim({ nativeId, userName, email }: DoubleClaim): RecordProblem {
+  const kind = "user";
+  if (userName !== undefined) return { kind, nativeId, code: "conflict", message: `Another record of this run claims its userName ${userName} too.` };
+  return { kind, nativeId, code: "email_taken", message: `Another record of this run claims its e-mail address ${email} too: it stands in the profile, but messages don't go there.` };
 }
 
 async function closeRunPlan(work: Work, run: Run): Promise<ClosedPlan> {

@@ -94,9 +94,9 @@ async function decideOne(work: Work, { connection, keyRing, record }: OneOptions
   if (found && record.kind === "user") await adopt(work, { connection, personId: found.id });
   if (found && !record.deleted && (await saysTheSame(work, { connection, record, nativeId, hash }))) return undefined;
   const { items, problems } = await decideRecords(work.sql, { deciding: await decidingFor(work.sql, connection), changed: [{ record: source, hash }], seenAt, lock: true, sealing: { ctx: work.ctx, keyRing } });
-  const [problem] = problems;
-  if (problem) throw new AppError(problem.code === "conflict" ? "conflict" : "invalid", problem.message, { scimType: problem.code === "conflict" ? "uniqueness" : "invalidValue" });
   const [item] = items;
+  const [problem] = problems;
+  if (!item && problem) throw new AppError(problem.code === "conflict" ? "conflict" : "invalid", problem.message, { scimType: problem.code === "conflict" ? "uniqueness" : "invalidValue" });
   if (record.kind === "group" && found) return ownedGroup({ connection, found, item, deleted: record.deleted === true });
   if (!item || found) return item;
   return settleNew(work, { connection, item, nativeId });

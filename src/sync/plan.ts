@@ -49,24 +49,38 @@ export interface ClosedPlan {
   items: number;
 }
 
-const CLAIMS_OF_ONE_PLAN = `
-  with claims as (
+const CLAIMS = `claims as (
     select seq, native_id, action, lower(payload->'person'->>'userName') as user_name, lower(payload->'person'->>'email') as email
-      from plan_items where plan_id = $1 and kind = 'user' and payload ? 'person'),
-  beaten as (
-    select seq from (select seq, user_name, row_number() over (partition by user_name order by action = 'create', native_id collate "C") as place from claims) c where place > 1
-    union
-    select seq from (select seq, email, row_number() over (partition by email order by action = 'create', native_id collate "C") as place from claims where email is not null) c where place > 1)
-  delete from plan_items i using beaten b where i.plan_id = $1 and i.seq = b.seq
-  returning i.native_id, i.payload->'person'->>'userName' as user_name`;
+      from plan_items where plan_id = $1 and kind = 'user' and payload ? 'person')`;
+
+const BEATEN = (column: string) =>
+  `beaten as (select seq from (select seq, row_number() over (partition by ${column} order by action = 'create', native_id collate "C") as place from claims where ${column} is not null) c where place > 1)`;
+
+export interface DoubleClaim {
+  nativeId: string;
+  /** What it claimed. */
+  userName?: string;
+  email?: string;
+}
 
 /**
- * Two records of one plan that claim the same login name or address can't both have it: the one with the smaller
- * native id keeps it, whatever the order of reading. Returns the records that lost.
+ * Two records of one plan that claim the same login name can't both have it: the one with the smaller native id keeps it,
+ * whatever the order of reading, and the other is taken out of the plan. The same holds for the address to which we write,
+ * which the other keeps in its profile only. Returns the records that lost.
  */
-export async function refuseDoubleClaims(sql: Sql, planId: number): Promise<{ nativeId: string; userName: string }[]> {
-  const { rows } = await sql.query<{ native_id: string; user_name: string }>(CLAIMS_OF_ONE_PLAN, [planId]);
-  return rows.map((row) => ({ nativeId: row.native_id, userName: row.user_name }));
+export async function settleDoubleClaims(sql: Sql, planId: number): Promise<DoubleClaim[]> {
+  const { rows: unnamed } = await sql.query<DoubleClaim>(
+    `with ${CLAIMS}, ${BEATEN("user_name")}
+     delete from plan_items i using beaten b where i.plan_id = $1 and i.seq = b.seq returning i.native_id as "nativeId", i.payload->'person'->>'userName' as "userName"`,
+    [planId],
+  );
+  const { rows: unaddressed } = await sql.query<DoubleClaim>(
+    `with ${CLAIMS}, ${BEATEN("email")}
+     update plan_items i set payload = jsonb_set(i.payload, '{person,email}', 'null') from beaten b join claims c using (seq) where i.plan_id = $1 and i.seq = b.seq
+     returning i.native_id as "nativeId", c.email`,
+    [planId],
+  );
+  return [...unnamed, ...unaddressed];
 }
 
 /** Closes the plan: nothing is staged from here on, and the hash over its items in (kind, nativeId) order binds it. */

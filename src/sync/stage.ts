@@ -68,7 +68,7 @@ async function decideUsers(sql: Sql, { deciding, changed, seenAt, lock, sealing 
     const match = matches.get(user.record.nativeId);
     const input: UserInput = { ...user, match, person: people.get(personOf(user, match) ?? ""), newPersonId: newId(seenAt), seenAt };
     const item = decideUser(deciding, input);
-    if (item) refuseTaken(item, claims);
+    if (item) problems.push(...settleClaims(item, claims));
     return item;
   });
   if (sealing) await sealChanges(sql, { sealing, items: decided.items, people });
@@ -91,14 +91,20 @@ function personOf({ known }: MappedUser, match: Match | undefined): string | und
   return known?.subjectId ?? undefined;
 }
 
-/** Login name and e-mail address are one person's: a record that claims another's is refused by name, before anything is staged. */
-function refuseTaken({ payload, subjectId }: Item, claims: Claims): void {
+/**
+ * A login name is one person's: a record that claims another's is refused by name, before anything is staged. So is the address
+ * to which we write (P1); but people do share mailboxes, so whoever claims a taken one keeps it in the profile only.
+ */
+function settleClaims({ kind, nativeId, payload, subjectId }: Item, claims: Claims): RecordProblem[] {
   const { person } = payload;
-  if (!person) return;
-  const holderOf = { userName: claims.byUserName.get(person.userName.toLowerCase()), email: person.email === null ? undefined : claims.byEmail.get(person.email.toLowerCase()) };
-  for (const [attribute, holder] of Object.entries(holderOf)) {
-    if (holder !== undefined && holder !== subjectId) throw new TakenError(`Its ${attribute} belongs to another person already (${holder}).`);
-  }
+  if (!person) return [];
+  const holder = claims.byUserName.get(person.userName.toLowerCase());
+  if (holder !== undefined && holder !== subjectId) throw new TakenError(`Its userName ${person.userName} belongs to another person already (${holder}).`);
+  const addressee = person.email === null ? undefined : claims.byEmail.get(person.email.toLowerCase());
+  if (addressee === undefined || addressee === subjectId) return [];
+  const message = `Its e-mail address ${person.email} belongs to another person already (${addressee}): it stands in the profile, but messages don't go there.`;
+  person.email = null;
+  return [{ kind, nativeId, code: "email_taken", message }];
 }
 
 class TakenError extends Error {}

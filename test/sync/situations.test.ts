@@ -93,9 +93,21 @@ describe("M2: situations", () => {
     expect(rows).toMatchObject([
       { native_id: "id-bad", code: "invalid", message: expect.stringContaining("expected true or false") },
       { native_id: "id-nul", code: "invalid", message: expect.stringContaining("NUL") },
-      { native_id: "id-zz", code: "conflict", message: expect.stringContaining("claims its login name") },
+      { native_id: "id-zz", code: "conflict", message: expect.stringContaining("claims its userName") },
       { native_id: "nameless", code: "invalid", message: expect.stringContaining("userName") },
     ]);
+  });
+
+  test("P1: who claims a taken e-mail address is taken in without it, and named", async () => {
+    await testConnection(db, ctx);
+    const source = world([person("ada", { mail: "desk@lab.test" }), person("bob", { mail: "Desk@lab.test" })]);
+    await syncWorld(db, ctx, { world: source });
+    put(source, person("cyd", { mail: "desk@lab.test" }));
+    await syncWorld(db, ctx, { world: source });
+    const { rows } = await db.pool.query("select user_name, email, attributes->'emails'->0->>'value' as profile from people order by user_name");
+    expect(rows).toEqual([{ user_name: "ada", email: "desk@lab.test", profile: "desk@lab.test" }, { user_name: "bob", email: null, profile: "Desk@lab.test" }, { user_name: "cyd", email: null, profile: "desk@lab.test" }]);
+    expect((await db.pool.query("select native_id, code from run_problems order by native_id")).rows).toEqual([{ native_id: "id-bob", code: "email_taken" }, { native_id: "id-cyd", code: "email_taken" }]);
+    expect(await syncWorld(db, ctx, { world: source })).toMatchObject({ plan: {} });
   });
 
   test("a changed mapping remaps stored accounts without reading the source", async () => {
