@@ -16,13 +16,10 @@ const OF_MEMBERS = `
       select g.group_id
       union
       select n.child_group_id from below join nestings n on n.parent_group_id = below.group_id and n.recorded_to is null and n.valid_to is null
-    ), starts as (
-      select m.valid_from from below join memberships m using (group_id) where m.recorded_to is null and m.valid_to is null
-      union all
-      select n.valid_from from below join nestings n on n.parent_group_id = below.group_id and n.recorded_to is null and n.valid_to is null
     )
-    select starts.valid_from from starts where starts.valid_from > $1::timestamptz - make_interval(secs => g.expires_after_seconds)
-    order by starts.valid_from limit 1
+    select m.valid_from from below join memberships m using (group_id)
+    where m.recorded_to is null and m.valid_to is null and m.valid_from > $1::timestamptz - make_interval(secs => g.expires_after_seconds)
+    order by m.valid_from limit 1
   ) m
   where g.group_id is not null and g.expires_after_seconds is not null and g.recorded_to is null and (g.valid_to is null or g.valid_to > $1)
     and ($2::uuid[] is null or g.grant_id = any($2))`;

@@ -17,7 +17,7 @@ export interface EffectiveAccess {
   /** The group that holds the grant, and the group in it whose member the person is; null for a grant to the person. */
   groupId: string | null;
   memberGroupId: string | null;
-  /** Since when the person is in that group. */
+  /** Since when the person is in `memberGroupId`; a grant that runs out per member counts from here. */
   memberSince: Date | null;
   /** When this derivation ends by itself. */
   endsAt: Date | null;
@@ -59,6 +59,8 @@ const UNIT_AND_ABOVE: Belief = (belief) => `
  * One statement for the whole derivation: membership spans, nesting, grants to the person and to the groups, inheritance of roles,
  * the tree of units, each as it was at $2. Periods are [from, to): at `to` itself there is nothing left. A membership span is what
  * touching periods make together, whichever source asserts them, so that a second assertion does not set a member's clock back.
+ * A member's time is counted from its own membership, however groups are nested since: hanging a group elsewhere, or in a circle,
+ * gives nobody more time, and taking something away never gives access.
  */
 function statement(belief: Belief, units: Belief): string {
   return `
@@ -67,12 +69,8 @@ function statement(belief: Belief, units: Belief): string {
     from (select m.group_id, range_agg(m.valid) as ranges from memberships m where m.person_id = $1 and ${belief("m")} group by m.group_id) spans
     cross join lateral unnest(spans.ranges) span where span @> $2::timestamptz
     union
-    select edge.parent_group_id, person_groups.member_group_id, greatest(person_groups.since, edge.since)
-    from person_groups cross join lateral (
-      select spans.parent_group_id, lower(span) as since
-      from (select n.parent_group_id, range_agg(n.valid) as ranges from nestings n where n.child_group_id = person_groups.group_id and ${belief("n")} group by n.parent_group_id) spans
-      cross join lateral unnest(spans.ranges) span where span @> $2::timestamptz
-    ) edge
+    select n.parent_group_id, person_groups.member_group_id, person_groups.since
+    from person_groups join nestings n on n.child_group_id = person_groups.group_id and n.valid @> $2::timestamptz and ${belief("n")}
   ), held as (
     select g.grant_id, g.source, g.rule_id, g.role_id, g.unit_id, null::uuid as group_id, null::uuid as member_group_id, null::timestamptz as since, g.valid_to as ends_at
     from grants g where g.person_id = $1 and g.valid @> $2::timestamptz and ${belief("g")}

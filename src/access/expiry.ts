@@ -50,12 +50,12 @@ const MEMBERS_ENDED = `
     ) spans cross join lateral unnest(spans.ranges) span
   ), ended as (
     select timed.*, member_spans.person_id as member_id, least(below.until, upper(member_spans.span)) as left_at,
-      greatest(below.since, lower(member_spans.span)) + make_interval(secs => timed.expires_after_seconds) as ended_at
+      below.since as nested_at, lower(member_spans.span) + make_interval(secs => timed.expires_after_seconds) as ended_at
     from timed join below on below.grant_id = timed.grant_id join member_spans on member_spans.group_id = below.group_id
   )
   select ${NAMED}, array_agg(distinct g.member_id) as members
   from ended g ${NAMES}
-  where g.ended_at > $1 and g.ended_at <= $2 and g.ended_at > g.valid_from and (g.valid_to is null or g.ended_at < g.valid_to) and (g.left_at is null or g.left_at >= g.ended_at)
+  where g.ended_at > $1 and g.ended_at <= $2 and g.ended_at > g.valid_from and g.ended_at > g.nested_at and (g.valid_to is null or g.ended_at < g.valid_to) and (g.left_at is null or g.left_at >= g.ended_at)
   group by g.grant_id, g.person_id, g.group_id, g.source, roles.key, units.code, units.id`;
 
 /**

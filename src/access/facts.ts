@@ -7,9 +7,11 @@ const FACTS = `
   with recursive asked as materialized (
     select * from people where id = any($1::uuid[])
   ), member_of (person_id, group_id, since) as (
-    select m.person_id, m.group_id, m.valid_from from asked join memberships m on m.person_id = asked.id and m.recorded_to is null and m.valid @> $2::timestamptz
+    select spans.person_id, spans.group_id, lower(span)
+    from (select m.person_id, m.group_id, range_agg(m.valid) as ranges from asked join memberships m on m.person_id = asked.id and m.recorded_to is null group by 1, 2) spans
+    cross join lateral unnest(spans.ranges) span where span @> $2::timestamptz
     union
-    select member_of.person_id, n.parent_group_id, greatest(member_of.since, n.valid_from)
+    select member_of.person_id, n.parent_group_id, member_of.since
     from member_of join nestings n on n.child_group_id = member_of.group_id and n.recorded_to is null and n.valid @> $2::timestamptz
   ), grouped as (
     select member_of.person_id, array_agg(distinct g.display_name::text) as names

@@ -191,18 +191,16 @@ export function heldBy(model: Model, person: number, at: number): Set<string> {
   return held;
 }
 
-/** Since when the person is in the group, by each way that leads there. */
+/** Since when the person is a member of something that leads to the group. */
 function sinces(model: Model, person: number, group: number): number[] {
-  const walk = (at: number, since: number, seen: number[]): number[] => {
-    if (at === group) return [since];
-    return Object.entries(model.nestings).flatMap(([key, span]) => {
+  const leads = (at: number, seen: number[]): boolean =>
+    at === group || Object.entries(model.nestings).some(([key, span]) => {
       const [child = -1, parent = -1] = key.split(" ").map(Number);
-      return child === at && isOpen(span) && !seen.includes(parent) ? walk(parent, Math.max(since, span.since), [...seen, parent]) : [];
+      return child === at && isOpen(span) && !seen.includes(parent) && leads(parent, [...seen, parent]);
     });
-  };
   return [...Array(GROUPS).keys()].flatMap((start) => {
     const span = model.members[`${person} ${start}`];
-    return span && isOpen(span) ? walk(start, span.since, [start]) : [];
+    return span && isOpen(span) && leads(start, [start]) ? [span.since] : [];
   });
 }
 
