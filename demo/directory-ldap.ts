@@ -16,8 +16,16 @@ export async function startLdapDirectory({ company, folder }: { company: Company
   const slapd = await startSlapd({ folder: path.join(folder, "slapd"), ldif, suffix: SUFFIX });
   await rm(ldif);
   const { baseDn, url, caFile } = slapd;
-  const client = new Client({ url });
-  await client.bind(slapd.adminDn, slapd.adminPassword);
+  const asAdmin = async (work: (client: Client) => Promise<void>) => {
+    const client = new Client({ url });
+    await client.bind(slapd.adminDn, slapd.adminPassword);
+    try {
+      await work(client);
+      return new Date();
+    } finally {
+      await client.unbind();
+    }
+  };
   const definitionFile = await writeDefinition({
     template: "directory",
     folder: path.join(folder, "connections"),
@@ -29,29 +37,23 @@ export async function startLdapDirectory({ company, folder }: { company: Company
     about: `OpenLDAP at ${url} (StartTLS)`,
     definitionFile,
     tryIt: `ldapmodify -H ${url} -D ${slapd.adminDn} -w ${slapd.adminPassword}`,
-    async remove(person) {
-      await client.del(personDn(person, baseDn));
-      return new Date();
-    },
-    async add(person, groups) {
-      const dn = personDn(person, baseDn);
-      await client.add(dn, personAttributes(company, { person, baseDn }));
-      for (const group of groups) await client.modify(groupDn(group, baseDn), member("add", dn));
-      return new Date();
-    },
-    async move(person, { unit, department, from, to }) {
-      const dn = personDn({ ...person, unit }, baseDn);
-      // The overlays carry the new name into every group and manager that names it.
-      await client.modifyDN(personDn(person, baseDn), dn);
-      await client.modify(dn, [replace("departmentNumber", unit.code), replace("ou", department), ...(unit.location ? [replace("l", unit.location)] : [])]);
-      await client.modify(groupDn(from, baseDn), member("delete", dn));
-      await client.modify(groupDn(to, baseDn), member("add", dn));
-      return new Date();
-    },
-    async stop() {
-      await client.unbind();
-      await slapd.stop();
-    },
+    remove: (person) => asAdmin((client) => client.del(personDn(person, baseDn))),
+    add: (person, groups) =>
+      asAdmin(async (client) => {
+        const dn = personDn(person, baseDn);
+        await client.add(dn, personAttributes(company, { person, baseDn }));
+        for (const group of groups) await client.modify(groupDn(group, baseDn), member("add", dn));
+      }),
+    move: (person, { unit, department, from, to }) =>
+      asAdmin(async (client) => {
+        const dn = personDn({ ...person, unit }, baseDn);
+        // The overlays carry the new name into every group and manager that names it.
+        await client.modifyDN(personDn(person, baseDn), dn);
+        await client.modify(dn, [replace("departmentNumber", unit.code), replace("ou", department), ...(unit.location ? [replace("l", unit.location)] : [])]);
+        await client.modify(groupDn(from, baseDn), member("delete", dn));
+        await client.modify(groupDn(to, baseDn), member("add", dn));
+      }),
+    stop: slapd.stop,
   };
 }
 

@@ -55,24 +55,33 @@ async function main(options: Options, { screen, signal }: { screen: Screen; sign
   const world = await startWorld({ ...options, source: installed ? "ldap" : "csv", folder, environment, signal, onStarted: (done) => starting.update(done, STARTS) });
   starting.end("PostgreSQL, directory, application, server");
   try {
-    showWorld(world, screen);
-    const proof = keepProof(screen);
-    const cast = castOf(world.company);
-    await connect(world, screen);
-    await firstSync(world, { screen, proof });
-    const grantEnds = await lendRole(world, { screen, proof, cast });
-    const changes = await changeAndSync(world, { screen, cast, proof, grantEnds });
-    await showOutcome(world, { screen, cast, proof, changes });
-    if (!options.once) {
-      await lookAround(world, { screen, cast });
-      await aborted(signal);
-    }
-    return proof.failed() === 0 ? 0 : 1;
+    return await show(world, { screen, options, signal });
+  } catch (error) {
+    // Ctrl-C in the middle is no failure.
+    if (!signal.aborted) throw error;
+    return 0;
   } finally {
     screen.line();
     screen.line("Stopping: the server finishes what it is at …");
     await world.stop();
   }
+}
+
+/** The story, and the exit code that it came to. */
+async function show(world: World, { screen, options, signal }: { screen: Screen; options: Options; signal: AbortSignal }): Promise<number> {
+  showWorld(world, screen);
+  const proof = keepProof(screen);
+  const cast = castOf(world.company);
+  await connect(world, screen);
+  await firstSync(world, { screen, proof });
+  const grantEnds = await lendRole(world, { screen, proof, cast });
+  const changes = await changeAndSync(world, { screen, cast, proof, grantEnds });
+  await showOutcome(world, { screen, cast, proof, changes });
+  if (!options.once) {
+    await lookAround(world, { screen, cast });
+    await aborted(signal);
+  }
+  return proof.failed() === 0 ? 0 : 1;
 }
 
 /** Whether OpenLDAP is here, installed if that is possible; otherwise why not. */
@@ -130,8 +139,6 @@ async function run(): Promise<void> {
   try {
     process.exitCode = await main(options, { screen: createScreen(process.stdout), signal: stopping.signal });
   } catch (error) {
-    // Ctrl-C in the middle is no failure.
-    if (stopping.signal.aborted) return;
     process.stderr.write(`\n${messageOf(error)}\n`);
     process.exitCode = 1;
   }

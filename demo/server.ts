@@ -29,6 +29,8 @@ export async function startServer({ environment, port: wanted, logFile }: Server
   const child = spawn(process.execPath, [path.join(projectFolder(), "bin/rollcall.mjs"), "start"], {
     env: { ...environment, HOST: "127.0.0.1", PORT: String(port) },
     stdio: ["ignore", log, log],
+    // Ctrl-C is ours to pass on: its second signal would end the server at once instead of letting it drain.
+    detached: true,
   });
   closeSync(log);
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));

@@ -2,6 +2,7 @@ import path from "node:path";
 import { openStore, type Store } from "../src/cli/store.ts";
 import { readConfig } from "../src/config.ts";
 import { createContext, type Context } from "../src/context.ts";
+import { messageOf } from "../src/errors.ts";
 import { createLog } from "../src/log.ts";
 import { createCompany, type Company } from "./company.ts";
 import { writeDefinition } from "./definition.ts";
@@ -46,7 +47,10 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   const started: (() => Promise<void>)[] = [await claimFolder(folder)];
   const isUp = (stopIt: () => Promise<void>) => options.onStarted(started.push(stopIt) - 1);
   const stop = async () => {
-    for (const end of started.splice(0).reverse()) await end();
+    const failures: unknown[] = [];
+    // One part that ends badly leaves no other running.
+    for (const end of started.splice(0).reverse()) await end().catch((error: unknown) => failures.push(error));
+    if (failures.length) throw new AggregateError(failures, `Not everything stopped well: ${failures.map(messageOf).join("; ")}`);
   };
   try {
     const company = createCompany({ people: options.people, groups: options.groups });
