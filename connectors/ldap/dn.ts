@@ -7,6 +7,7 @@ export function normaliseDn(dn: string): string {
   const shape = shapeOf(dn);
   if (shape === PLAIN) return dn;
   if (shape === PLAIN_UPPER) return dn.toLowerCase();
+  if (shape === LETTERS) return foldCase(dn);
   const parts = parseDn(dn);
   if (parts === undefined) return dn.trim().toLowerCase();
   return parts
@@ -41,7 +42,9 @@ export function withoutUniqueId(value: string): string {
 
 const PLAIN = 0;
 const PLAIN_UPPER = 1;
-const OTHER = 2;
+/** Values with letters of European languages beside ASCII: nothing in them needs another way of writing. */
+const LETTERS = 2;
+const OTHER = 3;
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
 const EQUALS = 0x3d;
@@ -50,6 +53,9 @@ const SPACE = 0x20;
 /** One pass over the characters: most DNs need no parsing, and a directory has hundreds of thousands of them. */
 function shapeOf(dn: string): number {
   let upper = false;
+  let letters = false;
+  let inValue = false;
+  let wellFormed = true;
   let before = COMMA;
   for (let at = 0; at < dn.length; at++) {
     const code = dn.charCodeAt(at);
@@ -62,11 +68,22 @@ function shapeOf(dn: string): number {
       if (before === SPACE || before === COMMA || before === EQUALS) return OTHER;
     } else if (code === COMMA || code === EQUALS) {
       if (before === SPACE || before === COMMA || before === EQUALS) return OTHER;
+      if (code === COMMA) wellFormed &&= inValue;
+      inValue = code === EQUALS;
+    } else if (isLetter(code)) {
+      if (!inValue) return OTHER;
+      letters = true;
     } else if (code < 0x21 || code > 0x7e || code === BACKSLASH || SPECIAL.has(code)) return OTHER;
     before = code;
   }
   if (before === SPACE || before === COMMA || before === EQUALS) return dn === "" ? PLAIN : OTHER;
+  if (letters) return wellFormed && inValue ? LETTERS : OTHER;
   return upper ? PLAIN_UPPER : PLAIN;
+}
+
+/** Latin letters with marks (U+00C0 to U+024F): their compatibility forms are letters, none of them special in a DN. */
+function isLetter(code: number): boolean {
+  return code >= 0xc0 && code <= 0x24f && code !== 0xd7 && code !== 0xf7;
 }
 
 /** `"`, `#`, `+`, `;`, `<`, `>`. */
@@ -128,9 +145,13 @@ function trimUnescaped(text: string): string {
   return backslashes % 2 === 1 && end.length < start.length ? `${end} ` : end;
 }
 
+function foldCase(text: string): string {
+  return text.normalize("NFKC").toLowerCase().normalize("NFKC");
+}
+
 /** caseIgnoreMatch in short (RFC 4518): compatibility form, lower case, insignificant spaces taken away. */
 function fold(value: string): string {
-  const folded = value.normalize("NFKC").toLowerCase().normalize("NFKC").replace(/\s+/g, " ").trim();
+  const folded = foldCase(value).replace(/\s+/g, " ").trim();
   return folded === "" && value !== "" ? " " : folded;
 }
 

@@ -28,6 +28,18 @@ describe("DNs in one form (RFC 4514)", () => {
     expect(normaliseDn(written)).toBe(normal);
   });
 
+  test("the short way over Latin letters comes to what parsing comes to", () => {
+    const text = fc.string({ unit: fc.oneof(fc.constantFrom(..."aB1 ,=.Ł"), fc.integer({ min: 0xa0, max: 0x250 }).map((code) => String.fromCharCode(code))), maxLength: 20 });
+    fc.assert(
+      fc.property(text, text, (left, right) => {
+        const dn = `cn=${left},ou=${right}`;
+        // A space before everything means nothing, and is never taken by the short way.
+        expect(normaliseDn(dn)).toBe(normaliseDn(` ${dn}`));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
   const value = fc.string({
     unit: fc.oneof(
       { weight: 3, arbitrary: fc.constantFrom(...'aB1 ,=+\\"#;<>éßİ') },
