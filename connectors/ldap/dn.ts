@@ -49,6 +49,7 @@ const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
 const EQUALS = 0x3d;
 const SPACE = 0x20;
+const DASH = 0x2d;
 
 /** One pass over the characters: most DNs need no parsing, and a directory has hundreds of thousands of them. */
 function shapeOf(dn: string): number {
@@ -74,6 +75,8 @@ function shapeOf(dn: string): number {
       if (!inValue) return OTHER;
       letters = true;
     } else if (code < 0x21 || code > 0x7e || code === BACKSLASH || SPECIAL.has(code)) return OTHER;
+    // Whether the type is one only matters where a name that is none would be treated otherwise.
+    if (!inValue && code !== COMMA) wellFormed &&= (code >= 0x41 && code <= 0x5a) || (before !== COMMA && ((code >= 0x30 && code <= 0x39) || code === DASH));
     before = code;
   }
   if (before === SPACE || before === COMMA || before === EQUALS) return dn === "" ? PLAIN : OTHER;
