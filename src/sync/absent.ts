@@ -3,7 +3,7 @@ import { noteProblems, type Run } from "./begin.ts";
 import { decideLeaver } from "./decide.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { knownAccounts, knownPeople } from "./known.ts";
-import { stageItems, unstageItems } from "./plan.ts";
+import { stageItems, unstageMembers } from "./plan.ts";
 import { withReference } from "./pull.ts";
 import { stageChanged } from "./read.ts";
 import type { Item } from "./records.ts";
@@ -88,7 +88,7 @@ async function stageSwept(run: Run, kind: Kind, confirmed: readonly Confirmed[])
   const items = await decideLeaving(run, kind, leaving);
   const firstSeq = run.next.seq;
   run.next.seq += items.length;
-  await unstageItems(run.db.pool, { planId: run.planId, items });
+  if (kind === "group") await unstageMembers(run.db.pool, { planId: run.planId, nativeIds: items.map(({ nativeId }) => nativeId) });
   await stageItems(run.db.pool, { planId: run.planId, firstSeq, items });
 }
 

@@ -64,12 +64,11 @@ export async function applyItems(ctx: Context, { db, planId, onProgress }: Apply
   const { rows: spans } = await db.pool.query<{ kind: Kind; first: number; last: number; count: number }>("select kind, min(seq) as first, max(seq) as last, count(*)::int as count from plan_items where plan_id = $1 group by kind", [planId]);
   const total = spans.reduce((sum, span) => sum + span.count, 0);
   let done = 0;
-  const statistics = statisticsKeeper(db, total);
+  const statistics = statisticsKeeper(db, await fillsTables(db, planId));
   await statistics.ofPlan();
   for (const { kind, size, atOnce } of STAGES) {
     const span = spans.find((each) => each.kind === kind);
     if (!span) continue;
-    await statistics.ofDirectory();
     const starts = Array.from({ length: Math.ceil((span.last - span.first + 1) / size) }, (_, index) => span.first + index * size);
     await inParallel(starts, atOnce, async (firstSeq) => {
       ctx.signal.throwIfAborted();
@@ -77,6 +76,7 @@ export async function applyItems(ctx: Context, { db, planId, onProgress }: Apply
       await applyRange(ctx, { db, plan, kind, firstSeq, lastSeq: Math.min(firstSeq + size - 1, span.last), onApplied: (count) => onProgress?.({ stage: "apply", done: (done += count), total }) });
     });
   }
+  await statistics.ofDirectory();
   return inTransaction(db, ctx, (work) => finishApplying(work, { plan, total }));
 }
 
@@ -84,8 +84,7 @@ export async function applyItems(ctx: Context, { db, planId, onProgress }: Apply
  * A first sync fills tables that the planner believes to be empty, and its plans for empty tables take minutes where
  * seconds would do; waiting for autovacuum would be waiting too long.
  */
-function statisticsKeeper(db: Database, total: number): { ofPlan(): Promise<void>; ofDirectory(): Promise<void>; due(done: number): boolean } {
-  const worthwhile = total >= 1000;
+function statisticsKeeper(db: Database, worthwhile: boolean): { ofPlan(): Promise<void>; ofDirectory(): Promise<void>; due(done: number): boolean } {
   let next = 1000;
   return {
     async ofPlan() {
@@ -94,15 +93,23 @@ function statisticsKeeper(db: Database, total: number): { ofPlan(): Promise<void
     async ofDirectory() {
       if (!worthwhile) return;
       await db.pool.query("analyze accounts (id, connection_id, kind, native_id, reference, mapping_version, situation, person_id, group_id)");
-      await db.pool.query("analyze people (id, user_name, email, manager_id)");
-      await db.pool.query("analyze pending_references");
+      await db.pool.query("analyze people (id, user_name, email, manager_id), pending_references, person_units (person_id, unit_id, connection_id, recorded_to, valid_to), memberships (group_id, person_id, account_id, connection_id, recorded_to, valid_to)");
     },
     due(done) {
       if (done < next) return false;
-      next *= 8;
+      next *= 20;
       return true;
     },
   };
+}
+
+/** Whether this plan makes so many accounts that what the planner knows of the tables no longer holds. */
+async function fillsTables(db: Database, planId: number): Promise<boolean> {
+  const { rows } = await db.pool.query<{ fills: boolean }>(
+    `select count(*) >= greatest(1000, 0.2 * (select reltuples from pg_class where oid = 'accounts'::regclass)) as fills from plan_items where plan_id = $1 and action = 'create'`,
+    [planId],
+  );
+  return rows[0]?.fills ?? false;
 }
 
 async function loadPlan(db: Database, planId: number): Promise<PlanRow> {

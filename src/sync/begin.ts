@@ -35,6 +35,8 @@ export interface Run {
   /** Sentences for the summary: why nothing was swept, and the like. */
   readonly notes: string[];
   readonly next: { seq: number; page: number };
+  /** What was there when the run began: nothing has to be compared with nothing. */
+  readonly before: { people: boolean; accounts: ReadonlySet<Kind> };
 }
 
 export interface BeginOptions {
@@ -63,6 +65,7 @@ export async function beginRun(ctx: Context, options: BeginOptions): Promise<Run
   return {
     ...options, ...ids, ctx, startedAt,
     deciding: await decidingFor(db.pool, connection),
+    before: await whatIsThere(db.pool, connection.id),
     timings: {}, counts: {}, evidence: {}, cursors: {}, reads: [], notes: [], next: { seq: 0, page: 0 },
   };
 }
@@ -74,6 +77,14 @@ async function closeCrashedRuns(sql: Database["pool"] | Parameters<Parameters<ty
      update plans p set state = 'superseded' from crashed c where p.run_id = c.id and p.state in ('staging', 'closed', 'applying')`,
     [connectionId, now],
   );
+}
+
+async function whatIsThere(sql: Pick<Database["pool"], "query">, connectionId: number): Promise<Run["before"]> {
+  const { rows } = await sql.query<{ people: boolean; kinds: Kind[] }>(
+    `select exists (select from people) as people, array(select kind from unnest(array['unit', 'user', 'group']) as kind where exists (select from accounts a where a.connection_id = $1 and a.kind = kind.kind)) as kinds`,
+    [connectionId],
+  );
+  return { people: rows[0]?.people ?? true, accounts: new Set(rows[0]?.kinds) };
 }
 
 /** What deciding needs to know of this connection and of the others. */

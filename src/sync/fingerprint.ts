@@ -6,8 +6,17 @@ import type { AttributeValue, SourceRecord } from "../../connectors/contract.ts"
  * `changedAt` is left out: a touched record that says the same is unchanged.
  */
 export function fingerprint(record: SourceRecord): Buffer {
+  return fingerprintOf(canonical(record));
+}
+
+export function fingerprintOf(text: string): Buffer {
+  return hash("sha256", text, "buffer");
+}
+
+/** The record as text that is the same whenever it says the same. */
+export function canonical(record: SourceRecord): string {
   const members = record.members && "set" in record.members ? record.members.set.toSorted() : undefined;
-  return hash("sha256", JSON.stringify([record.reference, record.parent, sorted(record.attributes), members]), "buffer");
+  return JSON.stringify([record.nativeId, record.reference, record.parent, sorted(record.attributes), members]);
 }
 
 /** SHA-256 over a set of strings, hexadecimal. */

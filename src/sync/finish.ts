@@ -63,7 +63,9 @@ async function closeRunPlan(work: Work, run: Run): Promise<ClosedPlan> {
 }
 
 async function judgePlan(run: Run, closed: ClosedPlan): Promise<Tripped[]> {
-  if (closed.items === 0 && run.reads.every(({ read, known }) => read > 0 || known === 0)) return [];
+  const leaving = Object.values(closed.counts).some(({ disable = 0, delete: deletes = 0 }) => disable + deletes > 0);
+  const shrunken = run.reads.some(({ read, known }) => read < known);
+  if (!leaving && !shrunken) return [];
   const facts = await guardFacts(run.db.pool, { planId: run.planId, connectionId: run.connection.id, limits: run.connection.limits, now: run.ctx.now() });
   const scopeChanged = run.connection.scopeHash !== null && run.mode === "full" && run.connection.scopeHash !== scopeHashOf(run.connection);
   return judge({ ...facts, reads: run.reads, scopeChanged }, run.connection.limits);

@@ -50,6 +50,8 @@ export interface Claims {
   byEmail: Map<string, string>;
 }
 
+export const NO_CLAIMS: Claims = { candidates: [], byUserName: new Map(), byEmail: new Map() };
+
 /** One query for two questions: whom might these contributions match, and which unique values are taken by whom. */
 export async function findClaims(sql: Sql, options: { connectionId: number; contributions: readonly Contribution[]; keys: readonly MatchKey[] }): Promise<Claims> {
   const values = (key: MatchKey) => [...new Set(options.contributions.flatMap((contribution) => matchValues(contribution, key)))];

@@ -16,7 +16,7 @@ export interface Merged {
   profile: AttributeObject;
   /** The organisation's own attributes, without the prefix `custom.`. */
   custom: AttributeObject;
-  /** Attribute key to the connection that masters it; local ones are left out. */
+  /** Attribute key to the connection that masters it; local ones are left out. `*` stands for all that are not named. */
   mastery: Readonly<Record<string, number>>;
   /** Who says whether the person is active, when anybody does. */
   active: { value: boolean; connectionId: number | null } | undefined;
@@ -27,6 +27,7 @@ export interface Merged {
 export const LOCAL_PRECEDENCE = 1000;
 
 const CUSTOM = "custom.";
+const EVERYTHING = "*";
 const KEYS = PERSON_ATTRIBUTES.map((attribute) => attribute.key);
 
 /** Merges what the origins say, attribute by attribute. Independent of the order in which they are given. */
@@ -42,8 +43,10 @@ export function mergeOrigins(origins: readonly Origin[]): Merged {
     if (!winner || value === undefined || value === null) continue;
     winners[key] = winner;
     merged[key] = value;
-    if (winner.connectionId !== null && key !== "units") mastery[key] = winner.connectionId;
+    if (winner.connectionId !== null && !single && key !== "units") mastery[key] = winner.connectionId;
   }
+  // Most people have one origin: then it is said once, not twenty times.
+  if (single && single.connectionId !== null) mastery[EVERYTHING] = single.connectionId;
   const { active, manager } = merged;
   return {
     profile: toProfile(merged),

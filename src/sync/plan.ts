@@ -7,18 +7,12 @@ export async function openPlan({ ctx, sql }: Work, { runId, connectionId }: { ru
   return rows[0]?.id ?? 0;
 }
 
-/** Takes back what the plan already holds for these records: one that a source lists twice counts as it was read last. */
-export async function unstageItems(sql: Sql, { planId, items }: { planId: number; items: readonly Item[] }): Promise<void> {
-  if (items.length === 0) return;
-  await sql.query({
-    name: "sync_unstage_items",
-    text: `with again as (delete from plan_items i using unnest($2::text[], $3::text[]) as r(kind, native_id) where i.plan_id = $1 and i.kind = r.kind and i.native_id = r.native_id returning i.kind, i.native_id)
-      delete from plan_members m using again a where a.kind = 'group' and m.plan_id = $1 and m.group_native_id = a.native_id`,
-    values: [planId, items.map(({ kind }) => kind), items.map(({ nativeId }) => nativeId)],
-  });
+/** Takes back the member changes that the plan already holds for these groups: a group that a source lists twice counts as it was read last. */
+export async function unstageMembers(sql: Sql, { planId, nativeIds }: { planId: number; nativeIds: readonly string[] }): Promise<void> {
+  await sql.query("delete from plan_members where plan_id = $1 and group_native_id = any($2::text[])", [planId, nativeIds]);
 }
 
-/** Stages items, numbered from `firstSeq` on. */
+/** Stages items, numbered from `firstSeq` on; one that the plan holds already for the same record is replaced. */
 export async function stageItems(sql: Sql, { planId, firstSeq, items }: { planId: number; firstSeq: number; items: readonly Item[] }): Promise<void> {
   if (items.length === 0) return;
   await sql.query({
@@ -26,7 +20,10 @@ export async function stageItems(sql: Sql, { planId, firstSeq, items }: { planId
     text: `insert into plan_items (plan_id, seq, kind, native_id, action, account_id, account_version, subject_id, subject_version, reference, reason, payload, source_changed_at, seen_at)
       select $1, $2 + ordinality - 1, kind, native_id, action, account_id, account_version, subject_id, subject_version, reference, reason, payload, source_changed_at, seen_at
       from rows from (jsonb_to_recordset($3::jsonb) as (kind text, native_id text, action text, account_id bigint, account_version int, subject_id uuid, subject_version int,
-        reference text, reason text, payload jsonb, source_changed_at timestamptz, seen_at timestamptz)) with ordinality`,
+        reference text, reason text, payload jsonb, source_changed_at timestamptz, seen_at timestamptz)) with ordinality
+      on conflict (plan_id, kind, native_id) do update set seq = excluded.seq, action = excluded.action, account_id = excluded.account_id, account_version = excluded.account_version,
+        subject_id = excluded.subject_id, subject_version = excluded.subject_version, reference = excluded.reference, reason = excluded.reason,
+        source_changed_at = excluded.source_changed_at, seen_at = excluded.seen_at, payload = excluded.payload`,
     values: [planId, firstSeq, itemRows(items)],
   });
 }
@@ -54,7 +51,7 @@ const CLAIMS = `claims as (
       from plan_items where plan_id = $1 and kind = 'user' and payload ? 'person')`;
 
 const BEATEN = (column: string) =>
-  `beaten as (select seq from (select seq, row_number() over (partition by ${column} order by action = 'create', native_id collate "C") as place from claims where ${column} is not null) c where place > 1)`;
+  `beaten as materialized (select seq from (select seq, row_number() over (partition by ${column} order by action = 'create', native_id collate "C") as place from claims where ${column} is not null) c where place > 1)`;
 
 export interface DoubleClaim {
   nativeId: string;
@@ -71,13 +68,13 @@ export interface DoubleClaim {
 export async function settleDoubleClaims(sql: Sql, planId: number): Promise<DoubleClaim[]> {
   const { rows: unnamed } = await sql.query<DoubleClaim>(
     `with ${CLAIMS}, ${BEATEN("user_name")}
-     delete from plan_items i using beaten b where i.plan_id = $1 and i.seq = b.seq returning i.native_id as "nativeId", i.payload->'person'->>'userName' as "userName"`,
+     delete from plan_items i where i.plan_id = $1 and i.seq = any(array(select seq from beaten)) returning i.native_id as "nativeId", i.payload->'person'->>'userName' as "userName"`,
     [planId],
   );
   const { rows: unaddressed } = await sql.query<DoubleClaim>(
     `with ${CLAIMS}, ${BEATEN("email")}
-     update plan_items i set payload = jsonb_set(i.payload, '{person,email}', 'null') from beaten b join claims c using (seq) where i.plan_id = $1 and i.seq = b.seq
-     returning i.native_id as "nativeId", c.email`,
+     update plan_items i set payload = jsonb_set(i.payload, '{person,email}', 'null') where i.plan_id = $1 and i.seq = any(array(select seq from beaten))
+     returning i.native_id as "nativeId", i.payload->'person'->'attributes'->'emails'->0->>'value' as email`,
     [planId],
   );
   return [...unnamed, ...unaddressed];

@@ -1,6 +1,6 @@
 import type { Kind, Page, RecordProblem, SourceRecord } from "../../connectors/contract.ts";
 import type { Sql } from "../db/database.ts";
-import { fingerprint } from "./fingerprint.ts";
+import { canonical, fingerprintOf } from "./fingerprint.ts";
 import type { Changed } from "./stage.ts";
 
 /**
@@ -17,7 +17,7 @@ const COMPARE = `
   seen as (
     insert into run_seen (run_id, kind, page, account_ids)
     select $6, $2, $7, array_agg(id) from known having count(*) > 0)
-  select coalesce(array_agg(r.place::int), '{}') as places from read r
+  select coalesce(array_agg(r.place::int), '{}') as places, exists (select from known) as known from read r
    where not exists (select from known k where k.place = r.place and k.same)`;
 
 export interface CompareOptions {
@@ -28,19 +28,32 @@ export interface CompareOptions {
   /** Number of this page within the run and kind. */
   page: number;
   records: readonly SourceRecord[];
+  /** Fingerprints, in the order of the records. */
+  hashes: readonly Buffer[];
 }
 
-/** The records of a page that differ from what is known, each once. */
-export async function findChanged(sql: Sql, { connectionId, kind, mappingVersion, runId, page, records }: CompareOptions): Promise<Changed[]> {
-  if (records.length === 0) return [];
-  const hashes = records.map(fingerprint);
-  const { rows } = await sql.query<{ places: number[] }>({
+export interface Compared {
+  changed: Changed[];
+  /** False: nothing of this page is known yet, so that nobody has to be looked up. */
+  known: boolean;
+}
+
+/** The records of a page that differ from what is known, each once. Without `sql` nothing is known. */
+export async function findChanged(sql: Sql | undefined, { connectionId, kind, mappingVersion, runId, page, records, hashes }: CompareOptions): Promise<Compared> {
+  if (records.length === 0) return { changed: [], known: false };
+  if (!sql) return { changed: onceEach(records.map((_, index) => index + 1), { records, hashes }), known: false };
+  const { rows } = await sql.query<{ places: number[]; known: boolean }>({
     name: "sync_compare",
     text: COMPARE,
     values: [connectionId, kind, records.map(({ nativeId }) => nativeId), Buffer.concat(hashes), mappingVersion, runId, page],
   });
+  return { changed: onceEach(rows[0]?.places ?? [], { records, hashes }), known: rows[0]?.known ?? false };
+}
+
+/** The records at these places (from 1); one that is listed twice counts as it was read last. */
+function onceEach(places: readonly number[], { records, hashes }: { records: readonly SourceRecord[]; hashes: readonly Buffer[] }): Changed[] {
   const changed = new Map<string, Changed>();
-  for (const place of rows[0]?.places ?? []) {
+  for (const place of places) {
     const record = records[place - 1];
     const hash = hashes[place - 1];
     if (record && hash) changed.set(record.nativeId, { record: withReference(record), hash: hash.toString("hex") });
@@ -54,12 +67,18 @@ export function withReference(record: SourceRecord): SourceRecord {
 }
 
 /** Splits what PostgreSQL can't hold (a NUL in a text) from what it can: one bad record never stops the others. */
-export function storable(page: Page): { records: SourceRecord[]; problems: RecordProblem[] } {
+export function storable(page: Page): { records: SourceRecord[]; hashes: Buffer[]; problems: RecordProblem[] } {
   const problems = [...(page.problems ?? [])];
-  const records = page.records.filter((record) => {
-    if (record.nativeId !== "" && !JSON.stringify([record.nativeId, record.reference ?? "", record.attributes]).includes("\\u0000")) return true;
-    problems.push({ kind: record.kind, nativeId: record.nativeId.replaceAll("\0", "�"), code: "invalid", message: "It has no native id, or holds a NUL character, which no directory can store." });
-    return false;
-  });
-  return { records, problems };
+  const records: SourceRecord[] = [];
+  const hashes: Buffer[] = [];
+  for (const record of page.records) {
+    const text = canonical(record);
+    if (record.nativeId === "" || text.includes("\\u0000")) {
+      problems.push({ kind: record.kind, nativeId: record.nativeId.replaceAll("\0", "�"), code: "invalid", message: "It has no native id, or holds a NUL character, which no directory can store." });
+    } else {
+      records.push(record);
+      hashes.push(fingerprintOf(text));
+    }
+  }
+  return { records, hashes, problems };
 }

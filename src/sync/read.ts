@@ -1,7 +1,7 @@
 import { Fault, type Completeness, type Cursor, type Kind, type Page, type Source, type SourceRecord } from "../../connectors/contract.ts";
 import type { AttributeObject } from "../../connectors/contract.ts";
 import { countsOf, noteProblems, type Run } from "./begin.ts";
-import { stageItems, unstageItems } from "./plan.ts";
+import { stageItems, unstageMembers } from "./plan.ts";
 import { READ_STAGE } from "./progress.ts";
 import { findChanged, storable, withReference } from "./pull.ts";
 import { decideRecords, type Changed } from "./stage.ts";
@@ -54,26 +54,25 @@ async function eachPage<R extends Completeness | Cursor>(run: Run, kind: Kind, p
 }
 
 async function stagePage(run: Run, kind: Kind, page: Page): Promise<void> {
-  const { records, problems } = storable(page);
+  const { records, hashes, problems } = storable(page);
   const number = run.next.page++;
-  const [changed] = await Promise.all([
-    findChanged(run.db.pool, { connectionId: run.connection.id, kind, mappingVersion: run.connection.mappingVersion, runId: run.id, page: number, records }),
+  const [{ changed, known }] = await Promise.all([
+    findChanged(run.before.accounts.has(kind) ? run.db.pool : undefined, { connectionId: run.connection.id, kind, mappingVersion: run.connection.mappingVersion, runId: run.id, page: number, records, hashes }),
     noteProblems(run, problems),
   ]);
   const counts = countsOf(run, kind);
   counts.read += page.records.length;
-  await stageChanged(run, changed);
+  await stageChanged(run, changed, { known });
   run.onProgress({ stage: READ_STAGE[kind], done: counts.read });
 }
 
 /** Decides about changed records of one kind and stages what follows. */
-export async function stageChanged(run: Run, changed: readonly Changed[]): Promise<void> {
+export async function stageChanged(run: Run, changed: readonly Changed[], { known = true } = {}): Promise<void> {
   const kind = changed[0]?.record.kind;
   if (kind === undefined) return;
-  const { items, problems } = await decideRecords(run.db.pool, { deciding: run.deciding, changed, seenAt: run.ctx.now(), sealing: run });
+  const { items, problems } = await decideRecords(run.db.pool, { deciding: run.deciding, changed, seenAt: run.ctx.now(), sealing: run, known, anybody: run.before.people });
   countsOf(run, kind).changed += items.length;
   await noteProblems(run, problems);
-  await unstageItems(run.db.pool, { planId: run.planId, items });
   if (kind === "group") await stageGroupMembers(run, changed, items);
   const firstSeq = run.next.seq;
   run.next.seq += items.length;
@@ -81,6 +80,7 @@ export async function stageChanged(run: Run, changed: readonly Changed[]): Promi
 }
 
 async function stageGroupMembers(run: Run, changed: readonly Changed[], items: Awaited<ReturnType<typeof decideRecords>>["items"]): Promise<void> {
+  await unstageMembers(run.db.pool, { planId: run.planId, nativeIds: items.map(({ nativeId }) => nativeId) });
   const byId = new Map(items.map((item) => [item.nativeId, item]));
   const groups = changed.flatMap(({ record }) => {
     const item = byId.get(record.nativeId);
@@ -92,12 +92,14 @@ async function stageGroupMembers(run: Run, changed: readonly Changed[], items: A
 
 /** Decides again about stored accounts that an older mapping made; the source is not asked. */
 export async function remapStored(run: Run): Promise<void> {
+  const { rows: older } = await run.db.pool.query("select from accounts where connection_id = $1 and mapping_version < $2 limit 1", [run.connection.id, run.connection.mappingVersion]);
+  if (older.length === 0) return;
   for (const kind of ORDER) {
     for (let after = 0, more = true; more; ) {
       const { rows } = await run.db.pool.query<{ id: number; native_id: string; reference: string | null; attributes: AttributeObject; hash: string; source_changed_at: Date | null; parent: string | null }>(
         `select a.id, a.native_id, a.reference, a.attributes, encode(a.hash, 'hex') as hash, a.source_changed_at,
             (select p.reference from units u join accounts p on p.unit_id = u.parent_id and p.connection_id = a.connection_id where u.id = a.unit_id limit 1) as parent
-          from accounts a where a.connection_id = $1 and a.kind = $2 and a.mapping_version <> $3 and a.gone_at is null and a.id > $4 order by a.id limit $5`,
+          from accounts a where a.connection_id = $1 and a.kind = $2 and a.mapping_version < $3 and a.gone_at is null and a.id > $4 order by a.id limit $5`,
         [run.connection.id, kind, run.connection.mappingVersion, after, REMAP_PAGE],
       );
       await stageChanged(run, rows.map(({ hash, ...row }) => ({ hash, record: storedRecord(kind, row) })));

@@ -11,7 +11,7 @@ export interface GroupMembers {
 
 /**
  * The difference between the members read and those known, as rows of the plan. Members are compared as accounts, not
- * by name: somebody renamed at the source stays the same member. Known are open rows that this connection opened, and
+ * by name: somebody renamed at the source stays the same member, and who is new in this plan is found by reference when it is applied. Known are open rows that this connection opened, and
  * references that still wait.
  */
 const DIFFERENCE = `
@@ -22,7 +22,7 @@ const DIFFERENCE = `
   resolved as (
     select r.reference, coalesce(s.account_id, a.id) as account_id
       from asked r
-      left join lateral (select account_id, true as staged from plan_items i where i.plan_id = $1 and i.reference = r.reference and i.kind in ('user', 'group') limit 1) s on true
+      left join lateral (select account_id, true as staged from plan_items i where i.plan_id = $1 and i.reference = r.reference and i.account_id is not null and i.kind in ('user', 'group') limit 1) s on true
       left join lateral (
         select id from accounts a
          where s.staged is null and a.connection_id = $2 and a.reference = r.reference and a.kind in ('user', 'group') and a.gone_at is null

@@ -6,7 +6,7 @@ import { messageOf } from "../errors.ts";
 import { decideUser, type Deciding, type UserInput } from "./decide.ts";
 import { sealChanges, type Sealing } from "./seal-changes.ts";
 import { decideGroup, decideUnit } from "./decide-collection.ts";
-import { findClaims, knownAccounts, knownPeople, type Claims } from "./known.ts";
+import { findClaims, NO_CLAIMS, knownAccounts, knownPeople, type Claims } from "./known.ts";
 import { matchAccount, type Match } from "./match.ts";
 import type { Item, KnownAccount } from "./records.ts";
 
@@ -28,6 +28,10 @@ export interface DecideOptions {
   seenAt: Date;
   /** Take row locks on accounts and people: for a request's own transaction. */
   lock?: boolean;
+  /** False: none of these records has an account yet, so that none is looked up. */
+  known?: boolean;
+  /** False: there are no people at all, whom anybody could match or clash with. */
+  anybody?: boolean;
   /** Seals what changed (before and after) for the audit trail; absent where nobody's values may be kept. */
   sealing?: Sealing;
 }
@@ -36,7 +40,7 @@ export interface DecideOptions {
 export async function decideRecords(sql: Sql, options: DecideOptions): Promise<Decided> {
   const kind = options.changed[0]?.record.kind;
   if (kind === undefined) return { items: [], problems: [] };
-  const known = await knownAccounts(sql, { connectionId: options.deciding.connectionId, kind, nativeIds: options.changed.map(({ record }) => record.nativeId), lock: options.lock });
+  const known = options.known === false ? new Map<string, KnownAccount>() : await knownAccounts(sql, { connectionId: options.deciding.connectionId, kind, nativeIds: options.changed.map(({ record }) => record.nativeId), lock: options.lock });
   return kind === "user" ? decideUsers(sql, options, known) : decideCollections(options, known);
 }
 
@@ -51,7 +55,7 @@ interface MappedUser extends Changed {
   known: KnownAccount | undefined;
 }
 
-async function decideUsers(sql: Sql, { deciding, changed, seenAt, lock, sealing }: DecideOptions, known: ReadonlyMap<string, KnownAccount>): Promise<Decided> {
+async function decideUsers(sql: Sql, { deciding, changed, seenAt, lock, sealing, anybody = true }: DecideOptions, known: ReadonlyMap<string, KnownAccount>): Promise<Decided> {
   const problems: RecordProblem[] = [];
   const mapped = changed.flatMap((change): MappedUser[] => {
     try {
@@ -61,7 +65,7 @@ async function decideUsers(sql: Sql, { deciding, changed, seenAt, lock, sealing 
       return [];
     }
   });
-  const claims = await findClaims(sql, { connectionId: deciding.connectionId, contributions: mapped.map(({ contribution }) => contribution), keys: deciding.mapping.match });
+  const claims = !anybody ? NO_CLAIMS : await findClaims(sql, { connectionId: deciding.connectionId, contributions: mapped.map(({ contribution }) => contribution), keys: deciding.mapping.match });
   const matches = new Map(mapped.filter(needsMatch).map(({ record, contribution }) => [record.nativeId, matchAccount({ contribution, keys: deciding.mapping.match, candidates: claims.candidates })]));
   const people = await knownPeople(sql, mapped.flatMap((user) => personOf(user, matches.get(user.record.nativeId)) ?? []), { lock });
   const decided = collect(mapped, (user) => {

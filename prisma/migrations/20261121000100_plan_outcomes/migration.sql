@@ -33,3 +33,10 @@ alter table "plan_items"
 
 -- Payloads of people are two to three kilobytes, and apply reads them a dozen times: kept in the row, they are not unpacked each time.
 alter table "plan_items" set (toast_tuple_target = 8160);
+
+drop index "plan_items_native";
+create unique index "plan_items_native" on plan_items (plan_id, kind, native_id);
+
+-- Only accounts that are known already are looked up by reference while a plan is made.
+drop index "plan_items_reference";
+create index "plan_items_reference" on plan_items (plan_id, reference) where account_id is not null;

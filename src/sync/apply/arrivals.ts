@@ -13,11 +13,6 @@ const ARRIVED = `arrived as (
  */
 export async function resolveArrivals({ ctx, sql }: Work, accountIds: readonly number[]): Promise<string[]> {
   if (accountIds.length === 0) return [];
-  const { rows: waiting } = await sql.query<{ waits: boolean }>(
-    "select exists (select from pending_references) and exists (select from accounts a join pending_references w on w.connection_id = a.connection_id and w.reference = a.reference where a.id = any($1::bigint[])) as waits",
-    [accountIds],
-  );
-  if (!waiting[0]?.waits) return [];
   const { rows } = await sql.query<{ person_id: string }>(
     `with ${ARRIVED},
       managed as (update people p set manager_id = r.person_id, version = p.version + 1, modified_at = $2

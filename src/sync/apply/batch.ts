@@ -19,6 +19,8 @@ interface Shape {
   units: boolean;
   leavers: boolean;
   members: boolean;
+  /** Some groups lose members. */
+  removals: boolean;
   /** Some items are about people who exist already. */
   known: boolean;
 }
@@ -43,16 +45,17 @@ async function shapeOf(batch: Batch): Promise<Shape> {
     name: "shape",
     text: `select count(*)::int as items, coalesce(bool_or(payload ? 'blocks'), false) as blocks, coalesce(bool_or(payload ? 'units'), false) as units,
         coalesce(bool_or(action = 'delete'), false) as leavers, coalesce(bool_or((payload->'members'->>'add')::int + (payload->'members'->>'remove')::int > 0), false) as members,
+        coalesce(bool_or((payload->'members'->>'remove')::int > 0), false) as removals,
         coalesce(bool_or(action <> 'create'), false) as known from item`,
   });
-  return rows[0] ?? { items: 0, blocks: false, units: false, leavers: false, members: false, known: false };
+  return rows[0] ?? { items: 0, blocks: false, units: false, leavers: false, members: false, removals: false, known: false };
 }
 
 async function applyUsers(batch: Batch, shape: Shape): Promise<string[]> {
   await storePeople(batch, shape);
   const concerned = shape.leavers ? await closeLeavers(batch) : [];
-  if (shape.units || shape.leavers) concerned.push(...(await storePersonUnits(batch)));
-  concerned.push(...(await resolveArrivals(batch.work, await accountIds(batch))));
+  if (shape.units || shape.leavers) concerned.push(...(await storePersonUnits(batch, shape)));
+  concerned.push(...(await resolveArrivals(batch.work, await awaitedAccounts(batch))));
   if (shape.blocks) await applyBlocks(batch);
   return concerned;
 }
@@ -60,28 +63,40 @@ async function applyUsers(batch: Batch, shape: Shape): Promise<string[]> {
 async function applyGroups(batch: Batch, shape: Shape): Promise<string[]> {
   await storeGroups(batch);
   const concerned = shape.leavers ? await emptyRemovedGroups(batch) : [];
-  if (shape.members) concerned.push(...(await storeMembers(batch)));
-  concerned.push(...(await resolveArrivals(batch.work, await accountIds(batch))));
+  if (shape.members) concerned.push(...(await storeMembers(batch, shape)));
+  concerned.push(...(await resolveArrivals(batch.work, await awaitedAccounts(batch))));
   return concerned;
 }
 
 async function applyUnits(batch: Batch): Promise<string[]> {
   await storeUnits(batch);
-  return resolveArrivals(batch.work, await accountIds(batch));
+  return resolveArrivals(batch.work, await awaitedAccounts(batch));
 }
 
-async function accountIds(batch: Batch): Promise<number[]> {
+/** Accounts of the batch for which something waits. */
+async function awaitedAccounts(batch: Batch): Promise<number[]> {
   const rows = await step<{ id: number }>(batch, {
-    name: "account_ids",
-    text: `select a.id from item i join accounts a on a.connection_id = $4 and a.kind = i.kind and a.native_id = i.native_id where i.action in ('create', 'link', 'update', 'enable', 'disable')`,
+    name: "awaited",
+    text: `select distinct a.id from item i join pending_references w on w.connection_id = $4 and w.reference = i.reference
+        join accounts a on a.connection_id = $4 and a.kind = i.kind and a.native_id = i.native_id where i.action <> 'delete'`,
     values: [batch.connection.id],
   });
   return rows.map((row) => row.id);
 }
 
+/** Whether anybody follows changes of people: a target, a source that is written back to, a rule with a condition. */
+async function anyFollower({ work }: Batch): Promise<boolean> {
+  const { rows } = await work.sql.query<{ any: boolean }>(
+    `select exists (select from connections where enabled and (jsonb_typeof(policy->'provision') = 'object' or policy->'writeBack'->>'disable' = 'true' or policy->'writeBack'->>'groups' = 'true'))
+       or exists (select from rules where condition is not null and deleted_at is null) as any`,
+  );
+  return rows[0]?.any ?? false;
+}
+
 /** Everything that follows from a change happens or is queued in the transaction that caused it: grants by rule, targets. */
 async function wakeFollowers(batch: Batch, { concerned, members }: { concerned: readonly string[]; members: boolean }): Promise<void> {
   const { work } = batch;
+  if (batch.source.kind === "user" && !(await anyFollower(batch))) return;
   const items = await step<{ id: string; sourceChangedAt: Date | null; seenAt: Date }>(batch, {
     name: "changed_subjects",
     text: `select i.subject_id as id, i.source_changed_at as "sourceChangedAt", i.seen_at as "seenAt" from item i

@@ -51,19 +51,24 @@ const MEMBER = `left join lateral (
  * Changes members as sets: leavers' rows are closed by the connection that opened them, joiners' rows are opened, and
  * references to nobody known wait. Returns the people concerned.
  */
-export async function storeMembers(batch: Batch): Promise<string[]> {
+export async function storeMembers(batch: Batch, { removals }: { removals: boolean }): Promise<string[]> {
+  const left = removals ? await closeMembers(batch) : [];
+  return [...left, ...(await openMembers(batch))];
+}
+
+async function closeMembers(batch: Batch): Promise<string[]> {
   const { work, connection } = batch;
   const now = work.ctx.now();
   const left = await step<{ id: number; person_id: string }>(batch, {
     name: "members_left",
-    text: `, ${CHANGES} select m.id, m.person_id from change c ${MEMBER} join memberships m on m.group_id = c.group_id and m.account_id = member.id and m.connection_id = $4
-        and m.recorded_to is null and m.valid_to is null where c.op = 'remove'`,
+    text: `, ${CHANGES} select m.id, m.person_id from (select * from change where op = 'remove' offset 0) c ${MEMBER} join memberships m on m.group_id = c.group_id and m.account_id = member.id and m.connection_id = $4
+        and m.recorded_to is null and m.valid_to is null`,
     values: [connection.id],
   });
   const unnested = await step<{ id: number }>(batch, {
     name: "nestings_left",
-    text: `, ${CHANGES} select n.id from change c ${MEMBER} join nestings n on n.parent_group_id = c.group_id and n.account_id = member.id and n.connection_id = $4
-        and n.recorded_to is null and n.valid_to is null where c.op = 'remove'`,
+    text: `, ${CHANGES} select n.id from (select * from change where op = 'remove' offset 0) c ${MEMBER} join nestings n on n.parent_group_id = c.group_id and n.account_id = member.id and n.connection_id = $4
+        and n.recorded_to is null and n.valid_to is null`,
     values: [connection.id],
   });
   await closePeriods(work.sql, { table: "memberships", ids: left.map((row) => row.id), at: now });
@@ -73,12 +78,18 @@ export async function storeMembers(batch: Batch): Promise<string[]> {
     text: `, ${CHANGES} delete from pending_references w using change c where c.op = 'remove' and w.kind = 'member' and w.account_id = c.group_account_id and w.reference = c.reference`,
     values: [connection.id],
   });
+  return left.map((row) => row.person_id);
+}
+
+async function openMembers(batch: Batch): Promise<string[]> {
+  const { work, connection } = batch;
   const joined = await step<{ person_id: string | null }>(batch, {
     name: "members_joined",
     text: `, ${CHANGES}, joiner as materialized (select c.group_id, c.group_account_id, c.reference, member.id, member.kind, member.person_id, member.group_id as child_id from change c ${MEMBER} where c.op = 'add'),
       opened as (insert into memberships (group_id, person_id, connection_id, account_id, valid_from, recorded_from)
         select distinct on (j.group_id, j.person_id) j.group_id, j.person_id, $4::int, j.id, $5::timestamptz, $5::timestamptz from joiner j where j.kind = 'user' and j.person_id is not null
-        on conflict do nothing returning person_id),
+          and not exists (select from memberships m where m.person_id = j.person_id and m.group_id = j.group_id and coalesce(m.connection_id, 0) = $4 and m.recorded_to is null and m.valid_to is null)
+        returning person_id),
       nested as (insert into nestings (parent_group_id, child_group_id, connection_id, account_id, valid_from, recorded_from)
         select distinct j.group_id, j.child_id, $4::int, j.id, $5::timestamptz, $5::timestamptz from joiner j where j.kind = 'group' and j.child_id is not null and j.child_id <> j.group_id
           and not exists (select from nestings n where n.parent_group_id = j.group_id and n.child_group_id = j.child_id and n.connection_id = $4 and n.recorded_to is null and n.valid_to is null)
@@ -87,7 +98,7 @@ export async function storeMembers(batch: Batch): Promise<string[]> {
         select $4::int, 'member', j.group_account_id, j.reference, $5::timestamptz from joiner j where j.reference is not null and coalesce(j.person_id, j.child_id) is null
         on conflict do nothing)
       select person_id from opened`,
-    values: [connection.id, now],
+    values: [connection.id, work.ctx.now()],
   });
-  return [...left, ...joined].flatMap((row) => row.person_id ?? []);
+  return joined.flatMap((row) => row.person_id ?? []);
 }

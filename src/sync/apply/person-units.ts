@@ -3,44 +3,44 @@ import { step, type Batch } from "./source.ts";
 
 /** Units by reference within the connection, or by code. */
 const WANTED = `
-  wanted as (
-    select i.subject_id as person_id, a2.id as account_id, r.reference, coalesce(
-        (select a.unit_id from accounts a where a.connection_id = $4 and a.kind = 'unit' and a.reference = r.reference and a.gone_at is null limit 1),
-        (select u.id from units u where u.code = r.reference::citext and u.deleted_at is null)) as unit_id
-      from item i join accounts a2 on a2.connection_id = $4 and a2.kind = i.kind and a2.native_id = i.native_id,
-        jsonb_array_elements_text(i.payload->'units') as r(reference)
-     where i.payload ? 'units' and i.subject_id is not null)`;
+  wanted as materialized (
+    select named.*, coalesce(
+        (select a.unit_id from accounts a where a.connection_id = $4 and a.reference = named.reference and a.kind = 'unit' and a.gone_at is null limit 1),
+        (select u.id from units u where u.code = named.reference::citext and u.deleted_at is null)) as unit_id
+      from (select i.subject_id as person_id, i.native_id, jsonb_array_elements_text(i.payload->'units') as reference from item i
+             where i.payload ? 'units' and i.subject_id is not null offset 0) named)`;
 
 /** Puts people into the units that this connection names, and takes them out of those that it no longer names. Returns whose units changed. */
-export async function storePersonUnits(batch: Batch): Promise<string[]> {
-  const now = batch.work.ctx.now();
-  const id = batch.connection.id;
+export async function storePersonUnits(batch: Batch, { known }: { known: boolean }): Promise<string[]> {
+  const left = known ? await leaveUnits(batch) : [];
+  const joined = await step<{ person_id: string }>(batch, {
+    name: "units_joined",
+    text: `, ${WANTED},
+      waiting as (insert into pending_references (connection_id, kind, account_id, reference, since)
+        select $4::int, 'unit', a.id, w.reference, $5::timestamptz from wanted w join accounts a on a.connection_id = $4 and a.kind = 'user' and a.native_id = w.native_id
+         where w.unit_id is null on conflict do nothing)
+      insert into person_units (person_id, unit_id, connection_id, valid_from, recorded_from)
+      select distinct w.person_id, w.unit_id, $4::int, $5::timestamptz, $5::timestamptz from wanted w where w.unit_id is not null
+        and not exists (select from person_units m where m.person_id = w.person_id and m.unit_id = w.unit_id and coalesce(m.connection_id, 0) = $4 and m.recorded_to is null and m.valid_to is null)
+      returning person_id`,
+    values: [batch.connection.id, batch.work.ctx.now()],
+  });
+  return [...left, ...joined.map((row) => row.person_id)];
+}
+
+async function leaveUnits(batch: Batch): Promise<string[]> {
   const left = await step<{ id: number; person_id: string }>(batch, {
     name: "units_left",
     text: `, ${WANTED}
       select m.id, m.person_id from item i join person_units m on m.person_id = i.subject_id and m.connection_id = $4 and m.recorded_to is null and m.valid_to is null
        where (i.payload ? 'units' and not exists (select from wanted w where w.person_id = m.person_id and w.unit_id = m.unit_id))
           or i.action = 'delete'`,
-    values: [id],
+    values: [batch.connection.id],
   });
-  await closePeriods(batch.work.sql, { table: "person_units", ids: left.map((row) => row.id), at: now });
-  const joined = await step<{ person_id: string }>(batch, {
-    name: "units_joined",
-    text: `, ${WANTED}
-      insert into person_units (person_id, unit_id, connection_id, valid_from, recorded_from)
-      select distinct w.person_id, w.unit_id, $4::int, $5::timestamptz, $5::timestamptz from wanted w where w.unit_id is not null
-      on conflict do nothing returning person_id`,
-    values: [id, now],
-  });
+  await closePeriods(batch.work.sql, { table: "person_units", ids: left.map((row) => row.id), at: batch.work.ctx.now() });
   await step(batch, {
     name: "units_forget",
     text: `delete from pending_references w using item i where (i.payload ? 'units' or i.action = 'delete') and w.account_id = i.account_id and w.kind = 'unit'`,
   });
-  await step(batch, {
-    name: "units_await",
-    text: `, ${WANTED}
-      insert into pending_references (connection_id, kind, account_id, reference, since) select $4::int, 'unit', w.account_id, w.reference, $5::timestamptz from wanted w where w.unit_id is null on conflict do nothing`,
-    values: [id, now],
-  });
-  return [...left, ...joined].map((row) => row.person_id);
+  return left.map((row) => row.person_id);
 }
