@@ -5,7 +5,7 @@ import type { Context } from "../context.ts";
 import { inTransaction, type Database } from "../db/database.ts";
 import type { KeyRing } from "../db/envelope.ts";
 import type { Deciding } from "./decide.ts";
-import { compileMapping } from "./mapping.ts";
+import { compileMapping, type CompiledMapping } from "./mapping.ts";
 import { openPlan } from "./plan.ts";
 import type { OnProgress, Timings } from "./progress.ts";
 
@@ -89,20 +89,15 @@ async function whatIsThere(sql: Pick<Database["pool"], "query">, connectionId: n
 
 /** What deciding needs to know of this connection and of the others. */
 export async function decidingFor(sql: Pick<Database["pool"], "query">, connection: LoadedConnection): Promise<Deciding> {
-  const { rows } = await sql.query<{ id: number; mapping: LoadedConnection["mapping"] }>("select id, mapping from connections where mapping is not null");
-  return {
-    connectionId: connection.id,
-    connectionName: connection.name,
-    precedence: connection.precedence,
-    mapping: compileMapping(connection.mapping),
-    overrides: new Map(rows.map((row) => [row.id, precedenceOverrides(row.mapping)])),
+  const { rows } = await sql.query<{ id: number; mapping: LoadedConnection["mapping"] }>("select id, mapping from connections");
+  const stored = new Map(rows.map((row) => [row.id, row.mapping]));
+  const compiled = new Map<number, CompiledMapping>([[connection.id, compileMapping(connection.mapping)]]);
+  const mappingOf = (id: number): CompiledMapping => {
+    const mapping = compiled.get(id) ?? compileMapping(stored.get(id) ?? null);
+    compiled.set(id, mapping);
+    return mapping;
   };
-}
-
-function precedenceOverrides(mapping: LoadedConnection["mapping"]): Record<string, number> {
-  return Object.fromEntries(
-    Object.entries(mapping?.user?.attributes ?? {}).flatMap(([key, value]) => (typeof value === "string" || value.precedence === undefined ? [] : [[key, value.precedence]])),
-  );
+  return { connectionId: connection.id, connectionName: connection.name, precedence: connection.precedence, mapping: mappingOf(connection.id), mappingOf };
 }
 
 /** Lists bad records on the run, by the source's id. */

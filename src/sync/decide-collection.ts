@@ -24,7 +24,6 @@ export function decideGroup(deciding: Deciding, input: CollectionInput): Item | 
     return {
       group: { displayName, externalId: text(contribution["externalId"]) || null, attributes: description ? { description } : {} },
       ...(record.members && "set" in record.members ? { members: { count: record.members.set.length, hash: fingerprintOfSet(record.members.set), add: 0, remove: 0 } } : {}),
-      mapped: contribution,
     };
   });
 }
@@ -36,11 +35,11 @@ export function decideUnit(deciding: Deciding, input: CollectionInput): Item | u
     const contribution = deciding.mapping.kinds.unit?.map(record.attributes) ?? {};
     const name = text(contribution["name"]);
     if (name === "") throw new AppError("invalid", `The unit ${record.nativeId} has no name after mapping; a unit needs one.`, { field: "name" });
-    return { unit: { name, code: text(contribution["code"]) || null, type: text(contribution["type"]) || "department", parent: record.parent ?? null }, mapped: contribution };
+    return { unit: { name, code: text(contribution["code"]) || null, type: text(contribution["type"]) || "department", parent: record.parent ?? null } };
   });
 }
 
-type Content = Pick<ItemPayload, "group" | "unit" | "members"> & { mapped: NonNullable<ItemPayload["account"]>["mapped"] };
+type Content = Pick<ItemPayload, "group" | "unit" | "members">;
 
 function decideCollection(deciding: Deciding, { record, hash, known, newId, seenAt }: CollectionInput, contentOf: () => Content): Item | undefined {
   const mapping = deciding.mapping.kinds[record.kind];
@@ -54,7 +53,6 @@ function decideCollection(deciding: Deciding, { record, hash, known, newId, seen
     if (!live) return undefined;
     return { ...base, action: "delete", subjectId: known.subjectId, reason: record.deleted ? `gone from ${deciding.connectionName}` : `no longer in the scope of ${deciding.connectionName}`, payload: {} };
   }
-  const { mapped, ...content } = contentOf();
   const subjectId = known?.subjectId ?? newId;
   const created = known?.subjectId == null;
   return {
@@ -62,7 +60,7 @@ function decideCollection(deciding: Deciding, { record, hash, known, newId, seen
     action: created ? "create" : live ? "update" : "link",
     subjectId,
     reason: created ? `new in ${deciding.connectionName}` : live ? "changed at the source" : `back in ${deciding.connectionName}`,
-    payload: { account: { attributes: record.attributes, hash, mapped, situation: "linked", ...(created ? { linkedBy: "create" as const } : {}) }, ...content },
+    payload: { account: { attributes: record.attributes, hash, mapped: {}, situation: "linked", ...(created ? { linkedBy: "create" as const } : {}) }, ...contentOf() },
   };
 }
 

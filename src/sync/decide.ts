@@ -13,8 +13,8 @@ export interface Deciding {
   connectionName: string;
   precedence: number;
   mapping: CompiledMapping;
-  /** Attribute precedences of the other connections, by id. */
-  overrides: ReadonlyMap<number, Readonly<Record<string, number>>>;
+  /** Any connection's mapping, by id; compiled when it is first asked for. */
+  mappingOf(connectionId: number): CompiledMapping;
 }
 
 export interface UserInput {
@@ -124,12 +124,13 @@ function setAside(input: UserInput, { situation, candidates, reason }: { situati
     subjectId: null,
     subjectVersion: null,
     reason,
-    payload: { account: { ...account(input), mapped: input.inScope ? input.contribution : null, situation, ...(candidates ? { candidates } : {}) } },
+    payload: { account: { ...account(input), situation, ...(candidates ? { candidates } : {}) } },
   });
 }
 
-function account({ record, hash, contribution }: UserInput): { attributes: SourceRecord["attributes"]; hash: string; mapped: Contribution } {
-  return { attributes: record.attributes, hash, mapped: contribution };
+function account({ record, hash, contribution, inScope }: UserInput): Pick<NonNullable<ItemPayload["account"]>, "attributes" | "hash" | "mapped"> {
+  const active = contribution["active"];
+  return { attributes: record.attributes, hash, mapped: inScope ? (typeof active === "boolean" ? { active } : {}) : null };
 }
 
 /** No echo: what we wrote back ourselves is not the origin's word. */
@@ -144,7 +145,8 @@ function originOf(deciding: Deciding, contribution: Contribution): Origin {
 }
 
 function otherOrigin(deciding: Deciding, origin: KnownPerson["origins"][number]): Origin {
-  return { connectionId: origin.connectionId, precedence: origin.precedence, overrides: deciding.overrides.get(origin.connectionId) ?? {}, contribution: origin.mapped };
+  const mapping = deciding.mappingOf(origin.connectionId).kinds.user;
+  return { connectionId: origin.connectionId, precedence: origin.precedence, overrides: mapping?.precedence ?? {}, contribution: mapping?.map(origin.attributes) ?? {} };
 }
 
 function localOrigin(person: KnownPerson): Origin[] {

@@ -25,7 +25,7 @@ export async function knownPeople(sql: Sql, personIds: readonly string[], { lock
   const { rows } = await sql.query<{ id: string; version: number; state: string; attributes: AttributeObject; custom: AttributeObject; mastery: Record<string, number>; local: Contribution | null; origins: KnownOrigin[] | null; blocks: { connectionId: number | null; effect: string }[] | null }>({
     name: "sync_known_people",
     text: `select p.id, p.version, p.state, p.attributes, p.custom, p.mastery, p.local,
-        (select jsonb_agg(jsonb_build_object('accountId', a.id, 'connectionId', a.connection_id, 'precedence', c.precedence, 'mapped', a.mapped))
+        (select jsonb_agg(jsonb_build_object('accountId', a.id, 'connectionId', a.connection_id, 'precedence', c.precedence, 'attributes', a.attributes))
            from accounts a join connections c on c.id = a.connection_id
           where a.person_id = p.id and a.gone_at is null and a.situation = 'linked' and a.mapped is not null) as origins,
         (select jsonb_agg(jsonb_build_object('connectionId', b.connection_id, 'effect', b.effect))

@@ -19,11 +19,12 @@ export interface KnownAccount {
   mappingVersion: number;
 }
 
+/** A live account of a person: what it contributes follows from its attributes and its connection's mapping. */
 export interface KnownOrigin {
   accountId: number;
   connectionId: number;
   precedence: number;
-  mapped: Contribution;
+  attributes: AttributeObject;
 }
 
 /** A person with everything that deciding about one of its accounts needs. */
@@ -64,7 +65,8 @@ export interface ItemPayload {
     attributes: AttributeObject;
     /** Hexadecimal. */
     hash: string;
-    mapped: Contribution | null;
+    /** The part of the contribution that SQL asks for; null = outside the scope. */
+    mapped: { active?: boolean } | null;
     situation: KnownAccount["situation"];
     candidates?: readonly string[];
     linkedBy?: "match" | "create";
