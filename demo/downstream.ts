@@ -56,7 +56,12 @@ interface Failure {
 
 interface Handled {
   id?: string;
-  filter?: { match(values: unknown[]): unknown[] };
+  filter?: Filter;
+}
+
+/** scimmy's: a list of alternatives, each attribute with its comparison. */
+interface Filter extends ReadonlyArray<Readonly<Record<string, unknown>>> {
+  match(values: unknown[]): unknown[];
 }
 
 /** scimmy's handlers are one for the process: each request brings its own store as context. */
@@ -108,7 +113,16 @@ function read(resources: Map<string, StoredResource>, { id, filter }: Handled): 
     return found;
   }
   const all = [...resources.values()];
-  return filter ? (filter.match(all) as StoredResource[]) : all;
+  return filter ? (filter.match(candidates(all, filter)) as StoredResource[]) : all;
+}
+
+/** A real application has an index of its logins; scimmy's filter would look at every user for each request. */
+function candidates(all: StoredResource[], filter: Filter): StoredResource[] {
+  const [only, ...others] = filter;
+  const comparison = others.length === 0 ? only?.["userName"] : undefined;
+  if (!Array.isArray(comparison) || comparison[0] !== "eq") return all;
+  const wanted = String(comparison[1]).toLowerCase();
+  return all.filter(({ userName }) => String(userName).toLowerCase() === wanted);
 }
 
 function remove({ store, resource, kind }: { store: Store; resource: Handled; kind: "users" | "groups" }): void {
