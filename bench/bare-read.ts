@@ -37,7 +37,12 @@ async function readOnce(settings: LdapSettings): Promise<BareRead> {
       if (!asked) continue;
       const own = [settings.nativeIdAttribute, settings.changedAttribute, ...(kind === "groups" ? settings.memberAttributes : [])];
       const pageSize = kind === "groups" ? settings.groupPageSize : settings.pageSize;
-      const pages = client.searchPaginated(asked.base, { scope: asked.scope, filter: asked.filter, attributes: [...asked.attributes, ...own], paged: { pageSize } });
+      const pages = client.searchPaginated(asked.base, {
+        scope: asked.scope,
+        filter: asked.filter,
+        attributes: [...asked.attributes, ...own],
+        paged: { pageSize },
+      });
       for await (const { searchEntries } of pages) {
         entries += searchEntries.length;
         if (kind === "groups") for (const { member } of searchEntries) members += Array.isArray(member) ? member.length : 1;

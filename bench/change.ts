@@ -11,7 +11,10 @@ export async function changePeople({ company, slapd, count }: { company: Company
     const step = company.people / count;
     for (let number = 0; number < count; number++) {
       const person = personAt(company, Math.floor(number * step));
-      await client.modify(personDn(person, slapd.baseDn), new Change({ operation: "replace", modification: new Attribute({ type: "title", values: [`${person.title}, senior`] }) }));
+      await client.modify(
+        personDn(person, slapd.baseDn),
+        new Change({ operation: "replace", modification: new Attribute({ type: "title", values: [`${person.title}, senior`] }) }),
+      );
     }
     return count;
   } finally {

@@ -17,7 +17,8 @@ interface Definition {
 
 /** The demo's own connection, pointed at this slapd. */
 function definitionFor(slapd: Slapd): Definition & Record<string, unknown> {
-  const definition = parse(readFileSync(path.join(projectFolder(), "demo/connections/directory.yaml"), "utf8")) as Definition & Record<string, unknown>;
+  const definition = parse(readFileSync(path.join(projectFolder(), "demo/connections/directory.yaml"), "utf8")) as Definition &
+    Record<string, unknown>;
   // Without TLS, like the bare read that it is compared with.
   const { caFile: _, startTls: __, ...settings } = definition.settings;
   return { ...definition, settings: { ...settings, url: slapd.url, bindDn: slapd.bindDn, bindPassword: slapd.bindPassword } };
@@ -28,7 +29,10 @@ export function settingsFor(slapd: Slapd): LdapSettings {
   return ldapSettings.parse(definitionFor(slapd).settings);
 }
 
-export async function addDirectory(ctx: Context, { databaseUrl, keyRing, slapd }: { databaseUrl: string; keyRing: KeyRing; slapd: Slapd }): Promise<void> {
+export async function addDirectory(
+  ctx: Context,
+  { databaseUrl, keyRing, slapd }: { databaseUrl: string; keyRing: KeyRing; slapd: Slapd },
+): Promise<void> {
   const db = openDatabase({ url: databaseUrl, poolSize: 2 });
   try {
     await inTransaction(db, ctx, (work) => addConnection(work, { definition: definitionFor(slapd), keyRing }));

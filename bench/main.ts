@@ -41,7 +41,12 @@ function readOptions(): Options {
     },
   });
   const [bigGroups, bigSize] = values.big.split("x");
-  const size = { people: whole("people", values.people), groups: whole("groups", values.groups), bigGroups: whole("big", bigGroups), bigSize: whole("big", bigSize) };
+  const size = {
+    people: whole("people", values.people),
+    groups: whole("groups", values.groups),
+    bigGroups: whole("big", bigGroups),
+    bigSize: whole("big", bigSize),
+  };
   return {
     size,
     changed: values.changed === undefined ? Math.max(1, Math.round(size.people / 100)) : whole("changed", values.changed),
@@ -54,7 +59,8 @@ function readOptions(): Options {
 
 function whole(name: string, text: string | undefined): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new Error(`--${name} must be a whole number above 0${name === "big" ? ", twice: 3x12000" : ""}.`);
+  if (!Number.isInteger(value) || value < 1)
+    throw new Error(`--${name} must be a whole number above 0${name === "big" ? ", twice: 3x12000" : ""}.`);
   return value;
 }
 
@@ -71,15 +77,24 @@ async function main(options: Options): Promise<boolean> {
   process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   const say = (line: string) => void process.stderr.write(`${line}\n`);
   const small = options.growth
-    ? await measure({ folder: path.join(folder, "small"), size: tenth(size), changed: Math.max(1, Math.round(changed / 10)), repeat: 1, say })
+    ? await measure({
+        folder: path.join(folder, "small"),
+        size: tenth(size),
+        changed: Math.max(1, Math.round(changed / 10)),
+        repeat: 1,
+        say,
+      })
     : undefined;
   const large = await measure({ folder: path.join(folder, "large"), size, changed, repeat, say });
   const rows = reportRows({ large, small });
   const over = rows.filter(isOver);
-  if (json) process.stdout.write(`${JSON.stringify({ rows: rows.map((row) => ({ ...row, over: isOver(row) })), large, small }, null, 2)}\n`);
+  if (json)
+    process.stdout.write(`${JSON.stringify({ rows: rows.map((row) => ({ ...row, over: isOver(row) })), large, small }, null, 2)}\n`);
   else {
     process.stdout.write(`\n${renderTable(rows)}\n\n`);
-    process.stdout.write(over.length ? `${over.length} over the limit: ${over.map(({ what }) => what.trim()).join("; ")}\n` : "All within their limits.\n");
+    process.stdout.write(
+      over.length ? `${over.length} over the limit: ${over.map(({ what }) => what.trim()).join("; ")}\n` : "All within their limits.\n",
+    );
   }
   return over.length === 0;
 }

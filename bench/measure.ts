@@ -49,7 +49,8 @@ export async function measure({ folder, size, changed, repeat, say }: MeasureOpt
       const measured = await inChild<SyncResult>({ step: "sync", job });
       const { state, mode: carriedOut, guards } = measured.result;
       if (state !== "done") throw new Error(`The ${mode} sync of ${label} ended as "${state}": ${guards.join("; ")}`);
-      if (carriedOut !== mode) throw new Error(`The ${mode} sync of ${label} was carried out as "${carriedOut}": ${measured.result.notes.join("; ")}`);
+      if (carriedOut !== mode)
+        throw new Error(`The ${mode} sync of ${label} was carried out as "${carriedOut}": ${measured.result.notes.join("; ")}`);
       return { ...measured, written: difference(before, await rowsWritten(site.databaseUrl)) };
     };
     say(`${label}: bare read, the best of ${repeat}`);

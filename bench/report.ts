@@ -16,12 +16,21 @@ export function reportRows({ large, small }: { large: Measurement; small?: Measu
     { what: `bare read with ldapts, ${count(read.entries)} entries, ${count(read.members)} members`, measured: seconds(read.ms) },
     { what: "(a) first sync", measured: seconds(first.ms), value: first.ms / read.ms, limit: LIMITS.first, unit: " × read" },
     ...stageRows(first),
-    { what: "(b) full sync, nothing changed", measured: seconds(unchanged.ms), value: unchanged.ms / read.ms, limit: LIMITS.unchanged, unit: " × read" },
+    {
+      what: "(b) full sync, nothing changed",
+      measured: seconds(unchanged.ms),
+      value: unchanged.ms / read.ms,
+      limit: LIMITS.unchanged,
+      unit: " × read",
+    },
     ...stageRows(unchanged),
     { what: "    rows of people, accounts, memberships written", measured: "", value: writtenRows(unchanged), limit: 0 },
     {
-      what: `(c) incremental sync, ${count(large.changed)} people changed`, measured: seconds(incremental.ms - sweepMs(incremental)),
-      value: (incremental.ms - sweepMs(incremental)) / read.ms, limit: LIMITS.incremental, unit: " × read",
+      what: `(c) incremental sync, ${count(large.changed)} people changed`,
+      measured: seconds(incremental.ms - sweepMs(incremental)),
+      value: (incremental.ms - sweepMs(incremental)) / read.ms,
+      limit: LIMITS.incremental,
+      unit: " × read",
     },
     ...stageRows(incremental),
     { what: "    its sweep, apart", measured: seconds(sweepMs(incremental)) },
@@ -33,12 +42,17 @@ function memoryRows({ large, small }: { large: Measurement; small?: Measurement 
   return (["first", "unchanged", "incremental"] as const).flatMap((step, index): Row[] => {
     const name = `(${"abc"[index] ?? ""})`;
     const peak = large[step].peakBytes;
-    const rows: Row[] = [{ what: `${name} peak memory`, measured: megabytes(peak), value: peak / MEGABYTE, limit: LIMITS.peakMegabytes, unit: " MB" }];
+    const rows: Row[] = [
+      { what: `${name} peak memory`, measured: megabytes(peak), value: peak / MEGABYTE, limit: LIMITS.peakMegabytes, unit: " MB" },
+    ];
     if (small) {
       const before = small[step].peakBytes;
       rows.push({
-        what: `${name} growth from ${small.size.people.toLocaleString("en")} people`, measured: `${megabytes(before)} → ${megabytes(peak)}`,
-        value: peak / before, limit: LIMITS.growth, unit: " ×",
+        what: `${name} growth from ${small.size.people.toLocaleString("en")} people`,
+        measured: `${megabytes(before)} → ${megabytes(peak)}`,
+        value: peak / before,
+        limit: LIMITS.growth,
+        unit: " ×",
       });
     }
     return rows;

@@ -27,7 +27,10 @@ export function renderTable(rows: readonly Row[]): string {
   const table = [["", "measured", "value", "limit", ""], ...cells];
   const widths = [0, 1, 2, 3, 4].map((column) => Math.max(...table.map((line) => (line[column] ?? "").length)));
   const text = (line: readonly string[]) =>
-    line.map((cell, column) => (column === 0 || column === 4 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join("  ").trimEnd();
+    line
+      .map((cell, column) => (column === 0 || column === 4 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
+      .join("  ")
+      .trimEnd();
   const [head, ...body] = table;
   return [text(head ?? []), "-".repeat(widths.reduce((sum, width) => sum + width, 8)), ...body.map(text)].join("\n");
 }

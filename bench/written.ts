@@ -19,7 +19,10 @@ export async function rowsWritten(databaseUrl: string): Promise<Written> {
     for (const deadline = Date.now() + PATIENCE_MS; await othersWork(client); await sleep(20)) {
       if (Date.now() > deadline) throw new Error("A session of the step before is still open: its rows can't be counted.");
     }
-    const { rows } = await client.query("select relname, n_tup_ins + n_tup_upd + n_tup_del as written from pg_stat_user_tables where relname = any($1)", [TABLES]);
+    const { rows } = await client.query(
+      "select relname, n_tup_ins + n_tup_upd + n_tup_del as written from pg_stat_user_tables where relname = any($1)",
+      [TABLES],
+    );
     return Object.fromEntries(rows.map((row) => [row.relname, Number(row.written)]));
   } finally {
     await client.end();
@@ -27,7 +30,9 @@ export async function rowsWritten(databaseUrl: string): Promise<Written> {
 }
 
 async function othersWork(client: pg.Client): Promise<boolean> {
-  const { rows } = await client.query("select exists (select from pg_stat_activity where datname = current_database() and application_name like 'rollcall:%') as others");
+  const { rows } = await client.query(
+    "select exists (select from pg_stat_activity where datname = current_database() and application_name like 'rollcall:%') as others",
+  );
   return rows[0].others;
 }
 

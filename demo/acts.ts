@@ -27,7 +27,9 @@ export interface Proof {
 export async function connect(world: World, screen: Screen): Promise<void> {
   screen.heading("Connections and rules");
   for (const file of [world.directory.definitionFile, world.targetFile]) await addFromFile(world, { file });
-  const rules = await inTransaction(world.db, world.ctx, (work) => loadRulesFile(work, readFileSync(path.join(projectFolder(), "demo/rules.yaml"), "utf8")));
+  const rules = await inTransaction(world.db, world.ctx, (work) =>
+    loadRulesFile(work, readFileSync(path.join(projectFolder(), "demo/rules.yaml"), "utf8")),
+  );
   screen.facts({
     [relative(world.directory.definitionFile)]: "where people come from, and what becomes of their attributes:",
   });
@@ -39,7 +41,10 @@ export async function connect(world: World, screen: Screen): Promise<void> {
 }
 
 /** Adds a connection, or replaces it; `schedule` makes the server read it by itself. */
-export async function addFromFile({ db, ctx, keyRing }: World, { file, schedule, replace = false }: { file: string; schedule?: string; replace?: boolean }): Promise<void> {
+export async function addFromFile(
+  { db, ctx, keyRing }: World,
+  { file, schedule, replace = false }: { file: string; schedule?: string; replace?: boolean },
+): Promise<void> {
   const definition = { ...(parse(readFileSync(file, "utf8")) as object), schedule };
   await inTransaction(db, ctx, (work) => addConnection(work, { definition, keyRing, replace, sources: { folder: path.dirname(file) } }));
 }
@@ -49,7 +54,10 @@ function mappingLines(file: string): string[] {
   const lines = readFileSync(file, "utf8").split("\n");
   const from = lines.findIndex((line) => line.trim() === "user:") + 2;
   const to = lines.findIndex((line) => line.trim() === "group:");
-  return lines.slice(from, to).map((line) => line.trim()).filter((line) => line !== "" && !line.startsWith("#"));
+  return lines
+    .slice(from, to)
+    .map((line) => line.trim())
+    .filter((line) => line !== "" && !line.startsWith("#"));
 }
 
 export async function firstSync(world: World, { screen, proof }: { screen: Screen; proof: Proof }): Promise<void> {
@@ -62,7 +70,10 @@ export async function firstSync(world: World, { screen, proof }: { screen: Scree
   const active = world.downstream.users().filter((user) => user["active"] !== false).length;
   screen.line();
   proof.expect(summary.state === "done" && summary.applied.failed === 0, `${count(summary.applied.applied)} items applied, none refused`);
-  proof.expect(active === accounts && state.stuck === 0, `${count(active)} accounts in the application: every employee, and contractors who hold a role`);
+  proof.expect(
+    active === accounts && state.stuck === 0,
+    `${count(active)} accounts in the application: every employee, and contractors who hold a role`,
+  );
 }
 
 /** A role for a few seconds: the account comes, and what becomes of it is seen later. */
@@ -74,7 +85,9 @@ export async function lendRole(world: World, { screen, proof, cast }: { screen: 
   const personId = rows[0]?.id;
   if (personId === undefined) throw new Error(`${contractor.uid} did not arrive.`);
   const given = performance.now();
-  await inTransaction(world.db, world.ctx, (work) => giveGrant(work, { personId, role: "register-user", unit: contractor.unit.code, until, reason: "Lock replacement" }));
+  await inTransaction(world.db, world.ctx, (work) =>
+    giveGrant(work, { personId, role: "register-user", unit: contractor.unit.code, until, reason: "Lock replacement" }),
+  );
   screen.line(`${fullName(contractor)}: register-user on ${contractor.unit.code}, until ${until.toISOString().slice(11, 19)} UTC`);
   const came = await eventually(world, () => accountOf(world.downstream, contractor)?.active === true);
   proof.expect(came, `an account in the application after ${elapsed(performance.now() - given)}`);
@@ -88,12 +101,20 @@ export interface Changes {
 }
 
 /** Changes at the source, one sync, and what follows. */
-export async function changeAndSync(world: World, { screen, cast, proof, grantEnds }: { screen: Screen; cast: Cast; proof: Proof; grantEnds: Date }): Promise<Changes> {
+export async function changeAndSync(
+  world: World,
+  { screen, cast, proof, grantEnds }: { screen: Screen; cast: Cast; proof: Proof; grantEnds: Date },
+): Promise<Changes> {
   const { leaver, joiner, mover } = cast;
   const { directory } = world;
   screen.heading(`Changes in ${directory.name}`);
   const before = snapshotOf(world.downstream);
-  const at = { leaver: await directory.remove(leaver), joiner: await directory.add(joiner.person, joiner.groups), mover: await directory.move(mover.person, mover.move), contractor: grantEnds };
+  const at = {
+    leaver: await directory.remove(leaver),
+    joiner: await directory.add(joiner.person, joiner.groups),
+    mover: await directory.move(mover.person, mover.move),
+    contractor: grantEnds,
+  };
   screen.facts({
     deleted: `${fullName(leaver)}, ${leaver.title}, ${leaver.unit.name}`,
     added: `${fullName(joiner.person)}, ${joiner.person.title}, in ${joiner.groups.map(({ name }) => name).join(" and ")}`,
@@ -106,10 +127,14 @@ export async function changeAndSync(world: World, { screen, cast, proof, grantEn
   await deliverWithBar(world, screen);
   const waiting = screen.progress("The grant's end");
   const left = () => Math.max(0, grantEnds.getTime() - Date.now());
-  const expired = await eventually(world, () => {
-    waiting.update(GRANT_SECONDS - Math.ceil(left() / 1000), GRANT_SECONDS);
-    return accountOf(world.downstream, cast.contractor)?.active === false;
-  }, left() + PATIENCE_MS);
+  const expired = await eventually(
+    world,
+    () => {
+      waiting.update(GRANT_SECONDS - Math.ceil(left() / 1000), GRANT_SECONDS);
+      return accountOf(world.downstream, cast.contractor)?.active === false;
+    },
+    left() + PATIENCE_MS,
+  );
   waiting.end(expired ? "came, nobody did anything" : "came, but the account is still active");
   proof.expect(summary.state === "done" && summary.applied.failed === 0, "the plan was applied, nothing refused");
   return { at, before };
@@ -117,7 +142,7 @@ export async function changeAndSync(world: World, { screen, cast, proof, grantEn
 
 /** Looks again and again until it is so, or the time is up. */
 async function eventually({ ctx }: World, isSo: () => boolean, withinMs = PATIENCE_MS): Promise<boolean> {
-  for (const deadline = Date.now() + withinMs; Date.now() < deadline; ) {
+  for (const deadline = Date.now() + withinMs; Date.now() < deadline;) {
     if (isSo()) return true;
     await sleep(25, undefined, { signal: ctx.signal });
   }

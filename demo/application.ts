@@ -32,8 +32,13 @@ function read(user: StoredResource, groups: readonly StoredResource[]): Account 
     id: user.id,
     active: user["active"] !== false,
     department: isObject(extension) && typeof extension["department"] === "string" ? extension["department"] : "",
-    roles: listOf(user["roles"]).map(({ value }) => String(value)).sort(),
-    groups: groups.filter(({ members }) => listOf(members).some(({ value }) => value === user.id)).map(({ displayName }) => String(displayName)).sort(),
+    roles: listOf(user["roles"])
+      .map(({ value }) => String(value))
+      .sort(),
+    groups: groups
+      .filter(({ members }) => listOf(members).some(({ value }) => value === user.id))
+      .map(({ displayName }) => String(displayName))
+      .sort(),
   };
 }
 
@@ -44,7 +49,9 @@ function listOf(value: unknown): { value?: unknown }[] {
 /** What to read: `active, Security, register-advanced-user`. */
 export function describe(account: Account | undefined): string {
   if (!account) return "no account";
-  return [account.active ? "active" : "inactive", account.department, ...account.roles, ...account.groups.map((name) => `in ${name}`)].filter(Boolean).join(", ");
+  return [account.active ? "active" : "inactive", account.department, ...account.roles, ...account.groups.map((name) => `in ${name}`)]
+    .filter(Boolean)
+    .join(", ");
 }
 
 export function sameAccount(left: Account, right: Account | undefined): boolean {

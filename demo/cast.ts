@@ -18,16 +18,23 @@ export interface Cast {
   contractor: CompanyPerson;
 }
 
-
 export function castOf(company: Company): Cast {
   const carriers = roleCarriers(company);
   const managers = new Set(Array.from({ length: company.people }, (_, index) => personAt(company, index).manager));
   const everybody = Array.from({ length: company.people }, (_, index) => personAt(company, index));
-  const plain = everybody.filter(({ index, department }) => index > 2 && !carriers.has(index) && !managers.has(index) && department !== CONTRACTORS_DEPARTMENT);
+  const plain = everybody.filter(
+    ({ index, department }) => index > 2 && !carriers.has(index) && !managers.has(index) && department !== CONTRACTORS_DEPARTMENT,
+  );
   const employees = plain.filter(({ employeeType }) => employeeType === "employee");
-  const contractor = required(plain.find(({ employeeType }) => employeeType === "contractor"), "a contractor without a role");
+  const contractor = required(
+    plain.find(({ employeeType }) => employeeType === "contractor"),
+    "a contractor without a role",
+  );
   const leaver = required(employees[0], "an employee");
-  const mover = required(employees.find(({ index, location }) => index !== leaver.index && teamAt(company, location) !== undefined), "an employee beside a security team");
+  const mover = required(
+    employees.find(({ index, location }) => index !== leaver.index && teamAt(company, location) !== undefined),
+    "an employee beside a security team",
+  );
   const joiner: CompanyPerson = { ...personAt(company, company.people), employeeType: "employee" };
   const to = required(teamAt(company, mover.location), "a security team");
   return {
@@ -36,7 +43,10 @@ export function castOf(company: Company): Cast {
     mover: {
       person: mover,
       move: {
-        unit: required(company.units.find(({ code }) => code === `SEC-${mover.unit.code.split("-")[1] ?? ""}`), "a security unit"),
+        unit: required(
+          company.units.find(({ code }) => code === `SEC-${mover.unit.code.split("-")[1] ?? ""}`),
+          "a security unit",
+        ),
         department: ALARM_DEPARTMENT,
         from: groupNamed(company, teamNameOf(mover)),
         to,
@@ -60,7 +70,9 @@ export function expectedAccounts(company: Company): number {
 /** People in groups that rules turn into roles. */
 function roleCarriers(company: Company): ReadonlySet<number> {
   const names = new Set<string>(ROLE_GROUPS.map(({ name }) => name));
-  return new Set(company.groupList.filter(({ name }) => names.has(name) || name.startsWith("Team SEC ")).flatMap(({ people }) => [...people]));
+  return new Set(
+    company.groupList.filter(({ name }) => names.has(name) || name.startsWith("Team SEC ")).flatMap(({ people }) => [...people]),
+  );
 }
 
 function teamNameOf({ unit, location }: Pick<CompanyPerson, "unit" | "location">): string {
@@ -72,10 +84,14 @@ function teamAt(company: Company, location: string): CompanyGroup | undefined {
 }
 
 function groupNamed(company: Company, name: string): CompanyGroup {
-  return required(company.groupList.find((group) => group.name === name), `the group ${name}`);
+  return required(
+    company.groupList.find((group) => group.name === name),
+    `the group ${name}`,
+  );
 }
 
 function required<T>(value: T | undefined, what: string): T {
-  if (value === undefined) throw new Error(`A company of this size has not got ${what}; the demo wants --people 100 or more, and --groups 70 or more.`);
+  if (value === undefined)
+    throw new Error(`A company of this size has not got ${what}; the demo wants --people 100 or more, and --groups 70 or more.`);
   return value;
 }

@@ -89,7 +89,13 @@ function companyUnits(): CompanyUnit[] {
   for (const department of DEPARTMENTS) {
     const parent = add({ code: department.code, name: department.name, type: "department", ...(units[0] && { parent: units[0] }) });
     for (const location of LOCATIONS) {
-      add({ code: `${department.code}-${location.code}`, name: `${department.name} ${location.name}`, type: "team", location: location.name, parent });
+      add({
+        code: `${department.code}-${location.code}`,
+        name: `${department.name} ${location.name}`,
+        type: "team",
+        location: location.name,
+        parent,
+      });
     }
   }
   return units;
@@ -117,7 +123,9 @@ export function personAt(company: Company, index: number): CompanyPerson {
     mail: `${uid}@${MAIL_DOMAIN}`,
     employeeNumber: String(100_000 + index),
     employeeType: isContractor(company, index) ? "contractor" : "employee",
-    title: first ? "Chief executive" : pick(department.titles, draw(company, { stream: STREAM.title, index, bound: department.titles.length })),
+    title: first
+      ? "Chief executive"
+      : pick(department.titles, draw(company, { stream: STREAM.title, index, bound: department.titles.length })),
     department: department.name,
     location: location.name,
     language: location.language,
@@ -135,7 +143,11 @@ function isContractor(company: Company, index: number): boolean {
 /** Letters without marks, for logins and addresses. */
 function toAscii(name: string): string {
   const special: Readonly<Record<string, string>> = { ł: "l", ø: "o", đ: "d", ß: "ss", þ: "th", æ: "ae", ı: "i" };
-  return name.toLowerCase().normalize("NFKD").replace(/[łøđßþæı]/g, (letter) => special[letter] ?? "").replace(/[^a-z]/g, "");
+  return name
+    .toLowerCase()
+    .normalize("NFKD")
+    .replace(/[łøđßþæı]/g, (letter) => special[letter] ?? "")
+    .replace(/[^a-z]/g, "");
 }
 
 const ascii: ReadonlyMap<string, string> = new Map([...GIVEN_NAMES, ...FAMILY_NAMES].map((name) => [name, toAscii(name)]));
@@ -150,17 +162,27 @@ function companyGroups(company: Company): CompanyGroup[] {
     return [index];
   };
   for (let big = 0; big < company.bigGroups; big++) {
-    const people = Uint32Array.from({ length: Math.min(company.bigSize, company.people) }, (_, member) => (big * 31 + member * 7) % company.people);
+    const people = Uint32Array.from(
+      { length: Math.min(company.bigSize, company.people) },
+      (_, member) => (big * 31 + member * 7) % company.people,
+    );
     add(`Big ${big + 1}`, `${people.length} people`, unique(people));
   }
   if (company.organised) addOrganisation(company, add);
   while (groups.length < company.groups) {
     const index = groups.length;
     const size = Math.min(company.people, 5 + draw(company, { stream: STREAM.groupSize, index, bound: 90 }));
-    const people = Uint32Array.from({ length: size }, (_, member) => draw(company, { stream: STREAM.member, index: index * 128 + member, bound: company.people }));
+    const people = Uint32Array.from({ length: size }, (_, member) =>
+      draw(company, { stream: STREAM.member, index: index * 128 + member, bound: company.people }),
+    );
     // Now and then a project that contains the two before it.
     const nested = index % 25 === 24 ? [index - 1, index - 2] : [];
-    add(`Project ${pick(PROJECT_WORDS, index % PROJECT_WORDS.length)} ${index}`, `Made in year ${2016 + (index % 11)}`, unique(people), nested);
+    add(
+      `Project ${pick(PROJECT_WORDS, index % PROJECT_WORDS.length)} ${index}`,
+      `Made in year ${2016 + (index % 11)}`,
+      unique(people),
+      nested,
+    );
   }
   return groups;
 }

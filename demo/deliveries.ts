@@ -16,7 +16,10 @@ const STATE = `
   from projections p join connections c on c.id = p.connection_id where c.name = $1`;
 
 /** Waits until everything has gone to a target. Answers where it stands; throws when nothing moved for half a minute. */
-export async function deliveriesSettled(sql: Sql, { target, signal, onProgress }: { target: string; signal: AbortSignal; onProgress: (state: DeliveryState) => void }): Promise<DeliveryState> {
+export async function deliveriesSettled(
+  sql: Sql,
+  { target, signal, onProgress }: { target: string; signal: AbortSignal; onProgress: (state: DeliveryState) => void },
+): Promise<DeliveryState> {
   let moved = Date.now();
   let before = -1;
   for (;;) {
@@ -45,7 +48,10 @@ const TIMES = `
   join people on people.id = p.person_id
   where c.name = $1 and people.user_name = $2 and d.state = 'delivered' and d.finished_at > $3`;
 
-export async function deliveryTimes(sql: Sql, { target, userName, since }: { target: string; userName: string; since: Date }): Promise<DeliveryTimes | undefined> {
+export async function deliveryTimes(
+  sql: Sql,
+  { target, userName, since }: { target: string; userName: string; since: Date },
+): Promise<DeliveryTimes | undefined> {
   const { rows } = await sql.query<DeliveryTimes>(TIMES, [target, userName, since]);
   return rows[0];
 }

@@ -9,7 +9,24 @@ interface Line {
   groups: ReadonlySet<string>;
 }
 
-const HEADER = ["id", "uid", "givenName", "familyName", "displayName", "mail", "telephone", "mobile", "title", "employeeType", "language", "employeeNumber", "department", "manager", "unit", "groups"];
+const HEADER = [
+  "id",
+  "uid",
+  "givenName",
+  "familyName",
+  "displayName",
+  "mail",
+  "telephone",
+  "mobile",
+  "title",
+  "employeeType",
+  "language",
+  "employeeNumber",
+  "department",
+  "manager",
+  "unit",
+  "groups",
+];
 
 /** The company as a CSV feed, written anew after each change as an HR system would: for where no slapd can be installed. */
 export async function startCsvDirectory({ company, folder }: { company: Company; folder: string }): Promise<DemoDirectory> {
@@ -52,14 +69,32 @@ function companyLines(company: Company): Map<number, Line> {
   for (const group of company.groupList) {
     for (const index of group.people) groups.set(index, (groups.get(index) ?? new Set()).add(group.name));
   }
-  return new Map(Array.from({ length: company.people }, (_, index) => [index, { person: personAt(company, index), groups: groups.get(index) ?? new Set() }]));
+  return new Map(
+    Array.from({ length: company.people }, (_, index) => [
+      index,
+      { person: personAt(company, index), groups: groups.get(index) ?? new Set() },
+    ]),
+  );
 }
 
 function csvText(lines: ReadonlyMap<number, Line>): string {
   const rows = [...lines.values()].map(({ person, groups }) => [
-    uuidOf("user", person.index), person.uid, person.givenName, person.familyName, `${person.givenName} ${person.familyName}`, person.mail,
-    person.telephone, person.mobile ?? "", person.title, person.employeeType, person.language, person.employeeNumber, person.department,
-    person.manager === undefined ? "" : uuidOf("user", person.manager), unitPath(person.unit), [...groups].join(";"),
+    uuidOf("user", person.index),
+    person.uid,
+    person.givenName,
+    person.familyName,
+    `${person.givenName} ${person.familyName}`,
+    person.mail,
+    person.telephone,
+    person.mobile ?? "",
+    person.title,
+    person.employeeType,
+    person.language,
+    person.employeeNumber,
+    person.department,
+    person.manager === undefined ? "" : uuidOf("user", person.manager),
+    unitPath(person.unit),
+    [...groups].join(";"),
   ]);
   return [HEADER, ...rows, ["END", String(rows.length)]].map((cells) => `${cells.map(quoted).join(",")}\n`).join("");
 }

@@ -49,7 +49,11 @@ export async function startLdapDirectory({ company, folder }: { company: Company
         const dn = personDn({ ...person, unit }, baseDn);
         // The overlays carry the new name into every group and manager that names it.
         await client.modifyDN(personDn(person, baseDn), dn);
-        await client.modify(dn, [replace("departmentNumber", unit.code), replace("ou", department), ...(unit.location ? [replace("l", unit.location)] : [])]);
+        await client.modify(dn, [
+          replace("departmentNumber", unit.code),
+          replace("ou", department),
+          ...(unit.location ? [replace("l", unit.location)] : []),
+        ]);
         await client.modify(groupDn(from, baseDn), member("delete", dn));
         await client.modify(groupDn(to, baseDn), member("add", dn));
       }),

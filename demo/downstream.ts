@@ -139,7 +139,10 @@ function note(store: Store, user: StoredResource, change: HistoryEntry["change"]
 }
 
 /** Starts the application on 127.0.0.1; a free port when none is given. */
-export async function startDownstream({ port = 0, token = randomBytes(24).toString("hex") }: { port?: number; token?: string } = {}): Promise<Downstream> {
+export async function startDownstream({
+  port = 0,
+  token = randomBytes(24).toString("hex"),
+}: { port?: number; token?: string } = {}): Promise<Downstream> {
   declareResources();
   const store: Store = { users: new Map(), groups: new Map(), history: new Map() };
   const counts: Record<string, number> = {};
@@ -156,7 +159,13 @@ export async function startDownstream({ port = 0, token = randomBytes(24).toStri
     if (failure) {
       if (failure.retryAfter) response.setHeader("retry-after", failure.retryAfter);
       response.status(failure.status).type("application/scim+json");
-      response.send(JSON.stringify({ schemas: ["urn:ietf:params:scim:api:messages:2.0:Error"], status: String(failure.status), detail: failure.detail ?? `Failing on purpose with ${failure.status}` }));
+      response.send(
+        JSON.stringify({
+          schemas: ["urn:ietf:params:scim:api:messages:2.0:Error"],
+          status: String(failure.status),
+          detail: failure.detail ?? `Failing on purpose with ${failure.status}`,
+        }),
+      );
       return;
     }
     const wait = delays.get(request.method) ?? delays.get("*") ?? 0;
@@ -170,14 +179,17 @@ export async function startDownstream({ port = 0, token = randomBytes(24).toStri
     next();
   });
   SCIMMY.Config.set("authenticationSchemes", []);
-  app.use("/scim", new SCIMMYRouters({
-    type: "bearer",
-    handler: (request) => {
-      if (request.header("authorization") !== `Bearer ${token}`) throw new Error("The bearer token is not known here");
-      return "rollcall";
-    },
-    context: () => store,
-  }));
+  app.use(
+    "/scim",
+    new SCIMMYRouters({
+      type: "bearer",
+      handler: (request) => {
+        if (request.header("authorization") !== `Bearer ${token}`) throw new Error("The bearer token is not known here");
+        return "rollcall";
+      },
+      context: () => store,
+    }),
+  );
   const server = await new Promise<Server>((resolve, reject) => {
     const listening: Server = app.listen(port, "127.0.0.1", () => resolve(listening));
     listening.once("error", reject);
@@ -208,9 +220,10 @@ export async function startDownstream({ port = 0, token = randomBytes(24).toStri
       return stored;
     },
     forget: (userId) => void store.users.delete(userId),
-    stop: () => new Promise((resolve, reject) => {
-      server.close((error) => (error ? reject(error) : resolve()));
-      server.closeAllConnections();
-    }),
+    stop: () =>
+      new Promise((resolve, reject) => {
+        server.close((error) => (error ? reject(error) : resolve()));
+        server.closeAllConnections();
+      }),
   };
 }

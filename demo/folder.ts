@@ -13,7 +13,9 @@ export async function claimFolder(folder: string): Promise<() => Promise<void>> 
   const claim = path.join(folder, CLAIM);
   const holder = existsSync(claim) ? Number(readFileSync(claim, "utf8")) : 0;
   if (holder > 0 && holder !== process.pid && lives(holder)) {
-    throw new Error(`A demo runs on ${folder} already (process ${holder}). Stop it with Ctrl-C there, or give this one another folder: ROLLCALL_DATA=/elsewhere npm run demo`);
+    throw new Error(
+      `A demo runs on ${folder} already (process ${holder}). Stop it with Ctrl-C there, or give this one another folder: ROLLCALL_DATA=/elsewhere npm run demo`,
+    );
   }
   // One that was killed could not stop its PostgreSQL.
   if (existsSync(path.join(folder, "postgres", "postmaster.pid"))) (await startEmbeddedPostgres({ folder })).stop();

@@ -114,5 +114,7 @@ function groupsOfPeople(company: Company): ReadonlyMap<number, number[]> {
 
 /** RFC 2849: what is not safe ASCII goes in base64. */
 function line(name: string, value: string): string {
-  return /^[\x21-\x39\x3b\x3d-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(value) ? `${name}: ${value}\n` : `${name}:: ${Buffer.from(value).toString("base64")}\n`;
+  return /^[\x21-\x39\x3b\x3d-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(value)
+    ? `${name}: ${value}\n`
+    : `${name}:: ${Buffer.from(value).toString("base64")}\n`;
 }

@@ -52,7 +52,14 @@ async function main(options: Options, { screen, signal }: { screen: Screen; sign
   if (reason) screen.line(`${reason} The company comes from a CSV feed instead.`);
   const folder = path.resolve(environment["ROLLCALL_DATA"] || "data", "demo");
   const starting = screen.progress("Starting");
-  const world = await startWorld({ ...options, source: installed ? "ldap" : "csv", folder, environment, signal, onStarted: (done) => starting.update(done, STARTS) });
+  const world = await startWorld({
+    ...options,
+    source: installed ? "ldap" : "csv",
+    folder,
+    environment,
+    signal,
+    onStarted: (done) => starting.update(done, STARTS),
+  });
   starting.end("PostgreSQL, directory, application, server");
   try {
     return await show(world, { screen, options, signal });

@@ -9,7 +9,10 @@ import type { World } from "./world.ts";
 type Part = keyof Changes["at"];
 
 /** What changed downstream, person by person, how long each took, and whether it is what should have happened. */
-export async function showOutcome(world: World, { screen, cast, proof, changes }: { screen: Screen; cast: Cast; proof: Proof; changes: Changes }): Promise<void> {
+export async function showOutcome(
+  world: World,
+  { screen, cast, proof, changes }: { screen: Screen; cast: Cast; proof: Proof; changes: Changes },
+): Promise<void> {
   const after = snapshotOf(world.downstream);
   const people = { leaver: cast.leaver, joiner: cast.joiner.person, mover: cast.mover.person, contractor: cast.contractor };
   const accounts = (part: Part) => ({ before: changes.before.get(people[part].uid), after: after.get(people[part].uid) });
@@ -25,7 +28,11 @@ export async function showOutcome(world: World, { screen, cast, proof, changes }
   }
 
   screen.heading("How long it took");
-  const rows = await Promise.all(parts.map((part) => timesOf(world, { name: `${fullName(people[part])}, ${happened[part]}`, userName: people[part].uid, changedAt: changes.at[part] })));
+  const rows = await Promise.all(
+    parts.map((part) =>
+      timesOf(world, { name: `${fullName(people[part])}, ${happened[part]}`, userName: people[part].uid, changedAt: changes.at[part] }),
+    ),
+  );
   screen.table(["from the change", "seen", "decided", "delivered", "in all"], rows);
   screen.line();
   screen.line(screen.dim(`A change in ${world.directory.name} is seen when the next sync reads it: here, when the demo started one.`));
@@ -36,14 +43,30 @@ export async function showOutcome(world: World, { screen, cast, proof, changes }
   const mover = accounts("mover");
   const contractor = accounts("contractor");
   proof.expect(leaver.before?.active === true && leaver.after?.active === false, `${fullName(people.leaver)} can't sign in any more`);
-  proof.expect(joiner.before === undefined && has(joiner.after, { role: "register-advanced-user", group: "Key Wardens" }), `${fullName(people.joiner)} has an account, a role by rule, and is in Key Wardens`);
-  proof.expect(mover.after?.department === cast.mover.move.department && has(mover.after, { role: "register-advanced-user" }) && !has(mover.before, { role: "register-advanced-user" }), `${fullName(people.mover)} has the new department, and the new team's role`);
-  proof.expect(contractor.before?.active === true && contractor.after?.active === false, `${fullName(people.contractor)}'s access ended with the grant`);
+  proof.expect(
+    joiner.before === undefined && has(joiner.after, { role: "register-advanced-user", group: "Key Wardens" }),
+    `${fullName(people.joiner)} has an account, a role by rule, and is in Key Wardens`,
+  );
+  proof.expect(
+    mover.after?.department === cast.mover.move.department &&
+      has(mover.after, { role: "register-advanced-user" }) &&
+      !has(mover.before, { role: "register-advanced-user" }),
+    `${fullName(people.mover)} has the new department, and the new team's role`,
+  );
+  proof.expect(
+    contractor.before?.active === true && contractor.after?.active === false,
+    `${fullName(people.contractor)}'s access ended with the grant`,
+  );
   const concerned = new Set<string>(parts.map((part) => people[part].uid));
   const others = [...changes.before].filter(([uid]) => !concerned.has(uid));
   const touched = others.filter(([uid, account]) => !sameAccount(account, after.get(uid)));
   const strangers = [...after.keys()].filter((uid) => !concerned.has(uid) && !changes.before.has(uid));
-  proof.expect(touched.length + strangers.length === 0, touched.length + strangers.length === 0 ? `the other ${count(others.length)} accounts were left alone` : `accounts that nobody meant changed: ${[...touched.map(([uid]) => uid), ...strangers].slice(0, 5).join(", ")}`);
+  proof.expect(
+    touched.length + strangers.length === 0,
+    touched.length + strangers.length === 0
+      ? `the other ${count(others.length)} accounts were left alone`
+      : `accounts that nobody meant changed: ${[...touched.map(([uid]) => uid), ...strangers].slice(0, 5).join(", ")}`,
+  );
 }
 
 function has(account: Account | undefined, { role, group }: { role: string; group?: string }): boolean {
@@ -51,7 +74,10 @@ function has(account: Account | undefined, { role, group }: { role: string; grou
 }
 
 /** What a change took, each time counted from the one before. */
-async function timesOf(world: World, { name, userName, changedAt }: { name: string; userName: string; changedAt: Date }): Promise<string[]> {
+async function timesOf(
+  world: World,
+  { name, userName, changedAt }: { name: string; userName: string; changedAt: Date },
+): Promise<string[]> {
   const times = await deliveryTimes(world.db.pool, { target: TARGET, userName, since: changedAt });
   if (!times?.deliveredAt) return [name, "–", "–", "never", "–"];
   const since = (from: Date | null, to: Date | null) => (from && to ? elapsed(Math.max(0, to.getTime() - from.getTime())) : "–");

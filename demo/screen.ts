@@ -39,7 +39,11 @@ export function createScreen(out: NodeJS.WriteStream): Screen {
     },
     table(head, rows) {
       const widths = head.map((name, column) => Math.max(name.length, ...rows.map((row) => [...(row[column] ?? "")].length)));
-      const text = (cells: readonly string[]) => cells.map((cell, column) => cell + " ".repeat((widths[column] ?? 0) - [...cell].length)).join("  ").trimEnd();
+      const text = (cells: readonly string[]) =>
+        cells
+          .map((cell, column) => cell + " ".repeat((widths[column] ?? 0) - [...cell].length))
+          .join("  ")
+          .trimEnd();
       write(`  ${paint("dim", text(head))}`);
       for (const row of rows) write(`  ${text(row)}`);
     },
@@ -49,10 +53,16 @@ export function createScreen(out: NodeJS.WriteStream): Screen {
   };
 }
 
-function liveBar(label: string, { out, write, dim }: { out: NodeJS.WriteStream; write: (text: string) => void; dim: (text: string) => string }): Bar {
+function liveBar(
+  label: string,
+  { out, write, dim }: { out: NodeJS.WriteStream; write: (text: string) => void; dim: (text: string) => string },
+): Bar {
   const name = label.padEnd(LABEL_WIDTH);
   const started = performance.now();
-  const bar = new cliProgress.SingleBar({ stream: out, format: `  ${name} {bar} {value}{of}`, clearOnComplete: true, hideCursor: true, barsize: 30, fps: 12 }, cliProgress.Presets.shades_classic);
+  const bar = new cliProgress.SingleBar(
+    { stream: out, format: `  ${name} {bar} {value}{of}`, clearOnComplete: true, hideCursor: true, barsize: 30, fps: 12 },
+    cliProgress.Presets.shades_classic,
+  );
   bar.start(1, 0, { of: "" });
   return {
     update(done, total) {

@@ -41,7 +41,7 @@ export async function startServer({ environment, port: wanted, logFile }: Server
     if (child.exitCode === null && child.signalCode === null) child.kill("SIGTERM");
     await ended;
   };
-  for (const deadline = Date.now() + READY_WITHIN_MS; ; ) {
+  for (const deadline = Date.now() + READY_WITHIN_MS; ;) {
     if (child.exitCode !== null) throw new Error(`The server ended at once. Its log, ${logFile}, ends with:\n${lastLines(logFile)}`);
     if (await isReady(url)) return { url, stop };
     if (Date.now() > deadline) {
@@ -66,7 +66,10 @@ function lastLines(file: string): string {
 }
 
 function isFree(port: number): Promise<boolean> {
-  return listenOnce(port).then(() => true, () => false);
+  return listenOnce(port).then(
+    () => true,
+    () => false,
+  );
 }
 
 function freePort(): Promise<number> {
@@ -80,7 +83,9 @@ function listenOnce(port: number): Promise<number> {
     server.once("error", reject);
     server.listen(port, "127.0.0.1", () => {
       const address = server.address();
-      server.close(() => (address !== null && typeof address === "object" ? resolve(address.port) : reject(new Error("there is no free port"))));
+      server.close(() =>
+        address !== null && typeof address === "object" ? resolve(address.port) : reject(new Error("there is no free port")),
+      );
     });
   });
 }

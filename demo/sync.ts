@@ -12,8 +12,12 @@ export const SOURCE = "directory";
 export const TARGET = "locker-app";
 
 const LABELS: Partial<Record<Stage, string>> = {
-  "read units": "Reading units", "read people": "Reading people", "read groups": "Reading groups", "list ids": "Who is still there",
-  sweep: "Who has gone", apply: "Applying the plan",
+  "read units": "Reading units",
+  "read people": "Reading people",
+  "read groups": "Reading groups",
+  "list ids": "Who is still there",
+  sweep: "Who has gone",
+  apply: "Applying the plan",
 };
 
 /** Runs the directory's sync with a bar a stage. */
@@ -56,7 +60,12 @@ export function showPlan(screen: Screen, { planId, plan, applied, timings, hash,
   const names = { unit: "units", user: "people", group: "groups" } as const;
   screen.facts(
     Object.fromEntries(
-      Object.entries(plan).map(([kind, actions]) => [names[kind as keyof typeof names] ?? kind, Object.entries(actions).map(([action, items]) => `${count(items)} ${action}`).join(", ")]),
+      Object.entries(plan).map(([kind, actions]) => [
+        names[kind as keyof typeof names] ?? kind,
+        Object.entries(actions)
+          .map(([action, items]) => `${count(items)} ${action}`)
+          .join(", "),
+      ]),
     ),
   );
   for (const { message } of guards) screen.verdict(false, `held: ${message}`);

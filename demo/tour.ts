@@ -11,7 +11,9 @@ const EVERY_MINUTE = "* * * * *";
 export async function lookAround(world: World, { screen, cast }: { screen: Screen; cast: Cast }): Promise<void> {
   const { ctx, db, server, directory, downstream } = world;
   await addFromFile(world, { file: directory.definitionFile, schedule: EVERY_MINUTE, replace: true });
-  const { token } = await inTransaction(db, ctx, (work) => createToken(work, { name: "demo", scope: "scim", expiresAt: new Date(ctx.now().getTime() + 86_400_000) }));
+  const { token } = await inTransaction(db, ctx, (work) =>
+    createToken(work, { name: "demo", scope: "scim", expiresAt: new Date(ctx.now().getTime() + 86_400_000) }),
+  );
   const rollcall = `ROLLCALL_DATA=${relative(world.folder)} npx rollcall`;
   const { uid } = cast.mover.person;
 
@@ -23,7 +25,8 @@ export async function lookAround(world: World, { screen, cast }: { screen: Scree
   screen.line(`curl -s -H "Authorization: Bearer ${downstream.token}" '${downstream.url}/Users?count=3'`);
   screen.line(`curl -s ${server.url}/metrics`);
   screen.line();
-  for (const command of ["connection list", `person show ${uid}`, "plan list", "delivery list", "audit tail"]) screen.line(`${rollcall} ${command}`);
+  for (const command of ["connection list", `person show ${uid}`, "plan list", "delivery list", "audit tail"])
+    screen.line(`${rollcall} ${command}`);
   screen.line();
   screen.line(`Change something yourself: ${directory.tryIt}`);
   screen.line("Ctrl-C stops everything.");

@@ -26,7 +26,9 @@ const GROUND = ["src/directory/attributes.ts", "src/db/envelope.ts", "src/db/fol
 const DOORS = ["src/http/scim", "src/http/api", "src/http/login"];
 
 const root = resolve(process.argv[2] ?? dirname(dirname(fileURLToPath(import.meta.url))));
-const violations = ["src", "connectors"].flatMap((folder) => typescriptIn(folder)).flatMap((file) => importsOf(file).flatMap((imported) => complaint(file, imported) ?? []));
+const violations = ["src", "connectors"]
+  .flatMap((folder) => typescriptIn(folder))
+  .flatMap((file) => importsOf(file).flatMap((imported) => complaint(file, imported) ?? []));
 for (const violation of violations) console.error(violation);
 if (violations.length === 0) console.log("Imports point one way.");
 process.exitCode = violations.length === 0 ? 0 : 1;
@@ -42,7 +44,9 @@ function typescriptIn(folder) {
 /** Imports of our own files: `{ path, typesOnly }`. */
 function importsOf(file) {
   const text = readFileSync(join(root, file), "utf8");
-  const statements = text.matchAll(/^\s*(?:import|export)\s+(type\s)?[^"';]*?from\s+["'](\.[^"']+)["']|^\s*import\s+["'](\.[^"']+)["']|\bimport\(\s*["'](\.[^"']+)["']\s*\)/gm);
+  const statements = text.matchAll(
+    /^\s*(?:import|export)\s+(type\s)?[^"';]*?from\s+["'](\.[^"']+)["']|^\s*import\s+["'](\.[^"']+)["']|\bimport\(\s*["'](\.[^"']+)["']\s*\)/gm,
+  );
   return [...statements].map(([, type, named, bare, dynamic]) => ({
     path: posix.normalize(posix.join(posix.dirname(file), named ?? bare ?? dynamic)),
     typesOnly: type !== undefined,
@@ -56,7 +60,9 @@ function complaint(file, { path, typesOnly }) {
   if (file.startsWith("connectors/")) return connectorComplaint(file, path, says);
   if (path.startsWith("connectors/")) {
     if (path === "connectors/contract.ts" || typesOnly) return undefined;
-    return path === "connectors/registry.ts" && file.startsWith("src/connections/") ? undefined : says("of connectors only the contract is known; src/connections alone reads the registry");
+    return path === "connectors/registry.ts" && file.startsWith("src/connections/")
+      ? undefined
+      : says("of connectors only the contract is known; src/connections alone reads the registry");
   }
   if (typesOnly || GROUND.includes(path)) return undefined;
   const from = placeOf(file);

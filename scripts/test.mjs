@@ -9,7 +9,9 @@ import { prepare } from "./prepare.mjs";
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 await prepare();
 ensureSlapd();
-const options = [process.env["NODE_OPTIONS"], "--experimental-vm-modules", "--disable-warning=ExperimentalWarning"].filter(Boolean).join(" ");
+const options = [process.env["NODE_OPTIONS"], "--experimental-vm-modules", "--disable-warning=ExperimentalWarning"]
+  .filter(Boolean)
+  .join(" ");
 const jest = spawnSync(process.execPath, [join(root, "node_modules", "jest", "bin", "jest.js"), ...process.argv.slice(2)], {
   cwd: root,
   env: { ...process.env, NODE_OPTIONS: options },

@@ -14,24 +14,41 @@ const KEY_FORM = "must be 32 bytes as 64 hexadecimal digits or base64 (`openssl 
 export const configSchema = z.strictObject({
   host: z.string().min(1).default("127.0.0.1"),
   port: z.coerce.number().int().min(0).max(65535).default(8080),
-  databaseUrl: z.url({ protocol: /^postgres(ql)?$/, error: "must be a URL such as postgresql://user:password@host:5432/database" }).optional(),
+  databaseUrl: z
+    .url({ protocol: /^postgres(ql)?$/, error: "must be a URL such as postgresql://user:password@host:5432/database" })
+    .optional(),
   data: z.string().min(1).default("./data"),
-  key: z.string().refine((value) => decodeKey(value) !== undefined, KEY_FORM).optional(),
+  key: z
+    .string()
+    .refine((value) => decodeKey(value) !== undefined, KEY_FORM)
+    .optional(),
   /** Keys that a rotation has replaced, kept to open what they sealed until the rotation is through. */
   olderKeys: z.array(z.string().refine((value) => decodeKey(value) !== undefined, KEY_FORM)).default([]),
   logLevel: logLevel.default("info"),
   /** What this node does: serve requests, work off jobs, or both. */
-  roles: z.array(z.enum(["web", "worker"])).min(1).default(["web", "worker"]),
-  worker: z.strictObject({
-    /** Jobs at once on this node. */
-    concurrency: z.coerce.number().int().min(1).max(64).default(4),
-  }).prefault({}),
-  http: z.strictObject({
-    /** Most bytes of a request body. */
-    bodyLimit: z.coerce.number().int().min(1024).max(64 * 1024 * 1024).default(1024 * 1024),
-    /** Hops of trusted proxies, or their addresses, as Express takes them. */
-    trustProxy: z.union([z.boolean(), z.number().int(), z.string()]).default(false),
-  }).prefault({}),
+  roles: z
+    .array(z.enum(["web", "worker"]))
+    .min(1)
+    .default(["web", "worker"]),
+  worker: z
+    .strictObject({
+      /** Jobs at once on this node. */
+      concurrency: z.coerce.number().int().min(1).max(64).default(4),
+    })
+    .prefault({}),
+  http: z
+    .strictObject({
+      /** Most bytes of a request body. */
+      bodyLimit: z.coerce
+        .number()
+        .int()
+        .min(1024)
+        .max(64 * 1024 * 1024)
+        .default(1024 * 1024),
+      /** Hops of trusted proxies, or their addresses, as Express takes them. */
+      trustProxy: z.union([z.boolean(), z.number().int(), z.string()]).default(false),
+    })
+    .prefault({}),
   modules: z.array(z.string()).default(["register", "dashboard"]),
 });
 
@@ -39,7 +56,12 @@ export type Config = z.output<typeof configSchema>;
 
 /** Environment variables and the settings that they set. */
 const ENVIRONMENT: Readonly<Record<string, string>> = {
-  HOST: "host", PORT: "port", DATABASE_URL: "databaseUrl", ROLLCALL_DATA: "data", ROLLCALL_KEY: "key", LOG_LEVEL: "logLevel",
+  HOST: "host",
+  PORT: "port",
+  DATABASE_URL: "databaseUrl",
+  ROLLCALL_DATA: "data",
+  ROLLCALL_KEY: "key",
+  LOG_LEVEL: "logLevel",
 };
 
 export interface ConfigSources {
@@ -83,7 +105,13 @@ export function readConfig({ environment, folder = path.join(projectFolder(), "c
     }
   }
   if (problems.length || !result.success) {
-    throw new AppError("misconfigured", ["Rollcall can't start: its configuration has problems.", ...problems.map(({ field, message }) => `  ${field}: ${message}`)].join("\n"), { problems });
+    throw new AppError(
+      "misconfigured",
+      ["Rollcall can't start: its configuration has problems.", ...problems.map(({ field, message }) => `  ${field}: ${message}`)].join(
+        "\n",
+      ),
+      { problems },
+    );
   }
   return result.data;
 }
@@ -150,11 +178,14 @@ function followKeyFile(file: string, older: readonly SealingKey[]): KeyRing {
 }
 
 function readKeyFile(file: string): KeyRing {
-  const keys = readFileSync(file, "utf8").split("\n").filter(Boolean).map((line) => {
-    const bytes = decodeKey(line);
-    if (!bytes) throw new AppError("misconfigured", `${file}: each line ${KEY_FORM}.`);
-    return sealingKey(bytes);
-  });
+  const keys = readFileSync(file, "utf8")
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => {
+      const bytes = decodeKey(line);
+      if (!bytes) throw new AppError("misconfigured", `${file}: each line ${KEY_FORM}.`);
+      return sealingKey(bytes);
+    });
   const [current, ...older] = keys;
   if (!current) throw new AppError("misconfigured", `${file} is empty; it must hold the master key.`);
   return { current, older };

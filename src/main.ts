@@ -42,7 +42,9 @@ async function startServer({ config, out }: { config: Config; out: Output }): Pr
   const [{ createApp }, { startWorker }] = await Promise.all([import("./app.ts"), import("./jobs/worker.ts")]);
   const store = await openStore(config, { log, poolSize: WEB_CONNECTIONS + config.worker.concurrency, refreshRoles: true });
   try {
-    const server = config.roles.includes("web") ? await listen(createApp({ db: store.db, keyRing: store.keyRing, config, log }), config) : undefined;
+    const server = config.roles.includes("web")
+      ? await listen(createApp({ db: store.db, keyRing: store.keyRing, config, log }), config)
+      : undefined;
     try {
       const worker = config.roles.includes("worker") ? await startWorker({ db: store.db, keyRing: store.keyRing, log, config }) : undefined;
       say({ config, out, log, server });
@@ -79,9 +81,21 @@ function listen(app: RequestListener, config: Config): Promise<Server> {
   const server = createServer(app);
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
-      reject(error.code === "EADDRINUSE" ? new AppError("busy", `Port ${config.port} of ${config.host} is taken: something listens there already. Stop it, or set PORT to another.`, { field: "PORT", cause: error })
-        : error.code === "EADDRNOTAVAIL" || error.code === "EACCES" || error.code === "ENOTFOUND" ? new AppError("misconfigured", `Rollcall can't listen on ${config.host}:${config.port} (${error.code}). Change HOST or PORT.`, { field: "HOST", cause: error })
-        : error);
+      reject(
+        error.code === "EADDRINUSE"
+          ? new AppError(
+              "busy",
+              `Port ${config.port} of ${config.host} is taken: something listens there already. Stop it, or set PORT to another.`,
+              { field: "PORT", cause: error },
+            )
+          : error.code === "EADDRNOTAVAIL" || error.code === "EACCES" || error.code === "ENOTFOUND"
+            ? new AppError(
+                "misconfigured",
+                `Rollcall can't listen on ${config.host}:${config.port} (${error.code}). Change HOST or PORT.`,
+                { field: "HOST", cause: error },
+              )
+            : error,
+      );
     });
     server.listen(config.port, config.host, () => resolve(server));
   });
@@ -108,7 +122,12 @@ function say({ config, out, log, server }: { config: Config; out: Output; log: L
   out.line(
     [
       url === undefined ? "Rollcall works off jobs; it serves no requests (roles: worker)." : `Rollcall serves ${url}`,
-      ...(url === undefined ? [] : [`  SCIM 2.0   ${url}/scim/v2   a token: npx rollcall token create --name NAME --scope scim`, `  health     ${url}/healthz  ${url}/readyz   metrics: ${url}/metrics`]),
+      ...(url === undefined
+        ? []
+        : [
+            `  SCIM 2.0   ${url}/scim/v2   a token: npx rollcall token create --name NAME --scope scim`,
+            `  health     ${url}/healthz  ${url}/readyz   metrics: ${url}/metrics`,
+          ]),
       `  data       ${config.databaseUrl === undefined ? `${path.resolve(config.data)} (embedded PostgreSQL)` : "PostgreSQL of DATABASE_URL"}`,
       "  next       npx rollcall connection add FILE   (examples in config/mappings)",
       "Ctrl-C stops it.",

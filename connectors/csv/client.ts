@@ -59,7 +59,7 @@ const CHUNK = 64 * 1024;
 
 /** The file's bytes from its beginning; a stream of Node's own would close the file at its end. */
 async function* chunks(handle: FileHandle, signal: AbortSignal): AsyncGenerator<Buffer> {
-  for (let position = 0; ; ) {
+  for (let position = 0; ;) {
     signal.throwIfAborted();
     const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(CHUNK), 0, CHUNK, position);
     if (bytesRead === 0) return;
@@ -73,16 +73,23 @@ async function openFile(file: string): Promise<FileHandle> {
     return await open(file, "r");
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    if (code === "ENOENT" || code === "ENOTDIR") throw new Fault("misconfigured", `There is no file ${file}. Set \`file\` to where the feed is written.`, { cause: error });
-    if (code === "EACCES" || code === "EPERM") throw new Fault("denied", `${file} may not be read. Give the user that Rollcall runs as the right to read it.`, { cause: error });
+    if (code === "ENOENT" || code === "ENOTDIR")
+      throw new Fault("misconfigured", `There is no file ${file}. Set \`file\` to where the feed is written.`, { cause: error });
+    if (code === "EACCES" || code === "EPERM")
+      throw new Fault("denied", `${file} may not be read. Give the user that Rollcall runs as the right to read it.`, { cause: error });
     throw new Fault("transient", `${file} can't be opened (${code ?? "unknown"}).`, { cause: error });
   }
 }
 
 function readFault(file: string, error: unknown): unknown {
   if (error instanceof CsvError) {
-    return new Fault("rejected", `${file} is not CSV from line ${String(error["lines"] ?? "?")} on: ${error.message.split("\n")[0] ?? error.code}. Is the delimiter right, and every quotation mark closed?`, { cause: error });
+    return new Fault(
+      "rejected",
+      `${file} is not CSV from line ${String(error["lines"] ?? "?")} on: ${error.message.split("\n")[0] ?? error.code}. Is the delimiter right, and every quotation mark closed?`,
+      { cause: error },
+    );
   }
-  if (error instanceof Error && error.name === "AbortError") return new Fault("transient", `Reading ${file} was stopped.`, { cause: error });
+  if (error instanceof Error && error.name === "AbortError")
+    return new Fault("transient", `Reading ${file} was stopped.`, { cause: error });
   return error;
 }

@@ -1,4 +1,13 @@
-import { Fault, type CheckResult, type Completeness, type Connector, type Kind, type OpenOptions, type Page, type Source } from "../contract.ts";
+import {
+  Fault,
+  type CheckResult,
+  type Completeness,
+  type Connector,
+  type Kind,
+  type OpenOptions,
+  type Page,
+  type Source,
+} from "../contract.ts";
 import { openCsv } from "./client.ts";
 import { csvSettings, type CsvSettings } from "./config.ts";
 import { readKind } from "./read.ts";
@@ -32,11 +41,17 @@ function kindsOf({ groupsColumn, unitColumn }: CsvSettings): Kind[] {
 
 // eslint-disable-next-line require-yield -- it refuses before there is anything to give
 async function* refuse(kind: Kind): AsyncGenerator<Page, Completeness> {
-  throw new Fault("misconfigured", `No column says who belongs to which ${kind}: set \`${kind === "group" ? "groupsColumn" : "unitColumn"}\`.`);
+  throw new Fault(
+    "misconfigured",
+    `No column says who belongs to which ${kind}: set \`${kind === "group" ? "groupsColumn" : "unitColumn"}\`.`,
+  );
 }
 
 /** Asks the file as it stands now, which may be a newer one than the run has read. A file that does not prove itself whole knows nobody to be gone. */
-async function findOne({ settings, signal }: OpenOptions<CsvSettings>, { kind, nativeId }: { kind: Kind; nativeId: string }): Promise<Awaited<ReturnType<Source["readOne"]>>> {
+async function findOne(
+  { settings, signal }: OpenOptions<CsvSettings>,
+  { kind, nativeId }: { kind: Kind; nativeId: string },
+): Promise<Awaited<ReturnType<Source["readOne"]>>> {
   const file = await openCsv(settings, { signal });
   try {
     const pages = readKind({ file, settings }, kind);
@@ -47,7 +62,8 @@ async function findOne({ settings, signal }: OpenOptions<CsvSettings>, { kind, n
       const problem = step.value.problems?.find((each) => each.nativeId === nativeId);
       if (problem) throw new Fault("rejected", problem.message);
     }
-    if (!step.value.finalCursor) throw new Fault("transient", `${settings.file} does not prove itself whole, so that nobody is known to be gone from it.`);
+    if (!step.value.finalCursor)
+      throw new Fault("transient", `${settings.file} does not prove itself whole, so that nobody is known to be gone from it.`);
     return "gone";
   } finally {
     await file.close();
@@ -64,8 +80,16 @@ async function check(options: OpenOptions<CsvSettings>): Promise<CheckResult[]> 
     for (; !step.done; step = await pages.next()) problems += step.value.problems?.length ?? 0;
     const { count, finalCursor } = step.value;
     return [
-      { name: "file", ok: true, message: `${settings.file} has ${count} people${problems ? ` and ${problems} lines that can't be taken` : ""}.` },
-      { name: "completeness", ok: finalCursor || (settings.trailer === undefined && settings.expectedCount === undefined), message: completenessMessage(settings, finalCursor) },
+      {
+        name: "file",
+        ok: true,
+        message: `${settings.file} has ${count} people${problems ? ` and ${problems} lines that can't be taken` : ""}.`,
+      },
+      {
+        name: "completeness",
+        ok: finalCursor || (settings.trailer === undefined && settings.expectedCount === undefined),
+        message: completenessMessage(settings, finalCursor),
+      },
     ];
   } finally {
     await source.close();
@@ -74,7 +98,9 @@ async function check(options: OpenOptions<CsvSettings>): Promise<CheckResult[]> 
 
 function completenessMessage({ trailer, expectedCount }: CsvSettings, proven: boolean): string {
   if (proven) return "The file proves itself whole: whoever is missing from it is taken to be gone.";
-  if (trailer !== undefined) return `The last line is not "${trailer}" with the right number of people: the file is cut short, or its writer miscounts.`;
-  if (expectedCount !== undefined) return `The file does not hold ${expectedCount} people: change \`expectedCount\`, or find out who is missing.`;
+  if (trailer !== undefined)
+    return `The last line is not "${trailer}" with the right number of people: the file is cut short, or its writer miscounts.`;
+  if (expectedCount !== undefined)
+    return `The file does not hold ${expectedCount} people: change \`expectedCount\`, or find out who is missing.`;
   return "Nothing proves that the file is whole, so nobody is taken to be gone because a line is missing. Set `trailer` to change that.";
 }

@@ -44,7 +44,16 @@ async function* personLines({ file, settings }: Reading): AsyncGenerator<PersonL
     lines += 1;
     const item = personOf(row, { columns, settings, changedAt: file.changedAt });
     if (seen.has(item.nativeId)) {
-      yield { item: { kind: "user", nativeId: item.nativeId, code: "duplicate", message: `Line ${row.line}: ${settings.idColumn} ${item.nativeId} stands on an earlier line, too; the earlier one was taken.` }, row, columns };
+      yield {
+        item: {
+          kind: "user",
+          nativeId: item.nativeId,
+          code: "duplicate",
+          message: `Line ${row.line}: ${settings.idColumn} ${item.nativeId} stands on an earlier line, too; the earlier one was taken.`,
+        },
+        row,
+        columns,
+      };
       continue;
     }
     seen.add(item.nativeId);
@@ -52,7 +61,10 @@ async function* personLines({ file, settings }: Reading): AsyncGenerator<PersonL
   }
   const byTrailer = settings.trailer === undefined || (promised === lines && !afterTrailer);
   const byCount = settings.expectedCount === undefined || settings.expectedCount === lines;
-  return { people: lines, proven: columns !== undefined && byTrailer && byCount && (settings.trailer !== undefined || settings.expectedCount !== undefined) };
+  return {
+    people: lines,
+    proven: columns !== undefined && byTrailer && byCount && (settings.trailer !== undefined || settings.expectedCount !== undefined),
+  };
 }
 
 /** Reads one kind in pages. Groups and units follow from the people's lines, so they are as complete as those. */
@@ -107,7 +119,8 @@ const collectGroups: Collect = ({ file, settings }) => {
     },
     *records() {
       // With a bad line somebody's groups are unknown: then members are added, and nobody is taken out.
-      for (const [name, list] of members) yield groupOf(name, { members: bad ? { add: list, remove: [] } : { set: list }, changedAt: file.changedAt });
+      for (const [name, list] of members)
+        yield groupOf(name, { members: bad ? { add: list, remove: [] } : { set: list }, changedAt: file.changedAt });
     },
   };
 };

@@ -48,7 +48,11 @@ const MAX_DETAIL = 500;
 export function openHttp(options: HttpOptions): HttpClient {
   const { baseUrl, ca, timeoutMs, signal, now, system } = options;
   const base = new URL(baseUrl);
-  const agent = new Agent({ connect: { timeout: timeoutMs, ...(ca === undefined ? {} : { ca }) }, headersTimeout: timeoutMs, bodyTimeout: timeoutMs });
+  const agent = new Agent({
+    connect: { timeout: timeoutMs, ...(ca === undefined ? {} : { ca }) },
+    headersTimeout: timeoutMs,
+    bodyTimeout: timeoutMs,
+  });
 
   return {
     async request({ method, path, query = {}, body, contentType = "application/json", expect = [] }) {
@@ -56,7 +60,13 @@ export function openHttp(options: HttpOptions): HttpClient {
       for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, String(value));
       const credential = await options.credential();
       const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-      const call = { system, host: base.host, timeoutMs, maxBytes: options.maxBytes ?? DEFAULT_MAX_BYTES, secrets: Object.values(credential).flatMap(secretParts) };
+      const call = {
+        system,
+        host: base.host,
+        timeoutMs,
+        maxBytes: options.maxBytes ?? DEFAULT_MAX_BYTES,
+        secrets: Object.values(credential).flatMap(secretParts),
+      };
       let answer: Dispatcher.ResponseData;
       let text: string;
       try {
@@ -64,7 +74,11 @@ export function openHttp(options: HttpOptions): HttpClient {
           method,
           dispatcher: agent,
           signal: deadline,
-          headers: { accept: "application/scim+json, application/json", ...credential, ...(body === undefined ? {} : { "content-type": contentType }) },
+          headers: {
+            accept: "application/scim+json, application/json",
+            ...credential,
+            ...(body === undefined ? {} : { "content-type": contentType }),
+          },
           ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         });
         text = await readLimited(answer.body, call);
@@ -115,17 +129,32 @@ function parse({ text, status, call }: { text: string; status: number; call: Cal
   } catch (cause) {
     // An error page that the caller expects by its status is no JSON's fault.
     if (status >= 300) return undefined;
-    throw new Fault("misconfigured", `${call.system} answered ${status} with something that is not JSON. Check that the URL is that of its API, not of a page.`, { cause });
+    throw new Fault(
+      "misconfigured",
+      `${call.system} answered ${status} with something that is not JSON. Check that the URL is that of its API, not of a page.`,
+      { cause },
+    );
   }
 }
 
 function redirected(location: string | string[] | undefined, { system, host }: Call): Fault {
-  const to = typeof location === "string" && URL.canParse(location, `https://${host}`) ? new URL(location, `https://${host}`).origin : "another address";
+  const to =
+    typeof location === "string" && URL.canParse(location, `https://${host}`)
+      ? new URL(location, `https://${host}`).origin
+      : "another address";
   return new Fault("misconfigured", `${system} redirects to ${to}. The credential is not sent there: set the URL to the final address.`);
 }
 
 const KINDS: Readonly<Record<number, FaultKind>> = {
-  401: "denied", 403: "denied", 404: "gone", 408: "transient", 409: "exists", 410: "gone", 425: "transient", 429: "throttled", 501: "misconfigured",
+  401: "denied",
+  403: "denied",
+  404: "gone",
+  408: "transient",
+  409: "exists",
+  410: "gone",
+  425: "transient",
+  429: "throttled",
+  501: "misconfigured",
 };
 
 /** What a status asks of the caller. */
@@ -134,12 +163,26 @@ export function faultKindOf(status: number, retryAfter: boolean): FaultKind {
   return KINDS[status] ?? (status >= 500 ? "transient" : "rejected");
 }
 
-function faultOfStatus({ status, headers, text, now, call }: { status: number; headers: HttpAnswer["headers"]; text: string; now: Date; call: Call }): Fault {
+function faultOfStatus({
+  status,
+  headers,
+  text,
+  now,
+  call,
+}: {
+  status: number;
+  headers: HttpAnswer["headers"];
+  text: string;
+  now: Date;
+  call: Call;
+}): Fault {
   const retryAfterMs = parseRetryAfter(headers["retry-after"], now);
   const kind = faultKindOf(status, retryAfterMs !== undefined);
   const detail = withoutSecrets(detailOf(text), call.secrets);
   const advice = kind === "denied" ? " Check the credential and what it may do." : "";
-  return new Fault(kind, `${call.system} answered ${status}${detail ? `: ${detail}` : ""}.${advice}`.replace(/\.\.$/, "."), { retryAfterMs });
+  return new Fault(kind, `${call.system} answered ${status}${detail ? `: ${detail}` : ""}.${advice}`.replace(/\.\.$/, "."), {
+    retryAfterMs,
+  });
 }
 
 /** The system's own words: RFC 7644 `detail`, OAuth's `error_description`, or a message. */
@@ -149,7 +192,10 @@ function detailOf(text: string): string {
     const body = JSON.parse(text) as unknown;
     if (typeof body !== "object" || body === null) return "";
     const fields = body as Record<string, unknown>;
-    const inner = typeof fields["error"] === "object" && fields["error"] !== null ? (fields["error"] as Record<string, unknown>)["message"] : fields["error"];
+    const inner =
+      typeof fields["error"] === "object" && fields["error"] !== null
+        ? (fields["error"] as Record<string, unknown>)["message"]
+        : fields["error"];
     said = fields["detail"] ?? fields["error_description"] ?? fields["errorSummary"] ?? fields["message"] ?? inner;
   } catch {
     // Not JSON: a page for people, of no use in a sentence.
@@ -172,18 +218,32 @@ export function parseRetryAfter(value: string | string[] | undefined, now: Date)
 }
 
 const CERTIFICATE_PROBLEMS: ReadonlySet<string> = new Set([
-  "UNABLE_TO_VERIFY_LEAF_SIGNATURE", "SELF_SIGNED_CERT_IN_CHAIN", "DEPTH_ZERO_SELF_SIGNED_CERT", "UNABLE_TO_GET_ISSUER_CERT", "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
 ]);
 
 function faultOfFailure(error: unknown, { system, host, timeoutMs, stopped, late }: Call & { stopped: boolean; late: boolean }): Fault {
   if (error instanceof Fault) return error;
   const code = codeOf(error);
   if (stopped) return new Fault("transient", `The call to ${system} was stopped.`, { cause: error });
-  if (CERTIFICATE_PROBLEMS.has(code)) return new Fault("misconfigured", `${system} shows a certificate of an unknown CA (${code}). Give that CA as \`ca\`.`, { cause: error });
+  if (CERTIFICATE_PROBLEMS.has(code))
+    return new Fault("misconfigured", `${system} shows a certificate of an unknown CA (${code}). Give that CA as \`ca\`.`, {
+      cause: error,
+    });
   if (code === "CERT_HAS_EXPIRED") return new Fault("misconfigured", `The certificate of ${system} has expired.`, { cause: error });
-  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") return new Fault("misconfigured", `The certificate of ${system} is not for ${host}.`, { cause: error });
-  if (code === "ENOTFOUND") return new Fault("transient", `${system} can't be reached: there is no host ${host}. Check the URL and the name server.`, { cause: error });
-  if (code === "ECONNREFUSED") return new Fault("transient", `${system} can't be reached: ${host} refuses the connection. Check that it runs and the port.`, { cause: error });
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID")
+    return new Fault("misconfigured", `The certificate of ${system} is not for ${host}.`, { cause: error });
+  if (code === "ENOTFOUND")
+    return new Fault("transient", `${system} can't be reached: there is no host ${host}. Check the URL and the name server.`, {
+      cause: error,
+    });
+  if (code === "ECONNREFUSED")
+    return new Fault("transient", `${system} can't be reached: ${host} refuses the connection. Check that it runs and the port.`, {
+      cause: error,
+    });
   if (late || code.includes("TIMEOUT")) return new Fault("transient", `${system} did not answer within ${timeoutMs} ms.`, { cause: error });
   return new Fault("transient", `The connection to ${system} broke${code ? ` (${code})` : ""}.`, { cause: error });
 }

@@ -76,7 +76,8 @@ function shapeOf(dn: string): number {
       letters = true;
     } else if (code < 0x21 || code > 0x7e || code === BACKSLASH || SPECIAL.has(code)) return OTHER;
     // Whether the type is one only matters where a name that is none would be treated otherwise.
-    if (!inValue && code !== COMMA) wellFormed &&= (code >= 0x41 && code <= 0x5a) || (before !== COMMA && ((code >= 0x30 && code <= 0x39) || code === DASH));
+    if (!inValue && code !== COMMA)
+      wellFormed &&= (code >= 0x41 && code <= 0x5a) || (before !== COMMA && ((code >= 0x30 && code <= 0x39) || code === DASH));
     before = code;
   }
   if (before === SPACE || before === COMMA || before === EQUALS) return dn === "" ? PLAIN : OTHER;

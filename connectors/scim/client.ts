@@ -99,9 +99,13 @@ async function discover(call: (request: HttpRequest) => Promise<HttpAnswer>, { s
 }
 
 function listPage(body: unknown): ListPage {
-  if (!isObject(body)) throw new Fault("misconfigured", "The SCIM application answered a listing with something that is no list response. Check the URL.");
+  if (!isObject(body))
+    throw new Fault("misconfigured", "The SCIM application answered a listing with something that is no list response. Check the URL.");
   const { Resources: resources, totalResults } = body as { Resources?: unknown; totalResults?: unknown };
-  return { resources: Array.isArray(resources) ? resources.filter(isObject) : [], totalResults: typeof totalResults === "number" ? totalResults : undefined };
+  return {
+    resources: Array.isArray(resources) ? resources.filter(isObject) : [],
+    totalResults: typeof totalResults === "number" ? totalResults : undefined,
+  };
 }
 
 function resourceOf(body: unknown): AttributeObject {

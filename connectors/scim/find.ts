@@ -20,7 +20,10 @@ interface Sought {
 }
 
 /** Every resource that one of the attributes identifies; by filter, or from the whole listing where there are no filters. */
-export async function findAccounts(client: ScimClient, { kind, attributes, thorough = false, pageSize }: FindOptions): Promise<AttributeObject[]> {
+export async function findAccounts(
+  client: ScimClient,
+  { kind, attributes, thorough = false, pageSize }: FindOptions,
+): Promise<AttributeObject[]> {
   const sought = soughtOf(attributes);
   const found = new Map<string, AttributeObject>();
   if (sought.length === 0) return [];
@@ -68,10 +71,15 @@ function soughtOf(attributes: AttributeObject): Sought[] {
 }
 
 function emailsOf({ emails }: AttributeObject): string[] {
-  return Array.isArray(emails) ? emails.flatMap((email) => (isObject(email) && typeof email["value"] === "string" ? [email["value"]] : [])) : [];
+  return Array.isArray(emails)
+    ? emails.flatMap((email) => (isObject(email) && typeof email["value"] === "string" ? [email["value"]] : []))
+    : [];
 }
 
-function collect(resources: readonly AttributeObject[], { sought, found }: { sought: readonly Sought[]; found: Map<string, AttributeObject> }): void {
+function collect(
+  resources: readonly AttributeObject[],
+  { sought, found }: { sought: readonly Sought[]; found: Map<string, AttributeObject> },
+): void {
   for (const resource of resources) {
     if (typeof resource["id"] === "string" && sought.some((one) => matches(resource, one))) found.set(resource["id"], resource);
   }
@@ -79,5 +87,7 @@ function collect(resources: readonly AttributeObject[], { sought, found }: { sou
 
 function matches(resource: AttributeObject, { path, value, exact }: Sought): boolean {
   const held = path === "emails.value" ? emailsOf(resource) : [resource[path]];
-  return held.some((candidate) => typeof candidate === "string" && (exact ? candidate === value : candidate.toLowerCase() === value.toLowerCase()));
+  return held.some(
+    (candidate) => typeof candidate === "string" && (exact ? candidate === value : candidate.toLowerCase() === value.toLowerCase()),
+  );
 }

@@ -6,7 +6,10 @@ import type { ScimClient } from "./client.ts";
  * said there are, the same number on the last page as on the first, and no page that came again (some ignore startIndex,
  * some begin anew past the end).
  */
-export async function* listAll(client: ScimClient, { kind, pageSize }: { kind: Kind; pageSize: number }): AsyncGenerator<AttributeObject[], Completeness> {
+export async function* listAll(
+  client: ScimClient,
+  { kind, pageSize }: { kind: Kind; pageSize: number },
+): AsyncGenerator<AttributeObject[], Completeness> {
   const seen = new Set<string>();
   let startIndex = 1;
   let first: number | undefined;

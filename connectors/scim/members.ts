@@ -22,9 +22,14 @@ export async function changeMembers(client: ScimClient, { groupId, add, remove, 
     missing = missing.filter((id) => !held.has(id));
     surplus = surplus.filter((id) => held.has(id));
   }
-  for (const ids of inBatches(missing, batch)) await client.patch("group", groupId, [{ op: "add", path: "members", value: ids.map((value) => ({ value })) }]);
+  for (const ids of inBatches(missing, batch))
+    await client.patch("group", groupId, [{ op: "add", path: "members", value: ids.map((value) => ({ value })) }]);
   for (const ids of inBatches(surplus, batch)) {
-    await client.patch("group", groupId, ids.map((id) => ({ op: "remove", path: `members[value eq ${JSON.stringify(id)}]` })));
+    await client.patch(
+      "group",
+      groupId,
+      ids.map((id) => ({ op: "remove", path: `members[value eq ${JSON.stringify(id)}]` })),
+    );
   }
 }
 
@@ -45,7 +50,11 @@ async function readGroup(client: ScimClient, groupId: string): Promise<Attribute
 }
 
 function memberIds({ members }: AttributeObject): Set<string> {
-  return new Set(Array.isArray(members) ? members.flatMap((member) => (isObject(member) && typeof member["value"] === "string" ? [member["value"]] : [])) : []);
+  return new Set(
+    Array.isArray(members)
+      ? members.flatMap((member) => (isObject(member) && typeof member["value"] === "string" ? [member["value"]] : []))
+      : [],
+  );
 }
 
 function* inBatches(ids: readonly string[], size: number): Generator<readonly string[]> {

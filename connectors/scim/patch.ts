@@ -30,16 +30,29 @@ export function patchOperations(before: AttributeObject, after: AttributeObject)
 /** `name.givenName`; below a schema's URN `urn:…:User:department`. */
 function subOperations({ name, was, wanted }: { name: string; was: AttributeObject; wanted: AttributeObject }): PatchOperation[] {
   const separator = name.startsWith("urn:") ? ":" : ".";
-  return [...new Set([...Object.keys(was), ...Object.keys(wanted)])].flatMap((sub) => operation({ path: `${name}${separator}${sub}`, was: was[sub], wanted: wanted[sub] }));
+  return [...new Set([...Object.keys(was), ...Object.keys(wanted)])].flatMap((sub) =>
+    operation({ path: `${name}${separator}${sub}`, was: was[sub], wanted: wanted[sub] }),
+  );
 }
 
-function operation({ path, was, wanted }: { path: string; was: AttributeValue | undefined; wanted: AttributeValue | undefined }): PatchOperation[] {
+function operation({
+  path,
+  was,
+  wanted,
+}: {
+  path: string;
+  was: AttributeValue | undefined;
+  wanted: AttributeValue | undefined;
+}): PatchOperation[] {
   if (isEmpty(wanted)) return isEmpty(was) ? [] : [{ op: "remove", path }];
   return same(was, wanted) ? [] : [{ op: "replace", path, value: wanted }];
 }
 
 /** The resource that a PUT must send: everything the application holds, with our change made. */
-export function replaced(current: AttributeObject, { before, after }: { before: AttributeObject; after: AttributeObject }): AttributeObject {
+export function replaced(
+  current: AttributeObject,
+  { before, after }: { before: AttributeObject; after: AttributeObject },
+): AttributeObject {
   const result: Record<string, AttributeValue | undefined> = { ...current };
   for (const name of new Set([...Object.keys(before), ...Object.keys(after)])) {
     if (NOT_OURS.has(name)) continue;
@@ -61,10 +74,12 @@ function mergedComplex({ held, was, wanted }: { held: AttributeObject; was: Attr
 
 /** What of `current` we speak of in `wanted`: the starting point for an account whose past deliveries we don't know. */
 export function limitedTo(current: AttributeObject, wanted: AttributeObject): AttributeObject {
-  return Object.fromEntries(Object.entries(wanted).map(([name, value]) => {
-    const held = current[name];
-    return [name, isComplex(value) && isComplex(held) ? Object.fromEntries(Object.keys(value).map((sub) => [sub, held[sub]])) : held];
-  }));
+  return Object.fromEntries(
+    Object.entries(wanted).map(([name, value]) => {
+      const held = current[name];
+      return [name, isComplex(value) && isComplex(held) ? Object.fromEntries(Object.keys(value).map((sub) => [sub, held[sub]])) : held];
+    }),
+  );
 }
 
 function isComplex(value: AttributeValue | undefined): value is AttributeObject {

@@ -24,7 +24,8 @@ export function openTarget(options: OpenOptions<ScimSettings>): Promise<Target> 
       const resource = await client.get(kind, nativeId);
       return resource ? accountOf(resource) : "gone";
     },
-    find: async (kind, attributes, { thorough = false } = {}) => (await findAccounts(client, { kind, attributes, thorough, pageSize: settings.pageSize })).map(accountOf),
+    find: async (kind, attributes, { thorough = false } = {}) =>
+      (await findAccounts(client, { kind, attributes, thorough, pageSize: settings.pageSize })).map(accountOf),
     async create(kind, attributes) {
       return accountOf(await client.create(kind, { schemas: schemasOf(kind, attributes), ...attributes }));
     },
@@ -32,7 +33,8 @@ export function openTarget(options: OpenOptions<ScimSettings>): Promise<Target> 
     disable: (nativeId) => setActive(client, { nativeId, active: false }),
     enable: (nativeId) => setActive(client, { nativeId, active: true }),
     remove: (kind, nativeId) => client.remove(kind, nativeId),
-    members: (groupId, change) => changeMembers(client, { groupId, ...change, batch: settings.memberBatch, compare: settings.compareMembers }),
+    members: (groupId, change) =>
+      changeMembers(client, { groupId, ...change, batch: settings.memberBatch, compare: settings.compareMembers }),
     close: () => client.close(),
   });
 }
@@ -70,7 +72,10 @@ async function update(client: ScimClient, { kind, nativeId, before, after }: Cha
   else await put(client, { kind, nativeId, resource: replaced(current, { before: from, after }) });
 }
 
-async function put(client: ScimClient, { kind, nativeId, resource }: { kind: Kind; nativeId: string; resource: AttributeObject }): Promise<void> {
+async function put(
+  client: ScimClient,
+  { kind, nativeId, resource }: { kind: Kind; nativeId: string; resource: AttributeObject },
+): Promise<void> {
   await client.put(kind, nativeId, { ...resource, schemas: schemasOf(kind, resource) });
 }
 
@@ -87,4 +92,3 @@ async function setActive(client: ScimClient, { nativeId, active }: { nativeId: s
 function gone(nativeId: string): Fault {
   return new Fault("gone", `The SCIM application has no resource ${nativeId} any more.`);
 }
-

@@ -27,7 +27,13 @@ export interface RoleComparison {
 }
 
 /** All roles by permission (A3): pure, and safe with roles that inherit in a circle. */
-export function compareRoles({ roles, permissions }: { roles: readonly ComparedRole[]; permissions: readonly ComparedPermission[] }): RoleComparison {
+export function compareRoles({
+  roles,
+  permissions,
+}: {
+  roles: readonly ComparedRole[];
+  permissions: readonly ComparedPermission[];
+}): RoleComparison {
   const byKey = new Map(roles.map((role) => [role.key, role]));
   const own = new Map(roles.map((role) => [role.key, new Set(role.permissions)]));
   const inherited = new Map(roles.map((role) => [role.key, inheritedBy(role, byKey)]));
@@ -35,7 +41,10 @@ export function compareRoles({ roles, permissions }: { roles: readonly ComparedR
     own.get(role.key)?.has(permission) ? "own" : inherited.get(role.key)?.has(permission) ? "inherited" : "none";
   return {
     roles: roles.map(({ key, name, set }) => ({ key, name, set })),
-    rows: permissions.map((permission) => ({ permission, cells: Object.fromEntries(roles.map((role) => [role.key, cell(role, permission.key)])) })),
+    rows: permissions.map((permission) => ({
+      permission,
+      cells: Object.fromEntries(roles.map((role) => [role.key, cell(role, permission.key)])),
+    })),
   };
 }
 
@@ -60,9 +69,11 @@ export async function readRoleComparison(sql: Sql): Promise<RoleComparison> {
        array(select permission_key from role_permissions where role_id = roles.id and recorded_to is null and valid_to is null order by permission_key) as permissions,
        array(select parents.key from role_parents join roles parents on parents.id = parent_role_id
          where role_id = roles.id and recorded_to is null and valid_to is null order by parents.key) as inherits
-     from roles where deleted_at is null order by predefined desc, set, created_at, name`);
+     from roles where deleted_at is null order by predefined desc, set, created_at, name`,
+  );
   const { rows: permissions } = await sql.query<ComparedPermission>(
     `select key, module, resource, action, description from permissions
-     where exists (select from role_permissions where permission_key = key and recorded_to is null and valid_to is null) order by key`);
+     where exists (select from role_permissions where permission_key = key and recorded_to is null and valid_to is null) order by key`,
+  );
   return compareRoles({ roles, permissions });
 }

@@ -26,7 +26,10 @@ interface CompiledRule extends ConditionRule {
  * state, units or groups changed. One query when there are no condition rules. A person for whom a condition can't be evaluated does
  * not match; that is logged, and stops nobody else.
  */
-export async function evaluateConditionRules(work: Work, { personIds }: { personIds: readonly string[] }): Promise<{ begun: number; ended: number }> {
+export async function evaluateConditionRules(
+  work: Work,
+  { personIds }: { personIds: readonly string[] },
+): Promise<{ begun: number; ended: number }> {
   if (personIds.length === 0) return { begun: 0, ended: 0 };
   await lockRules(work.sql, "shared");
   const rules = await conditionRules(work.sql);
@@ -48,14 +51,20 @@ export async function evaluateRule(work: Work, { ruleId }: { ruleId: string }): 
   const rules = (await conditionRules(sql)).filter((rule) => rule.id === ruleId);
   const counts = { begun: 0, ended: 0 };
   if (rules.length === 0) {
-    const { rows } = await sql.query<{ id: number }>("select id from rule_matches where rule_id = $1 and recorded_to is null and valid_to is null", [ruleId]);
+    const { rows } = await sql.query<{ id: number }>(
+      "select id from rule_matches where rule_id = $1 and recorded_to is null and valid_to is null",
+      [ruleId],
+    );
     await closePeriods(sql, { table: "rule_matches", ids: rows.map((row) => row.id), at: ctx.now() });
     await settleRuleGrants(work, { ruleId, now: ctx.now() });
     return { begun: 0, ended: rows.length };
   }
   let after: string | null = null;
   for (;;) {
-    const { rows }: { rows: { id: string }[] } = await sql.query<{ id: string }>("select id from people where state <> 'deleted' and ($1::uuid is null or id > $1) order by id limit $2", [after, PAGE]);
+    const { rows }: { rows: { id: string }[] } = await sql.query<{ id: string }>(
+      "select id from people where state <> 'deleted' and ($1::uuid is null or id > $1) order by id limit $2",
+      [after, PAGE],
+    );
     if (rows.length === 0) break;
     const page = await evaluatePage(work, { rules, personIds: rows.map((row) => row.id) });
     counts.begun += page.begun;
@@ -66,26 +75,37 @@ export async function evaluateRule(work: Work, { ruleId }: { ruleId: string }): 
 }
 
 async function conditionRules(sql: Sql): Promise<CompiledRule[]> {
-  const { rows } = await sql.query<ConditionRule>("select id, name, condition from rules where condition is not null and enabled and deleted_at is null order by name");
+  const { rows } = await sql.query<ConditionRule>(
+    "select id, name, condition from rules where condition is not null and enabled and deleted_at is null order by name",
+  );
   return rows.map((rule) => ({ ...rule, matches: compileCondition(rule.condition, `rule ${rule.name}`) }));
 }
 
-async function evaluatePage(work: Work, { rules, personIds }: { rules: readonly CompiledRule[]; personIds: readonly string[] }): Promise<{ begun: number; ended: number }> {
+async function evaluatePage(
+  work: Work,
+  { rules, personIds }: { rules: readonly CompiledRule[]; personIds: readonly string[] },
+): Promise<{ begun: number; ended: number }> {
   const { ctx, sql } = work;
   const now = ctx.now();
   // Two evaluations of one person at once would both begin the match.
   await sql.query("select from people where id = any($1::uuid[]) order by id for update", [personIds]);
   const facts = await loadPersonFacts(sql, { personIds, at: now });
-  const matching = new Set(facts.flatMap((person) => rules.filter((rule) => fulfils(work, { rule, person })).map((rule) => `${rule.id} ${person.id}`)));
+  const matching = new Set(
+    facts.flatMap((person) => rules.filter((rule) => fulfils(work, { rule, person })).map((rule) => `${rule.id} ${person.id}`)),
+  );
   const { rows: open } = await sql.query<{ id: number; rule_id: string; person_id: string }>(
     "select id, rule_id, person_id from rule_matches where person_id = any($1::uuid[]) and rule_id = any($2::uuid[]) and recorded_to is null and valid_to is null",
-    [personIds, rules.map((rule) => rule.id)]);
+    [personIds, rules.map((rule) => rule.id)],
+  );
   const known = new Set(open.map((match) => `${match.rule_id} ${match.person_id}`));
   const ended = open.filter((match) => !matching.has(`${match.rule_id} ${match.person_id}`));
   const begun = [...matching].filter((key) => !known.has(key)).map((key) => key.split(" "));
   await closePeriods(sql, { table: "rule_matches", ids: ended.map((match) => match.id), at: now });
   if (begun.length > 0) {
-    await sql.query("insert into rule_matches (rule_id, person_id, valid_from, recorded_from) select r, p, $3, $3 from unnest($1::uuid[], $2::uuid[]) as b (r, p)", [begun.map(([rule]) => rule), begun.map(([, person]) => person), now]);
+    await sql.query(
+      "insert into rule_matches (rule_id, person_id, valid_from, recorded_from) select r, p, $3, $3 from unnest($1::uuid[], $2::uuid[]) as b (r, p)",
+      [begun.map(([rule]) => rule), begun.map(([, person]) => person), now],
+    );
   }
   for (const rule of rules) await settleRuleGrants(work, { ruleId: rule.id, personIds, now });
   return { begun: begun.length, ended: ended.length };
@@ -96,7 +116,10 @@ function fulfils({ ctx }: Work, { rule, person }: { rule: CompiledRule; person: 
   try {
     return rule.matches(personVariables(person)) === true;
   } catch (error) {
-    ctx.log.warn({ rule: rule.name, personId: person.id, reason: messageOf(error) }, "A rule's condition can't be evaluated for this person, who does not match.");
+    ctx.log.warn(
+      { rule: rule.name, personId: person.id, reason: messageOf(error) },
+      "A rule's condition can't be evaluated for this person, who does not match.",
+    );
     return false;
   }
 }
@@ -132,14 +155,38 @@ const OVER = `${MARKED}
   order by person_id, grant_id`;
 
 /** Makes a condition rule's grants follow its matches: a grant is a function of the match's beginning and the rule's version. */
-export async function settleRuleGrants(work: Work, { ruleId, personIds, now }: { ruleId: string; personIds?: readonly string[]; now: Date }): Promise<void> {
+export async function settleRuleGrants(
+  work: Work,
+  { ruleId, personIds, now }: { ruleId: string; personIds?: readonly string[]; now: Date },
+): Promise<void> {
   const { sql } = work;
   const parameters = [ruleId, personIds ?? null, now];
   const { rows: over } = await sql.query<{ grant_id: string }>(OVER, parameters);
   await closeGrants(work, { grantIds: over.map((row) => row.grant_id), reason: "its rule does not give it any more" });
-  const { rows: fresh } = await sql.query<{ person_id: string; version: number; role_id: string; unit_id: string; name: string; valid_from: Date; valid_to: Date | null }>(FRESH, parameters);
-  await openGrants(work, fresh.map((row) => ({
-    grantId: randomUUID(), personId: row.person_id, groupId: null, roleId: row.role_id, unitId: row.unit_id, source: "rule" as const,
-    ruleId, ruleVersion: row.version, expiresAfterSeconds: null, reason: `the rule ${row.name}`, validFrom: row.valid_from, validTo: row.valid_to,
-  })));
+  const { rows: fresh } = await sql.query<{
+    person_id: string;
+    version: number;
+    role_id: string;
+    unit_id: string;
+    name: string;
+    valid_from: Date;
+    valid_to: Date | null;
+  }>(FRESH, parameters);
+  await openGrants(
+    work,
+    fresh.map((row) => ({
+      grantId: randomUUID(),
+      personId: row.person_id,
+      groupId: null,
+      roleId: row.role_id,
+      unitId: row.unit_id,
+      source: "rule" as const,
+      ruleId,
+      ruleVersion: row.version,
+      expiresAfterSeconds: null,
+      reason: `the rule ${row.name}`,
+      validFrom: row.valid_from,
+      validTo: row.valid_to,
+    })),
+  );
 }

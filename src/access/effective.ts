@@ -117,7 +117,10 @@ export async function effectiveAccess(sql: Sql, { personId, at, knownAt, permiss
 }
 
 /** The derivations by which the person holds permissions on one unit; asks upwards, so that its cost does not grow with the tree. */
-export async function accessOnUnit(sql: Sql, { personId, unitId, at, knownAt, permission }: AccessQuestion & { unitId: string }): Promise<EffectiveAccess[]> {
+export async function accessOnUnit(
+  sql: Sql,
+  { personId, unitId, at, knownAt, permission }: AccessQuestion & { unitId: string },
+): Promise<EffectiveAccess[]> {
   const { rows } = knownAt
     ? await sql.query<EffectiveAccess>(ACCESS_ON_UNIT_AS_KNOWN, [personId, at, unitId, permission ?? null, knownAt])
     : await sql.query<EffectiveAccess>(ACCESS_ON_UNIT, [personId, at, unitId, permission ?? null]);
@@ -125,6 +128,9 @@ export async function accessOnUnit(sql: Sql, { personId, unitId, at, knownAt, pe
 }
 
 /** Whether the person may do this on this unit at that instant. */
-export async function checkAccess(sql: Sql, question: { personId: string; permission: string; unitId: string; at: Date }): Promise<boolean> {
+export async function checkAccess(
+  sql: Sql,
+  question: { personId: string; permission: string; unitId: string; at: Date },
+): Promise<boolean> {
   return (await accessOnUnit(sql, question)).length > 0;
 }

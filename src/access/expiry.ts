@@ -73,9 +73,27 @@ export async function carryOutExpiry(work: Work): Promise<{ started: number; exp
   const { rows: membersEnded } = await sql.query<Boundary & { members: string[] }>(MEMBERS_ENDED, [since, now]);
   const data = ({ role, unit, source }: Boundary) => ({ role, unit, source });
   await recordEvents(work, [
-    ...started.map((grant) => ({ name: "grant.started" as const, subjectType: "grant", subjectId: grant.grantId, reason: "its time has come", data: data(grant) })),
-    ...ended.map((grant) => ({ name: "grant.expired" as const, subjectType: "grant", subjectId: grant.grantId, reason: "its time is over", data: data(grant) })),
-    ...membersEnded.map((grant) => ({ name: "grant.expired" as const, subjectType: "grant", subjectId: grant.grantId, reason: "the time of members is over", data: { ...data(grant), members: grant.members.length } })),
+    ...started.map((grant) => ({
+      name: "grant.started" as const,
+      subjectType: "grant",
+      subjectId: grant.grantId,
+      reason: "its time has come",
+      data: data(grant),
+    })),
+    ...ended.map((grant) => ({
+      name: "grant.expired" as const,
+      subjectType: "grant",
+      subjectId: grant.grantId,
+      reason: "its time is over",
+      data: data(grant),
+    })),
+    ...membersEnded.map((grant) => ({
+      name: "grant.expired" as const,
+      subjectType: "grant",
+      subjectId: grant.grantId,
+      reason: "the time of members is over",
+      data: { ...data(grant), members: grant.members.length },
+    })),
   ]);
   await markHolders(work, [...started, ...ended]);
   const members = [...new Set(membersEnded.flatMap((grant) => grant.members))];

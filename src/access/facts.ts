@@ -36,7 +36,10 @@ const FACTS = `
   left join roled on roled.person_id = asked.id`;
 
 /** What expressions may ask of people, for many at once. People that are not there are left out. */
-export async function loadPersonFacts(sql: Sql, { personIds, at }: { personIds: readonly string[]; at: Date }): Promise<(PersonFacts & { attributes: AttributeObject })[]> {
+export async function loadPersonFacts(
+  sql: Sql,
+  { personIds, at }: { personIds: readonly string[]; at: Date },
+): Promise<(PersonFacts & { attributes: AttributeObject })[]> {
   if (personIds.length === 0) return [];
   const { rows } = await sql.query<PersonFacts>(FACTS, [personIds, at]);
   return rows;

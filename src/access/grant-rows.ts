@@ -49,11 +49,27 @@ export async function openGrants(work: Work, grants: readonly GrantRow[]): Promi
   if (grants.length === 0) return;
   const { ctx, sql } = work;
   const { rows } = await sql.query<NamedGrant>(INSERT, [JSON.stringify(grants), ctx.actor, ctx.now()]);
-  await recordEvents(work, rows.map((row) => ({
-    name: "grant.given" as const, subjectType: "grant", subjectId: row.grant_id, reason: row.reason,
-    data: { role: row.role, unit: row.unit, source: row.source, from: row.valid_from.toISOString(), until: row.valid_to?.toISOString() ?? null, rule: row.rule ?? undefined },
-  })));
-  await markHolders(work, grants.filter((grant) => grant.validFrom <= ctx.now()));
+  await recordEvents(
+    work,
+    rows.map((row) => ({
+      name: "grant.given" as const,
+      subjectType: "grant",
+      subjectId: row.grant_id,
+      reason: row.reason,
+      data: {
+        role: row.role,
+        unit: row.unit,
+        source: row.source,
+        from: row.valid_from.toISOString(),
+        until: row.valid_to?.toISOString() ?? null,
+        rule: row.rule ?? undefined,
+      },
+    })),
+  );
+  await markHolders(
+    work,
+    grants.filter((grant) => grant.validFrom <= ctx.now()),
+  );
   await scheduleExpiry(work, { grantIds: grants.map((grant) => grant.grantId) });
 }
 
@@ -67,12 +83,21 @@ const FIND_OPEN = `
 export async function closeGrants(work: Work, { grantIds, reason }: { grantIds: readonly string[]; reason: string }): Promise<number> {
   if (grantIds.length === 0) return 0;
   const { ctx, sql } = work;
-  const { rows } = await sql.query<{ id: number; personId: string | null; groupId: string | null } & NamedGrant>(FIND_OPEN, [grantIds, ctx.now()]);
+  const { rows } = await sql.query<{ id: number; personId: string | null; groupId: string | null } & NamedGrant>(FIND_OPEN, [
+    grantIds,
+    ctx.now(),
+  ]);
   await closePeriods(sql, { table: "grants", ids: rows.map((row) => row.id), at: ctx.now() });
-  await recordEvents(work, rows.map((row) => ({
-    name: "grant.revoked" as const, subjectType: "grant", subjectId: row.grant_id, reason,
-    data: { role: row.role, unit: row.unit, source: row.source, rule: row.rule ?? undefined },
-  })));
+  await recordEvents(
+    work,
+    rows.map((row) => ({
+      name: "grant.revoked" as const,
+      subjectType: "grant",
+      subjectId: row.grant_id,
+      reason,
+      data: { role: row.role, unit: row.unit, source: row.source, rule: row.rule ?? undefined },
+    })),
+  );
   await markHolders(work, rows);
   return rows.length;
 }
@@ -88,6 +113,8 @@ export async function markHolders(work: Work, holders: readonly { personId: stri
 
 /** Spares reading a group's members when nobody is provisioned anywhere. */
 async function anyTarget(sql: Sql): Promise<boolean> {
-  const { rows } = await sql.query<{ any: boolean }>("select exists (select from connections where enabled and jsonb_typeof(policy -> 'provision') = 'object') as any");
+  const { rows } = await sql.query<{ any: boolean }>(
+    "select exists (select from connections where enabled and jsonb_typeof(policy -> 'provision') = 'object') as any",
+  );
   return rows[0]?.any ?? false;
 }

@@ -26,10 +26,13 @@ export interface GrantInput {
 /** Gives a role on a unit. Throws `not_found` for what it names, `invalid` for a period that is over, `conflict` for somebody who has left. */
 export async function giveGrant(work: Work, input: GrantInput): Promise<string> {
   const { ctx, sql } = work;
-  if ((input.personId === undefined) === (input.groupId === undefined)) throw new AppError("invalid", "A grant goes to a person or to a group, one of them.", { field: "person" });
+  if ((input.personId === undefined) === (input.groupId === undefined))
+    throw new AppError("invalid", "A grant goes to a person or to a group, one of them.", { field: "person" });
   const seconds = input.expiresAfterSeconds;
   if (seconds !== undefined && (!Number.isInteger(seconds) || seconds < 1 || seconds > 2 ** 31 - 1)) {
-    throw new AppError("invalid", "The time after which a grant ends must be a whole number of seconds, at least 1.", { field: "expiresAfterSeconds" });
+    throw new AppError("invalid", "The time after which a grant ends must be a whole number of seconds, at least 1.", {
+      field: "expiresAfterSeconds",
+    });
   }
   const role = await findRole(sql, input.role);
   const unit = await findUnit(sql, input.unit);
@@ -37,14 +40,27 @@ export async function giveGrant(work: Work, input: GrantInput): Promise<string> 
   if (input.groupId !== undefined) await refuseMissingGroup(sql, input.groupId);
   const now = ctx.now();
   const from = input.from && input.from > now ? input.from : now;
-  const until = earliest(input.until, input.personId !== undefined && seconds !== undefined ? new Date(from.getTime() + seconds * 1000) : undefined);
-  if (until && until <= from) throw new AppError("invalid", `The grant would end at ${until.toISOString()}, before it begins.`, { field: "until" });
+  const until = earliest(
+    input.until,
+    input.personId !== undefined && seconds !== undefined ? new Date(from.getTime() + seconds * 1000) : undefined,
+  );
+  if (until && until <= from)
+    throw new AppError("invalid", `The grant would end at ${until.toISOString()}, before it begins.`, { field: "until" });
   const grantId = randomUUID();
   await openGrants(work, [
     {
-      grantId, personId: input.personId ?? null, groupId: input.groupId ?? null, roleId: role.id, unitId: unit.id, source: input.source ?? "manual",
-      ruleId: null, ruleVersion: null, expiresAfterSeconds: input.groupId === undefined ? null : (seconds ?? null),
-      reason: input.reason ?? "", validFrom: from, validTo: until ?? null,
+      grantId,
+      personId: input.personId ?? null,
+      groupId: input.groupId ?? null,
+      roleId: role.id,
+      unitId: unit.id,
+      source: input.source ?? "manual",
+      ruleId: null,
+      ruleVersion: null,
+      expiresAfterSeconds: input.groupId === undefined ? null : (seconds ?? null),
+      reason: input.reason ?? "",
+      validFrom: from,
+      validTo: until ?? null,
     },
   ]);
   return grantId;
@@ -53,9 +69,15 @@ export async function giveGrant(work: Work, input: GrantInput): Promise<string> 
 /** Takes a grant back, at once (A6). Throws `not_found` when it is unknown or over, `conflict` for one that a rule makes. */
 export async function revokeGrant(work: Work, { grantId, reason }: { grantId: string; reason: string }): Promise<void> {
   const { rows } = await work.sql.query<{ source: string; rule: string | null }>(
-    "select g.source, rules.name as rule from grants g left join rules on rules.id = g.rule_id where g.grant_id = $1 and g.recorded_to is null order by g.id desc limit 1", [grantId]);
+    "select g.source, rules.name as rule from grants g left join rules on rules.id = g.rule_id where g.grant_id = $1 and g.recorded_to is null order by g.id desc limit 1",
+    [grantId],
+  );
   if (rows[0]?.source === "rule") {
-    throw new AppError("conflict", `The grant ${grantId} is made by the rule ${rows[0].rule}; it would come back. Change the rule, or what it asks for.`, { field: "grant" });
+    throw new AppError(
+      "conflict",
+      `The grant ${grantId} is made by the rule ${rows[0].rule}; it would come back. Change the rule, or what it asks for.`,
+      { field: "grant" },
+    );
   }
   const closed = await closeGrants(work, { grantIds: [grantId], reason });
   if (closed === 0) throw new AppError("not_found", `There is no grant ${grantId} that could be revoked.`, { field: "grant" });
@@ -89,10 +111,13 @@ export async function grantsOfPerson(sql: Sql, { personId, at }: { personId: str
 
 async function refuseLeaver(sql: Sql, personId: string): Promise<void> {
   // The lock makes a deactivation wait, which then withdraws this grant too.
-  const { rows } = await sql.query<{ state: string; user_name: string }>("select state, user_name from people where id = $1 for update", [personId]);
+  const { rows } = await sql.query<{ state: string; user_name: string }>("select state, user_name from people where id = $1 for update", [
+    personId,
+  ]);
   const person = rows[0];
   if (!person || person.state === "deleted") throw new AppError("not_found", `There is no person ${personId}.`, { field: "person" });
-  if (person.state === "deactivated") throw new AppError("conflict", `${person.user_name} is deactivated; activate the person first.`, { field: "person" });
+  if (person.state === "deactivated")
+    throw new AppError("conflict", `${person.user_name} is deactivated; activate the person first.`, { field: "person" });
 }
 
 async function refuseMissingGroup(sql: Sql, groupId: string): Promise<void> {

@@ -52,14 +52,23 @@ const STANDING = `
  * there, in whatever order they came (M3). A changed rule supersedes its grants, one that is gone closes them. Without options: all rules.
  * Of condition rules, those that wait for one of `unitIds` are carried out for those who match already.
  */
-export async function reconcileGroupRules(work: Work, { groupIds, unitIds, ruleIds }: ReconcileOptions = {}): Promise<{ given: number; closed: number }> {
+export async function reconcileGroupRules(
+  work: Work,
+  { groupIds, unitIds, ruleIds }: ReconcileOptions = {},
+): Promise<{ given: number; closed: number }> {
   const { ctx, sql } = work;
   const given = [groupIds, unitIds, ruleIds];
   if (given.some((ids) => ids !== undefined) && given.every((ids) => !ids?.length)) return { given: 0, closed: 0 };
   await lockRules(sql, "shared");
-  const { rows: rules } = await sql.query<{ id: string; name: string; conditional: boolean }>(CONCERNED, given.map((ids) => ids ?? null));
+  const { rows: rules } = await sql.query<{ id: string; name: string; conditional: boolean }>(
+    CONCERNED,
+    given.map((ids) => ids ?? null),
+  );
   if (rules.length === 0) return { given: 0, closed: 0 };
-  const counts = await reconcile(work, rules.filter((rule) => !rule.conditional));
+  const counts = await reconcile(
+    work,
+    rules.filter((rule) => !rule.conditional),
+  );
   for (const rule of rules.filter((candidate) => candidate.conditional)) await settleRuleGrants(work, { ruleId: rule.id, now: ctx.now() });
   return counts;
 }
@@ -70,8 +79,13 @@ async function reconcile(work: Work, rules: readonly { id: string; name: string 
   const ids = rules.map((rule) => rule.id);
   const nameOf = new Map(rules.map((rule) => [rule.id, rule.name]));
   const wanted = await query<Wanted>(work.sql, WANTED, [ids, now]);
-  const standing = await query<Pick<Wanted, "rule_id" | "version" | "role_id" | "group_id" | "unit_id"> & { grant_id: string }>(work.sql, STANDING, [ids, now]);
-  const key = (row: Pick<Wanted, "rule_id" | "version" | "role_id" | "group_id" | "unit_id">) => [row.rule_id, row.version, row.role_id, row.group_id, row.unit_id].join(" ");
+  const standing = await query<Pick<Wanted, "rule_id" | "version" | "role_id" | "group_id" | "unit_id"> & { grant_id: string }>(
+    work.sql,
+    STANDING,
+    [ids, now],
+  );
+  const key = (row: Pick<Wanted, "rule_id" | "version" | "role_id" | "group_id" | "unit_id">) =>
+    [row.rule_id, row.version, row.role_id, row.group_id, row.unit_id].join(" ");
   const wantedKeys = new Set(wanted.map(key));
   const standingKeys = new Set(standing.map(key));
   let closed = 0;
@@ -80,11 +94,23 @@ async function reconcile(work: Work, rules: readonly { id: string; name: string 
     closed += await closeGrants(work, { grantIds: over, reason: `the rule ${rule.name} does not give it any more` });
   }
   const fresh = wanted.filter((row) => !standingKeys.has(key(row)));
-  await openGrants(work, fresh.map((row) => ({
-    grantId: randomUUID(), personId: null, groupId: row.group_id, roleId: row.role_id, unitId: row.unit_id, source: "rule" as const,
-    ruleId: row.rule_id, ruleVersion: row.version, expiresAfterSeconds: row.seconds, reason: `the rule ${nameOf.get(row.rule_id)}`,
-    validFrom: row.starts_at && row.starts_at > now ? row.starts_at : now, validTo: row.expires_at,
-  })));
+  await openGrants(
+    work,
+    fresh.map((row) => ({
+      grantId: randomUUID(),
+      personId: null,
+      groupId: row.group_id,
+      roleId: row.role_id,
+      unitId: row.unit_id,
+      source: "rule" as const,
+      ruleId: row.rule_id,
+      ruleVersion: row.version,
+      expiresAfterSeconds: row.seconds,
+      reason: `the rule ${nameOf.get(row.rule_id)}`,
+      validFrom: row.starts_at && row.starts_at > now ? row.starts_at : now,
+      validTo: row.expires_at,
+    })),
+  );
   return { given: fresh.length, closed };
 }
 

@@ -16,7 +16,15 @@ export interface PersonCard {
   grants: readonly PersonGrant[];
   /** What follows from all grants, those of groups too: per granted unit and role. */
   access: readonly AccessSummary[];
-  deliveries: readonly { target: string; desiredState: string; deliveredState: string | null; state: string; nativeId: string | null; lastError: string | null; deliveredAt: Date | null }[];
+  deliveries: readonly {
+    target: string;
+    desiredState: string;
+    deliveredState: string | null;
+    state: string;
+    nativeId: string | null;
+    lastError: string | null;
+    deliveredAt: Date | null;
+  }[];
   /** The newest last. */
   events: readonly AuditLine[];
 }
@@ -73,7 +81,10 @@ export async function personCard(sql: Sql, { key, at, events = 10 }: { key: stri
 
 async function summarise(sql: Sql, { personId, at }: { personId: string; at: Date }): Promise<AccessSummary[]> {
   const rows = await effectiveAccess(sql, { personId, at });
-  const names = await namesOf(sql, rows.flatMap((row) => [row.grantedUnitId, row.roleId, row.groupId ?? row.roleId]));
+  const names = await namesOf(
+    sql,
+    rows.flatMap((row) => [row.grantedUnitId, row.roleId, row.groupId ?? row.roleId]),
+  );
   const derivations = new Map<string, EffectiveAccess[]>();
   for (const row of rows) {
     const key = [row.grantId, row.groupId, row.endsAt?.toISOString()].join(" ");
@@ -99,6 +110,8 @@ async function namesOf(sql: Sql, ids: readonly string[]): Promise<Map<string, st
   const { rows } = await sql.query<{ id: string; name: string }>(
     `select id, coalesce(code, name)::text as name from units where id = any($1::uuid[])
      union all select id, key from roles where id = any($1::uuid[])
-     union all select id, display_name::text from groups where id = any($1::uuid[])`, [[...new Set(ids)]]);
+     union all select id, display_name::text from groups where id = any($1::uuid[])`,
+    [[...new Set(ids)]],
+  );
   return new Map(rows.map((row) => [row.id, row.name]));
 }

@@ -66,7 +66,13 @@ export function readRoleFiles(folder: string): RoleSet[] {
 export function parseRoleFile(text: string, name: string): RoleSet {
   const file = validated(text, name);
   const permissions = Object.entries(file.permissions).flatMap(([resource, { actions }]) =>
-    Object.entries(actions).map(([action, description]) => ({ key: `${file.module}.${resource}.${action}`, module: file.module, resource, action, description })),
+    Object.entries(actions).map(([action, description]) => ({
+      key: `${file.module}.${resource}.${action}`,
+      module: file.module,
+      resource,
+      action,
+      description,
+    })),
   );
   const flat = new Map<string, readonly string[]>();
   const roles = file.roles.map((role, index): ShippedRole => {
@@ -74,10 +80,12 @@ export function parseRoleFile(text: string, name: string): RoleSet {
     if (flat.has(role.key)) throw new AppError("misconfigured", `${field}: there are two roles with this key.`, { field });
     const expand = (patterns: readonly string[]) => patterns.flatMap((item) => matching(permissions, item, field));
     const base = role["based-on"] === undefined ? [] : flat.get(role["based-on"]);
-    if (!base) throw new AppError("misconfigured", `${field}: based-on names ${role["based-on"]}, which does not stand above it.`, { field });
+    if (!base)
+      throw new AppError("misconfigured", `${field}: based-on names ${role["based-on"]}, which does not stand above it.`, { field });
     const without = new Set(expand(role.without));
     const missing = [...without].find((key) => !base.includes(key));
-    if (missing) throw new AppError("misconfigured", `${field}: without names ${missing}, which ${role["based-on"]} does not have.`, { field });
+    if (missing)
+      throw new AppError("misconfigured", `${field}: without names ${missing}, which ${role["based-on"]} does not have.`, { field });
     const own = [...new Set([...base.filter((key) => !without.has(key)), ...expand(role.permissions)])];
     flat.set(role.key, own);
     return { key: role.key, name: role.name, set: file.module, description: role.description, permissions: own, inherits: role.inherits };
@@ -91,15 +99,22 @@ function validated(text: string, name: string): z.output<typeof roleFileSchema> 
   try {
     return roleFileSchema.parse(parseYaml(text));
   } catch (error) {
-    if (!(error instanceof z.ZodError)) throw new AppError("misconfigured", `${name} is not YAML: ${messageOf(error).split("\n")[0]}`, { field: name, cause: error });
+    if (!(error instanceof z.ZodError))
+      throw new AppError("misconfigured", `${name} is not YAML: ${messageOf(error).split("\n")[0]}`, { field: name, cause: error });
     const problems = error.issues.map((issue) => ({ field: `${name}: ${issue.path.map(String).join(".")}`, message: issue.message }));
-    throw new AppError("misconfigured", ["A file of roles has problems.", ...problems.map(({ field, message }) => `  ${field}: ${message}`)].join("\n"), { problems });
+    throw new AppError(
+      "misconfigured",
+      ["A file of roles has problems.", ...problems.map(({ field, message }) => `  ${field}: ${message}`)].join("\n"),
+      { problems },
+    );
   }
 }
 
 function matching(permissions: readonly ShippedPermission[], wanted: string, field: string): string[] {
   const [resource, action] = wanted === "*" ? ["*", "*"] : wanted.split(".");
-  const found = permissions.filter((permission) => (resource === "*" || permission.resource === resource) && (action === "*" || permission.action === action));
+  const found = permissions.filter(
+    (permission) => (resource === "*" || permission.resource === resource) && (action === "*" || permission.action === action),
+  );
   if (found.length === 0) throw new AppError("misconfigured", `${field}: no permission of this file is ${wanted}.`, { field });
   return found.map((permission) => permission.key);
 }

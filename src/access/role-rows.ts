@@ -27,10 +27,19 @@ export async function settleRoleContent(work: Work, contents: readonly RoleConte
   ]);
 }
 
-async function settle({ ctx, sql }: Work, { table, roleIds, wanted }: { table: keyof typeof CONTENT; roleIds: readonly string[]; wanted: readonly { roleId: string; value: string }[] }): Promise<string[]> {
+async function settle(
+  { ctx, sql }: Work,
+  {
+    table,
+    roleIds,
+    wanted,
+  }: { table: keyof typeof CONTENT; roleIds: readonly string[]; wanted: readonly { roleId: string; value: string }[] },
+): Promise<string[]> {
   const { column, type } = CONTENT[table];
   const { rows: current } = await sql.query<{ id: number; role_id: string; value: string }>(
-    `select id, role_id, ${column} as value from ${table} where role_id = any($1::uuid[]) and recorded_to is null and valid_to is null`, [roleIds]);
+    `select id, role_id, ${column} as value from ${table} where role_id = any($1::uuid[]) and recorded_to is null and valid_to is null`,
+    [roleIds],
+  );
   const known = new Set(current.map((row) => `${row.role_id} ${row.value}`));
   const desired = new Set(wanted.map((row) => `${row.roleId} ${row.value}`));
   const gone = current.filter((row) => !desired.has(`${row.role_id} ${row.value}`));

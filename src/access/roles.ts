@@ -39,7 +39,10 @@ export async function findRole(sql: Sql, key: string): Promise<Role> {
 /** Makes an organisation's own role (A2). Throws `invalid` for an unknown permission, `not_found` for a role it names, `conflict` for a taken key. */
 export async function createRole(work: Work, input: RoleInput): Promise<string> {
   const { ctx, sql } = work;
-  if (!/^[a-z][a-z0-9-]{0,62}$/.test(input.key)) throw new AppError("invalid", `The key ${input.key} must be lower-case letters, digits and dashes, beginning with a letter.`, { field: "key" });
+  if (!/^[a-z][a-z0-9-]{0,62}$/.test(input.key))
+    throw new AppError("invalid", `The key ${input.key} must be lower-case letters, digits and dashes, beginning with a letter.`, {
+      field: "key",
+    });
   const template = input.template === undefined ? [] : await permissionsOf(sql, (await findRole(sql, input.template)).id);
   const permissions = await knownPermissions(sql, [...new Set([...template, ...(input.permissions ?? [])])]);
   const parentIds = await roleIds(sql, input.inherits ?? []);
@@ -55,10 +58,18 @@ export async function createRole(work: Work, input: RoleInput): Promise<string> 
 }
 
 /** Changes an organisation's own role; acts at once (A6). Throws `forbidden` for a predefined one, `invalid` when it would inherit from itself. */
-export async function updateRole(work: Work, { key, ...change }: { key: string; name?: string; description?: string; permissions?: readonly string[]; inherits?: readonly string[] }): Promise<void> {
+export async function updateRole(
+  work: Work,
+  { key, ...change }: { key: string; name?: string; description?: string; permissions?: readonly string[]; inherits?: readonly string[] },
+): Promise<void> {
   const { ctx, sql } = work;
   const role = await findRole(sql, key);
-  if (role.predefined) throw new AppError("forbidden", `${role.name} (${key}) is predefined and can't be changed. Make a role of your own with it as a template.`, { field: "role" });
+  if (role.predefined)
+    throw new AppError(
+      "forbidden",
+      `${role.name} (${key}) is predefined and can't be changed. Make a role of your own with it as a template.`,
+      { field: "role" },
+    );
   await sql.query("select from roles where id = $1 for update", [role.id]);
   const current = await ownContent(sql, role.id);
   const permissions = change.permissions === undefined ? current.permissions : await knownPermissions(sql, change.permissions);
@@ -68,8 +79,18 @@ export async function updateRole(work: Work, { key, ...change }: { key: string; 
   const name = change.name ?? role.name;
   const description = change.description ?? role.description;
   if (changed.size === 0 && name === role.name && description === role.description) return;
-  await sql.query("update roles set name = $2, description = $3, version = version + 1, modified_at = $4 where id = $1", [role.id, name, description, ctx.now()]);
-  await recordEvent(work, { name: "role.updated", subjectType: "role", subjectId: role.id, data: { name: key, version: role.version + 1 } });
+  await sql.query("update roles set name = $2, description = $3, version = version + 1, modified_at = $4 where id = $1", [
+    role.id,
+    name,
+    description,
+    ctx.now(),
+  ]);
+  await recordEvent(work, {
+    name: "role.updated",
+    subjectType: "role",
+    subjectId: role.id,
+    data: { name: key, version: role.version + 1 },
+  });
 }
 
 const PERMISSIONS_OF = `
@@ -90,7 +111,9 @@ export async function permissionsOf(sql: Sql, roleId: string): Promise<string[]>
 async function ownContent(sql: Sql, roleId: string): Promise<{ permissions: string[]; parentIds: string[] }> {
   const { rows } = await sql.query<{ permissions: string[]; parents: string[] }>(
     `select array(select permission_key from role_permissions where role_id = $1 and recorded_to is null and valid_to is null) as permissions,
-       array(select parent_role_id::text from role_parents where role_id = $1 and recorded_to is null and valid_to is null) as parents`, [roleId]);
+       array(select parent_role_id::text from role_parents where role_id = $1 and recorded_to is null and valid_to is null) as parents`,
+    [roleId],
+  );
   return { permissions: rows[0]?.permissions ?? [], parentIds: rows[0]?.parents ?? [] };
 }
 
@@ -117,6 +140,8 @@ async function refuseCycle(sql: Sql, { role, parentIds }: { role: Role; parentId
        union
        select p.parent_role_id from above join role_parents p on p.role_id = above.role_id and p.recorded_to is null and p.valid_to is null
      )
-     select exists (select from above where role_id = $1) as found`, [role.id, parentIds]);
+     select exists (select from above where role_id = $1) as found`,
+    [role.id, parentIds],
+  );
   if (rows[0]?.found) throw new AppError("invalid", `The role ${role.key} would inherit from itself.`, { field: "inherits" });
 }

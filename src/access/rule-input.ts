@@ -3,7 +3,10 @@ import { z } from "zod";
 import { AppError, messageOf } from "../errors.ts";
 import { compileExpression, type Expression } from "../expressions/compile.ts";
 
-const instant = z.union([z.date(), z.iso.datetime({ offset: true }).transform((text) => new Date(text))], "must be an instant such as 2026-12-31T18:00:00Z");
+const instant = z.union(
+  [z.date(), z.iso.datetime({ offset: true }).transform((text) => new Date(text))],
+  "must be an instant such as 2026-12-31T18:00:00Z",
+);
 
 /** A rule as an administrator writes it: who is in a group, or fulfils a condition, gets a role on a unit. */
 export const ruleSchema = z
@@ -23,12 +26,23 @@ export const ruleSchema = z
     /** At this instant there is no access any more. */
     expiresAt: instant.optional(),
     /** Counted from the beginning of the membership, or of the match. */
-    expiresAfterSeconds: z.number().int().min(1).max(2 ** 31 - 1).optional(),
+    expiresAfterSeconds: z
+      .number()
+      .int()
+      .min(1)
+      .max(2 ** 31 - 1)
+      .optional(),
     enabled: z.boolean().default(true),
   })
-  .refine((rule) => (rule.group === undefined) !== (rule.condition === undefined), { path: ["group"], message: "a rule has either a group or a condition" })
+  .refine((rule) => (rule.group === undefined) !== (rule.condition === undefined), {
+    path: ["group"],
+    message: "a rule has either a group or a condition",
+  })
   .refine((rule) => rule.connection === undefined || rule.group !== undefined, { path: ["connection"], message: "goes with a group" })
-  .refine((rule) => !rule.startsAt || !rule.expiresAt || rule.startsAt < rule.expiresAt, { path: ["expiresAt"], message: "must be after startsAt" });
+  .refine((rule) => !rule.startsAt || !rule.expiresAt || rule.startsAt < rule.expiresAt, {
+    path: ["expiresAt"],
+    message: "must be after startsAt",
+  });
 
 export type RuleInput = z.input<typeof ruleSchema>;
 export type RuleDefinition = z.output<typeof ruleSchema>;
@@ -40,7 +54,11 @@ export function parseRule(input: unknown, field = "rule"): RuleDefinition {
   const result = ruleSchema.safeParse(input);
   if (!result.success) {
     const problems = result.error.issues.map((issue) => ({ field: [field, ...issue.path.map(String)].join("."), message: issue.message }));
-    throw new AppError("invalid", ["The rule can't be saved.", ...problems.map((problem) => `  ${problem.field}: ${problem.message}`)].join("\n"), { field: problems[0]?.field, problems });
+    throw new AppError(
+      "invalid",
+      ["The rule can't be saved.", ...problems.map((problem) => `  ${problem.field}: ${problem.message}`)].join("\n"),
+      { field: problems[0]?.field, problems },
+    );
   }
   if (result.data.condition !== undefined) compileCondition(result.data.condition, `${field}.condition`);
   return result.data;

@@ -72,7 +72,9 @@ export async function listRules(sql: Sql, { at }: { at: Date }): Promise<RuleSum
     `select r.name, r.group_name as "group", r.condition, roles.key as role, r.unit_code as unit, r.starts_at as "startsAt", r.expires_at as "expiresAt",
        r.expires_after_seconds as "expiresAfterSeconds", r.enabled, r.version,
        (select count(*)::int from grants g where g.rule_id = r.id and g.recorded_to is null and (g.valid_to is null or g.valid_to > $1)) as grants
-     from rules r join roles on roles.id = r.role_id where r.deleted_at is null order by r.name`, [at]);
+     from rules r join roles on roles.id = r.role_id where r.deleted_at is null order by r.name`,
+    [at],
+  );
   return rows;
 }
 
@@ -88,17 +90,36 @@ const UPSERT = `
     or r.deleted_at is not null
   returning id, version`;
 
-async function save(work: Work, { rule, known }: { rule: RuleDefinition; known: RuleRow | undefined }): Promise<{ id: string; saved: Saved }> {
+async function save(
+  work: Work,
+  { rule, known }: { rule: RuleDefinition; known: RuleRow | undefined },
+): Promise<{ id: string; saved: Saved }> {
   const { ctx, sql } = work;
   const role = await findRole(sql, rule.role);
   const connectionId = rule.connection === undefined ? null : await connectionNamed(sql, rule.connection);
   const { rows } = await sql.query<{ id: string; version: number }>(UPSERT, [
-    known?.id ?? randomUUID(), rule.name, rule.group ?? null, connectionId, rule.condition ?? null, role.id, rule.unit,
-    rule.startsAt ?? null, rule.expiresAt ?? null, rule.expiresAfterSeconds ?? null, rule.enabled, ctx.now(),
+    known?.id ?? randomUUID(),
+    rule.name,
+    rule.group ?? null,
+    connectionId,
+    rule.condition ?? null,
+    role.id,
+    rule.unit,
+    rule.startsAt ?? null,
+    rule.expiresAt ?? null,
+    rule.expiresAfterSeconds ?? null,
+    rule.enabled,
+    ctx.now(),
   ]);
   const row = rows[0];
   if (!row) return { id: known?.id ?? "", saved: "unchanged" };
-  if (known && known.deleted_at === null) await recordEvent(work, { name: "rule.updated", subjectType: "rule", subjectId: row.id, data: { name: rule.name, version: row.version } });
+  if (known && known.deleted_at === null)
+    await recordEvent(work, {
+      name: "rule.updated",
+      subjectType: "rule",
+      subjectId: row.id,
+      data: { name: rule.name, version: row.version },
+    });
   else await recordEvent(work, { name: "rule.created", subjectType: "rule", subjectId: row.id, data: { name: rule.name } });
   await carryOut(work, row.id);
   return { id: row.id, saved: known && known.deleted_at === null ? "updated" : "created" };
@@ -107,7 +128,9 @@ async function save(work: Work, { rule, known }: { rule: RuleDefinition; known: 
 /** Both, because a rule may have been of the other sort before. */
 async function carryOut(work: Work, ruleId: string): Promise<void> {
   const { rows } = await work.sql.query<{ conditional: boolean; matched: boolean }>(
-    "select condition is not null as conditional, exists (select from rule_matches where rule_id = $1 and recorded_to is null and valid_to is null) as matched from rules where id = $1", [ruleId]);
+    "select condition is not null as conditional, exists (select from rule_matches where rule_id = $1 and recorded_to is null and valid_to is null) as matched from rules where id = $1",
+    [ruleId],
+  );
   if (rows[0]?.conditional || rows[0]?.matched) await evaluateRule(work, { ruleId });
   if (rows[0] && !rows[0].conditional) await reconcileGroupRules(work, { ruleIds: [ruleId] });
   else await closeStrayGroupGrants(work, ruleId);
@@ -115,7 +138,9 @@ async function carryOut(work: Work, ruleId: string): Promise<void> {
 
 async function closeStrayGroupGrants(work: Work, ruleId: string): Promise<void> {
   const { rows } = await work.sql.query<{ grant_id: string }>(
-    "select grant_id from grants where rule_id = $1 and group_id is not null and recorded_to is null and (valid_to is null or valid_to > $2)", [ruleId, work.ctx.now()]);
+    "select grant_id from grants where rule_id = $1 and group_id is not null and recorded_to is null and (valid_to is null or valid_to > $2)",
+    [ruleId, work.ctx.now()],
+  );
   await closeGrants(work, { grantIds: rows.map((row) => row.grant_id), reason: "its rule asks for a condition now" });
 }
 

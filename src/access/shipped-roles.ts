@@ -27,7 +27,10 @@ export interface LoadOptions {
  * Brings the predefined roles of the installed modules into the database, and takes away those of modules that are not installed
  * (A1, A2). Run at every start; when nothing changed, nothing is written. Throws `misconfigured` for a bad file.
  */
-export async function loadShippedRoles(work: Work, { folder, modules }: LoadOptions): Promise<{ created: number; updated: number; removed: number }> {
+export async function loadShippedRoles(
+  work: Work,
+  { folder, modules }: LoadOptions,
+): Promise<{ created: number; updated: number; removed: number }> {
   const sets = readRoleFiles(folder).filter((set) => modules.includes(set.module));
   await work.sql.query("select pg_advisory_xact_lock($1)", [ROLES_LOCK]);
   await savePermissions(work, sets);
@@ -35,23 +38,39 @@ export async function loadShippedRoles(work: Work, { folder, modules }: LoadOpti
   const byKey = new Map(known.map((role) => [role.key, role]));
   const wanted = sets.flatMap((set) => set.roles);
   const idOf = new Map(wanted.map((role) => [role.key, byKey.get(role.key)?.id ?? randomUUID()]));
-  const created = await createMissing(work, wanted.filter((role) => !byKey.has(role.key)), idOf);
+  const created = await createMissing(
+    work,
+    wanted.filter((role) => !byKey.has(role.key)),
+    idOf,
+  );
   const gone = known.filter((role) => !idOf.has(role.key) && role.deleted_at === null).map((role) => role.id);
   const contents: RoleContent[] = wanted.map((role) => ({
-    roleId: idOf.get(role.key) ?? "", permissions: role.permissions, parentIds: role.inherits.flatMap((key) => idOf.get(key) ?? []),
+    roleId: idOf.get(role.key) ?? "",
+    permissions: role.permissions,
+    parentIds: role.inherits.flatMap((key) => idOf.get(key) ?? []),
   }));
   const changed = await settleRoleContent(work, [...contents, ...gone.map((roleId) => ({ roleId, permissions: [], parentIds: [] }))]);
   const renamed = wanted.filter((role) => differs(byKey.get(role.key), role)).map((role) => idOf.get(role.key) ?? "");
   const updated = new Set([...changed, ...renamed].filter((id) => !created.has(id) && !gone.includes(id)));
-  await saveRoles(work, wanted.filter((role) => updated.has(idOf.get(role.key) ?? "")));
-  if (gone.length > 0) await work.sql.query("update roles set deleted_at = $2, modified_at = $2, version = version + 1 where id = any($1::uuid[])", [gone, work.ctx.now()]);
+  await saveRoles(
+    work,
+    wanted.filter((role) => updated.has(idOf.get(role.key) ?? "")),
+  );
+  if (gone.length > 0)
+    await work.sql.query("update roles set deleted_at = $2, modified_at = $2, version = version + 1 where id = any($1::uuid[])", [
+      gone,
+      work.ctx.now(),
+    ]);
   const counts = { created: created.size, updated: updated.size, removed: gone.length };
   if (created.size + updated.size + gone.length > 0) await recordEvent(work, { name: "roles.loaded", subjectType: "role", data: counts });
   return counts;
 }
 
 function differs(known: RoleRow | undefined, role: ShippedRole): boolean {
-  return known !== undefined && (known.name !== role.name || known.set !== role.set || known.description !== role.description || known.deleted_at !== null);
+  return (
+    known !== undefined &&
+    (known.name !== role.name || known.set !== role.set || known.description !== role.description || known.deleted_at !== null)
+  );
 }
 
 async function savePermissions({ sql }: Work, sets: readonly RoleSet[]): Promise<void> {
@@ -65,7 +84,13 @@ async function savePermissions({ sql }: Work, sets: readonly RoleSet[]): Promise
 }
 
 async function createMissing({ ctx, sql }: Work, roles: readonly ShippedRole[], idOf: ReadonlyMap<string, string>): Promise<Set<string>> {
-  const rows = roles.map((role) => ({ id: idOf.get(role.key), key: role.key, name: role.name, set: role.set, description: role.description }));
+  const rows = roles.map((role) => ({
+    id: idOf.get(role.key),
+    key: role.key,
+    name: role.name,
+    set: role.set,
+    description: role.description,
+  }));
   if (rows.length > 0) {
     await sql.query(
       `insert into roles (id, key, name, set, description, predefined, created_at, modified_at)

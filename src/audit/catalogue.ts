@@ -1,6 +1,12 @@
 import { z } from "zod";
 
-const changed = z.object({ changed: z.array(z.string()).optional(), connection: z.string().optional(), plan: z.number().optional(), run: z.number().optional(), account: z.number().optional() });
+const changed = z.object({
+  changed: z.array(z.string()).optional(),
+  connection: z.string().optional(),
+  plan: z.number().optional(),
+  run: z.number().optional(),
+  account: z.number().optional(),
+});
 const named = z.object({ name: z.string() });
 
 /**
@@ -34,7 +40,14 @@ export const EVENTS = {
   "rule.created": named,
   "rule.updated": named.extend({ version: z.number() }),
   "rule.deleted": named,
-  "grant.given": z.object({ role: z.string(), unit: z.string(), source: z.string(), from: z.string(), until: z.string().nullable(), rule: z.string().optional() }),
+  "grant.given": z.object({
+    role: z.string(),
+    unit: z.string(),
+    source: z.string(),
+    from: z.string(),
+    until: z.string().nullable(),
+    rule: z.string().optional(),
+  }),
   "grant.revoked": z.object({ role: z.string(), unit: z.string(), source: z.string(), rule: z.string().optional() }),
   "grant.started": z.object({ role: z.string(), unit: z.string(), source: z.string() }),
   "grant.expired": z.object({ role: z.string(), unit: z.string(), source: z.string(), members: z.number().optional() }),

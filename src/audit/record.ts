@@ -18,7 +18,17 @@ export async function recordEvent<N extends EventName>({ ctx, sql }: Work, event
   await sql.query(
     `insert into audit_events (at, name, actor, subject_type, subject_id, correlation_id, reason, data, sealed)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-    [ctx.now(), event.name, ctx.actor, event.subjectType ?? null, event.subjectId ?? null, ctx.correlationId, event.reason ?? null, JSON.stringify(data), event.sealed ?? null],
+    [
+      ctx.now(),
+      event.name,
+      ctx.actor,
+      event.subjectType ?? null,
+      event.subjectId ?? null,
+      ctx.correlationId,
+      event.reason ?? null,
+      JSON.stringify(data),
+      event.sealed ?? null,
+    ],
   );
 }
 

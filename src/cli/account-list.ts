@@ -36,7 +36,8 @@ export function accountList(parent: Command, shell: Shell): void {
           ],
           empty: situation === "disputed" ? "Nothing is disputed." : "There are no such accounts.",
         });
-        if (rows.some((row) => row.situation === "disputed")) out.line("\nTo settle: rollcall account link ID PERSON, or `new` for a new person");
+        if (rows.some((row) => row.situation === "disputed"))
+          out.line("\nTo settle: rollcall account link ID PERSON, or `new` for a new person");
         else if (rows.length === limit) out.line(`\nThere may be more: --after ${rows.at(-1)?.id}`);
       }),
     );

@@ -11,6 +11,7 @@ export function wholeNumber(text: string): number {
 /** An id that the command line shows as a number. Throws `invalid`, naming the argument. */
 export function idNumber(text: string, argument: string): number {
   const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1) throw new AppError("invalid", `${argument}: "${text}" is not an id; ids are whole numbers.`, { field: argument });
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new AppError("invalid", `${argument}: "${text}" is not an id; ids are whole numbers.`, { field: argument });
   return value;
 }

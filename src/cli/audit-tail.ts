@@ -31,7 +31,7 @@ export function auditTail(parent: Command, shell: Shell): void {
         first.forEach(print);
         if (first.length === 0 && !out.json) out.note("No events yet: every change and decision is recorded here.");
         if (!follow) return;
-        for (let after = first.at(-1)?.id ?? 0; !ctx.signal.aborted; ) {
+        for (let after = first.at(-1)?.id ?? 0; !ctx.signal.aborted;) {
           const more = await readEvents(db.pool, { after, limit: AT_ONCE, ...only });
           more.forEach(print);
           after = more.at(-1)?.id ?? after;

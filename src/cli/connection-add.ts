@@ -20,7 +20,11 @@ export function connectionAdd(parent: Command, shell: Shell): void {
         const added = await inTransaction(db, ctx, (work) => addConnection(work, { definition, keyRing, replace, sources }));
         const next = `Next: rollcall connection check ${added.name}`;
         if (added.created) out.result(added, [`Added the connection ${added.name}.`, next]);
-        else out.result(added, added.changed.length === 0 ? `${added.name} is already so.` : [`Changed ${added.name}: ${added.changed.join(", ")}.`, next]);
+        else
+          out.result(
+            added,
+            added.changed.length === 0 ? `${added.name} is already so.` : [`Changed ${added.name}: ${added.changed.join(", ")}.`, next],
+          );
       }),
     );
 }
@@ -31,7 +35,10 @@ export function readYaml(file: string): unknown {
   const text = readText(file);
   const document = parseDocument(text, { prettyErrors: true });
   if (document.errors.length > 0) {
-    const problems = document.errors.map((error) => ({ field: `line ${error.linePos?.[0].line ?? 1}, column ${error.linePos?.[0].col ?? 1}`, message: error.message.split("\n")[0] ?? error.code }));
+    const problems = document.errors.map((error) => ({
+      field: `line ${error.linePos?.[0].line ?? 1}, column ${error.linePos?.[0].col ?? 1}`,
+      message: error.message.split("\n")[0] ?? error.code,
+    }));
     throw new AppError("invalid", `${name} is not YAML.`, { problems });
   }
   return document.toJS();

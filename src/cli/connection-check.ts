@@ -21,7 +21,10 @@ export function connectionCheck(parent: Command, shell: Shell): void {
         const reached = await checkConnection(connection, ctx);
         // A mapping can only be tried on what could be read.
         const results = reached.every(({ ok }) => ok) ? [...reached, ...(await tryMapping(ctx, connection))] : reached;
-        out.result(results, results.map(({ ok, name: what, message }) => `${ok ? "ok  " : "FAIL"}  ${what}: ${message}`));
+        out.result(
+          results,
+          results.map(({ ok, name: what, message }) => `${ok ? "ok  " : "FAIL"}  ${what}: ${message}`),
+        );
         return results.every(({ ok }) => ok) ? EXIT.ok : EXIT.failed;
       }),
     );
@@ -53,5 +56,7 @@ function mappingResult(name: string, { records, mapping }: { records: readonly S
     }
   }
   const summary = `${inScope} of the first ${records.length} are in scope${example === undefined ? "" : `; the first becomes ${example}`}`;
-  return problems.length === 0 ? { name, ok: true, message: summary } : { name, ok: false, message: `${problems.length} of the first ${records.length} can't be mapped: ${problems.join("; ")}` };
+  return problems.length === 0
+    ? { name, ok: true, message: summary }
+    : { name, ok: false, message: `${problems.length} of the first ${records.length} can't be mapped: ${problems.join("; ")}` };
 }

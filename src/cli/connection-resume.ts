@@ -11,7 +11,10 @@ export function connectionResume(parent: Command, shell: Shell): void {
     .action((name: string) =>
       shell.run(async ({ ctx, db, out }) => {
         const resumed = await inTransaction(db, ctx, (work) => resumeConnection(work, { name }));
-        out.result({ name, resumed }, resumed ? `${name} runs again, on its schedule or by: rollcall connection sync ${name}` : `${name} was ready anyway.`);
+        out.result(
+          { name, resumed },
+          resumed ? `${name} runs again, on its schedule or by: rollcall connection sync ${name}` : `${name} was ready anyway.`,
+        );
       }),
     );
 }

@@ -25,7 +25,15 @@ export function connectionSync(parent: Command, shell: Shell): void {
         const progress = reportProgress(terminal);
         const mode = full ? "full" : remap ? "remap" : "incremental";
         try {
-          const summary = await runSync(ctx, { db, keyRing, connection: name, mode, trigger: "cli", planOnly, onProgress: progress.onProgress });
+          const summary = await runSync(ctx, {
+            db,
+            keyRing,
+            connection: name,
+            mode,
+            trigger: "cli",
+            planOnly,
+            onProgress: progress.onProgress,
+          });
           progress.stop();
           out.result(summary, summaryLines(summary));
           return summary.state === "held" ? EXIT.held : EXIT.ok;
@@ -37,7 +45,10 @@ export function connectionSync(parent: Command, shell: Shell): void {
 }
 
 function summaryLines(summary: RunSummary): string[] {
-  const read = Object.entries(summary.read).map(([kind, { read: count, changed, problems }]) => `${count} ${kind}s (${changed} changed${problems ? `, ${problems} with problems` : ""})`);
+  const read = Object.entries(summary.read).map(
+    ([kind, { read: count, changed, problems }]) =>
+      `${count} ${kind}s (${changed} changed${problems ? `, ${problems} with problems` : ""})`,
+  );
   const planned = countLines(summary.plan);
   const { applied, refused, failed } = summary.applied;
   return [
@@ -45,7 +56,12 @@ function summaryLines(summary: RunSummary): string[] {
     ...(planned.length === 0 ? [`Plan ${summary.planId}: nothing to do.`] : [`Plan ${summary.planId}:`, ...planned]),
     ...summary.notes.map((note) => `Note: ${note}`),
     ...(summary.state === "held"
-      ? [...summary.guards.map(({ message }) => `Held: ${message}`), `Nothing was changed. Next: rollcall plan show ${summary.planId}, then plan approve ${summary.planId} or plan reject ${summary.planId}`]
-      : [`Applied ${applied}${refused ? `, ${refused} refused because something had moved on` : ""}${failed ? `, ${failed} failed` : ""}.`]),
+      ? [
+          ...summary.guards.map(({ message }) => `Held: ${message}`),
+          `Nothing was changed. Next: rollcall plan show ${summary.planId}, then plan approve ${summary.planId} or plan reject ${summary.planId}`,
+        ]
+      : [
+          `Applied ${applied}${refused ? `, ${refused} refused because something had moved on` : ""}${failed ? `, ${failed} failed` : ""}.`,
+        ]),
   ];
 }

@@ -7,9 +7,15 @@ export function countLines(counts: Counts): string[] {
 
 /** The same on one line. */
 export function itemsOf(counts: Counts): string {
-  return Object.entries(counts).map(([kind, actions]) => `${kind}s: ${actionsOf(actions)}`).join("; ") || "nothing to do";
+  return (
+    Object.entries(counts)
+      .map(([kind, actions]) => `${kind}s: ${actionsOf(actions)}`)
+      .join("; ") || "nothing to do"
+  );
 }
 
 function actionsOf(actions: Readonly<Record<string, number>>): string {
-  return Object.entries(actions).map(([action, count]) => `${action} ${count}`).join(", ");
+  return Object.entries(actions)
+    .map(([action, count]) => `${action} ${count}`)
+    .join(", ");
 }

@@ -21,7 +21,10 @@ export function deliveryRetry(parent: Command, shell: Shell): void {
       shell.run(async ({ ctx, db, out }) => {
         const chosen = choose(ids, options);
         const count = await inTransaction(db, ctx, (work) => retryDeliveries(work, chosen));
-        out.result({ retried: count }, count === 0 ? "There was nothing to send again." : `${count} deliveries go out again as soon as a worker is free.`);
+        out.result(
+          { retried: count },
+          count === 0 ? "There was nothing to send again." : `${count} deliveries go out again as soon as a worker is free.`,
+        );
       }),
     );
 }
@@ -33,6 +36,7 @@ function choose(ids: readonly string[], { connection, all }: Options): RetryOpti
   if (connection !== undefined) ways.push({ connection });
   if (all) ways.push({ all: true });
   const [chosen] = ways;
-  if (!chosen || ways.length > 1) throw new AppError("invalid", "Say which: ids from `rollcall delivery list`, --connection NAME, or --all.", { field: "ids" });
+  if (!chosen || ways.length > 1)
+    throw new AppError("invalid", "Say which: ids from `rollcall delivery list`, --connection NAME, or --all.", { field: "ids" });
   return chosen;
 }

@@ -6,10 +6,17 @@ export const EXIT = { ok: 0, failed: 1, input: 2, held: 3, unavailable: 4 } as c
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 const BY_CODE: Readonly<Record<ErrorCode, ExitCode>> = {
-  invalid: EXIT.input, not_found: EXIT.input, conflict: EXIT.input, precondition_failed: EXIT.input, unauthenticated: EXIT.input,
-  forbidden: EXIT.input, too_large: EXIT.input, misconfigured: EXIT.input,
+  invalid: EXIT.input,
+  not_found: EXIT.input,
+  conflict: EXIT.input,
+  precondition_failed: EXIT.input,
+  unauthenticated: EXIT.input,
+  forbidden: EXIT.input,
+  too_large: EXIT.input,
+  misconfigured: EXIT.input,
   held: EXIT.held,
-  busy: EXIT.unavailable, unavailable: EXIT.unavailable,
+  busy: EXIT.unavailable,
+  unavailable: EXIT.unavailable,
   internal: EXIT.failed,
 };
 

@@ -7,7 +7,10 @@ export function migrateCommand(program: Command, shell: Shell): void {
     .description("bring the database up to date (a start does this, too)")
     .action(() =>
       shell.run(async ({ migrated, out }) => {
-        out.result({ applied: migrated }, migrated.length === 0 ? "The database is up to date." : migrated.map((name) => `Applied ${name}.`));
+        out.result(
+          { applied: migrated },
+          migrated.length === 0 ? "The database is up to date." : migrated.map((name) => `Applied ${name}.`),
+        );
       }),
     );
 }

@@ -50,7 +50,10 @@ export function alignedRows<Row>(rows: readonly Row[], columns: readonly Column<
   const cells = [columns.map(({ title }) => title), ...rows.map((row) => columns.map(({ value }) => cell(value(row))))];
   const widths = columns.map((_, index) => Math.max(...cells.map((line) => line[index]?.length ?? 0)));
   return cells.map((line) =>
-    line.map((text, index) => (columns[index]?.align === "right" ? text.padStart(widths[index] ?? 0) : text.padEnd(widths[index] ?? 0))).join("  ").trimEnd(),
+    line
+      .map((text, index) => (columns[index]?.align === "right" ? text.padStart(widths[index] ?? 0) : text.padEnd(widths[index] ?? 0)))
+      .join("  ")
+      .trimEnd(),
   );
 }
 
@@ -69,8 +72,10 @@ export function moment(at: Date | null): string {
 /** An error as lines for a reader: its sentence, then each problem with its field. */
 export function errorLines(error: unknown): string[] {
   const sentence = messageOf(error);
-  if (error instanceof Error && error.name === "AbortError") return ["Stopped before it was through; running it again goes on from where it can."];
-  if (!(error instanceof AppError)) return error instanceof Fault ? [sentence] : [`Unexpected: ${sentence}`, "LOG_LEVEL=debug shows where it happened."];
+  if (error instanceof Error && error.name === "AbortError")
+    return ["Stopped before it was through; running it again goes on from where it can."];
+  if (!(error instanceof AppError))
+    return error instanceof Fault ? [sentence] : [`Unexpected: ${sentence}`, "LOG_LEVEL=debug shows where it happened."];
   const problems = error.problems.map(({ field, message }) => `  ${field}: ${message}`);
   // Some sentences already hold their problems, line by line.
   return [sentence, ...problems.filter((line) => !sentence.includes(line))];
@@ -80,7 +85,14 @@ export function errorLines(error: unknown): string[] {
 export function errorDocument(error: unknown): object {
   const code = error instanceof AppError ? error.code : error instanceof Fault ? error.kind : "internal";
   const problems = error instanceof AppError ? error.problems : [];
-  return { error: { code, message: messageOf(error), ...(error instanceof AppError && error.field !== undefined && { field: error.field }), ...(problems.length > 0 && { problems }) } };
+  return {
+    error: {
+      code,
+      message: messageOf(error),
+      ...(error instanceof AppError && error.field !== undefined && { field: error.field }),
+      ...(problems.length > 0 && { problems }),
+    },
+  };
 }
 
 /** One audit event on one line. */

@@ -5,8 +5,12 @@ const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_
 /** `90d`, `12h`, or a date (`2027-01-31`, an ISO time) as a moment after `now`. Throws `invalid`, naming the option. */
 export function momentFrom(text: string, { option, now }: { option: string; now: Date }): Date {
   const [, amount, unit = ""] = /^(\d{1,6})([smhdw])$/.exec(text.trim()) ?? [];
-  const moment = amount === undefined ? new Date(/^\d{4}-\d{2}-\d{2}/.test(text) ? text : Number.NaN) : new Date(now.getTime() + Number(amount) * (SECONDS[unit] ?? 0) * 1000);
-  if (Number.isNaN(moment.getTime())) throw new AppError("invalid", `${option}: "${text}" is neither a period (90d, 12h, 30m) nor a date (2027-01-31).`, { field: option });
+  const moment =
+    amount === undefined
+      ? new Date(/^\d{4}-\d{2}-\d{2}/.test(text) ? text : Number.NaN)
+      : new Date(now.getTime() + Number(amount) * (SECONDS[unit] ?? 0) * 1000);
+  if (Number.isNaN(moment.getTime()))
+    throw new AppError("invalid", `${option}: "${text}" is neither a period (90d, 12h, 30m) nor a date (2027-01-31).`, { field: option });
   if (moment <= now) throw new AppError("invalid", `${option}: ${text} is already past.`, { field: option });
   return moment;
 }

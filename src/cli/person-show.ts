@@ -20,13 +20,48 @@ function cardLines(card: PersonCard): string[] {
   const { person } = card;
   return [
     `${person.displayName ?? person.userName}  ${person.state}`,
-    ...facts([["login", person.userName], ["id", person.id], ["e-mail", person.email], ["employee number", person.employeeNumber], ["manager", person.manager], ["origin", person.origin ?? "local"], ["changed", moment(person.modifiedAt)]]),
-    ...section("Blocked by", card.blocks, [{ title: "OWNER", value: (row) => row.connection ?? row.owner }, { title: "EFFECT", value: (row) => row.effect }, { title: "SINCE", value: (row) => row.since }, { title: "REASON", value: (row) => row.reason }]),
-    ...section("Accounts", card.accounts, [{ title: "CONNECTION", value: (row) => row.connection }, { title: "SITUATION", value: (row) => (row.goneAt ? `gone ${moment(row.goneAt)}` : row.situation) }, { title: "NATIVE ID", value: (row) => row.nativeId }]),
-    ...section("Units", card.units, [{ title: "CODE", value: (row) => row.code }, { title: "NAME", value: (row) => row.name }]),
-    ...section("Groups", card.groups, [{ title: "NAME", value: (row) => row.displayName }, { title: "MEMBER", value: (row) => (row.direct ? "itself" : "through another group") }]),
-    ...section("Access", card.access, [{ title: "ROLE", value: (row) => row.role }, { title: "UNIT", value: (row) => `${row.unit}${row.units > 1 ? ` and ${row.units - 1} below` : ""}` }, { title: "FROM", value: (row) => (row.group === null ? "own grant" : `group ${row.group}`) }, { title: "UNTIL", value: (row) => (row.endsAt ? moment(row.endsAt) : "no end") }]),
-    ...section("Delivered to", card.deliveries, [{ title: "TARGET", value: (row) => row.target }, { title: "WANTED", value: (row) => row.desiredState }, { title: "THERE", value: (row) => row.deliveredState }, { title: "STATE", value: (row) => row.state }, { title: "AT", value: (row) => row.deliveredAt }, { title: "ERROR", value: (row) => row.lastError ?? "" }]),
+    ...facts([
+      ["login", person.userName],
+      ["id", person.id],
+      ["e-mail", person.email],
+      ["employee number", person.employeeNumber],
+      ["manager", person.manager],
+      ["origin", person.origin ?? "local"],
+      ["changed", moment(person.modifiedAt)],
+    ]),
+    ...section("Blocked by", card.blocks, [
+      { title: "OWNER", value: (row) => row.connection ?? row.owner },
+      { title: "EFFECT", value: (row) => row.effect },
+      { title: "SINCE", value: (row) => row.since },
+      { title: "REASON", value: (row) => row.reason },
+    ]),
+    ...section("Accounts", card.accounts, [
+      { title: "CONNECTION", value: (row) => row.connection },
+      { title: "SITUATION", value: (row) => (row.goneAt ? `gone ${moment(row.goneAt)}` : row.situation) },
+      { title: "NATIVE ID", value: (row) => row.nativeId },
+    ]),
+    ...section("Units", card.units, [
+      { title: "CODE", value: (row) => row.code },
+      { title: "NAME", value: (row) => row.name },
+    ]),
+    ...section("Groups", card.groups, [
+      { title: "NAME", value: (row) => row.displayName },
+      { title: "MEMBER", value: (row) => (row.direct ? "itself" : "through another group") },
+    ]),
+    ...section("Access", card.access, [
+      { title: "ROLE", value: (row) => row.role },
+      { title: "UNIT", value: (row) => `${row.unit}${row.units > 1 ? ` and ${row.units - 1} below` : ""}` },
+      { title: "FROM", value: (row) => (row.group === null ? "own grant" : `group ${row.group}`) },
+      { title: "UNTIL", value: (row) => (row.endsAt ? moment(row.endsAt) : "no end") },
+    ]),
+    ...section("Delivered to", card.deliveries, [
+      { title: "TARGET", value: (row) => row.target },
+      { title: "WANTED", value: (row) => row.desiredState },
+      { title: "THERE", value: (row) => row.deliveredState },
+      { title: "STATE", value: (row) => row.state },
+      { title: "AT", value: (row) => row.deliveredAt },
+      { title: "ERROR", value: (row) => row.lastError ?? "" },
+    ]),
     ...(card.events.length === 0 ? [] : ["", "What happened", ...card.events.map((event) => `  ${eventText(event)}`)]),
   ];
 }

@@ -40,7 +40,10 @@ async function applyHere({ ctx, db, keyRing, out, terminal }: Frame, planId: num
     // A server's worker was quicker, or a run is under way: the approval stands, and its job does the rest.
     const { state } = await showPlan(db.pool, { planId, limit: 1 });
     if (state !== "approved" && state !== "applying" && state !== "applied") throw error;
-    out.result({ plan: planId, state }, state === "applied" ? `Plan ${planId} was applied by the server.` : `Plan ${planId} is approved; the server is at it.`);
+    out.result(
+      { plan: planId, state },
+      state === "applied" ? `Plan ${planId} was applied by the server.` : `Plan ${planId} is approved; the server is at it.`,
+    );
   } finally {
     progress.stop();
   }

@@ -15,7 +15,18 @@ export function planList(parent: Command, shell: Shell): void {
     .command("list")
     .description("the newest plans first")
     .option("--connection <name>", "only of this connection")
-    .addOption(new Option("--state <state>", "only these").choices(["staging", "closed", "held", "approved", "applying", "applied", "rejected", "superseded"]))
+    .addOption(
+      new Option("--state <state>", "only these").choices([
+        "staging",
+        "closed",
+        "held",
+        "approved",
+        "applying",
+        "applied",
+        "rejected",
+        "superseded",
+      ]),
+    )
     .option("--limit <count>", "at most so many", wholeNumber, 20)
     .action(({ connection, state, limit }: Options) =>
       shell.run(async ({ db, out }) => {

@@ -38,7 +38,11 @@ export interface CommandLine {
 
 const GROUPS: readonly { name: string; description: string; commands: readonly ((parent: Command, shell: Shell) => void)[] }[] = [
   { name: "token", description: "API tokens", commands: [tokenCreate] },
-  { name: "connection", description: "systems that people come from and go to", commands: [connectionAdd, connectionList, connectionCheck, connectionSync, connectionResume, connectionRemove] },
+  {
+    name: "connection",
+    description: "systems that people come from and go to",
+    commands: [connectionAdd, connectionList, connectionCheck, connectionSync, connectionResume, connectionRemove],
+  },
   { name: "plan", description: "what runs decided", commands: [planList, planShow, planApprove, planReject] },
   { name: "account", description: "what the systems hold, and whose it is", commands: [accountList, accountLink] },
   { name: "delivery", description: "what has to reach the targets yet", commands: [deliveryList, deliveryRetry] },

@@ -23,7 +23,10 @@ function bar(): ProgressReport {
         current?.bar.stop();
         // A total that nobody knows yet is shown as a count alone.
         const format = total === undefined ? "  {stage} {value}" : "  {stage} {bar} {percentage}% | {value}/{total}";
-        current = { stage, bar: new SingleBar({ format, hideCursor: true, stream: process.stderr, clearOnComplete: false }, Presets.shades_classic) };
+        current = {
+          stage,
+          bar: new SingleBar({ format, hideCursor: true, stream: process.stderr, clearOnComplete: false }, Presets.shades_classic),
+        };
         current.bar.start(total ?? 0, 0, { stage: stage.padEnd(12) });
       }
       if (total !== undefined) current.bar.setTotal(total);

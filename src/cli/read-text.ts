@@ -6,6 +6,9 @@ export function readText(file: string): string {
   try {
     return readFileSync(file === "-" ? 0 : file, "utf8");
   } catch (error) {
-    throw new AppError("invalid", `${file === "-" ? "Standard input" : file} can't be read: ${messageOf(error)}`, { field: "file", cause: error });
+    throw new AppError("invalid", `${file === "-" ? "Standard input" : file} can't be read: ${messageOf(error)}`, {
+      field: "file",
+      cause: error,
+    });
   }
 }

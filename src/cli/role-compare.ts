@@ -16,7 +16,12 @@ export function roleCompare(parent: Command, shell: Shell): void {
       shell.run(async ({ db, out }) => {
         const comparison = await readRoleComparison(db.pool);
         const unknown = keys.filter((key) => !comparison.roles.some((role) => role.key === key));
-        if (unknown.length > 0) throw new AppError("not_found", `There is no role ${unknown.join(", ")}; there are ${comparison.roles.map(({ key }) => key).join(", ")}.`, { field: "roles" });
+        if (unknown.length > 0)
+          throw new AppError(
+            "not_found",
+            `There is no role ${unknown.join(", ")}; there are ${comparison.roles.map(({ key }) => key).join(", ")}.`,
+            { field: "roles" },
+          );
         const roles = comparison.roles.filter(({ key }) => keys.length === 0 || keys.includes(key));
         const rows = comparison.rows.filter(({ permission, cells }) => {
           const held = new Set(roles.map(({ key }) => (cells[key] ?? "none") !== "none"));
@@ -25,7 +30,10 @@ export function roleCompare(parent: Command, shell: Shell): void {
         if (out.json) out.result({ roles, rows }, "");
         else {
           out.table(rows, {
-            columns: [{ title: "PERMISSION", value: (row) => row.permission.key }, ...roles.map(({ key }) => ({ title: key, value: (row: (typeof rows)[number]) => SIGNS[row.cells[key] ?? "none"] }))],
+            columns: [
+              { title: "PERMISSION", value: (row) => row.permission.key },
+              ...roles.map(({ key }) => ({ title: key, value: (row: (typeof rows)[number]) => SIGNS[row.cells[key] ?? "none"] })),
+            ],
             empty: differences ? "They do not differ." : "There are no permissions to compare.",
           });
         }

@@ -9,7 +9,10 @@ export function roleList(parent: Command, shell: Shell): void {
     .action(() =>
       shell.run(async ({ db, out }) => {
         const { roles, rows } = await readRoleComparison(db.pool);
-        const listed = roles.map((role) => ({ ...role, permissions: rows.filter(({ cells }) => (cells[role.key] ?? "none") !== "none").length }));
+        const listed = roles.map((role) => ({
+          ...role,
+          permissions: rows.filter(({ cells }) => (cells[role.key] ?? "none") !== "none").length,
+        }));
         out.table(listed, {
           columns: [
             { title: "KEY", value: (role) => role.key },

@@ -36,7 +36,11 @@ export async function openStore(config: Config, { log, poolSize, refreshRoles = 
       throw notReachable(url, error);
     });
     const keyRing = loadKeyRing(config);
-    const db = openDatabase({ url, poolSize, onError: (error) => log.warn({ error: error.message }, "a database connection was lost; the next query opens another") });
+    const db = openDatabase({
+      url,
+      poolSize,
+      onError: (error) => log.warn({ error: error.message }, "a database connection was lost; the next query opens another"),
+    });
     const close = async () => {
       await db.close();
       await embedded?.release();
@@ -62,19 +66,46 @@ async function lacksRoles({ pool }: Database): Promise<boolean> {
 
 async function loadRoles(db: Database, { config, log }: { config: Config; log: Logger }): Promise<void> {
   const ctx = createContext({ actor: "system", log });
-  await inTransaction(db, ctx, (work) => loadShippedRoles(work, { folder: path.join(projectFolder(), "config", "roles"), modules: config.modules }));
+  await inTransaction(db, ctx, (work) =>
+    loadShippedRoles(work, { folder: path.join(projectFolder(), "config", "roles"), modules: config.modules }),
+  );
 }
 
-const CONNECTION_FAULTS: ReadonlySet<string> = new Set(["ECONNREFUSED", "ENOTFOUND", "ETIMEDOUT", "EHOSTUNREACH", "EAI_AGAIN", "ECONNRESET", "57P03"]);
+const CONNECTION_FAULTS: ReadonlySet<string> = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "ETIMEDOUT",
+  "EHOSTUNREACH",
+  "EAI_AGAIN",
+  "ECONNRESET",
+  "57P03",
+]);
 
 /** The driver's codes in our words; the URL is named without its password. */
 function notReachable(url: string, error: unknown): unknown {
   const { hostname, port, pathname } = new URL(url);
   const place = `${hostname}:${port || "5432"}${pathname}`;
   const code = (error as { code?: string }).code ?? "";
-  if (CONNECTION_FAULTS.has(code)) return new AppError("unavailable", `PostgreSQL at ${place} does not answer (${code}). Is DATABASE_URL right, and the server running?`, { field: "DATABASE_URL", cause: error });
-  if (code === "28P01" || code === "28000") return new AppError("misconfigured", `PostgreSQL at ${place} refuses the user or password of DATABASE_URL.`, { field: "DATABASE_URL", cause: error });
-  if (code === "3D000") return new AppError("misconfigured", `There is no database ${pathname.slice(1)} at ${hostname}: create it, or change DATABASE_URL.`, { field: "DATABASE_URL", cause: error });
-  if (code === "42501") return new AppError("misconfigured", `The user of DATABASE_URL may not set up the database ${place}: ${messageOf(error)}. It must own it, and be allowed to create extensions.`, { field: "DATABASE_URL", cause: error });
+  if (CONNECTION_FAULTS.has(code))
+    return new AppError("unavailable", `PostgreSQL at ${place} does not answer (${code}). Is DATABASE_URL right, and the server running?`, {
+      field: "DATABASE_URL",
+      cause: error,
+    });
+  if (code === "28P01" || code === "28000")
+    return new AppError("misconfigured", `PostgreSQL at ${place} refuses the user or password of DATABASE_URL.`, {
+      field: "DATABASE_URL",
+      cause: error,
+    });
+  if (code === "3D000")
+    return new AppError("misconfigured", `There is no database ${pathname.slice(1)} at ${hostname}: create it, or change DATABASE_URL.`, {
+      field: "DATABASE_URL",
+      cause: error,
+    });
+  if (code === "42501")
+    return new AppError(
+      "misconfigured",
+      `The user of DATABASE_URL may not set up the database ${place}: ${messageOf(error)}. It must own it, and be allowed to create extensions.`,
+      { field: "DATABASE_URL", cause: error },
+    );
   return error;
 }

@@ -27,7 +27,11 @@ export function tokenCreate(parent: Command, shell: Shell): void {
         const { id, token } = await inTransaction(db, ctx, async (work) => {
           const connection = options.connection === undefined ? undefined : await findConnection(work.sql, options.connection);
           if (connection && connection.connector !== "scim-inbound") {
-            throw new AppError("invalid", `--connection: "${connection.name}" is read by the connector ${connection.connector}; a SCIM client writes through a connection of scim-inbound.`, { field: "--connection" });
+            throw new AppError(
+              "invalid",
+              `--connection: "${connection.name}" is read by the connector ${connection.connector}; a SCIM client writes through a connection of scim-inbound.`,
+              { field: "--connection" },
+            );
           }
           return createToken(work, { name: options.name, scope: options.scope, connectionId: connection?.id, expiresAt });
         });

@@ -12,7 +12,12 @@ export async function ensureScimConnection(work: Work): Promise<number> {
     [BUILTIN_SCIM, connector, work.ctx.now()],
   );
   if (rows[0]) {
-    await recordEvent(work, { name: "connection.created", subjectType: "connection", subjectId: BUILTIN_SCIM, data: { name: BUILTIN_SCIM, connector } });
+    await recordEvent(work, {
+      name: "connection.created",
+      subjectType: "connection",
+      subjectId: BUILTIN_SCIM,
+      data: { name: BUILTIN_SCIM, connector },
+    });
     return rows[0].id;
   }
   const existing = await work.sql.query<{ id: number }>("select id from connections where name = $1", [BUILTIN_SCIM]);

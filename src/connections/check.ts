@@ -14,7 +14,10 @@ export async function checkConnection(connection: LoadedConnection, options: Ope
 }
 
 /** The first records of each kind, so that a mapping can be tried before anything is taken in. */
-export async function sampleRecords(connection: LoadedConnection, { limit = 10, ...options }: OpenConnectionOptions & { limit?: number }): Promise<ReadonlyMap<Kind, readonly SourceRecord[]>> {
+export async function sampleRecords(
+  connection: LoadedConnection,
+  { limit = 10, ...options }: OpenConnectionOptions & { limit?: number },
+): Promise<ReadonlyMap<Kind, readonly SourceRecord[]>> {
   const samples = new Map<Kind, readonly SourceRecord[]>();
   if (!connection.connector.openSource) return samples;
   const source = await openSource(connection, options);

@@ -21,13 +21,18 @@ export const mappingSchema = z.strictObject({
   group: kindMapping.optional(),
   unit: kindMapping.optional(),
   /** Person attributes by which an account finds its person, each in turn: userName, emails, employeeNumber, externalId. */
-  match: z.array(z.enum(["userName", "emails", "employeeNumber", "externalId"])).min(1).default(["userName"]),
+  match: z
+    .array(z.enum(["userName", "emails", "employeeNumber", "externalId"]))
+    .min(1)
+    .default(["userName"]),
   /** What each situation leads to. */
-  situations: z.strictObject({
-    unmatched: z.enum(["create", "ignore"]).default("create"),
-    unlinked: z.enum(["link", "dispute"]).default("link"),
-    deleted: z.enum(["deactivate", "suspend", "ignore"]).default("deactivate"),
-  }).prefault({}),
+  situations: z
+    .strictObject({
+      unmatched: z.enum(["create", "ignore"]).default("create"),
+      unlinked: z.enum(["link", "dispute"]).default("link"),
+      deleted: z.enum(["deactivate", "suspend", "ignore"]).default("deactivate"),
+    })
+    .prefault({}),
 });
 export type Mapping = z.output<typeof mappingSchema>;
 
@@ -44,7 +49,18 @@ export const limitsSchema = z.strictObject({
   disable: limit.prefault({}),
   delete: limit.prefault({}),
   /** Disables and deletes of several plans and requests together. */
-  window: z.strictObject({ hours: z.number().min(0.01).max(24 * 31).default(24), count: z.number().int().min(0).default(1000), share: share.default(0.2), floor: z.number().int().min(0).default(20) }).prefault({}),
+  window: z
+    .strictObject({
+      hours: z
+        .number()
+        .min(0.01)
+        .max(24 * 31)
+        .default(24),
+      count: z.number().int().min(0).default(1000),
+      share: share.default(0.2),
+      floor: z.number().int().min(0).default(20),
+    })
+    .prefault({}),
   /** A full read that returns this share fewer records than are known is held. */
   shrink: share.default(0.2),
   /** Consecutive failed runs until quarantine. */
@@ -65,7 +81,10 @@ export const provisionSchema = z.strictObject({
   /** With `delete`: days that the account stays deactivated first. */
   graceDays: days.default(30),
   /** Attributes by which an existing account is found there, each in turn. */
-  match: z.array(z.enum(["userName", "externalId", "emails"])).min(1).default(["userName"]),
+  match: z
+    .array(z.enum(["userName", "externalId", "emails"]))
+    .min(1)
+    .default(["userName"]),
   limits: limitsSchema.pick({ disable: true, delete: true, window: true }).prefault({}),
   /** How often the target is listed in full: cron. */
   reconcile: z.string().optional(),
@@ -84,7 +103,11 @@ export const policySchema = z.strictObject({
   provision: provisionSchema.optional(),
   writeBack: writeBackSchema.prefault({}),
   /** Hours after which the next run reads in full, memberships included. */
-  fullEveryHours: z.number().min(0).max(24 * 31).default(24),
+  fullEveryHours: z
+    .number()
+    .min(0)
+    .max(24 * 31)
+    .default(24),
 });
 export type Policy = z.output<typeof policySchema>;
 

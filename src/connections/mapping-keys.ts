@@ -9,7 +9,11 @@ const GROUP_KEYS: readonly string[] = ["displayName", "externalId", "description
 const UNIT_KEYS: readonly string[] = ["name", "code", "type"];
 
 const EXPECTED: Readonly<Record<PersonAttributeType, ExpectedType>> = {
-  string: "string", boolean: "bool", reference: "string", references: "list", list: "list",
+  string: "string",
+  boolean: "bool",
+  reference: "string",
+  references: "list",
+  list: "list",
 };
 
 /** What a mapped attribute's expression must give, or undefined when there is no such attribute. */

@@ -60,11 +60,19 @@ export interface LoadedConnection {
 export async function loadConnection(sql: Sql, keyRing: KeyRing, nameOrId: string | number): Promise<LoadedConnection> {
   const row = await findConnection(sql, nameOrId);
   const connector = Object.hasOwn(connectors, row.connector) ? connectors[row.connector] : undefined;
-  if (!connector) throw new AppError("misconfigured", `The connection ${row.name} uses the connector "${row.connector}", which this version does not have.`);
+  if (!connector)
+    throw new AppError(
+      "misconfigured",
+      `The connection ${row.name} uses the connector "${row.connector}", which this version does not have.`,
+    );
   const settings = connector.settings.safeParse(openSecrets(row.settings, { connection: row.name, secrets: row.secrets, keyRing }));
   if (!settings.success) {
     const problems = settings.error.issues.map(({ path, message }) => ({ field: ["settings", ...path.map(String)].join("."), message }));
-    throw new AppError("misconfigured", `The stored settings of the connection ${row.name} no longer fit the connector ${row.connector}; add it again with --replace.`, { problems });
+    throw new AppError(
+      "misconfigured",
+      `The stored settings of the connection ${row.name} no longer fit the connector ${row.connector}; add it again with --replace.`,
+      { problems },
+    );
   }
   return {
     id: row.id,
@@ -94,7 +102,9 @@ export async function findConnection(sql: Sql, nameOrId: string | number): Promi
 
 async function unknownConnection(sql: Sql, nameOrId: string | number): Promise<string> {
   const { rows } = await sql.query<{ name: string }>("select name from connections order by name limit 20");
-  const known = rows.length ? `there are ${rows.map(({ name }) => name).join(", ")}` : "there is none yet: `rollcall connection add FILE` makes one";
+  const known = rows.length
+    ? `there are ${rows.map(({ name }) => name).join(", ")}`
+    : "there is none yet: `rollcall connection add FILE` makes one";
   return `There is no connection ${typeof nameOrId === "number" ? `with the id ${nameOrId}` : `"${nameOrId}"`}; ${known}.`;
 }
 

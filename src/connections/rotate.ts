@@ -45,7 +45,11 @@ export async function rotateKey(ctx: Context, { db, config, patienceMs = 60_000 
     return count;
   });
   if (!ownFile && values === 0) {
-    throw new AppError("invalid", "Everything is sealed with ROLLCALL_KEY already. To rotate: put the key in use now under olderKeys in config/local.yaml, set ROLLCALL_KEY to a new one (`openssl rand -hex 32`), restart every node, and run this again.", { field: "ROLLCALL_KEY" });
+    throw new AppError(
+      "invalid",
+      "Everything is sealed with ROLLCALL_KEY already. To rotate: put the key in use now under olderKeys in config/local.yaml, set ROLLCALL_KEY to a new one (`openssl rand -hex 32`), restart every node, and run this again.",
+      { field: "ROLLCALL_KEY" },
+    );
   }
   const settled = await olderTransactionsEnded(db, { began, patienceMs, signal: ctx.signal });
   values += await inTransaction(db, ctx, (work) => sealAnew(work, ring));
@@ -68,10 +72,17 @@ async function sealAnew({ sql }: Work, ring: KeyRing): Promise<number> {
 }
 
 async function sealConnections(sql: Sql, ring: KeyRing): Promise<number> {
-  const { rows } = await sql.query<{ id: number; name: string; secrets: SealedSecrets }>("select id, name, secrets from connections where secrets <> '{}' order by id for update");
+  const { rows } = await sql.query<{ id: number; name: string; secrets: SealedSecrets }>(
+    "select id, name, secrets from connections where secrets <> '{}' order by id for update",
+  );
   let count = 0;
   for (const { id, name, secrets } of rows) {
-    const renewed = Object.fromEntries(Object.entries(secrets).map(([field, sealed]) => [field, again(ring, { purpose: secretPurpose({ connection: name, field }), sealed })]));
+    const renewed = Object.fromEntries(
+      Object.entries(secrets).map(([field, sealed]) => [
+        field,
+        again(ring, { purpose: secretPurpose({ connection: name, field }), sealed }),
+      ]),
+    );
     const changed = Object.keys(renewed).filter((field) => renewed[field] !== secrets[field]).length;
     if (changed > 0) await sql.query("update connections set secrets = $2 where id = $1", [id, JSON.stringify(renewed)]);
     count += changed;
@@ -84,10 +95,14 @@ async function sealPersonKeys(sql: Sql, ring: KeyRing): Promise<number> {
   for (;;) {
     // What the current key sealed begins with its id: a batch finds only what is left.
     const { rows } = await sql.query<{ person_id: string; wrapped: string }>(
-      "select person_id, wrapped from person_keys where not starts_with(wrapped, $1) limit 1000 for update", [`v1.${ring.current.id}.`],
+      "select person_id, wrapped from person_keys where not starts_with(wrapped, $1) limit 1000 for update",
+      [`v1.${ring.current.id}.`],
     );
     if (rows.length === 0) return count;
-    const renewed = rows.map(({ person_id, wrapped }) => ({ person_id, wrapped: again(ring, { purpose: personKeyPurpose(person_id), sealed: wrapped }) }));
+    const renewed = rows.map(({ person_id, wrapped }) => ({
+      person_id,
+      wrapped: again(ring, { purpose: personKeyPurpose(person_id), sealed: wrapped }),
+    }));
     await sql.query(
       "update person_keys k set wrapped = n.wrapped from jsonb_to_recordset($1::jsonb) as n (person_id uuid, wrapped text) where k.person_id = n.person_id",
       [JSON.stringify(renewed)],
@@ -108,10 +123,14 @@ async function clockOf({ pool }: Database): Promise<string> {
 }
 
 /** A transaction that began before the new key was in place may yet write a value that the older key sealed. */
-async function olderTransactionsEnded({ pool }: Database, { began, patienceMs, signal }: { began: string; patienceMs: number; signal: AbortSignal }): Promise<boolean> {
+async function olderTransactionsEnded(
+  { pool }: Database,
+  { began, patienceMs, signal }: { began: string; patienceMs: number; signal: AbortSignal },
+): Promise<boolean> {
   for (let waited = 0; ; waited += 100) {
     const { rowCount } = await pool.query(
-      "select from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and xact_start < $1::timestamptz and backend_type = 'client backend'", [began],
+      "select from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and xact_start < $1::timestamptz and backend_type = 'client backend'",
+      [began],
     );
     if (!rowCount) return true;
     if (waited >= patienceMs || signal.aborted) return false;

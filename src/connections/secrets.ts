@@ -25,7 +25,10 @@ export function secretPurpose({ connection, field }: { connection: string; field
  * Replaces `{ env: NAME }` and `{ file: PATH }` in secret fields by what they name, so that a definition's file holds
  * no secret. What cannot be found is a problem of that field; the other fields go on.
  */
-export function resolveSecrets(settings: Settings, { fields, sources }: { fields: readonly string[]; sources: SecretSources }): { settings: Settings; problems: Problem[] } {
+export function resolveSecrets(
+  settings: Settings,
+  { fields, sources }: { fields: readonly string[]; sources: SecretSources },
+): { settings: Settings; problems: Problem[] } {
   const problems: Problem[] = [];
   let resolved = settings;
   for (const field of fields) {
@@ -65,7 +68,10 @@ function fromFile(name: string, { folder = "." }: SecretSources): Found {
 }
 
 /** Takes the secrets out of the settings and seals each. */
-export function sealSecrets(settings: Settings, { connection, fields, keyRing }: { connection: string; fields: readonly string[]; keyRing: KeyRing }): { settings: Settings; secrets: SealedSecrets } {
+export function sealSecrets(
+  settings: Settings,
+  { connection, fields, keyRing }: { connection: string; fields: readonly string[]; keyRing: KeyRing },
+): { settings: Settings; secrets: SealedSecrets } {
   const secrets: Record<string, string> = {};
   let clear = settings;
   for (const field of fields) {
@@ -78,17 +84,25 @@ export function sealSecrets(settings: Settings, { connection, fields, keyRing }:
 }
 
 /** Puts the opened secrets back where they belong. Throws `misconfigured` when the key that sealed them is missing. */
-export function openSecrets(settings: Settings, { connection, secrets, keyRing }: { connection: string; secrets: SealedSecrets; keyRing: KeyRing }): Settings {
+export function openSecrets(
+  settings: Settings,
+  { connection, secrets, keyRing }: { connection: string; secrets: SealedSecrets; keyRing: KeyRing },
+): Settings {
   let whole = settings;
   for (const [field, sealed] of Object.entries(secrets)) {
-    whole = withValue(whole, { field, value: JSON.parse(open(keyRing, { purpose: secretPurpose({ connection, field }), sealed })) as unknown });
+    whole = withValue(whole, {
+      field,
+      value: JSON.parse(open(keyRing, { purpose: secretPurpose({ connection, field }), sealed })) as unknown,
+    });
   }
   return whole;
 }
 
 /** The value at a dotted field name. */
 export function valueAt(settings: Settings, field: string): unknown {
-  return field.split(".").reduce<unknown>((value, key) => (typeof value === "object" && value !== null ? (value as Settings)[key] : undefined), settings);
+  return field
+    .split(".")
+    .reduce<unknown>((value, key) => (typeof value === "object" && value !== null ? (value as Settings)[key] : undefined), settings);
 }
 
 /** A copy with the value at a dotted field name set, or taken out when it is undefined. */

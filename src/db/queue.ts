@@ -39,7 +39,14 @@ export async function enqueue<N extends JobName>(sql: Sql, options: EnqueueOptio
   await sql.query(
     `select graphile_worker.add_job($1, payload := $2::json, queue_name := $3, run_at := coalesce($4::timestamptz, now()),
        max_attempts := $5, job_key := $6, job_key_mode := 'replace')`,
-    [options.job, JSON.stringify(options.payload), options.queue ?? null, options.runAt ?? null, options.maxAttempts ?? 25, options.key ?? null],
+    [
+      options.job,
+      JSON.stringify(options.payload),
+      options.queue ?? null,
+      options.runAt ?? null,
+      options.maxAttempts ?? 25,
+      options.key ?? null,
+    ],
   );
 }
 

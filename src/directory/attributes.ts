@@ -23,12 +23,35 @@ const enterprise = (key: string): PersonAttribute => ({ key, type: "string", pat
  * two sources' halves of a list make no list that either would recognise.
  */
 export const PERSON_ATTRIBUTES: readonly PersonAttribute[] = [
-  core("userName"), core("externalId"),
-  core("name.formatted"), core("name.givenName"), core("name.familyName"), core("name.middleName"), core("name.honorificPrefix"), core("name.honorificSuffix"),
-  core("displayName"), core("nickName"), core("profileUrl"), core("title"), core("userType"), core("preferredLanguage"), core("locale"), core("timezone"),
-  core("emails", "list"), core("phoneNumbers", "list"), core("ims", "list"), core("photos", "list"), core("addresses", "list"),
-  core("entitlements", "list"), core("roles", "list"), core("x509Certificates", "list"),
-  enterprise("employeeNumber"), enterprise("costCenter"), enterprise("organization"), enterprise("division"), enterprise("department"),
+  core("userName"),
+  core("externalId"),
+  core("name.formatted"),
+  core("name.givenName"),
+  core("name.familyName"),
+  core("name.middleName"),
+  core("name.honorificPrefix"),
+  core("name.honorificSuffix"),
+  core("displayName"),
+  core("nickName"),
+  core("profileUrl"),
+  core("title"),
+  core("userType"),
+  core("preferredLanguage"),
+  core("locale"),
+  core("timezone"),
+  core("emails", "list"),
+  core("phoneNumbers", "list"),
+  core("ims", "list"),
+  core("photos", "list"),
+  core("addresses", "list"),
+  core("entitlements", "list"),
+  core("roles", "list"),
+  core("x509Certificates", "list"),
+  enterprise("employeeNumber"),
+  enterprise("costCenter"),
+  enterprise("organization"),
+  enterprise("division"),
+  enterprise("department"),
   { key: "active", type: "boolean", path: [] },
   { key: "manager", type: "reference", path: [] },
   { key: "units", type: "references", path: [] },
@@ -91,7 +114,13 @@ export function primaryEmail(profile: AttributeObject): string | null {
 }
 
 /** The columns of `people` that follow from its profile. */
-export function profileColumns(profile: AttributeObject): { userName: string; email: string | null; employeeNumber: string | null; externalId: string | null; displayName: string | null } {
+export function profileColumns(profile: AttributeObject): {
+  userName: string;
+  email: string | null;
+  employeeNumber: string | null;
+  externalId: string | null;
+  displayName: string | null;
+} {
   const extension = profile[ENTERPRISE_USER];
   const text = (value: unknown) => (typeof value === "string" && value !== "" ? value : null);
   return {

@@ -66,7 +66,12 @@ export async function raiseBlocks(work: Work, blocks: readonly Block[]): Promise
   const { ctx, sql } = work;
   await sql.query(LOCK_PEOPLE, [blocks.map((block) => block.personId)]);
   const wanted = blocks.map(({ personId, owner, connectionId, effect, reason, sourceChangedAt }) => ({
-    person_id: personId, owner, connection_id: connectionId ?? null, effect, reason, source_changed_at: sourceChangedAt ?? null,
+    person_id: personId,
+    owner,
+    connection_id: connectionId ?? null,
+    effect,
+    reason,
+    source_changed_at: sourceChangedAt ?? null,
   }));
   const { rows } = await sql.query<RaisedRow>(FIND_RAISED, [JSON.stringify(wanted)]);
   if (rows.length === 0) return [];
@@ -74,10 +79,16 @@ export async function raiseBlocks(work: Work, blocks: readonly Block[]): Promise
   await sql.query(INSERT_BLOCKS, [JSON.stringify(rows), ctx.now()]);
   const settled = await settle(work, { rows, times: blocks });
   const others = rows.filter((row) => !settled.has(row.person_id));
-  await recordEvents(work, others.map((row) => ({
-    name: "block.raised" as const, subjectType: "person", subjectId: row.person_id, reason: row.reason,
-    data: { owner: row.owner, effect: row.effect, connection: row.connection ?? undefined },
-  })));
+  await recordEvents(
+    work,
+    others.map((row) => ({
+      name: "block.raised" as const,
+      subjectType: "person",
+      subjectId: row.person_id,
+      reason: row.reason,
+      data: { owner: row.owner, effect: row.effect, connection: row.connection ?? undefined },
+    })),
+  );
   return [...settled];
 }
 
@@ -90,20 +101,30 @@ export async function liftBlocks(work: Work, blocks: readonly BlockKey[]): Promi
   const { ctx, sql } = work;
   await sql.query(LOCK_PEOPLE, [blocks.map((block) => block.personId)]);
   const wanted = blocks.map(({ personId, owner, connectionId }) => ({ person_id: personId, owner, connection_id: connectionId ?? null }));
-  const { rows } = await sql.query<{ id: number; person_id: string; owner: string; connection: string | null }>(FIND_LIFTED, [JSON.stringify(wanted)]);
+  const { rows } = await sql.query<{ id: number; person_id: string; owner: string; connection: string | null }>(FIND_LIFTED, [
+    JSON.stringify(wanted),
+  ]);
   if (rows.length === 0) return [];
   await closePeriods(sql, { table: "blocks", ids: rows.map((row) => row.id), at: ctx.now() });
   const settled = await settle(work, { rows, times: blocks });
   const others = rows.filter((row) => !settled.has(row.person_id));
-  await recordEvents(work, others.map((row) => ({
-    name: "block.lifted" as const, subjectType: "person", subjectId: row.person_id,
-    data: { owner: row.owner, connection: row.connection ?? undefined },
-  })));
+  await recordEvents(
+    work,
+    others.map((row) => ({
+      name: "block.lifted" as const,
+      subjectType: "person",
+      subjectId: row.person_id,
+      data: { owner: row.owner, connection: row.connection ?? undefined },
+    })),
+  );
   return [...settled];
 }
 
 /** Settles, and marks those too whose state stayed: who owns a block decides what is written back. */
-async function settle(work: Work, { rows, times }: { rows: readonly { person_id: string }[]; times: readonly BlockKey[] }): Promise<Set<string>> {
+async function settle(
+  work: Work,
+  { rows, times }: { rows: readonly { person_id: string }[]; times: readonly BlockKey[] },
+): Promise<Set<string>> {
   const timesOf = new Map(times.map((item) => [item.personId, item]));
   const touched = [...new Set(rows.map((row) => row.person_id))];
   const settled = new Set(await settleLifecycle(work, touched, { times: timesOf }));

@@ -12,10 +12,13 @@ export interface FoundGroup {
 export async function findGroup(sql: Sql, key: string): Promise<FoundGroup> {
   const { rows } = await sql.query<FoundGroup>(
     `select id, display_name as "displayName", origin_id as "originId", version from groups
-     where deleted_at is null and (id::text = lower($1) or display_name = $1::citext) order by id::text = lower($1) desc limit 2`, [key]);
+     where deleted_at is null and (id::text = lower($1) or display_name = $1::citext) order by id::text = lower($1) desc limit 2`,
+    [key],
+  );
   const [group, second] = rows;
   if (!group) throw new AppError("not_found", `There is no group named ${key}.`, { field: "group" });
-  if (second && group.id !== key.toLowerCase()) throw new AppError("conflict", `More than one group is named ${key}; use its id.`, { field: "group" });
+  if (second && group.id !== key.toLowerCase())
+    throw new AppError("conflict", `More than one group is named ${key}; use its id.`, { field: "group" });
   return group;
 }
 
@@ -52,7 +55,10 @@ const MEMBERS = `${CLOSURE_DOWN}
   order by m.person_id limit $4`;
 
 /** Members in effect at an instant, nested groups included, in pages by person id: a group may hold a whole company. */
-export async function* membersInEffect(sql: Sql, { groupIds, at, pageSize = 5000 }: { groupIds: readonly string[]; at: Date; pageSize?: number }): AsyncGenerator<string[]> {
+export async function* membersInEffect(
+  sql: Sql,
+  { groupIds, at, pageSize = 5000 }: { groupIds: readonly string[]; at: Date; pageSize?: number },
+): AsyncGenerator<string[]> {
   if (groupIds.length === 0) return;
   let after: string | null = null;
   for (;;) {

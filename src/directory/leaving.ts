@@ -27,8 +27,20 @@ export async function endPresence(work: Work, leavers: readonly { personId: stri
   const { rows: sessions } = await sql.query<{ person_id: string; count: number }>(END_SESSIONS, parameters);
   const { rows: tokens } = await sql.query<{ person_id: string; count: number }>(REVOKE_TOKENS, parameters);
   await recordEvents(work, [
-    ...sessions.map((row) => ({ name: "session.ended" as const, subjectType: "person", subjectId: row.person_id, reason: reasonOf.get(row.person_id), data: { count: row.count } })),
-    ...tokens.map((row) => ({ name: "token.revoked" as const, subjectType: "person", subjectId: row.person_id, reason: reasonOf.get(row.person_id), data: { count: row.count } })),
+    ...sessions.map((row) => ({
+      name: "session.ended" as const,
+      subjectType: "person",
+      subjectId: row.person_id,
+      reason: reasonOf.get(row.person_id),
+      data: { count: row.count },
+    })),
+    ...tokens.map((row) => ({
+      name: "token.revoked" as const,
+      subjectType: "person",
+      subjectId: row.person_id,
+      reason: reasonOf.get(row.person_id),
+      data: { count: row.count },
+    })),
   ]);
 }
 
@@ -49,12 +61,28 @@ export async function withdrawGrants(work: Work, { personIds, reason }: { person
   if (personIds.length === 0) return;
   const { ctx, sql } = work;
   const now = ctx.now();
-  const { rows: grants } = await sql.query<{ id: number; grant_id: string; source: string; role: string; unit: string; rule: string | null }>(FIND_GRANTS, [personIds, now]);
+  const { rows: grants } = await sql.query<{
+    id: number;
+    grant_id: string;
+    source: string;
+    role: string;
+    unit: string;
+    rule: string | null;
+  }>(FIND_GRANTS, [personIds, now]);
   await closePeriods(sql, { table: "grants", ids: grants.map((grant) => grant.id), at: now });
-  await recordEvents(work, grants.map((grant) => ({
-    name: "grant.revoked" as const, subjectType: "grant", subjectId: grant.grant_id, reason,
-    data: { role: grant.role, unit: grant.unit, source: grant.source, rule: grant.rule ?? undefined },
-  })));
-  const { rows: matches } = await sql.query<{ id: number }>("select id from rule_matches where person_id = any($1::uuid[]) and recorded_to is null and valid_to is null", [personIds]);
+  await recordEvents(
+    work,
+    grants.map((grant) => ({
+      name: "grant.revoked" as const,
+      subjectType: "grant",
+      subjectId: grant.grant_id,
+      reason,
+      data: { role: grant.role, unit: grant.unit, source: grant.source, rule: grant.rule ?? undefined },
+    })),
+  );
+  const { rows: matches } = await sql.query<{ id: number }>(
+    "select id from rule_matches where person_id = any($1::uuid[]) and recorded_to is null and valid_to is null",
+    [personIds],
+  );
   await closePeriods(sql, { table: "rule_matches", ids: matches.map((match) => match.id), at: now });
 }

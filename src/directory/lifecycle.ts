@@ -46,21 +46,31 @@ const UPDATE_PEOPLE = `
   update people p set state = c.state, active = c.state in ('invited', 'active'), version = p.version + 1, modified_at = $2
   from unnest($1::uuid[], $3::text[]) as c (person_id, state) where p.id = c.person_id`;
 
-const FIND_OPEN = "select id, person_id, valid_from from lifecycle_periods where person_id = any($1::uuid[]) and recorded_to is null and valid_to is null";
+const FIND_OPEN =
+  "select id, person_id, valid_from from lifecycle_periods where person_id = any($1::uuid[]) and recorded_to is null and valid_to is null";
 
 const OPEN_PERIODS = `
   insert into lifecycle_periods (person_id, state, reason, valid_from, recorded_from)
   select c.person_id, c.state, c.reason, greatest($2, c.not_before), greatest($2, c.not_before)
   from unnest($1::uuid[], $3::text[], $4::text[], $5::timestamptz[]) as c (person_id, state, reason, not_before)`;
 
-const EVENT_OF = { invited: "person.activated", active: "person.activated", suspended: "person.suspended", deactivated: "person.deactivated" } as const;
+const EVENT_OF = {
+  invited: "person.activated",
+  active: "person.activated",
+  suspended: "person.suspended",
+  deactivated: "person.deactivated",
+} as const;
 
 /**
  * Recomputes whether people are active, and in which state, from the block reasons that stand now. For those that change, in the
  * caller's transaction: the period of the old state is closed, sessions end and tokens are revoked (invariant 5), grants made to a
  * deactivated person are withdrawn, all of it is recorded, and targets are marked. Returns their ids; nothing happens to the others.
  */
-export async function settleLifecycle(work: Work, personIds: readonly string[], { times }: { times?: ReadonlyMap<string, DecisionTimes> } = {}): Promise<string[]> {
+export async function settleLifecycle(
+  work: Work,
+  personIds: readonly string[],
+  { times }: { times?: ReadonlyMap<string, DecisionTimes> } = {},
+): Promise<string[]> {
   if (personIds.length === 0) return [];
   const { ctx, sql } = work;
   const now = ctx.now();
@@ -75,12 +85,26 @@ export async function settleLifecycle(work: Work, personIds: readonly string[], 
   await closePeriods(sql, { table: "lifecycle_periods", ids: open.map((period) => period.id), at: now });
   const notBefore = new Map(open.map((period) => [period.person_id, period.valid_from]));
   await sql.query(OPEN_PERIODS, [ids, now, states, reasons, ids.map((id) => notBefore.get(id) ?? null)]);
-  await recordEvents(work, changes.map((change) => ({
-    name: EVENT_OF[change.state], subjectType: "person", subjectId: change.person_id, reason: change.reason,
-    data: { owner: change.owner, connection: change.connection ?? undefined },
-  })));
-  await endPresence(work, changes.filter((change) => change.state === "suspended" || change.state === "deactivated").map((change) => ({ personId: change.person_id, reason: change.state })));
-  await withdrawGrants(work, { personIds: changes.filter((change) => change.state === "deactivated").map((change) => change.person_id), reason: "the person was deactivated" });
+  await recordEvents(
+    work,
+    changes.map((change) => ({
+      name: EVENT_OF[change.state],
+      subjectType: "person",
+      subjectId: change.person_id,
+      reason: change.reason,
+      data: { owner: change.owner, connection: change.connection ?? undefined },
+    })),
+  );
+  await endPresence(
+    work,
+    changes
+      .filter((change) => change.state === "suspended" || change.state === "deactivated")
+      .map((change) => ({ personId: change.person_id, reason: change.state })),
+  );
+  await withdrawGrants(work, {
+    personIds: changes.filter((change) => change.state === "deactivated").map((change) => change.person_id),
+    reason: "the person was deactivated",
+  });
   await markPeople(work, { personIds: ids, decidedAt: now, times });
   return ids;
 }

@@ -106,7 +106,12 @@ async function mark({ ctx, sql }: Work, { ids, kind, sourceChangedAt, seenAt, de
   ]);
   for (const { connection_id: connectionId } of rows) {
     // The key is this flow's own: a key shared by all would make every transaction wait for the commit of the others that hold it.
-    await enqueue(sql, { job: "project", payload: { connectionId }, key: `project:${connectionId}:${ctx.correlationId}`, queue: `project:${connectionId}` });
+    await enqueue(sql, {
+      job: "project",
+      payload: { connectionId },
+      key: `project:${connectionId}:${ctx.correlationId}`,
+      queue: `project:${connectionId}`,
+    });
   }
 }
 

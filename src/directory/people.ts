@@ -46,7 +46,8 @@ const WAYS = [
 export async function findPerson(sql: Sql, key: string): Promise<FoundPerson> {
   for (const way of WAYS) {
     const { rows } = await sql.query<FoundPerson>(`${FIND} ${way} limit 2`, [key]);
-    if (rows.length > 1) throw new AppError("conflict", `More than one person is known as ${key}; use the user name or the id.`, { field: "person" });
+    if (rows.length > 1)
+      throw new AppError("conflict", `More than one person is known as ${key}; use the user name or the id.`, { field: "person" });
     if (rows[0]) return rows[0];
   }
   throw new AppError("not_found", `There is no person with the id, user name, e-mail or employee number ${key}.`, { field: "person" });

@@ -21,7 +21,10 @@ export type PeriodTable = keyof typeof PERIOD_TABLES;
  * A period that had not begun leaves nothing but its superseded belief. Ids of rows that are superseded already are passed over,
  * as are periods that ended before. Clocks of two nodes may differ: no belief ends before it began.
  */
-export async function closePeriods(sql: Sql, { table, ids, at }: { table: PeriodTable; ids: readonly (number | string)[]; at: Date }): Promise<void> {
+export async function closePeriods(
+  sql: Sql,
+  { table, ids, at }: { table: PeriodTable; ids: readonly (number | string)[]; at: Date },
+): Promise<void> {
   if (ids.length === 0) return;
   const columns = PERIOD_TABLES[table];
   await sql.query(

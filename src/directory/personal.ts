@@ -16,7 +16,12 @@ interface WrappedKey {
 export async function personKeys({ ctx, sql }: Work, keyRing: KeyRing, personIds: readonly string[]): Promise<Map<string, SealingKey>> {
   const unique = [...new Set(personIds)];
   const known = await readKeys(sql, unique);
-  const missing = unique.filter((id) => !known.has(id)).map((id) => ({ person_id: id, wrapped: seal(keyRing.current, { purpose: personKeyPurpose(id), plain: randomBytes(32).toString("base64") }) }));
+  const missing = unique
+    .filter((id) => !known.has(id))
+    .map((id) => ({
+      person_id: id,
+      wrapped: seal(keyRing.current, { purpose: personKeyPurpose(id), plain: randomBytes(32).toString("base64") }),
+    }));
   if (missing.length > 0) {
     await sql.query(
       `insert into person_keys (person_id, wrapped, created_at) select person_id, wrapped, $2 from jsonb_to_recordset($1::jsonb) as w (person_id uuid, wrapped text)
@@ -24,7 +29,11 @@ export async function personKeys({ ctx, sql }: Work, keyRing: KeyRing, personIds
       [JSON.stringify(missing), ctx.now()],
     );
     // Somebody else may have made one in between: theirs counts.
-    for (const [id, wrapped] of await readKeys(sql, missing.map((key) => key.person_id))) known.set(id, wrapped);
+    for (const [id, wrapped] of await readKeys(
+      sql,
+      missing.map((key) => key.person_id),
+    ))
+      known.set(id, wrapped);
   }
   return new Map([...known].map(([id, wrapped]) => [id, unwrap(keyRing, id, wrapped)]));
 }
@@ -35,7 +44,11 @@ export function sealPersonal(key: SealingKey, { personId, value }: { personId: s
 }
 
 /** What `sealPersonal` sealed, or null when the person's key was erased. Throws `misconfigured` when the master key is not the one in use. */
-export async function openPersonal(sql: Sql, keyRing: KeyRing, { personId, sealed }: { personId: string; sealed: string }): Promise<unknown> {
+export async function openPersonal(
+  sql: Sql,
+  keyRing: KeyRing,
+  { personId, sealed }: { personId: string; sealed: string },
+): Promise<unknown> {
   const wrapped = (await readKeys(sql, [personId])).get(personId);
   if (wrapped === undefined) return null;
   const key = unwrap(keyRing, personId, wrapped);

@@ -34,14 +34,20 @@ const FIND = `select id, name, code, type, parent_id as "parentId", path::text, 
 
 /** The unit of this code or id. Throws `not_found`. */
 export async function findUnit(sql: Sql, key: string): Promise<Unit> {
-  const { rows } = await sql.query<Unit>(`${FIND} (code = $1::citext or id::text = lower($1)) order by code = $1::citext desc nulls last limit 1`, [key]);
+  const { rows } = await sql.query<Unit>(
+    `${FIND} (code = $1::citext or id::text = lower($1)) order by code = $1::citext desc nulls last limit 1`,
+    [key],
+  );
   const unit = rows[0];
   if (!unit) throw new AppError("not_found", `There is no unit with the code ${key}.`, { field: "unit" });
   return unit;
 }
 
 /** Hangs a new unit into the tree. Throws `conflict` for a taken code, `not_found` for an unknown parent. */
-export async function createUnit(work: Work, { id = randomUUID(), name, code = null, type = "department", parentId = null, originId = null }: UnitInput): Promise<string> {
+export async function createUnit(
+  work: Work,
+  { id = randomUUID(), name, code = null, type = "department", parentId = null, originId = null }: UnitInput,
+): Promise<string> {
   const { ctx, sql } = work;
   await sql.query("select pg_advisory_xact_lock($1)", [TREE_LOCK]);
   const parent = parentId === null ? undefined : await findUnit(sql, parentId);
@@ -51,20 +57,37 @@ export async function createUnit(work: Work, { id = randomUUID(), name, code = n
      values ($1, $2, $3, $4, $5, $6, text2ltree($7), $8, $8)`,
     [id, name, code, type, parent?.id ?? null, originId, [parent?.path, label(id)].filter(Boolean).join("."), ctx.now()],
   );
-  await sql.query("insert into unit_placements (unit_id, parent_id, valid_from, recorded_from) values ($1, $2, $3, $3)", [id, parent?.id ?? null, ctx.now()]);
+  await sql.query("insert into unit_placements (unit_id, parent_id, valid_from, recorded_from) values ($1, $2, $3, $3)", [
+    id,
+    parent?.id ?? null,
+    ctx.now(),
+  ]);
   await recordEvent(work, { name: "unit.created", subjectType: "unit", subjectId: id, data: {} });
   return id;
 }
 
 /** Changes a unit's name, code or type. Throws `conflict` for a taken code. */
-export async function updateUnit(work: Work, { unitId, ...change }: { unitId: string; name?: string; code?: string | null; type?: string }): Promise<void> {
+export async function updateUnit(
+  work: Work,
+  { unitId, ...change }: { unitId: string; name?: string; code?: string | null; type?: string },
+): Promise<void> {
   const { ctx, sql } = work;
   const unit = await findUnit(sql, unitId);
-  const next = { name: change.name ?? unit.name, code: change.code === undefined ? unit.code : change.code, type: change.type ?? unit.type };
+  const next = {
+    name: change.name ?? unit.name,
+    code: change.code === undefined ? unit.code : change.code,
+    type: change.type ?? unit.type,
+  };
   const changed = (["name", "code", "type"] as const).filter((key) => next[key] !== unit[key]);
   if (changed.length === 0) return;
   await refuseTakenCode(sql, { code: next.code, id: unit.id });
-  await sql.query("update units set name = $2, code = $3, type = $4, version = version + 1, modified_at = $5 where id = $1", [unit.id, next.name, next.code, next.type, ctx.now()]);
+  await sql.query("update units set name = $2, code = $3, type = $4, version = version + 1, modified_at = $5 where id = $1", [
+    unit.id,
+    next.name,
+    next.code,
+    next.type,
+    ctx.now(),
+  ]);
   await recordEvent(work, { name: "unit.updated", subjectType: "unit", subjectId: unit.id, data: { changed } });
 }
 
@@ -84,11 +107,22 @@ export async function moveUnit(work: Work, { unitId, parentId }: { unitId: strin
   const parent = parentId === null ? undefined : await findUnit(sql, parentId);
   if (unit.parentId === (parent?.id ?? null)) return;
   if (parent?.path.split(".").includes(label(unit.id))) {
-    throw new AppError("invalid", `The unit ${unit.code ?? unit.name} can't be moved below itself: ${parent.code ?? parent.name} stands under it.`, { field: "parentId" });
+    throw new AppError(
+      "invalid",
+      `The unit ${unit.code ?? unit.name} can't be moved below itself: ${parent.code ?? parent.name} stands under it.`,
+      { field: "parentId" },
+    );
   }
   await sql.query(MOVE_SUBTREE, [unit.id, parent?.id ?? null, parent?.path ?? ""]);
-  await sql.query("update units set parent_id = $2, version = version + 1, modified_at = $3 where id = $1", [unit.id, parent?.id ?? null, ctx.now()]);
-  const { rows } = await sql.query<{ id: number; valid_from: Date }>("select id, valid_from from unit_placements where unit_id = $1 and recorded_to is null and valid_to is null", [unit.id]);
+  await sql.query("update units set parent_id = $2, version = version + 1, modified_at = $3 where id = $1", [
+    unit.id,
+    parent?.id ?? null,
+    ctx.now(),
+  ]);
+  const { rows } = await sql.query<{ id: number; valid_from: Date }>(
+    "select id, valid_from from unit_placements where unit_id = $1 and recorded_to is null and valid_to is null",
+    [unit.id],
+  );
   await closePeriods(sql, { table: "unit_placements", ids: rows.map((row) => row.id), at: ctx.now() });
   await sql.query(
     "insert into unit_placements (unit_id, parent_id, valid_from, recorded_from) values ($1, $2, greatest($3, $4::timestamptz), greatest($3, $4::timestamptz))",

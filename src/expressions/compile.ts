@@ -43,15 +43,32 @@ export function compileExpression({ source, subject, expects, field }: Expressio
       return plainData(program({ [subject]: value }));
     } catch (error) {
       if (error instanceof EvaluationError && /^No such key/.test(error.message)) return undefined;
-      throw new AppError("invalid", `${field}: ${error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error)}`, { field, cause: error });
+      throw new AppError("invalid", `${field}: ${error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error)}`, {
+        field,
+        cause: error,
+      });
     }
   };
 }
 
-function invalid({ field, source, error, expects }: { field: string; source: string; error: ParseError | CelTypeError | undefined; expects: ExpectedType }): AppError {
+function invalid({
+  field,
+  source,
+  error,
+  expects,
+}: {
+  field: string;
+  source: string;
+  error: ParseError | CelTypeError | undefined;
+  expects: ExpectedType;
+}): AppError {
   const position = (error?.node?.pos ?? error?.range?.start ?? 0) + 1;
   const what = error?.message.split("\n")[0] ?? "is not an expression";
-  return new AppError("invalid", `${field}: at position ${position}: ${what}; expected ${expects === "any" ? "a value" : expects}. In: ${source}`, { field });
+  return new AppError(
+    "invalid",
+    `${field}: at position ${position}: ${what}; expected ${expects === "any" ? "a value" : expects}. In: ${source}`,
+    { field },
+  );
 }
 
 /** `account.mail` needs no interpreter: most mappings are just this. */
@@ -61,7 +78,8 @@ function plainAttribute(source: string, subject: Subject): string | undefined {
 
 /** CEL's integers are bigint; the directory holds plain JSON. */
 function plainData(value: unknown): AttributeValue | undefined {
-  if (value === undefined || value === null || typeof value === "string" || typeof value === "boolean" || typeof value === "number") return value;
+  if (value === undefined || value === null || typeof value === "string" || typeof value === "boolean" || typeof value === "number")
+    return value;
   if (typeof value === "bigint") return Number(value);
   if (Array.isArray(value)) return value.map(plainData).filter((item) => item !== undefined) as unknown as AttributeValue;
   if (value instanceof Map) return plainData(Object.fromEntries(value));

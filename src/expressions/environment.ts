@@ -7,24 +7,54 @@ export type Subject = "account" | "person";
 
 /** A person as expressions see it: every field is there, empty when unknown. */
 export const PERSON_FIELDS = {
-  id: "string", userName: "string", externalId: "string", displayName: "string", givenName: "string", familyName: "string", email: "string",
-  title: "string", userType: "string", preferredLanguage: "string", locale: "string", timezone: "string",
-  employeeNumber: "string", costCenter: "string", organization: "string", division: "string", department: "string",
-  active: "bool", state: "string", origin: "string", manager: "string",
+  id: "string",
+  userName: "string",
+  externalId: "string",
+  displayName: "string",
+  givenName: "string",
+  familyName: "string",
+  email: "string",
+  title: "string",
+  userType: "string",
+  preferredLanguage: "string",
+  locale: "string",
+  timezone: "string",
+  employeeNumber: "string",
+  costCenter: "string",
+  organization: "string",
+  division: "string",
+  department: "string",
+  active: "bool",
+  state: "string",
+  origin: "string",
+  manager: "string",
   /** Codes of the person's units, display names of groups (nested ones included), keys of roles held anywhere. */
-  units: "list<string>", groups: "list<string>", roles: "list<string>",
+  units: "list<string>",
+  groups: "list<string>",
+  roles: "list<string>",
   /** The whole profile, SCIM-shaped. */
-  profile: "map", custom: "map",
+  profile: "map",
+  custom: "map",
 } as const;
 
-export type PersonVariables = { [K in keyof typeof PERSON_FIELDS]: (typeof PERSON_FIELDS)[K] extends "bool" ? boolean : (typeof PERSON_FIELDS)[K] extends "list<string>" ? readonly string[] : (typeof PERSON_FIELDS)[K] extends "map" ? AttributeObject : string };
+export type PersonVariables = {
+  [K in keyof typeof PERSON_FIELDS]: (typeof PERSON_FIELDS)[K] extends "bool"
+    ? boolean
+    : (typeof PERSON_FIELDS)[K] extends "list<string>"
+      ? readonly string[]
+      : (typeof PERSON_FIELDS)[K] extends "map"
+        ? AttributeObject
+        : string;
+};
 
 const functions = (environment: Environment): Environment =>
   environment
     .registerFunction("parentDn(string): string", (dn: string) => splitDn(dn).slice(1).join(","))
     .registerFunction("rdnValue(string): string", (dn: string) => unescapeDnValue((splitDn(dn)[0] ?? "").replace(/^[^=]*=/, "")))
     .registerFunction("first(dyn): dyn", (value: unknown) => (Array.isArray(value) ? (value[0] ?? "") : value))
-    .registerFunction("list(dyn): list<string>", (value: unknown) => (Array.isArray(value) ? value : value === "" || value === null ? [] : [value]));
+    .registerFunction("list(dyn): list<string>", (value: unknown) =>
+      Array.isArray(value) ? value : value === "" || value === null ? [] : [value],
+    );
 
 /** The CEL environment per subject; built once, it holds declarations only. */
 export const environments: Readonly<Record<Subject, Environment>> = {
@@ -53,15 +83,31 @@ export function personVariables(person: PersonFacts): PersonVariables {
   const text = (value: unknown) => (typeof value === "string" ? value : "");
   return {
     id: person.id,
-    userName: text(profile["userName"]), externalId: text(profile["externalId"]), displayName: text(profile["displayName"]),
-    givenName: text(name["givenName"]), familyName: text(name["familyName"]), email: primaryEmail(profile) ?? "",
-    title: text(profile["title"]), userType: text(profile["userType"]), preferredLanguage: text(profile["preferredLanguage"]),
-    locale: text(profile["locale"]), timezone: text(profile["timezone"]),
-    employeeNumber: text(enterprise["employeeNumber"]), costCenter: text(enterprise["costCenter"]), organization: text(enterprise["organization"]),
-    division: text(enterprise["division"]), department: text(enterprise["department"]),
-    active: person.active, state: person.state, origin: person.origin ?? "", manager: person.managerId ?? "",
-    units: person.units ?? [], groups: person.groups ?? [], roles: person.roles ?? [],
-    profile, custom: person.custom ?? {},
+    userName: text(profile["userName"]),
+    externalId: text(profile["externalId"]),
+    displayName: text(profile["displayName"]),
+    givenName: text(name["givenName"]),
+    familyName: text(name["familyName"]),
+    email: primaryEmail(profile) ?? "",
+    title: text(profile["title"]),
+    userType: text(profile["userType"]),
+    preferredLanguage: text(profile["preferredLanguage"]),
+    locale: text(profile["locale"]),
+    timezone: text(profile["timezone"]),
+    employeeNumber: text(enterprise["employeeNumber"]),
+    costCenter: text(enterprise["costCenter"]),
+    organization: text(enterprise["organization"]),
+    division: text(enterprise["division"]),
+    department: text(enterprise["department"]),
+    active: person.active,
+    state: person.state,
+    origin: person.origin ?? "",
+    manager: person.managerId ?? "",
+    units: person.units ?? [],
+    groups: person.groups ?? [],
+    roles: person.roles ?? [],
+    profile,
+    custom: person.custom ?? {},
   };
 }
 

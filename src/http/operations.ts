@@ -28,12 +28,10 @@ async function ready(response: Response, { db, log }: { db: Database; log: Logge
     const pending = await pendingMigrations(db.pool);
     if (pending.length === 0) response.json({ status: "ready" });
     else
-      response
-        .status(503)
-        .json({
-          status: "not ready",
-          reason: `${pending.length} migrations are to be applied: ${pending.join(", ")}. \`rollcall migrate\` applies them.`,
-        });
+      response.status(503).json({
+        status: "not ready",
+        reason: `${pending.length} migrations are to be applied: ${pending.join(", ")}. \`rollcall migrate\` applies them.`,
+      });
   } catch (error) {
     log.warn({ err: error }, "not ready: the database does not answer");
     response.status(503).json({ status: "not ready", reason: "The database does not answer." });

@@ -42,7 +42,13 @@ export function createHandlers({ db, keyRing, targets }: HandlersOptions): Handl
       const connection = await targets.load(db.pool, connectionId);
       if (!connection.row.enabled) return;
       if ((await projectTarget(ctx, { db, connection })) === "busy") {
-        await enqueue(db.pool, { job: "project", payload: { connectionId }, key: `project:${connectionId}:busy`, queue: `project:${connectionId}`, runAt: later(ctx) });
+        await enqueue(db.pool, {
+          job: "project",
+          payload: { connectionId },
+          key: `project:${connectionId}:busy`,
+          queue: `project:${connectionId}`,
+          runAt: later(ctx),
+        });
       }
     },
     async deliver(ctx, { projectionId }) {

@@ -126,9 +126,16 @@ async function takeOver({ ctx, sql }: Work, nodeId: string): Promise<void> {
   const dead = rows[0];
   if (!dead) return;
   await sql.query("select graphile_worker.force_unlock_workers($1)", [dead.workers]);
-  const { rows: open } = await sql.query<{ connection_id: number }>("select distinct connection_id from runs where state in ('pulling', 'planned', 'applying') order by 1");
+  const { rows: open } = await sql.query<{ connection_id: number }>(
+    "select distinct connection_id from runs where state in ('pulling', 'planned', 'applying') order by 1",
+  );
   for (const { connection_id: connectionId } of open) {
-    await enqueue(sql, { job: "sync", payload: { connectionId, mode: "incremental", trigger: "recovery" }, key: `sync:${connectionId}:recovery`, maxAttempts: 3 });
+    await enqueue(sql, {
+      job: "sync",
+      payload: { connectionId, mode: "incremental", trigger: "recovery" },
+      key: `sync:${connectionId}:recovery`,
+      maxAttempts: 3,
+    });
   }
   ctx.log.warn({ node: nodeId, runs: open.length }, "a node died; its work is taken up");
 }

@@ -37,11 +37,16 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
   const { db, log, handlers, now, drainMs = DRAIN_MS, watchMs = WATCH_MS } = options;
   const aborting = new AbortController();
   const node = await joinNodes({ db, log, watchMs, ...(now ? { now } : {}) });
-  const taskList: TaskList = Object.fromEntries(Object.entries(handlers).map(([name, handler]) => [name, async (payload: unknown) => {
-    const ctx = createContext({ actor: "system", log: log.child({ job: name }), signal: aborting.signal, ...(now ? { now } : {}) });
-    // The payload is what db/queue.ts enqueued under this name.
-    await (handler as (ctx: Context, payload: unknown) => Promise<void>)(ctx, payload);
-  }]));
+  const taskList: TaskList = Object.fromEntries(
+    Object.entries(handlers).map(([name, handler]) => [
+      name,
+      async (payload: unknown) => {
+        const ctx = createContext({ actor: "system", log: log.child({ job: name }), signal: aborting.signal, ...(now ? { now } : {}) });
+        // The payload is what db/queue.ts enqueued under this name.
+        await (handler as (ctx: Context, payload: unknown) => Promise<void>)(ctx, payload);
+      },
+    ]),
+  );
 
   let stopping = false;
   let runner = await start();
@@ -55,7 +60,11 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
       noHandleSignals: true,
       pollInterval: 1_000,
       logger: queueLogger(log),
-      preset: { plugins: [{ name: "node", version: "1", worker: { hooks: { startWorker: async (_ctx, { worker }) => node.addWorker(worker.workerId) } } }] },
+      preset: {
+        plugins: [
+          { name: "node", version: "1", worker: { hooks: { startWorker: async (_ctx, { worker }) => node.addWorker(worker.workerId) } } },
+        ],
+      },
     });
     started.events.on("worker:fatalError", ({ error }) => void restart(error));
     started.promise.catch((error: unknown) => void restart(error));
@@ -102,7 +111,13 @@ async function settled(work: Promise<unknown>, within: number): Promise<boolean>
     timer = setTimeout(() => resolve(false), within);
   });
   try {
-    return await Promise.race([work.then(() => true, () => true), late]);
+    return await Promise.race([
+      work.then(
+        () => true,
+        () => true,
+      ),
+      late,
+    ]);
   } finally {
     clearTimeout(timer);
   }

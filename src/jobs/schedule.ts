@@ -54,7 +54,11 @@ export async function startSchedule({ db, log, now, reloadMs = RELOAD_MS }: Sche
       if (clocks.get(entry.name)?.signature === signature) continue;
       await drop(entry.name);
       try {
-        const task = createTask(entry.expression, ({ date }) => fire(ctx, { db, entry, at: date }), { timezone: entry.timeZone, name: entry.name, unref: true });
+        const task = createTask(entry.expression, ({ date }) => fire(ctx, { db, entry, at: date }), {
+          timezone: entry.timeZone,
+          name: entry.name,
+          unref: true,
+        });
         await task.start();
         clocks.set(entry.name, { task, signature });
       } catch (error) {
@@ -96,7 +100,9 @@ async function readEntries(db: Database): Promise<Entry[]> {
   );
   return rows.flatMap(({ id, schedule, reconcile, time_zone: timeZone }) => [
     ...(schedule === null ? [] : [{ name: `sync:${id}`, job: "sync" as const, connectionId: id, expression: schedule, timeZone }]),
-    ...(reconcile === null ? [] : [{ name: `reconcile:${id}`, job: "reconcile" as const, connectionId: id, expression: reconcile, timeZone }]),
+    ...(reconcile === null
+      ? []
+      : [{ name: `reconcile:${id}`, job: "reconcile" as const, connectionId: id, expression: reconcile, timeZone }]),
   ]);
 }
 
@@ -112,7 +118,8 @@ export async function fire(ctx: Context, { db, entry, at }: { db: Database; entr
       if (rowCount === 0) return false;
       const key = `${entry.name}:${stroke.toISOString()}`;
       const { connectionId } = entry;
-      if (entry.job === "sync") await enqueue(sql, { job: "sync", payload: { connectionId, mode: "incremental", trigger: "schedule" }, key, maxAttempts: 3 });
+      if (entry.job === "sync")
+        await enqueue(sql, { job: "sync", payload: { connectionId, mode: "incremental", trigger: "schedule" }, key, maxAttempts: 3 });
       else await enqueue(sql, { job: "reconcile", payload: { connectionId }, key, maxAttempts: 3 });
       return true;
     });

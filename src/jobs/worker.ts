@@ -27,7 +27,14 @@ export interface Worker {
 export async function startWorker({ db, keyRing, log, config, now = () => new Date(), drainMs }: WorkerDeps): Promise<Worker> {
   const closing = new AbortController();
   const targets = openTargets({ keyRing, log, signal: closing.signal, now });
-  const queue = await startQueue({ db, log, handlers: createHandlers({ db, keyRing, targets }), concurrency: config.worker.concurrency, now, ...(drainMs === undefined ? {} : { drainMs }) });
+  const queue = await startQueue({
+    db,
+    log,
+    handlers: createHandlers({ db, keyRing, targets }),
+    concurrency: config.worker.concurrency,
+    now,
+    ...(drainMs === undefined ? {} : { drainMs }),
+  });
   // What began or ended while no node was up.
   await enqueue(db.pool, { job: "expire", payload: {}, key: "expire:start" });
   const schedule = await startSchedule({ db, log, now });

@@ -17,10 +17,14 @@ export interface BringOptions {
  */
 export async function bringAccount(row: Projection, options: BringOptions): Promise<Delivered> {
   switch (row.desiredState) {
-    case "present": return present(row, options);
-    case "disabled": return disabled(row, options);
-    case "removed": return removed(row, options);
-    case "absent": return { operation: undefined, ...standing(row) };
+    case "present":
+      return present(row, options);
+    case "disabled":
+      return disabled(row, options);
+    case "removed":
+      return removed(row, options);
+    case "absent":
+      return { operation: undefined, ...standing(row) };
   }
 }
 
@@ -65,15 +69,26 @@ async function create(row: Projection, options: BringOptions): Promise<{ operati
   } catch (error) {
     if (!(error instanceof Fault) || error.kind !== "exists") throw error;
     const match = [...new Set([...options.match, "userName", "externalId", "emails"] as const)];
-    const found = (await locate(row, { ...options, match })) ?? (await locate(row, { ...options, match: [...options.match, "userName"], thorough: true }));
-    if (!found) throw new Fault("rejected", `The target says that this account exists, but shows none like it to us. ${error.message}`, { cause: error });
+    const found =
+      (await locate(row, { ...options, match })) ??
+      (await locate(row, { ...options, match: [...options.match, "userName"], thorough: true }));
+    if (!found)
+      throw new Fault("rejected", `The target says that this account exists, but shows none like it to us. ${error.message}`, {
+        cause: error,
+      });
     return { operation: await adopt(found, { desired, options }), nativeId: found.nativeId };
   }
 }
 
-async function adopt(found: TargetAccount, { desired, options: { target, linkedElsewhere } }: { desired: AttributeObject; options: BringOptions }): Promise<Operation> {
+async function adopt(
+  found: TargetAccount,
+  { desired, options: { target, linkedElsewhere } }: { desired: AttributeObject; options: BringOptions },
+): Promise<Operation> {
   if (await linkedElsewhere(found.nativeId)) {
-    throw new Fault("rejected", `The account ${found.nativeId} at the target matches this person, but belongs to another person already. Settle which of the two it is, then retry.`);
+    throw new Fault(
+      "rejected",
+      `The account ${found.nativeId} at the target matches this person, but belongs to another person already. Settle which of the two it is, then retry.`,
+    );
   }
   await target.update("user", found.nativeId, { before: null, after: desired });
   if (found.active !== true) await target.enable(found.nativeId);
@@ -109,7 +124,10 @@ async function attempted(row: Projection, options: BringOptions): Promise<Target
 }
 
 /** By each matching attribute in turn; the first that finds anything decides. Two matches are a dispute for a human. */
-async function locate({ desired, delivered }: Projection, { target, match, thorough = false }: Pick<BringOptions, "target" | "match"> & { thorough?: boolean }): Promise<TargetAccount | undefined> {
+async function locate(
+  { desired, delivered }: Projection,
+  { target, match, thorough = false }: Pick<BringOptions, "target" | "match"> & { thorough?: boolean },
+): Promise<TargetAccount | undefined> {
   const sought = desired ?? delivered ?? {};
   for (const attribute of match) {
     const value = sought[attribute];
@@ -117,7 +135,10 @@ async function locate({ desired, delivered }: Projection, { target, match, thoro
     const found = await target.find("user", { [attribute]: value }, { thorough });
     const [only] = found;
     if (found.length > 1) {
-      throw new Fault("rejected", `${found.length} accounts at the target match this person by ${attribute} (${found.map(({ nativeId }) => nativeId).join(", ")}). Remove the wrong one there, then retry.`);
+      throw new Fault(
+        "rejected",
+        `${found.length} accounts at the target match this person by ${attribute} (${found.map(({ nativeId }) => nativeId).join(", ")}). Remove the wrong one there, then retry.`,
+      );
     }
     if (only) return only;
   }

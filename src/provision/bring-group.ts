@@ -14,10 +14,20 @@ export interface BringGroupOptions {
 /** Brings one group and the membership that we keep in it to what is desired; members that others put there stay. Throws Faults. */
 export async function bringGroup(row: Projection, options: BringGroupOptions): Promise<Delivered> {
   switch (row.desiredState) {
-    case "present": return present(row, options);
-    case "disabled": return emptied(row, options);
-    case "removed": return removed(row, options);
-    case "absent": return { operation: undefined, nativeId: row.nativeId, state: row.deliveredState, attributes: row.delivered, hash: row.deliveredHash };
+    case "present":
+      return present(row, options);
+    case "disabled":
+      return emptied(row, options);
+    case "removed":
+      return removed(row, options);
+    case "absent":
+      return {
+        operation: undefined,
+        nativeId: row.nativeId,
+        state: row.deliveredState,
+        attributes: row.delivered,
+        hash: row.deliveredHash,
+      };
   }
 }
 
@@ -26,7 +36,11 @@ const NOTHING_THERE = { nativeId: null, state: "removed", attributes: null, hash
 async function present(row: Projection, options: BringGroupOptions): Promise<Delivered> {
   const { target, wanted } = options;
   const attributes = row.desired ?? {};
-  const there = { state: "present", attributes: { attributes, members: wanted }, hash: groupHash(attributes, wanted).toString("hex") } as const;
+  const there = {
+    state: "present",
+    attributes: { attributes, members: wanted },
+    hash: groupHash(attributes, wanted).toString("hex"),
+  } as const;
   const made = row.nativeId === null ? await findOrCreate(row, options) : undefined;
   const nativeId = row.nativeId ?? made?.nativeId;
   if (nativeId === undefined) throw new Fault("transient", "The group was not made.");
@@ -65,17 +79,28 @@ async function findOrCreate(row: Projection, options: BringGroupOptions): Promis
   }
 }
 
-async function adopt(found: TargetAccount, { attributes, options: { target, linkedElsewhere } }: { attributes: AttributeObject; options: BringGroupOptions }): Promise<{ operation: Operation; nativeId: string }> {
+async function adopt(
+  found: TargetAccount,
+  { attributes, options: { target, linkedElsewhere } }: { attributes: AttributeObject; options: BringGroupOptions },
+): Promise<{ operation: Operation; nativeId: string }> {
   const { nativeId } = found;
-  if (await linkedElsewhere(nativeId)) throw new Fault("rejected", `The group ${nativeId} at the target has this name, but belongs to another group already.`);
+  if (await linkedElsewhere(nativeId))
+    throw new Fault("rejected", `The group ${nativeId} at the target has this name, but belongs to another group already.`);
   await target.update("group", nativeId, { before: null, after: attributes });
   return { operation: "link", nativeId };
 }
 
-async function locate({ desired, delivered }: Projection, { target }: Pick<BringGroupOptions, "target">): Promise<TargetAccount | undefined> {
+async function locate(
+  { desired, delivered }: Projection,
+  { target }: Pick<BringGroupOptions, "target">,
+): Promise<TargetAccount | undefined> {
   const { displayName } = desired ?? deliveredGroup(delivered).attributes ?? {};
   const found = await target.find("group", { displayName });
-  if (found.length > 1) throw new Fault("rejected", `${found.length} groups at the target are called ${String(displayName)} (${found.map(({ nativeId }) => nativeId).join(", ")}). Remove or rename the wrong one there, then retry.`);
+  if (found.length > 1)
+    throw new Fault(
+      "rejected",
+      `${found.length} groups at the target are called ${String(displayName)} (${found.map(({ nativeId }) => nativeId).join(", ")}). Remove or rename the wrong one there, then retry.`,
+    );
   return found[0];
 }
 

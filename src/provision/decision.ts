@@ -49,7 +49,10 @@ export async function storeDecisions(work: Work, decisions: readonly Decision[])
     ],
   );
   const stored = new Set(rows.map(({ id }) => id));
-  await wakeDeliveries(work, decisions.filter(({ id, wake }) => wake && stored.has(id)).map(({ id }) => id));
+  await wakeDeliveries(
+    work,
+    decisions.filter(({ id, wake }) => wake && stored.has(id)).map(({ id }) => id),
+  );
 }
 
 /** Queues one delivery job per projection; one that waits already is moved up. */

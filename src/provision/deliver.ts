@@ -34,7 +34,12 @@ export async function deliver(ctx: Context, { db, targets, projectionId }: Deliv
   });
   if (outcome === "busy") {
     // Whoever is at it may have read the row before the change that woke us.
-    await enqueue(db.pool, { job: "deliver", payload: { projectionId }, key: `deliver:${projectionId}`, runAt: new Date(ctx.now().getTime() + BUSY_WAIT_MS) });
+    await enqueue(db.pool, {
+      job: "deliver",
+      payload: { projectionId },
+      key: `deliver:${projectionId}`,
+      runAt: new Date(ctx.now().getTime() + BUSY_WAIT_MS),
+    });
   }
   return outcome;
 }
@@ -79,16 +84,29 @@ interface BringOptions {
 
 async function bring(ctx: Context, { locked, targets, row, connection }: BringOptions): Promise<Delivered> {
   const { provision, writeBack } = connection.policy;
-  let delivered: Delivered = { operation: undefined, nativeId: row.nativeId, state: row.deliveredState, attributes: row.delivered, hash: row.deliveredHash };
+  let delivered: Delivered = {
+    operation: undefined,
+    nativeId: row.nativeId,
+    state: row.deliveredState,
+    attributes: row.delivered,
+    hash: row.deliveredHash,
+  };
   if (provision) {
     const shared = { intend: () => intend(locked, row), linkedElsewhere: (nativeId: string) => linkedElsewhere(locked, { row, nativeId }) };
     delivered = await targets.withTarget(connection, async (target) =>
       row.kind === "group"
-        ? bringGroup(row, { target, ...shared, wanted: await wantedMembers(locked.sql, { connectionId: connection.id, groupId: row.groupId ?? "", now: ctx.now() }) })
-        : bringAccount(row, { target, ...shared, match: provision.match }));
+        ? bringGroup(row, {
+            target,
+            ...shared,
+            wanted: await wantedMembers(locked.sql, { connectionId: connection.id, groupId: row.groupId ?? "", now: ctx.now() }),
+          })
+        : bringAccount(row, { target, ...shared, match: provision.match }),
+    );
   }
   if (row.kind === "user" && (writeBack.disable || writeBack.groups)) {
-    const operation = await targets.withWriteBack(connection, (opened) => bringSource(locked, { row, connection, writeBack: opened, now: ctx.now() }));
+    const operation = await targets.withWriteBack(connection, (opened) =>
+      bringSource(locked, { row, connection, writeBack: opened, now: ctx.now() }),
+    );
     delivered = { ...delivered, operation: delivered.operation ?? operation };
   }
   return delivered;
@@ -100,7 +118,10 @@ async function intend(locked: LockedWork, { id }: Projection): Promise<void> {
 }
 
 async function linkedElsewhere(locked: LockedWork, { row, nativeId }: { row: Projection; nativeId: string }): Promise<boolean> {
-  const { rows } = await locked.sql.query("select from projections where connection_id = $1 and native_id = $2 and kind = $3 and id <> $4 limit 1", [row.connectionId, nativeId, row.kind, row.id]);
+  const { rows } = await locked.sql.query(
+    "select from projections where connection_id = $1 and native_id = $2 and kind = $3 and id <> $4 limit 1",
+    [row.connectionId, nativeId, row.kind, row.id],
+  );
   return rows.length > 0;
 }
 
@@ -112,7 +133,12 @@ function isRemovalDue({ desiredState, deliveredState, removeAfter, state }: Proj
 async function wakeRemoval(ctx: Context, { locked, row }: { locked: LockedWork; row: Projection }): Promise<void> {
   await locked.transaction(async ({ sql }) => {
     await sql.query("update projections set dirty_at = $2, version = version + 1 where id = $1", [row.id, ctx.now()]);
-    await enqueue(sql, { job: "project", payload: { connectionId: row.connectionId }, key: `project:${row.connectionId}:removal:${row.id}`, queue: `project:${row.connectionId}` });
+    await enqueue(sql, {
+      job: "project",
+      payload: { connectionId: row.connectionId },
+      key: `project:${row.connectionId}:removal:${row.id}`,
+      queue: `project:${row.connectionId}`,
+    });
   });
 }
 

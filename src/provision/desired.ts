@@ -26,8 +26,12 @@ export interface Desire {
 const DAY_MS = 86_400_000;
 
 /** Where one person's account should stand. Pure. */
-export function desire(account: AccountFacts, { person, policy, now }: { person: PersonStanding; policy: Pick<Provision, "leave" | "graceDays">; now: Date }): Desire {
-  if (person.active && person.inScope && !["suspended", "deactivated", "deleted"].includes(person.state)) return { state: "present", removeAfter: null };
+export function desire(
+  account: AccountFacts,
+  { person, policy, now }: { person: PersonStanding; policy: Pick<Provision, "leave" | "graceDays">; now: Date },
+): Desire {
+  if (person.active && person.inScope && !["suspended", "deactivated", "deleted"].includes(person.state))
+    return { state: "present", removeAfter: null };
   const perhapsThere = account.nativeId !== null || account.deliveredState === "attempted";
   if (!perhapsThere) return { state: account.deliveredState === "removed" ? "removed" : "absent", removeAfter: null };
   // A suspension passes; only who left, or fell out of scope, may be deleted there.
@@ -50,12 +54,19 @@ export interface Wanted {
 }
 
 /** Whether the target must be spoken to at all. */
-export function needsDelivery({ nativeId, deliveredState, deliveredHash }: Pick<Standing, "nativeId" | "deliveredState" | "deliveredHash">, wanted: Wanted): boolean {
+export function needsDelivery(
+  { nativeId, deliveredState, deliveredHash }: Pick<Standing, "nativeId" | "deliveredState" | "deliveredHash">,
+  wanted: Wanted,
+): boolean {
   switch (wanted.state) {
-    case "absent": return false;
-    case "present": return nativeId === null || deliveredState !== "present" || deliveredHash !== wanted.hash;
-    case "disabled": return deliveredState !== "disabled" && deliveredState !== "removed";
-    case "removed": return deliveredState !== "removed";
+    case "absent":
+      return false;
+    case "present":
+      return nativeId === null || deliveredState !== "present" || deliveredHash !== wanted.hash;
+    case "disabled":
+      return deliveredState !== "disabled" && deliveredState !== "removed";
+    case "removed":
+      return deliveredState !== "removed";
   }
 }
 
@@ -72,4 +83,3 @@ export function nextState(before: Standing, wanted: Wanted): { state: Projection
   if (unchanged && before.state !== "idle") return { state: before.state, wake: false };
   return takesAway(before, wanted) ? { state: "held", wake: false } : { state: "waiting", wake: true };
 }
-

@@ -9,7 +9,9 @@ export function hasDrifted(account: TargetAccount, { delivered, active }: { deli
 
 /** What of the account we speak of in our deliveries, as it stands: the next update starts from here. */
 export function asItStands({ attributes }: TargetAccount, delivered: AttributeObject | null): AttributeObject {
-  return Object.fromEntries(Object.keys(delivered ?? {}).flatMap((name) => (attributes[name] === undefined ? [] : [[name, attributes[name]]])));
+  return Object.fromEntries(
+    Object.keys(delivered ?? {}).flatMap((name) => (attributes[name] === undefined ? [] : [[name, attributes[name]]])),
+  );
 }
 
 /** Every value of `wanted` is in `held`; the elements of a list in any order, and no others. */
@@ -17,7 +19,10 @@ function holds(held: AttributeValue | undefined, wanted: AttributeValue | undefi
   if (wanted === undefined || wanted === null) return true;
   if (Array.isArray(wanted)) {
     const elements: readonly AttributeValue[] = Array.isArray(held) ? held : [];
-    return elements.length === wanted.length && (wanted as readonly AttributeValue[]).every((item) => elements.some((element) => holds(element, item)));
+    return (
+      elements.length === wanted.length &&
+      (wanted as readonly AttributeValue[]).every((item) => elements.some((element) => holds(element, item)))
+    );
   }
   if (isObject(wanted)) return isObject(held) && Object.entries(wanted).every(([name, value]) => holds(held[name], value));
   return held === wanted;

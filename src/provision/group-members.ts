@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import type { Sql } from "../db/database.ts";
 
-const open = (alias: string, at: string) => `${alias}.recorded_to is null and ${alias}.valid_from <= ${at} and (${alias}.valid_to is null or ${alias}.valid_to > ${at})`;
+const open = (alias: string, at: string) =>
+  `${alias}.recorded_to is null and ${alias}.valid_from <= ${at} and (${alias}.valid_to is null or ${alias}.valid_to > ${at})`;
 
 const MEMBERS = `
   with recursive below as (

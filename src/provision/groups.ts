@@ -32,7 +32,10 @@ const DIRTY_GROUPS = `
 const PAGE = 50;
 
 /** Works off dirty groups: those that the policy names, with the members that have an account there. Returns how many. */
-export async function projectGroups(transaction: <T>(work: (work: Work) => Promise<T>) => Promise<T>, { connection }: { connection: LoadedConnection }): Promise<number> {
+export async function projectGroups(
+  transaction: <T>(work: (work: Work) => Promise<T>) => Promise<T>,
+  { connection }: { connection: LoadedConnection },
+): Promise<number> {
   let count = 0;
   for (let after = 0; ;) {
     const from = after;
@@ -59,18 +62,34 @@ async function decide(sql: Sql, { row, connection, now }: { row: DirtyGroup; con
   const desiredHash = desired === null ? null : groupHash(desired, members);
   const hash = desiredHash?.toString("hex") ?? null;
   const standing: Standing = {
-    nativeId: row.native_id, deliveredState: row.delivered_state, deliveredHash: row.delivered_hash, removeAfter: null,
-    desiredState: row.desired_state, desiredHash: row.desired_hash, state: row.state, lastError: row.last_error,
+    nativeId: row.native_id,
+    deliveredState: row.delivered_state,
+    deliveredHash: row.delivered_hash,
+    removeAfter: null,
+    desiredState: row.desired_state,
+    desiredHash: row.desired_hash,
+    state: row.state,
+    lastError: row.last_error,
   };
   const next = nextState(standing, { state, hash });
   return {
-    id: row.id, version: row.version, desiredState: state, desired, desiredHash, removeAfter: null, state: next.state, wake: next.wake,
+    id: row.id,
+    version: row.version,
+    desiredState: state,
+    desired,
+    desiredHash,
+    removeAfter: null,
+    state: next.state,
+    wake: next.wake,
     lastError: next.state === row.state ? row.last_error : null,
     changed: row.desired_state !== state || (kept && row.desired_hash !== hash),
   };
 }
 
-function isKept({ deleted, display_name: name }: DirtyGroup, { connection, members }: { connection: LoadedConnection; members: number }): boolean {
+function isKept(
+  { deleted, display_name: name }: DirtyGroup,
+  { connection, members }: { connection: LoadedConnection; members: number },
+): boolean {
   const groups = connection.policy.provision?.groups ?? [];
   if (deleted) return false;
   return groups === "all" ? members > 0 : groups.some((kept) => kept.toLowerCase() === name.toLowerCase());

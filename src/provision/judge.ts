@@ -16,9 +16,15 @@ export interface OutboundFacts {
 export type OutboundLimits = Pick<Limits, "disable" | "delete" | "window">;
 
 /** Sentences of the guards that hold the disables, and the deletes, of a pass. Pure. */
-export function judgeOutbound({ linked, disables, deletes, recent }: OutboundFacts, limits: OutboundLimits): { disable: string[]; delete: string[] } {
+export function judgeOutbound(
+  { linked, disables, deletes, recent }: OutboundFacts,
+  limits: OutboundLimits,
+): { disable: string[]; delete: string[] } {
   const held: { disable: string[]; delete: string[] } = { disable: [], delete: [] };
-  for (const [action, count] of [["disable", disables], ["delete", deletes]] as const) {
+  for (const [action, count] of [
+    ["disable", disables],
+    ["delete", deletes],
+  ] as const) {
     const { count: most, share, floor } = limits[action];
     const limit = Math.min(most, Math.max(floor, Math.floor(linked * share)));
     if (count > limit) held[action].push(`${count} ${action}s of ${linked} linked accounts at once; the limit is ${limit}`);
@@ -34,7 +40,10 @@ export function judgeOutbound({ linked, disables, deletes, recent }: OutboundFac
 }
 
 /** Lets go what the pass held for judging, or holds it for an administrator with the guard's sentence. Returns both counts. */
-export async function judgePass(work: Work, { connection, limits }: { connection: LoadedConnection; limits: OutboundLimits }): Promise<{ released: number; held: number }> {
+export async function judgePass(
+  work: Work,
+  { connection, limits }: { connection: LoadedConnection; limits: OutboundLimits },
+): Promise<{ released: number; held: number }> {
   const { sql, ctx } = work;
   const { rows } = await sql.query<OutboundFacts>(
     `select count(*) filter (where state = 'held' and last_error is null and desired_state <> 'removed')::int as disables,
@@ -51,7 +60,10 @@ export async function judgePass(work: Work, { connection, limits }: { connection
   const sentences = judgeOutbound(facts, limits);
   let released = 0;
   let held = 0;
-  for (const [action, count] of [["disable", facts.disables], ["delete", facts.deletes]] as const) {
+  for (const [action, count] of [
+    ["disable", facts.disables],
+    ["delete", facts.deletes],
+  ] as const) {
     if (count === 0) continue;
     const reason = sentences[action].join("; ");
     const { rows: changed } = await sql.query<{ id: number }>(
@@ -62,11 +74,25 @@ export async function judgePass(work: Work, { connection, limits }: { connection
     if (reason) {
       held += changed.length;
       ctx.log.warn({ connection: connection.name, count: changed.length }, `deliveries are held: ${reason}`);
-      await recordEvent(work, { name: "delivery.held", subjectType: "connection", subjectId: connection.name, reason, data: { target: connection.name, action, count: changed.length } });
+      await recordEvent(work, {
+        name: "delivery.held",
+        subjectType: "connection",
+        subjectId: connection.name,
+        reason,
+        data: { target: connection.name, action, count: changed.length },
+      });
     } else {
       released += changed.length;
-      await sql.query("insert into guard_counts (connection_id, at, action, count) values ($1, $2, $3, $4)", [connection.id, ctx.now(), `deliver-${action}`, changed.length]);
-      await wakeDeliveries(work, changed.map(({ id }) => id));
+      await sql.query("insert into guard_counts (connection_id, at, action, count) values ($1, $2, $3, $4)", [
+        connection.id,
+        ctx.now(),
+        `deliver-${action}`,
+        changed.length,
+      ]);
+      await wakeDeliveries(
+        work,
+        changed.map(({ id }) => id),
+      );
     }
   }
   return { released, held };

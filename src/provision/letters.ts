@@ -61,11 +61,24 @@ export async function retryDeliveries(work: Work, options: RetryOptions): Promis
     [ids, connection, work.ctx.now()],
   );
   const missing = ids?.filter((id) => !rows.some((row) => row.id === id)) ?? [];
-  if (missing.length > 0) throw new AppError("not_found", `There is no delivery ${missing.join(", ")} that could be tried again; \`rollcall delivery list\` shows those that can.`, { field: "id" });
-  await wakeDeliveries(work, rows.filter(({ state }) => state === "waiting").map(({ id }) => id));
+  if (missing.length > 0)
+    throw new AppError(
+      "not_found",
+      `There is no delivery ${missing.join(", ")} that could be tried again; \`rollcall delivery list\` shows those that can.`,
+      { field: "id" },
+    );
+  await wakeDeliveries(
+    work,
+    rows.filter(({ state }) => state === "waiting").map(({ id }) => id),
+  );
   await wakeTargets(work, [...new Set(rows.filter(({ state }) => state === "idle").map((row) => row.connection))]);
   for (const target of new Set(rows.map((row) => row.connection))) {
-    await recordEvent(work, { name: "delivery.retried", subjectType: "connection", subjectId: target, data: { target, count: rows.filter((row) => row.connection === target).length } });
+    await recordEvent(work, {
+      name: "delivery.retried",
+      subjectType: "connection",
+      subjectId: target,
+      data: { target, count: rows.filter((row) => row.connection === target).length },
+    });
   }
   return rows.length;
 }

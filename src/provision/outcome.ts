@@ -20,13 +20,19 @@ const FIRST_WAIT_MS = 2_000;
 const LONGEST_WAIT_MS = 3_600_000;
 
 /** Doubling from two seconds to an hour, with jitter, and never before the target's own Retry-After. */
-export function waitBefore(attempt: number, { retryAfterMs = 0, random = Math.random() }: { retryAfterMs?: number; random?: number } = {}): number {
+export function waitBefore(
+  attempt: number,
+  { retryAfterMs = 0, random = Math.random() }: { retryAfterMs?: number; random?: number } = {},
+): number {
   const backoff = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(attempt - 1, 20));
   return Math.max(retryAfterMs, backoff / 2 + (random * backoff) / 2);
 }
 
 /** The target confirmed: projection, history and audit in one transaction. A projection that moved on meanwhile is woken again. */
-export async function recordDelivered(work: Work, { row, connection, startedAt, delivered }: Attempt & { delivered: Delivered }): Promise<void> {
+export async function recordDelivered(
+  work: Work,
+  { row, connection, startedAt, delivered }: Attempt & { delivered: Delivered },
+): Promise<void> {
   const { sql, ctx } = work;
   const now = ctx.now();
   const spoke = delivered.operation !== undefined;
@@ -35,13 +41,26 @@ export async function recordDelivered(work: Work, { row, connection, startedAt, 
        delivered_at = case when $6 then $7 else delivered_at end, attempts = 0, last_error = null,
        state = case when version = $8 then 'idle' else 'waiting' end
      where id = $1 returning version, remove_after as "removeAfter"`,
-    [row.id, delivered.nativeId, delivered.attributes === null ? null : JSON.stringify(delivered.attributes), delivered.hash, delivered.state, spoke, now, row.version],
+    [
+      row.id,
+      delivered.nativeId,
+      delivered.attributes === null ? null : JSON.stringify(delivered.attributes),
+      delivered.hash,
+      delivered.state,
+      spoke,
+      now,
+      row.version,
+    ],
   );
   const stored = rows[0];
   if (!stored) return;
   if (spoke) {
     await insertDelivery(work, { row, connection, startedAt, operation: delivered.operation ?? "update", state: "delivered" });
-    await recordEvent(work, { name: "delivery.delivered", ...subjectOf(row), data: { target: connection.name, operation: delivered.operation ?? "update" } });
+    await recordEvent(work, {
+      name: "delivery.delivered",
+      ...subjectOf(row),
+      data: { target: connection.name, operation: delivered.operation ?? "update" },
+    });
   }
   if (stored.version !== row.version) await wakeDeliveries(work, [row.id]);
   const cameOrWent = (row.deliveredState === "present") !== (delivered.state === "present") || row.nativeId !== delivered.nativeId;
@@ -51,19 +70,30 @@ export async function recordDelivered(work: Work, { row, connection, startedAt, 
 }
 
 /** A fault, as the caller must react: tried again later, a dead letter, or a flagged connection. Anything else is not ours to catch. */
-export async function recordFault(work: Work, { row, connection, startedAt, operation, fault }: Attempt & { operation: Operation; fault: Fault }): Promise<void> {
+export async function recordFault(
+  work: Work,
+  { row, connection, startedAt, operation, fault }: Attempt & { operation: Operation; fault: Fault },
+): Promise<void> {
   const { sql, ctx } = work;
   const attempt = row.attempts + 1;
   const reaction = reactionTo(fault, attempt);
   await sql.query("update projections set state = $2, attempts = $3, last_error = $4 where id = $1", [
-    row.id, { retry: "retrying", dead: "dead", flag: "waiting" }[reaction], reaction === "flag" ? row.attempts : attempt, fault.message,
+    row.id,
+    { retry: "retrying", dead: "dead", flag: "waiting" }[reaction],
+    reaction === "flag" ? row.attempts : attempt,
+    fault.message,
   ]);
   await insertDelivery(work, { row, connection, startedAt, operation, state: reaction === "dead" ? "dead" : "failed", fault });
   if (reaction === "retry") {
     const runAt = new Date(ctx.now().getTime() + waitBefore(attempt, { retryAfterMs: fault.retryAfterMs }));
     await enqueue(sql, { job: "deliver", payload: { projectionId: row.id }, key: `deliver:${row.id}`, runAt });
   } else if (reaction === "dead") {
-    await recordEvent(work, { name: "delivery.dead", ...subjectOf(row), reason: fault.message, data: { target: connection.name, operation, fault: fault.kind } });
+    await recordEvent(work, {
+      name: "delivery.dead",
+      ...subjectOf(row),
+      reason: fault.message,
+      data: { target: connection.name, operation, fault: fault.kind },
+    });
   } else {
     await flagConnection(work, { id: connection.id, state: "flagged", reason: fault.message });
   }
@@ -72,9 +102,17 @@ export async function recordFault(work: Work, { row, connection, startedAt, oper
 
 function reactionTo({ kind }: Fault, attempt: number): "retry" | "dead" | "flag" {
   switch (kind) {
-    case "denied": case "misconfigured": return "flag";
-    case "rejected": case "exists": return "dead";
-    case "transient": case "throttled": case "expired": case "gone": return attempt >= MAX_ATTEMPTS ? "dead" : "retry";
+    case "denied":
+    case "misconfigured":
+      return "flag";
+    case "rejected":
+    case "exists":
+      return "dead";
+    case "transient":
+    case "throttled":
+    case "expired":
+    case "gone":
+      return attempt >= MAX_ATTEMPTS ? "dead" : "retry";
   }
 }
 
@@ -88,7 +126,20 @@ async function insertDelivery({ sql, ctx }: Work, { row, startedAt, operation, s
   await sql.query(
     `insert into deliveries (projection_id, connection_id, operation, attempt, state, fault_kind, message, source_changed_at, seen_at, decided_at, started_at, finished_at)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-    [row.id, row.connectionId, operation, row.attempts + 1, state, fault?.kind ?? null, fault?.message ?? null, row.sourceChangedAt, row.seenAt, row.decidedAt, startedAt, ctx.now()],
+    [
+      row.id,
+      row.connectionId,
+      operation,
+      row.attempts + 1,
+      state,
+      fault?.kind ?? null,
+      fault?.message ?? null,
+      row.sourceChangedAt,
+      row.seenAt,
+      row.decidedAt,
+      startedAt,
+      ctx.now(),
+    ],
   );
 }
 

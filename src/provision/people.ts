@@ -57,7 +57,10 @@ const DIRTY_PEOPLE = `
   order by d.id`;
 
 /** The next page of dirty projections of people, in the order of ids; two queries, however many. */
-export async function loadDirtyPeople(sql: Sql, options: { connectionId: number; after: number; now: Date; limit: number }): Promise<DirtyPerson[]> {
+export async function loadDirtyPeople(
+  sql: Sql,
+  options: { connectionId: number; after: number; now: Date; limit: number },
+): Promise<DirtyPerson[]> {
   const { rows } = await sql.query<DirtyRow>(DIRTY_PEOPLE, [options.connectionId, options.after, options.now, options.limit]);
   const facts = await loadPersonFacts(sql, { personIds: rows.map(({ personId }) => personId), at: options.now });
   const byId = new Map(facts.map((person) => [person.id, person]));

@@ -13,7 +13,8 @@ export async function markWhenPolicyChanged(work: Work, connection: LoadedConnec
   const now = work.ctx.now();
   // A row that was inserted, not updated, has no xmax. The time says when the policy was last looked at (see wake.ts).
   const { rows } = await work.sql.query<{ inserted: boolean }>(
-    "insert into watermarks (key, at) values ($1, $2) on conflict (key) do update set at = excluded.at returning xmax = 0 as inserted", [key, now],
+    "insert into watermarks (key, at) values ($1, $2) on conflict (key) do update set at = excluded.at returning xmax = 0 as inserted",
+    [key, now],
   );
   if (!rows[0]?.inserted) return false;
   await work.sql.query("delete from watermarks where starts_with(key, $1) and key <> $2", [prefix, key]);
@@ -23,7 +24,8 @@ export async function markWhenPolicyChanged(work: Work, connection: LoadedConnec
 
 async function markAll({ ctx, sql }: Work, { id, policy: { provision, writeBack } }: LoadedConnection): Promise<void> {
   const now = ctx.now();
-  const marked = "on conflict (connection_id, SUBJECT) where SUBJECT is not null do update set dirty_at = $2, version = projections.version + 1";
+  const marked =
+    "on conflict (connection_id, SUBJECT) where SUBJECT is not null do update set dirty_at = $2, version = projections.version + 1";
   if (provision) {
     await sql.query(
       `insert into projections (connection_id, kind, person_id, desired_state, dirty_at, decided_at)

@@ -74,7 +74,8 @@ async function projectPage(work: Work, { connection, policy, after }: PageOption
   for (const row of rows) decisions.push(await decideRow(work, { row, connection, policy, now }));
   await storeDecisions(work, decisions);
   for (const { id, removeAfter, changed } of decisions) {
-    if (removeAfter !== null && changed) await enqueue(work.sql, { job: "deliver", payload: { projectionId: id }, key: `remove:${id}`, runAt: removeAfter });
+    if (removeAfter !== null && changed)
+      await enqueue(work.sql, { job: "deliver", payload: { projectionId: id }, key: `remove:${id}`, runAt: removeAfter });
   }
   return { count: rows.length, last: last.id };
 }
@@ -94,13 +95,22 @@ async function decideRow(work: Work, { row, connection, policy, now }: DecideOpt
     // One person whom an expression can't cope with never stops the others.
     const reason = messageOf(error);
     if (row.lastError !== reason) {
-      await recordEvent(work, { name: "delivery.dead", subjectType: "person", subjectId: row.personId, reason, data: { target: connection.name, operation: "map", fault: "rejected" } });
+      await recordEvent(work, {
+        name: "delivery.dead",
+        subjectType: "person",
+        subjectId: row.personId,
+        reason,
+        data: { target: connection.name, operation: "map", fault: "rejected" },
+      });
     }
     return { ...unchanged(row), desired: null, desiredHash: null, state: "dead", lastError: reason, changed: true };
   }
 }
 
-function decideAccount(row: DirtyPerson, { policy, now, connection }: { policy: CompiledPolicy; now: Date; connection: LoadedConnection }): Decision {
+function decideAccount(
+  row: DirtyPerson,
+  { policy, now, connection }: { policy: CompiledPolicy; now: Date; connection: LoadedConnection },
+): Decision {
   const provision = connection.policy.provision;
   if (!provision) return decideWriteBack(row);
   const person = personVariables(row.person);
@@ -115,7 +125,14 @@ function decideAccount(row: DirtyPerson, { policy, now, connection }: { policy: 
   if (writesBack && state === "idle") [state, wake] = row.blocked ? ["held", false] : ["waiting", true];
   const changed = row.desiredState !== wanted.state || (wanted.state === "present" && row.desiredHash !== hash);
   return {
-    id: row.id, version: row.version, desiredState: wanted.state, desired, desiredHash, state, wake, changed,
+    id: row.id,
+    version: row.version,
+    desiredState: wanted.state,
+    desired,
+    desiredHash,
+    state,
+    wake,
+    changed,
     lastError: state === row.state ? row.lastError : null,
     removeAfter: wanted.removeAfter,
   };
@@ -127,12 +144,28 @@ function decideWriteBack(row: DirtyPerson): Decision {
   const same = row.desiredState === desiredState;
   const waits = same && row.state !== "idle";
   const state = !row.writeBackDue ? "idle" : waits ? row.state : row.blocked ? "held" : "waiting";
-  return { ...unchanged(row), desiredState, state, lastError: state === row.state ? row.lastError : null, wake: state === "waiting" && !waits, changed: !same, removeAfter: null };
+  return {
+    ...unchanged(row),
+    desiredState,
+    state,
+    lastError: state === row.state ? row.lastError : null,
+    wake: state === "waiting" && !waits,
+    changed: !same,
+    removeAfter: null,
+  };
 }
 
 function unchanged(row: DirtyPerson): Decision {
   return {
-    id: row.id, version: row.version, desiredState: row.desiredState, desired: null, desiredHash: null,
-    state: row.state, lastError: row.lastError, removeAfter: row.removeAfter, wake: false, changed: false,
+    id: row.id,
+    version: row.version,
+    desiredState: row.desiredState,
+    desired: null,
+    desiredHash: null,
+    state: row.state,
+    lastError: row.lastError,
+    removeAfter: row.removeAfter,
+    wake: false,
+    changed: false,
   };
 }

@@ -65,7 +65,13 @@ async function compare(ctx: Context, { db, target, connection, startedAt }: Comp
     listed += next.value.length;
     const linked = await linkedOf(db, { connection, accounts: next.value, startedAt });
     seen.push(...linked.map(({ row }) => row.id));
-    drifted += await redeliver(ctx, { db, connection, linked: linked.filter(({ row, account }) => hasDrifted(account, { delivered: row.delivered, active: row.delivered_state === "present" })) });
+    drifted += await redeliver(ctx, {
+      db,
+      connection,
+      linked: linked.filter(({ row, account }) =>
+        hasDrifted(account, { delivered: row.delivered, active: row.delivered_state === "present" }),
+      ),
+    });
   }
   const missing = evidence.finalCursor ? await remakeMissing(ctx, { db, target, connection, startedAt, seen }) : 0;
   return { listed, linked: seen.length, drifted, missing, complete: evidence.finalCursor };
@@ -77,9 +83,13 @@ interface Pair {
 }
 
 /** Settled projections only: a delivery that is under way, or went through since the listing began, is no drift. */
-const SETTLED = "connection_id = $1 and kind = 'user' and state = 'idle' and dirty_at is null and delivered_state in ('present', 'disabled') and delivered_at < $2";
+const SETTLED =
+  "connection_id = $1 and kind = 'user' and state = 'idle' and dirty_at is null and delivered_state in ('present', 'disabled') and delivered_at < $2";
 
-async function linkedOf(db: Database, { connection, accounts, startedAt }: { connection: LoadedConnection; accounts: readonly TargetAccount[]; startedAt: Date }): Promise<Pair[]> {
+async function linkedOf(
+  db: Database,
+  { connection, accounts, startedAt }: { connection: LoadedConnection; accounts: readonly TargetAccount[]; startedAt: Date },
+): Promise<Pair[]> {
   const byId = new Map(accounts.map((account) => [account.nativeId, account]));
   const { rows } = await db.pool.query<Linked>(
     `select id, native_id, delivered, delivered_state from projections where ${SETTLED} and native_id = any($3)`,
@@ -91,7 +101,10 @@ async function linkedOf(db: Database, { connection, accounts, startedAt }: { con
   });
 }
 
-async function redeliver(ctx: Context, { db, connection, linked }: { db: Database; connection: LoadedConnection; linked: readonly Pair[] }): Promise<number> {
+async function redeliver(
+  ctx: Context,
+  { db, connection, linked }: { db: Database; connection: LoadedConnection; linked: readonly Pair[] },
+): Promise<number> {
   if (linked.length === 0) return 0;
   return inTransaction(db, ctx, async (work) => {
     const { rows } = await work.sql.query<{ id: number }>(
@@ -107,7 +120,10 @@ async function redeliver(ctx: Context, { db, connection, linked }: { db: Databas
         ctx.now(),
       ],
     );
-    await wakeDeliveries(work, rows.map(({ id }) => id));
+    await wakeDeliveries(
+      work,
+      rows.map(({ id }) => id),
+    );
     await noteRepair(work, { connection, count: rows.length, reason: "accounts differed from what was delivered" });
     return rows.length;
   });
@@ -115,7 +131,10 @@ async function redeliver(ctx: Context, { db, connection, linked }: { db: Databas
 
 const PAGE = 500;
 
-async function remakeMissing(ctx: Context, { db, target, connection, startedAt, seen }: CompareOptions & { seen: readonly number[] }): Promise<number> {
+async function remakeMissing(
+  ctx: Context,
+  { db, target, connection, startedAt, seen }: CompareOptions & { seen: readonly number[] },
+): Promise<number> {
   let missing = 0;
   for (let after = 0; ;) {
     const { rows } = await db.pool.query<Linked>(
@@ -133,7 +152,10 @@ async function remakeMissing(ctx: Context, { db, target, connection, startedAt, 
 }
 
 /** Gone there: whoever is still wanted is made again, and for the others that is the end of it. */
-async function forget(ctx: Context, { db, connection, ids }: { db: Database; connection: LoadedConnection; ids: readonly number[] }): Promise<number> {
+async function forget(
+  ctx: Context,
+  { db, connection, ids }: { db: Database; connection: LoadedConnection; ids: readonly number[] },
+): Promise<number> {
   if (ids.length === 0) return 0;
   return inTransaction(db, ctx, async (work) => {
     const { rows } = await work.sql.query<{ id: number; state: string }>(
@@ -143,13 +165,25 @@ async function forget(ctx: Context, { db, connection, ids }: { db: Database; con
        where id = any($1) and state = 'idle' and dirty_at is null returning id, state`,
       [ids, ctx.now()],
     );
-    await wakeDeliveries(work, rows.filter(({ state }) => state === "waiting").map(({ id }) => id));
+    await wakeDeliveries(
+      work,
+      rows.filter(({ state }) => state === "waiting").map(({ id }) => id),
+    );
     await noteRepair(work, { connection, count: rows.length, reason: "accounts were gone at the target" });
     return rows.length;
   });
 }
 
-async function noteRepair(work: Parameters<typeof recordEvent>[0], { connection, count, reason }: { connection: LoadedConnection; count: number; reason: string }): Promise<void> {
+async function noteRepair(
+  work: Parameters<typeof recordEvent>[0],
+  { connection, count, reason }: { connection: LoadedConnection; count: number; reason: string },
+): Promise<void> {
   if (count === 0) return;
-  await recordEvent(work, { name: "target.drift_repaired", subjectType: "connection", subjectId: connection.name, reason, data: { target: connection.name, count } });
+  await recordEvent(work, {
+    name: "target.drift_repaired",
+    subjectType: "connection",
+    subjectId: connection.name,
+    reason,
+    data: { target: connection.name, count },
+  });
 }

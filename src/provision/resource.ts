@@ -14,13 +14,16 @@ export interface CompiledPolicy {
 /** Throws `invalid` when an expression does not compile; policies are checked when they are saved. */
 export function compilePolicy({ scope, attributes }: Provision): CompiledPolicy {
   const inScope = compileExpression({ source: scope, subject: "person", expects: "bool", field: "policy.provision.scope" });
-  const mapped: [string, Expression][] | undefined = attributes && Object.entries(attributes).map(([path, source]) => [
-    path, compileExpression({ source, subject: "person", expects: "any", field: `policy.provision.attributes.${path}` }),
-  ]);
+  const mapped: [string, Expression][] | undefined =
+    attributes &&
+    Object.entries(attributes).map(([path, source]) => [
+      path,
+      compileExpression({ source, subject: "person", expects: "any", field: `policy.provision.attributes.${path}` }),
+    ]);
   return {
     inScope: (person) => inScope(person) === true,
     // Our own id serves as externalId where the directory has none: to the application, we are the provisioning client.
-    resource: (person) => mapped ? build(person, mapped) : { externalId: person.id, ...person.profile },
+    resource: (person) => (mapped ? build(person, mapped) : { externalId: person.id, ...person.profile }),
   };
 }
 

@@ -43,7 +43,10 @@ export function openTargets({ keyRing, idleMs = 60_000, ...opening }: TargetsOpt
     }
   }
 
-  async function using<C extends Closable, T>(key: string, { open, use }: { open: () => Promise<C>; use: (opened: C) => Promise<T> }): Promise<T> {
+  async function using<C extends Closable, T>(
+    key: string,
+    { open, use }: { open: () => Promise<C>; use: (opened: C) => Promise<T> },
+  ): Promise<T> {
     const slot: Slot = slots.get(key) ?? { opened: open(), users: 0 };
     slots.set(key, slot);
     clearTimeout(slot.timer);

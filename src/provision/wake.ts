@@ -13,7 +13,10 @@ export async function wakeWhatWaits(work: Work): Promise<{ deliveries: number; t
        and not exists (select from graphile_worker.jobs j where j.key = 'deliver:' || p.id and j.attempts < j.max_attempts)
      order by p.id limit 10000`,
   );
-  await wakeDeliveries(work, waiting.map(({ id }) => id));
+  await wakeDeliveries(
+    work,
+    waiting.map(({ id }) => id),
+  );
   const { rows: targets } = await sql.query<{ id: number }>(
     `select c.id from connections c
      where c.enabled and (jsonb_typeof(c.policy -> 'provision') = 'object' or c.policy -> 'writeBack' ->> 'disable' = 'true' or c.policy -> 'writeBack' ->> 'groups' = 'true')

@@ -12,7 +12,8 @@ interface SourceAccount {
   writtenBack: { active: boolean } | null;
 }
 
-const open = (alias: string, at: string) => `${alias}.recorded_to is null and ${alias}.valid_from <= ${at} and (${alias}.valid_to is null or ${alias}.valid_to > ${at})`;
+const open = (alias: string, at: string) =>
+  `${alias}.recorded_to is null and ${alias}.valid_from <= ${at} and (${alias}.valid_to is null or ${alias}.valid_to > ${at})`;
 
 const STANDING = `
   select exists (
@@ -41,17 +42,25 @@ export interface WriteBackOptions {
  * enabled again when that is lifted, and only what we disabled ourselves. Our intent is committed before the call, so that
  * a read in between knows the change as ours. Safe to repeat. Returns what was done, undefined when nothing was to do.
  */
-export async function bringSource(locked: LockedWork, { row, connection, writeBack, now }: WriteBackOptions): Promise<Operation | undefined> {
+export async function bringSource(
+  locked: LockedWork,
+  { row, connection, writeBack, now }: WriteBackOptions,
+): Promise<Operation | undefined> {
   if (row.personId === null) return undefined;
   const subject = [row.personId, connection.id];
-  const { rows: [standing] } = await locked.sql.query<{ blocked: boolean; left: boolean }>(STANDING, [...subject, now]);
+  const {
+    rows: [standing],
+  } = await locked.sql.query<{ blocked: boolean; left: boolean }>(STANDING, [...subject, now]);
   if (!standing) return undefined;
   const { rows: accounts } = await locked.sql.query<SourceAccount>(ACCOUNTS, subject);
   let done: Operation | undefined;
   for (const account of accounts) {
     const wanted = changeOf(account, standing.blocked);
     if (wanted !== undefined && connection.policy.writeBack.disable) {
-      await locked.sql.query("update accounts set written_back = $2 where id = $1", [account.id, JSON.stringify({ active: wanted, at: now.toISOString() })]);
+      await locked.sql.query("update accounts set written_back = $2 where id = $1", [
+        account.id,
+        JSON.stringify({ active: wanted, at: now.toISOString() }),
+      ]);
       done = (await write(writeBack, { account, active: wanted })) ?? done;
     }
     if (connection.policy.writeBack.groups && standing.blocked && standing.left) {
@@ -72,7 +81,10 @@ function changeOf({ disabledThere, writtenBack }: SourceAccount, blocked: boolea
   return byUs ? true : undefined;
 }
 
-async function write(writeBack: WriteBack, { account, active }: { account: SourceAccount; active: boolean }): Promise<Operation | undefined> {
+async function write(
+  writeBack: WriteBack,
+  { account, active }: { account: SourceAccount; active: boolean },
+): Promise<Operation | undefined> {
   await ignoringGone(() => (active ? writeBack.enable(account.nativeId) : writeBack.disable(account.nativeId)));
   return active ? "enable" : "disable";
 }

@@ -19,7 +19,7 @@ export async function listIds(run: Run, source: Source, kind: Kind): Promise<voi
   if (!source.listIds) return;
   const known = await knownCount(run.db.pool, { connectionId: run.connection.id, kind });
   const pages = source.listIds(kind);
-  for (let listed = 0; ; ) {
+  for (let listed = 0; ;) {
     const { done, value } = await pages.next();
     if (done) {
       run.evidence[kind] = value;
@@ -46,10 +46,15 @@ const MARK_LISTED = `
    where a.gone_at is not null and not exists (select from plan_items i where i.plan_id = $6 and i.kind = $2 and i.native_id = k.native_id)`;
 
 async function markListed(run: Run, source: Source, { kind, ids }: { kind: Kind; ids: readonly string[] }): Promise<void> {
-  const { rows } = await run.db.pool.query<{ nativeId: string }>({ name: "sync_mark_listed", text: MARK_LISTED, values: [run.connection.id, kind, ids, run.id, run.next.page++, run.planId] });
+  const { rows } = await run.db.pool.query<{ nativeId: string }>({
+    name: "sync_mark_listed",
+    text: MARK_LISTED,
+    values: [run.connection.id, kind, ids, run.id, run.next.page++, run.planId],
+  });
   for (const { nativeId } of rows) {
     const record = await source.readOne(kind, nativeId);
-    if (record !== "gone" && !record.outOfScope) await stageChanged(run, [{ record: withReference(record), hash: fingerprint(record).toString("hex") }]);
+    if (record !== "gone" && !record.outOfScope)
+      await stageChanged(run, [{ record: withReference(record), hash: fingerprint(record).toString("hex") }]);
   }
 }
 
@@ -58,12 +63,22 @@ export async function sweepAbsent(run: Run, source: Source, kind: Kind): Promise
   const evidence = run.evidence[kind];
   if (!evidence) return;
   let settled: Completeness | undefined;
-  for (let after = 0, swept = 0; ; ) {
-    const candidates = await sweepCandidates(run.db.pool, { connectionId: run.connection.id, kind, runId: run.id, startedAt: run.startedAt, after, limit: BATCH });
+  for (let after = 0, swept = 0; ;) {
+    const candidates = await sweepCandidates(run.db.pool, {
+      connectionId: run.connection.id,
+      kind,
+      runId: run.id,
+      startedAt: run.startedAt,
+      after,
+      limit: BATCH,
+    });
     if (candidates.length === 0) return;
     if (!settled) {
       const known = run.reads.find((read) => read.kind === kind)?.known ?? 0;
-      const doubt = await doubtOf(evidence, { known, recount: source.count ? () => source.count?.(kind) ?? Promise.resolve(0) : undefined });
+      const doubt = await doubtOf(evidence, {
+        known,
+        recount: source.count ? () => source.count?.(kind) ?? Promise.resolve(0) : undefined,
+      });
       if (doubt) {
         run.notes.push(`${kind}s: ${DOUBTS[doubt]} (read ${evidence.count}, known ${known})`);
         return;
@@ -81,8 +96,19 @@ export async function sweepAbsent(run: Run, source: Source, kind: Kind): Promise
 async function stageSwept(run: Run, kind: Kind, confirmed: readonly Confirmed[]): Promise<void> {
   const missed = confirmed.flatMap((each) => (each.outcome === "present" ? [each] : []));
   if (missed.length > 0) {
-    await noteProblems(run, missed.map(({ candidate }) => ({ kind, nativeId: candidate.nativeId, code: "missed", message: "The listing left it out, but the source has it: it stays." })));
-    await stageChanged(run, missed.map(({ record }) => ({ record: withReference(record), hash: fingerprint(record).toString("hex") })));
+    await noteProblems(
+      run,
+      missed.map(({ candidate }) => ({
+        kind,
+        nativeId: candidate.nativeId,
+        code: "missed",
+        message: "The listing left it out, but the source has it: it stays.",
+      })),
+    );
+    await stageChanged(
+      run,
+      missed.map(({ record }) => ({ record: withReference(record), hash: fingerprint(record).toString("hex") })),
+    );
   }
   const leaving = confirmed.filter(({ outcome }) => outcome !== "present");
   const items = await decideLeaving(run, kind, leaving);
@@ -94,13 +120,25 @@ async function stageSwept(run: Run, kind: Kind, confirmed: readonly Confirmed[])
 
 async function decideLeaving(run: Run, kind: Kind, leaving: readonly Confirmed[]): Promise<Item[]> {
   const sql = run.db.pool;
-  const known = await knownAccounts(sql, { connectionId: run.connection.id, kind, nativeIds: leaving.map(({ candidate }) => candidate.nativeId) });
-  const people = kind === "user" ? await knownPeople(sql, [...known.values()].flatMap(({ subjectId }) => subjectId ?? [])) : new Map();
+  const known = await knownAccounts(sql, {
+    connectionId: run.connection.id,
+    kind,
+    nativeIds: leaving.map(({ candidate }) => candidate.nativeId),
+  });
+  const people =
+    kind === "user"
+      ? await knownPeople(
+          sql,
+          [...known.values()].flatMap(({ subjectId }) => subjectId ?? []),
+        )
+      : new Map();
   return leaving.flatMap(({ candidate, outcome }) => {
     const account = known.get(candidate.nativeId);
     if (!account) return [];
     const why = outcome === "gone" ? `gone from ${run.connection.name}` : `no longer within what ${run.connection.name} reads`;
     const record = { kind, nativeId: candidate.nativeId, attributes: {} };
-    return [decideLeaver(run.deciding, { record, known: account, person: people.get(account.subjectId ?? ""), seenAt: run.ctx.now(), why })];
+    return [
+      decideLeaver(run.deciding, { record, known: account, person: people.get(account.subjectId ?? ""), seenAt: run.ctx.now(), why }),
+    ];
   });
 }

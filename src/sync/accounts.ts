@@ -62,26 +62,61 @@ export interface LinkOptions {
 export async function linkAccount(work: Work, { keyRing, accountId, person }: LinkOptions): Promise<{ personId: string }> {
   const { ctx, sql } = work;
   const stored = await lockAccount(sql, accountId);
-  if (stored.situation === "linked") throw new AppError("conflict", `Account ${accountId} is linked already, to ${stored.person_id}.`, { field: "account" });
+  if (stored.situation === "linked")
+    throw new AppError("conflict", `Account ${accountId} is linked already, to ${stored.person_id}.`, { field: "account" });
   const connection = await loadConnection(sql, keyRing, stored.connection_id);
   const deciding = await decidingFor(sql, connection);
-  const record = { kind: "user" as const, nativeId: stored.native_id, attributes: stored.attributes, ...(stored.reference === null ? {} : { reference: stored.reference }) };
+  const record = {
+    kind: "user" as const,
+    nativeId: stored.native_id,
+    attributes: stored.attributes,
+    ...(stored.reference === null ? {} : { reference: stored.reference }),
+  };
   const changed = [{ record, hash: stored.hash }];
-  if (person !== "new") await sql.query("update accounts set person_id = $2, situation = 'linked', linked_by = 'human', linked_at = $3, candidates = null, version = version + 1 where id = $1", [accountId, await existingPerson(sql, person), ctx.now()]);
-  const { items, problems } = person === "new" ? await decideAsNew() : await decideRecords(sql, { deciding, changed, seenAt: ctx.now(), lock: true, sealing: { ctx, keyRing } });
+  if (person !== "new")
+    await sql.query(
+      "update accounts set person_id = $2, situation = 'linked', linked_by = 'human', linked_at = $3, candidates = null, version = version + 1 where id = $1",
+      [accountId, await existingPerson(sql, person), ctx.now()],
+    );
+  const { items, problems } =
+    person === "new"
+      ? await decideAsNew()
+      : await decideRecords(sql, { deciding, changed, seenAt: ctx.now(), lock: true, sealing: { ctx, keyRing } });
   const [problem] = problems;
   if (problem) throw new AppError("conflict", `Account ${accountId} can't be linked so: ${problem.message}`, { field: "person" });
   const [item] = items;
-  if (!item?.subjectId) throw new AppError("conflict", `Account ${accountId} is outside the scope of ${connection.name}.`, { field: "account" });
-  await applyBatch({ work, source: requestSource({ kind: "user", rows: itemRows(items) }), connection: { id: connection.id, name: connection.name, mappingVersion: connection.mappingVersion } });
+  if (!item?.subjectId)
+    throw new AppError("conflict", `Account ${accountId} is outside the scope of ${connection.name}.`, { field: "account" });
+  await applyBatch({
+    work,
+    source: requestSource({ kind: "user", rows: itemRows(items) }),
+    connection: { id: connection.id, name: connection.name, mappingVersion: connection.mappingVersion },
+  });
   await sql.query("update accounts set linked_by = 'human' where id = $1", [accountId]);
-  await recordEvent(work, { name: "account.settled", subjectType: "account", subjectId: String(accountId), data: { connection: connection.name, account: accountId, choice: person === "new" ? "new" : item.subjectId } });
+  await recordEvent(work, {
+    name: "account.settled",
+    subjectType: "account",
+    subjectId: String(accountId),
+    data: { connection: connection.name, account: accountId, choice: person === "new" ? "new" : item.subjectId },
+  });
   return { personId: item.subjectId };
 
   async function decideAsNew() {
-    const known = (await knownAccounts(sql, { connectionId: connection.id, kind: "user", nativeIds: [stored.native_id] })).get(stored.native_id);
+    const known = (await knownAccounts(sql, { connectionId: connection.id, kind: "user", nativeIds: [stored.native_id] })).get(
+      stored.native_id,
+    );
     const contribution = deciding.mapping.kinds.user?.map(stored.attributes) ?? {};
-    const decided = decideUser(deciding, { record, hash: stored.hash, contribution, inScope: true, known, match: { situation: "unmatched" }, person: undefined, newPersonId: newId(ctx.now()), seenAt: ctx.now() });
+    const decided = decideUser(deciding, {
+      record,
+      hash: stored.hash,
+      contribution,
+      inScope: true,
+      known,
+      match: { situation: "unmatched" },
+      person: undefined,
+      newPersonId: newId(ctx.now()),
+      seenAt: ctx.now(),
+    });
     return { items: decided ? [decided] : [], problems: [] };
   }
 }
@@ -97,7 +132,10 @@ interface StoredAccount {
 }
 
 async function lockAccount(sql: Sql, accountId: number): Promise<StoredAccount> {
-  const { rows } = await sql.query<StoredAccount>("select connection_id, native_id, reference, attributes, encode(hash, 'hex') as hash, situation, person_id from accounts where id = $1 and kind = 'user' for update", [accountId]);
+  const { rows } = await sql.query<StoredAccount>(
+    "select connection_id, native_id, reference, attributes, encode(hash, 'hex') as hash, situation, person_id from accounts where id = $1 and kind = 'user' for update",
+    [accountId],
+  );
   const [account] = rows;
   if (!account) throw new AppError("not_found", `There is no account ${accountId} of a person.`, { field: "account" });
   return account;

@@ -53,15 +53,24 @@ export async function applyPlan(ctx: Context, options: ApplyOptions): Promise<Ap
 }
 
 /** A node died while it applied: what it had decided, and what a human had approved, is carried through before anything new is read. */
-export async function resumeApplying(ctx: Context, { db, keyRing, connectionId }: { db: Database; keyRing: KeyRing; connectionId: number }): Promise<void> {
-  const { rows } = await db.pool.query<{ id: number }>("select id from plans where connection_id = $1 and state in ('approved', 'applying') order by id", [connectionId]);
+export async function resumeApplying(
+  ctx: Context,
+  { db, keyRing, connectionId }: { db: Database; keyRing: KeyRing; connectionId: number },
+): Promise<void> {
+  const { rows } = await db.pool.query<{ id: number }>(
+    "select id from plans where connection_id = $1 and state in ('approved', 'applying') order by id",
+    [connectionId],
+  );
   for (const { id } of rows) await applyItems(ctx, { db, keyRing, planId: id });
 }
 
 /** Applies a closed or approved plan as it stands, batch by batch; the caller holds the connection's lock. Throws `conflict` when the plan is not what was decided. */
 export async function applyItems(ctx: Context, { db, planId, onProgress }: ApplyOptions): Promise<Applied> {
   const plan = await startApplying(ctx, { db, planId });
-  const { rows: spans } = await db.pool.query<{ kind: Kind; first: number; last: number; count: number }>("select kind, min(seq) as first, max(seq) as last, count(*)::int as count from plan_items where plan_id = $1 group by kind", [planId]);
+  const { rows: spans } = await db.pool.query<{ kind: Kind; first: number; last: number; count: number }>(
+    "select kind, min(seq) as first, max(seq) as last, count(*)::int as count from plan_items where plan_id = $1 group by kind",
+    [planId],
+  );
   const total = spans.reduce((sum, span) => sum + span.count, 0);
   let done = 0;
   const statistics = statisticsKeeper(db, await fillsTables(db, planId));
@@ -73,7 +82,14 @@ export async function applyItems(ctx: Context, { db, planId, onProgress }: Apply
     await inParallel(starts, atOnce, async (firstSeq) => {
       ctx.signal.throwIfAborted();
       if (statistics.due(done)) await statistics.ofDirectory();
-      await applyRange(ctx, { db, plan, kind, firstSeq, lastSeq: Math.min(firstSeq + size - 1, span.last), onApplied: (count) => onProgress?.({ stage: "apply", done: (done += count), total }) });
+      await applyRange(ctx, {
+        db,
+        plan,
+        kind,
+        firstSeq,
+        lastSeq: Math.min(firstSeq + size - 1, span.last),
+        onApplied: (count) => onProgress?.({ stage: "apply", done: (done += count), total }),
+      });
     });
   }
   await statistics.ofDirectory();
@@ -84,7 +100,10 @@ export async function applyItems(ctx: Context, { db, planId, onProgress }: Apply
  * A first sync fills tables that the planner believes to be empty, and its plans for empty tables take minutes where
  * seconds would do; waiting for autovacuum would be waiting too long.
  */
-function statisticsKeeper(db: Database, worthwhile: boolean): { ofPlan(): Promise<void>; ofDirectory(): Promise<void>; due(done: number): boolean } {
+function statisticsKeeper(
+  db: Database,
+  worthwhile: boolean,
+): { ofPlan(): Promise<void>; ofDirectory(): Promise<void>; due(done: number): boolean } {
   let next = 1000;
   return {
     async ofPlan() {
@@ -92,8 +111,12 @@ function statisticsKeeper(db: Database, worthwhile: boolean): { ofPlan(): Promis
     },
     async ofDirectory() {
       if (!worthwhile) return;
-      await db.pool.query("analyze accounts (id, connection_id, kind, native_id, reference, mapping_version, situation, person_id, group_id)");
-      await db.pool.query("analyze people (id, user_name, email, manager_id), pending_references, person_units (person_id, unit_id, connection_id, recorded_to, valid_to), memberships (group_id, person_id, account_id, connection_id, recorded_to, valid_to)");
+      await db.pool.query(
+        "analyze accounts (id, connection_id, kind, native_id, reference, mapping_version, situation, person_id, group_id)",
+      );
+      await db.pool.query(
+        "analyze people (id, user_name, email, manager_id), pending_references, person_units (person_id, unit_id, connection_id, recorded_to, valid_to), memberships (group_id, person_id, account_id, connection_id, recorded_to, valid_to)",
+      );
     },
     due(done) {
       if (done < next) return false;
@@ -113,7 +136,10 @@ async function fillsTables(db: Database, planId: number): Promise<boolean> {
 }
 
 async function loadPlan(db: Database, planId: number): Promise<PlanRow> {
-  const { rows } = await db.pool.query<PlanRow>("select p.id, p.run_id, p.connection_id, c.name as connection, c.mapping_version, p.state, p.hash from plans p join connections c on c.id = p.connection_id where p.id = $1", [planId]);
+  const { rows } = await db.pool.query<PlanRow>(
+    "select p.id, p.run_id, p.connection_id, c.name as connection, c.mapping_version, p.state, p.hash from plans p join connections c on c.id = p.connection_id where p.id = $1",
+    [planId],
+  );
   const [plan] = rows;
   if (!plan) throw new AppError("not_found", `There is no plan ${planId}.`, { field: "plan" });
   return plan;
@@ -121,9 +147,14 @@ async function loadPlan(db: Database, planId: number): Promise<PlanRow> {
 
 async function startApplying(ctx: Context, { db, planId }: { db: Database; planId: number }): Promise<PlanRow> {
   const plan = await loadPlan(db, planId);
-  if (!["closed", "approved", "applying"].includes(plan.state)) throw new AppError("conflict", `Plan ${planId} is ${plan.state}; it can't be applied.`);
+  if (!["closed", "approved", "applying"].includes(plan.state))
+    throw new AppError("conflict", `Plan ${planId} is ${plan.state}; it can't be applied.`);
   const { hash } = await hashOf(db.pool, planId);
-  if (!plan.hash?.equals(hash)) throw new AppError("conflict", `Plan ${planId} is not what was decided: its items no longer match its hash. Nothing was applied; run the sync again.`);
+  if (!plan.hash?.equals(hash))
+    throw new AppError(
+      "conflict",
+      `Plan ${planId} is not what was decided: its items no longer match its hash. Nothing was applied; run the sync again.`,
+    );
   await inTransaction(db, ctx, async ({ sql }) => {
     await sql.query("update plans set state = 'applying' where id = $1", [planId]);
     await sql.query("update runs set state = 'applying', finished_at = null where id = $1", [plan.run_id]);
@@ -145,10 +176,18 @@ async function applyRange(ctx: Context, options: RangeOptions): Promise<void> {
   const { db, plan, kind, firstSeq, lastSeq } = options;
   try {
     const count = await inTransaction(db, ctx, async (work) => {
-      const batch = { work, source: planSource({ planId: plan.id, kind, firstSeq, lastSeq }), connection: { id: plan.connection_id, name: plan.connection, mappingVersion: plan.mapping_version }, planId: plan.id };
+      const batch = {
+        work,
+        source: planSource({ planId: plan.id, kind, firstSeq, lastSeq }),
+        connection: { id: plan.connection_id, name: plan.connection, mappingVersion: plan.mapping_version },
+        planId: plan.id,
+      };
       await refuseMoved(batch);
       const applied = await applyBatch(batch);
-      await work.sql.query("insert into plan_batches (plan_id, kind, first_seq, last_seq, applied_at) values ($1, $2, $3, $4, $5) on conflict (plan_id, kind, first_seq) do update set last_seq = excluded.last_seq", [plan.id, kind, firstSeq, lastSeq, ctx.now()]);
+      await work.sql.query(
+        "insert into plan_batches (plan_id, kind, first_seq, last_seq, applied_at) values ($1, $2, $3, $4, $5) on conflict (plan_id, kind, first_seq) do update set last_seq = excluded.last_seq",
+        [plan.id, kind, firstSeq, lastSeq, ctx.now()],
+      );
       return applied;
     });
     options.onApplied(count);
@@ -156,7 +195,11 @@ async function applyRange(ctx: Context, options: RangeOptions): Promise<void> {
     if (isRetryable(error)) return applyRange(ctx, options);
     if (!isBadData(error)) throw error;
     if (firstSeq === lastSeq) {
-      await db.pool.query("insert into plan_outcomes (plan_id, seq, state, message) values ($1, $2, 'failed', $3) on conflict do nothing", [plan.id, firstSeq, messageOf(error)]);
+      await db.pool.query("insert into plan_outcomes (plan_id, seq, state, message) values ($1, $2, 'failed', $3) on conflict do nothing", [
+        plan.id,
+        firstSeq,
+        messageOf(error),
+      ]);
       return;
     }
     const middle = Math.floor((firstSeq + lastSeq) / 2);
@@ -178,11 +221,17 @@ function isRetryable(error: unknown): boolean {
 
 async function finishApplying(work: Work, { plan, total }: { plan: PlanRow; total: number }): Promise<Applied> {
   const { ctx, sql } = work;
-  const { rows } = await sql.query<{ refused: number; failed: number }>("select count(*) filter (where state = 'refused')::int as refused, count(*) filter (where state = 'failed')::int as failed from plan_outcomes where plan_id = $1", [plan.id]);
+  const { rows } = await sql.query<{ refused: number; failed: number }>(
+    "select count(*) filter (where state = 'refused')::int as refused, count(*) filter (where state = 'failed')::int as failed from plan_outcomes where plan_id = $1",
+    [plan.id],
+  );
   const { refused, failed } = rows[0] ?? { refused: 0, failed: 0 };
   const applied = { applied: total - refused - failed, refused, failed };
   await sql.query("update plans set state = 'applied', applied_at = $2 where id = $1", [plan.id, ctx.now()]);
-  const { rows: runs } = await sql.query<{ mode: string; counts: Record<string, unknown> }>("update runs set state = 'done', finished_at = $2 where id = $1 returning mode, counts", [plan.run_id, ctx.now()]);
+  const { rows: runs } = await sql.query<{ mode: string; counts: Record<string, unknown> }>(
+    "update runs set state = 'done', finished_at = $2 where id = $1 returning mode, counts",
+    [plan.run_id, ctx.now()],
+  );
   // Where a next read may start: only once everything that this one saw is applied or named.
   await sql.query(
     `update connections c set cursor = case when $4 then c.cursor else coalesce(r.cursor_after, c.cursor) end, scope_hash = coalesce(r.counts->>'scopeHash', c.scope_hash),
@@ -191,8 +240,19 @@ async function finishApplying(work: Work, { plan, total }: { plan: PlanRow; tota
     [plan.connection_id, plan.run_id, ctx.now(), refused > 0],
   );
   await noteSuccess(work, { id: plan.connection_id });
-  if (total > 0) await recordEvent(work, { name: "plan.applied", subjectType: "plan", subjectId: String(plan.id), data: { plan: plan.id, hash: plan.hash?.toString("hex") ?? "", counts: { ...applied } } });
-  await recordEvent(work, { name: "run.finished", subjectType: "run", subjectId: String(plan.run_id), data: { run: plan.run_id, mode: runs[0]?.mode ?? "", counts: { ...applied } } });
+  if (total > 0)
+    await recordEvent(work, {
+      name: "plan.applied",
+      subjectType: "plan",
+      subjectId: String(plan.id),
+      data: { plan: plan.id, hash: plan.hash?.toString("hex") ?? "", counts: { ...applied } },
+    });
+  await recordEvent(work, {
+    name: "run.finished",
+    subjectType: "run",
+    subjectId: String(plan.run_id),
+    data: { run: plan.run_id, mode: runs[0]?.mode ?? "", counts: { ...applied } },
+  });
   return applied;
 }
 

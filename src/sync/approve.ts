@@ -15,7 +15,12 @@ interface HeldPlan {
  */
 export async function approvePlan(work: Work, { planId }: { planId: number }): Promise<void> {
   const plan = await decide(work, { planId, state: "approved" });
-  await recordEvent(work, { name: "plan.approved", subjectType: "plan", subjectId: String(planId), data: { plan: planId, hash: plan.hash.toString("hex") } });
+  await recordEvent(work, {
+    name: "plan.approved",
+    subjectType: "plan",
+    subjectId: String(planId),
+    data: { plan: planId, hash: plan.hash.toString("hex") },
+  });
   await enqueue(work.sql, { job: "apply_plan", payload: { planId }, key: `apply_plan:${planId}` });
 }
 
@@ -23,14 +28,24 @@ export async function approvePlan(work: Work, { planId }: { planId: number }): P
 export async function rejectPlan(work: Work, { planId }: { planId: number }): Promise<void> {
   const plan = await decide(work, { planId, state: "rejected" });
   await work.sql.query("update runs set state = 'done', finished_at = $2 where id = $1", [plan.run_id, work.ctx.now()]);
-  await recordEvent(work, { name: "plan.rejected", subjectType: "plan", subjectId: String(planId), data: { plan: planId, hash: plan.hash.toString("hex") } });
+  await recordEvent(work, {
+    name: "plan.rejected",
+    subjectType: "plan",
+    subjectId: String(planId),
+    data: { plan: planId, hash: plan.hash.toString("hex") },
+  });
 }
 
 async function decide({ ctx, sql }: Work, { planId, state }: { planId: number; state: "approved" | "rejected" }): Promise<HeldPlan> {
   const { rows } = await sql.query<HeldPlan>("select state, hash, run_id from plans where id = $1 for update", [planId]);
   const [plan] = rows;
   if (!plan) throw new AppError("not_found", `There is no plan ${planId}.`, { field: "plan" });
-  if (plan.state !== "held") throw new AppError("conflict", `Plan ${planId} is ${plan.state}, not held${plan.state === "superseded" ? ": a newer run has taken its place" : ""}.`, { field: "plan" });
+  if (plan.state !== "held")
+    throw new AppError(
+      "conflict",
+      `Plan ${planId} is ${plan.state}, not held${plan.state === "superseded" ? ": a newer run has taken its place" : ""}.`,
+      { field: "plan" },
+    );
   await sql.query("update plans set state = $2, decided_by = $3, decided_at = $4 where id = $1", [planId, state, ctx.actor, ctx.now()]);
   return plan;
 }

@@ -63,14 +63,26 @@ export async function beginRun(ctx: Context, options: BeginOptions): Promise<Run
     return { id, planId: await openPlan(work, { runId: id, connectionId: connection.id }) };
   });
   return {
-    ...options, ...ids, ctx, startedAt,
+    ...options,
+    ...ids,
+    ctx,
+    startedAt,
     deciding: await decidingFor(db.pool, connection),
     before: await whatIsThere(db.pool, connection.id),
-    timings: {}, counts: {}, evidence: {}, cursors: {}, reads: [], notes: [], next: { seq: 0, page: 0 },
+    timings: {},
+    counts: {},
+    evidence: {},
+    cursors: {},
+    reads: [],
+    notes: [],
+    next: { seq: 0, page: 0 },
   };
 }
 
-async function closeCrashedRuns(sql: Database["pool"] | Parameters<Parameters<typeof inTransaction>[2]>[0]["sql"], { connectionId, now }: { connectionId: number; now: Date }): Promise<void> {
+async function closeCrashedRuns(
+  sql: Database["pool"] | Parameters<Parameters<typeof inTransaction>[2]>[0]["sql"],
+  { connectionId, now }: { connectionId: number; now: Date },
+): Promise<void> {
   await sql.query(
     `with crashed as (update runs set state = 'crashed', finished_at = $2, error_code = 'crashed', error_message = 'The node that ran it died; the next run took over.'
         where connection_id = $1 and state in ('pulling', 'planned', 'applying') returning id)
@@ -97,7 +109,13 @@ export async function decidingFor(sql: Pick<Database["pool"], "query">, connecti
     compiled.set(id, mapping);
     return mapping;
   };
-  return { connectionId: connection.id, connectionName: connection.name, precedence: connection.precedence, mapping: mappingOf(connection.id), mappingOf };
+  return {
+    connectionId: connection.id,
+    connectionName: connection.name,
+    precedence: connection.precedence,
+    mapping: mappingOf(connection.id),
+    mappingOf,
+  };
 }
 
 /** Lists bad records on the run, by the source's id. */
@@ -107,7 +125,12 @@ export async function noteProblems(run: Run, problems: readonly RecordProblem[])
   await run.db.pool.query(
     `insert into run_problems (run_id, kind, native_id, code, message)
      select $1, kind, native_id, code, message from jsonb_to_recordset($2::jsonb) as p(kind text, native_id text, code text, message text)`,
-    [run.id, JSON.stringify(problems.map(({ kind, nativeId, code, message }) => ({ kind, native_id: nativeId, code, message: message.slice(0, 2000) })))],
+    [
+      run.id,
+      JSON.stringify(
+        problems.map(({ kind, nativeId, code, message }) => ({ kind, native_id: nativeId, code, message: message.slice(0, 2000) })),
+      ),
+    ],
   );
 }
 

@@ -19,11 +19,16 @@ export function decideGroup(deciding: Deciding, input: CollectionInput): Item | 
   return decideCollection(deciding, input, () => {
     const contribution = deciding.mapping.kinds.group?.map(record.attributes) ?? {};
     const displayName = text(contribution["displayName"]);
-    if (displayName === "") throw new AppError("invalid", `The group ${record.nativeId} has no displayName after mapping; a group needs one.`, { field: "displayName" });
+    if (displayName === "")
+      throw new AppError("invalid", `The group ${record.nativeId} has no displayName after mapping; a group needs one.`, {
+        field: "displayName",
+      });
     const description = text(contribution["description"]);
     return {
       group: { displayName, externalId: text(contribution["externalId"]) || null, attributes: description ? { description } : {} },
-      ...(record.members && "set" in record.members ? { members: { count: record.members.set.length, hash: fingerprintOfSet(record.members.set), add: 0, remove: 0 } } : {}),
+      ...(record.members && "set" in record.members
+        ? { members: { count: record.members.set.length, hash: fingerprintOfSet(record.members.set), add: 0, remove: 0 } }
+        : {}),
     };
   });
 }
@@ -34,24 +39,48 @@ export function decideUnit(deciding: Deciding, input: CollectionInput): Item | u
   return decideCollection(deciding, input, () => {
     const contribution = deciding.mapping.kinds.unit?.map(record.attributes) ?? {};
     const name = text(contribution["name"]);
-    if (name === "") throw new AppError("invalid", `The unit ${record.nativeId} has no name after mapping; a unit needs one.`, { field: "name" });
-    return { unit: { name, code: text(contribution["code"]) || null, type: text(contribution["type"]) || "department", parent: record.parent ?? null } };
+    if (name === "")
+      throw new AppError("invalid", `The unit ${record.nativeId} has no name after mapping; a unit needs one.`, { field: "name" });
+    return {
+      unit: {
+        name,
+        code: text(contribution["code"]) || null,
+        type: text(contribution["type"]) || "department",
+        parent: record.parent ?? null,
+      },
+    };
   });
 }
 
 type Content = Pick<ItemPayload, "group" | "unit" | "members">;
 
-function decideCollection(deciding: Deciding, { record, hash, known, newId, seenAt }: CollectionInput, contentOf: () => Content): Item | undefined {
+function decideCollection(
+  deciding: Deciding,
+  { record, hash, known, newId, seenAt }: CollectionInput,
+  contentOf: () => Content,
+): Item | undefined {
   const mapping = deciding.mapping.kinds[record.kind];
   const live = known?.situation === "linked" && !known.gone;
   const base = {
-    kind: record.kind, nativeId: record.nativeId, accountId: known?.id ?? null, accountVersion: known?.version ?? null, subjectVersion: null,
-    reference: record.reference ?? null, sourceChangedAt: record.changedAt ?? null, seenAt,
+    kind: record.kind,
+    nativeId: record.nativeId,
+    accountId: known?.id ?? null,
+    accountVersion: known?.version ?? null,
+    subjectVersion: null,
+    reference: record.reference ?? null,
+    sourceChangedAt: record.changedAt ?? null,
+    seenAt,
   };
   const inScope = mapping !== undefined && !record.deleted && mapping.inScope(record.attributes);
   if (!inScope) {
     if (!live) return undefined;
-    return { ...base, action: "delete", subjectId: known.subjectId, reason: record.deleted ? `gone from ${deciding.connectionName}` : `no longer in the scope of ${deciding.connectionName}`, payload: {} };
+    return {
+      ...base,
+      action: "delete",
+      subjectId: known.subjectId,
+      reason: record.deleted ? `gone from ${deciding.connectionName}` : `no longer in the scope of ${deciding.connectionName}`,
+      payload: {},
+    };
   }
   const subjectId = known?.subjectId ?? newId;
   const created = known?.subjectId == null;
@@ -60,7 +89,16 @@ function decideCollection(deciding: Deciding, { record, hash, known, newId, seen
     action: created ? "create" : live ? "update" : "link",
     subjectId,
     reason: created ? `new in ${deciding.connectionName}` : live ? "changed at the source" : `back in ${deciding.connectionName}`,
-    payload: { account: { attributes: record.attributes, hash, mapped: {}, situation: "linked", ...(created ? { linkedBy: "create" as const } : {}) }, ...contentOf() },
+    payload: {
+      account: {
+        attributes: record.attributes,
+        hash,
+        mapped: {},
+        situation: "linked",
+        ...(created ? { linkedBy: "create" as const } : {}),
+      },
+      ...contentOf(),
+    },
   };
 }
 

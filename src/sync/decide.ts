@@ -36,9 +36,13 @@ export interface UserInput {
 export function decideUser(deciding: Deciding, input: UserInput): Item | undefined {
   const { known, record } = input;
   const linked = known !== undefined && known.subjectId !== null && known.situation !== "disputed";
-  if (record.deleted) return linked && known.situation === "linked" ? decideLeaver(deciding, { ...input, known, why: `gone from ${deciding.connectionName}` }) : undefined;
+  if (record.deleted)
+    return linked && known.situation === "linked"
+      ? decideLeaver(deciding, { ...input, known, why: `gone from ${deciding.connectionName}` })
+      : undefined;
   if (!input.inScope) {
-    if (linked && known.situation === "linked") return decideLeaver(deciding, { ...input, known, why: `no longer in the scope of ${deciding.connectionName}` });
+    if (linked && known.situation === "linked")
+      return decideLeaver(deciding, { ...input, known, why: `no longer in the scope of ${deciding.connectionName}` });
     return setAside(input, { situation: "unmatched", reason: "outside the scope" });
   }
   if (linked) return decideUpdate(deciding, input);
@@ -50,11 +54,16 @@ function decideNew(deciding: Deciding, input: UserInput): Item {
   if (match.situation === "disputed") return setAside(input, { situation: "disputed", candidates: match.candidates, reason: match.reason });
   if (match.situation === "unlinked") {
     if (deciding.mapping.situations.unlinked === "dispute") {
-      return setAside(input, { situation: "disputed", candidates: [match.personId], reason: `matches by ${match.key}; this connection leaves linking to a human` });
+      return setAside(input, {
+        situation: "disputed",
+        candidates: [match.personId],
+        reason: `matches by ${match.key}; this connection leaves linking to a human`,
+      });
     }
     return decideUpdate(deciding, { ...input, reason: `matched by ${match.key}`, link: true });
   }
-  if (deciding.mapping.situations.unmatched === "ignore") return setAside(input, { situation: "unmatched", reason: "nobody matches; this connection makes no people" });
+  if (deciding.mapping.situations.unmatched === "ignore")
+    return setAside(input, { situation: "unmatched", reason: "nobody matches; this connection makes no people" });
   const merged = mergeOrigins([originOf(deciding, contributionOf(input))]);
   const person = personPayload(merged, { before: undefined, userOf: input });
   return item(input, {
@@ -62,7 +71,12 @@ function decideNew(deciding: Deciding, input: UserInput): Item {
     subjectId: input.newPersonId,
     subjectVersion: null,
     reason: `joined in ${deciding.connectionName}`,
-    payload: { account: { ...account(input), situation: "linked", linkedBy: "create" }, person, ...unitsOf(input), ...blocksOf(merged, { person: undefined, deciding }) },
+    payload: {
+      account: { ...account(input), situation: "linked", linkedBy: "create" },
+      person,
+      ...unitsOf(input),
+      ...blocksOf(merged, { person: undefined, deciding }),
+    },
   });
 }
 
@@ -74,7 +88,8 @@ function decideUpdate(deciding: Deciding, input: UserInput & { reason?: string; 
   const before = mergeOrigins(person.origins.map((origin) => otherOrigin(deciding, origin)));
   const merged = mergeOrigins([originOf(deciding, contribution), ...others, ...localOrigin(person)]);
   const next = personPayload(merged, { before: person, userOf: input });
-  const personChanged = next.changed.length > 0 || !isDeepStrictEqual(next.mastery, person.mastery) || !isDeepStrictEqual(before.manager, merged.manager);
+  const personChanged =
+    next.changed.length > 0 || !isDeepStrictEqual(next.mastery, person.mastery) || !isDeepStrictEqual(before.manager, merged.manager);
   const blocks = blocksOf(merged, { person, deciding });
   const raised = blocks.blocks?.some((block) => block.op === "raise");
   const lifted = blocks.blocks?.some((block) => block.op === "lift");
@@ -82,7 +97,15 @@ function decideUpdate(deciding: Deciding, input: UserInput & { reason?: string; 
     action: input.link || !known || known.situation === "deleted" ? "link" : raised ? "disable" : lifted ? "enable" : "update",
     subjectId: person.id,
     subjectVersion: person.version,
-    reason: input.reason ?? (known?.situation === "deleted" ? `back in ${deciding.connectionName}` : raised ? "not active at the source" : lifted ? "active at the source again" : "changed at the source"),
+    reason:
+      input.reason ??
+      (known?.situation === "deleted"
+        ? `back in ${deciding.connectionName}`
+        : raised
+          ? "not active at the source"
+          : lifted
+            ? "active at the source again"
+            : "changed at the source"),
     payload: {
       account: { ...account(input), situation: "linked", ...(input.link ? { linkedBy: "match" as const } : {}) },
       ...(personChanged ? { person: next } : {}),
@@ -93,7 +116,10 @@ function decideUpdate(deciding: Deciding, input: UserInput & { reason?: string; 
 }
 
 /** An account that is gone or out of scope: its person leaves, unless another origin still lists it. */
-export function decideLeaver(deciding: Deciding, input: Omit<UserInput, "match" | "contribution" | "inScope" | "hash" | "newPersonId"> & { known: KnownAccount; why: string }): Item {
+export function decideLeaver(
+  deciding: Deciding,
+  input: Omit<UserInput, "match" | "contribution" | "inScope" | "hash" | "newPersonId"> & { known: KnownAccount; why: string },
+): Item {
   const { person, known } = input;
   const others = person?.origins.filter((origin) => origin.accountId !== known.id) ?? [];
   const reaction = deciding.mapping.situations.deleted;
@@ -107,7 +133,9 @@ export function decideLeaver(deciding: Deciding, input: Omit<UserInput, "match" 
     const { blocks = [] } = blocksOf(merged, { person, deciding });
     if (blocks.length > 0) payload.blocks = blocks;
   } else if (person && reaction !== "ignore") {
-    payload.blocks = [{ op: "raise", connectionId: deciding.connectionId, effect: reaction === "suspend" ? "suspended" : "deactivated", reason: input.why }];
+    payload.blocks = [
+      { op: "raise", connectionId: deciding.connectionId, effect: reaction === "suspend" ? "suspended" : "deactivated", reason: input.why },
+    ];
   }
   return item(input, {
     action: "delete",
@@ -118,7 +146,10 @@ export function decideLeaver(deciding: Deciding, input: Omit<UserInput, "match" 
   });
 }
 
-function setAside(input: UserInput, { situation, candidates, reason }: { situation: "unmatched" | "disputed"; candidates?: readonly string[]; reason: string }): Item {
+function setAside(
+  input: UserInput,
+  { situation, candidates, reason }: { situation: "unmatched" | "disputed"; candidates?: readonly string[]; reason: string },
+): Item {
   return item(input, {
     action: situation === "disputed" ? "dispute" : "ignore",
     subjectId: null,
@@ -128,7 +159,12 @@ function setAside(input: UserInput, { situation, candidates, reason }: { situati
   });
 }
 
-function account({ record, hash, contribution, inScope }: UserInput): Pick<NonNullable<ItemPayload["account"]>, "attributes" | "hash" | "mapped"> {
+function account({
+  record,
+  hash,
+  contribution,
+  inScope,
+}: UserInput): Pick<NonNullable<ItemPayload["account"]>, "attributes" | "hash" | "mapped"> {
   const active = contribution["active"];
   return { attributes: record.attributes, hash, mapped: inScope ? (typeof active === "boolean" ? { active } : {}) : null };
 }
@@ -141,12 +177,22 @@ function contributionOf({ contribution, known }: UserInput): Contribution {
 }
 
 function originOf(deciding: Deciding, contribution: Contribution): Origin {
-  return { connectionId: deciding.connectionId, precedence: deciding.precedence, overrides: deciding.mapping.kinds.user?.precedence ?? {}, contribution };
+  return {
+    connectionId: deciding.connectionId,
+    precedence: deciding.precedence,
+    overrides: deciding.mapping.kinds.user?.precedence ?? {},
+    contribution,
+  };
 }
 
 function otherOrigin(deciding: Deciding, origin: KnownPerson["origins"][number]): Origin {
   const mapping = deciding.mappingOf(origin.connectionId).kinds.user;
-  return { connectionId: origin.connectionId, precedence: origin.precedence, overrides: mapping?.precedence ?? {}, contribution: mapping?.map(origin.attributes) ?? {} };
+  return {
+    connectionId: origin.connectionId,
+    precedence: origin.precedence,
+    overrides: mapping?.precedence ?? {},
+    contribution: mapping?.map(origin.attributes) ?? {},
+  };
 }
 
 function localOrigin(person: KnownPerson): Origin[] {
@@ -159,26 +205,56 @@ function unitsOf({ contribution }: UserInput): Pick<ItemPayload, "units"> {
 }
 
 /** The origins' word on whether the person is active, as changes to the blocks that origins own. */
-function blocksOf(merged: Merged, { person, deciding }: { person: KnownPerson | undefined; deciding: Deciding }): Pick<ItemPayload, "blocks"> {
+function blocksOf(
+  merged: Merged,
+  { person, deciding }: { person: KnownPerson | undefined; deciding: Deciding },
+): Pick<ItemPayload, "blocks"> {
   const standing = person?.originBlocks ?? [];
-  const wanted = merged.active?.value === false ? { connectionId: merged.active.connectionId ?? deciding.connectionId, effect: "suspended" as const } : undefined;
-  const stays = (block: KnownPerson["originBlocks"][number]) => wanted !== undefined && block.connectionId === wanted.connectionId && block.effect === wanted.effect;
-  const lifts = standing.filter((block) => !stays(block)).map((block) => ({ op: "lift" as const, connectionId: block.connectionId, effect: "suspended" as const, reason: "active at the source" }));
+  const wanted =
+    merged.active?.value === false
+      ? { connectionId: merged.active.connectionId ?? deciding.connectionId, effect: "suspended" as const }
+      : undefined;
+  const stays = (block: KnownPerson["originBlocks"][number]) =>
+    wanted !== undefined && block.connectionId === wanted.connectionId && block.effect === wanted.effect;
+  const lifts = standing
+    .filter((block) => !stays(block))
+    .map((block) => ({
+      op: "lift" as const,
+      connectionId: block.connectionId,
+      effect: "suspended" as const,
+      reason: "active at the source",
+    }));
   const raises = wanted && !standing.some(stays) ? [{ op: "raise" as const, ...wanted, reason: "not active at the source" }] : [];
   const blocks = [...lifts, ...raises];
   return blocks.length > 0 ? { blocks } : {};
 }
 
-function personPayload(merged: Merged, { before, userOf }: { before: KnownPerson | undefined; userOf: { record: SourceRecord } }): NonNullable<ItemPayload["person"]> {
+function personPayload(
+  merged: Merged,
+  { before, userOf }: { before: KnownPerson | undefined; userOf: { record: SourceRecord } },
+): NonNullable<ItemPayload["person"]> {
   const columns = profileColumns(merged.profile);
-  if (columns.userName === "") throw new AppError("invalid", `${userOf.record.nativeId} has no userName after mapping; a person needs one.`, { field: "userName" });
+  if (columns.userName === "")
+    throw new AppError("invalid", `${userOf.record.nativeId} has no userName after mapping; a person needs one.`, { field: "userName" });
   const old = before ? { ...fromProfile(before.attributes), ...before.custom } : {};
   const next = { ...fromProfile(merged.profile), ...merged.custom };
-  const changed = before ? [...new Set([...Object.keys(old), ...Object.keys(next)])].filter((key) => !isDeepStrictEqual(old[key], next[key])).sort() : [];
-  return { ...columns, attributes: merged.profile, custom: merged.custom, mastery: merged.mastery, manager: merged.manager ?? null, changed };
+  const changed = before
+    ? [...new Set([...Object.keys(old), ...Object.keys(next)])].filter((key) => !isDeepStrictEqual(old[key], next[key])).sort()
+    : [];
+  return {
+    ...columns,
+    attributes: merged.profile,
+    custom: merged.custom,
+    mastery: merged.mastery,
+    manager: merged.manager ?? null,
+    changed,
+  };
 }
 
-function item(input: Pick<UserInput, "record" | "known" | "seenAt">, decision: Pick<Item, "action" | "subjectId" | "subjectVersion" | "reason" | "payload">): Item {
+function item(
+  input: Pick<UserInput, "record" | "known" | "seenAt">,
+  decision: Pick<Item, "action" | "subjectId" | "subjectVersion" | "reason" | "payload">,
+): Item {
   const { record, known } = input;
   return {
     kind: record.kind,

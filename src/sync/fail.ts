@@ -15,10 +15,23 @@ export async function failRun(run: Run, error: unknown): Promise<void> {
   run.ctx.log.warn({ run: run.id, connection: run.connection.name, code, err: error }, "run failed");
   await inTransaction(run.db, run.ctx, async (work) => {
     const { ctx, sql } = work;
-    await sql.query("update runs set state = 'failed', finished_at = $2, counts = $3, error_code = $4, error_message = $5 where id = $1", [run.id, ctx.now(), JSON.stringify(run.counts), code, message]);
+    await sql.query("update runs set state = 'failed', finished_at = $2, counts = $3, error_code = $4, error_message = $5 where id = $1", [
+      run.id,
+      ctx.now(),
+      JSON.stringify(run.counts),
+      code,
+      message,
+    ]);
     await sql.query("update plans set state = 'superseded' where id = $1 and state in ('staging', 'closed', 'applying')", [run.planId]);
-    await recordEvent(work, { name: "run.failed", subjectType: "run", subjectId: String(run.id), reason: message, data: { run: run.id, code } });
+    await recordEvent(work, {
+      name: "run.failed",
+      subjectType: "run",
+      subjectId: String(run.id),
+      reason: message,
+      data: { run: run.id, code },
+    });
     const state = await noteFailure(work, { id: run.connection.id, reason: message });
-    if ((code === "denied" || code === "misconfigured") && state === "ready") await flagConnection(work, { id: run.connection.id, state: "flagged", reason: message });
+    if ((code === "denied" || code === "misconfigured") && state === "ready")
+      await flagConnection(work, { id: run.connection.id, state: "flagged", reason: message });
   });
 }

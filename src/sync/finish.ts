@@ -37,14 +37,22 @@ export async function finishRun(run: Run): Promise<RunSummary> {
   const closed = await timed(run.timings, "close", () => inTransaction(run.db, run.ctx, (work) => closeRunPlan(work, run)));
   const guards = await timed(run.timings, "guard", () => judgePlan(run, closed));
   if (guards.length > 0 || run.planOnly) return summary(run, { closed, guards, held: await holdPlan(run, { closed, guards }) });
-  const applied = await timed(run.timings, "apply", () => applyItems(run.ctx, { db: run.db, keyRing: run.keyRing, planId: run.planId, onProgress: run.onProgress }));
+  const applied = await timed(run.timings, "apply", () =>
+    applyItems(run.ctx, { db: run.db, keyRing: run.keyRing, planId: run.planId, onProgress: run.onProgress }),
+  );
   return summary(run, { closed, guards, applied });
 }
 
 function problemOfClaim({ nativeId, userName, email }: DoubleClaim): RecordProblem {
   const kind = "user";
-  if (userName !== undefined) return { kind, nativeId, code: "conflict", message: `Another record of this run claims its userName ${userName} too.` };
-  return { kind, nativeId, code: "email_taken", message: `Another record of this run claims its e-mail address ${email} too: it stands in the profile, but messages don't go there.` };
+  if (userName !== undefined)
+    return { kind, nativeId, code: "conflict", message: `Another record of this run claims its userName ${userName} too.` };
+  return {
+    kind,
+    nativeId,
+    code: "email_taken",
+    message: `Another record of this run claims its e-mail address ${email} too: it stands in the profile, but messages don't go there.`,
+  };
 }
 
 async function closeRunPlan(work: Work, run: Run): Promise<ClosedPlan> {
@@ -57,7 +65,10 @@ async function closeRunPlan(work: Work, run: Run): Promise<ClosedPlan> {
   );
   const cursors = { ...run.connection.cursor, ...run.cursors };
   await work.sql.query("update runs set state = 'planned', counts = $2, evidence = $3, cursor_after = $4 where id = $1", [
-    run.id, JSON.stringify({ read: run.counts, notes: run.notes, scopeHash: run.mode === "full" ? scopeHashOf(run.connection) : undefined }), JSON.stringify(run.evidence), Object.keys(cursors).length > 0 ? JSON.stringify(cursors) : null,
+    run.id,
+    JSON.stringify({ read: run.counts, notes: run.notes, scopeHash: run.mode === "full" ? scopeHashOf(run.connection) : undefined }),
+    JSON.stringify(run.evidence),
+    Object.keys(cursors).length > 0 ? JSON.stringify(cursors) : null,
   ]);
   return closed;
 }
@@ -66,32 +77,68 @@ async function judgePlan(run: Run, closed: ClosedPlan): Promise<Tripped[]> {
   const leaving = Object.values(closed.counts).some(({ disable = 0, delete: deletes = 0 }) => disable + deletes > 0);
   const shrunken = run.reads.some(({ read, known }) => read < known);
   if (!leaving && !shrunken) return [];
-  const facts = await guardFacts(run.db.pool, { planId: run.planId, connectionId: run.connection.id, limits: run.connection.limits, now: run.ctx.now() });
+  const facts = await guardFacts(run.db.pool, {
+    planId: run.planId,
+    connectionId: run.connection.id,
+    limits: run.connection.limits,
+    now: run.ctx.now(),
+  });
   const scopeChanged = run.connection.scopeHash !== null && run.mode === "full" && run.connection.scopeHash !== scopeHashOf(run.connection);
   return judge({ ...facts, reads: run.reads, scopeChanged }, run.connection.limits);
 }
 
 /** Holds the plan for approval. The same plan already waiting keeps waiting, under the number that people have been shown. */
-async function holdPlan(run: Run, { closed, guards }: { closed: ClosedPlan; guards: readonly Tripped[] }): Promise<{ planId: number; runId: number }> {
+async function holdPlan(
+  run: Run,
+  { closed, guards }: { closed: ClosedPlan; guards: readonly Tripped[] },
+): Promise<{ planId: number; runId: number }> {
   return inTransaction(run.db, run.ctx, async (work) => {
     const { ctx, sql } = work;
-    const { rows } = await sql.query<{ id: number; run_id: number }>("select id, run_id from plans where connection_id = $1 and state = 'held' and hash = $2 and id <> $3 order by id limit 1", [run.connection.id, closed.hash, run.planId]);
+    const { rows } = await sql.query<{ id: number; run_id: number }>(
+      "select id, run_id from plans where connection_id = $1 and state = 'held' and hash = $2 and id <> $3 order by id limit 1",
+      [run.connection.id, closed.hash, run.planId],
+    );
     const [waiting] = rows;
-    await sql.query("update plans set state = $2, guards = $3 where id = $1", [run.planId, waiting ? "superseded" : "held", JSON.stringify(guards)]);
+    await sql.query("update plans set state = $2, guards = $3 where id = $1", [
+      run.planId,
+      waiting ? "superseded" : "held",
+      JSON.stringify(guards),
+    ]);
     await sql.query("update runs set state = $2, finished_at = $3 where id = $1", [run.id, waiting ? "superseded" : "held", ctx.now()]);
     await noteSuccess(work, { id: run.connection.id });
     if (waiting) return { planId: waiting.id, runId: waiting.run_id };
     await recordEvent(work, {
-      name: "plan.held", subjectType: "plan", subjectId: String(run.planId),
-      reason: guards.map(({ message }) => message).join("; ") || "only a plan was asked for", data: { plan: run.planId, guards: guards.map(({ guard }) => guard) },
+      name: "plan.held",
+      subjectType: "plan",
+      subjectId: String(run.planId),
+      reason: guards.map(({ message }) => message).join("; ") || "only a plan was asked for",
+      data: { plan: run.planId, guards: guards.map(({ guard }) => guard) },
     });
     return { planId: run.planId, runId: run.id };
   });
 }
 
-function summary(run: Run, { closed, guards, held, applied }: { closed: ClosedPlan; guards: Tripped[]; held?: { planId: number; runId: number }; applied?: RunSummary["applied"] }): RunSummary {
+function summary(
+  run: Run,
+  {
+    closed,
+    guards,
+    held,
+    applied,
+  }: { closed: ClosedPlan; guards: Tripped[]; held?: { planId: number; runId: number }; applied?: RunSummary["applied"] },
+): RunSummary {
   return {
-    runId: held?.runId ?? run.id, planId: held?.planId ?? run.planId, connection: run.connection.name, mode: run.mode, state: held ? "held" : "done",
-    hash: closed.hash.toString("hex"), plan: closed.counts, applied: applied ?? { applied: 0, refused: 0, failed: 0 }, read: run.counts, guards, notes: run.notes, timings: run.timings,
+    runId: held?.runId ?? run.id,
+    planId: held?.planId ?? run.planId,
+    connection: run.connection.name,
+    mode: run.mode,
+    state: held ? "held" : "done",
+    hash: closed.hash.toString("hex"),
+    plan: closed.counts,
+    applied: applied ?? { applied: 0, refused: 0, failed: 0 },
+    read: run.counts,
+    guards,
+    notes: run.notes,
+    timings: run.timings,
   };
 }

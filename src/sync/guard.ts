@@ -23,28 +23,46 @@ export interface Tripped {
 /** Which guards hold this plan. Pure. */
 export function judge(facts: GuardFacts, limits: Limits): Tripped[] {
   const tripped: Tripped[] = [];
-  for (const [guard, count] of [["disable", facts.disables], ["delete", facts.deletes]] as const) {
+  for (const [guard, count] of [
+    ["disable", facts.disables],
+    ["delete", facts.deletes],
+  ] as const) {
     const most = Math.min(limits[guard].count, Math.max(limits[guard].floor, Math.floor(facts.linked * limits[guard].share)));
     if (count > most) tripped.push({ guard, message: `${count} ${guard}s of ${facts.linked} linked accounts; the limit is ${most}` });
   }
   const leaving = facts.disables + facts.deletes;
-  const mostInWindow = Math.min(limits.window.count, Math.max(limits.window.floor, Math.floor((facts.linked + facts.recent) * limits.window.share)));
+  const mostInWindow = Math.min(
+    limits.window.count,
+    Math.max(limits.window.floor, Math.floor((facts.linked + facts.recent) * limits.window.share)),
+  );
   if (leaving > 0 && leaving + facts.recent > mostInWindow) {
-    tripped.push({ guard: "window", message: `${leaving} disables and deletes, and ${facts.recent} in the last ${limits.window.hours} hours; the limit for both is ${mostInWindow}` });
+    tripped.push({
+      guard: "window",
+      message: `${leaving} disables and deletes, and ${facts.recent} in the last ${limits.window.hours} hours; the limit for both is ${mostInWindow}`,
+    });
   }
   for (const { kind, read, known } of facts.reads) {
     if (known > 0 && read < known * (1 - limits.shrink) && known - read > limits.delete.floor) {
-      tripped.push({ guard: "shrink", message: `only ${read} ${kind}s were read where ${known} are known; the limit is ${Math.round(limits.shrink * 100)} % fewer` });
+      tripped.push({
+        guard: "shrink",
+        message: `only ${read} ${kind}s were read where ${known} are known; the limit is ${Math.round(limits.shrink * 100)} % fewer`,
+      });
     }
   }
   if (facts.scopeChanged && facts.deletes > 0) {
-    tripped.push({ guard: "scope", message: `the connection's bases or filters changed since its last run, and ${facts.deletes} records fall out` });
+    tripped.push({
+      guard: "scope",
+      message: `the connection's bases or filters changed since its last run, and ${facts.deletes} records fall out`,
+    });
   }
   return tripped;
 }
 
 /** Counts the plan in SQL. */
-export async function guardFacts(sql: Sql, options: { planId: number; connectionId: number; limits: Limits; now: Date }): Promise<Omit<GuardFacts, "reads" | "scopeChanged">> {
+export async function guardFacts(
+  sql: Sql,
+  options: { planId: number; connectionId: number; limits: Limits; now: Date },
+): Promise<Omit<GuardFacts, "reads" | "scopeChanged">> {
   const { rows } = await sql.query<{ linked: number; disables: number; deletes: number; recent: number }>(
     `select
       (select count(*)::int from accounts a where connection_id = $1 and kind = 'user' and situation = 'linked' and gone_at is null) as linked,

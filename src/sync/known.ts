@@ -6,7 +6,10 @@ import { matchValues, type Candidate, type MatchKey } from "./match.ts";
 import type { KnownAccount, KnownOrigin, KnownPerson } from "./records.ts";
 
 /** Accounts of one connection by native id; `lock` takes row locks, in id order, for a request's own transaction. */
-export async function knownAccounts(sql: Sql, options: { connectionId: number; kind: Kind; nativeIds: readonly string[]; lock?: boolean }): Promise<Map<string, KnownAccount>> {
+export async function knownAccounts(
+  sql: Sql,
+  options: { connectionId: number; kind: Kind; nativeIds: readonly string[]; lock?: boolean },
+): Promise<Map<string, KnownAccount>> {
   const { rows } = await sql.query<KnownAccount>({
     name: options.lock ? "sync_known_accounts_lock" : "sync_known_accounts",
     text: `select id, version, kind, native_id as "nativeId", situation, coalesce(person_id, group_id, unit_id) as "subjectId",
@@ -22,7 +25,17 @@ export async function knownAccounts(sql: Sql, options: { connectionId: number; k
 export async function knownPeople(sql: Sql, personIds: readonly string[], { lock = false } = {}): Promise<Map<string, KnownPerson>> {
   if (personIds.length === 0) return new Map();
   if (lock) await sql.query("select from people where id = any($1::uuid[]) order by id for update", [personIds]);
-  const { rows } = await sql.query<{ id: string; version: number; state: string; attributes: AttributeObject; custom: AttributeObject; mastery: Record<string, number>; local: Contribution | null; origins: KnownOrigin[] | null; blocks: { connectionId: number | null; effect: string }[] | null }>({
+  const { rows } = await sql.query<{
+    id: string;
+    version: number;
+    state: string;
+    attributes: AttributeObject;
+    custom: AttributeObject;
+    mastery: Record<string, number>;
+    local: Contribution | null;
+    origins: KnownOrigin[] | null;
+    blocks: { connectionId: number | null; effect: string }[] | null;
+  }>({
     name: "sync_known_people",
     text: `select p.id, p.version, p.state, p.attributes, p.custom, p.mastery, p.local,
         (select jsonb_agg(jsonb_build_object('accountId', a.id, 'connectionId', a.connection_id, 'precedence', c.precedence, 'attributes', a.attributes))
@@ -53,11 +66,26 @@ export interface Claims {
 export const NO_CLAIMS: Claims = { candidates: [], byUserName: new Map(), byEmail: new Map() };
 
 /** One query for two questions: whom might these contributions match, and which unique values are taken by whom. */
-export async function findClaims(sql: Sql, options: { connectionId: number; contributions: readonly Contribution[]; keys: readonly MatchKey[] }): Promise<Claims> {
+export async function findClaims(
+  sql: Sql,
+  options: { connectionId: number; contributions: readonly Contribution[]; keys: readonly MatchKey[] },
+): Promise<Claims> {
   const values = (key: MatchKey) => [...new Set(options.contributions.flatMap((contribution) => matchValues(contribution, key)))];
-  const emails = new Set([...values("emails"), ...options.contributions.flatMap((contribution) => profileColumns(toProfile({ emails: contribution["emails"] })).email?.toLowerCase() ?? [])]);
+  const emails = new Set([
+    ...values("emails"),
+    ...options.contributions.flatMap(
+      (contribution) => profileColumns(toProfile({ emails: contribution["emails"] })).email?.toLowerCase() ?? [],
+    ),
+  ]);
   const asked = (key: MatchKey) => (options.keys.includes(key) ? values(key) : []);
-  const { rows } = await sql.query<{ id: string; user_name: string; email: string | null; employee_number: string | null; external_id: string | null; taken: boolean }>({
+  const { rows } = await sql.query<{
+    id: string;
+    user_name: string;
+    email: string | null;
+    employee_number: string | null;
+    external_id: string | null;
+    taken: boolean;
+  }>({
     name: "sync_find_claims",
     text: `with found as (
         select id from people where user_name = any($1::citext[]) and state <> 'deleted'
@@ -70,8 +98,15 @@ export async function findClaims(sql: Sql, options: { connectionId: number; cont
     values: [values("userName"), [...emails], asked("employeeNumber"), asked("externalId"), options.connectionId],
   });
   const candidates = rows.flatMap((row) => {
-    const found: Record<MatchKey, string | null> = { userName: row.user_name, emails: row.email, employeeNumber: row.employee_number, externalId: row.external_id };
-    return options.keys.flatMap((key): Candidate[] => (found[key] === null ? [] : [{ personId: row.id, key, value: found[key], taken: row.taken }]));
+    const found: Record<MatchKey, string | null> = {
+      userName: row.user_name,
+      emails: row.email,
+      employeeNumber: row.employee_number,
+      externalId: row.external_id,
+    };
+    return options.keys.flatMap((key): Candidate[] =>
+      found[key] === null ? [] : [{ personId: row.id, key, value: found[key], taken: row.taken }],
+    );
   });
   return {
     candidates,

@@ -9,10 +9,15 @@ const SYNC_LOCK = 7_305_002;
  * Holds the connection's lock while `work` runs. The lock is PostgreSQL's own and dies with its holder's connection,
  * so a killed node never keeps it. Throws `busy` when somebody has it; `lost` aborts when the server goes away meanwhile.
  */
-export async function withSyncLock<T>(db: Database, { connectionId, name }: { connectionId: number; name: string }, work: (lost: AbortSignal) => Promise<T>): Promise<T> {
+export async function withSyncLock<T>(
+  db: Database,
+  { connectionId, name }: { connectionId: number; name: string },
+  work: (lost: AbortSignal) => Promise<T>,
+): Promise<T> {
   const client: PoolClient = await db.pool.connect();
   const lost = new AbortController();
-  const onError = (error: Error) => lost.abort(new AppError("unavailable", `The database connection that held the lock of ${name} was lost: ${error.message}`));
+  const onError = (error: Error) =>
+    lost.abort(new AppError("unavailable", `The database connection that held the lock of ${name} was lost: ${error.message}`));
   client.on("error", onError);
   let broken = false;
   try {

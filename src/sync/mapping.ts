@@ -63,7 +63,10 @@ function compileKind(kind: Kind, mapping: NonNullable<Mapping["user"]>): Compile
     if (typeof mapped !== "string" && mapped.precedence !== undefined) precedence[target.key] = mapped.precedence;
     return { ...target, evaluate: compileExpression({ source, subject: "account", expects: target.expected, field }) };
   });
-  const scope = mapping.scope === undefined ? undefined : compileExpression({ source: mapping.scope, subject: "account", expects: "bool", field: `mapping.${kind}.scope` });
+  const scope =
+    mapping.scope === undefined
+      ? undefined
+      : compileExpression({ source: mapping.scope, subject: "account", expects: "bool", field: `mapping.${kind}.scope` });
   return {
     precedence,
     inScope: (account) => scope === undefined || scope(account) === true,
@@ -74,7 +77,8 @@ function compileKind(kind: Kind, mapping: NonNullable<Mapping["user"]>): Compile
 function targetOf(kind: Kind, key: string, field: string): { key: string; element?: string; expected: ExpectedType } {
   if (kind !== "user") {
     const known = kind === "unit" ? UNIT_KEYS : GROUP_KEYS;
-    if (!known.has(key)) throw new AppError("invalid", `${field}: a ${kind} has no attribute ${key}; there are ${[...known].join(", ")}.`, { field });
+    if (!known.has(key))
+      throw new AppError("invalid", `${field}: a ${kind} has no attribute ${key}; there are ${[...known].join(", ")}.`, { field });
     return { key, expected: "string" };
   }
   const [, list, element] = LIST_ELEMENT.exec(key) ?? [];

@@ -29,14 +29,26 @@ export function matchValues(contribution: Contribution, key: MatchKey): string[]
   }
   const emails = contribution["emails"];
   if (!Array.isArray(emails)) return [];
-  return emails.filter(isObject).flatMap((email: AttributeObject) => (typeof email["value"] === "string" && email["value"] !== "" ? [email["value"].toLowerCase()] : []));
+  return emails
+    .filter(isObject)
+    .flatMap((email: AttributeObject) =>
+      typeof email["value"] === "string" && email["value"] !== "" ? [email["value"].toLowerCase()] : [],
+    );
 }
 
 /**
  * Decides whose account this is. Each key is tried in turn and the first that finds anybody counts; when another key
  * finds somebody else, or several, or somebody who already has an account of this connection, a human decides.
  */
-export function matchAccount({ contribution, keys, candidates }: { contribution: Contribution; keys: readonly MatchKey[]; candidates: readonly Candidate[] }): Match {
+export function matchAccount({
+  contribution,
+  keys,
+  candidates,
+}: {
+  contribution: Contribution;
+  keys: readonly MatchKey[];
+  candidates: readonly Candidate[];
+}): Match {
   const found = keys.flatMap((key) => {
     const values = new Set(matchValues(contribution, key));
     return candidates.filter((candidate) => candidate.key === key && values.has(candidate.value));
@@ -45,10 +57,18 @@ export function matchAccount({ contribution, keys, candidates }: { contribution:
   const [first] = found;
   if (first === undefined) return { situation: "unmatched" };
   if (people.length > 1) {
-    return { situation: "disputed", candidates: people, reason: `${people.length} people match by ${[...new Set(found.map((candidate) => candidate.key))].join(", ")}` };
+    return {
+      situation: "disputed",
+      candidates: people,
+      reason: `${people.length} people match by ${[...new Set(found.map((candidate) => candidate.key))].join(", ")}`,
+    };
   }
   if (found.some((candidate) => candidate.taken)) {
-    return { situation: "disputed", candidates: people, reason: `the person matched by ${first.key} already has another account of this connection` };
+    return {
+      situation: "disputed",
+      candidates: people,
+      reason: `the person matched by ${first.key} already has another account of this connection`,
+    };
   }
   return { situation: "unlinked", personId: first.personId, key: first.key };
 }

@@ -50,7 +50,9 @@ export function mergeOrigins(origins: readonly Origin[]): Merged {
   const { active, manager } = merged;
   return {
     profile: toProfile(merged),
-    custom: Object.fromEntries([...own].sort().flatMap((key) => (merged[key] === undefined ? [] : [[key.slice(CUSTOM.length), merged[key]]]))),
+    custom: Object.fromEntries(
+      [...own].sort().flatMap((key) => (merged[key] === undefined ? [] : [[key.slice(CUSTOM.length), merged[key]]])),
+    ),
     mastery,
     active: typeof active === "boolean" ? { value: active, connectionId: winners["active"]?.connectionId ?? null } : undefined,
     manager: typeof manager === "string" ? { reference: manager, connectionId: winners["manager"]?.connectionId ?? null } : undefined,
@@ -67,7 +69,10 @@ function winnerOf(origins: readonly Origin[], key: string): Origin | undefined {
 }
 
 function compare(left: Origin, right: Origin, key: string): number {
-  return (left.overrides[key] ?? left.precedence) - (right.overrides[key] ?? right.precedence) || (left.connectionId ?? Infinity) - (right.connectionId ?? Infinity);
+  return (
+    (left.overrides[key] ?? left.precedence) - (right.overrides[key] ?? right.precedence) ||
+    (left.connectionId ?? Infinity) - (right.connectionId ?? Infinity)
+  );
 }
 
 function hasValue(value: AttributeValue | undefined): boolean {

@@ -56,13 +56,22 @@ export async function syncOne(work: Work, options: OneOptions): Promise<OneResul
   const item = await decideOne(work, options, found);
   const subjectId = item?.subjectId ?? found?.id;
   if (subjectId == null) throw new AppError("not_found", `There is no ${record.kind} ${record.id ?? ""}.`);
-  const batch: Batch = { work, connection: { id: connection.id, name: connection.name, mappingVersion: connection.mappingVersion }, source: requestSource({ kind: record.kind, rows: itemRows(item ? [item] : []) }) };
+  const batch: Batch = {
+    work,
+    connection: { id: connection.id, name: connection.name, mappingVersion: connection.mappingVersion },
+    source: requestSource({ kind: record.kind, rows: itemRows(item ? [item] : []) }),
+  };
   if (item) {
     await refuseGuarded(work, { connection, item });
     await applyBatch(batch);
   }
-  if (record.kind === "group" && record.members && !record.deleted) await changeMembers(batch, { groupId: subjectId, change: record.members });
-  return { id: subjectId, created: found === undefined && item?.action === "create", version: await versionOf(work, { kind: record.kind, id: subjectId }) };
+  if (record.kind === "group" && record.members && !record.deleted)
+    await changeMembers(batch, { groupId: subjectId, change: record.members });
+  return {
+    id: subjectId,
+    created: found === undefined && item?.action === "create",
+    version: await versionOf(work, { kind: record.kind, id: subjectId }),
+  };
 }
 
 interface Subject {
@@ -89,22 +98,46 @@ async function decideOne(work: Work, { connection, keyRing, record }: OneOptions
   const seenAt = work.ctx.now();
   // A new person's id is made here, because the account that a SCIM client holds is named by it.
   const nativeId = found?.id ?? newId(seenAt);
-  const source: SourceRecord = { kind: record.kind, nativeId, reference: nativeId, attributes: record.resource, ...(record.deleted ? { deleted: true } : {}) };
+  const source: SourceRecord = {
+    kind: record.kind,
+    nativeId,
+    reference: nativeId,
+    attributes: record.resource,
+    ...(record.deleted ? { deleted: true } : {}),
+  };
   const hash = fingerprint(source).toString("hex");
   if (found && record.kind === "user") await adopt(work, { connection, personId: found.id });
   if (found && !record.deleted && (await saysTheSame(work, { connection, record, nativeId, hash }))) return undefined;
-  const { items, problems } = await decideRecords(work.sql, { deciding: await decidingFor(work.sql, connection), changed: [{ record: source, hash }], seenAt, lock: true, sealing: { ctx: work.ctx, keyRing } });
+  const { items, problems } = await decideRecords(work.sql, {
+    deciding: await decidingFor(work.sql, connection),
+    changed: [{ record: source, hash }],
+    seenAt,
+    lock: true,
+    sealing: { ctx: work.ctx, keyRing },
+  });
   const [item] = items;
   const [problem] = problems;
-  if (!item && problem) throw new AppError(problem.code === "conflict" ? "conflict" : "invalid", problem.message, { scimType: problem.code === "conflict" ? "uniqueness" : "invalidValue" });
+  if (!item && problem)
+    throw new AppError(problem.code === "conflict" ? "conflict" : "invalid", problem.message, {
+      scimType: problem.code === "conflict" ? "uniqueness" : "invalidValue",
+    });
   if (record.kind === "group" && found) return ownedGroup({ connection, found, item, deleted: record.deleted === true });
   if (!item || found) return item;
   return settleNew(work, { connection, item, nativeId });
 }
 
-async function saysTheSame({ sql }: Work, { connection, record, nativeId, hash }: { connection: LoadedConnection; record: OneRecord; nativeId: string; hash: string }): Promise<boolean> {
+async function saysTheSame(
+  { sql }: Work,
+  { connection, record, nativeId, hash }: { connection: LoadedConnection; record: OneRecord; nativeId: string; hash: string },
+): Promise<boolean> {
   const known = (await knownAccounts(sql, { connectionId: connection.id, kind: record.kind, nativeIds: [nativeId] })).get(nativeId);
-  return known !== undefined && known.situation === "linked" && !known.gone && known.hash === hash && known.mappingVersion === connection.mappingVersion;
+  return (
+    known !== undefined &&
+    known.situation === "linked" &&
+    !known.gone &&
+    known.hash === hash &&
+    known.mappingVersion === connection.mappingVersion
+  );
 }
 
 /** A client that writes to a person whom another origin made becomes one more origin of that person: the id says whom it means. */
@@ -117,7 +150,17 @@ async function adopt({ ctx, sql }: Work, { connection, personId }: { connection:
 }
 
 /** A group has one origin: a client may put members into another's group, and take its own out, but not rename or delete it. */
-function ownedGroup({ connection, found, item, deleted }: { connection: LoadedConnection; found: Subject; item: Item | undefined; deleted: boolean }): Item | undefined {
+function ownedGroup({
+  connection,
+  found,
+  item,
+  deleted,
+}: {
+  connection: LoadedConnection;
+  found: Subject;
+  item: Item | undefined;
+  deleted: boolean;
+}): Item | undefined {
   const foreign = found.originId !== null && found.originId !== connection.id;
   if (foreign && deleted) throw new AppError("forbidden", `The group ${found.id} belongs to another origin; it is deleted there.`);
   if (!item || !foreign) return item && { ...item, action: item.action === "create" ? "link" : item.action, subjectId: found.id };
@@ -125,12 +168,25 @@ function ownedGroup({ connection, found, item, deleted }: { connection: LoadedCo
 }
 
 /** A new record may turn out to be somebody already known: then the account is named after that person. */
-async function settleNew(work: Work, { connection, item, nativeId }: { connection: LoadedConnection; item: Item; nativeId: string }): Promise<Item> {
-  if (item.action === "dispute") throw new AppError("conflict", `This resource matches somebody whom the client already provisioned, or several people: ${item.reason}.`, { scimType: "uniqueness" });
-  if (item.action === "ignore") throw new AppError("invalid", `The connection ${connection.name} does not take this resource in: ${item.reason}.`, { scimType: "invalidValue" });
+async function settleNew(
+  work: Work,
+  { connection, item, nativeId }: { connection: LoadedConnection; item: Item; nativeId: string },
+): Promise<Item> {
+  if (item.action === "dispute")
+    throw new AppError(
+      "conflict",
+      `This resource matches somebody whom the client already provisioned, or several people: ${item.reason}.`,
+      { scimType: "uniqueness" },
+    );
+  if (item.action === "ignore")
+    throw new AppError("invalid", `The connection ${connection.name} does not take this resource in: ${item.reason}.`, {
+      scimType: "invalidValue",
+    });
   if (item.action === "create") return { ...item, subjectId: nativeId };
   const personId = item.subjectId ?? nativeId;
-  const known = (await knownAccounts(work.sql, { connectionId: connection.id, kind: item.kind, nativeIds: [personId], lock: true })).get(personId);
+  const known = (await knownAccounts(work.sql, { connectionId: connection.id, kind: item.kind, nativeIds: [personId], lock: true })).get(
+    personId,
+  );
   return { ...item, nativeId: personId, reference: personId, accountId: known?.id ?? null, accountVersion: known?.version ?? null };
 }
 
@@ -142,14 +198,33 @@ async function refuseGuarded(work: Work, { connection, item }: { connection: Loa
        (select coalesce(sum(count), 0)::int from guard_counts where connection_id = $1 and action in ('disable', 'delete') and at > $2::timestamptz - make_interval(secs => $3)) as recent`,
     [connection.id, work.ctx.now(), connection.limits.window.hours * 3600],
   );
-  const facts: GuardFacts = { linked: rows[0]?.linked ?? 0, recent: rows[0]?.recent ?? 0, disables: item.action === "disable" ? 1 : 0, deletes: item.action === "delete" ? 1 : 0, reads: [], scopeChanged: false };
+  const facts: GuardFacts = {
+    linked: rows[0]?.linked ?? 0,
+    recent: rows[0]?.recent ?? 0,
+    disables: item.action === "disable" ? 1 : 0,
+    deletes: item.action === "delete" ? 1 : 0,
+    reads: [],
+    scopeChanged: false,
+  };
   const [tripped] = judge(facts, connection.limits);
-  if (tripped) throw new AppError("held", `${connection.name}: ${tripped.message}. Nothing was changed; an administrator has to look.`, { field: tripped.guard });
+  if (tripped)
+    throw new AppError("held", `${connection.name}: ${tripped.message}. Nothing was changed; an administrator has to look.`, {
+      field: tripped.guard,
+    });
 }
 
 /** Tells somebody that a request was held, in a transaction of its own: the request's own is rolled back. */
-export async function noteHeldRequest(work: Work, { connection, error }: { connection: { id: number; name: string }; error: AppError }): Promise<void> {
-  await recordEvent(work, { name: "request.held", subjectType: "connection", subjectId: connection.name, reason: error.message, data: { guard: error.field ?? "window" } });
+export async function noteHeldRequest(
+  work: Work,
+  { connection, error }: { connection: { id: number; name: string }; error: AppError },
+): Promise<void> {
+  await recordEvent(work, {
+    name: "request.held",
+    subjectType: "connection",
+    subjectId: connection.name,
+    reason: error.message,
+    data: { guard: error.field ?? "window" },
+  });
 }
 
 async function versionOf({ sql }: Work, { kind, id }: { kind: OneRecord["kind"]; id: string }): Promise<number> {

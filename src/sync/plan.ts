@@ -3,7 +3,10 @@ import type { Item } from "./records.ts";
 
 /** Opens a run's plan. */
 export async function openPlan({ ctx, sql }: Work, { runId, connectionId }: { runId: number; connectionId: number }): Promise<number> {
-  const { rows } = await sql.query<{ id: number }>("insert into plans (run_id, connection_id, state, opened_at) values ($1, $2, 'staging', $3) returning id", [runId, connectionId, ctx.now()]);
+  const { rows } = await sql.query<{ id: number }>(
+    "insert into plans (run_id, connection_id, state, opened_at) values ($1, $2, 'staging', $3) returning id",
+    [runId, connectionId, ctx.now()],
+  );
   return rows[0]?.id ?? 0;
 }
 
@@ -13,7 +16,10 @@ export async function unstageMembers(sql: Sql, { planId, nativeIds }: { planId: 
 }
 
 /** Stages items, numbered from `firstSeq` on; one that the plan holds already for the same record is replaced. */
-export async function stageItems(sql: Sql, { planId, firstSeq, items }: { planId: number; firstSeq: number; items: readonly Item[] }): Promise<void> {
+export async function stageItems(
+  sql: Sql,
+  { planId, firstSeq, items }: { planId: number; firstSeq: number; items: readonly Item[] },
+): Promise<void> {
   if (items.length === 0) return;
   await sql.query({
     name: "sync_stage_items",
@@ -32,9 +38,18 @@ export async function stageItems(sql: Sql, { planId, firstSeq, items }: { planId
 export function itemRows(items: readonly Item[]): string {
   return JSON.stringify(
     items.map((item) => ({
-      kind: item.kind, native_id: item.nativeId, action: item.action, account_id: item.accountId, account_version: item.accountVersion,
-      subject_id: item.subjectId, subject_version: item.subjectVersion, reference: item.reference, reason: item.reason, payload: item.payload,
-      source_changed_at: item.sourceChangedAt, seen_at: item.seenAt,
+      kind: item.kind,
+      native_id: item.nativeId,
+      action: item.action,
+      account_id: item.accountId,
+      account_version: item.accountVersion,
+      subject_id: item.subjectId,
+      subject_version: item.subjectVersion,
+      reference: item.reference,
+      reason: item.reason,
+      payload: item.payload,
+      source_changed_at: item.sourceChangedAt,
+      seen_at: item.seenAt,
     })),
   );
 }
@@ -83,10 +98,18 @@ export async function settleDoubleClaims(sql: Sql, planId: number): Promise<Doub
 /** Closes the plan: nothing is staged from here on, and the hash over its items in (kind, nativeId) order binds it. */
 export async function closePlan({ ctx, sql }: Work, planId: number): Promise<ClosedPlan> {
   const { hash, items } = await hashOf(sql, planId);
-  const { rows } = await sql.query<{ kind: string; action: string; count: number }>("select kind, action, count(*)::int as count from plan_items where plan_id = $1 group by kind, action", [planId]);
+  const { rows } = await sql.query<{ kind: string; action: string; count: number }>(
+    "select kind, action, count(*)::int as count from plan_items where plan_id = $1 group by kind, action",
+    [planId],
+  );
   const counts: Record<string, Record<string, number>> = {};
   for (const row of rows) counts[row.kind] = { ...counts[row.kind], [row.action]: row.count };
-  await sql.query("update plans set state = 'closed', hash = $2, counts = $3, closed_at = $4 where id = $1", [planId, hash, JSON.stringify(counts), ctx.now()]);
+  await sql.query("update plans set state = 'closed', hash = $2, counts = $3, closed_at = $4 where id = $1", [
+    planId,
+    hash,
+    JSON.stringify(counts),
+    ctx.now(),
+  ]);
   return { hash, counts, items };
 }
 

@@ -41,7 +41,10 @@ const PLAN = `p.id, p.run_id as "runId", c.name as connection, p.state, encode(p
   p.opened_at as "openedAt", p.decided_by as "decidedBy", p.decided_at as "decidedAt", p.applied_at as "appliedAt"`;
 
 /** The newest plans first; only of a connection, or in a state, when asked. */
-export async function listPlans(sql: Sql, { connection, state, limit = 20 }: { connection?: string; state?: PlanState; limit?: number } = {}): Promise<PlanRow[]> {
+export async function listPlans(
+  sql: Sql,
+  { connection, state, limit = 20 }: { connection?: string; state?: PlanState; limit?: number } = {},
+): Promise<PlanRow[]> {
   const { rows } = await sql.query<PlanRow>(
     `select ${PLAN} from plans p join connections c on c.id = p.connection_id
      where ($1::text is null or c.name = $1) and ($2::text is null or p.state = $2) order by p.id desc limit $3`,
@@ -57,10 +60,17 @@ export interface ShownPlan extends PlanRow {
 }
 
 /** A plan with its items in the order of their weight: who leaves first, then disputes, then the rest. Throws `not_found`. */
-export async function showPlan(sql: Sql, { planId, limit = 100, action }: { planId: number; limit?: number; action?: string }): Promise<ShownPlan> {
-  const { rows: plans } = await sql.query<PlanRow>(`select ${PLAN} from plans p join connections c on c.id = p.connection_id where p.id = $1`, [planId]);
+export async function showPlan(
+  sql: Sql,
+  { planId, limit = 100, action }: { planId: number; limit?: number; action?: string },
+): Promise<ShownPlan> {
+  const { rows: plans } = await sql.query<PlanRow>(
+    `select ${PLAN} from plans p join connections c on c.id = p.connection_id where p.id = $1`,
+    [planId],
+  );
   const [plan] = plans;
-  if (!plan) throw new AppError("not_found", `There is no plan ${planId}; \`rollcall plan list\` shows those there are.`, { field: "plan" });
+  if (!plan)
+    throw new AppError("not_found", `There is no plan ${planId}; \`rollcall plan list\` shows those there are.`, { field: "plan" });
   const { rows: items } = await sql.query<PlanItemRow>(
     `select i.seq, i.kind, i.action, i.native_id as "nativeId", i.reason,
        coalesce(i.payload -> 'person' ->> 'userName', i.payload -> 'group' ->> 'displayName', i.payload -> 'unit' ->> 'name', x.user_name, g.display_name, u.name)::text as subject,

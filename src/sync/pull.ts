@@ -39,9 +39,19 @@ export interface Compared {
 }
 
 /** The records of a page that differ from what is known, each once. Without `sql` nothing is known. */
-export async function findChanged(sql: Sql | undefined, { connectionId, kind, mappingVersion, runId, page, records, hashes }: CompareOptions): Promise<Compared> {
+export async function findChanged(
+  sql: Sql | undefined,
+  { connectionId, kind, mappingVersion, runId, page, records, hashes }: CompareOptions,
+): Promise<Compared> {
   if (records.length === 0) return { changed: [], known: false };
-  if (!sql) return { changed: onceEach(records.map((_, index) => index + 1), { records, hashes }), known: false };
+  if (!sql)
+    return {
+      changed: onceEach(
+        records.map((_, index) => index + 1),
+        { records, hashes },
+      ),
+      known: false,
+    };
   const { rows } = await sql.query<{ places: number[]; known: boolean }>({
     name: "sync_compare",
     text: COMPARE,
@@ -51,7 +61,10 @@ export async function findChanged(sql: Sql | undefined, { connectionId, kind, ma
 }
 
 /** The records at these places (from 1); one that is listed twice counts as it was read last. */
-function onceEach(places: readonly number[], { records, hashes }: { records: readonly SourceRecord[]; hashes: readonly Buffer[] }): Changed[] {
+function onceEach(
+  places: readonly number[],
+  { records, hashes }: { records: readonly SourceRecord[]; hashes: readonly Buffer[] },
+): Changed[] {
   const changed = new Map<string, Changed>();
   for (const place of places) {
     const record = records[place - 1];
@@ -74,7 +87,12 @@ export function storable(page: Page): { records: SourceRecord[]; hashes: Buffer[
   for (const record of page.records) {
     const text = canonical(record);
     if (record.nativeId === "" || text.includes("\\u0000")) {
-      problems.push({ kind: record.kind, nativeId: record.nativeId.replaceAll("\0", "�"), code: "invalid", message: "It has no native id, or holds a NUL character, which no directory can store." });
+      problems.push({
+        kind: record.kind,
+        nativeId: record.nativeId.replaceAll("\0", "�"),
+        code: "invalid",
+        message: "It has no native id, or holds a NUL character, which no directory can store.",
+      });
     } else {
       records.push(record);
       hashes.push(fingerprintOf(text));

@@ -1,5 +1,13 @@
-import { Fault, type Completeness, type Cursor, type Kind, type Page, type Source, type SourceRecord } from "../../connectors/contract.ts";
-import type { AttributeObject } from "../../connectors/contract.ts";
+import {
+  Fault,
+  type AttributeObject,
+  type Completeness,
+  type Cursor,
+  type Kind,
+  type Page,
+  type Source,
+  type SourceRecord,
+} from "../../connectors/contract.ts";
 import { countsOf, noteProblems, type Run } from "./begin.ts";
 import { stageItems, unstageMembers } from "./plan.ts";
 import { READ_STAGE } from "./progress.ts";
@@ -57,7 +65,15 @@ async function stagePage(run: Run, kind: Kind, page: Page): Promise<void> {
   const { records, hashes, problems } = storable(page);
   const number = run.next.page++;
   const [{ changed, known }] = await Promise.all([
-    findChanged(run.before.accounts.has(kind) ? run.db.pool : undefined, { connectionId: run.connection.id, kind, mappingVersion: run.connection.mappingVersion, runId: run.id, page: number, records, hashes }),
+    findChanged(run.before.accounts.has(kind) ? run.db.pool : undefined, {
+      connectionId: run.connection.id,
+      kind,
+      mappingVersion: run.connection.mappingVersion,
+      runId: run.id,
+      page: number,
+      records,
+      hashes,
+    }),
     noteProblems(run, problems),
   ]);
   const counts = countsOf(run, kind);
@@ -70,7 +86,14 @@ async function stagePage(run: Run, kind: Kind, page: Page): Promise<void> {
 export async function stageChanged(run: Run, changed: readonly Changed[], { known = true } = {}): Promise<void> {
   const kind = changed[0]?.record.kind;
   if (kind === undefined) return;
-  const { items, problems } = await decideRecords(run.db.pool, { deciding: run.deciding, changed, seenAt: run.ctx.now(), sealing: run, known, anybody: run.before.people });
+  const { items, problems } = await decideRecords(run.db.pool, {
+    deciding: run.deciding,
+    changed,
+    seenAt: run.ctx.now(),
+    sealing: run,
+    known,
+    anybody: run.before.people,
+  });
   countsOf(run, kind).changed += items.length;
   await noteProblems(run, problems);
   if (kind === "group") await stageGroupMembers(run, changed, items);
@@ -79,7 +102,11 @@ export async function stageChanged(run: Run, changed: readonly Changed[], { know
   await stageItems(run.db.pool, { planId: run.planId, firstSeq, items });
 }
 
-async function stageGroupMembers(run: Run, changed: readonly Changed[], items: Awaited<ReturnType<typeof decideRecords>>["items"]): Promise<void> {
+async function stageGroupMembers(
+  run: Run,
+  changed: readonly Changed[],
+  items: Awaited<ReturnType<typeof decideRecords>>["items"],
+): Promise<void> {
   await unstageMembers(run.db.pool, { planId: run.planId, nativeIds: items.map(({ nativeId }) => nativeId) });
   const byId = new Map(items.map((item) => [item.nativeId, item]));
   const groups = changed.flatMap(({ record }) => {
@@ -92,17 +119,31 @@ async function stageGroupMembers(run: Run, changed: readonly Changed[], items: A
 
 /** Decides again about stored accounts that an older mapping made; the source is not asked. */
 export async function remapStored(run: Run): Promise<void> {
-  const { rows: older } = await run.db.pool.query("select from accounts where connection_id = $1 and mapping_version < $2 limit 1", [run.connection.id, run.connection.mappingVersion]);
+  const { rows: older } = await run.db.pool.query("select from accounts where connection_id = $1 and mapping_version < $2 limit 1", [
+    run.connection.id,
+    run.connection.mappingVersion,
+  ]);
   if (older.length === 0) return;
   for (const kind of ORDER) {
-    for (let after = 0, more = true; more; ) {
-      const { rows } = await run.db.pool.query<{ id: number; native_id: string; reference: string | null; attributes: AttributeObject; hash: string; source_changed_at: Date | null; parent: string | null }>(
+    for (let after = 0, more = true; more;) {
+      const { rows } = await run.db.pool.query<{
+        id: number;
+        native_id: string;
+        reference: string | null;
+        attributes: AttributeObject;
+        hash: string;
+        source_changed_at: Date | null;
+        parent: string | null;
+      }>(
         `select a.id, a.native_id, a.reference, a.attributes, encode(a.hash, 'hex') as hash, a.source_changed_at,
             (select p.reference from units u join accounts p on p.unit_id = u.parent_id and p.connection_id = a.connection_id where u.id = a.unit_id limit 1) as parent
           from accounts a where a.connection_id = $1 and a.kind = $2 and a.mapping_version < $3 and a.gone_at is null and a.id > $4 order by a.id limit $5`,
         [run.connection.id, kind, run.connection.mappingVersion, after, REMAP_PAGE],
       );
-      await stageChanged(run, rows.map(({ hash, ...row }) => ({ hash, record: storedRecord(kind, row) })));
+      await stageChanged(
+        run,
+        rows.map(({ hash, ...row }) => ({ hash, record: storedRecord(kind, row) })),
+      );
       after = rows.at(-1)?.id ?? after;
       more = rows.length === REMAP_PAGE;
       if (rows.length > 0) run.onProgress({ stage: "remap", done: run.next.seq });
@@ -110,9 +151,14 @@ export async function remapStored(run: Run): Promise<void> {
   }
 }
 
-function storedRecord(kind: Kind, row: { native_id: string; reference: string | null; attributes: AttributeObject; source_changed_at: Date | null; parent: string | null }): SourceRecord {
+function storedRecord(
+  kind: Kind,
+  row: { native_id: string; reference: string | null; attributes: AttributeObject; source_changed_at: Date | null; parent: string | null },
+): SourceRecord {
   return withReference({
-    kind, nativeId: row.native_id, attributes: row.attributes,
+    kind,
+    nativeId: row.native_id,
+    attributes: row.attributes,
     ...(row.reference === null ? {} : { reference: row.reference }),
     ...(row.source_changed_at === null ? {} : { changedAt: row.source_changed_at }),
     ...(row.parent === null ? {} : { parent: row.parent }),

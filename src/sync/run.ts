@@ -40,13 +40,21 @@ export async function runSync(ctx: Context, options: RunOptions): Promise<RunSum
     // Loaded again under the lock: a run that has just ended moved the cursor.
     const connection = await loadConnection(db.pool, keyRing, found.id);
     const mode = effectiveMode(connection, { mode: options.mode, now: ctx.now() });
-    const run = await beginRun(held, { ...options, connection, mode, planOnly: options.planOnly ?? false, onProgress: options.onProgress ?? (() => undefined) });
+    const run = await beginRun(held, {
+      ...options,
+      connection,
+      mode,
+      planOnly: options.planOnly ?? false,
+      onProgress: options.onProgress ?? (() => undefined),
+    });
     try {
       await pull(run, options.source);
       return await finishRun(run);
     } catch (error) {
       // Without a database nothing can be recorded: then the next run finds this one open, and says that it crashed.
-      await failRun(run, error).catch((unrecorded: unknown) => held.log.error({ err: unrecorded, run: run.id }, "the failure of a run could not be recorded"));
+      await failRun(run, error).catch((unrecorded: unknown) =>
+        held.log.error({ err: unrecorded, run: run.id }, "the failure of a run could not be recorded"),
+      );
       throw error;
     }
   });

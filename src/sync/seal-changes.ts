@@ -11,13 +11,20 @@ export interface Sealing {
 }
 
 /** Puts before and after of each changed attribute into the item, sealed with the person's own key: erasing the key erases them from the trail. */
-export async function sealChanges(sql: Sql, { sealing, items, people }: { sealing: Sealing; items: readonly Item[]; people: ReadonlyMap<string, KnownPerson> }): Promise<void> {
+export async function sealChanges(
+  sql: Sql,
+  { sealing, items, people }: { sealing: Sealing; items: readonly Item[]; people: ReadonlyMap<string, KnownPerson> },
+): Promise<void> {
   const changes = items.flatMap((item) => {
     const before = people.get(item.subjectId ?? "");
     return before && item.payload.person && item.payload.person.changed.length > 0 ? [{ item, before, person: item.payload.person }] : [];
   });
   if (changes.length === 0) return;
-  const keys = await personKeys({ ctx: sealing.ctx, sql }, sealing.keyRing, changes.map(({ before }) => before.id));
+  const keys = await personKeys(
+    { ctx: sealing.ctx, sql },
+    sealing.keyRing,
+    changes.map(({ before }) => before.id),
+  );
   for (const { item, before, person } of changes) {
     const key = keys.get(before.id);
     if (!key) throw new Error(`no key was made for person ${before.id}`);

@@ -57,12 +57,27 @@ const DIFFERENCE = `
     from staged group by group_native_id`;
 
 /** Stages member changes and writes their counts into the groups' items. */
-export async function stageMembers(sql: Sql, { planId, connectionId, groups, items }: { planId: number; connectionId: number; groups: readonly GroupMembers[]; items: readonly Item[] }): Promise<void> {
+export async function stageMembers(
+  sql: Sql,
+  {
+    planId,
+    connectionId,
+    groups,
+    items,
+  }: { planId: number; connectionId: number; groups: readonly GroupMembers[]; items: readonly Item[] },
+): Promise<void> {
   if (groups.length === 0) return;
   const { rows } = await sql.query<{ nativeId: string; add: number; remove: number }>({
     name: "sync_stage_members",
     text: DIFFERENCE,
-    values: [planId, connectionId, groups.map(({ nativeId }) => nativeId), groups.map(({ groupId }) => groupId), groups.flatMap(({ nativeId, set }) => set.map(() => nativeId)), groups.flatMap(({ set }) => set)],
+    values: [
+      planId,
+      connectionId,
+      groups.map(({ nativeId }) => nativeId),
+      groups.map(({ groupId }) => groupId),
+      groups.flatMap(({ nativeId, set }) => set.map(() => nativeId)),
+      groups.flatMap(({ set }) => set),
+    ],
   });
   const changes = new Map(rows.map((row) => [row.nativeId, row]));
   for (const item of items) {

@@ -40,13 +40,23 @@ export interface DecideOptions {
 export async function decideRecords(sql: Sql, options: DecideOptions): Promise<Decided> {
   const kind = options.changed[0]?.record.kind;
   if (kind === undefined) return { items: [], problems: [] };
-  const known = options.known === false ? new Map<string, KnownAccount>() : await knownAccounts(sql, { connectionId: options.deciding.connectionId, kind, nativeIds: options.changed.map(({ record }) => record.nativeId), lock: options.lock });
+  const known =
+    options.known === false
+      ? new Map<string, KnownAccount>()
+      : await knownAccounts(sql, {
+          connectionId: options.deciding.connectionId,
+          kind,
+          nativeIds: options.changed.map(({ record }) => record.nativeId),
+          lock: options.lock,
+        });
   return kind === "user" ? decideUsers(sql, options, known) : decideCollections(options, known);
 }
 
 function decideCollections({ deciding, changed, seenAt }: DecideOptions, known: ReadonlyMap<string, KnownAccount>): Decided {
   const decide = changed[0]?.record.kind === "group" ? decideGroup : decideUnit;
-  return collect(changed, ({ record, hash }) => decide(deciding, { record, hash, known: known.get(record.nativeId), newId: newId(seenAt), seenAt }));
+  return collect(changed, ({ record, hash }) =>
+    decide(deciding, { record, hash, known: known.get(record.nativeId), newId: newId(seenAt), seenAt }),
+  );
 }
 
 interface MappedUser extends Changed {
@@ -55,7 +65,11 @@ interface MappedUser extends Changed {
   known: KnownAccount | undefined;
 }
 
-async function decideUsers(sql: Sql, { deciding, changed, seenAt, lock, sealing, anybody = true }: DecideOptions, known: ReadonlyMap<string, KnownAccount>): Promise<Decided> {
+async function decideUsers(
+  sql: Sql,
+  { deciding, changed, seenAt, lock, sealing, anybody = true }: DecideOptions,
+  known: ReadonlyMap<string, KnownAccount>,
+): Promise<Decided> {
   const problems: RecordProblem[] = [];
   const mapped = changed.flatMap((change): MappedUser[] => {
     try {
@@ -65,9 +79,26 @@ async function decideUsers(sql: Sql, { deciding, changed, seenAt, lock, sealing,
       return [];
     }
   });
-  const claims = !anybody ? NO_CLAIMS : await findClaims(sql, { connectionId: deciding.connectionId, contributions: mapped.map(({ contribution }) => contribution), keys: deciding.mapping.match });
-  const matches = new Map(mapped.filter(needsMatch).map(({ record, contribution }) => [record.nativeId, matchAccount({ contribution, keys: deciding.mapping.match, candidates: claims.candidates })]));
-  const people = await knownPeople(sql, mapped.flatMap((user) => personOf(user, matches.get(user.record.nativeId)) ?? []), { lock });
+  const claims = !anybody
+    ? NO_CLAIMS
+    : await findClaims(sql, {
+        connectionId: deciding.connectionId,
+        contributions: mapped.map(({ contribution }) => contribution),
+        keys: deciding.mapping.match,
+      });
+  const matches = new Map(
+    mapped
+      .filter(needsMatch)
+      .map(({ record, contribution }) => [
+        record.nativeId,
+        matchAccount({ contribution, keys: deciding.mapping.match, candidates: claims.candidates }),
+      ]),
+  );
+  const people = await knownPeople(
+    sql,
+    mapped.flatMap((user) => personOf(user, matches.get(user.record.nativeId)) ?? []),
+    { lock },
+  );
   const decided = collect(mapped, (user) => {
     const match = matches.get(user.record.nativeId);
     const input: UserInput = { ...user, match, person: people.get(personOf(user, match) ?? ""), newPersonId: newId(seenAt), seenAt };
@@ -82,7 +113,9 @@ async function decideUsers(sql: Sql, { deciding, changed, seenAt, lock, sealing,
 function mapUser({ mapping }: Deciding, record: SourceRecord): Pick<MappedUser, "contribution" | "inScope"> {
   const kind = mapping.kinds.user;
   if (!kind || record.deleted) return { contribution: {}, inScope: kind !== undefined };
-  return kind.inScope(record.attributes) ? { contribution: kind.map(record.attributes), inScope: true } : { contribution: {}, inScope: false };
+  return kind.inScope(record.attributes)
+    ? { contribution: kind.map(record.attributes), inScope: true }
+    : { contribution: {}, inScope: false };
 }
 
 /** Accounts that a human has settled, or that were linked before, keep their link; disputed ones are looked at again. */
@@ -103,7 +136,8 @@ function settleClaims({ kind, nativeId, payload, subjectId }: Item, claims: Clai
   const { person } = payload;
   if (!person) return [];
   const holder = claims.byUserName.get(person.userName.toLowerCase());
-  if (holder !== undefined && holder !== subjectId) throw new TakenError(`Its userName ${person.userName} belongs to another person already (${holder}).`);
+  if (holder !== undefined && holder !== subjectId)
+    throw new TakenError(`Its userName ${person.userName} belongs to another person already (${holder}).`);
   const addressee = person.email === null ? undefined : claims.byEmail.get(person.email.toLowerCase());
   if (addressee === undefined || addressee === subjectId) return [];
   const message = `Its e-mail address ${person.email} belongs to another person already (${addressee}): it stands in the profile, but messages don't go there.`;
@@ -128,7 +162,12 @@ function collect<T extends Changed>(changed: readonly T[], decide: (change: T) =
 }
 
 function problemOf(record: SourceRecord, error: unknown): RecordProblem {
-  return { kind: record.kind, nativeId: record.nativeId, code: error instanceof TakenError ? "conflict" : "invalid", message: messageOf(error) };
+  return {
+    kind: record.kind,
+    nativeId: record.nativeId,
+    code: error instanceof TakenError ? "conflict" : "invalid",
+    message: messageOf(error),
+  };
 }
 
 /** UUID version 7 (RFC 9562): ordered by time, so that neighbours in time are neighbours in the index. */

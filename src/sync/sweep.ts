@@ -11,7 +11,10 @@ export interface Candidate {
 }
 
 /** Live accounts that were known before the run and that the run has not seen, a page at a time in id order. */
-export async function sweepCandidates(sql: Sql, options: { connectionId: number; kind: Kind; runId: number; startedAt: Date; after: number; limit: number }): Promise<Candidate[]> {
+export async function sweepCandidates(
+  sql: Sql,
+  options: { connectionId: number; kind: Kind; runId: number; startedAt: Date; after: number; limit: number },
+): Promise<Candidate[]> {
   const { rows } = await sql.query<Candidate>({
     name: "sync_sweep_candidates",
     text: `select a.id as "accountId", a.native_id as "nativeId" from accounts a
@@ -24,7 +27,10 @@ export async function sweepCandidates(sql: Sql, options: { connectionId: number;
 }
 
 export async function knownCount(sql: Sql, { connectionId, kind }: { connectionId: number; kind: Kind }): Promise<number> {
-  const { rows } = await sql.query<{ count: number }>("select count(*)::int as count from accounts where connection_id = $1 and kind = $2 and gone_at is null", [connectionId, kind]);
+  const { rows } = await sql.query<{ count: number }>(
+    "select count(*)::int as count from accounts where connection_id = $1 and kind = $2 and gone_at is null",
+    [connectionId, kind],
+  );
   return rows[0]?.count ?? 0;
 }
 
@@ -32,7 +38,10 @@ export async function knownCount(sql: Sql, { connectionId, kind }: { connectionI
  * Whether a read proves absence: it reached the system's own end, was not empty where something is known, and an
  * independent recount found no more than it returned. Pure but for the recount, which is asked only when it matters.
  */
-export async function doubtOf(evidence: Completeness, { known, recount }: { known: number; recount: (() => Promise<number>) | undefined }): Promise<Doubt | undefined> {
+export async function doubtOf(
+  evidence: Completeness,
+  { known, recount }: { known: number; recount: (() => Promise<number>) | undefined },
+): Promise<Doubt | undefined> {
   if (!evidence.finalCursor) return "no-end";
   if (evidence.count === 0 && known > 0) return "empty";
   if (recount && (await recount()) > evidence.count) return "recount";
@@ -45,7 +54,8 @@ export const DOUBTS: Readonly<Record<Doubt, string>> = {
   recount: "a recount at the source found more than the read returned, so nobody is taken away for being absent",
 };
 
-export type Confirmed = { candidate: Candidate; outcome: "gone" } | { candidate: Candidate; outcome: "outside" | "present"; record: SourceRecord };
+export type Confirmed =
+  { candidate: Candidate; outcome: "gone" } | { candidate: Candidate; outcome: "outside" | "present"; record: SourceRecord };
 
 /** Asks the source for each candidate by its id: gone, outside of what the connection reads, or there after all (the listing missed it). */
 export async function confirm(source: Source, kind: Kind, candidates: readonly Candidate[]): Promise<Confirmed[]> {
@@ -53,7 +63,11 @@ export async function confirm(source: Source, kind: Kind, candidates: readonly C
   for (const candidate of candidates) {
     const found = await source.readOne(kind, candidate.nativeId);
     if (found === "gone") confirmed.push({ candidate, outcome: "gone" });
-    else if (found.nativeId !== candidate.nativeId) throw new Fault("transient", `The source answered for ${candidate.nativeId} with another record, ${found.nativeId}; the run stops, nobody is taken away.`);
+    else if (found.nativeId !== candidate.nativeId)
+      throw new Fault(
+        "transient",
+        `The source answered for ${candidate.nativeId} with another record, ${found.nativeId}; the run stops, nobody is taken away.`,
+      );
     else confirmed.push({ candidate, outcome: found.outOfScope ? "outside" : "present", record: found });
   }
   return confirmed;

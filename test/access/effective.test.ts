@@ -5,7 +5,20 @@ import { loadPersonFacts } from "../../src/access/facts.ts";
 import { inTransaction, type Work } from "../../src/db/database.ts";
 import { DAY_ONE, HOUR, standingClock } from "../directory/fixtures.ts";
 import { testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
-import { below, boundaries, found, heldBy, PEOPLE, PERMISSIONS, steps, take, UNITS, type Model, type Organisation, type Step } from "./organisation.ts";
+import {
+  below,
+  boundaries,
+  found,
+  heldBy,
+  PEOPLE,
+  PERMISSIONS,
+  steps,
+  take,
+  UNITS,
+  type Model,
+  type Organisation,
+  type Step,
+} from "./organisation.ts";
 
 let db: TestDatabase;
 const clock = standingClock();
@@ -16,7 +29,11 @@ beforeAll(async () => {
 afterAll(() => db.drop());
 
 async function answer(organisation: Organisation, person: number, at: number, knownAt?: number): Promise<string[]> {
-  const rows = await effectiveAccess(db.pool, { personId: organisation.people[person] ?? "", at: new Date(at), knownAt: knownAt === undefined ? undefined : new Date(knownAt) });
+  const rows = await effectiveAccess(db.pool, {
+    personId: organisation.people[person] ?? "",
+    at: new Date(at),
+    knownAt: knownAt === undefined ? undefined : new Date(knownAt),
+  });
   return [...new Set(rows.map((row) => `${organisation.units.indexOf(row.unitId)} ${row.permission}`))].sort();
 }
 
@@ -50,7 +67,9 @@ test("A4, A5, A6, B5: effective access equals a naive model over random organisa
         for (let unit = 0; unit < UNITS; unit += 1) {
           const question = { personId: organisation.people[0] ?? "", unitId: organisation.units[unit] ?? "", at: new Date(at) };
           const rows = await accessOnUnit(db.pool, question);
-          expect([...new Set(rows.map((row) => row.permission))].sort()).toEqual(PERMISSIONS.filter((permission) => held.has(`${unit} ${permission}`)).sort());
+          expect([...new Set(rows.map((row) => row.permission))].sort()).toEqual(
+            PERMISSIONS.filter((permission) => held.has(`${unit} ${permission}`)).sort(),
+          );
         }
       }
     }),
@@ -63,9 +82,16 @@ test("A4: a grant covers its unit and every unit below it, never above or beside
   await fc.assert(
     fc.asyncProperty(fc.nat(UNITS - 1), async (unit) => {
       const organisation = await inWork(found);
-      await inWork((work) => take(work, organisation, { hours: 0, do: "give", person: 0, group: 0, role: 0, unit, after: 0, lasts: null, seconds: null }));
+      await inWork((work) =>
+        take(work, organisation, { hours: 0, do: "give", person: 0, group: 0, role: 0, unit, after: 0, lasts: null, seconds: null }),
+      );
       for (let other = 0; other < UNITS; other += 1) {
-        const question = { personId: organisation.people[0] ?? "", unitId: organisation.units[other] ?? "", at: clock.now(), permission: PERMISSIONS[0] ?? "" };
+        const question = {
+          personId: organisation.people[0] ?? "",
+          unitId: organisation.units[other] ?? "",
+          at: clock.now(),
+          permission: PERMISSIONS[0] ?? "",
+        };
         expect(await checkAccess(db.pool, question)).toBe(below(organisation.model, unit).includes(other));
         expect(await checkAccess(db.pool, { ...question, permission: PERMISSIONS[1] ?? "" })).toBe(false);
       }
@@ -78,12 +104,22 @@ test("A5: a membership that another source asserts again does not set the member
   clock.set(DAY_ONE);
   const organisation = await inWork(found);
   await inWork((work) => take(work, organisation, { hours: 0, do: "member", a: 0, b: 0, on: true }));
-  await inWork((work) => take(work, organisation, { hours: 0, do: "give", person: null, group: 0, role: 0, unit: 0, after: 0, lasts: null, seconds: 7200 }));
+  await inWork((work) =>
+    take(work, organisation, { hours: 0, do: "give", person: null, group: 0, role: 0, unit: 0, after: 0, lasts: null, seconds: 7200 }),
+  );
   clock.forward(HOUR);
-  await db.pool.query("insert into memberships (group_id, person_id, connection_id, valid_from, recorded_from) values ($1, $2, 7, $3, $3)", [organisation.groups[0], organisation.people[0], clock.now()]);
+  await db.pool.query(
+    "insert into memberships (group_id, person_id, connection_id, valid_from, recorded_from) values ($1, $2, 7, $3, $3)",
+    [organisation.groups[0], organisation.people[0], clock.now()],
+  );
   expect((await answer(organisation, 0, clock.now().getTime())).length).toBe(UNITS);
   const [row] = await effectiveAccess(db.pool, { personId: organisation.people[0] ?? "", at: clock.now() });
-  expect(row).toMatchObject({ memberSince: DAY_ONE, endsAt: new Date(DAY_ONE.getTime() + 2 * HOUR), groupId: organisation.groups[0], memberGroupId: organisation.groups[0] });
+  expect(row).toMatchObject({
+    memberSince: DAY_ONE,
+    endsAt: new Date(DAY_ONE.getTime() + 2 * HOUR),
+    groupId: organisation.groups[0],
+    memberGroupId: organisation.groups[0],
+  });
   expect(await answer(organisation, 0, DAY_ONE.getTime() + 2 * HOUR - 1)).not.toEqual([]);
   expect(await answer(organisation, 0, DAY_ONE.getTime() + 2 * HOUR)).toEqual([]);
 });
@@ -91,7 +127,7 @@ test("A5: a membership that another source asserts again does not set the member
 test("A5: hanging a group elsewhere or in a circle gives nobody more time", async () => {
   clock.set(DAY_ONE);
   const organisation = await inWork(found);
-  const steps: Step[] = [
+  const history: Step[] = [
     { hours: 0, do: "member", a: 0, b: 0, on: true },
     { hours: 0, do: "nest", a: 0, b: 1, on: true },
     { hours: 0, do: "give", person: null, group: 1, role: 0, unit: 0, after: 0, lasts: null, seconds: 7200 },
@@ -100,7 +136,7 @@ test("A5: hanging a group elsewhere or in a circle gives nobody more time", asyn
     { hours: 0, do: "nest", a: 0, b: 2, on: true },
     { hours: 0, do: "nest", a: 2, b: 1, on: true },
   ];
-  for (const action of steps) {
+  for (const action of history) {
     clock.forward(action.hours * HOUR);
     await inWork((work) => take(work, organisation, action));
   }

@@ -7,7 +7,17 @@ import { giveGrant, revokeGrant } from "../../src/access/grants.ts";
 import { createRole } from "../../src/access/roles.ts";
 import { inTransaction, type Work } from "../../src/db/database.ts";
 import { createUnit } from "../../src/directory/units.ts";
-import { DAY_ONE, HOUR, insertConnection, insertGroup, insertMembership, insertNesting, insertPerson, later, standingClock } from "../directory/fixtures.ts";
+import {
+  DAY_ONE,
+  HOUR,
+  insertConnection,
+  insertGroup,
+  insertMembership,
+  insertNesting,
+  insertPerson,
+  later,
+  standingClock,
+} from "../directory/fixtures.ts";
 import { testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
 
 const PERMISSION = "test.door.view";
@@ -25,43 +35,72 @@ beforeAll(async () => {
 afterAll(() => db.drop());
 beforeEach(async () => {
   clock.set(DAY_ONE);
-  await db.pool.query("truncate grants, memberships, nestings, watermarks, audit_events, projections, connections cascade; delete from graphile_worker._private_jobs");
+  await db.pool.query(
+    "truncate grants, memberships, nestings, watermarks, audit_events, projections, connections cascade; delete from graphile_worker._private_jobs",
+  );
 });
 
 const has = (personId: string, at = clock.now()) => checkAccess(db.pool, { personId, permission: PERMISSION, unitId, at });
-const events = async (name = "grant.%") => (await db.pool.query("select name, subject_id, data from audit_events where name like $1 and name not in ('grant.given') order by id", [name])).rows;
-const jobs = async () => (await db.pool.query("select key, run_at from graphile_worker.jobs where task_identifier = 'expire' order by run_at")).rows;
-const dirty = async () => (await db.pool.query("update projections set dirty_at = null where dirty_at is not null returning person_id")).rows.map((row) => row.person_id).sort();
+const events = async (name = "grant.%") =>
+  (
+    await db.pool.query("select name, subject_id, data from audit_events where name like $1 and name not in ('grant.given') order by id", [
+      name,
+    ])
+  ).rows;
+const jobs = async () =>
+  (await db.pool.query("select key, run_at from graphile_worker.jobs where task_identifier = 'expire' order by run_at")).rows;
+const dirty = async () =>
+  (await db.pool.query("update projections set dirty_at = null where dirty_at is not null returning person_id")).rows
+    .map((row) => row.person_id)
+    .sort();
 
 test("invariant 6: no grant outlives its expiry, however late jobs come, at every instant around the boundary, in any order", async () => {
   const givenTo = fc.record({
-    holder: fc.constantFrom("person", "group", "nested"), startsAfter: fc.constantFrom(0, 1, 1800, 3600), lasts: fc.option(fc.integer({ min: 1, max: 7200 })), seconds: fc.option(fc.integer({ min: 1, max: 7200 })),
+    holder: fc.constantFrom("person", "group", "nested"),
+    startsAfter: fc.constantFrom(0, 1, 1800, 3600),
+    lasts: fc.option(fc.integer({ min: 1, max: 7200 })),
+    seconds: fc.option(fc.integer({ min: 1, max: 7200 })),
   });
   await fc.assert(
-    fc.asyncProperty(fc.array(givenTo, { minLength: 1, maxLength: 3 }), fc.array(fc.nat(9000), { maxLength: 4 }), async (grants, jobTimes) => {
-      clock.set(DAY_ONE);
-      await db.pool.query("truncate watermarks");
-      const instants = new Set<number>(jobTimes.map((seconds) => seconds * 1000));
-      const cases: { personId: string; from: number; until: number }[] = [];
-      for (const { holder, startsAfter, lasts, seconds } of grants) {
-        const personId = await insertPerson(db.pool);
-        const [inner, outer] = [await insertGroup(db.pool), await insertGroup(db.pool)];
-        await insertMembership(db.pool, { groupId: inner, personId });
-        await insertNesting(db.pool, { parentId: outer, childId: inner });
-        const from = later(startsAfter * 1000);
-        const subject = holder === "person" ? { personId } : { groupId: holder === "group" ? inner : outer };
-        await inWork((work) => giveGrant(work, { ...subject, role: "visitor", unit: "lobby", from, until: lasts === null ? undefined : later(lasts * 1000, from), expiresAfterSeconds: seconds ?? undefined }));
-        const own = seconds === null ? Infinity : seconds * 1000 + (holder === "person" ? startsAfter * 1000 : 0);
-        const until = Math.min(lasts === null ? Infinity : (startsAfter + lasts) * 1000, own);
-        cases.push({ personId, from: startsAfter * 1000, until });
-        for (const at of [startsAfter * 1000, until]) if (at !== Infinity) for (const instant of [at - 1, at, at + 1]) instants.add(Math.max(0, instant));
-      }
-      for (const instant of [...instants].sort((a, b) => a - b)) {
-        clock.set(later(instant));
-        if (jobTimes.includes(instant / 1000)) await carryOut();
-        for (const { personId, from, until } of cases) expect([instant, await has(personId)]).toEqual([instant, instant >= from && instant < until]);
-      }
-    }),
+    fc.asyncProperty(
+      fc.array(givenTo, { minLength: 1, maxLength: 3 }),
+      fc.array(fc.nat(9000), { maxLength: 4 }),
+      async (grants, jobTimes) => {
+        clock.set(DAY_ONE);
+        await db.pool.query("truncate watermarks");
+        const instants = new Set<number>(jobTimes.map((seconds) => seconds * 1000));
+        const cases: { personId: string; from: number; until: number }[] = [];
+        for (const { holder, startsAfter, lasts, seconds } of grants) {
+          const personId = await insertPerson(db.pool);
+          const [inner, outer] = [await insertGroup(db.pool), await insertGroup(db.pool)];
+          await insertMembership(db.pool, { groupId: inner, personId });
+          await insertNesting(db.pool, { parentId: outer, childId: inner });
+          const from = later(startsAfter * 1000);
+          const subject = holder === "person" ? { personId } : { groupId: holder === "group" ? inner : outer };
+          await inWork((work) =>
+            giveGrant(work, {
+              ...subject,
+              role: "visitor",
+              unit: "lobby",
+              from,
+              until: lasts === null ? undefined : later(lasts * 1000, from),
+              expiresAfterSeconds: seconds ?? undefined,
+            }),
+          );
+          const own = seconds === null ? Infinity : seconds * 1000 + (holder === "person" ? startsAfter * 1000 : 0);
+          const until = Math.min(lasts === null ? Infinity : (startsAfter + lasts) * 1000, own);
+          cases.push({ personId, from: startsAfter * 1000, until });
+          for (const at of [startsAfter * 1000, until])
+            if (at !== Infinity) for (const instant of [at - 1, at, at + 1]) instants.add(Math.max(0, instant));
+        }
+        for (const instant of [...instants].sort((a, b) => a - b)) {
+          clock.set(later(instant));
+          if (jobTimes.includes(instant / 1000)) await carryOut();
+          for (const { personId, from, until } of cases)
+            expect([instant, await has(personId)]).toEqual([instant, instant >= from && instant < until]);
+        }
+      },
+    ),
     { numRuns: 30 },
   );
 });
@@ -72,7 +111,9 @@ test("A5: beginnings and ends are recorded once, targets are marked, and the nex
   const group = await insertGroup(db.pool);
   await insertMembership(db.pool, { groupId: group, personId: bob });
   await insertMembership(db.pool, { groupId: group, personId: cy, from: later(HOUR) });
-  const grant = await inWork((work) => giveGrant(work, { personId: ada, role: "visitor", unit: "lobby", from: later(HOUR), until: later(3 * HOUR) }));
+  const grant = await inWork((work) =>
+    giveGrant(work, { personId: ada, role: "visitor", unit: "lobby", from: later(HOUR), until: later(3 * HOUR) }),
+  );
   expect(await jobs()).toMatchObject([{ key: `expire:${later(HOUR).getTime() / 1000}`, run_at: later(HOUR) }]);
   await carryOut();
   const timed = await inWork((work) => giveGrant(work, { groupId: group, role: "visitor", unit: "lobby", expiresAfterSeconds: 2 * 3600 }));
@@ -88,14 +129,18 @@ test("A5: beginnings and ends are recorded once, targets are marked, and the nex
   expect(await carryOut()).toEqual({ started: 0, expired: 1, members: 1, next: null });
   expect(await dirty()).toEqual([ada, cy].sort());
   expect((await events()).map((event) => [event.name, event.subject_id, event.data.members])).toEqual([
-    ["grant.started", grant, undefined], ["grant.expired", timed, 1], ["grant.expired", grant, undefined], ["grant.expired", timed, 1],
+    ["grant.started", grant, undefined],
+    ["grant.expired", timed, 1],
+    ["grant.expired", grant, undefined],
+    ["grant.expired", timed, 1],
   ]);
   expect((await jobs()).map((job) => job.run_at)).toEqual([later(HOUR), later(2 * HOUR), later(3 * HOUR)]);
 });
 
 test("invariant 6: a node that was down catches up; two nodes do it once", async () => {
   const people = await Promise.all(Array.from({ length: 5 }, () => insertPerson(db.pool)));
-  for (const [index, personId] of people.entries()) await inWork((work) => giveGrant(work, { personId, role: "visitor", unit: "lobby", until: later((index + 1) * HOUR) }));
+  for (const [index, personId] of people.entries())
+    await inWork((work) => giveGrant(work, { personId, role: "visitor", unit: "lobby", until: later((index + 1) * HOUR) }));
   await carryOut();
   clock.set(later(100 * HOUR));
   for (const personId of people) expect(await has(personId)).toBe(false);
@@ -123,7 +168,8 @@ test("what was revoked, and who left the group before, does not expire", async (
 test("a grant to somebody who has left, for a time that is over, or to nobody is refused with the field named", async () => {
   const left = await insertPerson(db.pool, { state: "deactivated" });
   const ada = await insertPerson(db.pool);
-  const give = (input: Partial<Parameters<typeof giveGrant>[1]>) => inWork((work) => giveGrant(work, { role: "visitor", unit: "lobby", ...input }));
+  const give = (input: Partial<Parameters<typeof giveGrant>[1]>) =>
+    inWork((work) => giveGrant(work, { role: "visitor", unit: "lobby", ...input }));
   await expect(give({ personId: left })).rejects.toMatchObject({ code: "conflict", field: "person" });
   await expect(give({})).rejects.toMatchObject({ code: "invalid", field: "person" });
   await expect(give({ personId: ada, until: DAY_ONE })).rejects.toMatchObject({ code: "invalid", field: "until" });

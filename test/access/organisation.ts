@@ -17,7 +17,16 @@ export const ROLES = 3;
 export const PERMISSIONS = ["test.door.view", "test.door.edit", "test.room.view"];
 
 type Span = { since: number; until: number | null };
-interface ModelGrant { id: string; person: number | null; group: number | null; role: number; unit: number; from: number; until: number | null; seconds: number | null }
+interface ModelGrant {
+  id: string;
+  person: number | null;
+  group: number | null;
+  role: number;
+  unit: number;
+  from: number;
+  until: number | null;
+  seconds: number | null;
+}
 
 /** Everything as it is at one instant, in plain data. */
 export interface Model {
@@ -34,7 +43,16 @@ export type Step = { hours: number } & (
   | { do: "member"; a: number; b: number; on: boolean }
   | { do: "nest"; a: number; b: number; on: boolean }
   | { do: "move"; a: number; b: number | null }
-  | { do: "give"; person: number | null; group: number; role: number; unit: number; after: number; lasts: number | null; seconds: number | null }
+  | {
+      do: "give";
+      person: number | null;
+      group: number;
+      role: number;
+      unit: number;
+      after: number;
+      lasts: number | null;
+      seconds: number | null;
+    }
   | { do: "revoke"; a: number }
   | { do: "block"; a: number; on: boolean }
   | { do: "role"; a: number; permissions: string[]; inherits: number[] }
@@ -42,19 +60,41 @@ export type Step = { hours: number } & (
 
 const hours = fc.nat(3);
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 5, arbitrary: fc.record({ hours, do: fc.constant("member" as const), a: fc.nat(PEOPLE - 1), b: fc.nat(GROUPS - 1), on: fc.boolean() }) },
-  { weight: 3, arbitrary: fc.record({ hours, do: fc.constant("nest" as const), a: fc.nat(GROUPS - 1), b: fc.nat(GROUPS - 1), on: fc.boolean() }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({ hours, do: fc.constant("member" as const), a: fc.nat(PEOPLE - 1), b: fc.nat(GROUPS - 1), on: fc.boolean() }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({ hours, do: fc.constant("nest" as const), a: fc.nat(GROUPS - 1), b: fc.nat(GROUPS - 1), on: fc.boolean() }),
+  },
   { weight: 2, arbitrary: fc.record({ hours, do: fc.constant("move" as const), a: fc.nat(UNITS - 1), b: fc.option(fc.nat(UNITS - 1)) }) },
   {
     weight: 5,
     arbitrary: fc.record({
-      hours, do: fc.constant("give" as const), person: fc.option(fc.nat(PEOPLE - 1)), group: fc.nat(GROUPS - 1), role: fc.nat(ROLES - 1), unit: fc.nat(UNITS - 1),
-      after: fc.nat(2), lasts: fc.option(fc.integer({ min: 1, max: 6 })), seconds: fc.option(fc.integer({ min: 1, max: 5 }).map((count) => count * 3600)),
+      hours,
+      do: fc.constant("give" as const),
+      person: fc.option(fc.nat(PEOPLE - 1)),
+      group: fc.nat(GROUPS - 1),
+      role: fc.nat(ROLES - 1),
+      unit: fc.nat(UNITS - 1),
+      after: fc.nat(2),
+      lasts: fc.option(fc.integer({ min: 1, max: 6 })),
+      seconds: fc.option(fc.integer({ min: 1, max: 5 }).map((count) => count * 3600)),
     }),
   },
   { weight: 2, arbitrary: fc.record({ hours, do: fc.constant("revoke" as const), a: fc.nat(9) }) },
   { weight: 1, arbitrary: fc.record({ hours, do: fc.constant("block" as const), a: fc.nat(PEOPLE - 1), on: fc.boolean() }) },
-  { weight: 1, arbitrary: fc.record({ hours, do: fc.constant("role" as const), a: fc.nat(ROLES - 1), permissions: fc.subarray(PERMISSIONS), inherits: fc.subarray([...Array(ROLES).keys()]) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      hours,
+      do: fc.constant("role" as const),
+      a: fc.nat(ROLES - 1),
+      permissions: fc.subarray(PERMISSIONS),
+      inherits: fc.subarray([...Array(ROLES).keys()]),
+    }),
+  },
 );
 /** Begins with a chain of groups that gives somebody access for a time, so that every walk has something to lose. */
 const CHAIN: Step[] = [
@@ -78,14 +118,31 @@ export interface Organisation {
 export async function found(work: Work): Promise<Organisation> {
   const { sql, ctx } = work;
   const at = ctx.now();
-  await sql.query("insert into permissions (key, module, resource, action) select key, 'test', 'door', 'view' from unnest($1::text[]) key on conflict do nothing", [PERMISSIONS]);
+  await sql.query(
+    "insert into permissions (key, module, resource, action) select key, 'test', 'door', 'view' from unnest($1::text[]) key on conflict do nothing",
+    [PERMISSIONS],
+  );
   const organisation: Organisation = {
-    people: [], groups: [], units: [], roles: [],
-    model: { active: Array(PEOPLE).fill(true), members: {}, nestings: {}, parents: [null, 0, 0, 1, 1], permissions: PERMISSIONS.map((key) => [key]), inherits: Array(ROLES).fill([]), grants: [] },
+    people: [],
+    groups: [],
+    units: [],
+    roles: [],
+    model: {
+      active: Array(PEOPLE).fill(true),
+      members: {},
+      nestings: {},
+      parents: [null, 0, 0, 1, 1],
+      permissions: PERMISSIONS.map((key) => [key]),
+      inherits: Array.from({ length: ROLES }, () => []),
+      grants: [],
+    },
   };
   for (let index = 0; index < PEOPLE; index += 1) organisation.people.push(await insertPerson(sql, { at }));
   for (let index = 0; index < GROUPS; index += 1) organisation.groups.push(await insertGroup(sql, { at }));
-  for (const parent of organisation.model.parents) organisation.units.push(await createUnit(work, { name: "Unit", parentId: parent === null ? null : (organisation.units[parent] ?? null) }));
+  for (const parent of organisation.model.parents)
+    organisation.units.push(
+      await createUnit(work, { name: "Unit", parentId: parent === null ? null : (organisation.units[parent] ?? null) }),
+    );
   for (const permissions of organisation.model.permissions) {
     const key = `r-${randomUUID()}`;
     await createRole(work, { key, name: key, permissions });
@@ -102,32 +159,52 @@ export async function take(work: Work, organisation: Organisation, action: Step)
   const id = (ids: string[], index: number) => ids[index] ?? "";
   if (action.do === "member") {
     const ids = [id(groups, action.b), id(people, action.a)];
-    if (action.on) await sql.query("insert into memberships (group_id, person_id, valid_from, recorded_from) values ($1, $2, $3, $3) on conflict do nothing", [...ids, ctx.now()]);
+    if (action.on)
+      await sql.query(
+        "insert into memberships (group_id, person_id, valid_from, recorded_from) values ($1, $2, $3, $3) on conflict do nothing",
+        [...ids, ctx.now()],
+      );
     else await close(work, "memberships", "group_id = $1 and person_id = $2", ids);
     toggle(model.members, `${action.a} ${action.b}`, action.on, now);
   } else if (action.do === "nest") {
     if (action.a === action.b) return;
     const ids = [id(groups, action.b), id(groups, action.a)];
-    if (action.on && !isOpen(model.nestings[`${action.a} ${action.b}`])) await insertNesting(sql, { parentId: id(groups, action.b), childId: id(groups, action.a), from: ctx.now() });
+    if (action.on && !isOpen(model.nestings[`${action.a} ${action.b}`]))
+      await insertNesting(sql, { parentId: id(groups, action.b), childId: id(groups, action.a), from: ctx.now() });
     else if (!action.on) await close(work, "nestings", "parent_group_id = $1 and child_group_id = $2", ids);
     toggle(model.nestings, `${action.a} ${action.b}`, action.on, now);
   } else if (action.do === "move") {
-    const moved = await orRefused(moveUnit(work, { unitId: id(units, action.a), parentId: action.b === null ? null : id(units, action.b) }));
+    const moved = await orRefused(
+      moveUnit(work, { unitId: id(units, action.a), parentId: action.b === null ? null : id(units, action.b) }),
+    );
     if (moved) model.parents[action.a] = action.b;
   } else if (action.do === "give") {
     const from = new Date(now + action.after * HOUR);
     const until = action.lasts === null ? undefined : new Date(from.getTime() + action.lasts * HOUR);
     const holder = action.person === null ? { groupId: id(groups, action.group) } : { personId: id(people, action.person) };
     let grantId = "";
-    const given = await orRefused(giveGrant(work, { ...holder, role: id(roles, action.role), unit: id(units, action.unit), from, until, expiresAfterSeconds: action.seconds ?? undefined }).then((made) => {
-      grantId = made;
-    }));
+    const given = await orRefused(
+      giveGrant(work, {
+        ...holder,
+        role: id(roles, action.role),
+        unit: id(units, action.unit),
+        from,
+        until,
+        expiresAfterSeconds: action.seconds ?? undefined,
+      }).then((made) => (grantId = made)),
+    );
     if (!given) return;
     const own = action.person !== null && action.seconds !== null ? from.getTime() + action.seconds * 1000 : Infinity;
     const end = Math.min(own, until?.getTime() ?? Infinity);
     model.grants.push({
-      id: grantId, person: action.person, group: action.person === null ? action.group : null, role: action.role, unit: action.unit,
-      from: from.getTime(), until: end === Infinity ? null : end, seconds: action.person === null ? action.seconds : null,
+      id: grantId,
+      person: action.person,
+      group: action.person === null ? action.group : null,
+      role: action.role,
+      unit: action.unit,
+      from: from.getTime(),
+      until: end === Infinity ? null : end,
+      seconds: action.person === null ? action.seconds : null,
     });
   } else if (action.do === "revoke") {
     const grant = model.grants[action.a];
@@ -137,10 +214,17 @@ export async function take(work: Work, organisation: Organisation, action: Step)
     const key = { personId: id(people, action.a), owner: "admin" as const };
     if (action.on) await raiseBlocks(work, [{ ...key, effect: "deactivated", reason: "test" }]);
     else await liftBlocks(work, [key]);
-    if (action.on && model.active[action.a]) for (const grant of model.grants) if (grant.person === action.a) grant.until = Math.min(grant.until ?? Infinity, now);
+    if (action.on && model.active[action.a])
+      for (const grant of model.grants) if (grant.person === action.a) grant.until = Math.min(grant.until ?? Infinity, now);
     model.active[action.a] = !action.on;
   } else {
-    const changed = await orRefused(updateRole(work, { key: id(roles, action.a), permissions: action.permissions, inherits: action.inherits.map((parent) => id(roles, parent)) }));
+    const changed = await orRefused(
+      updateRole(work, {
+        key: id(roles, action.a),
+        permissions: action.permissions,
+        inherits: action.inherits.map((parent) => id(roles, parent)),
+      }),
+    );
     if (!changed) return;
     model.permissions[action.a] = action.permissions;
     model.inherits[action.a] = action.inherits;
@@ -148,11 +232,14 @@ export async function take(work: Work, organisation: Organisation, action: Step)
 }
 
 async function close(work: Work, table: PeriodTable, where: string, ids: string[]): Promise<void> {
-  const { rows } = await work.sql.query<{ id: number }>(`select id from ${table} where ${where} and recorded_to is null and valid_to is null`, ids);
+  const { rows } = await work.sql.query<{ id: number }>(
+    `select id from ${table} where ${where} and recorded_to is null and valid_to is null`,
+    ids,
+  );
   await closePeriods(work.sql, { table, ids: rows.map((row) => row.id), at: work.ctx.now() });
 }
 
-async function orRefused(change: Promise<void>): Promise<boolean> {
+async function orRefused(change: Promise<unknown>): Promise<boolean> {
   try {
     await change;
     return true;
@@ -174,7 +261,11 @@ function toggle(spans: Record<string, Span>, key: string, on: boolean, now: numb
 /** Every instant at which somebody's access may change by itself. */
 export function boundaries(model: Model): number[] {
   const starts = [...Object.values(model.members), ...Object.values(model.nestings)].map((span) => span.since);
-  const ends = model.grants.flatMap((grant) => [grant.from, grant.until ?? grant.from, ...(grant.seconds === null ? [] : starts.map((since) => since + (grant.seconds ?? 0) * 1000))]);
+  const ends = model.grants.flatMap((grant) => [
+    grant.from,
+    grant.until ?? grant.from,
+    ...(grant.seconds === null ? [] : starts.map((since) => since + (grant.seconds ?? 0) * 1000)),
+  ]);
   return [...new Set(ends)].sort((a, b) => a - b);
 }
 
@@ -185,8 +276,13 @@ export function heldBy(model: Model, person: number, at: number): Set<string> {
   for (const grant of model.grants) {
     if (at < grant.from || (grant.until !== null && at >= grant.until)) continue;
     if (grant.person !== null && grant.person !== person) continue;
-    if (grant.group !== null && !sinces(model, person, grant.group).some((since) => grant.seconds === null || at < since + grant.seconds * 1000)) continue;
-    for (const unit of below(model, grant.unit)) for (const permission of permissionsOf(model, grant.role)) held.add(`${unit} ${permission}`);
+    if (
+      grant.group !== null &&
+      !sinces(model, person, grant.group).some((since) => grant.seconds === null || at < since + grant.seconds * 1000)
+    )
+      continue;
+    for (const unit of below(model, grant.unit))
+      for (const permission of permissionsOf(model, grant.role)) held.add(`${unit} ${permission}`);
   }
   return held;
 }
@@ -194,7 +290,8 @@ export function heldBy(model: Model, person: number, at: number): Set<string> {
 /** Since when the person is a member of something that leads to the group. */
 function sinces(model: Model, person: number, group: number): number[] {
   const leads = (at: number, seen: number[]): boolean =>
-    at === group || Object.entries(model.nestings).some(([key, span]) => {
+    at === group ||
+    Object.entries(model.nestings).some(([key, span]) => {
       const [child = -1, parent = -1] = key.split(" ").map(Number);
       return child === at && isOpen(span) && !seen.includes(parent) && leads(parent, [...seen, parent]);
     });

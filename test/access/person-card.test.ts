@@ -5,7 +5,17 @@ import { createRole } from "../../src/access/roles.ts";
 import { inTransaction, type Work } from "../../src/db/database.ts";
 import { raiseBlocks } from "../../src/directory/blocks.ts";
 import { createUnit } from "../../src/directory/units.ts";
-import { HOUR, insertAccount, insertConnection, insertGroup, insertMembership, insertNesting, insertPerson, later, standingClock } from "../directory/fixtures.ts";
+import {
+  HOUR,
+  insertAccount,
+  insertConnection,
+  insertGroup,
+  insertMembership,
+  insertNesting,
+  insertPerson,
+  later,
+  standingClock,
+} from "../directory/fixtures.ts";
 import { testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
 
 let db: TestDatabase;
@@ -20,7 +30,11 @@ test("a person's card says who, from where, in which groups and units, with whic
   const ldap = await insertConnection(db.pool, { name: "ldap" });
   await insertConnection(db.pool, { name: "app", policy: { provision: { groups: [] } } });
   const id = await insertPerson(db.pool, { userName: "ada", email: "ada@lab.test" });
-  await db.pool.query("update people set mastery = $2, origin_id = $3 where id = $1", [id, JSON.stringify({ userName: ldap, title: 999 }), ldap]);
+  await db.pool.query("update people set mastery = $2, origin_id = $3 where id = $1", [
+    id,
+    JSON.stringify({ userName: ldap, title: 999 }),
+    ldap,
+  ]);
   await insertAccount(db.pool, { connectionId: ldap, personId: id, nativeId: "uuid-1" });
   const [staff, all] = [await insertGroup(db.pool, { displayName: "Staff" }), await insertGroup(db.pool, { displayName: "All" })];
   await insertMembership(db.pool, { groupId: staff, personId: id });
@@ -30,14 +44,21 @@ test("a person's card says who, from where, in which groups and units, with whic
     await createRole(work, { key: "visitor", name: "Visitor", permissions: ["test.door.view"] });
     const company = await createUnit(work, { name: "Company", code: "co" });
     const sales = await createUnit(work, { name: "Sales", code: "sales", parentId: company });
-    await work.sql.query("insert into person_units (person_id, unit_id, valid_from, recorded_from) values ($1, $2, $3, $3)", [id, sales, clock.now()]);
+    await work.sql.query("insert into person_units (person_id, unit_id, valid_from, recorded_from) values ($1, $2, $3, $3)", [
+      id,
+      sales,
+      clock.now(),
+    ]);
     await giveGrant(work, { personId: id, role: "visitor", unit: "sales", until: later(5 * HOUR), reason: "audit" });
     await giveGrant(work, { groupId: all, role: "visitor", unit: "co", expiresAfterSeconds: 7200 });
   });
   const card = await personCard(db.pool, { key: "ADA", at: clock.now() });
   expect(card.person).toMatchObject({ id, state: "active", origin: "ldap", mastery: { userName: "ldap", title: "999" } });
   expect(card.accounts).toMatchObject([{ connection: "ldap", nativeId: "uuid-1", situation: "linked", goneAt: null }]);
-  expect(card.groups).toEqual([{ displayName: "All", direct: false }, { displayName: "Staff", direct: true }]);
+  expect(card.groups).toEqual([
+    { displayName: "All", direct: false },
+    { displayName: "Staff", direct: true },
+  ]);
   expect(card.units).toEqual([{ code: "sales", name: "Sales" }]);
   expect(card.grants).toMatchObject([{ role: "visitor", unit: "sales", source: "manual", reason: "audit", until: later(5 * HOUR) }]);
   expect([...card.access].sort((a, b) => a.unit.localeCompare(b.unit))).toEqual([

@@ -24,18 +24,43 @@ beforeAll(async () => {
 afterAll(() => db.drop());
 
 const lacks = (comparison: RoleComparison, role: string, module: string) =>
-  comparison.rows.filter((row) => row.permission.module === module && row.cells[role] === "none").map((row) => row.permission.key.slice(module.length + 1)).sort();
+  comparison.rows
+    .filter((row) => row.permission.module === module && row.cells[role] === "none")
+    .map((row) => row.permission.key.slice(module.length + 1))
+    .sort();
 
 describe("A1: the shipped roles", () => {
   test("A1: the register's matrix: its ten resources, and four roles of which each has all of the one before it", async () => {
     const comparison = await readRoleComparison(db.pool);
     const register = comparison.rows.filter((row) => row.permission.module === "register");
-    expect([...new Set(register.map((row) => row.permission.resource))].sort()).toEqual(
-      ["alarms", "buildings", "contracts", "events", "key-automats", "keys", "organization", "timelines", "usage-reports", "users"]);
-    expect(register.filter((row) => row.permission.resource === "key-automats").map((row) => row.permission.action)).toEqual(["front-camera", "insert-keys", "open-remotely", "view"]);
-    expect(comparison.roles.filter((role) => role.set === "register").map((role) => role.name).sort()).toEqual(["Admin", "Advanced user", "Only viewer", "User"]);
+    expect([...new Set(register.map((row) => row.permission.resource))].sort()).toEqual([
+      "alarms",
+      "buildings",
+      "contracts",
+      "events",
+      "key-automats",
+      "keys",
+      "organization",
+      "timelines",
+      "usage-reports",
+      "users",
+    ]);
+    expect(register.filter((row) => row.permission.resource === "key-automats").map((row) => row.permission.action)).toEqual([
+      "front-camera",
+      "insert-keys",
+      "open-remotely",
+      "view",
+    ]);
+    expect(
+      comparison.roles
+        .filter((role) => role.set === "register")
+        .map((role) => role.name)
+        .sort(),
+    ).toEqual(["Admin", "Advanced user", "Only viewer", "User"]);
     expect(lacks(comparison, "register-admin", "register")).toEqual([]);
-    const chain = ["register-only-viewer", "register-user", "register-advanced-user", "register-admin"].map((role) => new Set(lacks(comparison, role, "register")));
+    const chain = ["register-only-viewer", "register-user", "register-advanced-user", "register-admin"].map(
+      (role) => new Set(lacks(comparison, role, "register")),
+    );
     for (const [index, missing] of chain.slice(1).entries()) expect([...missing].every((key) => chain[index]?.has(key))).toBe(true);
     expect(chain.map((missing) => missing.size)).toEqual([...chain.map((missing) => missing.size)].sort((a, b) => b - a));
     const viewer = register.filter((row) => row.cells["register-only-viewer"] !== "none");
@@ -44,25 +69,53 @@ describe("A1: the shipped roles", () => {
 
   test("A1: the dashboard's five roles lack exactly what is stated", async () => {
     const comparison = await readRoleComparison(db.pool);
-    expect(comparison.roles.filter((role) => role.set === "dashboard").map((role) => role.name).sort()).toEqual(
-      ["Admin", "Customer service (edit and view)", "Customer service (view only)", "User (edit and view)", "User (view only)"]);
+    expect(
+      comparison.roles
+        .filter((role) => role.set === "dashboard")
+        .map((role) => role.name)
+        .sort(),
+    ).toEqual(["Admin", "Customer service (edit and view)", "Customer service (view only)", "User (edit and view)", "User (view only)"]);
     const user = ["usage-report.view", "users.manage"];
     const service = [...user, "device-settings.privacy", "timelines.front-camera-photos", "timelines.front-camera-videos"];
     const managing = ["contracts.change", "contracts.create", "contracts.remove"];
     expect(lacks(comparison, "dashboard-admin", "dashboard")).toEqual([]);
     expect(lacks(comparison, "dashboard-user", "dashboard")).toEqual(user);
     expect(lacks(comparison, "dashboard-user-view", "dashboard")).toEqual(
-      [...user, ...managing, "alarms.view", "device-alarms.view", "device-logs.view", "device-settings.general", "device-settings.preferences", "device-settings.privacy",
-        "device-tools.use", "device-usage-report.view", "devices.install", "devices.locker-photo", "devices.open-remotely", "devices.reboot", "keys.manage"].sort());
+      [
+        ...user,
+        ...managing,
+        "alarms.view",
+        "device-alarms.view",
+        "device-logs.view",
+        "device-settings.general",
+        "device-settings.preferences",
+        "device-settings.privacy",
+        "device-tools.use",
+        "device-usage-report.view",
+        "devices.install",
+        "devices.locker-photo",
+        "devices.open-remotely",
+        "devices.reboot",
+        "keys.manage",
+      ].sort(),
+    );
     expect(lacks(comparison, "dashboard-customer-service", "dashboard")).toEqual(service.sort());
-    expect(lacks(comparison, "dashboard-customer-service-view", "dashboard")).toEqual([...service, ...managing, "device-settings.general", "device-tools.use"].sort());
+    expect(lacks(comparison, "dashboard-customer-service-view", "dashboard")).toEqual(
+      [...service, ...managing, "device-settings.general", "device-tools.use"].sort(),
+    );
   });
 
   test("A1: which roles exist depends on the modules; a start that changes nothing writes nothing", async () => {
     const other = await testDatabase();
     try {
-      const load = (modules: string[], folder = FOLDER) => inTransaction(other, testContext({ now: clock.now }), (work) => loadShippedRoles(work, { folder, modules }));
-      const rows = async () => (await other.pool.query("select (select count(*)::int from role_permissions) as content, (select count(*)::int from audit_events) as events, (select sum(version)::int from roles) as versions, (select count(*)::int from roles where deleted_at is null) as roles")).rows[0];
+      const load = (modules: string[], folder = FOLDER) =>
+        inTransaction(other, testContext({ now: clock.now }), (work) => loadShippedRoles(work, { folder, modules }));
+      const rows = async () =>
+        (
+          await other.pool.query(
+            "select (select count(*)::int from role_permissions) as content, (select count(*)::int from audit_events) as events, (select sum(version)::int from roles) as versions, (select count(*)::int from roles where deleted_at is null) as roles",
+          )
+        ).rows[0];
       expect(await load(["register"])).toEqual({ created: 4, updated: 0, removed: 0 });
       const before = await rows();
       expect(await load(["register"])).toEqual({ created: 0, updated: 0, removed: 0 });
@@ -77,7 +130,10 @@ describe("A1: the shipped roles", () => {
       expect(await permissionsOf(other.pool, role.id)).toEqual(await permissionsOf(db.pool, (await findRole(db.pool, "register-user")).id));
       const changed = mkdtempSync(path.join(os.tmpdir(), "roles-"));
       cpSync(FOLDER, changed, { recursive: true });
-      writeFileSync(path.join(changed, "register.yaml"), readFileSync(path.join(FOLDER, "register.yaml"), "utf8").replace("keys.edit, key-automats.insert-keys", "keys.edit"));
+      writeFileSync(
+        path.join(changed, "register.yaml"),
+        readFileSync(path.join(FOLDER, "register.yaml"), "utf8").replace("keys.edit, key-automats.insert-keys", "keys.edit"),
+      );
       clock.forward(1000);
       expect(await load(["register", "dashboard"], changed)).toEqual({ created: 0, updated: 1, removed: 0 });
       expect(await permissionsOf(other.pool, role.id)).not.toContain("register.key-automats.insert-keys");
@@ -99,17 +155,35 @@ describe("A1: the shipped roles", () => {
 
 describe("A2: an organisation's own roles", () => {
   test("A2: predefined roles can't be changed", async () => {
-    await expect(inWork((work) => updateRole(work, { key: "register-user", name: "Boss" }))).rejects.toThrow("predefined and can't be changed");
+    await expect(inWork((work) => updateRole(work, { key: "register-user", name: "Boss" }))).rejects.toThrow(
+      "predefined and can't be changed",
+    );
   });
 
   test("A2: made from permissions, from a template, and by inheriting; never in a circle", async () => {
-    await inWork((work) => createRole(work, { key: "key-keeper", name: "Key keeper", permissions: ["register.keys.view", "register.keys.edit"] }));
-    await inWork((work) => createRole(work, { key: "night-shift", name: "Night shift", template: "register-user", inherits: ["key-keeper"], permissions: ["register.alarms.edit"] }));
+    await inWork((work) =>
+      createRole(work, { key: "key-keeper", name: "Key keeper", permissions: ["register.keys.view", "register.keys.edit"] }),
+    );
+    await inWork((work) =>
+      createRole(work, {
+        key: "night-shift",
+        name: "Night shift",
+        template: "register-user",
+        inherits: ["key-keeper"],
+        permissions: ["register.alarms.edit"],
+      }),
+    );
     const night = await findRole(db.pool, "night-shift");
     const template = await permissionsOf(db.pool, (await findRole(db.pool, "register-user")).id);
-    expect(await permissionsOf(db.pool, night.id)).toEqual([...new Set([...template, "register.alarms.edit", "register.keys.edit", "register.keys.view"])].sort());
-    await expect(inWork((work) => updateRole(work, { key: "key-keeper", inherits: ["night-shift"] }))).rejects.toThrow("would inherit from itself");
-    await expect(inWork((work) => createRole(work, { key: "x", name: "X", permissions: ["register.cars.view"] }))).rejects.toThrow("There is no permission register.cars.view");
+    expect(await permissionsOf(db.pool, night.id)).toEqual(
+      [...new Set([...template, "register.alarms.edit", "register.keys.edit", "register.keys.view"])].sort(),
+    );
+    await expect(inWork((work) => updateRole(work, { key: "key-keeper", inherits: ["night-shift"] }))).rejects.toThrow(
+      "would inherit from itself",
+    );
+    await expect(inWork((work) => createRole(work, { key: "x", name: "X", permissions: ["register.cars.view"] }))).rejects.toThrow(
+      "There is no permission register.cars.view",
+    );
     await expect(inWork((work) => createRole(work, { key: "night-shift", name: "X" }))).rejects.toThrow("already");
     clock.forward(1000);
     await inWork((work) => updateRole(work, { key: "key-keeper", permissions: ["register.keys.view"] }));
@@ -128,5 +202,9 @@ test("A3: the comparison says what is own, inherited or lacking, and ends with r
       { key: "two", name: "Two", set: "custom", permissions: ["b"], inherits: ["one"] },
     ],
   });
-  expect(rows.map((row) => row.cells)).toEqual([{ one: "own", two: "inherited" }, { one: "inherited", two: "own" }, { one: "none", two: "none" }]);
+  expect(rows.map((row) => row.cells)).toEqual([
+    { one: "own", two: "inherited" },
+    { one: "inherited", two: "own" },
+    { one: "none", two: "none" },
+  ]);
 });

@@ -10,7 +10,16 @@ import { createRule, deleteRule, listRules, loadRulesFile, updateRule } from "..
 import { inTransaction, type Work } from "../../src/db/database.ts";
 import { liftBlocks, raiseBlocks } from "../../src/directory/blocks.ts";
 import { createUnit } from "../../src/directory/units.ts";
-import { DAY_ONE, HOUR, insertConnection, insertGroup, insertMembership, insertPerson, later, standingClock } from "../directory/fixtures.ts";
+import {
+  DAY_ONE,
+  HOUR,
+  insertConnection,
+  insertGroup,
+  insertMembership,
+  insertPerson,
+  later,
+  standingClock,
+} from "../directory/fixtures.ts";
 import { testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
 
 let db: TestDatabase;
@@ -24,9 +33,16 @@ beforeAll(async () => {
 afterAll(() => db.drop());
 
 const unique = (prefix: string) => `${prefix}-${randomUUID()}`;
-const units = async (personId: string, at = clock.now()) => [...new Set((await effectiveAccess(db.pool, { personId, at })).map((row) => row.unitId))];
+const units = async (personId: string, at = clock.now()) => [
+  ...new Set((await effectiveAccess(db.pool, { personId, at })).map((row) => row.unitId)),
+];
 const grantsOfRule = async (name: string) =>
-  (await db.pool.query("select g.person_id, g.group_id, g.rule_version, g.valid_from, g.valid_to from grants g join rules r on r.id = g.rule_id where r.name = $1 and g.recorded_to is null order by g.valid_from, g.id", [name])).rows;
+  (
+    await db.pool.query(
+      "select g.person_id, g.group_id, g.rule_version, g.valid_from, g.valid_to from grants g join rules r on r.id = g.rule_id where r.name = $1 and g.recorded_to is null order by g.valid_from, g.id",
+      [name],
+    )
+  ).rows;
 const evaluate = (...personIds: string[]) => inWork((work) => evaluateConditionRules(work, { personIds }));
 
 describe("rules on groups", () => {
@@ -37,21 +53,34 @@ describe("rules on groups", () => {
         const [groupId, unitId, personId] = [randomUUID(), randomUUID(), await insertPerson(db.pool)];
         for (const thing of order) {
           clock.forward(HOUR);
-          const arrive = () => inWork(async (work) => {
-            if (thing === "rule") await createRule(work, { name, group: groupName.toUpperCase(), role: "visitor", unit: code, expiresAfterSeconds: 9 * 3600 });
-            if (thing === "group") await insertGroup(work.sql, { id: groupId, displayName: groupName, at: clock.now() });
-            if (thing === "unit") await createUnit(work, { id: unitId, name: "Unit", code });
-            if (thing === "member") await insertMembership(work.sql, { groupId, personId, from: DAY_ONE });
-            await reconcileGroupRules(work, { groupIds: [groupId], unitIds: [unitId] });
-          });
+          const arrive = () =>
+            inWork(async (work) => {
+              if (thing === "rule")
+                await createRule(work, {
+                  name,
+                  group: groupName.toUpperCase(),
+                  role: "visitor",
+                  unit: code,
+                  expiresAfterSeconds: 9 * 3600,
+                });
+              if (thing === "group") await insertGroup(work.sql, { id: groupId, displayName: groupName, at: clock.now() });
+              if (thing === "unit") await createUnit(work, { id: unitId, name: "Unit", code });
+              if (thing === "member") await insertMembership(work.sql, { groupId, personId, from: DAY_ONE });
+              await reconcileGroupRules(work, { groupIds: [groupId], unitIds: [unitId] });
+            });
           await arrive();
           if (again) await inWork((work) => reconcileGroupRules(work, { groupIds: [groupId] }));
         }
         expect(await grantsOfRule(name)).toMatchObject([{ group_id: groupId, person_id: null, rule_version: 1, valid_to: null }]);
-        const { rows } = await db.pool.query("select count(*)::int as events from audit_events where name = 'grant.given' and data ->> 'rule' = $1", [name]);
+        const { rows } = await db.pool.query(
+          "select count(*)::int as events from audit_events where name = 'grant.given' and data ->> 'rule' = $1",
+          [name],
+        );
         expect(rows[0].events).toBe(1);
         // The member's time is counted from the membership, not from when the last of them came.
-        expect(await units(personId, later(9 * HOUR - 1))).toEqual(later(9 * HOUR - 1) >= (await grantsOfRule(name))[0].valid_from ? [unitId] : []);
+        expect(await units(personId, later(9 * HOUR - 1))).toEqual(
+          later(9 * HOUR - 1) >= (await grantsOfRule(name))[0].valid_from ? [unitId] : [],
+        );
         expect(await units(personId, later(9 * HOUR))).toEqual([]);
         clock.set(DAY_ONE);
       }),
@@ -85,7 +114,10 @@ describe("rules on groups", () => {
     await inWork((work) => updateRule(work, rule));
     expect((await grantsOfRule(name)).map((grant) => grant.rule_version)).toEqual([1]);
     await inWork((work) => updateRule(work, { ...rule, expiresAt: later(5 * HOUR, clock.now()).toISOString() }));
-    expect(await grantsOfRule(name)).toMatchObject([{ rule_version: 1, valid_to: clock.now() }, { rule_version: 2, valid_from: clock.now(), valid_to: later(5 * HOUR, clock.now()), group_id: groupId }]);
+    expect(await grantsOfRule(name)).toMatchObject([
+      { rule_version: 1, valid_to: clock.now() },
+      { rule_version: 2, valid_from: clock.now(), valid_to: later(5 * HOUR, clock.now()), group_id: groupId },
+    ]);
     clock.forward(6 * HOUR);
     expect(await inWork((work) => reconcileGroupRules(work))).toEqual({ given: 0, closed: 0 });
     await inWork((work) => updateRule(work, { ...rule, enabled: false }));
@@ -107,8 +139,15 @@ describe("rules on groups", () => {
     await inWork((work) => createRule(work, { name, group: groupName, connection: hr, role: "visitor", unit: code }));
     expect((await grantsOfRule(name)).map((grant) => grant.group_id)).toEqual([mine]);
     await inWork((work) => updateRule(work, { name, group: groupName, role: "visitor", unit: code }));
-    expect((await grantsOfRule(name)).filter((grant) => grant.valid_to === null).map((grant) => grant.group_id).sort()).toEqual([mine, other].sort());
-    await expect(inWork((work) => createRule(work, { name: "x", group: "x", connection: "nobody", role: "visitor", unit: "x" }))).rejects.toMatchObject({ code: "not_found", field: "connection" });
+    expect(
+      (await grantsOfRule(name))
+        .filter((grant) => grant.valid_to === null)
+        .map((grant) => grant.group_id)
+        .sort(),
+    ).toEqual([mine, other].sort());
+    await expect(
+      inWork((work) => createRule(work, { name: "x", group: "x", connection: "nobody", role: "visitor", unit: "x" })),
+    ).rejects.toMatchObject({ code: "not_found", field: "connection" });
   });
 });
 
@@ -135,7 +174,9 @@ describe("rules on conditions", () => {
 
   test("invariant 6: an expired grant is not resurrected by the next evaluation; a match that begins anew is a new one", async () => {
     const { name, code, unitId, personId, kind } = await contractor();
-    await inWork((work) => createRule(work, { name, condition: conditionOf(kind), role: "visitor", unit: code, expiresAfterSeconds: 3600 }));
+    await inWork((work) =>
+      createRule(work, { name, condition: conditionOf(kind), role: "visitor", unit: code, expiresAfterSeconds: 3600 }),
+    );
     const begun = clock.now();
     clock.set(later(HOUR, begun));
     expect(await units(personId)).toEqual([]);
@@ -145,7 +186,9 @@ describe("rules on conditions", () => {
     await evaluate(personId);
     expect(await grantsOfRule(name)).toMatchObject([{ valid_from: begun, valid_to: later(HOUR, begun) }]);
     // A longer time is counted from the same beginning.
-    await inWork((work) => updateRule(work, { name, condition: conditionOf(kind), role: "visitor", unit: code, expiresAfterSeconds: 3 * 3600 }));
+    await inWork((work) =>
+      updateRule(work, { name, condition: conditionOf(kind), role: "visitor", unit: code, expiresAfterSeconds: 3 * 3600 }),
+    );
     expect((await grantsOfRule(name)).at(-1)).toMatchObject({ valid_from: clock.now(), valid_to: later(3 * HOUR, begun) });
     clock.set(later(4 * HOUR, begun));
     await db.pool.query("update people set attributes = '{}' where id = $1", [personId]);
@@ -181,8 +224,17 @@ describe("rules on conditions", () => {
     });
     expect(await units(personId)).toEqual([unitId]);
     const { rows } = await db.pool.query("select grant_id from grants where person_id = $1", [personId]);
-    await expect(inWork((work) => revokeGrant(work, { grantId: rows[0].grant_id, reason: "no" }))).rejects.toMatchObject({ code: "conflict" });
-    await inWork((work) => createRule(work, { name: unique("rule"), condition: `person.userType == '${kind}' && person.profile.nothing.there == 'x'`, role: "visitor", unit: code }));
+    await expect(inWork((work) => revokeGrant(work, { grantId: rows[0].grant_id, reason: "no" }))).rejects.toMatchObject({
+      code: "conflict",
+    });
+    await inWork((work) =>
+      createRule(work, {
+        name: unique("rule"),
+        condition: `person.userType == '${kind}' && person.profile.nothing.there == 'x'`,
+        role: "visitor",
+        unit: code,
+      }),
+    );
     expect((await db.pool.query("select from rule_matches where person_id = $1 and valid_to is null", [personId])).rowCount).toBe(1);
   });
 });
@@ -191,7 +243,10 @@ describe("saving", () => {
   test.each([
     [{ name: "x", role: "visitor", unit: "u" }, /rule\.group: a rule has either a group or a condition/],
     [{ name: "x", group: "g", condition: "true", role: "visitor", unit: "u" }, /either a group or a condition/],
-    [{ name: "x", condition: "person.nickname == ''", role: "visitor", unit: "u" }, /rule\.condition: at position 8: No such key: nickname/],
+    [
+      { name: "x", condition: "person.nickname == ''", role: "visitor", unit: "u" },
+      /rule\.condition: at position 8: No such key: nickname/,
+    ],
     [{ name: "x", condition: "person.title", role: "visitor", unit: "u" }, /expected bool/],
     [{ name: "x", group: "g", role: "nobody", unit: "u" }, /no role with the key nobody/],
     [{ name: "x", group: "g", role: "visitor", unit: "u", expiresAt: "tomorrow" }, /rule\.expiresAt: must be an instant/],
@@ -201,11 +256,18 @@ describe("saving", () => {
 
   test("a file is loaded by name, all or none, and again without effect", async () => {
     const [one, two] = [unique("one"), unique("two")];
-    const file = (unit: string) => `rules:\n  - { name: ${one}, group: Guests, role: visitor, unit: ${unit} }\n  - { name: ${two}, condition: "person.title == 'Guest'", role: visitor, unit: lobby, expiresAfterSeconds: 60 }\n`;
+    const file = (unit: string) =>
+      `rules:\n  - { name: ${one}, group: Guests, role: visitor, unit: ${unit} }\n  - { name: ${two}, condition: "person.title == 'Guest'", role: visitor, unit: lobby, expiresAfterSeconds: 60 }\n`;
     expect(await inWork((work) => loadRulesFile(work, file("lobby")))).toEqual({ created: 2, updated: 0, unchanged: 0 });
     expect(await inWork((work) => loadRulesFile(work, file("lobby")))).toEqual({ created: 0, updated: 0, unchanged: 2 });
     expect(await inWork((work) => loadRulesFile(work, file("hall")))).toEqual({ created: 0, updated: 1, unchanged: 1 });
-    await expect(inWork((work) => loadRulesFile(work, `${file("roof")}  - { name: bad, condition: "1", role: visitor, unit: u }\n`))).rejects.toThrow("rules.2.condition");
-    expect((await listRules(db.pool, { at: clock.now() })).find((rule) => rule.name === one)).toMatchObject({ unit: "hall", version: 2, grants: 0 });
+    await expect(
+      inWork((work) => loadRulesFile(work, `${file("roof")}  - { name: bad, condition: "1", role: visitor, unit: u }\n`)),
+    ).rejects.toThrow("rules.2.condition");
+    expect((await listRules(db.pool, { at: clock.now() })).find((rule) => rule.name === one)).toMatchObject({
+      unit: "hall",
+      version: 2,
+      grants: 0,
+    });
   });
 });

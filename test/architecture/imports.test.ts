@@ -6,7 +6,10 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { projectFolder } from "../../src/db/folder.ts";
 
 function check(folder: string): { status: number | null; output: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [path.join(projectFolder(), "scripts/check-imports.mjs"), folder], { encoding: "utf8", env: { ...process.env, NODE_OPTIONS: "" } });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [path.join(projectFolder(), "scripts/check-imports.mjs"), folder], {
+    encoding: "utf8",
+    env: { ...process.env, NODE_OPTIONS: "" },
+  });
   return { status, output: stdout + stderr };
 }
 
@@ -33,14 +36,29 @@ describe("imports point one way", () => {
 
   test.each([
     ["upwards", "src/db/pool.ts", 'import { run } from "../sync/run.ts";', "imports point downwards"],
-    ["upwards over several lines", "src/access/grants.ts", 'import {\n  run,\n} from "../provision/deliver.ts";', "imports point downwards"],
+    [
+      "upwards over several lines",
+      "src/access/grants.ts",
+      'import {\n  run,\n} from "../provision/deliver.ts";',
+      "imports point downwards",
+    ],
     ["upwards by re-export", "src/audit/record.ts", 'export { run } from "../access/roles.ts";', "imports point downwards"],
-    ["upwards when asked for later", "src/directory/people.ts", 'const run = await import("../http/scim/router.ts");', "imports point downwards"],
+    [
+      "upwards when asked for later",
+      "src/directory/people.ts",
+      'const run = await import("../http/scim/router.ts");',
+      "imports point downwards",
+    ],
     ["beside", "src/sync/run.ts", 'import { deliver } from "../provision/deliver.ts";', "rooms of one floor"],
     ["from door to door", "src/http/scim/users.ts", 'import { people } from "../api/people.ts";', "doors never import each other"],
     ["main", "src/cli/start.ts", 'import { main } from "../main.ts";', "imported by nothing"],
     ["a connector's inside", "src/sync/pull.ts", 'import { read } from "../../connectors/ldap/read.ts";', "only the contract is known"],
-    ["the registry from elsewhere", "src/sync/pull.ts", 'import { connectors } from "../../connectors/registry.ts";', "only the contract is known"],
+    [
+      "the registry from elsewhere",
+      "src/sync/pull.ts",
+      'import { connectors } from "../../connectors/registry.ts";',
+      "only the contract is known",
+    ],
     ["src from a connector", "connectors/ldap/read.ts", 'import type { Context } from "../../src/context.ts";', "never imports src/"],
     ["a connector from another", "connectors/ldap/read.ts", 'import { http } from "../scim/client.ts";', "don't import each other"],
     ["tests", "src/db/pool.ts", 'import { fake } from "../../test/helpers/fake.ts";', "knows nothing of tests"],

@@ -16,7 +16,12 @@ interface Side {
 
 interface Step {
   peakBytes: number;
-  result: { mode: string; read: Record<string, { read: number; changed: number; problems: number }>; applied: { applied: number; failed: number }; timings: Record<string, number> };
+  result: {
+    mode: string;
+    read: Record<string, { read: number; changed: number; problems: number }>;
+    applied: { applied: number; failed: number };
+    timings: Record<string, number>;
+  };
   written: Record<string, number>;
 }
 

@@ -29,18 +29,35 @@ describe("the command line", () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  const environment = (more: Record<string, string> = {}) => ({ PATH: process.env["PATH"], HOME: folder, DATABASE_URL: db.url, ROLLCALL_DATA: folder, ...more });
+  const environment = (more: Record<string, string> = {}) => ({
+    PATH: process.env["PATH"],
+    HOME: folder,
+    DATABASE_URL: db.url,
+    ROLLCALL_DATA: folder,
+    ...more,
+  });
   /** In this process, which is quicker than a child for each. */
   async function rollcall(line: string, more: Record<string, string> = {}): Promise<Answer> {
     let out = "";
     let error = "";
     const terminal = { write: (text: string) => void (out += text), writeError: (text: string) => void (error += text), watched: false };
-    const code = await runCommandLine({ arguments: line.split(" "), environment: environment(more), terminal, version: "1.2.3", startServer: () => Promise.reject(new Error("not here")) });
+    const code = await runCommandLine({
+      arguments: line.split(" "),
+      environment: environment(more),
+      terminal,
+      version: "1.2.3",
+      startServer: () => Promise.reject(new Error("not here")),
+    });
     return { code, out, error };
   }
   /** As an operator runs it. */
   function spawned(line: string, { input, ...more }: { input?: string } & Record<string, string> = {}): Answer {
-    const { status, stdout, stderr } = spawnSync(process.execPath, [SCRIPT, ...line.split(" ")], { encoding: "utf8", input, env: environment(more), cwd: folder });
+    const { status, stdout, stderr } = spawnSync(process.execPath, [SCRIPT, ...line.split(" ")], {
+      encoding: "utf8",
+      input,
+      env: environment(more),
+      cwd: folder,
+    });
     return { code: status, out: stdout, error: stderr };
   }
   async function json(line: string): Promise<unknown> {
@@ -52,8 +69,15 @@ describe("the command line", () => {
     writeFileSync(feed, ["id,login,mail,groups", ...people, `END,${people.length}`, ""].join("\n"));
   }
   const person = (index: number) => `${index},p${index},p${index}@example.com,Staff`;
-  const definition = { name: "hr", connector: "csv", settings: { file: "", idColumn: "id", groupsColumn: "groups", trailer: "END" },
-    mapping: { user: { attributes: { userName: "account.login", "emails.work": "account.mail", employeeNumber: "account.id" } }, group: { attributes: { displayName: "account.name" } } } };
+  const definition = {
+    name: "hr",
+    connector: "csv",
+    settings: { file: "", idColumn: "id", groupsColumn: "groups", trailer: "END" },
+    mapping: {
+      user: { attributes: { userName: "account.login", "emails.work": "account.mail", employeeNumber: "account.id" } },
+      group: { attributes: { displayName: "account.name" } },
+    },
+  };
 
   test("usage: help is no error, a wrong word is 2, and says what there is", async () => {
     expect(await rollcall("--help")).toMatchObject({ code: 0, out: expect.stringContaining("connection") });
@@ -75,8 +99,15 @@ describe("the command line", () => {
     expect(out).toMatch(/^rc_scim_\S+\n$/);
     const { rows } = await db.pool.query("select t::text as text, name, scope, expires_at > created_at as expires from tokens t");
     expect(rows).toEqual([{ text: expect.not.stringContaining(out.trim()), name: "okta", scope: "scim", expires: true }]);
-    expect(await rollcall("token create --name x --scope api --expires yesterday")).toMatchObject({ code: 2, out: "", error: expect.stringContaining('--expires: "yesterday"') });
-    expect(await rollcall("token create --name x --scope scim --connection nowhere")).toMatchObject({ code: 2, error: expect.stringContaining('no connection "nowhere"') });
+    expect(await rollcall("token create --name x --scope api --expires yesterday")).toMatchObject({
+      code: 2,
+      out: "",
+      error: expect.stringContaining('--expires: "yesterday"'),
+    });
+    expect(await rollcall("token create --name x --scope scim --connection nowhere")).toMatchObject({
+      code: 2,
+      error: expect.stringContaining('no connection "nowhere"'),
+    });
   });
 
   test("a bad definition is refused with every problem, as text and as JSON, and nothing is kept", async () => {
@@ -86,25 +117,46 @@ describe("the command line", () => {
     expect(code).toBe(2);
     expect(error).toMatch(/settings\.idColumn: /);
     expect(error).toMatch(/mapping\.user\.attributes\.userName: at position \d+/);
-    const document = JSON.parse((await rollcall(`connection add ${file} --json`)).error) as { error: { code: string; problems: { field: string }[] } };
-    expect(document.error).toMatchObject({ code: "invalid", problems: expect.arrayContaining([expect.objectContaining({ field: "settings.idColumn" })]) });
+    const document = JSON.parse((await rollcall(`connection add ${file} --json`)).error) as {
+      error: { code: string; problems: { field: string }[] };
+    };
+    expect(document.error).toMatchObject({
+      code: "invalid",
+      problems: expect.arrayContaining([expect.objectContaining({ field: "settings.idColumn" })]),
+    });
     writeFileSync(file, "name: bad\nconnector: [csv\n");
-    expect(await rollcall(`connection add ${file}`)).toMatchObject({ code: 2, error: expect.stringMatching(/is not YAML\.\n {2}line \d+, column \d+/) });
-    expect(await rollcall("connection add /nowhere.yaml")).toMatchObject({ code: 2, error: expect.stringContaining("/nowhere.yaml can't be read") });
+    expect(await rollcall(`connection add ${file}`)).toMatchObject({
+      code: 2,
+      error: expect.stringMatching(/is not YAML\.\n {2}line \d+, column \d+/),
+    });
+    expect(await rollcall("connection add /nowhere.yaml")).toMatchObject({
+      code: 2,
+      error: expect.stringContaining("/nowhere.yaml can't be read"),
+    });
     expect(await json("connection list")).not.toEqual(expect.arrayContaining([expect.objectContaining({ name: "bad" })]));
   });
 
   test("B1: add, check, plan, show, approve, and a leaver that a guard holds", async () => {
     writeFeed(Array.from({ length: 20 }, (_, index) => person(index)));
     const input = JSON.stringify({ ...definition, settings: { ...definition.settings, file: feed } });
-    expect(spawned("connection add -", { input })).toMatchObject({ code: 0, out: expect.stringContaining("Next: rollcall connection check hr") });
+    expect(spawned("connection add -", { input })).toMatchObject({
+      code: 0,
+      out: expect.stringContaining("Next: rollcall connection check hr"),
+    });
     expect(spawned("connection add -", { input })).toMatchObject({ code: 2, error: expect.stringContaining("--replace") });
-    expect(await json("connection check hr")).toEqual(expect.arrayContaining([{ name: "file", ok: true, message: expect.stringContaining("20 people") }, { name: "mapping.user", ok: true, message: expect.stringContaining('"userName":"p0"') }]));
+    expect(await json("connection check hr")).toEqual(
+      expect.arrayContaining([
+        { name: "file", ok: true, message: expect.stringContaining("20 people") },
+        { name: "mapping.user", ok: true, message: expect.stringContaining('"userName":"p0"') },
+      ]),
+    );
 
     const planned = spawned("connection sync hr --plan-only --json");
     expect(planned.code).toBe(3);
     const { planId } = JSON.parse(planned.out) as { planId: number };
-    expect(await json("plan list --state held")).toMatchObject([{ id: planId, connection: "hr", counts: { user: { create: 20 }, group: { create: 1 } } }]);
+    expect(await json("plan list --state held")).toMatchObject([
+      { id: planId, connection: "hr", counts: { user: { create: 20 }, group: { create: 1 } } },
+    ]);
     expect(await rollcall("person show p3")).toMatchObject({ code: 2, error: expect.stringContaining("no person") });
     expect((await rollcall(`plan show ${planId}`)).out).toMatch(/create +user +p3/);
     expect(await json(`plan approve ${planId}`)).toMatchObject({ plan: planId, state: "applied", applied: 21, failed: 0 });
@@ -115,20 +167,26 @@ describe("the command line", () => {
     writeFeed(Array.from({ length: 6 }, (_, index) => person(index)));
     const held = await rollcall("connection sync hr");
     expect(held).toMatchObject({ code: 3, out: expect.stringMatching(/Held: .*\n[\s\S]*Next: rollcall plan show \d+/) });
-    const [waiting] = await json("plan list --state held") as { id: number }[];
+    const [waiting] = (await json("plan list --state held")) as { id: number }[];
     expect(await rollcall(`plan reject ${waiting?.id}`)).toMatchObject({ code: 0, out: expect.stringContaining("nothing was changed") });
     expect(await json("person show p19")).toMatchObject({ person: { active: true } });
   });
 
   test("exit codes tell what a script should do", async () => {
-    writeFileSync(feed, "id,login,mail,groups\n1,\"p1,,\n");
+    writeFileSync(feed, 'id,login,mail,groups\n1,"p1,,\n');
     expect(await rollcall("connection sync hr")).toMatchObject({ code: 1, error: expect.stringContaining("is not CSV from line") });
     expect((await rollcall("connection check hr")).code).toBe(1);
     expect(await rollcall("plan show 999999")).toMatchObject({ code: 2, error: expect.stringContaining("There is no plan 999999") });
     expect(await rollcall("plan show first")).toMatchObject({ code: 2, error: expect.stringContaining('"first" is not an id') });
-    expect(await rollcall("migrate", { DATABASE_URL: "postgresql://u:hunter2@127.0.0.1:1/x" })).toMatchObject({ code: 4, error: expect.stringMatching(/127\.0\.0\.1:1\/x does not answer/) });
+    expect(await rollcall("migrate", { DATABASE_URL: "postgresql://u:hunter2@127.0.0.1:1/x" })).toMatchObject({
+      code: 4,
+      error: expect.stringMatching(/127\.0\.0\.1:1\/x does not answer/),
+    });
     expect((await rollcall("migrate", { DATABASE_URL: "postgresql://u:hunter2@127.0.0.1:1/x" })).error).not.toContain("hunter2");
-    expect(spawned("migrate", { PORT: "eighty", LOG_LEVEL: "loud" })).toMatchObject({ code: 2, error: expect.stringMatching(/PORT: [\s\S]*LOG_LEVEL: /) });
+    expect(spawned("migrate", { PORT: "eighty", LOG_LEVEL: "loud" })).toMatchObject({
+      code: 2,
+      error: expect.stringMatching(/PORT: [\s\S]*LOG_LEVEL: /),
+    });
   });
 
   test("a run that is under way elsewhere makes the second one wait its turn: 4", async () => {
@@ -147,7 +205,9 @@ describe("the command line", () => {
 
   test("A3: roles side by side; rules from a file", async () => {
     expect(await json("role list")).toEqual(expect.arrayContaining([expect.objectContaining({ key: "register-admin" })]));
-    expect((await rollcall("role compare register-user register-admin --differences")).out).toMatch(/PERMISSION +register-admin +register-user\n/);
+    expect((await rollcall("role compare register-user register-admin --differences")).out).toMatch(
+      /PERMISSION +register-admin +register-user\n/,
+    );
     expect(await rollcall("role compare nobody")).toMatchObject({ code: 2, error: expect.stringContaining("There is no role nobody") });
     const file = path.join(folder, "rules.yaml");
     writeFileSync(file, "rules:\n  - { name: Staff may look, group: Staff, role: register-only-viewer, unit: HQ }\n");
@@ -165,8 +225,13 @@ describe("the command line", () => {
   });
 
   test("W1: audit tail shows what was done and by whom; --json is a line an event", async () => {
-    const lines = (await rollcall("audit tail -n 500 --json")).out.trim().split("\n").map((line) => JSON.parse(line) as { name: string; actor: string });
-    expect(new Set(lines.map(({ name }) => name))).toEqual(expect.objectContaining(new Set(["token.created", "connection.created", "plan.held", "plan.approved", "plan.rejected"])));
+    const lines = (await rollcall("audit tail -n 500 --json")).out
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { name: string; actor: string });
+    expect(new Set(lines.map(({ name }) => name))).toEqual(
+      expect.objectContaining(new Set(["token.created", "connection.created", "plan.held", "plan.approved", "plan.rejected"])),
+    );
     expect(lines.find(({ name }) => name === "plan.approved")?.actor).toBe(`cli:${os.userInfo().username}`);
     expect((await rollcall("audit tail --event plan.rejected")).out).toMatch(/plan\.rejected plan \d+ {2}by cli:/);
   });
@@ -188,7 +253,10 @@ describe("the command line", () => {
       child.once("exit", () => reject(new Error(log)));
     });
     expect((await fetch(`${url}/readyz`)).status).toBe(200);
-    expect(spawned("start", { PORT: new URL(url).port })).toMatchObject({ code: 4, error: expect.stringContaining(`Port ${new URL(url).port} of 127.0.0.1 is taken`) });
+    expect(spawned("start", { PORT: new URL(url).port })).toMatchObject({
+      code: 4,
+      error: expect.stringContaining(`Port ${new URL(url).port} of 127.0.0.1 is taken`),
+    });
     const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
     child.kill("SIGTERM");
     expect(await ended).toBe(0);

@@ -37,14 +37,23 @@ describe("configuration", () => {
     );
     expect(error.code).toBe("misconfigured");
     expect(error.problems.map(({ field }) => field)).toEqual(
-      expect.arrayContaining(["PORT", "LOG_LEVEL", "DATABASE_URL", "ROLLCALL_KEY", "config/local.yaml: roles.0", "config/local.yaml: worker.concurrency"]),
+      expect.arrayContaining([
+        "PORT",
+        "LOG_LEVEL",
+        "DATABASE_URL",
+        "ROLLCALL_KEY",
+        "config/local.yaml: roles.0",
+        "config/local.yaml: worker.concurrency",
+      ]),
     );
     expect(error.message).toContain("colour");
     for (const { field, message } of error.problems) expect(error.message).toContain(`  ${field}: ${message}`);
   });
 
   test("invariant 8: a bad key is not repeated", () => {
-    expect(refusal({ ROLLCALL_KEY: "almost-a-secret", DATABASE_URL: "postgresql//user:hunter2@host/db" }).message).not.toMatch(/almost-a-secret|hunter2/);
+    expect(refusal({ ROLLCALL_KEY: "almost-a-secret", DATABASE_URL: "postgresql//user:hunter2@host/db" }).message).not.toMatch(
+      /almost-a-secret|hunter2/,
+    );
   });
 
   test("a file that is no YAML is named with its line", () => {

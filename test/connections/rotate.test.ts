@@ -23,10 +23,17 @@ describe("key rotation", () => {
     folder = mkdtempSync(path.join(os.tmpdir(), "rollcall-rotate-"));
     config = readConfig({ environment: { ROLLCALL_DATA: folder } });
     const ring = loadKeyRing(config);
-    const definition = { name: "app", connector: "scim", settings: { url: "https://app.example.com/scim", token: "the-token" }, policy: { provision: {} } };
+    const definition = {
+      name: "app",
+      connector: "scim",
+      settings: { url: "https://app.example.com/scim", token: "the-token" },
+      policy: { provision: {} },
+    };
     await inTransaction(db, ctx, (work) => addConnection(work, { definition, keyRing: ring }));
     const insert = "insert into person_keys (person_id, wrapped) values ($1, $2)";
-    await db.pool.query("insert into people (id, user_name, attributes, created_at, modified_at) values ($1, 'ada', '{}', now(), now())", [personId]);
+    await db.pool.query("insert into people (id, user_name, attributes, created_at, modified_at) values ($1, 'ada', '{}', now(), now())", [
+      personId,
+    ]);
     await db.pool.query(insert, [personId, seal(ring.current, { purpose: personKeyPurpose(personId), plain: "a person's key" })]);
   });
   afterEach(async () => {
@@ -83,6 +90,9 @@ describe("key rotation", () => {
     const withKey: Config = { ...config, key: randomBytes(32).toString("hex"), olderKeys: [older] };
     expect(await rotateKey(ctx, { db, config: withKey })).toMatchObject({ values: 2 });
     await everythingOpens(loadKeyRing({ ...withKey, olderKeys: [] }));
-    await expect(rotateKey(ctx, { db, config: withKey })).rejects.toMatchObject({ code: "invalid", message: expect.stringContaining("set ROLLCALL_KEY to a new one") });
+    await expect(rotateKey(ctx, { db, config: withKey })).rejects.toMatchObject({
+      code: "invalid",
+      message: expect.stringContaining("set ROLLCALL_KEY to a new one"),
+    });
   });
 });

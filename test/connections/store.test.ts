@@ -19,15 +19,19 @@ describe("stored connections", () => {
   afterAll(() => db.drop());
   const work = <T>(action: (work: Work) => Promise<T>) => inTransaction(db, testContext(), action);
   const ldap = (name: string, more: object = {}) => ({
-    name, connector: "ldap",
+    name,
+    connector: "ldap",
     settings: { url: "ldaps://ldap.example.com", bindDn: "cn=sync", bindPassword: SECRET, users: { base: "dc=example" } },
-    mapping: { user: { attributes: { userName: "account.uid" } } }, ...more,
+    mapping: { user: { attributes: { userName: "account.uid" } } },
+    ...more,
   });
   const add = (definition: unknown, replace = false) => work((each) => addConnection(each, { definition, keyRing, replace }));
 
   test("invariant 8: a secret is nowhere in the database in clear, and comes back when it is loaded", async () => {
     await add(ldap("secret"));
-    const { rows } = await db.pool.query("select row_to_json(c)::text as text from connections c union all select row_to_json(e)::text from audit_events e");
+    const { rows } = await db.pool.query(
+      "select row_to_json(c)::text as text from connections c union all select row_to_json(e)::text from audit_events e",
+    );
     for (const { text } of rows) expect(text).not.toContain(SECRET);
     expect((await loadConnection(db.pool, keyRing, "secret")).settings).toMatchObject({ bindPassword: SECRET });
   });
@@ -36,7 +40,10 @@ describe("stored connections", () => {
     await add(ldap("left"));
     await add(ldap("right"));
     await db.pool.query("update connections set secrets = (select secrets from connections where name = 'left') where name = 'right'");
-    await expect(loadConnection(db.pool, keyRing, "right")).rejects.toMatchObject({ code: "misconfigured", message: expect.not.stringContaining(SECRET) });
+    await expect(loadConnection(db.pool, keyRing, "right")).rejects.toMatchObject({
+      code: "misconfigured",
+      message: expect.not.stringContaining(SECRET),
+    });
   });
 
   test("another master key names what is missing", async () => {
@@ -50,10 +57,17 @@ describe("stored connections", () => {
     await expect(add(ldap("twice"))).rejects.toMatchObject({ code: "conflict" });
     expect(await add(ldap("twice"), true)).toMatchObject({ id, created: false, changed: [] });
     const { bindPassword: _, ...withoutSecret } = ldap("twice").settings;
-    expect(await add({ ...ldap("twice"), settings: withoutSecret, mapping: { user: { attributes: { userName: "account.mail" } } } }, true)).toMatchObject({ changed: ["mapping"] });
+    expect(
+      await add({ ...ldap("twice"), settings: withoutSecret, mapping: { user: { attributes: { userName: "account.mail" } } } }, true),
+    ).toMatchObject({ changed: ["mapping"] });
     expect(await loadConnection(db.pool, keyRing, id)).toMatchObject({ mappingVersion: 2, settings: { bindPassword: SECRET } });
-    expect(await add({ ...ldap("twice"), settings: { ...withoutSecret, bindPassword: "another" } }, true)).toMatchObject({ changed: ["mapping", "secrets"] });
-    await expect(add({ name: "twice", connector: "csv", settings: { file: "/x", idColumn: "id" } }, true)).rejects.toMatchObject({ code: "conflict", field: "connector" });
+    expect(await add({ ...ldap("twice"), settings: { ...withoutSecret, bindPassword: "another" } }, true)).toMatchObject({
+      changed: ["mapping", "secrets"],
+    });
+    await expect(add({ name: "twice", connector: "csv", settings: { file: "/x", idColumn: "id" } }, true)).rejects.toMatchObject({
+      code: "conflict",
+      field: "connector",
+    });
     const { rows } = await db.pool.query("select name, data from audit_events where subject_id = 'twice' order by id");
     expect(rows).toEqual([
       { name: "connection.created", data: { name: "twice", connector: "ldap" } },
@@ -82,8 +96,12 @@ describe("stored connections", () => {
     };
     const first = await hashOf(ldap("scope"));
     expect(await hashOf(ldap("scope", { precedence: 3, schedule: "* * * * *" }))).toBe(first);
-    expect(await hashOf(ldap("scope", { mapping: { user: { scope: "has(account.mail)", attributes: { userName: "account.uid" } } } }))).not.toBe(first);
-    expect(await hashOf({ ...ldap("scope"), settings: { ...ldap("scope").settings, users: { base: "ou=people,dc=example" } } })).not.toBe(first);
+    expect(
+      await hashOf(ldap("scope", { mapping: { user: { scope: "has(account.mail)", attributes: { userName: "account.uid" } } } })),
+    ).not.toBe(first);
+    expect(await hashOf({ ...ldap("scope"), settings: { ...ldap("scope").settings, users: { base: "ou=people,dc=example" } } })).not.toBe(
+      first,
+    );
   });
 
   test("B2: quarantined after so many failures in a row, flagged at once, resumed by a human", async () => {
@@ -92,29 +110,48 @@ describe("stored connections", () => {
     expect([await fail(), await fail()]).toEqual(["ready", "ready"]);
     await work((each) => noteSuccess(each, { id }));
     expect([await fail(), await fail(), await fail()]).toEqual(["ready", "ready", "quarantined"]);
-    expect((await listConnections(db.pool)).find(({ name }) => name === "frail")).toMatchObject({ state: "quarantined", stateReason: expect.stringContaining("the directory does not answer") });
+    expect((await listConnections(db.pool)).find(({ name }) => name === "frail")).toMatchObject({
+      state: "quarantined",
+      stateReason: expect.stringContaining("the directory does not answer"),
+    });
     expect(await work((each) => resumeConnection(each, { name: "frail" }))).toBe(true);
     expect(await work((each) => resumeConnection(each, { name: "frail" }))).toBe(false);
     await work((each) => flagConnection(each, { id, state: "flagged", reason: "the password is wrong" }));
     await work((each) => flagConnection(each, { id, state: "flagged", reason: "the password is wrong" }));
     const { rows } = await db.pool.query("select name from audit_events where subject_id = 'frail' order by id");
-    expect(rows.map(({ name }) => name)).toEqual(["connection.created", "connection.quarantined", "connection.resumed", "connection.flagged"]);
+    expect(rows.map(({ name }) => name)).toEqual([
+      "connection.created",
+      "connection.quarantined",
+      "connection.resumed",
+      "connection.flagged",
+    ]);
   });
 
   test("the connection of SCIM clients without one is made once, whoever asks at once", async () => {
     const ids = await Promise.all([work(ensureScimConnection), work(ensureScimConnection), work(ensureScimConnection)]);
     expect(new Set(ids).size).toBe(1);
-    expect(await loadConnection(db.pool, keyRing, "scim")).toMatchObject({ id: ids[0], mapping: null, connector: { name: "scim-inbound" } });
+    expect(await loadConnection(db.pool, keyRing, "scim")).toMatchObject({
+      id: ids[0],
+      mapping: null,
+      connector: { name: "scim-inbound" },
+    });
   });
 
   test("one that holds accounts is not removed; an empty one is, and its tokens end", async () => {
     const { id } = await add(ldap("full"));
     await db.pool.query(
-      "insert into accounts (connection_id, kind, native_id, attributes, hash, mapping_version, situation, first_seen_at, changed_at) values ($1, 'user', 'x', '{}', '\\x00', 1, 'unmatched', now(), now())", [id],
+      "insert into accounts (connection_id, kind, native_id, attributes, hash, mapping_version, situation, first_seen_at, changed_at) values ($1, 'user', 'x', '{}', '\\x00', 1, 'unmatched', now(), now())",
+      [id],
     );
-    await expect(work((each) => removeConnection(each, { name: "full" }))).rejects.toMatchObject({ code: "conflict", message: expect.stringContaining("holds 1 accounts") });
+    await expect(work((each) => removeConnection(each, { name: "full" }))).rejects.toMatchObject({
+      code: "conflict",
+      message: expect.stringContaining("holds 1 accounts"),
+    });
     await add(ldap("empty"));
     await work((each) => removeConnection(each, { name: "empty" }));
-    await expect(loadConnection(db.pool, keyRing, "empty")).rejects.toMatchObject({ code: "not_found", message: expect.stringContaining("full") });
+    await expect(loadConnection(db.pool, keyRing, "empty")).rejects.toMatchObject({
+      code: "not_found",
+      message: expect.stringContaining("full"),
+    });
   });
 });

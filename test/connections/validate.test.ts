@@ -24,27 +24,75 @@ function problemsOf(definition: unknown): readonly Problem[] {
   }
 }
 
-const withAttributes = (attributes: object, rest: object = {}) => ({ ...ldap, mapping: { user: { attributes: { userName: "account.uid", ...attributes } }, ...rest } });
+const withAttributes = (attributes: object, rest: object = {}) => ({
+  ...ldap,
+  mapping: { user: { attributes: { userName: "account.uid", ...attributes } }, ...rest },
+});
 
 describe("a connection's definition", () => {
   test("M3: a good one is taken, with its defaults", () => {
-    expect(validateDefinition(ldap)).toMatchObject({ name: "company", timeZone: "UTC", limits: { disable: { count: 500 } }, mapping: { match: ["userName"], situations: { deleted: "deactivate" } } });
+    expect(validateDefinition(ldap)).toMatchObject({
+      name: "company",
+      timeZone: "UTC",
+      limits: { disable: { count: 500 } },
+      mapping: { match: ["userName"], situations: { deleted: "deactivate" } },
+    });
   });
 
   test.each<[string, object, string, RegExp]>([
-    ["an expression that does not parse, with its position", withAttributes({ title: "account.title ==" }), "mapping.user.attributes.title", /^at position \d+: .*expected string/],
-    ["an unknown variable", withAttributes({ title: "acount.title" }), "mapping.user.attributes.title", /^at position 1: Unknown variable: acount/],
-    ["the wrong type, with the expected one", withAttributes({ active: "1 + 1" }), "mapping.user.attributes.active", /expected bool, but `1 \+ 1` is int/],
-    ["a scope that is no condition", { ...ldap, mapping: { user: { scope: "'yes'", attributes: { userName: "account.uid" } } } }, "mapping.user.scope", /expected bool, but `'yes'` is string/],
-    ["an attribute that a person lacks", withAttributes({ shoeSize: "account.x" }), "mapping.user.attributes.shoeSize", /there is no user attribute "shoeSize"; there are userName,/],
-    ["an attribute that a group lacks", { ...ldap, mapping: { group: { attributes: { displayName: "account.cn", members: "account.member" } } } }, "mapping.group.attributes.members", /there are displayName, externalId, description/],
+    [
+      "an expression that does not parse, with its position",
+      withAttributes({ title: "account.title ==" }),
+      "mapping.user.attributes.title",
+      /^at position \d+: .*expected string/,
+    ],
+    [
+      "an unknown variable",
+      withAttributes({ title: "acount.title" }),
+      "mapping.user.attributes.title",
+      /^at position 1: Unknown variable: acount/,
+    ],
+    [
+      "the wrong type, with the expected one",
+      withAttributes({ active: "1 + 1" }),
+      "mapping.user.attributes.active",
+      /expected bool, but `1 \+ 1` is int/,
+    ],
+    [
+      "a scope that is no condition",
+      { ...ldap, mapping: { user: { scope: "'yes'", attributes: { userName: "account.uid" } } } },
+      "mapping.user.scope",
+      /expected bool, but `'yes'` is string/,
+    ],
+    [
+      "an attribute that a person lacks",
+      withAttributes({ shoeSize: "account.x" }),
+      "mapping.user.attributes.shoeSize",
+      /there is no user attribute "shoeSize"; there are userName,/,
+    ],
+    [
+      "an attribute that a group lacks",
+      { ...ldap, mapping: { group: { attributes: { displayName: "account.cn", members: "account.member" } } } },
+      "mapping.group.attributes.members",
+      /there are displayName, externalId, description/,
+    ],
     ["a schedule that is none", { ...ldap, schedule: "every day" }, "schedule", /"every day" is not a cron expression/],
     ["a time zone that is none", { ...ldap, timeZone: "Europe/Atlantis" }, "timeZone", /not a time zone/],
     ["a connector that is none", { ...ldap, connector: "fax" }, "connector", /there is no connector "fax"; there are csv, ldap, scim/],
-    ["a setting that the connector does not know", { ...ldap, settings: { ...ldap.settings, port: 389 } }, "settings", /Unrecognized key: "port"/],
+    [
+      "a setting that the connector does not know",
+      { ...ldap, settings: { ...ldap.settings, port: 389 } },
+      "settings",
+      /Unrecognized key: "port"/,
+    ],
     ["a setting of the wrong kind", { ...ldap, settings: { ...ldap.settings, url: 5 } }, "settings.url", /expected string/],
     ["a name with spaces", { ...ldap, name: "My company" }, "name", /lower-case letters/],
-    ["people without a login name", { ...ldap, mapping: { user: { attributes: { title: "account.title" } } } }, "mapping.user.attributes.userName", /is needed to create people/],
+    [
+      "people without a login name",
+      { ...ldap, mapping: { user: { attributes: { title: "account.title" } } } },
+      "mapping.user.attributes.userName",
+      /is needed to create people/,
+    ],
     ["matching on what is not mapped", withAttributes({}, { match: ["employeeNumber"] }), "mapping.match.0", /does not fill/],
     ["a target that can't receive", { ...ldap, policy: { provision: {} } }, "policy.provision", /can't receive people/],
     ["an unknown key", { ...ldap, shedule: "* * * * *" }, "definition", /Unrecognized key: "shedule"/],
@@ -57,10 +105,26 @@ describe("a connection's definition", () => {
 
   test("every problem is named at once", () => {
     const problems = problemsOf({
-      name: "Bad Name", connector: "ldap", settings: { url: 7 }, schedule: "never", timeZone: "Nowhere",
-      mapping: { user: { scope: "1", attributes: { userName: "account.", nickname: "account.x" } } }, precedence: "high",
+      name: "Bad Name",
+      connector: "ldap",
+      settings: { url: 7 },
+      schedule: "never",
+      timeZone: "Nowhere",
+      mapping: { user: { scope: "1", attributes: { userName: "account.", nickname: "account.x" } } },
+      precedence: "high",
     });
-    expect(problems.map(({ field }) => field)).toEqual(expect.arrayContaining(["name", "precedence", "settings.url", "schedule", "timeZone", "mapping.user.scope", "mapping.user.attributes.userName", "mapping.user.attributes.nickname"]));
+    expect(problems.map(({ field }) => field)).toEqual(
+      expect.arrayContaining([
+        "name",
+        "precedence",
+        "settings.url",
+        "schedule",
+        "timeZone",
+        "mapping.user.scope",
+        "mapping.user.attributes.userName",
+        "mapping.user.attributes.nickname",
+      ]),
+    );
   });
 
   test("invariant 8: no problem repeats a secret", () => {
@@ -80,8 +144,14 @@ describe("secrets by reference", () => {
   const withPassword = (bindPassword: unknown) => ({ ...ldap, settings: { ...ldap.settings, bindPassword } });
 
   test("are taken from the environment, or from a file beside the definition", () => {
-    expect(validateDefinition(withPassword({ env: "PW" }), { sources: { environment: { PW: "from the environment" } } }).settings["bindPassword"]).toBe("from the environment");
-    expect(validateDefinition(withPassword({ file: "bind.password" }), { sources: { folder } }).settings["bindPassword"]).toBe("from a file");
+    expect(
+      validateDefinition(withPassword({ env: "PW" }), { sources: { environment: { PW: "from the environment" } } }).settings[
+        "bindPassword"
+      ],
+    ).toBe("from the environment");
+    expect(validateDefinition(withPassword({ file: "bind.password" }), { sources: { folder } }).settings["bindPassword"]).toBe(
+      "from a file",
+    );
   });
 
   test.each([

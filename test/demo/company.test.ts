@@ -28,7 +28,10 @@ describe("the made-up company", () => {
   test("a person is the same in companies of all sizes", () => {
     fc.assert(
       fc.property(fc.nat(999), (index) => {
-        const [small, big] = [createCompany({ people: 1000, groups: 1, organised: false }), createCompany({ people: 5000, groups: 2, organised: false })];
+        const [small, big] = [
+          createCompany({ people: 1000, groups: 1, organised: false }),
+          createCompany({ people: 5000, groups: 2, organised: false }),
+        ];
         expect(personAt(small, index)).toEqual(personAt(big, index));
       }),
       { numRuns: 20 },

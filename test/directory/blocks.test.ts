@@ -18,7 +18,8 @@ const inWork = <T>(flow: (work: Work) => Promise<T>) => inTransaction(db, testCo
 const raise = (...blocks: Block[]) => inWork((work) => raiseBlocks(work, blocks));
 const lift = (...blocks: BlockKey[]) => inWork((work) => liftBlocks(work, blocks));
 const person = async (id: string) => (await db.pool.query("select active, state, version from people where id = $1", [id])).rows[0];
-const events = async (id: string) => (await db.pool.query("select name, actor, reason, data from audit_events where subject_id = $1 order by id", [id])).rows;
+const events = async (id: string) =>
+  (await db.pool.query("select name, actor, reason, data from audit_events where subject_id = $1 order by id", [id])).rows;
 
 describe("block reasons decide the state", () => {
   test("P5: deactivation wins over suspension; who has no reason left is active again", async () => {
@@ -57,7 +58,9 @@ describe("block reasons decide the state", () => {
     expect((await events(id)).length).toBe(recorded);
     await raise({ personId: id, owner: "incident", effect: "suspended", reason: "impossible travel" });
     expect(await person(id)).toEqual(before);
-    expect((await events(id)).slice(recorded).map((event) => [event.name, event.data])).toEqual([["block.raised", { owner: "incident", effect: "suspended" }]]);
+    expect((await events(id)).slice(recorded).map((event) => [event.name, event.data])).toEqual([
+      ["block.raised", { owner: "incident", effect: "suspended" }],
+    ]);
     await lift({ personId: id, owner: "incident" });
     expect((await events(id)).at(-1)).toMatchObject({ name: "block.lifted", data: { owner: "incident" } });
   });
@@ -73,9 +76,17 @@ describe("block reasons decide the state", () => {
 
   test("many people are settled at once", async () => {
     const ids = await Promise.all(Array.from({ length: 50 }, () => insertPerson(db.pool)));
-    const changed = await inWork((work) => raiseBlocks(work, ids.map((personId) => ({ personId, owner: "origin", effect: "deactivated", reason: "gone" }))));
+    const changed = await inWork((work) =>
+      raiseBlocks(
+        work,
+        ids.map((personId) => ({ personId, owner: "origin", effect: "deactivated", reason: "gone" })),
+      ),
+    );
     expect(changed.sort()).toEqual([...ids].sort());
-    const { rows } = await db.pool.query("select count(*)::int as count from audit_events where name = 'person.deactivated' and subject_id = any($1)", [ids]);
+    const { rows } = await db.pool.query(
+      "select count(*)::int as count from audit_events where name = 'person.deactivated' and subject_id = any($1)",
+      [ids],
+    );
     expect(rows[0].count).toBe(50);
   });
 });
@@ -84,13 +95,25 @@ describe("invariant 5: who leaves loses all in the same transaction", () => {
   test("invariant 5: sessions end, tokens are revoked, grants are withdrawn, with their events; a rollback leaves all as it was", async () => {
     clock.set(later(24 * HOUR));
     const id = await insertPerson(db.pool);
-    await db.pool.query("insert into sessions (id, person_id, hash, created_at, last_seen_at, expires_at) values ($1, $2, 'a', $3, $3, $4)", [randomUUID(), id, DAY_ONE, later(99 * HOUR)]);
-    await db.pool.query("insert into tokens (id, name, prefix, hash, scope, person_id, created_at) values ($1, 't', 'p', 'b', 'api', $2, $3)", [randomUUID(), id, DAY_ONE]);
+    await db.pool.query(
+      "insert into sessions (id, person_id, hash, created_at, last_seen_at, expires_at) values ($1, $2, 'a', $3, $3, $4)",
+      [randomUUID(), id, DAY_ONE, later(99 * HOUR)],
+    );
+    await db.pool.query(
+      "insert into tokens (id, name, prefix, hash, scope, person_id, created_at) values ($1, 't', 'p', 'b', 'api', $2, $3)",
+      [randomUUID(), id, DAY_ONE],
+    );
     const [role, unit] = [randomUUID(), randomUUID()];
-    await db.pool.query("insert into roles (id, key, name, created_at, modified_at) values ($1, 'auditor', 'Auditor', $2, $2)", [role, DAY_ONE]);
+    await db.pool.query("insert into roles (id, key, name, created_at, modified_at) values ($1, 'auditor', 'Auditor', $2, $2)", [
+      role,
+      DAY_ONE,
+    ]);
     await db.pool.query("insert into units (id, name, code, created_at, modified_at) values ($1, 'HQ', 'hq', $2, $2)", [unit, DAY_ONE]);
     const grant = (from: Date, to: Date | null) =>
-      db.pool.query("insert into grants (grant_id, person_id, role_id, unit_id, source, granted_by, valid_from, valid_to, recorded_from) values ($1, $2, $3, $4, 'manual', 'cli:test', $5, $6, $7)", [randomUUID(), id, role, unit, from, to, DAY_ONE]);
+      db.pool.query(
+        "insert into grants (grant_id, person_id, role_id, unit_id, source, granted_by, valid_from, valid_to, recorded_from) values ($1, $2, $3, $4, 'manual', 'cli:test', $5, $6, $7)",
+        [randomUUID(), id, role, unit, from, to, DAY_ONE],
+      );
     await grant(DAY_ONE, null);
     await grant(later(48 * HOUR), later(72 * HOUR));
     await grant(DAY_ONE, later(HOUR));
@@ -99,20 +122,30 @@ describe("invariant 5: who leaves loses all in the same transaction", () => {
         `select (select state from people where id = $1::uuid) as state, (select count(*)::int from sessions where person_id = $1::uuid and ended_at is null) as sessions,
            (select count(*)::int from tokens where person_id = $1::uuid and revoked_at is null) as tokens,
            (select count(*)::int from grants where person_id = $1::uuid and recorded_to is null and (valid_to is null or valid_to > $2)) as grants,
-           (select count(*)::int from audit_events where subject_id = $1::text) as events`, [id, clock.now()]);
+           (select count(*)::int from audit_events where subject_id = $1::text) as events`,
+        [id, clock.now()],
+      );
       return rows[0];
     };
     const block: Block = { personId: id, owner: "offboarding", effect: "deactivated", reason: "last day" };
-    await expect(inWork(async (work) => {
-      await raiseBlocks(work, [block]);
-      throw new Error("the door fails afterwards");
-    })).rejects.toThrow("the door fails");
+    await expect(
+      inWork(async (work) => {
+        await raiseBlocks(work, [block]);
+        throw new Error("the door fails afterwards");
+      }),
+    ).rejects.toThrow("the door fails");
     expect(await left()).toEqual({ state: "active", sessions: 1, tokens: 1, grants: 2, events: 0 });
     await raise(block);
     expect(await left()).toEqual({ state: "deactivated", sessions: 0, tokens: 0, grants: 0, events: 3 });
     expect((await events(id)).map((event) => event.name)).toEqual(["person.deactivated", "session.ended", "token.revoked"]);
     const { rows } = await db.pool.query("select data, actor, reason from audit_events where name = 'grant.revoked'");
-    expect(rows).toEqual([1, 2].map(() => ({ data: { role: "auditor", unit: "hq", source: "manual" }, actor: "cli:test", reason: "the person was deactivated" })));
+    expect(rows).toEqual(
+      [1, 2].map(() => ({
+        data: { role: "auditor", unit: "hq", source: "manual" },
+        actor: "cli:test",
+        reason: "the person was deactivated",
+      })),
+    );
     await lift({ personId: id, owner: "offboarding" });
     expect(await left()).toMatchObject({ state: "active", grants: 0, tokens: 0 });
   });
@@ -133,7 +166,12 @@ describe("periods", () => {
         const personId = await insertPerson(db.pool);
         const standing = new Map<string, string>();
         const stateAt: [Date, string][] = [];
-        for (const { minutes, owner, effect, connection } of steps as { minutes: number; owner: "admin"; effect: "suspended" | "deactivated" | "lift"; connection: number | null }[]) {
+        for (const { minutes, owner, effect, connection } of steps as {
+          minutes: number;
+          owner: "admin";
+          effect: "suspended" | "deactivated" | "lift";
+          connection: number | null;
+        }[]) {
           clock.forward(minutes * 60_000);
           const key = { personId, owner, connectionId: connection };
           if (effect === "lift") standing.delete(`${owner}${connection}`);
@@ -150,13 +188,21 @@ describe("periods", () => {
            where a.person_id = $1 and a.recorded_to is null and b.recorded_to is null
            union all
            select a.id from blocks a join blocks b on a.person_id = b.person_id and a.owner = b.owner and coalesce(a.connection_id, 0) = coalesce(b.connection_id, 0) and a.id < b.id and a.valid && b.valid
-           where a.person_id = $1 and a.recorded_to is null and b.recorded_to is null`, [personId]);
+           where a.person_id = $1 and a.recorded_to is null and b.recorded_to is null`,
+          [personId],
+        );
         expect(overlaps).toEqual([]);
         const lastOf = new Map(stateAt.map(([at, state]) => [at.getTime(), state]));
         for (const [at, expected] of lastOf) {
-          const { rows } = await db.pool.query("select state from lifecycle_periods where person_id = $1 and valid @> $2::timestamptz and recorded_to is null", [personId, new Date(at)]);
+          const { rows } = await db.pool.query(
+            "select state from lifecycle_periods where person_id = $1 and valid @> $2::timestamptz and recorded_to is null",
+            [personId, new Date(at)],
+          );
           expect(rows).toEqual([{ state: expected }]);
-          const { rows: believed } = await db.pool.query("select state from lifecycle_periods where person_id = $1 and valid @> $2::timestamptz and recorded @> $2::timestamptz", [personId, new Date(at)]);
+          const { rows: believed } = await db.pool.query(
+            "select state from lifecycle_periods where person_id = $1 and valid @> $2::timestamptz and recorded @> $2::timestamptz",
+            [personId, new Date(at)],
+          );
           expect(believed).toEqual([{ state: expected }]);
         }
       }),

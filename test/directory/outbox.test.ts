@@ -9,7 +9,9 @@ beforeAll(async () => {
   db = await testDatabase();
 });
 afterAll(() => db.drop());
-beforeEach(() => db.pool.query("truncate connections, projections, accounts, people, groups cascade; delete from graphile_worker._private_jobs"));
+beforeEach(() =>
+  db.pool.query("truncate connections, projections, accounts, people, groups cascade; delete from graphile_worker._private_jobs"),
+);
 
 const clock = standingClock();
 const work = (): Work => ({ ctx: testContext({ now: clock.now }), sql: db.pool });
@@ -37,9 +39,17 @@ describe("marking people", () => {
     await markPeople(flow, { personIds: [linked, gone, stranger, linked] });
     await markPeople(flow, { personIds: [linked] });
     const rows = await projections();
-    expect(rows.filter((row) => row.connection_id === target).map((row) => row.person_id).sort()).toEqual([linked, gone, stranger].sort());
+    expect(
+      rows
+        .filter((row) => row.connection_id === target)
+        .map((row) => row.person_id)
+        .sort(),
+    ).toEqual([linked, gone, stranger].sort());
     expect(rows.filter((row) => row.connection_id === source).map((row) => row.person_id)).toEqual([linked]);
-    expect((await jobs()).map((job) => [job.task_identifier, job.queue_name])).toEqual([["project", `project:${target}`], ["project", `project:${source}`]]);
+    expect((await jobs()).map((job) => [job.task_identifier, job.queue_name])).toEqual([
+      ["project", `project:${target}`],
+      ["project", `project:${source}`],
+    ]);
   });
 
   test("B7: the four times are carried, and those of the first undelivered change stay", async () => {
@@ -49,7 +59,9 @@ describe("marking people", () => {
     await markPeople(work(), { personIds: [person], times: new Map([[person, { sourceChangedAt: DAY_ONE, seenAt: later(1000) }]]) });
     clock.set(later(2 * HOUR));
     await markPeople(work(), { personIds: [person], sourceChangedAt: later(HOUR), seenAt: later(HOUR) });
-    expect(await projections()).toMatchObject([{ source_changed_at: DAY_ONE, seen_at: later(1000), decided_at: later(HOUR), dirty_at: later(2 * HOUR) }]);
+    expect(await projections()).toMatchObject([
+      { source_changed_at: DAY_ONE, seen_at: later(1000), decided_at: later(HOUR), dirty_at: later(2 * HOUR) },
+    ]);
     await db.pool.query("update projections set dirty_at = null");
     await markPeople(work(), { personIds: [person], sourceChangedAt: later(HOUR), seenAt: later(HOUR) });
     expect(await projections()).toMatchObject([{ source_changed_at: later(HOUR), seen_at: later(HOUR), decided_at: later(2 * HOUR) }]);
@@ -62,7 +74,13 @@ test("groups are marked where the target keeps them: all, by name, or because it
   await insertConnection(db.pool, { policy: { provision: { groups: [] } } });
   const [staff, other] = [await insertGroup(db.pool, { displayName: "Staff" }), await insertGroup(db.pool, { displayName: "Other" })];
   await markGroups(work(), { groupIds: [staff, other] });
-  const marked = async () => (await projections()).map((row) => `${row.connection_id === all ? "all" : row.connection_id === named ? "named" : "none"}:${row.group_id === staff ? "staff" : "other"}`).sort();
+  const marked = async () =>
+    (await projections())
+      .map(
+        (row) =>
+          `${row.connection_id === all ? "all" : row.connection_id === named ? "named" : "none"}:${row.group_id === staff ? "staff" : "other"}`,
+      )
+      .sort();
   expect(await marked()).toEqual(["all:other", "all:staff", "named:staff"]);
   await db.pool.query("update groups set display_name = 'People' where id = $1", [staff]);
   await db.pool.query("update projections set dirty_at = null");

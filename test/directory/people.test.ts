@@ -25,7 +25,11 @@ test("a person is found by id, user name, e-mail and employee number, whatever t
 
 describe("nested groups", () => {
   test("closures go any depth, end in circles, and leave out what is not in effect", async () => {
-    const [a, b, c] = [await insertGroup(db.pool, { displayName: "A" }), await insertGroup(db.pool, { displayName: "B" }), await insertGroup(db.pool, { displayName: "C" })];
+    const [a, b, c] = [
+      await insertGroup(db.pool, { displayName: "A" }),
+      await insertGroup(db.pool, { displayName: "B" }),
+      await insertGroup(db.pool, { displayName: "C" }),
+    ];
     await insertNesting(db.pool, { parentId: b, childId: a });
     await insertNesting(db.pool, { parentId: c, childId: b });
     await insertNesting(db.pool, { parentId: a, childId: c });
@@ -41,7 +45,13 @@ describe("nested groups", () => {
     expect(pages.map((page) => page.length)).toEqual([3, 3, 1]);
     expect(pages.flat()).toEqual([...people].sort());
     const [first = ""] = people;
-    expect((await groupsOfPeople(db.pool, { personIds: [first], at: later(HOUR) })).map((group) => [group.displayName, group.direct])).toEqual([["A", true], ["B", false], ["C", false]]);
+    expect(
+      (await groupsOfPeople(db.pool, { personIds: [first], at: later(HOUR) })).map((group) => [group.displayName, group.direct]),
+    ).toEqual([
+      ["A", true],
+      ["B", false],
+      ["C", false],
+    ]);
     expect((await findGroup(db.pool, "past")).id).toBe(past);
     await insertGroup(db.pool, { displayName: "PAST" });
     await expect(findGroup(db.pool, "past")).rejects.toMatchObject({ code: "conflict" });
@@ -71,7 +81,10 @@ describe("personal values in the trail", () => {
 
   test("two flows that make a key for one person at once end with one", async () => {
     const id = randomUUID();
-    const [one, two] = await Promise.all([inWork((work) => personKeys(work, keyRing, [id])), inWork((work) => personKeys(work, keyRing, [id]))]);
+    const [one, two] = await Promise.all([
+      inWork((work) => personKeys(work, keyRing, [id])),
+      inWork((work) => personKeys(work, keyRing, [id])),
+    ]);
     expect(one.get(id)?.id).toBe(two.get(id)?.id);
   });
 });

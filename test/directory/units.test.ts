@@ -23,7 +23,10 @@ test("P1: units are made, named and found by code; a taken code and an unknown p
   expect(await findUnit(db.pool, "sales")).toMatchObject({ name: "Sales & Support", version: 2 });
   await inWork((work) => updateUnit(work, { unitId: id, name: "Sales & Support" }));
   expect((await findUnit(db.pool, "sales")).version).toBe(2);
-  await expect(inWork((work) => createUnit(work, { name: "Other", code: "SALES" }))).rejects.toMatchObject({ code: "conflict", field: "code" });
+  await expect(inWork((work) => createUnit(work, { name: "Other", code: "SALES" }))).rejects.toMatchObject({
+    code: "conflict",
+    field: "code",
+  });
   await expect(inWork((work) => createUnit(work, { name: "Other", parentId: "nowhere" }))).rejects.toMatchObject({ code: "not_found" });
 });
 
@@ -47,7 +50,9 @@ test("A4: any sequence of moves keeps a tree: paths follow parents, no circles, 
            array(select parent_id::text from unit_placements where unit_id = u.id and recorded_to is null and valid @> $2::timestamptz) as placed,
            (select count(*)::int from unit_placements a join unit_placements b on a.unit_id = b.unit_id and a.id < b.id and a.valid && b.valid
             where a.unit_id = u.id and a.recorded_to is null and b.recorded_to is null) as overlaps
-         from units u left join units p on p.id = u.parent_id where u.id = any($1)`, [ids, clock.now()]);
+         from units u left join units p on p.id = u.parent_id where u.id = any($1)`,
+        [ids, clock.now()],
+      );
       for (const row of rows) {
         const own = row.id.replaceAll("-", "");
         expect(row.path).toBe(row.parent_id ? `${row.parent_path}.${own}` : own);

@@ -16,9 +16,14 @@ function runDemo(folder: string, parameters: readonly string[]): Promise<Show> {
   const main = path.join(projectFolder(), "dist/demo/main.js");
   const environment = { ...process.env, ROLLCALL_DATA: folder, NODE_OPTIONS: "" };
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, [main, "--once", "--people", "200", "--port", "0", ...parameters], { env: environment }, (_, stdout, stderr) => {
-      resolve({ exitCode: child.exitCode ?? -1, text: stdout + stderr });
-    });
+    const child = execFile(
+      process.execPath,
+      [main, "--once", "--people", "200", "--port", "0", ...parameters],
+      { env: environment },
+      (_, stdout, stderr) => {
+        resolve({ exitCode: child.exitCode ?? -1, text: stdout + stderr });
+      },
+    );
   });
 }
 

@@ -2,7 +2,8 @@ import { describe, expect, test } from "@jest/globals";
 import { compileExpression, type ExpectedType } from "../../src/expressions/compile.ts";
 import { personVariables } from "../../src/expressions/environment.ts";
 
-const onAccount = (source: string, expects: ExpectedType = "any") => compileExpression({ source, subject: "account", expects, field: "mapping.user.attributes.x" });
+const onAccount = (source: string, expects: ExpectedType = "any") =>
+  compileExpression({ source, subject: "account", expects, field: "mapping.user.attributes.x" });
 
 describe("expressions over an account", () => {
   test.each([
@@ -30,11 +31,20 @@ describe("expressions over an account", () => {
   });
 
   test("a failure while evaluating names the field", () => {
-    expect(() => onAccount("account.mail.lowerAscii()")({ mail: ["a"] })).toThrow(/mapping\.user\.attributes\.x: found no matching overload/);
+    expect(() => onAccount("account.mail.lowerAscii()")({ mail: ["a"] })).toThrow(
+      /mapping\.user\.attributes\.x: found no matching overload/,
+    );
   });
 });
 
 test("expressions over a person see every field, empty when unknown", () => {
-  const evaluate = compileExpression({ source: "person.active && 'Staff' in person.groups && person.department == ''", subject: "person", expects: "bool", field: "scope" });
-  expect(evaluate(personVariables({ id: "1", attributes: { userName: "ada" }, active: true, state: "active", groups: ["Staff"] }))).toBe(true);
+  const evaluate = compileExpression({
+    source: "person.active && 'Staff' in person.groups && person.department == ''",
+    subject: "person",
+    expects: "bool",
+    field: "scope",
+  });
+  expect(evaluate(personVariables({ id: "1", attributes: { userName: "ada" }, active: true, state: "active", groups: ["Staff"] }))).toBe(
+    true,
+  );
 });

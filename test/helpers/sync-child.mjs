@@ -9,18 +9,29 @@ const { sealingKey } = await import("../../dist/src/db/envelope.js");
 const { runSync } = await import("../../dist/src/sync/run.js");
 
 const total = Number(count);
-const person = (index) => ({ kind: "user", nativeId: `id-u${index}`, reference: `uid=u${index}`, attributes: { uid: `u${index}`, cn: `u${index}`, mail: `u${index}@lab.test` } });
+const person = (index) => ({
+  kind: "user",
+  nativeId: `id-u${index}`,
+  reference: `uid=u${index}`,
+  attributes: { uid: `u${index}`, cn: `u${index}`, mail: `u${index}@lab.test` },
+});
 const source = {
   kinds: ["user"],
   async *readAll() {
-    for (let first = 0; first < total; first += 500) yield { records: Array.from({ length: Math.min(500, total - first) }, (_, index) => person(first + index)) };
+    for (let first = 0; first < total; first += 500)
+      yield { records: Array.from({ length: Math.min(500, total - first) }, (_, index) => person(first + index)) };
     return { finalCursor: true, count: total };
   },
   readOne: async () => "gone",
   close: async () => undefined,
 };
 await runSync(createContext({ actor: "system", log: pino({ level: "silent" }) }), {
-  db: openDatabase({ url }), keyRing: { current: sealingKey(Buffer.alloc(32, 7)), older: [] }, connection: "corp", mode: "full", trigger: "cli", source,
+  db: openDatabase({ url }),
+  keyRing: { current: sealingKey(Buffer.alloc(32, 7)), older: [] },
+  connection: "corp",
+  mode: "full",
+  trigger: "cli",
+  source,
   onProgress: (progress) => {
     if (progress.stage !== stage || progress.done < 1000) return;
     process.stdout.write("here\n");

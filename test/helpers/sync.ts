@@ -22,8 +22,17 @@ export interface TestConnectionOptions {
 const MAPPING = {
   user: {
     attributes: {
-      userName: "account.uid", "name.givenName": "account.givenName", "name.familyName": "account.sn", "emails.work": "account.mail", displayName: "account.cn",
-      title: "account.title", department: "account.department", employeeNumber: "account.number", manager: "account.manager", active: "account.active", units: "list(account.units)",
+      userName: "account.uid",
+      "name.givenName": "account.givenName",
+      "name.familyName": "account.sn",
+      "emails.work": "account.mail",
+      displayName: "account.cn",
+      title: "account.title",
+      department: "account.department",
+      employeeNumber: "account.number",
+      manager: "account.manager",
+      active: "account.active",
+      units: "list(account.units)",
     },
   },
   group: { attributes: { displayName: "account.cn" } },
@@ -32,17 +41,41 @@ const MAPPING = {
 
 /** A connection whose source a test hands over (see RunOptions.source). */
 export async function testConnection(db: Database, ctx: Context, options: TestConnectionOptions = {}): Promise<string> {
-  const definition = connectionDefinitionSchema.parse({ name: options.name ?? "corp", connector: "scim-inbound", mapping: { ...MAPPING, ...options.mapping }, limits: options.limits ?? {}, policy: options.policy ?? {}, precedence: options.precedence ?? 100 });
+  const definition = connectionDefinitionSchema.parse({
+    name: options.name ?? "corp",
+    connector: "scim-inbound",
+    mapping: { ...MAPPING, ...options.mapping },
+    limits: options.limits ?? {},
+    policy: options.policy ?? {},
+    precedence: options.precedence ?? 100,
+  });
   await inTransaction(db, ctx, (work) => addConnection(work, { definition, keyRing: testKeyRing }));
   return definition.name;
 }
 
-export function syncWorld(db: Database, ctx: Context, options: { world: World; connection?: string } & Partial<Pick<RunOptions, "mode" | "planOnly">>): Promise<RunSummary> {
-  return runSync(ctx, { db, keyRing: testKeyRing, connection: options.connection ?? "corp", mode: options.mode ?? "full", trigger: "cli", planOnly: options.planOnly, source: worldSource(options.world) });
+export function syncWorld(
+  db: Database,
+  ctx: Context,
+  options: { world: World; connection?: string } & Partial<Pick<RunOptions, "mode" | "planOnly">>,
+): Promise<RunSummary> {
+  return runSync(ctx, {
+    db,
+    keyRing: testKeyRing,
+    connection: options.connection ?? "corp",
+    mode: options.mode ?? "full",
+    trigger: "cli",
+    planOnly: options.planOnly,
+    source: worldSource(options.world),
+  });
 }
 
 export function person(uid: string, attributes: Record<string, string | boolean | readonly string[]> = {}): SourceRecord {
-  return { kind: "user", nativeId: `id-${uid}`, reference: `uid=${uid}`, attributes: { uid, cn: uid, sn: uid, mail: `${uid}@lab.test`, ...attributes } };
+  return {
+    kind: "user",
+    nativeId: `id-${uid}`,
+    reference: `uid=${uid}`,
+    attributes: { uid, cn: uid, sn: uid, mail: `${uid}@lab.test`, ...attributes },
+  };
 }
 
 export function group(cn: string, members: readonly string[]): SourceRecord {
@@ -50,5 +83,11 @@ export function group(cn: string, members: readonly string[]): SourceRecord {
 }
 
 export function unit(ou: string, parent?: string): SourceRecord {
-  return { kind: "unit", nativeId: `id-${ou}`, reference: `ou=${ou}`, attributes: { ou }, ...(parent === undefined ? {} : { parent: `ou=${parent}` }) };
+  return {
+    kind: "unit",
+    nativeId: `id-${ou}`,
+    reference: `ou=${ou}`,
+    attributes: { ou },
+    ...(parent === undefined ? {} : { parent: `ou=${parent}` }),
+  };
 }

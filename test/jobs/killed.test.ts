@@ -18,16 +18,29 @@ afterEach(async () => {
 });
 
 async function startChild(): Promise<ChildProcess> {
-  const child = spawn(process.execPath, [path.join(import.meta.dirname, "worker-child.mjs"), world.db.url, world.keyRing.current.bytes.toString("hex")], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(
+    process.execPath,
+    [path.join(import.meta.dirname, "worker-child.mjs"), world.db.url, world.keyRing.current.bytes.toString("hex")],
+    { stdio: ["ignore", "pipe", "inherit"] },
+  );
   children.push(child);
   let said = "";
   child.stdout?.on("data", (chunk: Buffer) => (said += chunk.toString()));
-  await until(() => said, (text) => text.includes("ready"));
+  await until(
+    () => said,
+    (text) => text.includes("ready"),
+  );
   return child;
 }
 
 async function startSecond(): Promise<void> {
-  worker = await startWorker({ db: world.db, keyRing: world.keyRing, log: silentLog, config: { worker: { concurrency: 2 } }, drainMs: 5_000 });
+  worker = await startWorker({
+    db: world.db,
+    keyRing: world.keyRing,
+    log: silentLog,
+    config: { worker: { concurrency: 2 } },
+    drainMs: 5_000,
+  });
 }
 
 /** Projections that are not at rest, and the jobs there are: empty when all is delivered. */
@@ -47,14 +60,21 @@ describe("a worker killed with SIGKILL", () => {
     const child = await startChild();
     await world.addPeople(["anna"]);
     // The application has made the account; its answer is on the way when the worker dies.
-    await until(() => world.downstream.users().length, (count) => count === 1);
+    await until(
+      () => world.downstream.users().length,
+      (count) => count === 1,
+    );
     child.kill("SIGKILL");
     world.downstream.delayAnswers(0, "POST");
     await startSecond();
     await until(unsettled, atRest);
     expect(world.downstream.users()).toHaveLength(1);
     expect(world.downstream.history(world.user("anna")?.id ?? "").filter(({ change }) => change === "created")).toHaveLength(1);
-    expect((await world.projections())["anna"]).toMatchObject({ state: "idle", delivered_state: "present", native_id: world.user("anna")?.id });
+    expect((await world.projections())["anna"]).toMatchObject({
+      state: "idle",
+      delivered_state: "present",
+      native_id: world.user("anna")?.id,
+    });
     const { rows } = await world.db.pool.query("select operation, state from deliveries");
     expect(rows).toEqual([{ operation: "link", state: "delivered" }]);
     const { rows: nodes } = await world.db.pool.query("select id from nodes");
@@ -68,7 +88,10 @@ describe("a worker killed with SIGKILL", () => {
     world.downstream.delayAnswers(60_000, "PATCH");
     const child = await startChild();
     await world.setPerson(anna, { active: false });
-    await until(() => world.user("anna")?.active, (active) => active === false);
+    await until(
+      () => world.user("anna")?.active,
+      (active) => active === false,
+    );
     child.kill("SIGKILL");
     world.downstream.delayAnswers(0, "PATCH");
     await startSecond();
@@ -85,7 +108,10 @@ describe("a worker killed with SIGKILL", () => {
     world.downstream.delayAnswers(60_000, "POST");
     const child = await startChild();
     const [anna = ""] = await world.addPeople(["anna"]);
-    await until(() => world.downstream.users().length, (count) => count === 1);
+    await until(
+      () => world.downstream.users().length,
+      (count) => count === 1,
+    );
     child.kill("SIGKILL");
     await world.setPerson(anna, { active: false });
     world.downstream.delayAnswers(0, "POST");
@@ -101,12 +127,19 @@ describe("a worker that is asked to stop", () => {
     world.downstream.delayAnswers(700, "POST");
     const child = await startChild();
     await world.addPeople(["anna"]);
-    await until(() => world.downstream.users().length, (count) => count === 1);
+    await until(
+      () => world.downstream.users().length,
+      (count) => count === 1,
+    );
     const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
     child.kill("SIGTERM");
     expect(await ended).toBe(0);
     expect((await world.projections())["anna"]).toMatchObject({ state: "idle", delivered_state: "present" });
-    const { rows: [left] } = await world.db.pool.query("select (select count(*)::int from nodes) as nodes, (select count(*)::int from graphile_worker.jobs where locked_by is not null) as locked");
+    const {
+      rows: [left],
+    } = await world.db.pool.query(
+      "select (select count(*)::int from nodes) as nodes, (select count(*)::int from graphile_worker.jobs where locked_by is not null) as locked",
+    );
     expect(left).toEqual({ nodes: 0, locked: 0 });
   });
 });

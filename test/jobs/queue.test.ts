@@ -26,7 +26,10 @@ describe("the queue", () => {
     await start({ sync: async (ctx, { connectionId }) => void seen.push({ connectionId, correlation: ctx.correlationId }) });
     await sync(1);
     await sync(2);
-    await until(() => seen.length, (count) => count === 2);
+    await until(
+      () => seen.length,
+      (count) => count === 2,
+    );
     expect(seen.map(({ connectionId }) => connectionId).sort()).toEqual([1, 2]);
     expect(new Set(seen.map(({ correlation }) => correlation)).size).toBe(2);
   });
@@ -35,15 +38,19 @@ describe("the queue", () => {
     db = await testDatabase();
     let aborted = false;
     let begun = false;
-    const queue = await start({
-      sync: (ctx) => new Promise((_resolve, reject) => {
-        begun = true;
-        ctx.signal.addEventListener("abort", () => {
-          aborted = true;
-          reject(new Error("stopped"));
-        });
-      }),
-    }, { drainMs: 100 });
+    const queue = await start(
+      {
+        sync: (ctx) =>
+          new Promise((_resolve, reject) => {
+            begun = true;
+            ctx.signal.addEventListener("abort", () => {
+              aborted = true;
+              reject(new Error("stopped"));
+            });
+          }),
+      },
+      { drainMs: 100 },
+    );
     await sync(1);
     await until(() => begun, Boolean);
     queues = [];
@@ -58,30 +65,50 @@ describe("the queue", () => {
     const never = () => new Promise<void>(() => undefined);
     const living = await start({ sync: never }, { drainMs: 10 });
     await sync(7);
-    await until(async () => (await db.pool.query("select from graphile_worker.jobs where locked_by is not null")).rowCount, (count) => count === 1);
+    await until(
+      async () => (await db.pool.query("select from graphile_worker.jobs where locked_by is not null")).rowCount,
+      (count) => count === 1,
+    );
     // A node whose process is gone: a row, jobs in its workers' names, and nobody who holds its lock.
     await db.pool.query("insert into connections (name, connector) values ('ldap', 'ldap')");
-    await db.pool.query("insert into runs (connection_id, mode, trigger, state, started_at) select id, 'full', 'cli', 'applying', now() from connections");
+    await db.pool.query(
+      "insert into runs (connection_id, mode, trigger, state, started_at) select id, 'full', 'cli', 'applying', now() from connections",
+    );
     await enqueue(db.pool, { job: "deliver", payload: { projectionId: 1 }, queue: "q" });
-    await db.pool.query("update graphile_worker._private_jobs j set locked_at = now(), locked_by = 'worker-dead' from graphile_worker._private_tasks t where t.id = j.task_id and t.identifier = 'deliver'");
+    await db.pool.query(
+      "update graphile_worker._private_jobs j set locked_at = now(), locked_by = 'worker-dead' from graphile_worker._private_tasks t where t.id = j.task_id and t.identifier = 'deliver'",
+    );
     await db.pool.query("update graphile_worker._private_job_queues set locked_at = now(), locked_by = 'worker-dead'");
     await db.pool.query("insert into nodes (id, started_at, lock_key, workers) values ('dead', now(), 42, array['worker-dead'])");
     const done: number[] = [];
     await start({ deliver: async (_ctx, { projectionId }) => void done.push(projectionId) });
-    await until(() => done.length, (count) => count === 1);
+    await until(
+      () => done.length,
+      (count) => count === 1,
+    );
     const { rows } = await db.pool.query<{ id: string }>("select id from nodes");
     expect(rows.map(({ id }) => id)).toContain(living.node.id);
     expect(rows.map(({ id }) => id)).not.toContain("dead");
-    const { rows: jobs } = await db.pool.query("select key, locked_by is not null as locked from graphile_worker.jobs where task_identifier = 'sync' order by id");
-    expect(jobs).toEqual([{ key: null, locked: true }, { key: expect.stringMatching(/^sync:\d+:recovery$/), locked: true }]);
+    const { rows: jobs } = await db.pool.query(
+      "select key, locked_by is not null as locked from graphile_worker.jobs where task_identifier = 'sync' order by id",
+    );
+    expect(jobs).toEqual([
+      { key: null, locked: true },
+      { key: expect.stringMatching(/^sync:\d+:recovery$/), locked: true },
+    ]);
   });
 
   test("a node that loses the connection that shows its life joins again, and keeps its workers' names", async () => {
     db = await testDatabase();
     const queue = await start({ sync: async () => undefined });
-    await db.pool.query("select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'rollcall:node:%' and datname = current_database()");
+    await db.pool.query(
+      "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'rollcall:node:%' and datname = current_database()",
+    );
     await db.pool.query("delete from nodes");
-    const { rows } = await until(() => db.pool.query<{ id: string; workers: string[] }>("select id, workers from nodes"), (result) => result.rows.length === 1);
+    const { rows } = await until(
+      () => db.pool.query<{ id: string; workers: string[] }>("select id, workers from nodes"),
+      (result) => result.rows.length === 1,
+    );
     expect(rows[0]?.id).toBe(queue.node.id);
     expect(rows[0]?.workers).toHaveLength(2);
   });

@@ -20,13 +20,25 @@ const start = async (): Promise<Schedule> => {
   schedules.push(schedule);
   return schedule;
 };
-const jobs = async (task: string) => (await world.db.pool.query<{ key: string }>("select key from graphile_worker.jobs where task_identifier = $1 order by id", [task])).rows.map(({ key }) => key);
+const jobs = async (task: string) =>
+  (
+    await world.db.pool.query<{ key: string }>("select key from graphile_worker.jobs where task_identifier = $1 order by id", [task])
+  ).rows.map(({ key }) => key);
 
 async function scheduled(values: { schedule?: string; timeZone?: string; reconcile?: string }): Promise<void> {
-  await world.work((work) => addConnection(work, {
-    keyRing: world.keyRing, replace: true,
-    definition: { name: "app", connector: "scim", settings: { url: world.downstream.url, token: world.downstream.token }, policy: { provision: { ...(values.reconcile ? { reconcile: values.reconcile } : {}) } }, ...(values.timeZone ? { timeZone: values.timeZone } : {}) },
-  }));
+  await world.work((work) =>
+    addConnection(work, {
+      keyRing: world.keyRing,
+      replace: true,
+      definition: {
+        name: "app",
+        connector: "scim",
+        settings: { url: world.downstream.url, token: world.downstream.token },
+        policy: { provision: { ...(values.reconcile ? { reconcile: values.reconcile } : {}) } },
+        ...(values.timeZone ? { timeZone: values.timeZone } : {}),
+      },
+    }),
+  );
   if (values.schedule) await world.db.pool.query("update connections set schedule = $1", [values.schedule]);
 }
 
@@ -45,9 +57,17 @@ describe("the schedule", () => {
 
   test("invariant 10: two nodes' clocks make one job of one stroke, however far apart they strike", async () => {
     world = await startWorld();
-    const entry = { name: `sync:${world.connectionId}`, job: "sync" as const, connectionId: world.connectionId, expression: "* * * * *", timeZone: "UTC" };
+    const entry = {
+      name: `sync:${world.connectionId}`,
+      job: "sync" as const,
+      connectionId: world.connectionId,
+      expression: "* * * * *",
+      timeZone: "UTC",
+    };
     const stroke = new Date("2030-01-01T12:00:00Z");
-    const fired = await Promise.all([0, 12, 300].map((late) => fire(world.ctx, { db: world.db, entry, at: new Date(stroke.getTime() + late) })));
+    const fired = await Promise.all(
+      [0, 12, 300].map((late) => fire(world.ctx, { db: world.db, entry, at: new Date(stroke.getTime() + late) })),
+    );
     expect(fired.filter(Boolean)).toHaveLength(1);
     expect(await jobs("sync")).toEqual([`sync:${world.connectionId}:2030-01-01T12:00:00.000Z`]);
     // The job is done and gone when the slowest clock strikes.
@@ -61,7 +81,10 @@ describe("the schedule", () => {
     await scheduled({ schedule: "* * * * * *" });
     await start();
     await start();
-    await until(() => jobs("sync"), (keys) => keys.length >= 2);
+    await until(
+      () => jobs("sync"),
+      (keys) => keys.length >= 2,
+    );
     const keys = await jobs("sync");
     expect(new Set(keys).size).toBe(keys.length);
   });

@@ -11,7 +11,12 @@ describe("delivering", () => {
     const [anna = ""] = await world.addPeople(["anna", "bert"], { department: "Sales" });
     await world.drain();
     expect(world.downstream.users()).toHaveLength(2);
-    expect(world.user("anna")).toMatchObject({ active: true, displayName: "ANNA", externalId: anna, "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": { department: "Sales" } });
+    expect(world.user("anna")).toMatchObject({
+      active: true,
+      displayName: "ANNA",
+      externalId: anna,
+      "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": { department: "Sales" },
+    });
 
     await world.setPerson(anna, { attributes: { title: "Lead", name: { givenName: "Anna", familyName: "Berg" } } });
     await world.drain();
@@ -35,12 +40,21 @@ describe("delivering", () => {
     await world.drain();
     await world.setPerson(anna, { active: false });
     await world.drain();
-    const { rows } = await world.db.pool.query<Record<string, Date | string | null>>("select * from deliveries where operation = 'disable'");
+    const { rows } = await world.db.pool.query<Record<string, Date | string | null>>(
+      "select * from deliveries where operation = 'disable'",
+    );
     expect(rows).toHaveLength(1);
     expect(rows[0]).toMatchObject({ state: "delivered", attempt: 1 });
-    for (const time of ["source_changed_at", "seen_at", "decided_at", "started_at", "finished_at"]) expect(rows[0]?.[time]).toBeInstanceOf(Date);
-    const { rows: events } = await world.db.pool.query("select data from audit_events where name = 'delivery.delivered' and subject_id = $1 order by id", [anna]);
-    expect(events.map(({ data }) => data)).toEqual([{ target: "app", operation: "create" }, { target: "app", operation: "disable" }]);
+    for (const time of ["source_changed_at", "seen_at", "decided_at", "started_at", "finished_at"])
+      expect(rows[0]?.[time]).toBeInstanceOf(Date);
+    const { rows: events } = await world.db.pool.query(
+      "select data from audit_events where name = 'delivery.delivered' and subject_id = $1 order by id",
+      [anna],
+    );
+    expect(events.map(({ data }) => data)).toEqual([
+      { target: "app", operation: "create" },
+      { target: "app", operation: "disable" },
+    ]);
   });
 
   test("nothing changed means that nothing is sent", async () => {
@@ -70,12 +84,18 @@ describe("delivering", () => {
     for (const userName of ["a1", "a2"]) world.downstream.seedUser({ userName, emails: [{ value: "anna@example.com" }] });
     await world.addPeople(["anna"]);
     await world.drain();
-    expect((await world.projections())["anna"]).toMatchObject({ state: "dead", native_id: null, last_error: expect.stringMatching(/^2 accounts at the target match this person by emails/) });
+    expect((await world.projections())["anna"]).toMatchObject({
+      state: "dead",
+      native_id: null,
+      last_error: expect.stringMatching(/^2 accounts at the target match this person by emails/),
+    });
     expect(world.downstream.users().map(({ userName }) => userName)).toEqual(["a1", "a2"]);
   });
 
   test("an account that belongs to another person is not taken over", async () => {
-    await start({ policy: { match: ["userName", "externalId"], attributes: { userName: "person.userName", externalId: "person.employeeNumber" } } });
+    await start({
+      policy: { match: ["userName", "externalId"], attributes: { userName: "person.userName", externalId: "person.employeeNumber" } },
+    });
     const employee = { "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": { employeeNumber: "7" } };
     const [anna = ""] = await world.addPeople(["anna"]);
     await world.setPerson(anna, { attributes: employee });
@@ -83,7 +103,10 @@ describe("delivering", () => {
     const [bert = ""] = await world.addPeople(["bert"]);
     await world.setPerson(bert, { attributes: employee });
     await world.drain();
-    expect((await world.projections())["bert"]).toMatchObject({ state: "dead", last_error: expect.stringContaining("belongs to another person already") });
+    expect((await world.projections())["bert"]).toMatchObject({
+      state: "dead",
+      last_error: expect.stringContaining("belongs to another person already"),
+    });
     expect(world.user("anna")).toMatchObject({ userName: "anna" });
   });
 
@@ -128,10 +151,15 @@ describe("delivering", () => {
   test("one person whom an expression can't cope with never stops the others (invariant 4), and is delivered once it is put right", async () => {
     await start({ policy: { attributes: { userName: "person.userName", title: "string(int(person.title))" } } });
     const [anna = ""] = await world.addPeople(["anna", "bert"]);
-    await world.db.pool.query("update people set attributes = attributes || jsonb_build_object('title', case when user_name = 'bert' then '5' else 'five' end)");
+    await world.db.pool.query(
+      "update people set attributes = attributes || jsonb_build_object('title', case when user_name = 'bert' then '5' else 'five' end)",
+    );
     await world.drain();
     expect(world.downstream.users().map(({ userName }) => userName)).toEqual(["bert"]);
-    expect((await world.projections())["anna"]).toMatchObject({ state: "dead", last_error: expect.stringContaining("policy.provision.attributes.title") });
+    expect((await world.projections())["anna"]).toMatchObject({
+      state: "dead",
+      last_error: expect.stringContaining("policy.provision.attributes.title"),
+    });
     await world.setPerson(anna, { attributes: { title: "6" } });
     await world.drain();
     expect(world.user("anna")).toMatchObject({ title: "6" });
@@ -142,9 +170,16 @@ describe("delivering", () => {
     const [anna = "", bert = "", cleo = ""] = await world.addPeople(["anna", "bert", "cleo"]);
     const staff = await world.addGroup("Staff", [anna, bert]);
     const nested = await world.addGroup("Interns", [cleo]);
-    await world.db.pool.query("insert into nestings (parent_group_id, child_group_id, valid_from, recorded_from) values ($1, $2, $3, $3)", [staff, nested, world.clock.now()]);
+    await world.db.pool.query("insert into nestings (parent_group_id, child_group_id, valid_from, recorded_from) values ($1, $2, $3, $3)", [
+      staff,
+      nested,
+      world.clock.now(),
+    ]);
     await world.drain({ hurry: true });
-    const names = () => (world.downstream.groups()[0]?.["members"] as { value: string }[] | undefined ?? []).map(({ value }) => world.downstream.users().find(({ id }) => id === value)?.["userName"]).sort();
+    const names = () =>
+      ((world.downstream.groups()[0]?.["members"] as { value: string }[] | undefined) ?? [])
+        .map(({ value }) => world.downstream.users().find(({ id }) => id === value)?.["userName"])
+        .sort();
     expect(world.downstream.groups().map(({ displayName }) => displayName)).toEqual(["Staff"]);
     expect(names()).toEqual(["anna", "bert", "cleo"]);
     await world.leave(staff, [bert]);
@@ -160,8 +195,12 @@ describe("delivering", () => {
     await start({ policy: { attributes: { userName: "person.userName" } } });
     await world.addPeople(["anna", "bert"]);
     await world.drain();
-    await world.db.pool.query(`update connections set policy = jsonb_set(policy, '{provision,attributes}', '{"userName": "person.userName", "title": "\\"Dr\\""}'), version = version + 1, updated_at = now() + interval '1 second'`);
-    await world.db.pool.query("select graphile_worker.add_job('project', json_build_object('connectionId', $1::int))", [world.connectionId]);
+    await world.db.pool.query(
+      `update connections set policy = jsonb_set(policy, '{provision,attributes}', '{"userName": "person.userName", "title": "\\"Dr\\""}'), version = version + 1, updated_at = now() + interval '1 second'`,
+    );
+    await world.db.pool.query("select graphile_worker.add_job('project', json_build_object('connectionId', $1::int))", [
+      world.connectionId,
+    ]);
     await world.drain();
     expect(world.downstream.users().map(({ title }) => title)).toEqual(["Dr", "Dr"]);
   });

@@ -20,12 +20,18 @@ describe("faults of a target", () => {
     world.downstream.failNext(2, { status: 500 });
     await world.addPeople(["anna"]);
     await world.drain();
-    expect((await world.projections())["anna"]).toMatchObject({ state: "retrying", attempts: 1, last_error: expect.stringContaining("answered 500") });
+    expect((await world.projections())["anna"]).toMatchObject({
+      state: "retrying",
+      attempts: 1,
+      last_error: expect.stringContaining("answered 500"),
+    });
     await world.drain({ hurry: true });
     expect(world.downstream.users()).toHaveLength(1);
     const { rows } = await world.db.pool.query("select state, fault_kind, attempt from deliveries order by id");
     expect(rows).toEqual([
-      { state: "failed", fault_kind: "transient", attempt: 1 }, { state: "failed", fault_kind: "transient", attempt: 2 }, { state: "delivered", fault_kind: null, attempt: 3 },
+      { state: "failed", fault_kind: "transient", attempt: 1 },
+      { state: "failed", fault_kind: "transient", attempt: 2 },
+      { state: "delivered", fault_kind: null, attempt: 3 },
     ]);
   });
 
@@ -48,13 +54,20 @@ describe("faults of a target", () => {
     await world.drain();
     const letters = await listDeliveries(world.db.pool, { state: "dead" });
     expect(letters).toHaveLength(1);
-    expect(letters[0]).toMatchObject({ connection: "app", kind: "user", state: "dead", reason: expect.stringContaining("displayName is too long") });
+    expect(letters[0]).toMatchObject({
+      connection: "app",
+      kind: "user",
+      state: "dead",
+      reason: expect.stringContaining("displayName is too long"),
+    });
     expect(world.downstream.users()).toHaveLength(1);
     expect(await world.work((work) => retryDeliveries(work, { ids: [letters[0]?.id ?? 0] }))).toBe(1);
     await world.drain();
     expect(world.downstream.users()).toHaveLength(2);
     expect(await listDeliveries(world.db.pool)).toEqual([]);
-    const { rows } = await world.db.pool.query("select name from audit_events where name in ('delivery.dead', 'delivery.retried') order by id");
+    const { rows } = await world.db.pool.query(
+      "select name from audit_events where name in ('delivery.dead', 'delivery.retried') order by id",
+    );
     expect(rows.map(({ name }) => name)).toEqual(["delivery.dead", "delivery.retried"]);
   });
 
@@ -68,7 +81,9 @@ describe("faults of a target", () => {
     world.downstream.failNext(1, { status: 401 });
     await world.addPeople(["anna"]);
     await world.drain();
-    const { rows: [connection] } = await world.db.pool.query("select state, state_reason from connections where name = 'app'");
+    const {
+      rows: [connection],
+    } = await world.db.pool.query("select state, state_reason from connections where name = 'app'");
     expect(connection).toMatchObject({ state: "flagged", state_reason: expect.stringContaining("Check the credential") });
     expect((await world.projections())["anna"]).toMatchObject({ state: "waiting", attempts: 0 });
     const before = world.downstream.requestCount();
@@ -119,7 +134,9 @@ describe("faults of a target", () => {
     const [anna = ""] = await world.addPeople(["anna"]);
     // What a process that died between the application's answer and its own commit leaves behind.
     await world.drain();
-    await world.db.pool.query("update projections set native_id = null, delivered = null, delivered_hash = null, delivered_state = 'attempted', delivered_at = null, state = 'waiting'");
+    await world.db.pool.query(
+      "update projections set native_id = null, delivered = null, delivered_hash = null, delivered_state = 'attempted', delivered_at = null, state = 'waiting'",
+    );
     await world.setPerson(anna, { active: false });
     await world.drain();
     expect(world.user("anna")).toMatchObject({ active: false });
@@ -130,7 +147,9 @@ describe("faults of a target", () => {
     await start();
     await world.addPeople(["anna"]);
     await world.drain();
-    await world.db.pool.query("update projections set state = 'waiting', desired = desired || '{\"title\": \"Lead\"}', desired_hash = '\\x01'");
+    await world.db.pool.query(
+      "update projections set state = 'waiting', desired = desired || '{\"title\": \"Lead\"}', desired_hash = '\\x01'",
+    );
     world.downstream.delayAnswers(300);
     const id = (await world.projections())["anna"]?.id ?? 0;
     const outcomes = await Promise.all([1, 2, 3].map(() => deliver(world.ctx, { db: world.db, targets: world.targets, projectionId: id })));

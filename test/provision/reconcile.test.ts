@@ -36,7 +36,9 @@ describe("reconciliation", () => {
     expect(world.user("emil")).toMatchObject({ active: true });
     expect(world.downstream.users().find((user) => user.id === stranger.id)).toEqual(stranger);
     expect(world.downstream.history(stranger.id)).toHaveLength(1);
-    const { rows } = await world.db.pool.query("select sum((data ->> 'count')::int)::int as count from audit_events where name = 'target.drift_repaired'");
+    const { rows } = await world.db.pool.query(
+      "select sum((data ->> 'count')::int)::int as count from audit_events where name = 'target.drift_repaired'",
+    );
     expect(rows).toEqual([{ count: 5 }]);
     expect(await reconcile()).toMatchObject({ drifted: 0, missing: 0 });
   });
@@ -52,15 +54,18 @@ describe("reconciliation", () => {
       connection: client,
       targets: {
         ...world.targets,
-        withTarget: (connection, use) => world.targets.withTarget(connection, (target) => use({
-          ...target,
-          async *list() {
-            const pages = target.list("user");
-            const first = await pages.next();
-            if (!first.done) yield first.value;
-            return { finalCursor: false, count: 1 };
-          },
-        })),
+        withTarget: (connection, use) =>
+          world.targets.withTarget(connection, (target) =>
+            use({
+              ...target,
+              async *list() {
+                const pages = target.list("user");
+                const first = await pages.next();
+                if (!first.done) yield first.value;
+                return { finalCursor: false, count: 1 };
+              },
+            }),
+          ),
       },
     });
     expect(outcome).toMatchObject({ complete: false, missing: 0 });

@@ -73,23 +73,35 @@ export async function startWorld({ policy = {}, settings = {}, name = "app", wri
   const opened = openTargets({ keyRing, log: silentLog, signal: ctx.signal, now: clock.now });
   const targets: Targets = writeBack ? { ...opened, withWriteBack: (_connection, use) => use(writeBack) } : opened;
   const work = <T>(run: (work: Work) => Promise<T>) => inTransaction(db, ctx, run);
-  const { id: connectionId } = await work((each) => addConnection(each, {
-    keyRing,
-    definition: { name, connector: "scim", settings: { url: downstream.url, token: downstream.token, ...settings }, policy: { provision: policy } },
-  }));
+  const { id: connectionId } = await work((each) =>
+    addConnection(each, {
+      keyRing,
+      definition: {
+        name,
+        connector: "scim",
+        settings: { url: downstream.url, token: downstream.token, ...settings },
+        policy: { provision: policy },
+      },
+    }),
+  );
 
   async function drain({ hurry = false } = {}): Promise<void> {
     for (;;) {
-      if (hurry) await db.pool.query("update graphile_worker._private_jobs set run_at = now() where run_at > now() and key not like 'remove:%'");
+      if (hurry)
+        await db.pool.query("update graphile_worker._private_jobs set run_at = now() where run_at > now() and key not like 'remove:%'");
       await runOnce({
-        pgPool: db.pool, noHandleSignals: true, concurrency: 3, parsedCronItems: [],
+        pgPool: db.pool,
+        noHandleSignals: true,
+        concurrency: 3,
+        parsedCronItems: [],
         logger: quietLogger,
         taskList: {
           project: async (payload) => {
             const connection = await targets.load(db.pool, (payload as { connectionId: number }).connectionId);
             await projectTarget(ctx, { db, connection });
           },
-          deliver: async (payload) => void (await deliver(ctx, { db, targets, projectionId: (payload as { projectionId: number }).projectionId })),
+          deliver: async (payload) =>
+            void (await deliver(ctx, { db, targets, projectionId: (payload as { projectionId: number }).projectionId })),
         },
       });
       if (!hurry) return;
@@ -99,19 +111,39 @@ export async function startWorld({ policy = {}, settings = {}, name = "app", wri
   }
 
   const world: World = {
-    db, downstream, keyRing, clock, ctx, targets, connectionId, work, drain,
+    db,
+    downstream,
+    keyRing,
+    clock,
+    ctx,
+    targets,
+    connectionId,
+    work,
+    drain,
     async addPeople(names, { active = true, department } = {}) {
       const people = names.map((userName) => ({
-        id: randomUUID(), userName,
-        attributes: { userName, displayName: userName.toUpperCase(), name: { givenName: userName, familyName: "Test" }, emails: [{ value: `${userName}@example.com`, type: "work", primary: true }],
-          ...(department ? { "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": { department } } : {}) },
+        id: randomUUID(),
+        userName,
+        attributes: {
+          userName,
+          displayName: userName.toUpperCase(),
+          name: { givenName: userName, familyName: "Test" },
+          emails: [{ value: `${userName}@example.com`, type: "work", primary: true }],
+          ...(department ? { "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": { department } } : {}),
+        },
       }));
       await work(async (each) => {
         await each.sql.query(
           `insert into people (id, user_name, email, active, state, attributes, created_at, modified_at)
            select p.id, p.user_name, p.attributes -> 'emails' -> 0 ->> 'value', $4, case when $4 then 'active' else 'deactivated' end, p.attributes, $5, $5
            from unnest($1::uuid[], $2::text[], $3::jsonb[]) as p (id, user_name, attributes)`,
-          [people.map(({ id }) => id), people.map(({ userName }) => userName), people.map(({ attributes }) => JSON.stringify(attributes)), active, clock.now()],
+          [
+            people.map(({ id }) => id),
+            people.map(({ userName }) => userName),
+            people.map(({ attributes }) => JSON.stringify(attributes)),
+            active,
+            clock.now(),
+          ],
         );
         await markPeople(each, { personIds: people.map(({ id }) => id), seenAt: clock.now() });
       });
@@ -130,7 +162,11 @@ export async function startWorld({ policy = {}, settings = {}, name = "app", wri
     async addGroup(groupName, members) {
       const id = randomUUID();
       await work(async (each) => {
-        await each.sql.query("insert into groups (id, display_name, created_at, modified_at) values ($1, $2, $3, $3)", [id, groupName, clock.now()]);
+        await each.sql.query("insert into groups (id, display_name, created_at, modified_at) values ($1, $2, $3, $3)", [
+          id,
+          groupName,
+          clock.now(),
+        ]);
       });
       await world.join(id, members);
       return id;
@@ -147,7 +183,10 @@ export async function startWorld({ policy = {}, settings = {}, name = "app", wri
     },
     async leave(groupId, personIds) {
       await work(async (each) => {
-        await each.sql.query("update memberships set recorded_to = $3 where group_id = $1 and person_id = any($2) and recorded_to is null", [groupId, personIds, clock.now()]);
+        await each.sql.query(
+          "update memberships set recorded_to = $3 where group_id = $1 and person_id = any($2) and recorded_to is null",
+          [groupId, personIds, clock.now()],
+        );
         await markGroups(each, { groupIds: [groupId] });
         await markPeople(each, { personIds });
       });
@@ -159,7 +198,8 @@ export async function startWorld({ policy = {}, settings = {}, name = "app", wri
       );
       return Object.fromEntries(rows.map(({ name: subject, ...view }) => [subject, view]));
     },
-    user: (userName) => downstream.users().find((user) => String(user["userName"]).toLowerCase() === userName.toLowerCase()) as ReturnType<World["user"]>,
+    user: (userName) =>
+      downstream.users().find((user) => String(user["userName"]).toLowerCase() === userName.toLowerCase()) as ReturnType<World["user"]>,
     async stop() {
       await targets.close();
       await downstream.stop();
@@ -168,6 +208,5 @@ export async function startWorld({ policy = {}, settings = {}, name = "app", wri
   };
   return world;
 }
-
 
 const quietLogger = new Logger(() => () => undefined);

@@ -30,7 +30,11 @@ function source(): Source {
 }
 
 /** A source `hr` that may be written to, with an account of each person. */
-async function startSource(hr: WriteBack, names: readonly string[], { mapped = {} }: { mapped?: Record<string, unknown> } = {}): Promise<{ people: string[]; connectionId: number }> {
+async function startSource(
+  hr: WriteBack,
+  names: readonly string[],
+  { mapped = {} }: { mapped?: Record<string, unknown> } = {},
+): Promise<{ people: string[]; connectionId: number }> {
   world = await startWorld({ writeBack: hr });
   const people = await world.addPeople(names);
   const { rows } = await world.db.pool.query<{ id: number }>(
@@ -46,12 +50,19 @@ async function startSource(hr: WriteBack, names: readonly string[], { mapped = {
   return { people, connectionId };
 }
 
-const writtenBack = async () => (await world.db.pool.query<{ written_back: { active: boolean; at: string } | null }>("select written_back from accounts order by native_id")).rows.map(({ written_back }) => written_back?.active ?? null);
+const writtenBack = async () =>
+  (
+    await world.db.pool.query<{ written_back: { active: boolean; at: string } | null }>(
+      "select written_back from accounts order by native_id",
+    )
+  ).rows.map(({ written_back }) => written_back?.active ?? null);
 
 describe("write-back", () => {
   test("M4: who is blocked by somebody else than the origin is disabled at the source, and enabled when that is lifted", async () => {
     const hr = source();
-    const { people: [anna = ""] } = await startSource(hr, ["anna", "bert"]);
+    const {
+      people: [anna = ""],
+    } = await startSource(hr, ["anna", "bert"]);
     await world.work((work) => raiseBlocks(work, [{ personId: anna, owner: "incident", effect: "suspended", reason: "stolen laptop" }]));
     await world.drain();
     expect(hr.calls).toEqual(["disable native-anna"]);
@@ -63,14 +74,21 @@ describe("write-back", () => {
     await world.drain();
     expect(hr.calls).toEqual(["disable native-anna", "enable native-anna"]);
     expect(await writtenBack()).toEqual([true, null]);
-    const { rows } = await world.db.pool.query("select data ->> 'operation' as operation from audit_events where name = 'delivery.delivered' and data ->> 'target' = 'hr' order by id");
+    const { rows } = await world.db.pool.query(
+      "select data ->> 'operation' as operation from audit_events where name = 'delivery.delivered' and data ->> 'target' = 'hr' order by id",
+    );
     expect(rows.map(({ operation }) => operation)).toEqual(["disable", "enable"]);
   });
 
   test("no echo: whom the origin blocks itself is not written back", async () => {
     const hr = source();
-    const { people: [anna = ""], connectionId } = await startSource(hr, ["anna"]);
-    await world.work((work) => raiseBlocks(work, [{ personId: anna, owner: "origin", connectionId, effect: "deactivated", reason: "left" }]));
+    const {
+      people: [anna = ""],
+      connectionId,
+    } = await startSource(hr, ["anna"]);
+    await world.work((work) =>
+      raiseBlocks(work, [{ personId: anna, owner: "origin", connectionId, effect: "deactivated", reason: "left" }]),
+    );
     await world.drain();
     expect(hr.calls).toEqual([]);
     expect(world.user("anna")).toMatchObject({ active: false });
@@ -78,7 +96,9 @@ describe("write-back", () => {
 
   test("what the source has disabled itself is neither disabled nor enabled by us", async () => {
     const hr = source();
-    const { people: [anna = ""] } = await startSource(hr, ["anna"], { mapped: { active: false } });
+    const {
+      people: [anna = ""],
+    } = await startSource(hr, ["anna"], { mapped: { active: false } });
     await world.work((work) => raiseBlocks(work, [{ personId: anna, owner: "admin", effect: "suspended", reason: "leave" }]));
     await world.drain();
     await world.work((work) => liftBlocks(work, [{ personId: anna, owner: "admin" }]));
@@ -88,13 +108,19 @@ describe("write-back", () => {
 
   test("leavers are taken out of their groups at the source", async () => {
     const hr = source();
-    const { people: [anna = ""], connectionId } = await startSource(hr, ["anna"]);
+    const {
+      people: [anna = ""],
+      connectionId,
+    } = await startSource(hr, ["anna"]);
     const staff = await world.addGroup("Staff", []);
     await world.db.pool.query(
       `insert into accounts (connection_id, kind, native_id, attributes, hash, mapping_version, situation, group_id, first_seen_at, changed_at) values ($1, 'group', 'native-staff', '{}', '\\x00', 1, 'linked', $2, now(), now())`,
       [connectionId, staff],
     );
-    await world.db.pool.query("insert into memberships (group_id, person_id, connection_id, valid_from, recorded_from) values ($1, $2, $3, $4, $4)", [staff, anna, connectionId, world.clock.now()]);
+    await world.db.pool.query(
+      "insert into memberships (group_id, person_id, connection_id, valid_from, recorded_from) values ($1, $2, $3, $4, $4)",
+      [staff, anna, connectionId, world.clock.now()],
+    );
     await world.work((work) => raiseBlocks(work, [{ personId: anna, owner: "offboarding", effect: "deactivated", reason: "last day" }]));
     await world.drain();
     expect(hr.calls).toEqual(["disable native-anna", "remove native-anna from native-staff"]);
@@ -102,11 +128,15 @@ describe("write-back", () => {
 
   test("a source that refuses is a dead letter; one that is away is tried again; our intent is known either way", async () => {
     const hr = source();
-    const { people: [anna = ""] } = await startSource(hr, ["anna"]);
+    const {
+      people: [anna = ""],
+    } = await startSource(hr, ["anna"]);
     hr.fault = new Fault("transient", "The directory does not answer.");
     await world.work((work) => raiseBlocks(work, [{ personId: anna, owner: "incident", effect: "suspended", reason: "x" }]));
     await world.drain();
-    expect(await listDeliveries(world.db.pool, { connection: "hr" })).toMatchObject([{ state: "retrying", subject: "anna", reason: "The directory does not answer." }]);
+    expect(await listDeliveries(world.db.pool, { connection: "hr" })).toMatchObject([
+      { state: "retrying", subject: "anna", reason: "The directory does not answer." },
+    ]);
     // A read in between knows the change as ours, should it have gone through.
     expect(await writtenBack()).toEqual([false]);
     delete hr.fault;
@@ -119,7 +149,12 @@ describe("write-back", () => {
     const hr = source();
     const names = Array.from({ length: 8 }, (_, index) => `p${index}`);
     const { people } = await startSource(hr, names);
-    await world.work((work) => raiseBlocks(work, people.slice(0, 6).map((personId) => ({ personId, owner: "incident" as const, effect: "suspended" as const, reason: "x" }))));
+    await world.work((work) =>
+      raiseBlocks(
+        work,
+        people.slice(0, 6).map((personId) => ({ personId, owner: "incident" as const, effect: "suspended" as const, reason: "x" })),
+      ),
+    );
     await world.drain();
     expect(hr.calls).toEqual([]);
     expect(await listDeliveries(world.db.pool, { connection: "hr", state: "held" })).toHaveLength(6);

@@ -13,7 +13,12 @@ import { person, syncWorld, testConnection } from "../helpers/sync.ts";
 
 const ctx = testContext();
 const people = (count: number) => {
-  const source = world(Array.from({ length: count }, (_, index) => ({ ...person(`u${index}`), attributes: { uid: `u${index}`, cn: `u${index}`, mail: `u${index}@lab.test` } })));
+  const source = world(
+    Array.from({ length: count }, (_, index) => ({
+      ...person(`u${index}`),
+      attributes: { uid: `u${index}`, cn: `u${index}`, mail: `u${index}@lab.test` },
+    })),
+  );
   source.pageSize = 500;
   return source;
 };
@@ -23,7 +28,9 @@ describe("invariants 3 and 10: a run that dies is taken up by another", () => {
     const db = await testDatabase();
     try {
       await testConnection(db, ctx);
-      const child = spawn(process.execPath, [path.join(import.meta.dirname, "../helpers/sync-child.mjs"), db.url, "4000", stage], { stdio: ["ignore", "pipe", "inherit"] });
+      const child = spawn(process.execPath, [path.join(import.meta.dirname, "../helpers/sync-child.mjs"), db.url, "4000", stage], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
       const [said] = await once(child.stdout, "data");
       expect(String(said)).toContain("here");
       await expect(syncWorld(db, ctx, { world: people(4000) })).rejects.toMatchObject({ code: "busy" });
@@ -33,7 +40,9 @@ describe("invariants 3 and 10: a run that dies is taken up by another", () => {
       const before = (await db.pool.query("select count(*)::int as n from people")).rows[0].n;
       expect(before % 1000).toBe(0);
       await syncWorld(db, ctx, { world: people(4000) });
-      expect((await db.pool.query("select count(*)::int as n, count(distinct user_name)::int as names from people")).rows).toEqual([{ n: 4000, names: 4000 }]);
+      expect((await db.pool.query("select count(*)::int as n, count(distinct user_name)::int as names from people")).rows).toEqual([
+        { n: 4000, names: 4000 },
+      ]);
       expect((await db.pool.query("select count(*)::int as n from audit_events where name = 'person.joined'")).rows).toEqual([{ n: 4000 }]);
       expect(await syncWorld(db, ctx, { world: people(4000) })).toMatchObject({ plan: {} });
     } finally {
@@ -52,7 +61,8 @@ describe("invariants 3 and 10: a run that dies is taken up by another", () => {
       const source = people(4000);
       const running = syncWorld(db, ctx, { world: source });
       const failed = expect(running).rejects.toThrow();
-      while ((await db.pool.query("select from people limit 1").catch(() => ({ rowCount: 0 }))).rowCount === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+      while ((await db.pool.query("select from people limit 1").catch(() => ({ rowCount: 0 }))).rowCount === 0)
+        await new Promise((resolve) => setTimeout(resolve, 5));
       cluster.stop();
       await failed;
       await startEmbeddedPostgres({ folder });
@@ -67,5 +77,12 @@ describe("invariants 3 and 10: a run that dies is taken up by another", () => {
 });
 
 async function untilUnlocked(pool: { query(text: string): Promise<{ rowCount: number | null }> }): Promise<void> {
-  while ((await pool.query("select from pg_locks where locktype = 'advisory' and classid = 7305002 and database = (select oid from pg_database where datname = current_database())")).rowCount) await new Promise((resolve) => setTimeout(resolve, 20));
+  while (
+    (
+      await pool.query(
+        "select from pg_locks where locktype = 'advisory' and classid = 7305002 and database = (select oid from pg_database where datname = current_database())",
+      )
+    ).rowCount
+  )
+    await new Promise((resolve) => setTimeout(resolve, 20));
 }

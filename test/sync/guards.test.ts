@@ -48,7 +48,10 @@ describe("guards", () => {
     leave(source, 8);
     const other = await syncWorld(db, ctx, { world: source });
     expect(other.planId).not.toBe(first.planId);
-    await expect(inTransaction(db, ctx, (work) => approvePlan(work, { planId: first.planId }))).rejects.toMatchObject({ code: "conflict", message: expect.stringContaining("newer run") });
+    await expect(inTransaction(db, ctx, (work) => approvePlan(work, { planId: first.planId }))).rejects.toMatchObject({
+      code: "conflict",
+      message: expect.stringContaining("newer run"),
+    });
     await inTransaction(db, ctx, (work) => rejectPlan(work, { planId: other.planId }));
     expect(await active()).toBe(40);
   });
@@ -64,7 +67,9 @@ describe("guards", () => {
     await db.pool.query("update people set version = version + 1 where user_name = 'u1'");
     await inTransaction(db, ctx, (work) => approvePlan(work, { planId: plan.planId }));
     expect(await applyPlan(ctx, { db, keyRing: testKeyRing, planId: plan.planId })).toEqual({ applied: 1, refused: 1, failed: 0 });
-    expect((await db.pool.query("select message from plan_outcomes")).rows).toEqual([{ message: "The person changed since this was decided." }]);
+    expect((await db.pool.query("select message from plan_outcomes")).rows).toEqual([
+      { message: "The person changed since this was decided." },
+    ]);
     expect(await syncWorld(db, ctx, { world: source })).toMatchObject({ plan: { user: { update: 1 } }, applied: { applied: 1 } });
   });
 
@@ -108,7 +113,14 @@ describe("guards", () => {
     source.pageSize = 1000;
     await syncWorld(db, ctx, { world: source });
     for (let index = 0; index < 1900; index++) remove(source, "user", `id-u${index}`);
-    expect(await syncWorld(db, ctx, { world: source })).toMatchObject({ state: "held", guards: [expect.objectContaining({ guard: "delete" }), expect.objectContaining({ guard: "window" }), expect.objectContaining({ guard: "shrink" })] });
+    expect(await syncWorld(db, ctx, { world: source })).toMatchObject({
+      state: "held",
+      guards: [
+        expect.objectContaining({ guard: "delete" }),
+        expect.objectContaining({ guard: "window" }),
+        expect.objectContaining({ guard: "shrink" }),
+      ],
+    });
     expect(await active()).toBe(2000);
   });
 
@@ -119,7 +131,10 @@ describe("guards", () => {
     leave(source, 4);
     expect(await syncWorld(db, ctx, { world: source })).toMatchObject({ state: "done" });
     leave(source, 8);
-    expect(await syncWorld(db, ctx, { world: source })).toMatchObject({ state: "held", guards: [expect.objectContaining({ guard: "window" })] });
+    expect(await syncWorld(db, ctx, { world: source })).toMatchObject({
+      state: "held",
+      guards: [expect.objectContaining({ guard: "window" })],
+    });
   });
 
   test("a connection is quarantined after repeated failures, and says so", async () => {
@@ -127,7 +142,9 @@ describe("guards", () => {
     const source = many(5);
     source.trouble = { page: 1, kind: "fail" };
     for (const _ of [1, 2]) await expect(syncWorld(db, ctx, { world: source })).rejects.toThrow("hung up");
-    expect((await db.pool.query("select state, state_reason from connections where name = 'corp'")).rows).toEqual([{ state: "quarantined", state_reason: expect.stringContaining("The source hung up") }]);
+    expect((await db.pool.query("select state, state_reason from connections where name = 'corp'")).rows).toEqual([
+      { state: "quarantined", state_reason: expect.stringContaining("The source hung up") },
+    ]);
     expect(await active()).toBe(0);
   });
 });

@@ -15,16 +15,33 @@ beforeEach(async () => {
 });
 afterEach(() => db.drop());
 
-const ask = (record: OneRecord, ifVersion?: number) => inTransaction(db, ctx, async (work) => syncOne(work, { connection: await loadConnection(work.sql, testKeyRing, "scim"), keyRing: testKeyRing, record, ifVersion }));
-const user = (userName: string, more = {}) => ({ userName, emails: [{ value: `${userName}@x.test`, primary: true }], active: true, ...more });
-const stateOf = async (userName: string) => (await db.pool.query("select state, version, attributes from people where user_name = $1", [userName])).rows[0];
+const ask = (record: OneRecord, ifVersion?: number) =>
+  inTransaction(db, ctx, async (work) =>
+    syncOne(work, { connection: await loadConnection(work.sql, testKeyRing, "scim"), keyRing: testKeyRing, record, ifVersion }),
+  );
+const user = (userName: string, more = {}) => ({
+  userName,
+  emails: [{ value: `${userName}@x.test`, primary: true }],
+  active: true,
+  ...more,
+});
+const stateOf = async (userName: string) =>
+  (await db.pool.query("select state, version, attributes from people where user_name = $1", [userName])).rows[0];
 
 describe("M1: one record through the same stages", () => {
   test("create, change, no change, deactivate, activate, delete", async () => {
     const created = await ask({ kind: "user", resource: user("ada", { title: "Engineer" }) });
     expect(created).toMatchObject({ created: true, version: 1 });
-    expect(await ask({ kind: "user", id: created.id, resource: user("ada", { title: "Lead" }) })).toEqual({ id: created.id, created: false, version: 2 });
-    expect(await ask({ kind: "user", id: created.id, resource: user("ada", { title: "Lead" }) })).toEqual({ id: created.id, created: false, version: 2 });
+    expect(await ask({ kind: "user", id: created.id, resource: user("ada", { title: "Lead" }) })).toEqual({
+      id: created.id,
+      created: false,
+      version: 2,
+    });
+    expect(await ask({ kind: "user", id: created.id, resource: user("ada", { title: "Lead" }) })).toEqual({
+      id: created.id,
+      created: false,
+      version: 2,
+    });
     await ask({ kind: "user", id: created.id, resource: user("ada", { title: "Lead", active: false }) });
     expect(await stateOf("ada")).toMatchObject({ state: "suspended" });
     await ask({ kind: "user", id: created.id, resource: user("ada", { title: "Lead" }) });
@@ -43,7 +60,9 @@ describe("M1: one record through the same stages", () => {
   test("no lost update: a version that has moved on is refused", async () => {
     const { id } = await ask({ kind: "user", resource: user("ada") });
     await ask({ kind: "user", id, resource: user("ada", { title: "A" }) }, 1);
-    await expect(ask({ kind: "user", id, resource: user("ada", { title: "B" }) }, 1)).rejects.toMatchObject({ code: "precondition_failed" });
+    await expect(ask({ kind: "user", id, resource: user("ada", { title: "B" }) }, 1)).rejects.toMatchObject({
+      code: "precondition_failed",
+    });
   });
 
   test("a client becomes one more origin of somebody whom LDAP made; the stronger origin keeps its attributes", async () => {
@@ -61,11 +80,19 @@ describe("M1: one record through the same stages", () => {
     const [ada = "", bob = "", cyd = ""] = people;
     const { id } = await ask({ kind: "group", resource: { displayName: "Staff" }, members: { set: [ada, bob] } });
     await ask({ kind: "group", id, resource: { displayName: "Staff" }, members: { add: [cyd, cyd], remove: [bob] } });
-    const members = async () => (await db.pool.query("select p.user_name from memberships m join people p on p.id = m.person_id where m.group_id = $1 and m.recorded_to is null and m.valid_to is null order by 1", [id])).rows.map((row) => row.user_name);
+    const members = async () =>
+      (
+        await db.pool.query(
+          "select p.user_name from memberships m join people p on p.id = m.person_id where m.group_id = $1 and m.recorded_to is null and m.valid_to is null order by 1",
+          [id],
+        )
+      ).rows.map((row) => row.user_name);
     expect(await members()).toEqual(["ada", "cyd"]);
     await ask({ kind: "group", id, resource: { displayName: "Staff" }, members: { set: [] } });
     expect(await members()).toEqual([]);
-    await expect(ask({ kind: "group", id, resource: { displayName: "Staff" }, members: { add: ["nobody"], remove: [] } })).rejects.toMatchObject({ code: "invalid" });
+    await expect(
+      ask({ kind: "group", id, resource: { displayName: "Staff" }, members: { add: ["nobody"], remove: [] } }),
+    ).rejects.toMatchObject({ code: "invalid" });
 
     await testConnection(db, ctx);
     await syncWorld(db, ctx, { world: world([group("ldap", [])]) });

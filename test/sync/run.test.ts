@@ -12,19 +12,44 @@ beforeEach(async () => {
 afterEach(() => db.drop());
 
 async function directory() {
-  const { rows: people } = await db.pool.query("select user_name, state, title, manager, units from (select p.user_name, p.state, p.attributes->>'title' as title, m.user_name as manager, (select array_agg(u.code::text order by u.code) from person_units pu join units u on u.id = pu.unit_id where pu.person_id = p.id and pu.recorded_to is null and pu.valid_to is null) as units from people p left join people m on m.id = p.manager_id) x order by user_name");
-  const { rows: members } = await db.pool.query("select g.display_name as group, p.user_name as member from memberships m join groups g on g.id = m.group_id join people p on p.id = m.person_id where m.recorded_to is null and m.valid_to is null union all select g.display_name, c.display_name from nestings n join groups g on g.id = n.parent_group_id join groups c on c.id = n.child_group_id where n.recorded_to is null and n.valid_to is null order by 1, 2");
+  const { rows: people } = await db.pool.query(
+    "select user_name, state, title, manager, units from (select p.user_name, p.state, p.attributes->>'title' as title, m.user_name as manager, (select array_agg(u.code::text order by u.code) from person_units pu join units u on u.id = pu.unit_id where pu.person_id = p.id and pu.recorded_to is null and pu.valid_to is null) as units from people p left join people m on m.id = p.manager_id) x order by user_name",
+  );
+  const { rows: members } = await db.pool.query(
+    "select g.display_name as group, p.user_name as member from memberships m join groups g on g.id = m.group_id join people p on p.id = m.person_id where m.recorded_to is null and m.valid_to is null union all select g.display_name, c.display_name from nestings n join groups g on g.id = n.parent_group_id join groups c on c.id = n.child_group_id where n.recorded_to is null and n.valid_to is null order by 1, 2",
+  );
   return { people, members: members.map((row) => `${row.group}: ${row.member}`) };
 }
 
 describe("a run", () => {
-  const start = () => world([unit("hq"), unit("sales", "hq"), person("ada", { title: "Engineer", units: ["sales"] }), person("bob", { manager: "uid=ada" }), person("cyd", { manager: "uid=dee" }), person("dee"), person("eve"), group("staff", ["uid=ada", "uid=bob", "cn=leads"]), group("leads", ["uid=dee", "uid=ghost"])]);
+  const start = () =>
+    world([
+      unit("hq"),
+      unit("sales", "hq"),
+      person("ada", { title: "Engineer", units: ["sales"] }),
+      person("bob", { manager: "uid=ada" }),
+      person("cyd", { manager: "uid=dee" }),
+      person("dee"),
+      person("eve"),
+      group("staff", ["uid=ada", "uid=bob", "cn=leads"]),
+      group("leads", ["uid=dee", "uid=ghost"]),
+    ]);
 
   test("M2, M3: people, groups, units, managers and members arrive", async () => {
     const summary = await syncWorld(db, ctx, { world: start() });
-    expect(summary).toMatchObject({ state: "done", plan: { user: { create: 5 }, group: { create: 2 }, unit: { create: 2 } }, applied: { applied: 9, refused: 0, failed: 0 } });
+    expect(summary).toMatchObject({
+      state: "done",
+      plan: { user: { create: 5 }, group: { create: 2 }, unit: { create: 2 } },
+      applied: { applied: 9, refused: 0, failed: 0 },
+    });
     const found = await directory();
-    expect(found.people).toMatchObject([{ user_name: "ada", title: "Engineer", units: ["sales"] }, { user_name: "bob", manager: "ada" }, { user_name: "cyd", manager: "dee" }, { user_name: "dee" }, { user_name: "eve" }]);
+    expect(found.people).toMatchObject([
+      { user_name: "ada", title: "Engineer", units: ["sales"] },
+      { user_name: "bob", manager: "ada" },
+      { user_name: "cyd", manager: "dee" },
+      { user_name: "dee" },
+      { user_name: "eve" },
+    ]);
     expect(found.members).toEqual(["leads: dee", "staff: ada", "staff: bob", "staff: leads"]);
     const { rows } = await db.pool.query("select subpath(path, 0, 1)::text <> path::text as nested from units where code = 'sales'");
     expect(rows).toEqual([{ nested: true }]);
@@ -33,10 +58,14 @@ describe("a run", () => {
   test("a second run with nothing changed plans and writes nothing", async () => {
     const source = start();
     await syncWorld(db, ctx, { world: source });
-    const before = await db.pool.query("select (select max(xmin::text::bigint) from accounts) a, (select max(xmin::text::bigint) from people) p, (select max(xmin::text::bigint) from memberships) m");
+    const before = await db.pool.query(
+      "select (select max(xmin::text::bigint) from accounts) a, (select max(xmin::text::bigint) from people) p, (select max(xmin::text::bigint) from memberships) m",
+    );
     const summary = await syncWorld(db, ctx, { world: source });
     expect(summary).toMatchObject({ state: "done", plan: {}, applied: { applied: 0 } });
-    const after = await db.pool.query("select (select max(xmin::text::bigint) from accounts) a, (select max(xmin::text::bigint) from people) p, (select max(xmin::text::bigint) from memberships) m");
+    const after = await db.pool.query(
+      "select (select max(xmin::text::bigint) from accounts) a, (select max(xmin::text::bigint) from people) p, (select max(xmin::text::bigint) from memberships) m",
+    );
     expect(after.rows).toEqual(before.rows);
   });
 
@@ -50,7 +79,14 @@ describe("a run", () => {
     const summary = await syncWorld(db, ctx, { world: source });
     expect(summary.plan).toMatchObject({ user: { update: 1, delete: 1, create: 1 } });
     const found = await directory();
-    expect(found.people).toMatchObject([{ user_name: "ada", title: "Lead", units: ["hq"] }, { user_name: "bob", state: "deactivated" }, { user_name: "cyd" }, { user_name: "dee" }, { user_name: "eve" }, { user_name: "ghost", state: "active" }]);
+    expect(found.people).toMatchObject([
+      { user_name: "ada", title: "Lead", units: ["hq"] },
+      { user_name: "bob", state: "deactivated" },
+      { user_name: "cyd" },
+      { user_name: "dee" },
+      { user_name: "eve" },
+      { user_name: "ghost", state: "active" },
+    ]);
     expect(found.members).toEqual(["leads: dee", "leads: ghost", "staff: ada", "staff: eve", "staff: leads"]);
   });
 

@@ -12,12 +12,17 @@ beforeEach(async () => {
 });
 afterEach(() => db.drop());
 
-const people = async () => (await db.pool.query("select user_name, state, attributes->>'title' as title from people order by user_name")).rows;
+const people = async () =>
+  (await db.pool.query("select user_name, state, attributes->>'title' as title from people order by user_name")).rows;
 const disputed = () => listAccounts(db.pool, { situation: "disputed" });
 
 describe("M2: situations", () => {
   test("unlinked: a second origin joins the person that its key finds, and the stronger one masters each attribute", async () => {
-    await testConnection(db, ctx, { name: "hr", precedence: 10, mapping: { user: { attributes: { userName: "account.uid", title: "account.title", employeeNumber: "account.number" } } } });
+    await testConnection(db, ctx, {
+      name: "hr",
+      precedence: 10,
+      mapping: { user: { attributes: { userName: "account.uid", title: "account.title", employeeNumber: "account.number" } } },
+    });
     await testConnection(db, ctx, { name: "corp", precedence: 20, mapping: { match: ["employeeNumber", "userName"] } });
     const hr = world([person("ada", { title: "Professor", number: "7" })]);
     const corp = world([person("ada.l", { title: "Engineer", number: "7" })]);
@@ -27,13 +32,19 @@ describe("M2: situations", () => {
     remove(hr, "user", "id-ada");
     put(hr, person("zoe"));
     await syncWorld(db, ctx, { world: hr, connection: "hr" });
-    expect(await people()).toEqual([{ user_name: "ada.l", state: "active", title: "Engineer" }, { user_name: "zoe", state: "active", title: null }]);
+    expect(await people()).toEqual([
+      { user_name: "ada.l", state: "active", title: "Engineer" },
+      { user_name: "zoe", state: "active", title: null },
+    ]);
   });
 
   test("disputed: two candidates wait for a human, whose choice survives later runs", async () => {
     await testConnection(db, ctx, { name: "hr", mapping: { match: ["userName"] } });
     await testConnection(db, ctx, { name: "corp", mapping: { match: ["employeeNumber", "emails"] } });
-    await syncWorld(db, ctx, { connection: "hr", world: world([person("ada", { number: "7", mail: "ada@lab.test" }), person("eva", { number: "8", mail: "eva@lab.test" })]) });
+    await syncWorld(db, ctx, {
+      connection: "hr",
+      world: world([person("ada", { number: "7", mail: "ada@lab.test" }), person("eva", { number: "8", mail: "eva@lab.test" })]),
+    });
     const corp = world([person("a.l", { number: "7", mail: "eva@lab.test" }), group("staff", ["uid=a.l"])]);
     expect(await syncWorld(db, ctx, { world: corp })).toMatchObject({ plan: { user: { dispute: 1 } } });
     const [account] = await disputed();
@@ -45,7 +56,9 @@ describe("M2: situations", () => {
     await inTransaction(db, ctx, (work) => linkAccount(work, { keyRing: testKeyRing, accountId: account?.id ?? 0, person: eva }));
     expect(await disputed()).toEqual([]);
     await syncWorld(db, ctx, { world: corp });
-    const { rows } = await db.pool.query("select p.user_name, a.linked_by, (select count(*)::int from memberships m where m.person_id = p.id and m.recorded_to is null) as memberships from accounts a join people p on p.id = a.person_id where a.native_id = 'id-a.l'");
+    const { rows } = await db.pool.query(
+      "select p.user_name, a.linked_by, (select count(*)::int from memberships m where m.person_id = p.id and m.recorded_to is null) as memberships from accounts a join people p on p.id = a.person_id where a.native_id = 'id-a.l'",
+    );
     expect(rows).toEqual([{ user_name: "eva", linked_by: "human", memberships: 1 }]);
   });
 
@@ -71,7 +84,10 @@ describe("M2: situations", () => {
     expect(await syncWorld(db, ctx, { world: world([person("ada")]) })).toMatchObject({ plan: { user: { link: 1 } } });
     remove(hr, "user", "id-bob");
     await syncWorld(db, ctx, { connection: "hr", world: hr });
-    expect(await people()).toMatchObject([{ user_name: "ada", state: "active" }, { user_name: "bob", state: "suspended" }]);
+    expect(await people()).toMatchObject([
+      { user_name: "ada", state: "active" },
+      { user_name: "bob", state: "suspended" },
+    ]);
   });
 
   test("a scope leaves people out, and lets them go when they fall out of it", async () => {
@@ -86,7 +102,13 @@ describe("M2: situations", () => {
 
   test("invariant 4: bad records are named by the source's id with their reason, and stop nobody else", async () => {
     await testConnection(db, ctx);
-    const source = world([person("ada"), { kind: "user", nativeId: "nameless", attributes: { cn: "No uid" } }, person("bad", { active: "perhaps" }), person("nul", { title: "a\0b" }), { ...person("ada"), nativeId: "id-zz", reference: "x" }]);
+    const source = world([
+      person("ada"),
+      { kind: "user", nativeId: "nameless", attributes: { cn: "No uid" } },
+      person("bad", { active: "perhaps" }),
+      person("nul", { title: "a\0b" }),
+      { ...person("ada"), nativeId: "id-zz", reference: "x" },
+    ]);
     const summary = await syncWorld(db, ctx, { world: source });
     expect(summary.applied).toEqual({ applied: 1, refused: 0, failed: 0 });
     const { rows } = await db.pool.query("select native_id, code, message from run_problems order by native_id");
@@ -104,16 +126,27 @@ describe("M2: situations", () => {
     await syncWorld(db, ctx, { world: source });
     put(source, person("cyd", { mail: "desk@lab.test" }));
     await syncWorld(db, ctx, { world: source });
-    const { rows } = await db.pool.query("select user_name, email, attributes->'emails'->0->>'value' as profile from people order by user_name");
-    expect(rows).toEqual([{ user_name: "ada", email: "desk@lab.test", profile: "desk@lab.test" }, { user_name: "bob", email: null, profile: "Desk@lab.test" }, { user_name: "cyd", email: null, profile: "desk@lab.test" }]);
-    expect((await db.pool.query("select native_id, code from run_problems order by native_id")).rows).toEqual([{ native_id: "id-bob", code: "email_taken" }, { native_id: "id-cyd", code: "email_taken" }]);
+    const { rows } = await db.pool.query(
+      "select user_name, email, attributes->'emails'->0->>'value' as profile from people order by user_name",
+    );
+    expect(rows).toEqual([
+      { user_name: "ada", email: "desk@lab.test", profile: "desk@lab.test" },
+      { user_name: "bob", email: null, profile: "Desk@lab.test" },
+      { user_name: "cyd", email: null, profile: "desk@lab.test" },
+    ]);
+    expect((await db.pool.query("select native_id, code from run_problems order by native_id")).rows).toEqual([
+      { native_id: "id-bob", code: "email_taken" },
+      { native_id: "id-cyd", code: "email_taken" },
+    ]);
     expect(await syncWorld(db, ctx, { world: source })).toMatchObject({ plan: {} });
   });
 
   test("a changed mapping remaps stored accounts without reading the source", async () => {
     await testConnection(db, ctx);
     await syncWorld(db, ctx, { world: world([person("ada", { title: "Engineer" })]) });
-    await db.pool.query("update connections set mapping_version = mapping_version + 1, mapping = jsonb_set(mapping, '{user,attributes,title}', '\"account.title + \\\" (corp)\\\"\"')");
+    await db.pool.query(
+      "update connections set mapping_version = mapping_version + 1, mapping = jsonb_set(mapping, '{user,attributes,title}', '\"account.title + \\\" (corp)\\\"\"')",
+    );
     const never = world();
     expect(await syncWorld(db, ctx, { world: never, mode: "remap" })).toMatchObject({ mode: "remap", plan: { user: { update: 1 } } });
     expect(await people()).toMatchObject([{ title: "Engineer (corp)" }]);

@@ -33,7 +33,12 @@ export async function applyBatch(batch: Batch): Promise<number> {
   const shape = await shapeOf(batch);
   if (shape.items === 0) return 0;
   await storeAccounts(batch);
-  const concerned = batch.source.kind === "user" ? await applyUsers(batch, shape) : batch.source.kind === "group" ? await applyGroups(batch, shape) : await applyUnits(batch);
+  const concerned =
+    batch.source.kind === "user"
+      ? await applyUsers(batch, shape)
+      : batch.source.kind === "group"
+        ? await applyGroups(batch, shape)
+        : await applyUnits(batch);
   if (batch.source.kind !== "unit") await recordTrail(batch);
   if (shape.leavers || shape.blocks) await countForGuards(batch);
   await wakeFollowers(batch, { concerned, members: shape.members });

@@ -13,7 +13,11 @@ export async function storeGroups(batch: Batch): Promise<void> {
           version = groups.version + 1, modified_at = $5, deleted_at = null`,
     values: [batch.connection.id, now],
   });
-  await step(batch, { name: "remove_groups", text: `update groups g set deleted_at = $4, modified_at = $4, version = g.version + 1 from item i where g.id = i.subject_id and i.action = 'delete' and g.deleted_at is null`, values: [now] });
+  await step(batch, {
+    name: "remove_groups",
+    text: `update groups g set deleted_at = $4, modified_at = $4, version = g.version + 1 from item i where g.id = i.subject_id and i.action = 'delete' and g.deleted_at is null`,
+    values: [now],
+  });
 }
 
 /** A group that is gone has no members, and is in no other group. Returns the people who were in it. */

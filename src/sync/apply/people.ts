@@ -48,7 +48,11 @@ async function updatePeople(batch: Batch): Promise<void> {
 
 /** A manager who has not been seen yet is waited for. */
 async function waitForManagers(batch: Batch, { known }: { known: boolean }): Promise<void> {
-  if (known) await step(batch, { name: "forget_managers", text: `delete from pending_references w using item i where i.payload ? 'person' and w.account_id = i.account_id and w.kind = 'manager'` });
+  if (known)
+    await step(batch, {
+      name: "forget_managers",
+      text: `delete from pending_references w using item i where i.payload ? 'person' and w.account_id = i.account_id and w.kind = 'manager'`,
+    });
   await step(batch, {
     name: "await_managers",
     text: `insert into pending_references (connection_id, kind, account_id, reference, since)
@@ -78,6 +82,12 @@ export async function applyBlocks(batch: Batch): Promise<void> {
         from item i, jsonb_to_recordset(i.payload->'blocks') as b(op text, "connectionId" int, effect text, reason text) where i.payload ? 'blocks' and i.subject_id is not null`,
   });
   const blocks = rows.map((row) => ({ ...row, owner: "origin" as const }));
-  await liftBlocks(batch.work, blocks.filter(({ op }) => op === "lift"));
-  await raiseBlocks(batch.work, blocks.filter(({ op }) => op === "raise"));
+  await liftBlocks(
+    batch.work,
+    blocks.filter(({ op }) => op === "lift"),
+  );
+  await raiseBlocks(
+    batch.work,
+    blocks.filter(({ op }) => op === "raise"),
+  );
 }

@@ -6,8 +6,14 @@ import { step, type Batch } from "./source.ts";
  */
 export async function refuseMoved(batch: Batch): Promise<void> {
   const { id } = batch.connection;
-  await step(batch, { name: "lock_accounts", text: `select from accounts a join item i on a.id = i.account_id order by a.id for update of a` });
-  await step(batch, { name: "lock_people", text: `select from people p join item i on p.id = i.subject_id and i.subject_version is not null order by p.id for update of p` });
+  await step(batch, {
+    name: "lock_accounts",
+    text: `select from accounts a join item i on a.id = i.account_id order by a.id for update of a`,
+  });
+  await step(batch, {
+    name: "lock_people",
+    text: `select from people p join item i on p.id = i.subject_id and i.subject_version is not null order by p.id for update of p`,
+  });
   await step(batch, {
     name: "refuse_moved",
     text: `insert into plan_outcomes (plan_id, seq, state, message)

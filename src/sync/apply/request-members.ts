@@ -19,7 +19,12 @@ export async function changeMembers(batch: Batch, { groupId, change }: { groupId
   const removed = await removeMembers(batch, { groupId, change });
   if (added.length + removed.length === 0) return;
   await work.sql.query("update groups set version = version + 1, modified_at = $2 where id = $1", [groupId, work.ctx.now()]);
-  await recordEvent(work, { name: "group.members_changed", subjectType: "group", subjectId: groupId, data: { connection: batch.connection.name, added: added.length, removed: removed.length } });
+  await recordEvent(work, {
+    name: "group.members_changed",
+    subjectType: "group",
+    subjectId: groupId,
+    data: { connection: batch.connection.name, added: added.length, removed: removed.length },
+  });
   await markPeople(work, { personIds: [...added, ...removed], seenAt: work.ctx.now() });
   await markGroups(work, { groupIds: [groupId], seenAt: work.ctx.now() });
 }
@@ -52,15 +57,24 @@ function unknownMember(id: string): AppError {
   return new AppError("invalid", `members: there is no user or group ${id}.`, { field: "members.value", scimType: "invalidValue" });
 }
 
-async function removeMembers({ work, connection }: Batch, { groupId, change }: { groupId: string; change: MemberChange }): Promise<string[]> {
+async function removeMembers(
+  { work, connection }: Batch,
+  { groupId, change }: { groupId: string; change: MemberChange },
+): Promise<string[]> {
   const whole = "set" in change;
   const ids = (whole ? change.set : change.remove).filter((id) => UUID.test(id));
   if (!whole && ids.length === 0) return [];
   const among = (column: string) => (whole ? `not (${column} = any($2::uuid[]))` : `${column} = any($2::uuid[])`);
   const open = "connection_id = $3 and recorded_to is null and valid_to is null";
   const values = [groupId, ids, connection.id];
-  const { rows: people } = await work.sql.query<{ id: number; member: string }>(`select id, person_id as member from memberships where group_id = $1 and ${open} and ${among("person_id")}`, values);
-  const { rows: groups } = await work.sql.query<{ id: number; member: string }>(`select id, child_group_id as member from nestings where parent_group_id = $1 and ${open} and ${among("child_group_id")}`, values);
+  const { rows: people } = await work.sql.query<{ id: number; member: string }>(
+    `select id, person_id as member from memberships where group_id = $1 and ${open} and ${among("person_id")}`,
+    values,
+  );
+  const { rows: groups } = await work.sql.query<{ id: number; member: string }>(
+    `select id, child_group_id as member from nestings where parent_group_id = $1 and ${open} and ${among("child_group_id")}`,
+    values,
+  );
   await closePeriods(work.sql, { table: "memberships", ids: people.map((row) => row.id), at: work.ctx.now() });
   await closePeriods(work.sql, { table: "nestings", ids: groups.map((row) => row.id), at: work.ctx.now() });
   return [...people, ...groups].map((row) => row.member);

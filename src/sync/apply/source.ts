@@ -23,10 +23,21 @@ export interface Batch {
 }
 
 const OUTCOMES = "not exists (select from plan_outcomes o where o.plan_id = $1 and o.seq = i.seq)";
-const BATCHES = (kind: Kind) => `not exists (select from plan_batches b where b.plan_id = $1 and b.kind = '${kind}' and i.seq between b.first_seq and b.last_seq)`;
+const BATCHES = (kind: Kind) =>
+  `not exists (select from plan_batches b where b.plan_id = $1 and b.kind = '${kind}' and i.seq between b.first_seq and b.last_seq)`;
 
 /** Items of one kind within a range of a plan, without those that are through or were refused. */
-export function planSource({ planId, kind, firstSeq, lastSeq }: { planId: number; kind: Kind; firstSeq: number; lastSeq: number }): ItemSource {
+export function planSource({
+  planId,
+  kind,
+  firstSeq,
+  lastSeq,
+}: {
+  planId: number;
+  kind: Kind;
+  firstSeq: number;
+  lastSeq: number;
+}): ItemSource {
   return {
     query: `select * from plan_items i where plan_id = $1 and seq between $2::int and $3::int and kind = '${kind}' and ${OUTCOMES} and ${BATCHES(kind)}`,
     values: [planId, firstSeq, lastSeq],
@@ -37,12 +48,24 @@ export function planSource({ planId, kind, firstSeq, lastSeq }: { planId: number
 
 /** One request's items, as rows of plan_items in JSON. */
 export function requestSource({ kind, rows }: { kind: Kind; rows: string }): ItemSource {
-  return { query: "select * from jsonb_populate_recordset(null::plan_items, $1::jsonb) where $2::int is null and $3::int is null", values: [rows, null, null], kind, form: `request_${kind}` };
+  return {
+    query: "select * from jsonb_populate_recordset(null::plan_items, $1::jsonb) where $2::int is null and $3::int is null",
+    values: [rows, null, null],
+    kind,
+    form: `request_${kind}`,
+  };
 }
 
 /** Runs one step: `text` may use `item`, and parameters from $4 on. */
-export async function step<R extends object>(batch: Batch, { name, text, values = [] }: { name: string; text: string; values?: readonly unknown[] }): Promise<R[]> {
+export async function step<R extends object>(
+  batch: Batch,
+  { name, text, values = [] }: { name: string; text: string; values?: readonly unknown[] },
+): Promise<R[]> {
   const { source, work } = batch;
-  const { rows } = await work.sql.query<R>({ name: `apply_${name}_${source.form}`, text: `with item as (${source.query}) ${text}`, values: [...source.values, ...values] });
+  const { rows } = await work.sql.query<R>({
+    name: `apply_${name}_${source.form}`,
+    text: `with item as (${source.query}) ${text}`,
+    values: [...source.values, ...values],
+  });
   return rows;
 }

@@ -27,9 +27,20 @@ export async function storeUnits(batch: Batch): Promise<void> {
   const { now } = work.ctx;
   for (const unit of await unitItems(batch)) {
     if (unit.action === "delete") await removeUnit(batch, unit);
-    else if (!unit.exists) await createUnit(work, { id: unit.unitId, name: unit.name ?? "", code: unit.code, type: unit.type ?? "department", parentId: null, originId: batch.connection.id });
+    else if (!unit.exists)
+      await createUnit(work, {
+        id: unit.unitId,
+        name: unit.name ?? "",
+        code: unit.code,
+        type: unit.type ?? "department",
+        parentId: null,
+        originId: batch.connection.id,
+      });
     else {
-      await work.sql.query("update units set deleted_at = null, modified_at = $2, version = version + 1 where id = $1 and deleted_at is not null", [unit.unitId, now()]);
+      await work.sql.query(
+        "update units set deleted_at = null, modified_at = $2, version = version + 1 where id = $1 and deleted_at is not null",
+        [unit.unitId, now()],
+      );
       await updateUnit(work, { unitId: unit.unitId, name: unit.name ?? undefined, code: unit.code, type: unit.type ?? undefined });
     }
   }
@@ -59,7 +70,10 @@ function unitItems(batch: Batch): Promise<UnitItem[]> {
 async function placeUnit({ work, connection }: Batch, unit: UnitItem): Promise<void> {
   await work.sql.query("delete from pending_references where account_id = $1 and kind = 'parent'", [unit.accountId]);
   if (unit.parent !== null && unit.parentId === null) {
-    await work.sql.query("insert into pending_references (connection_id, kind, account_id, reference, since) values ($1, 'parent', $2, $3, $4)", [connection.id, unit.accountId, unit.parent, work.ctx.now()]);
+    await work.sql.query(
+      "insert into pending_references (connection_id, kind, account_id, reference, since) values ($1, 'parent', $2, $3, $4)",
+      [connection.id, unit.accountId, unit.parent, work.ctx.now()],
+    );
   } else if (unit.parentId !== unit.currentParentId) await moveUnit(work, { unitId: unit.unitId, parentId: unit.parentId });
 }
 
@@ -79,6 +93,9 @@ async function placeWaiting(batch: Batch): Promise<void> {
 /** A unit on which somebody still stands is not taken from under them: it stays, without its source. */
 async function removeUnit({ work }: Batch, { unitId, inUse }: UnitItem): Promise<void> {
   if (inUse) return;
-  await work.sql.query("update units set deleted_at = $2, modified_at = $2, version = version + 1 where id = $1 and deleted_at is null", [unitId, work.ctx.now()]);
+  await work.sql.query("update units set deleted_at = $2, modified_at = $2, version = version + 1 where id = $1 and deleted_at is null", [
+    unitId,
+    work.ctx.now(),
+  ]);
   await recordEvent(work, { name: "unit.deleted", subjectType: "unit", subjectId: unitId, data: {} });
 }

@@ -15,7 +15,8 @@ async function openWorld(): Promise<SourceWorld> {
   const folder = mkdtempSync(path.join(os.tmpdir(), "rollcall-csv-contract-"));
   file = path.join(folder, "people.csv");
   const people = new Map<string, { title: string; groups: string; unit: string }>();
-  for (let index = 0; index < PEOPLE; index++) people.set(String(index), { title: "Engineer", groups: index % 2 ? "Odd" : "Even;All", unit: `Lab/Room-${index % 7}` });
+  for (let index = 0; index < PEOPLE; index++)
+    people.set(String(index), { title: "Engineer", groups: index % 2 ? "Odd" : "Even;All", unit: `Lab/Room-${index % 7}` });
   const write = () => {
     const lines = [...people].map(([id, { title, groups, unit }]) => `${id},p${id},${title},${groups},${unit}`);
     writeFileSync(`${file}.new`, ["id,login,title,groups,unit", ...lines, `END,${people.size}`, ""].join("\n"));
@@ -54,7 +55,14 @@ sourceContract({
   name: "csv",
   world: openWorld,
   open: async ({ signal }) => {
-    const settings = csvSettings.parse({ file, idColumn: "id", groupsColumn: "groups", unitColumn: "unit", unitSeparator: "/", trailer: "END" });
+    const settings = csvSettings.parse({
+      file,
+      idColumn: "id",
+      groupsColumn: "groups",
+      unitColumn: "unit",
+      unitSeparator: "/",
+      trailer: "END",
+    });
     const source = await csv.openSource?.({ settings, log: silentLog, signal, now: () => new Date() });
     if (!source) throw new Error("csv has a source");
     return source;

@@ -25,11 +25,16 @@ const PEOPLE = 'id,login,full name,groups,unit\n1,ada,"Lovelace, Ada",Staff; Eng
 function optionsFor(file: string, settings: object = {}) {
   return {
     settings: csvSettings.parse({ file, idColumn: "id", groupsColumn: "groups", unitColumn: "unit", unitSeparator: "/", ...settings }),
-    log: silentLog, signal: new AbortController().signal, now: () => new Date(),
+    log: silentLog,
+    signal: new AbortController().signal,
+    now: () => new Date(),
   };
 }
 
-async function readAll(file: string, { kind = "user" as Kind, ...settings }: { kind?: Kind } & Record<string, unknown> = {}): Promise<{ records: SourceRecord[]; problems: RecordProblem[]; completeness: Completeness; pages: Page[] }> {
+async function readAll(
+  file: string,
+  { kind = "user" as Kind, ...settings }: { kind?: Kind } & Record<string, unknown> = {},
+): Promise<{ records: SourceRecord[]; problems: RecordProblem[]; completeness: Completeness; pages: Page[] }> {
   const source = await csv.openSource?.(optionsFor(file, settings));
   if (!source) throw new Error("csv has a source");
   const pages: Page[] = [];
@@ -37,7 +42,13 @@ async function readAll(file: string, { kind = "user" as Kind, ...settings }: { k
     const reading = source.readAll(kind);
     for (;;) {
       const { done, value } = await reading.next();
-      if (done) return { records: pages.flatMap(({ records }) => records), problems: pages.flatMap(({ problems }) => problems ?? []), completeness: value, pages };
+      if (done)
+        return {
+          records: pages.flatMap(({ records }) => records),
+          problems: pages.flatMap(({ problems }) => problems ?? []),
+          completeness: value,
+          pages,
+        };
       pages.push(value);
     }
   } finally {
@@ -50,13 +61,22 @@ describe("a CSV file", () => {
     const file = fileOf(`${PEOPLE}END,2\n`);
     const people = await readAll(file, { trailer: "END" });
     expect(people.records.map(({ nativeId, attributes }) => ({ nativeId, attributes }))).toEqual([
-      { nativeId: "1", attributes: { id: "1", login: "ada", "full name": "Lovelace, Ada", groups: ["Staff", "Engineers"], unit: "Lab/Engines" } },
+      {
+        nativeId: "1",
+        attributes: { id: "1", login: "ada", "full name": "Lovelace, Ada", groups: ["Staff", "Engineers"], unit: "Lab/Engines" },
+      },
       { nativeId: "2", attributes: { id: "2", login: "alan", "full name": "Alan Turing", groups: ["Staff"], unit: "Lab" } },
     ]);
     const groups = await readAll(file, { kind: "group", trailer: "END" });
-    expect(groups.records.map(({ nativeId, members }) => [nativeId, members])).toEqual([["Staff", { set: ["1", "2"] }], ["Engineers", { set: ["1"] }]]);
+    expect(groups.records.map(({ nativeId, members }) => [nativeId, members])).toEqual([
+      ["Staff", { set: ["1", "2"] }],
+      ["Engineers", { set: ["1"] }],
+    ]);
     const units = await readAll(file, { kind: "unit", trailer: "END" });
-    expect(units.records.map(({ nativeId, parent, attributes }) => [nativeId, parent, attributes["name"]])).toEqual([["Lab", undefined, "Lab"], ["Lab/Engines", "Lab", "Engines"]]);
+    expect(units.records.map(({ nativeId, parent, attributes }) => [nativeId, parent, attributes["name"]])).toEqual([
+      ["Lab", undefined, "Lab"],
+      ["Lab/Engines", "Lab", "Engines"],
+    ]);
     for (const { completeness } of [people, groups, units]) expect(completeness.finalCursor).toBe(true);
   });
 
@@ -77,7 +97,10 @@ describe("a CSV file", () => {
     const whole = `${PEOPLE}END,2`;
     for (let length = whole.indexOf("\n") + 1; length < whole.length; length += 3) {
       const file = fileOf(whole.slice(0, length));
-      const outcome = await readAll(file, { trailer: "END" }).then(({ completeness }) => completeness.finalCursor, (error: Error) => error.name);
+      const outcome = await readAll(file, { trailer: "END" }).then(
+        ({ completeness }) => completeness.finalCursor,
+        (error: Error) => error.name,
+      );
       expect([false, "Fault"]).toContain(outcome);
     }
   });
@@ -87,7 +110,11 @@ describe("a CSV file", () => {
     const settings = { unitColumn: undefined };
     const { records, problems } = await readAll(file, settings);
     expect(records.map(({ nativeId }) => nativeId)).toEqual(["1", "5"]);
-    expect(problems.map(({ nativeId, code, message }) => [nativeId, code, message.split(":")[0]])).toEqual([["line 3", "no_id", "Line 3"], ["3", "columns", "Line 4"], ["1", "duplicate", "Line 5"]]);
+    expect(problems.map(({ nativeId, code, message }) => [nativeId, code, message.split(":")[0]])).toEqual([
+      ["line 3", "no_id", "Line 3"],
+      ["3", "columns", "Line 4"],
+      ["1", "duplicate", "Line 5"],
+    ]);
     const groups = await readAll(file, { ...settings, kind: "group" });
     expect(groups.records.map(({ members }) => members)).toEqual([{ add: ["1", "5"], remove: [] }]);
   });
@@ -144,11 +171,17 @@ describe("a CSV file", () => {
   });
 
   test("an unclosed quotation mark is a fault with its line", async () => {
-    await expect(readAll(fileOf('id,login,groups,unit\n1,"ada,,\n2,alan,,\n'))).rejects.toMatchObject({ kind: "rejected", message: expect.stringMatching(/from line \d+ on/) });
+    await expect(readAll(fileOf('id,login,groups,unit\n1,"ada,,\n2,alan,,\n'))).rejects.toMatchObject({
+      kind: "rejected",
+      message: expect.stringMatching(/from line \d+ on/),
+    });
   });
 
   test("check says whether the file proves itself whole", async () => {
     const findings = await csv.check?.(optionsFor(fileOf(`${PEOPLE}END,5\n`), { trailer: "END" }));
-    expect(findings?.map(({ name, ok }) => [name, ok])).toEqual([["file", true], ["completeness", false]]);
+    expect(findings?.map(({ name, ok }) => [name, ok])).toEqual([
+      ["file", true],
+      ["completeness", false],
+    ]);
   });
 });

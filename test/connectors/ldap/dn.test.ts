@@ -29,7 +29,13 @@ describe("DNs in one form (RFC 4514)", () => {
   });
 
   test("the short way over Latin letters comes to what parsing comes to", () => {
-    const text = fc.string({ unit: fc.oneof(fc.constantFrom(..."aB1 ,=.Ł"), fc.integer({ min: 0xa0, max: 0x250 }).map((code) => String.fromCharCode(code))), maxLength: 20 });
+    const text = fc.string({
+      unit: fc.oneof(
+        fc.constantFrom(..."aB1 ,=.Ł"),
+        fc.integer({ min: 0xa0, max: 0x250 }).map((code) => String.fromCharCode(code)),
+      ),
+      maxLength: 20,
+    });
     fc.assert(
       fc.property(text, text, (left, right) => {
         const dn = `cn=${left},ou=${right}`;

@@ -40,9 +40,8 @@ export async function openDoor({ bodyLimit = 1024 * 1024, now }: { bodyLimit?: n
       await db.drop();
     },
     request(method, path, { body, token: other, headers = {} } = {}) {
-      const call = supertest(url)
-        [method.toLowerCase() as "get"](path.startsWith("/scim") ? path : `/scim/v2${path}`)
-        .buffer(true);
+      const agent = supertest(url);
+      const call = agent[method.toLowerCase() as "get"](path.startsWith("/scim") ? path : `/scim/v2${path}`).buffer(true);
       if (other !== null) call.set("Authorization", `Bearer ${other ?? token}`);
       if (body !== undefined) call.set("Content-Type", "application/scim+json").send(JSON.stringify(body));
       return call.set(headers);
