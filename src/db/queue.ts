@@ -49,6 +49,3 @@ export async function enqueue<N extends JobName>(sql: Sql, options: EnqueueOptio
     ],
   );
 }
-
-/** SQL expression list for adding many jobs at once from a select; see graphile_worker.add_jobs. */
-export const ADD_JOBS = "graphile_worker.add_jobs";
