@@ -9,6 +9,7 @@ export default {
   modulePathIgnorePatterns: ["<rootDir>/dist/", "<rootDir>/data/"],
   globalSetup: "<rootDir>/test/helpers/global-setup.mjs",
   globalTeardown: "<rootDir>/test/helpers/global-teardown.mjs",
+  reporters: ["default", "<rootDir>/scripts/closing-line.mjs"],
   maxWorkers: 2,
   testTimeout: 60_000,
 };

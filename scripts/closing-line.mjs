@@ -1,0 +1,7 @@
+/** The last line of a test run, for those who read only that: `N passed, N failed`. */
+export default class ClosingLine {
+  onRunComplete(_contexts, results) {
+    const failed = results.numFailedTests + results.numRuntimeErrorTestSuites;
+    process.once("exit", () => process.stdout.write(`\n${results.numPassedTests} passed, ${failed} failed\n`));
+  }
+}
