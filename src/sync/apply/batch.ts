@@ -82,8 +82,12 @@ async function applyUnits(batch: Batch): Promise<string[]> {
 async function awaitedAccounts(batch: Batch): Promise<number[]> {
   const rows = await step<{ id: number }>(batch, {
     name: "awaited",
-    text: `select distinct a.id from item i join pending_references w on w.connection_id = $4 and w.reference = i.reference
-        join accounts a on a.connection_id = $4 and a.kind = i.kind and a.native_id = i.native_id where i.action <> 'delete'`,
+    // Item by item, by two indexes: left to itself, the planner may read all accounts for each reference that waits.
+    text: `select a.id from (
+          select distinct i.kind, i.native_id from item i
+            cross join lateral (select from pending_references w where w.connection_id = $4 and w.reference = i.reference limit 1) w
+           where i.action <> 'delete' offset 0) i
+        cross join lateral (select id from accounts where connection_id = $4 and kind = i.kind and native_id = i.native_id offset 0) a`,
     values: [batch.connection.id],
   });
   return rows.map((row) => row.id);
