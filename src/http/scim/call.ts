@@ -6,6 +6,7 @@ import type { Database } from "../../db/database.ts";
 import type { KeyRing } from "../../db/envelope.ts";
 import { AppError } from "../../errors.ts";
 import { requestIdOf } from "../middleware/request-id.ts";
+import { STANDARD_SCHEMAS, type Schemas } from "./schema.ts";
 
 /** What the SCIM door is wired with. */
 export interface ScimDoorOptions {
@@ -22,6 +23,8 @@ export interface Call {
   base: string;
   /** The client's connection. */
   connection: { id: number; name: string };
+  /** What resources may hold, custom attributes included. */
+  schemas: Schemas;
 }
 
 /** Throws `unauthenticated` without a valid token, `forbidden` when it opens another door or its connection is switched off. */
@@ -36,6 +39,7 @@ export async function authenticateCall(
     ctx: createContext({ actor: `token:${holder.name}`, log, now, correlationId: requestIdOf(response) }),
     base: `${request.protocol}://${request.host}${request.baseUrl}`,
     connection,
+    schemas: STANDARD_SCHEMAS,
   };
 }
 

@@ -1,85 +1,122 @@
-import type { Request, Response, Router } from "express";
+import type { Request, RequestHandler, Response, Router } from "express";
 import { AppError } from "../../errors.ts";
-import { callOf, type ScimDoorOptions } from "./call.ts";
+import { callOf, type Call, type ScimDoorOptions } from "./call.ts";
 import { checkedBody } from "./json.ts";
 import { projectionOf, readListRequest, refuseOtherMessages } from "./list-request.ts";
 import { isMatch } from "./preconditions.ts";
 import { readProjection } from "./projection.ts";
 import { findResource, listResources } from "./read.ts";
-import type { ResourceType } from "./resource-type.ts";
+import { writableType, type ResourceType, type WritableType } from "./resource-type.ts";
 import { methodsOf, sendJson } from "./respond.ts";
 import { createResource, deleteResource, patchResource, replaceResource } from "./write.ts";
 
-/** The endpoints of one resource type (RFC 7644 section 3.2). */
-export function resourceRoutes(router: Router, { door, type }: { door: ScimDoorOptions; type: ResourceType }): void {
-  const { endpoint } = type.schema;
-  const change = (request: Request, response: Response) => ({
-    type,
-    call: callOf(response),
-    id: idOf(request),
-    ifMatch: request.get("If-Match"),
-  });
+/** Where the resources of a type stand, and the type as a call's organisation has it. */
+interface Place {
+  door: ScimDoorOptions;
+  endpoint: string;
+  typeFor(call: Call): ResourceType;
+}
+
+/** The endpoints of a type that clients read and write (RFC 7644 section 3.2). */
+export function writableRoutes(
+  router: Router,
+  { door, kind, endpoint }: { door: ScimDoorOptions; kind: WritableType["kind"]; endpoint: string },
+): void {
+  const typeFor = (call: Call) => writableType(call, kind);
+  const place = { door, endpoint, typeFor };
+  const change = (request: Request, response: Response) => {
+    const call = callOf(response);
+    return { type: typeFor(call), call, id: idOf(request), ifMatch: request.get("If-Match") };
+  };
 
   methodsOf(router, endpoint, {
-    async get(request, response) {
-      const asked = readListRequest(type.schema, request.query);
-      sendJson(response, await listResources(door.db, { type, call: callOf(response), request: asked }));
-    },
+    get: list(place),
     async post(request, response) {
-      const { id } = await createResource(door, { type, call: callOf(response), body: checkedBody(request.body) });
-      await sendResource(request, response, { id, status: 201 });
+      const call = callOf(response);
+      const { id } = await createResource(door, { type: typeFor(call), call, body: checkedBody(request.body) });
+      await sendResource({ request, response, place }, { id, status: 201 });
     },
   });
-
-  methodsOf(router, `${endpoint}/.search`, {
-    async post(request, response) {
-      const body = checkedBody(request.body);
-      refuseOtherMessages(body);
-      sendJson(response, await listResources(door.db, { type, call: callOf(response), request: readListRequest(type.schema, body) }));
-    },
-  });
-
+  methodsOf(router, `${endpoint}/.search`, { post: search(place) });
   methodsOf(router, `${endpoint}/:id`, {
-    async get(request, response) {
-      await sendResource(request, response, { id: idOf(request), status: 200 });
-    },
+    get: read(place),
     async put(request, response) {
       const { id } = await replaceResource(door, { ...change(request, response), body: checkedBody(request.body) });
-      await sendResource(request, response, { id, status: 200 });
+      await sendResource({ request, response, place }, { id, status: 200 });
     },
     async patch(request, response) {
-      const { id } = await patchResource(door, { ...change(request, response), body: checkedBody(request.body) });
+      const changing = change(request, response);
+      const { id } = await patchResource(door, { ...changing, body: checkedBody(request.body) });
       // A group may have a hundred thousand members: who adds one must not have to read them all back.
-      if (type.kind === "group" && !projectionOf(type.schema, request.query)) await sendVersion(response, id);
-      else await sendResource(request, response, { id, status: 200 });
+      if (kind === "group" && !projectionOf(changing.type.schema, request.query)) await sendVersion({ request, response, place }, id);
+      else await sendResource({ request, response, place }, { id, status: 200 });
     },
     async delete(request, response) {
       await deleteResource(door, change(request, response));
       response.status(204).end();
     },
   });
+}
 
-  async function sendVersion(response: Response, id: string): Promise<void> {
-    const found = await findResource(door.db.pool, {
-      type,
-      call: callOf(response),
-      id,
-      projection: readProjection(type.schema, { attributes: ["id"] }),
-    });
-    if (found) response.set("ETag", found.version);
-    response.status(204).end();
-  }
+/** The endpoints of a type that clients only read; any other method is answered with 405. */
+export function readOnlyRoutes(router: Router, { door, type }: { door: ScimDoorOptions; type: ResourceType }): void {
+  const { endpoint } = type.schema;
+  const place = { door, endpoint, typeFor: () => type };
+  methodsOf(router, endpoint, { get: list(place) });
+  methodsOf(router, `${endpoint}/.search`, { post: search(place) });
+  methodsOf(router, `${endpoint}/:id`, { get: read(place) });
+}
 
-  async function sendResource(request: Request, response: Response, { id, status }: { id: string; status: number }): Promise<void> {
+function list({ door, typeFor }: Place): RequestHandler {
+  return async (request, response) => {
     const call = callOf(response);
-    const found = await findResource(door.db.pool, { type, call, id, projection: projectionOf(type.schema, request.query) });
-    if (!found) throw new AppError("not_found", `There is no ${type.schema.type} ${id} here.`);
-    response.set("ETag", found.version);
-    if (status === 201) response.set("Location", `${call.base}${endpoint}/${id}`);
-    const ifNoneMatch = request.method === "GET" ? request.get("If-None-Match") : undefined;
-    if (ifNoneMatch !== undefined && isMatch(ifNoneMatch, found.version)) response.status(304).end();
-    else sendJson(response, found.text, { status });
-  }
+    const type = typeFor(call);
+    sendJson(response, await listResources(door.db, { type, call, request: readListRequest(type.schema, request.query) }));
+  };
+}
+
+function search({ door, typeFor }: Place): RequestHandler {
+  return async (request, response) => {
+    const call = callOf(response);
+    const type = typeFor(call);
+    const body = checkedBody(request.body);
+    refuseOtherMessages(body);
+    sendJson(response, await listResources(door.db, { type, call, request: readListRequest(type.schema, body) }));
+  };
+}
+
+function read(place: Place): RequestHandler {
+  return (request, response) => sendResource({ request, response, place }, { id: idOf(request), status: 200 });
+}
+
+interface Exchange {
+  request: Request;
+  response: Response;
+  place: Place;
+}
+
+async function sendVersion({ response, place: { door, typeFor } }: Exchange, id: string): Promise<void> {
+  const call = callOf(response);
+  const type = typeFor(call);
+  const projection = readProjection(type.schema, { attributes: ["id"] });
+  const found = await findResource(door.db.pool, { type, call, id, projection });
+  if (found) response.set("ETag", found.version);
+  response.status(204).end();
+}
+
+async function sendResource(
+  { request, response, place: { door, endpoint, typeFor } }: Exchange,
+  { id, status }: { id: string; status: number },
+): Promise<void> {
+  const call = callOf(response);
+  const type = typeFor(call);
+  const found = await findResource(door.db.pool, { type, call, id, projection: projectionOf(type.schema, request.query) });
+  if (!found) throw new AppError("not_found", `There is no ${type.schema.type} ${id} here.`);
+  response.set("ETag", found.version);
+  if (status === 201) response.set("Location", `${call.base}${endpoint}/${id}`);
+  const ifNoneMatch = request.method === "GET" ? request.get("If-None-Match") : undefined;
+  if (ifNoneMatch !== undefined && isMatch(ifNoneMatch, found.version)) response.status(304).end();
+  else sendJson(response, found.text, { status });
 }
 
 function idOf(request: Request): string {

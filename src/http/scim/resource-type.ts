@@ -1,14 +1,22 @@
+import type { Call } from "./call.ts";
 import { groupsView } from "./groups-view.ts";
-import { GROUP, USER, type ResourceSchema } from "./schema.ts";
+import type { ResourceSchema } from "./schema.ts";
 import { usersView, type ViewOptions } from "./users-view.ts";
 import type { View } from "./view.ts";
 
 /** A type of resource at this door: its schema, and how it is seen. */
 export interface ResourceType {
-  kind: "user" | "group";
+  kind: "user" | "group" | "unit" | "role";
   schema: ResourceSchema;
   view(options: ViewOptions): View;
 }
 
-export const USERS: ResourceType = { kind: "user", schema: USER, view: usersView };
-export const GROUPS: ResourceType = { kind: "group", schema: GROUP, view: groupsView };
+/** A type whose resources a client may write. */
+export interface WritableType extends ResourceType {
+  kind: "user" | "group";
+}
+
+/** The type as this call's organisation has it: its schema knows the custom attributes. */
+export function writableType({ schemas }: Pick<Call, "schemas">, kind: WritableType["kind"]): WritableType {
+  return kind === "user" ? { kind, schema: schemas.user, view: usersView } : { kind, schema: schemas.group, view: groupsView };
+}

@@ -3,8 +3,7 @@ import { AppError } from "../../errors.ts";
 import { authenticateCall, callOf, type ScimDoorOptions } from "./call.ts";
 import { listOf, resourceTypes, schemaResources, serviceProviderConfig } from "./discovery.ts";
 import { errorAnswer, scimError } from "./errors.ts";
-import { resourceRoutes } from "./resource-routes.ts";
-import { GROUPS, USERS } from "./resource-type.ts";
+import { writableRoutes } from "./resource-routes.ts";
 import { methodsOf, sendJson, SCIM_JSON } from "./respond.ts";
 
 /**
@@ -15,8 +14,8 @@ export function createScimDoor(options: ScimDoorOptions & { bodyLimit: number })
   const router = Router({ mergeParams: true });
   router.use(authenticated(options));
   router.use(onlyJson, json({ type: ["application/json", SCIM_JSON], limit: options.bodyLimit }));
-  resourceRoutes(router, { door: options, type: USERS });
-  resourceRoutes(router, { door: options, type: GROUPS });
+  writableRoutes(router, { door: options, kind: "user", endpoint: "/Users" });
+  writableRoutes(router, { door: options, kind: "group", endpoint: "/Groups" });
   discoveryRoutes(router);
   router.all("/Bulk", (_request, response) => notImplemented(response, "Bulk requests are not offered; ServiceProviderConfig says so."));
   router.all("/Me", (_request, response) => notImplemented(response, "A provisioning client is nobody in particular: /Me is not offered."));

@@ -26,8 +26,8 @@ export interface Extension {
 
 /** A resource type with all that it may hold. */
 export interface ResourceSchema {
-  type: "User" | "Group";
-  endpoint: "/Users" | "/Groups";
+  type: "User" | "Group" | "Unit" | "Role";
+  endpoint: "/Users" | "/Groups" | "/Units" | "/Roles";
   urn: string;
   /** The core schema's attributes and the common ones (schemas, id, externalId, meta). */
   attributes: AttributeMap;
@@ -126,6 +126,15 @@ export const GROUP: ResourceSchema = {
   attributes: map([...COMMON, ...attributesOf(CORE_GROUP)]),
   extensions: [],
 };
+
+/** The schemas of the resources that a client may write, as one organisation has them. */
+export interface Schemas {
+  user: ResourceSchema;
+  group: ResourceSchema;
+}
+
+/** Without custom attributes. */
+export const STANDARD_SCHEMAS: Schemas = { user: USER, group: GROUP };
 
 /** An attribute named by a client, found in the schema. Without `attribute` it is the whole extension. */
 export interface Target {

@@ -12,12 +12,12 @@ import { applyPatch } from "./patch/apply.ts";
 import { memberChange, memberIds, type MemberChange } from "./patch/members.ts";
 import { readOperations } from "./patch/operations.ts";
 import { isMatch } from "./preconditions.ts";
-import type { ResourceType } from "./resource-type.ts";
+import type { WritableType } from "./resource-type.ts";
 import { isUuid, parameters } from "./view.ts";
 
 /** One write, told apart from how it came. */
 export interface WriteOptions {
-  type: ResourceType;
+  type: WritableType;
   call: Call;
 }
 
@@ -94,7 +94,7 @@ export async function deleteResource(door: ScimDoorOptions, { type, call, id, if
 interface Changed {
   connection: LoadedConnection;
   keyRing: KeyRing;
-  type: ResourceType;
+  type: WritableType;
   id: string;
   resource: JsonObject;
   members: MemberChange | undefined;
@@ -110,7 +110,7 @@ async function changed(work: Work, { connection, keyRing, type, id, resource, me
 }
 
 /** A group's members go another way than its attributes. */
-function split(type: ResourceType, whole: JsonObject): { resource: JsonObject; members: string[] | undefined } {
+function split(type: WritableType, whole: JsonObject): { resource: JsonObject; members: string[] | undefined } {
   if (type.kind !== "group") return { resource: whole, members: undefined };
   const { members, ...resource } = whole;
   return { resource, members: members === undefined ? undefined : memberIds(members) };
@@ -138,7 +138,7 @@ async function lockedDocument({ sql }: Work, { type, call, id, ifMatch }: Change
   return withStatus(row);
 }
 
-function notFound(type: ResourceType, id: string): AppError {
+function notFound(type: WritableType, id: string): AppError {
   return new AppError("not_found", `There is no ${type.schema.type} ${id} here.`);
 }
 

@@ -6,13 +6,16 @@ import { satisfies } from "../../../src/http/scim/filter/evaluate.ts";
 import { parseFilter } from "../../../src/http/scim/filter/parse.ts";
 import { filterSql } from "../../../src/http/scim/filter/sql.ts";
 import type { JsonObject } from "../../../src/http/scim/json.ts";
-import { GROUPS, USERS, type ResourceType } from "../../../src/http/scim/resource-type.ts";
+import { writableType, type ResourceType } from "../../../src/http/scim/resource-type.ts";
+import { STANDARD_SCHEMAS } from "../../../src/http/scim/schema.ts";
 import { parameters } from "../../../src/http/scim/view.ts";
 import { testDatabase, type TestDatabase } from "../../helpers/database.ts";
 
 const ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 const BASE = "https://host.example/scim/v2";
 const SAMPLES = 150;
+const USERS = writableType({ schemas: STANDARD_SCHEMAS }, "user");
+const GROUPS = writableType({ schemas: STANDARD_SCHEMAS }, "group");
 
 let db: TestDatabase;
 let connectionId: number;
