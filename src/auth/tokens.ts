@@ -16,12 +16,23 @@ export interface NewToken {
   expiresAt?: Date;
 }
 
+/** The connection that a token writes through, as the statement that finds the token reads it. */
+export interface TokenConnection {
+  id: number;
+  name: string;
+  enabled: boolean;
+  /** Moves whenever its definition changes. */
+  version: number;
+  /** JSON, as stored; without secrets. */
+  settings: string;
+}
+
 /** Who came with a token. */
 export interface TokenHolder {
   id: string;
   name: string;
   scope: TokenScope;
-  connection: { id: number; name: string; enabled: boolean } | null;
+  connection: TokenConnection | null;
   personId: string | null;
 }
 
@@ -67,6 +78,8 @@ interface TokenRow {
   connection_id: number | null;
   connection_name: string | null;
   connection_enabled: boolean | null;
+  connection_version: number | null;
+  connection_settings: string | null;
   person_active: boolean | null;
 }
 
@@ -82,7 +95,8 @@ export async function authenticateToken(sql: Sql, { bearer, now }: { bearer: str
   const { rows } = await sql.query<TokenRow>({
     name: "token-holder",
     text: `select t.id, t.name, t.scope, t.hash, t.person_id, t.expires_at, t.last_used_at, t.revoked_at,
-            c.id as connection_id, c.name as connection_name, c.enabled as connection_enabled, p.active as person_active
+            c.id as connection_id, c.name as connection_name, c.enabled as connection_enabled,
+            c.version as connection_version, c.settings::text as connection_settings, p.active as person_active
      from tokens t left join connections c on c.id = t.connection_id left join people p on p.id = t.person_id
      where t.hash = $1`,
     values: [hash],
@@ -91,14 +105,19 @@ export async function authenticateToken(sql: Sql, { bearer, now }: { bearer: str
   if (!row || !timingSafeEqual(row.hash, hash)) throw refused();
   if (row.revoked_at || (row.expires_at && row.expires_at <= now) || (row.person_id && row.person_active !== true)) throw refused();
   await noteUse(sql, { row, now });
-  const { connection_id: id, connection_name: name, connection_enabled: enabled } = row;
   return {
     id: row.id,
     name: row.name,
     scope: row.scope,
     personId: row.person_id,
-    connection: id === null || name === null ? null : { id, name, enabled: enabled === true },
+    connection: connectionOf(row),
   };
+}
+
+function connectionOf(row: TokenRow): TokenConnection | null {
+  const { connection_id: id, connection_name: name, connection_enabled: enabled } = row;
+  if (id === null || name === null) return null;
+  return { id, name, enabled: enabled === true, version: row.connection_version ?? 1, settings: row.connection_settings ?? "{}" };
 }
 
 function refused(): AppError {

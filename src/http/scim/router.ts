@@ -1,6 +1,6 @@
 import { json, Router, type ErrorRequestHandler, type Request, type RequestHandler, type Response } from "express";
 import { AppError } from "../../errors.ts";
-import { authenticateCall, callOf, type ScimDoorOptions } from "./call.ts";
+import { authenticated, callOf, type ScimDoorOptions } from "./call.ts";
 import { listOf, resourceTypes, schemaResources, serviceProviderConfig } from "./discovery.ts";
 import { errorAnswer, scimError } from "./errors.ts";
 import { writableRoutes } from "./resource-routes.ts";
@@ -24,13 +24,6 @@ export function createScimDoor(options: ScimDoorOptions & { bodyLimit: number })
   });
   router.use(failed(options));
   return router;
-}
-
-function authenticated(options: ScimDoorOptions): RequestHandler {
-  return async (request, response, next) => {
-    response.locals["call"] = await authenticateCall({ request, response }, options);
-    next();
-  };
 }
 
 /** RFC 7644 section 3.1: application/scim+json; application/json is what several IdPs send. */
