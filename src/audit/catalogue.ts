@@ -35,6 +35,8 @@ export const EVENTS = {
   "unit.updated": changed,
   "unit.moved": changed,
   "unit.deleted": changed,
+  "attribute.created": named.extend({ type: z.string() }),
+  "attribute.removed": named.extend({ type: z.string() }),
   "role.created": named,
   "role.updated": named.extend({ version: z.number() }),
   "rule.created": named,

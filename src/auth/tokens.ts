@@ -2,6 +2,7 @@ import { createHash, randomBytes, randomInt, randomUUID, timingSafeEqual } from 
 import { recordEvent } from "../audit/record.ts";
 import { ensureScimConnection } from "../connections/builtin.ts";
 import type { Sql, Work } from "../db/database.ts";
+import { CATALOGUE_VERSION } from "../directory/custom-attributes.ts";
 import { AppError } from "../errors.ts";
 
 export type TokenScope = "scim" | "api";
@@ -34,6 +35,8 @@ export interface TokenHolder {
   scope: TokenScope;
   connection: TokenConnection | null;
   personId: string | null;
+  /** Which state of the organisation's own attributes holds. */
+  catalogueVersion: number;
 }
 
 const PREFIX_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789";
@@ -81,6 +84,7 @@ interface TokenRow {
   connection_version: number | null;
   connection_settings: string | null;
   person_active: boolean | null;
+  catalogue_version: number;
 }
 
 /**
@@ -96,7 +100,7 @@ export async function authenticateToken(sql: Sql, { bearer, now }: { bearer: str
     name: "token-holder",
     text: `select t.id, t.name, t.scope, t.hash, t.person_id, t.expires_at, t.last_used_at, t.revoked_at,
             c.id as connection_id, c.name as connection_name, c.enabled as connection_enabled,
-            c.version as connection_version, c.settings::text as connection_settings, p.active as person_active
+            c.version as connection_version, c.settings::text as connection_settings, p.active as person_active, ${CATALOGUE_VERSION} as catalogue_version
      from tokens t left join connections c on c.id = t.connection_id left join people p on p.id = t.person_id
      where t.hash = $1`,
     values: [hash],
@@ -111,6 +115,7 @@ export async function authenticateToken(sql: Sql, { bearer, now }: { bearer: str
     scope: row.scope,
     personId: row.person_id,
     connection: connectionOf(row),
+    catalogueVersion: row.catalogue_version,
   };
 }
 

@@ -14,6 +14,7 @@ const EXPECTED: Readonly<Record<PersonAttributeType, ExpectedType>> = {
   reference: "string",
   references: "list",
   list: "list",
+  custom: "any",
 };
 
 /** What a mapped attribute's expression must give, or undefined when there is no such attribute. */
@@ -21,7 +22,7 @@ export function expectedOf(kind: Kind, key: string): ExpectedType | undefined {
   if (kind === "group") return GROUP_KEYS.includes(key) ? "string" : undefined;
   if (kind === "unit") return UNIT_KEYS.includes(key) ? "string" : undefined;
   const attribute = personAttribute(key);
-  if (attribute) return key.startsWith("custom.") ? "any" : EXPECTED[attribute.type];
+  if (attribute) return EXPECTED[attribute.type];
   return typedElement(key) ? "string" : undefined;
 }
 

@@ -2,10 +2,12 @@ import type { AttributeObject, AttributeValue } from "../../connectors/contract.
 
 /** RFC 7643 section 4.3. */
 export const ENTERPRISE_USER = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+/** The organisation's own attributes. */
+export const CUSTOM_USER = "urn:ietf:params:scim:schemas:extension:rollcall:2.0:User";
 export const CORE_USER = "urn:ietf:params:scim:schemas:core:2.0:User";
 export const CORE_GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group";
 
-export type PersonAttributeType = "string" | "boolean" | "reference" | "references" | "list";
+export type PersonAttributeType = "string" | "boolean" | "reference" | "references" | "list" | "custom";
 
 export interface PersonAttribute {
   /** The name in mappings and in `mastery`. */
@@ -59,8 +61,14 @@ export const PERSON_ATTRIBUTES: readonly PersonAttribute[] = [
 
 const byKey = new Map(PERSON_ATTRIBUTES.map((attribute) => [attribute.key, attribute]));
 
+/** Before the key of an organisation's own attribute, in mappings and in `mastery`. */
+export const CUSTOM_PREFIX = "custom.";
+
 export function personAttribute(key: string): PersonAttribute | undefined {
-  return byKey.get(key) ?? (key.startsWith("custom.") ? { key, type: "string", path: [] } : undefined);
+  return (
+    byKey.get(key) ??
+    (key.startsWith(CUSTOM_PREFIX) ? { key, type: "custom", path: [CUSTOM_USER, key.slice(CUSTOM_PREFIX.length)] } : undefined)
+  );
 }
 
 /**
@@ -80,6 +88,10 @@ export function toProfile(contribution: Contribution): AttributeObject {
     if (leaf === undefined) profile[head] = value;
     else profile[head] = { ...((profile[head] as AttributeObject | undefined) ?? {}), [leaf]: value };
   }
+  for (const [key, value] of Object.entries(contribution)) {
+    if (!key.startsWith(CUSTOM_PREFIX) || value === undefined || value === null || value === "") continue;
+    profile[CUSTOM_USER] = { ...((profile[CUSTOM_USER] as AttributeObject | undefined) ?? {}), [key.slice(CUSTOM_PREFIX.length)]: value };
+  }
   return profile;
 }
 
@@ -97,6 +109,10 @@ export function fromProfile(resource: AttributeObject): Contribution {
   const manager = isObject(extension) ? extension["manager"] : undefined;
   if (isObject(manager) && typeof manager["value"] === "string") contribution["manager"] = manager["value"];
   if (typeof resource["active"] === "boolean") contribution["active"] = resource["active"];
+  const custom = resource[CUSTOM_USER];
+  for (const [key, value] of Object.entries(isObject(custom) ? custom : {})) {
+    if (value !== undefined && value !== null) contribution[`${CUSTOM_PREFIX}${key}`] = value;
+  }
   return contribution;
 }
 

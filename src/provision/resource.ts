@@ -1,6 +1,6 @@
 import type { AttributeObject, AttributeValue } from "../../connectors/contract.ts";
 import type { Provision } from "../connections/definition.ts";
-import { isObject, personAttribute } from "../directory/attributes.ts";
+import { CUSTOM_USER, isObject, personAttribute } from "../directory/attributes.ts";
 import type { PersonVariables } from "../expressions/environment.ts";
 import { compileExpression, type Expression } from "../expressions/compile.ts";
 
@@ -23,8 +23,14 @@ export function compilePolicy({ scope, attributes }: Provision): CompiledPolicy 
   return {
     inScope: (person) => inScope(person) === true,
     // Our own id serves as externalId where the directory has none: to the application, we are the provisioning client.
-    resource: (person) => (mapped ? build(person, mapped) : { externalId: person.id, ...person.profile }),
+    resource: (person) => (mapped ? build(person, mapped) : { externalId: person.id, ...withoutCustom(person.profile) }),
   };
+}
+
+/** The organisation's own attributes mean something to an application only where its mapping names them. */
+function withoutCustom(profile: AttributeObject): AttributeObject {
+  const { [CUSTOM_USER]: _custom, ...rest } = profile;
+  return rest;
 }
 
 function build(person: PersonVariables, mapped: readonly [string, Expression][]): AttributeObject {

@@ -236,8 +236,8 @@ function personPayload(
   const columns = profileColumns(merged.profile);
   if (columns.userName === "")
     throw new AppError("invalid", `${userOf.record.nativeId} has no userName after mapping; a person needs one.`, { field: "userName" });
-  const old = before ? { ...fromProfile(before.attributes), ...before.custom } : {};
-  const next = { ...fromProfile(merged.profile), ...merged.custom };
+  const old = before ? fromProfile(before.attributes) : {};
+  const next = fromProfile(merged.profile);
   const changed = before
     ? [...new Set([...Object.keys(old), ...Object.keys(next)])].filter((key) => !isDeepStrictEqual(old[key], next[key])).sort()
     : [];

@@ -86,7 +86,8 @@ function targetOf(kind: Kind, key: string, field: string): { key: string; elemen
   const attribute = personAttribute(key);
   if (!attribute) throw new AppError("invalid", `${field}: a person has no attribute ${key}.`, { field });
   if (attribute.type === "boolean") return { key, expected: "bool" };
-  if (attribute.type === "references" || attribute.type === "list") return { key, expected: attribute.type === "list" ? "any" : "list" };
+  if (attribute.type === "references") return { key, expected: "list" };
+  if (attribute.type === "list" || attribute.type === "custom") return { key, expected: "any" };
   return { key, expected: "string" };
 }
 

@@ -28,8 +28,8 @@ export async function sealChanges(
   for (const { item, before, person } of changes) {
     const key = keys.get(before.id);
     if (!key) throw new Error(`no key was made for person ${before.id}`);
-    const old: Record<string, unknown> = { ...fromProfile(before.attributes), ...before.custom };
-    const next: Record<string, unknown> = { ...fromProfile(person.attributes), ...person.custom };
+    const old: Record<string, unknown> = fromProfile(before.attributes);
+    const next: Record<string, unknown> = fromProfile(person.attributes);
     const pick = (values: Record<string, unknown>) => Object.fromEntries(person.changed.map((name) => [name, values[name] ?? null]));
     item.payload.sealed = sealPersonal(key, { personId: before.id, value: { before: pick(old), after: pick(next) } });
   }

@@ -8,8 +8,9 @@ import type { Database } from "../../db/database.ts";
 import type { KeyRing } from "../../db/envelope.ts";
 import { AppError } from "../../errors.ts";
 import { requestIdOf } from "../middleware/request-id.ts";
+import { createCatalogue, type Catalogue } from "./catalogue.ts";
 import { recognisedDialect } from "./dialects/recognise.ts";
-import { STANDARD_SCHEMAS, type Schemas } from "./schema.ts";
+import type { Schemas } from "./schema.ts";
 
 /** What the SCIM door is wired with. */
 export interface ScimDoorOptions {
@@ -33,19 +34,27 @@ export interface Call {
   visibility: "directory" | "own";
   /** What resources may hold, custom attributes included. */
   schemas: Schemas;
+  /** The person whose token it is; null for a client that is nobody in particular. */
+  personId: string | null;
 }
 
 /** Puts the request's call in its place, for `callOf`. Throws `unauthenticated` without a valid token, `forbidden` when it opens another door or its connection is switched off. */
 export function authenticated(options: ScimDoorOptions): RequestHandler {
   const readSettings = scimClientReader();
+  const catalogue = createCatalogue(options.db.pool);
   return async (request, response, next) => {
-    response.locals["call"] = await authenticateCall({ request, response, readSettings }, options);
+    response.locals["call"] = await authenticateCall({ request, response, readSettings, catalogue }, options);
     next();
   };
 }
 
 async function authenticateCall(
-  { request, response, readSettings }: { request: Request; response: Response; readSettings: ScimClientReader },
+  {
+    request,
+    response,
+    readSettings,
+    catalogue,
+  }: { request: Request; response: Response; readSettings: ScimClientReader; catalogue: Catalogue },
   { db, log, now }: ScimDoorOptions,
 ): Promise<Call> {
   const bearer = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? "")?.[1];
@@ -59,7 +68,8 @@ async function authenticateCall(
     settings,
     dialect: settings.dialect === "auto" ? (recognisedDialect(request.headers["user-agent"]) ?? "generic") : settings.dialect,
     visibility: settings.visibility,
-    schemas: STANDARD_SCHEMAS,
+    schemas: await catalogue.schemasAt(holder.catalogueVersion),
+    personId: holder.personId,
   };
 }
 

@@ -19,7 +19,24 @@ export function coerceResource(schema: ResourceSchema, body: JsonObject): JsonOb
     else assign(resource, { schema, name, value });
   }
   requireAttributes(schema, resource);
+  requireExtensions(schema, resource);
   return resource;
+}
+
+/** A whole resource has what the organisation requires of its own attributes (RFC 7643 section 6, schemaExtensions). */
+function requireExtensions(schema: ResourceSchema, resource: JsonObject): void {
+  for (const { urn, required, attributes } of schema.extensions) {
+    const holder = resource[urn];
+    if (!required && !isJsonObject(holder)) continue;
+    for (const attribute of attributes.values()) {
+      if (!attribute.required || (isJsonObject(holder) && holder[attribute.name] !== undefined)) continue;
+      const path = `${urn}:${attribute.name}`;
+      throw new AppError("invalid", `${path} is required: a ${schema.type} without it can't be kept.`, {
+        field: path,
+        scimType: "invalidValue",
+      });
+    }
+  }
 }
 
 /** Whether the main schema is named where schemas are named at all; further ones of other makers do no harm. */
@@ -121,8 +138,15 @@ function coercePlain(attribute: SchemaAttribute, value: string | number | boolea
       return String(value);
     default:
       if (typeof value === "boolean") throw wrong(path, "must be a text");
-      return storable(String(value), path);
+      return attribute.choices ? chosen(attribute.choices, String(value), path) : storable(String(value), path);
   }
+}
+
+/** The organisation's own way of writing a choice, whatever the client's case. */
+function chosen(choices: readonly string[], text: string, path: string): string {
+  const choice = choices.find((one) => one.toLowerCase() === text.trim().toLowerCase());
+  if (choice !== undefined) return choice;
+  throw wrong(path, `must be one of ${choices.slice(0, 20).join(", ")}${choices.length > 20 ? ", …" : ""}`);
 }
 
 function coerceComplex(attribute: SchemaAttribute, value: JsonValue, path: string): JsonValue | undefined {

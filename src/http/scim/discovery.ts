@@ -1,10 +1,14 @@
 import { LARGEST_PAGE } from "./list-request.ts";
 import { LIST_RESPONSE } from "./read.ts";
-import { GROUP, SCHEMA_DOCUMENTS, USER, type ResourceSchema } from "./schema.ts";
+import type { Call } from "./call.ts";
+import { SCHEMA_DOCUMENTS, type ResourceSchema } from "./schema.ts";
 
 const SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:Schema";
 const RESOURCE_TYPE = "urn:ietf:params:scim:schemas:core:2.0:ResourceType";
 const SERVICE_PROVIDER_CONFIG = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig";
+
+/** What discovery depends on: where the door stands, and the organisation's own attributes. */
+type Discovering = Pick<Call, "base" | "schemas">;
 
 /** RFC 7643 section 5: what this door can do. */
 export function serviceProviderConfig(base: string): object {
@@ -30,8 +34,8 @@ export function serviceProviderConfig(base: string): object {
 }
 
 /** RFC 7643 section 7. */
-export function schemaResources(base: string): { id: string }[] {
-  return SCHEMA_DOCUMENTS.map((document) => ({
+export function schemaResources({ base, schemas: { custom } }: Discovering): { id: string }[] {
+  return [...SCHEMA_DOCUMENTS, ...(custom ? [custom] : [])].map((document) => ({
     ...document,
     schemas: [SCHEMA],
     meta: { resourceType: "Schema", location: `${base}/Schemas/${document.id}` },
@@ -39,7 +43,7 @@ export function schemaResources(base: string): { id: string }[] {
 }
 
 /** RFC 7643 section 6. */
-export function resourceTypes(base: string): { id: string }[] {
+export function resourceTypes({ base, schemas }: Discovering): { id: string }[] {
   const resourceType = ({ type, endpoint, urn, extensions }: ResourceSchema, description: string) => ({
     schemas: [RESOURCE_TYPE],
     id: type,
@@ -47,10 +51,12 @@ export function resourceTypes(base: string): { id: string }[] {
     endpoint,
     description,
     schema: urn,
-    ...(extensions.length ? { schemaExtensions: extensions.map((extension) => ({ schema: extension.urn, required: false })) } : {}),
+    ...(extensions.length
+      ? { schemaExtensions: extensions.map((extension) => ({ schema: extension.urn, required: extension.required === true })) }
+      : {}),
     meta: { resourceType: "ResourceType", location: `${base}/ResourceTypes/${type}` },
   });
-  return [resourceType(USER, "People"), resourceType(GROUP, "Groups of people and of groups")];
+  return [resourceType(schemas.user, "People"), resourceType(schemas.group, "Groups of people and of groups")];
 }
 
 export function listOf(resources: readonly object[]): object {

@@ -43,13 +43,13 @@ function discoveryRoutes(router: Router): void {
       get(request, response) {
         // RFC 7644 section 4: a filter here is refused, so that no client takes the whole for a part.
         if (request.query["filter"] !== undefined) throw new AppError("forbidden", `${name} can't be filtered.`);
-        sendJson(response, listOf(resources(callOf(response).base)));
+        sendJson(response, listOf(resources(callOf(response))));
       },
     });
     methodsOf(router, `/${name}/:id`, {
       get(request: Request, response: Response) {
         const id = String(request.params["id"]).toLowerCase();
-        const found = resources(callOf(response).base).find((resource) => resource.id.toLowerCase() === id);
+        const found = resources(callOf(response)).find((resource) => resource.id.toLowerCase() === id);
         if (!found) throw new AppError("not_found", `There is nothing at ${request.path}.`);
         sendJson(response, found);
       },

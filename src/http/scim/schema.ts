@@ -12,6 +12,8 @@ export interface SchemaAttribute {
   caseExact: boolean;
   mutability: "readWrite" | "readOnly" | "writeOnly" | "immutable";
   returned: "always" | "default" | "request" | "never";
+  /** The only values there may be, where an organisation says so; canonical values of the RFC's are suggestions. */
+  choices?: readonly string[];
   /** By lower-case name. */
   subAttributes: ReadonlyMap<string, SchemaAttribute>;
 }
@@ -21,6 +23,8 @@ export type AttributeMap = ReadonlyMap<string, SchemaAttribute>;
 
 export interface Extension {
   urn: string;
+  /** A resource without it is refused. */
+  required?: true;
   attributes: AttributeMap;
 }
 
@@ -34,15 +38,20 @@ export interface ResourceSchema {
   extensions: readonly Extension[];
 }
 
-interface Described {
+/** An attribute as a schema's document describes it. */
+export interface Described {
   name: string;
   type: AttributeType;
+  description?: string;
   multiValued?: boolean;
   required?: boolean;
   caseExact?: boolean;
   mutability?: SchemaAttribute["mutability"];
   returned?: SchemaAttribute["returned"];
-  subAttributes?: Described[];
+  uniqueness?: "none" | "server" | "global";
+  canonicalValues?: readonly string[];
+  referenceTypes?: readonly string[];
+  subAttributes?: readonly Described[];
 }
 
 /** A schema's own document (RFC 7643 section 7), without the host in its location. */
@@ -50,7 +59,7 @@ export interface SchemaDocument {
   id: string;
   name: string;
   description: string;
-  attributes: Described[];
+  attributes: readonly Described[];
 }
 
 /** References and binaries are case exact (RFC 7643 sections 2.3.6 and 2.3.7), whatever the definition says. */
@@ -105,25 +114,28 @@ export const SCHEMA_DOCUMENTS: readonly SchemaDocument[] = [
   document(SCIMMY.Schemas.Group.definition),
 ];
 
-function attributesOf(urn: string): Described[] {
+function attributesOf(urn: string): readonly Described[] {
   return SCHEMA_DOCUMENTS.find(({ id }) => id === urn)?.attributes ?? [];
 }
 
-const map = (described: readonly Described[]): AttributeMap => byName(described.map((attribute) => attributeOf(attribute)));
+/** The engines' form of what a document describes. */
+export function attributeMap(described: readonly Described[]): AttributeMap {
+  return byName(described.map((attribute) => attributeOf(attribute)));
+}
 
 export const USER: ResourceSchema = {
   type: "User",
   endpoint: "/Users",
   urn: CORE_USER,
-  attributes: map([...COMMON, ...attributesOf(CORE_USER)]),
-  extensions: [{ urn: ENTERPRISE_USER, attributes: map(attributesOf(ENTERPRISE_USER)) }],
+  attributes: attributeMap([...COMMON, ...attributesOf(CORE_USER)]),
+  extensions: [{ urn: ENTERPRISE_USER, attributes: attributeMap(attributesOf(ENTERPRISE_USER)) }],
 };
 
 export const GROUP: ResourceSchema = {
   type: "Group",
   endpoint: "/Groups",
   urn: CORE_GROUP,
-  attributes: map([...COMMON, ...attributesOf(CORE_GROUP)]),
+  attributes: attributeMap([...COMMON, ...attributesOf(CORE_GROUP)]),
   extensions: [],
 };
 
@@ -131,6 +143,8 @@ export const GROUP: ResourceSchema = {
 export interface Schemas {
   user: ResourceSchema;
   group: ResourceSchema;
+  /** The document of the organisation's own attributes; absent when it has none. */
+  custom?: SchemaDocument;
 }
 
 /** Without custom attributes. */

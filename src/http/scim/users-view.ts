@@ -1,4 +1,4 @@
-import { CORE_USER, ENTERPRISE_USER } from "../../directory/attributes.ts";
+import { CORE_USER, CUSTOM_USER, ENTERPRISE_USER } from "../../directory/attributes.ts";
 import { isOpen, isoInstant, isUuid, literal, type Parameters, type View } from "./view.ts";
 
 export interface ViewOptions {
@@ -10,6 +10,7 @@ export interface ViewOptions {
 }
 
 const ENTERPRISE = literal(ENTERPRISE_USER);
+const CUSTOM = literal(CUSTOM_USER);
 
 /**
  * People as one SCIM client sees them: its own account's attributes where it wrote one, else the merged person;
@@ -22,7 +23,8 @@ export function usersView({ parameters, connectionId, base }: ViewOptions): View
   const version = `('W/"' || p.version || '.' || coalesce(a.version, 0) || '"')`;
   const groups = `select jsonb_build_object('value', g.id, '$ref', ${door} || '/Groups/' || g.id, 'display', g.display_name, 'type', 'direct') as element
     from groups g where g.deleted_at is null and g.id in (select m.group_id from memberships m where m.person_id = p.id and ${isOpen("m")})`;
-  const schemas = `case when d.document ? ${ENTERPRISE} then jsonb_build_array(${literal(CORE_USER)}, ${ENTERPRISE}) else jsonb_build_array(${literal(CORE_USER)}) end`;
+  const schemas = `case when d.document ?| array[${ENTERPRISE}, ${CUSTOM}] then jsonb_build_array(${literal(CORE_USER)})
+      || (select jsonb_agg(urn) from unnest(array[${ENTERPRISE}, ${CUSTOM}]) urn where d.document ? urn) else jsonb_build_array(${literal(CORE_USER)}) end`;
 
   /** Through an index to the few who may be meant, then exactly as the document says. */
   const indexed = (options: { person: string; account: string; exact: string }) =>

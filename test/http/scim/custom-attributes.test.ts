@@ -1,0 +1,137 @@
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { inTransaction } from "../../../src/db/database.ts";
+import { addCustomAttribute, removeCustomAttribute } from "../../../src/directory/custom-attributes.ts";
+import { testContext } from "../../helpers/database.ts";
+import { openDoor, type Door } from "./door.ts";
+
+const CORE = "urn:ietf:params:scim:schemas:core:2.0:User";
+const CUSTOM = "urn:ietf:params:scim:schemas:extension:rollcall:2.0:User";
+
+let door: Door;
+beforeAll(async () => {
+  door = await openDoor();
+  await add({ key: "badge", type: "string", description: "Number of the badge" });
+  await add({ key: "floor", type: "number" });
+  await add({ key: "remote", type: "boolean" });
+  await add({ key: "since", type: "date" });
+  await add({ key: "shirt", type: "choice", choices: ["Small", "Large"] });
+  await add({ key: "sites", type: "string", multiple: true });
+});
+afterAll(() => door.close());
+
+function add(attribute: object) {
+  return inTransaction(door.db, testContext(), (work) => addCustomAttribute(work, attribute));
+}
+
+async function create(userName: string, custom: object): Promise<{ status: number; body: Record<string, unknown> }> {
+  const answer = await door.request("POST", "/Users", { body: { schemas: [CORE, CUSTOM], userName, [CUSTOM]: custom } });
+  return { status: answer.status, body: answer.body };
+}
+
+const everything = { badge: "B-1", floor: 3, remote: true, since: "2024-02-01T00:00:00Z", shirt: "Large", sites: ["Oslo", "Bergen"] };
+
+describe("P2: an organisation's own attributes", () => {
+  test("stand in /Schemas, and among the extensions of the resource type", async () => {
+    const { body } = await door.request("GET", `/Schemas/${CUSTOM}`);
+    expect(body).toMatchObject({ id: CUSTOM, meta: { resourceType: "Schema" } });
+    const byName = new Map((body.attributes as { name: string }[]).map((attribute) => [attribute.name, attribute]));
+    expect(byName.get("badge")).toMatchObject({
+      type: "string",
+      description: "Number of the badge",
+      multiValued: false,
+      mutability: "readWrite",
+    });
+    expect(byName.get("floor")).toMatchObject({ type: "decimal" });
+    expect(byName.get("since")).toMatchObject({ type: "dateTime" });
+    expect(byName.get("shirt")).toMatchObject({ type: "string", canonicalValues: ["Small", "Large"] });
+    expect(byName.get("sites")).toMatchObject({ type: "string", multiValued: true });
+    const type = await door.request("GET", "/ResourceTypes/User");
+    expect(type.body.schemaExtensions).toContainEqual({ schema: CUSTOM, required: false });
+  });
+
+  test("are written and read back, and reach the person", async () => {
+    const { status, body } = await create("everything", { ...everything, shirt: "large", unknown: 1 });
+    expect(status).toBe(201);
+    expect(body[CUSTOM]).toEqual(everything);
+    expect(body["schemas"]).toEqual(expect.arrayContaining([CORE, CUSTOM]));
+    const { rows } = await door.db.pool.query("select attributes->$2 as profile, custom, mastery from people where id = $1", [
+      body["id"],
+      CUSTOM,
+    ]);
+    expect(rows[0]).toMatchObject({ profile: everything, custom: everything });
+  });
+
+  test("are filtered by, projected and patched by their full names", async () => {
+    const { body } = await create("patched", { badge: "P-7", floor: 9, sites: ["Oslo"] });
+    const found = async (filter: string) =>
+      (await door.request("GET", `/Users?filter=${encodeURIComponent(filter)}`)).body.Resources.map((each: { id: string }) => each.id);
+    expect(await found(`${CUSTOM}:badge eq "p-7"`)).toEqual([body["id"]]);
+    expect(await found(`${CUSTOM}:floor ge 9`)).toEqual([body["id"]]);
+    expect(await found(`userName eq "patched" and ${CUSTOM}:sites eq "Oslo"`)).toEqual([body["id"]]);
+
+    const patch = await door.request("PATCH", `/Users/${String(body["id"])}`, {
+      body: {
+        Operations: [
+          { op: "replace", path: `${CUSTOM}:floor`, value: "10" },
+          { op: "add", path: `${CUSTOM}:sites`, value: ["Bergen"] },
+          { op: "remove", path: `${CUSTOM}:badge` },
+        ],
+      },
+    });
+    expect(patch.status).toBe(200);
+    expect(patch.body[CUSTOM]).toEqual({ floor: 10, sites: ["Oslo", "Bergen"] });
+    const part = await door.request("GET", `/Users/${String(body["id"])}?attributes=${CUSTOM}:floor`);
+    expect(part.body[CUSTOM]).toEqual({ floor: 10 });
+  });
+
+  test.each([
+    ["a number", { floor: "third" }, "floor"],
+    ["a boolean", { remote: "perhaps" }, "remote"],
+    ["a date", { since: "yesterday" }, "since"],
+    ["one of the choices", { shirt: "Medium" }, "shirt"],
+    ["one value", { badge: ["a", "b"] }, "badge"],
+  ])("what is not %s is refused by name", async (_what, custom, name) => {
+    const { status, body } = await create(`refused-${name}`, custom);
+    expect(status).toBe(400);
+    expect(body).toMatchObject({ scimType: "invalidValue", detail: expect.stringContaining(name) });
+  });
+
+  test("a client with a mapping of its own fills them too, in their own types", async () => {
+    await door.db.pool.query("update connections set mapping = $1, mapping_version = mapping_version + 1 where name = 'scim'", [
+      JSON.stringify({ user: { attributes: { userName: "account.userName", "custom.floor": "size(account.userName)" } } }),
+    ]);
+    const { body } = await create("mapped", { floor: 1 });
+    const { rows } = await door.db.pool.query("select attributes->$2 as profile from people where id = $1", [body["id"], CUSTOM]);
+    expect(rows[0].profile).toEqual({ floor: 6 });
+    await door.db.pool.query("update connections set mapping = null, mapping_version = mapping_version + 1 where name = 'scim'");
+  });
+
+  test("a required one is asked for in whole resources, and a change of the catalogue holds from the next request on", async () => {
+    await add({ key: "contract", type: "string", required: true });
+    const without = await create("no-contract", { badge: "x" });
+    expect(without).toMatchObject({ status: 400, body: { detail: expect.stringContaining("contract is required") } });
+    expect((await create("contract", { contract: "C-1" })).status).toBe(201);
+    const type = await door.request("GET", "/ResourceTypes/User");
+    expect(type.body.schemaExtensions).toContainEqual({ schema: CUSTOM, required: true });
+    await inTransaction(door.db, testContext(), (work) => removeCustomAttribute(work, "CONTRACT"));
+    const found = await door.request("GET", '/Users?filter=userName eq "contract"');
+    expect(found.body.Resources[0]).not.toHaveProperty([CUSTOM, "contract"]);
+    expect((await create("free-again", {})).status).toBe(201);
+  });
+
+  test.each([
+    [{ key: "1st", type: "string" }, "key"],
+    [{ key: "constructor", type: "string" }, "key"],
+    [{ key: "x".repeat(65), type: "string" }, "key"],
+    [{ key: "colour", type: "choice" }, "choices"],
+    [{ key: "colour", type: "string", choices: ["red"] }, "choices"],
+    [{ key: "colour", type: "map" }, "type"],
+    [{ key: "colour", type: "string", secret: true }, "attribute"],
+  ])("%j is no attribute", async (attribute, field) => {
+    await expect(add(attribute)).rejects.toMatchObject({ code: "invalid", field });
+  });
+
+  test("a taken name is refused whatever its case", async () => {
+    await expect(add({ key: "BADGE", type: "string" })).rejects.toMatchObject({ code: "conflict" });
+  });
+});
