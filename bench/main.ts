@@ -5,10 +5,11 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import { measure } from "./measure.ts";
 import { reportRows } from "./report.ts";
+import { benchScim } from "./scim/main.ts";
 import type { Size } from "./site.ts";
 import { isOver, renderTable } from "./table.ts";
 
-const USAGE = `npm run bench -- [options]
+const USAGE = `npm run bench -- [options]     or: npm run bench -- scim [options]
   --people N     people in the directory (100000)
   --groups N     groups (1000)
   --big NxSIZE   how many of the groups are big ones, and their members (3x12000)
@@ -102,6 +103,8 @@ async function main(options: Options): Promise<boolean> {
 /** Times on a machine that others use, too, prove little: only --strict makes them count. */
 async function run(): Promise<void> {
   for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => process.exit(130));
+  const [first, ...rest] = process.argv.slice(2);
+  if (first === "scim") return benchScim(rest);
   let options: Options;
   try {
     options = readOptions();

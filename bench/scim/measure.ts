@@ -1,0 +1,153 @@
+import type { Operation, Sent, Target } from "./operation.ts";
+import { openWire, type Wire } from "./wire.ts";
+
+/** Where a server listens, and what opens it. */
+export interface Address {
+  host: string;
+  port: number;
+  /** The path of its SCIM base. */
+  base: string;
+  token: string;
+}
+
+export interface MeasureOptions {
+  operation: Operation;
+  target: Target;
+  address: Address;
+  concurrency: number;
+  seconds: number;
+  /** Asked and not timed before. */
+  warmUpSeconds: number;
+  /** Number of the first request. */
+  from: number;
+}
+
+/** One turn of an operation, measured. */
+export interface Measured {
+  turn: string;
+  concurrency: number;
+  answers: number;
+  /** Answers a second. */
+  rate: number;
+  /** Milliseconds. */
+  p50: number;
+  p99: number;
+  /** Answers whose content was compared with the directory. */
+  checked: number;
+  /** An answer takes longer than a second: only a few were waited for. */
+  slow: boolean;
+}
+
+const SLOW_MS = 1000;
+const FEW = 2;
+/** The first answers, and then one in so many, are read and compared. */
+const CHECK_FIRST = 3;
+const CHECK_EVERY = 97;
+
+/** Asks in a closed loop: `concurrency` connections, each with one request at a time. Returns the number after the last request, too. */
+export async function measure(options: MeasureOptions): Promise<{ measured: Measured[]; next: number }> {
+  const { operation, concurrency, seconds, warmUpSeconds, from } = options;
+  const turns = operation.turns.length;
+  const warm = await ask(options, { from, seconds: warmUpSeconds });
+  // Whoever needs seconds for an answer was waited for often enough.
+  const slow = warm.times.some((own) => percentile(own.toSorted(ascending), 0.5) > SLOW_MS);
+  const { times, elapsed, checked, next } = slow ? warm : await ask(options, { from: warm.next, seconds });
+  const measured = operation.turns.map((turn, at): Measured => {
+    const own = (times[at] ?? []).toSorted(ascending);
+    // Turns take turns on one connection: each has the time that its own answers took.
+    const busy = turns === 1 ? elapsed : own.reduce((sum, ms) => sum + ms, 0) / concurrency;
+    return {
+      turn,
+      concurrency,
+      answers: own.length,
+      rate: own.length / (busy / 1000),
+      p50: percentile(own, 0.5),
+      p99: percentile(own, 0.99),
+      checked,
+      slow: percentile(own, 0.5) > SLOW_MS,
+    };
+  });
+  return { measured, next };
+}
+
+interface Asked {
+  /** Milliseconds of each answer, by turn. */
+  times: number[][];
+  elapsed: number;
+  checked: number;
+  next: number;
+}
+
+async function ask(options: MeasureOptions, { from, seconds }: { from: number; seconds: number }): Promise<Asked> {
+  const { operation, address, concurrency } = options;
+  const turns = operation.turns.length;
+  const wires = await Promise.all(Array.from({ length: concurrency }, () => openWire(address)));
+  const asked: Asked = { times: operation.turns.map(() => []), elapsed: 0, checked: 0, next: from };
+  const started = performance.now();
+  const deadline = started + seconds * 1000;
+  const goesOn = (done: number) => done < FEW * turns || performance.now() < deadline || asked.next % turns !== 0;
+  try {
+    await Promise.all(
+      wires.map(async (wire) => {
+        let quick = 0;
+        for (let done = 0; goesOn(done); done++) {
+          const number = asked.next++;
+          const turn = asked.times[number % turns];
+          const took = await askOne(wire, { ...options, number, asked });
+          turn?.push(took);
+          if (took <= SLOW_MS) quick++;
+          // One whole round of something slow is enough.
+          if (quick === 0 && done + 1 >= turns && asked.next % turns === 0) break;
+        }
+      }),
+    );
+    asked.elapsed = performance.now() - started;
+    return asked;
+  } finally {
+    for (const wire of wires) wire.close();
+  }
+}
+
+/** Milliseconds from the request to the last byte of its answer. */
+async function askOne(
+  wire: Wire,
+  { operation, target, address, number, asked }: MeasureOptions & { number: number; asked: Asked },
+): Promise<number> {
+  const sent = operation.request(target, number);
+  const bytes = written(sent, address);
+  const started = performance.now();
+  const { status, body } = await wire.send(bytes);
+  const took = performance.now() - started;
+  const says = () => `${sent.method} ${sent.path.slice(0, 200)} answered ${status}: ${body.toString("utf8", 0, 500)}`;
+  if (status < 200 || status >= 300) throw new Error(says());
+  if (number < CHECK_FIRST || number % CHECK_EVERY === 0) {
+    asked.checked++;
+    try {
+      operation.check(target, number, { status, body: body.length === 0 ? undefined : JSON.parse(body.toString("utf8")) });
+    } catch (error) {
+      throw new Error(says(), { cause: error });
+    }
+  }
+  return took;
+}
+
+/** The request as it goes over the wire. */
+export function written({ method, path, body }: Sent, { host, port, base, token }: Address): Buffer {
+  const content = body === undefined ? "" : JSON.stringify(body);
+  const head = [
+    `${method} ${base}${path} HTTP/1.1`,
+    `Host: ${host}:${port}`,
+    `Authorization: Bearer ${token}`,
+    "Accept: application/scim+json",
+    ...(content === "" ? [] : ["Content-Type: application/scim+json", `Content-Length: ${Buffer.byteLength(content)}`]),
+  ];
+  return Buffer.from(`${head.join("\r\n")}\r\n\r\n${content}`);
+}
+
+function ascending(left: number, right: number): number {
+  return left - right;
+}
+
+function percentile(sorted: readonly number[], share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+}

@@ -1,0 +1,102 @@
+import { groupOf, PATCH_OP } from "../directory.ts";
+import { expectEqual, record, type Operation, type Sent, type Target } from "../operation.ts";
+
+const BIG = 10_000;
+
+function groupId(target: Target, size: number): string {
+  return target.groups[groupOf(target.directory, size)] ?? "";
+}
+
+/** People who are in no group. */
+function joiner(target: Target, number: number): string {
+  const { people, batch } = target.directory;
+  return target.users[people - batch + (number % batch)] ?? "";
+}
+
+function patch(target: Target, size: number, operations: readonly object[]): Sent {
+  return { method: "PATCH", path: `/Groups/${groupId(target, size)}`, body: { schemas: [PATCH_OP], Operations: operations } };
+}
+
+async function expectMembers(target: Target, size: number, wanted: number): Promise<void> {
+  const group = record(await target.ask({ method: "GET", path: `/Groups/${groupId(target, size)}` }));
+  const members = Array.isArray(group["members"]) ? group["members"] : [];
+  expectEqual(`members of ${groupId(target, size)}`, members.length, wanted);
+}
+
+function sizeOf(target: Target, size: number): number {
+  return target.directory.groups[groupOf(target.directory, size)]?.size ?? 0;
+}
+
+/** One joins, the same one leaves: the group stays as big as it was. */
+function oneMember(size: number): Operation {
+  const count = size.toLocaleString("en");
+  return {
+    key: `member-${size}`,
+    title: `1 member in a group of ${count}`,
+    turns: [`add 1 member to ${count}`, `remove 1 member from ${count}`],
+    concurrency: [1],
+    prepare: (target) => Promise.resolve(size === 10 || sizeOf(target, size) > sizeOf(target, size / 10)),
+    request(target, number) {
+      const value = joiner(target, Math.floor(number / 2));
+      return number % 2 === 0
+        ? patch(target, size, [{ op: "add", path: "members", value: [{ value }] }])
+        : patch(target, size, [{ op: "remove", path: `members[value eq "${value}"]` }]);
+    },
+    check: () => undefined,
+    verify: (target) => provedThere(target, { operation: oneMember(size), size, count: 1 }),
+  };
+}
+
+/** Goes through both turns once more and counts the members after each. */
+async function provedThere(
+  target: Target,
+  { operation, size, count }: { operation: Operation; size: number; count: number },
+): Promise<void> {
+  for (const [number, more] of [count, 0].entries()) {
+    await target.ask(operation.request(target, number));
+    await expectMembers(target, size, sizeOf(target, size) + more);
+  }
+}
+
+/** A thousand join in one operation, and leave by so many value paths, the one form that RFC 7644 gives. */
+const manyMembers: Operation = {
+  key: "members-1000",
+  title: "1,000 members in a group of 10,000",
+  turns: ["add 1,000 members", "remove 1,000 members"],
+  concurrency: [1],
+  request(target, number) {
+    const ids = Array.from({ length: target.directory.batch }, (_, index) => joiner(target, index));
+    return number % 2 === 0
+      ? patch(target, BIG, [{ op: "add", path: "members", value: ids.map((value) => ({ value })) }])
+      : patch(
+          target,
+          BIG,
+          ids.map((id) => ({ op: "remove", path: `members[value eq "${id}"]` })),
+        );
+  },
+  check: () => undefined,
+  verify: (target) => provedThere(target, { operation: manyMembers, size: BIG, count: target.directory.batch }),
+};
+
+function readGroup(key: string, title: string, query: string, members: (target: Target) => number): Operation {
+  return {
+    key,
+    title,
+    turns: [title],
+    concurrency: [1, 16],
+    request: (target) => ({ method: "GET", path: `/Groups/${groupId(target, BIG)}${query}` }),
+    check(target, _number, { body }) {
+      const group = record(body);
+      expectEqual("id", group["id"], groupId(target, BIG));
+      expectEqual("displayName", group["displayName"], target.directory.groups[groupOf(target.directory, BIG)]?.name);
+      expectEqual("members", Array.isArray(group["members"]) ? group["members"].length : 0, members(target));
+    },
+  };
+}
+
+export const GROUP_READS: readonly Operation[] = [
+  readGroup("group", "GET a group of 10,000 without members", "?excludedAttributes=members", () => 0),
+  readGroup("group-members", "GET a group of 10,000 with members", "", (target) => sizeOf(target, BIG)),
+];
+
+export const GROUP_WRITES: readonly Operation[] = [oneMember(10), oneMember(10_000), oneMember(100_000), manyMembers];

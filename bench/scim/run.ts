@@ -1,0 +1,145 @@
+import { writeFileSync } from "node:fs";
+import path from "node:path";
+import { inChild } from "../child.ts";
+import { startCluster, type Cluster } from "./database.ts";
+import { directoryOf, groupIdAt, userIdAt } from "./directory.ts";
+import { fillOurs, idsOfOurs } from "./fill-ours.ts";
+import { fillPeers } from "./fill-peers.ts";
+import { startLoader, type Loader } from "./loader.ts";
+import type { Measured } from "./measure.ts";
+import type { Operation } from "./operation.ts";
+import { OPERATIONS } from "./operations/all.ts";
+import { startOurs } from "./servers/ours.ts";
+import { startPeer, type Running } from "./servers/peer.ts";
+
+export const SERVERS = ["ours", "bare", "memory", "postgres"] as const;
+export type ServerName = (typeof SERVERS)[number];
+
+/** What one server did at one size. */
+export interface ServerResult {
+  server: ServerName;
+  measured: Measured[];
+  /** Keys of operations that it does not offer. */
+  missing: string[];
+  /** Sentences about what it answered wrongly; only a peer may. */
+  failed: { key: string; message: string }[];
+  peakBytes?: number;
+}
+
+export interface SizeResult {
+  people: number;
+  servers: ServerResult[];
+}
+
+export interface RunOptions {
+  folder: string;
+  sizes: readonly number[];
+  seconds: number;
+  /** Keys; all when empty. */
+  only: readonly string[];
+  servers: readonly ServerName[];
+  say: (line: string) => void;
+}
+
+/** Connections to PostgreSQL that each server may open: what ours has for its requests and jobs. */
+const POOL_SIZE = 16;
+
+export async function runServers(options: RunOptions): Promise<SizeResult[]> {
+  const cluster = await startCluster(options.folder);
+  const stopAtOnce = () => cluster.stopAtOnce();
+  process.once("exit", stopAtOnce);
+  try {
+    const results: SizeResult[] = [];
+    for (const people of options.sizes) {
+      await makeTemplates(cluster, { people, ...options });
+      const servers: ServerResult[] = [];
+      for (const server of options.servers) servers.push(await measureServer(cluster, { ...options, server, people }));
+      results.push({ people, servers });
+    }
+    return results;
+  } finally {
+    process.removeListener("exit", stopAtOnce);
+    await cluster.stop();
+  }
+}
+
+async function makeTemplates(cluster: Cluster, { people, say, servers }: RunOptions & { people: number }): Promise<void> {
+  say(`${people.toLocaleString("en")} people: filling the databases`);
+  if (servers.includes("ours")) {
+    await cluster.ensure(`ours_${people}`, async (url) => {
+      await inChild({ step: "migrate", job: { url } });
+      await fillOurs({ url, people, key: cluster.key });
+    });
+  }
+  await cluster.ensure(`peers_${people}`, (url) => fillPeers({ url, people }));
+}
+
+async function measureServer(
+  cluster: Cluster,
+  { server, people, folder, seconds, only, say }: RunOptions & { server: ServerName; people: number },
+): Promise<ServerResult> {
+  const result: ServerResult = { server, measured: [], missing: [], failed: [] };
+  const { running, idsFile } = await startServer(cluster, { server, people, folder });
+  const loader = startLoader();
+  try {
+    await loader.order({ kind: "target", address: running.address, people, idsFile, writable: server !== "bare" });
+    for (const operation of OPERATIONS.filter(({ key }) => only.length === 0 || only.includes(key))) {
+      if (server === "bare" && operation.key !== "get") continue;
+      say(`${people.toLocaleString("en")} people, ${server}: ${operation.title}`);
+      await measureOperation(loader, { operation, seconds, result });
+    }
+    result.peakBytes = running.peakBytes();
+    return result;
+  } finally {
+    loader.stop();
+    await running.stop();
+  }
+}
+
+/** A wrong answer of ours ends the benchmark; one of a peer is written down beside its name. */
+async function measureOperation(
+  loader: Loader,
+  { operation, seconds, result }: { operation: Operation; seconds: number; result: ServerResult },
+): Promise<void> {
+  const { key } = operation;
+  try {
+    const { measured, offered } = await loader.order({ kind: "measure", key, seconds, warmUpSeconds: Math.min(1, seconds / 3) });
+    result.measured.push(...measured);
+    if (!offered) result.missing.push(key);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    if (result.server === "ours") throw new Error(`Rollcall failed at "${operation.title}": ${message}`, { cause: error });
+    result.failed.push({ key, message });
+  }
+}
+
+async function startServer(
+  cluster: Cluster,
+  { server, people, folder }: { server: ServerName; people: number; folder: string },
+): Promise<{ running: Running; idsFile: string }> {
+  const database = `run_${server}`;
+  const databaseUrl = cluster.url(database);
+  const idsFile = path.join(folder, `ids-${server}-${people}.json`);
+  if (server === "ours") {
+    await cluster.clone(database, `ours_${people}`);
+    // A folder of an earlier run may hold what an earlier version filled.
+    await inChild({ step: "migrate", job: { url: databaseUrl } });
+    writeFileSync(idsFile, JSON.stringify(await idsOfOurs(databaseUrl)));
+    await cluster.settle();
+    const running = await startOurs({ databaseUrl, key: cluster.key, logFile: path.join(folder, `ours-${people}.log`) });
+    return { running, idsFile };
+  }
+  const directory = directoryOf(people);
+  const ids = {
+    users: Array.from({ length: directory.people }, (_, index) => userIdAt(index)),
+    groups: Array.from(directory.groups, (_, index) => groupIdAt(index)),
+  };
+  writeFileSync(idsFile, JSON.stringify(ids));
+  if (server !== "memory") await cluster.clone(database, `peers_${people}`);
+  await cluster.settle();
+  const job = { databaseUrl, poolSize: POOL_SIZE, token: "bench", people };
+  const running = await (server === "bare"
+    ? startPeer({ name: "bare", job })
+    : startPeer({ name: "routers", job: { ...job, kind: server } }));
+  return { running, idsFile };
+}
