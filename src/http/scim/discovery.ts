@@ -1,5 +1,6 @@
 import { LARGEST_PAGE } from "./list-request.ts";
 import { LIST_RESPONSE } from "./read.ts";
+import { MOST_OPERATIONS } from "./bulk/request.ts";
 import type { Call } from "./call.ts";
 import { SCHEMA_DOCUMENTS, type ResourceSchema } from "./schema.ts";
 
@@ -10,12 +11,12 @@ const SERVICE_PROVIDER_CONFIG = "urn:ietf:params:scim:schemas:core:2.0:ServicePr
 /** What discovery depends on: where the door stands, and the organisation's own attributes. */
 type Discovering = Pick<Call, "base" | "schemas">;
 
-/** RFC 7643 section 5: what this door can do. */
-export function serviceProviderConfig(base: string): object {
+/** RFC 7643 section 5: what this door can do. `bodyLimit` in bytes. */
+export function serviceProviderConfig({ base, bodyLimit }: { base: string; bodyLimit: number }): object {
   return {
     schemas: [SERVICE_PROVIDER_CONFIG],
     patch: { supported: true },
-    bulk: { supported: false, maxOperations: 0, maxPayloadSize: 0 },
+    bulk: { supported: true, maxOperations: MOST_OPERATIONS, maxPayloadSize: bodyLimit },
     filter: { supported: true, maxResults: LARGEST_PAGE },
     changePassword: { supported: false },
     sort: { supported: true },

@@ -1,5 +1,6 @@
 import { json, Router, type ErrorRequestHandler, type Request, type RequestHandler, type Response } from "express";
 import { AppError } from "../../errors.ts";
+import { bulkRoutes } from "./bulk/routes.ts";
 import { authenticated, callOf, type ScimDoorOptions } from "./call.ts";
 import { listOf, resourceTypes, schemaResources, serviceProviderConfig } from "./discovery.ts";
 import { errorAnswer, scimError } from "./errors.ts";
@@ -16,8 +17,8 @@ export function createScimDoor(options: ScimDoorOptions & { bodyLimit: number })
   router.use(onlyJson, json({ type: ["application/json", SCIM_JSON], limit: options.bodyLimit }));
   writableRoutes(router, { door: options, kind: "user", endpoint: "/Users" });
   writableRoutes(router, { door: options, kind: "group", endpoint: "/Groups" });
-  discoveryRoutes(router);
-  router.all("/Bulk", (_request, response) => notImplemented(response, "Bulk requests are not offered; ServiceProviderConfig says so."));
+  discoveryRoutes(router, options);
+  bulkRoutes(router, { door: options });
   router.all("/Me", (_request, response) => notImplemented(response, "A provisioning client is nobody in particular: /Me is not offered."));
   router.use((request, response) => {
     sendJson(response, scimError(404, { detail: `There is nothing at ${request.path}.` }), { status: 404 });
@@ -33,10 +34,10 @@ const onlyJson: RequestHandler = (request, response, next) => {
   sendJson(response, scimError(415, { detail: `Send the body as ${SCIM_JSON}.` }), { status: 415 });
 };
 
-function discoveryRoutes(router: Router): void {
+function discoveryRoutes(router: Router, { bodyLimit }: { bodyLimit: number }): void {
   const collections = { Schemas: schemaResources, ResourceTypes: resourceTypes } as const;
   methodsOf(router, "/ServiceProviderConfig", {
-    get: (_request, response) => sendJson(response, serviceProviderConfig(callOf(response).base)),
+    get: (_request, response) => sendJson(response, serviceProviderConfig({ base: callOf(response).base, bodyLimit })),
   });
   for (const [name, resources] of Object.entries(collections)) {
     methodsOf(router, `/${name}`, {
