@@ -8,7 +8,9 @@ import { createMetrics } from "./http/metrics.ts";
 import { requestId } from "./http/middleware/request-id.ts";
 import { requestLog } from "./http/middleware/request-log.ts";
 import { plainErrors, plainNotFound } from "./http/middleware/plain-errors.ts";
+import { tidyPath } from "./http/middleware/tidy-path.ts";
 import { operationsRoutes } from "./http/operations.ts";
+import { createQuirkLog, type QuirkLog } from "./http/scim/dialects/quirk-log.ts";
 import { createScimDoor } from "./http/scim/router.ts";
 
 export interface AppOptions {
@@ -18,10 +20,12 @@ export interface AppOptions {
   log: Logger;
   /** The clock; the system's when absent. */
   now?: () => Date;
+  /** Counts what SCIM clients do otherwise than the RFCs; one of the app's own when absent. */
+  quirks?: QuirkLog;
 }
 
 /** The HTTP application with all its doors. It does not listen. */
-export function createApp({ db, keyRing, config, log, now = () => new Date() }: AppOptions): Express {
+export function createApp({ db, keyRing, config, log, now = () => new Date(), quirks }: AppOptions): Express {
   const app = express();
   app.disable("x-powered-by");
   app.set("trust proxy", config.http.trustProxy);
@@ -29,9 +33,10 @@ export function createApp({ db, keyRing, config, log, now = () => new Date() }: 
   app.set("etag", false);
   app.set("query parser", "simple");
   const metrics = createMetrics({ db, log, now });
-  app.use(requestId(), requestLog({ log }), metrics.measure, helmet());
+  app.use(requestId(), requestLog({ log }), metrics.measure, helmet(), tidyPath());
   operationsRoutes(app, { db, metrics, log });
-  const scim = () => createScimDoor({ db, keyRing, log, now, bodyLimit: config.http.bodyLimit });
+  const noted = quirks ?? createQuirkLog({ db, log, now });
+  const scim = () => createScimDoor({ db, keyRing, log, now, quirks: noted, bodyLimit: config.http.bodyLimit });
   app.use("/scim/v2", scim());
   app.use("/scim/:connection/v2", scim());
   app.use(plainNotFound());

@@ -10,6 +10,8 @@ export type ErrorCode =
   | "unauthenticated"
   | "forbidden"
   | "too_large"
+  | "unsupported_type" // a body in a form that is not read here
+  | "rate_limited" // too many requests; `retryAfter` says when the next may come
   | "held" // a guard trips; nothing was changed
   | "busy" // somebody else holds the lock
   | "unavailable" // a system we need does not answer
@@ -23,6 +25,8 @@ export interface AppErrorOptions {
   problems?: readonly Problem[];
   /** RFC 7644 table 9, where the SCIM door shows it. */
   scimType?: string;
+  /** Seconds until it makes sense to try again. */
+  retryAfter?: number;
   cause?: unknown;
 }
 
@@ -37,6 +41,7 @@ export class AppError extends Error {
   readonly field: string | undefined;
   readonly problems: readonly Problem[];
   readonly scimType: string | undefined;
+  readonly retryAfter: number | undefined;
 
   constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -45,6 +50,7 @@ export class AppError extends Error {
     this.field = options.field;
     this.problems = options.problems ?? [];
     this.scimType = options.scimType;
+    this.retryAfter = options.retryAfter;
   }
 }
 

@@ -39,11 +39,16 @@ async function startServer({ config, out }: { config: Config; out: Output }): Pr
   const log = createLog({ level: config.logLevel });
   const stopped = untilSignal(log);
   // The commands beside `start` are quicker without what only a server needs.
-  const [{ createApp }, { startWorker }] = await Promise.all([import("./app.ts"), import("./jobs/worker.ts")]);
+  const [{ createApp }, { createQuirkLog }, { startWorker }] = await Promise.all([
+    import("./app.ts"),
+    import("./http/scim/dialects/quirk-log.ts"),
+    import("./jobs/worker.ts"),
+  ]);
   const store = await openStore(config, { log, poolSize: WEB_CONNECTIONS + config.worker.concurrency, refreshRoles: true });
+  const quirks = createQuirkLog({ db: store.db, log, now: () => new Date() });
   try {
     const server = config.roles.includes("web")
-      ? await listen(createApp({ db: store.db, keyRing: store.keyRing, config, log }), config)
+      ? await listen(createApp({ db: store.db, keyRing: store.keyRing, config, log, quirks }), config)
       : undefined;
     try {
       const worker = config.roles.includes("worker") ? await startWorker({ db: store.db, keyRing: store.keyRing, log, config }) : undefined;
@@ -56,6 +61,7 @@ async function startServer({ config, out }: { config: Config; out: Output }): Pr
       server?.close();
     }
   } finally {
+    await quirks.flush();
     await store.close();
   }
   log.info("stopped");

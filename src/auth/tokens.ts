@@ -126,7 +126,7 @@ function connectionOf(row: TokenRow): TokenConnection | null {
 }
 
 function refused(): AppError {
-  return new AppError("unauthenticated", "The bearer token is not valid: it is unknown, has expired or was revoked.");
+  return new AppError("unauthenticated", "The bearer token is not valid: it is unknown, has expired or was revoked.", { field: "token" });
 }
 
 const USE_NOTED_EVERY_MS = 60_000;

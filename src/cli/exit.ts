@@ -13,6 +13,8 @@ const BY_CODE: Readonly<Record<ErrorCode, ExitCode>> = {
   unauthenticated: EXIT.input,
   forbidden: EXIT.input,
   too_large: EXIT.input,
+  unsupported_type: EXIT.input,
+  rate_limited: EXIT.unavailable,
   misconfigured: EXIT.input,
   held: EXIT.held,
   busy: EXIT.unavailable,

@@ -9,6 +9,7 @@ import type { KeyRing } from "../../db/envelope.ts";
 import { AppError } from "../../errors.ts";
 import { requestIdOf } from "../middleware/request-id.ts";
 import { createCatalogue, type Catalogue } from "./catalogue.ts";
+import type { QuirkLog } from "./dialects/quirk-log.ts";
 import { recognisedDialect } from "./dialects/recognise.ts";
 import type { Schemas } from "./schema.ts";
 
@@ -18,6 +19,7 @@ export interface ScimDoorOptions {
   keyRing: KeyRing;
   log: Logger;
   now: () => Date;
+  quirks: QuirkLog;
 }
 
 /** One request, once we know whose it is. */

@@ -20,6 +20,8 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   conflict: 409,
   precondition_failed: 412,
   too_large: 413,
+  unsupported_type: 415,
+  rate_limited: 429,
   internal: 500,
   misconfigured: 500,
   held: 503,
@@ -53,12 +55,17 @@ export function errorAnswer(error: unknown, { log }: { log: Logger }): ErrorAnsw
   }
   const status = STATUS[known.code];
   if (status >= 500 && known.code !== "held") log.error({ err: known }, "a SCIM request failed");
-  const retryAfter = RETRY_AFTER[known.code];
+  const retryAfter = known.retryAfter ?? RETRY_AFTER[known.code];
   const headers: Record<string, string> = retryAfter === undefined ? {} : { "Retry-After": String(retryAfter) };
-  if (known.code === "unauthenticated") headers["WWW-Authenticate"] = 'Bearer realm="Rollcall SCIM"';
+  if (known.code === "unauthenticated") headers["WWW-Authenticate"] = challenge(known);
   const scimType = known.scimType ?? (known.code === "conflict" ? "uniqueness" : known.code === "invalid" ? "invalidValue" : undefined);
   const detail = [known.message, ...known.problems.map(({ field, message }) => `${field}: ${message}`)].join(" ");
   return { status, headers, body: scimError(status, { detail, scimType }) };
+}
+
+/** RFC 6750 section 3: what was wrong is said only to who sent a token at all. */
+function challenge({ field, message }: AppError): string {
+  return `Bearer realm="Rollcall SCIM"${field === "token" ? `, error="invalid_token", error_description="${message.replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, "'")}"` : ""}`;
 }
 
 /** Failures that PostgreSQL and the body parser name themselves. */
@@ -73,8 +80,13 @@ function asAppError(error: unknown): AppError | undefined {
       return new AppError("too_large", "The request's body is larger than this server takes.", { cause: error });
     default:
   }
-  if (status === 400 && typeof type === "string")
-    return new AppError("invalid", messageOf(error), { scimType: "invalidSyntax", cause: error });
+  // The router's own, for a path that can't be decoded, has no type.
+  if (status === 400 && (typeof type === "string" || error instanceof URIError))
+    return new AppError("invalid", typeof type === "string" ? messageOf(error) : "The URL is not encoded rightly.", {
+      scimType: "invalidSyntax",
+      cause: error,
+    });
+  if (status === 415) return new AppError("unsupported_type", "The body is in a form that is not read here.", { cause: error });
   switch (code) {
     case "57014":
       return new AppError(

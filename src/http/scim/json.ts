@@ -1,4 +1,5 @@
 import { AppError } from "../../errors.ts";
+import { checkStructure } from "./structure.ts";
 
 export type JsonValue = string | number | boolean | null | JsonValue[] | JsonObject;
 export interface JsonObject {
@@ -9,25 +10,10 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-const DEEPEST = 16;
-const PROTOTYPE_NAMES = new Set(["__proto__", "constructor", "prototype"]);
-
 /** A request's body as an object: no deeper than any SCIM resource goes, and without names that mean something to JavaScript. Throws `invalid`. */
 export function checkedBody(body: unknown): JsonObject {
   if (!isJsonObject(body)) throw new AppError("invalid", "The request's body must be a JSON object.", { scimType: "invalidSyntax" });
-  const waiting: { value: unknown; depth: number }[] = [{ value: body, depth: 0 }];
-  for (let next = waiting.pop(); next; next = waiting.pop()) {
-    const { value, depth } = next;
-    if (typeof value !== "object" || value === null) continue;
-    if (depth >= DEEPEST)
-      throw new AppError("invalid", `The request's body is nested deeper than ${DEEPEST} levels.`, { scimType: "invalidSyntax" });
-    for (const [name, inner] of Object.entries(value)) {
-      if (!Array.isArray(value) && PROTOTYPE_NAMES.has(name)) {
-        throw new AppError("invalid", `\`${name}\` can't be the name of an attribute.`, { field: name, scimType: "invalidSyntax" });
-      }
-      waiting.push({ value: inner, depth: depth + 1 });
-    }
-  }
+  checkStructure(body);
   return body;
 }
 

@@ -1,11 +1,13 @@
-import { json, Router, type ErrorRequestHandler, type Request, type RequestHandler, type Response } from "express";
+import { Router, type ErrorRequestHandler, type Request, type Response } from "express";
 import { AppError } from "../../errors.ts";
+import { jsonBody } from "./body.ts";
 import { bulkRoutes } from "./bulk/routes.ts";
 import { authenticated, callOf, type ScimDoorOptions } from "./call.ts";
+import { bent } from "./dialects/request.ts";
 import { listOf, resourceTypes, schemaResources, serviceProviderConfig } from "./discovery.ts";
 import { errorAnswer, scimError } from "./errors.ts";
 import { writableRoutes } from "./resource-routes.ts";
-import { methodsOf, sendJson, SCIM_JSON } from "./respond.ts";
+import { methodsOf, sendJson } from "./respond.ts";
 
 /**
  * The SCIM 2.0 door (RFC 7644). Mount it at /scim/v2, and at /scim/:connection/v2 for clients that want a URL of their
@@ -14,7 +16,7 @@ import { methodsOf, sendJson, SCIM_JSON } from "./respond.ts";
 export function createScimDoor(options: ScimDoorOptions & { bodyLimit: number }): Router {
   const router = Router({ mergeParams: true });
   router.use(authenticated(options));
-  router.use(onlyJson, json({ type: ["application/json", SCIM_JSON], limit: options.bodyLimit }));
+  router.use(...jsonBody({ limit: options.bodyLimit }), bent(options.quirks));
   writableRoutes(router, { door: options, kind: "user", endpoint: "/Users" });
   writableRoutes(router, { door: options, kind: "group", endpoint: "/Groups" });
   discoveryRoutes(router, options);
@@ -26,13 +28,6 @@ export function createScimDoor(options: ScimDoorOptions & { bodyLimit: number })
   router.use(failed(options));
   return router;
 }
-
-/** RFC 7644 section 3.1: application/scim+json; application/json is what several IdPs send. */
-const onlyJson: RequestHandler = (request, response, next) => {
-  const hasBody = request.headers["transfer-encoding"] !== undefined || Number(request.headers["content-length"] ?? 0) > 0;
-  if (!hasBody || request.is(["application/json", SCIM_JSON])) return next();
-  sendJson(response, scimError(415, { detail: `Send the body as ${SCIM_JSON}.` }), { status: 415 });
-};
 
 function discoveryRoutes(router: Router, { bodyLimit }: { bodyLimit: number }): void {
   const collections = { Schemas: schemaResources, ResourceTypes: resourceTypes } as const;

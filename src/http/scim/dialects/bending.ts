@@ -1,0 +1,53 @@
+import type { Dialect } from "../../../../connectors/scim-inbound/config.ts";
+import { QUIRKS, type QuirkName } from "../../../connections/quirk-catalogue.ts";
+import { AppError } from "../../../errors.ts";
+import type { Profile } from "./profile.ts";
+
+/** A quirk as it was met. */
+export interface Bent {
+  quirk: QuirkName;
+  /** The schema's own name of what it concerns; empty when it concerns the message. Never a client's text. */
+  attribute: string;
+  /** Of a closed set of texts (`"False"`), so that it can't be a personal value; empty when none. */
+  sample: string;
+}
+
+/** What one request bends. */
+export interface Bending {
+  /**
+   * Whether the profile understands this quirk; then it is counted. Throws `invalid` for one that the RFCs refuse and the
+   * profile does not name; `value` is shown to the client, cut short.
+   */
+  allows(quirk: QuirkName, at?: { attribute?: string; sample?: string; value?: unknown; scimType?: string }): boolean;
+  readonly bent: readonly Bent[];
+}
+
+const LONGEST_SHOWN = 60;
+
+export function createBending(profile: Profile): Bending {
+  const bent: Bent[] = [];
+  return {
+    bent,
+    allows(quirk, { attribute = "", sample = "", value, scimType = "invalidValue" } = {}) {
+      if (profile.quirks.has(quirk)) {
+        bent.push({ quirk, attribute, sample });
+        return true;
+      }
+      const known = QUIRKS[quirk];
+      if (known.otherwise === "pass") return false;
+      const shown = value === undefined ? "" : `${JSON.stringify(value).slice(0, LONGEST_SHOWN)} `;
+      throw new AppError("invalid", `${attribute === "" ? "The request" : attribute}: ${shown}${known.wants}.`, {
+        field: attribute,
+        scimType,
+      });
+    },
+  };
+}
+
+/** Quirks that one client alone is known for, where it does not name itself. */
+const TYPICAL: Readonly<Partial<Record<QuirkName, Dialect>>> = { "op-case": "entra" };
+
+/** Whose client these quirks give away; undefined when they could be anybody's. */
+export function typicalDialect(bent: readonly Bent[]): Dialect | undefined {
+  return bent.flatMap(({ quirk }) => TYPICAL[quirk] ?? [])[0];
+}

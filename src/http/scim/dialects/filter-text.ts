@@ -1,0 +1,78 @@
+import { findAttribute, type ResourceSchema, type SchemaAttribute } from "../schema.ts";
+import type { Bending } from "./bending.ts";
+
+interface Options {
+  schema: ResourceSchema;
+  bending: Bending;
+  /** The list whose elements are chosen from, for a filter inside its brackets. */
+  inside?: SchemaAttribute;
+}
+
+const OPERATORS: ReadonlySet<string> = new Set(["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"]);
+const USUAL = /^[\w.:$-]+ [a-z]{2} "[^"\\]*"$/i;
+const BOOLEAN = /^"(true|false)"$/i;
+const PIECE = /\s+|[()[\]]|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'(?=[\s)\]]|$)|[^\s()[\]"]+/gy;
+const LONGEST = 8192;
+
+/** A filter's text as the grammar has it (RFC 7644 figure 1); what is not understood stays for the parser. */
+export function bendFilter(text: string, options: Options): string {
+  if (text.length > LONGEST) return text;
+  const plain = decodedAgain(text, options.bending);
+  if (USUAL.test(plain) && !BOOLEAN.test(plain.slice(plain.indexOf('"')))) return plain;
+  const pieces = plain.match(PIECE) ?? [];
+  if (pieces.join("") !== plain) return plain;
+  let name = "";
+  let list = options.inside;
+  let operator = false;
+  const bent = pieces.map((piece, at) => {
+    if (piece.trim() === "") return piece;
+    if (piece === "[") list = attributeOf(name, { ...options, inside: undefined });
+    if (piece === "]") list = options.inside;
+    if (operator) {
+      operator = false;
+      return bendOperand(piece, { ...options, attribute: attributeOf(name, { ...options, inside: list }) });
+    }
+    const isOperator = OPERATORS.has(piece.toLowerCase()) && at > 0 && name !== "";
+    if (isOperator) operator = true;
+    else name = piece;
+    return piece;
+  });
+  return bent.join("");
+}
+
+function bendOperand(piece: string, { bending, attribute }: Options & { attribute: SchemaAttribute | undefined }): string {
+  const at = { attribute: attribute?.name ?? "" };
+  if (BOOLEAN.test(piece) && attribute?.type === "boolean")
+    return bending.allows("boolean-text", { ...at, sample: piece, value: piece }) ? piece.slice(1, -1).toLowerCase() : piece;
+  if (piece.startsWith('"')) {
+    const escaped = withWholeEscapes(piece);
+    return escaped !== piece && bending.allows("bare-backslash", at) ? escaped : piece;
+  }
+  if (/^'.*'$/s.test(piece))
+    return bending.allows("single-quotes", at) ? JSON.stringify(piece.slice(1, -1).replaceAll(/\\(['"\\])/g, "$1")) : piece;
+  if (/^(true|false|null|-?\d+(\.\d+)?([eE][+-]?\d+)?)$/i.test(piece) || /^[()[\]]$/.test(piece)) return piece;
+  return bending.allows("no-quotes", at) ? JSON.stringify(piece) : piece;
+}
+
+/** `"DOMAIN\ann"`: a backslash that begins no escape of JSON stands for itself. */
+function withWholeEscapes(quoted: string): string {
+  return quoted.replaceAll(/\\(u[0-9a-fA-F]{4}|["\\/bfnrt]|)/g, (escape, known: string) => (known === "" ? "\\\\" : escape));
+}
+
+function attributeOf(name: string, { schema, inside }: Options): SchemaAttribute | undefined {
+  if (inside) return inside.subAttributes.get(name.toLowerCase());
+  const named = findAttribute(schema, name);
+  return named?.sub ?? named?.attribute;
+}
+
+/** `userName%20eq%20%22x%22` that is still so after decoding. */
+function decodedAgain(text: string, bending: Bending): string {
+  if (/[\s"]/.test(text) || !/%20|\+/.test(text) || !/%22/.test(text)) return text;
+  try {
+    const decoded = decodeURIComponent(text.replaceAll("+", " "));
+    return bending.allows("encoded-twice") ? decoded : text;
+  } catch {
+    // Not encoded after all: the parser says what is wrong.
+    return text;
+  }
+}

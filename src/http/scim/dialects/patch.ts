@@ -1,0 +1,148 @@
+import { isJsonObject, type JsonObject, type JsonValue } from "../json.ts";
+import { PATCH_OP } from "../patch/operations.ts";
+import { findAttribute, type ResourceSchema } from "../schema.ts";
+import { bendPath, type BentPath } from "./path.ts";
+import { bendExtension, pathOf, valueOf, type BendOptions } from "./resource.ts";
+import { listOf, oldUrn } from "./schemas.ts";
+import { bendElement, bendValue, jsonIn } from "./values.ts";
+
+/** A PATCH body as RFC 7644 section 3.5.2 has it, as far as the profile understands it. Throws `invalid`. */
+export function bendPatch(body: JsonValue, options: BendOptions): JsonValue {
+  const { bending } = options;
+  if (Array.isArray(body) && body.length > 0 && bending.allows("json-patch"))
+    return bendPatch({ schemas: [PATCH_OP], Operations: body }, options);
+  if (!isJsonObject(body)) return body;
+  const operations = operationsOf(body, options);
+  if (operations === undefined) return resourceAsPatch(body, options);
+  const { schemas: _schemas, ...rest } = Object.fromEntries(Object.entries(body).filter(([name]) => name.toLowerCase() !== "operations"));
+  return {
+    ...rest,
+    ...messageSchemas(body, options),
+    Operations: Array.isArray(operations) ? operations.flatMap((operation) => bendOperation(operation, options)) : operations,
+  };
+}
+
+function operationsOf(body: JsonObject, { bending }: BendOptions): JsonValue | undefined {
+  const name = Object.keys(body).find((key) => key.toLowerCase() === "operations");
+  const given = name === undefined ? undefined : body[name];
+  if (name !== undefined && name !== "Operations") bending.allows("operations-name");
+  return isJsonObject(given) && bending.allows("operations-one", { attribute: "Operations", scimType: "invalidSyntax" }) ? [given] : given;
+}
+
+function messageSchemas(body: JsonObject, { bending }: BendOptions): JsonObject {
+  const given = valueOf(body, "schemas") ?? undefined;
+  if (given === undefined || given === null) {
+    bending.allows("schemas-missing", { attribute: "schemas", scimType: "invalidSyntax" });
+    return { schemas: [PATCH_OP] };
+  }
+  const listed = listOf(given, bending);
+  if (!listed) return { schemas: given };
+  const isMessage = (urn: string) => urn.toLowerCase() === PATCH_OP.toLowerCase();
+  if (!listed.some(isMessage)) return { schemas: bending.allows("schemas-other", { attribute: "schemas" }) ? [PATCH_OP] : listed };
+  if (listed.length > 1) bending.allows("schemas-unknown", { attribute: "schemas" });
+  return { schemas: listed };
+}
+
+/** A partial resource for a PATCH (as SCIM 1.1 had it, members to be removed marked by `operation: "delete"`). */
+function resourceAsPatch(body: JsonObject, options: BendOptions): JsonValue {
+  const { schema, bending } = options;
+  const members = Object.entries(body).filter(([name]) => !["schemas", "id", "meta"].includes(name.toLowerCase()));
+  if (!members.some(([name]) => findAttribute(schema, name)) || !bending.allows("resource-for-patch")) return body;
+  const operations = members.flatMap(([name, value]): JsonObject[] => {
+    if (name.toLowerCase() !== "members" || !Array.isArray(value)) return [{ op: "replace", value: { [name]: value } }];
+    const goes = (element: JsonValue) => isJsonObject(element) && String(element["operation"] ?? "").toLowerCase() === "delete";
+    const added = value.filter((element) => !goes(element));
+    const removed = value.filter(goes);
+    return [
+      ...(removed.length ? [{ op: "remove", path: "members", value: removed }] : []),
+      ...(added.length ? [{ op: "add", path: "members", value: added }] : []),
+    ];
+  });
+  return { schemas: [PATCH_OP], Operations: operations.flatMap((operation) => bendOperation(operation, options)) };
+}
+
+/** One operation as it should have come; one without a path may stand for several. */
+function bendOperation(raw: JsonValue, options: BendOptions): JsonValue[] {
+  if (!isJsonObject(raw)) return [raw];
+  const { bending, schema } = options;
+  const operation: JsonObject = {};
+  for (const [name, value] of Object.entries(raw))
+    operation[["op", "path", "value"].includes(name.toLowerCase()) ? name.toLowerCase() : name] = value;
+  bendName(operation, options);
+  const { path, value } = operation;
+  if (path === null || path === "") {
+    bending.allows("path-null");
+    delete operation["path"];
+  } else if (typeof path === "string") {
+    const bent = bendPath(path, options);
+    if (!bent.isWhole)
+      return [{ ...operation, path: bent.text, ...(value === undefined ? {} : { value: bendTargeted(value, bent, options) }) }];
+    delete operation["path"];
+  } else if (path !== undefined) return [operation];
+  return withoutPath(operation, { bending, schema });
+}
+
+function bendName(operation: JsonObject, { bending }: BendOptions): void {
+  const { op } = operation;
+  if (typeof op !== "string") return;
+  const lower = op.trim().toLowerCase();
+  if (op === lower || !["add", "remove", "replace"].includes(lower)) return;
+  const form = op.trim() === lower.charAt(0).toUpperCase() + lower.slice(1) ? op.trim() : lower.toUpperCase();
+  if (bending.allows("op-case", { attribute: "op", sample: JSON.stringify(form), value: op, scimType: "invalidSyntax" }))
+    operation["op"] = lower;
+}
+
+function withoutPath(operation: JsonObject, options: BendOptions): JsonValue[] {
+  const { bending } = options;
+  const { value } = operation;
+  const inner = typeof value === "string" ? jsonIn(value) : undefined;
+  const given = inner !== undefined && bending.allows("json-in-text", { attribute: "value" }) ? inner : value;
+  if (
+    Array.isArray(given) &&
+    given.length > 0 &&
+    given.every(isJsonObject) &&
+    bending.allows("list-for-one", { attribute: "value", value: given })
+  )
+    return given.flatMap((one) => withoutPath({ ...operation, value: one }, options));
+  if (!isJsonObject(given)) return [operation];
+  if (operation["op"] === "remove") {
+    if (!bending.allows("remove-without-path")) return [operation];
+    return Object.entries(given).flatMap(([name, held]) =>
+      findAttribute(options.schema, name) ? bendOperation({ op: "remove", path: name, value: held }, options) : [],
+    );
+  }
+  return [{ ...operation, value: bendNamed(given, options) }];
+}
+
+/** The values of an operation without a path, by their names; the names stay, the operation's reader knows them all. */
+function bendNamed(values: JsonObject, options: BendOptions): JsonObject {
+  const { schema, bending } = options;
+  const bent: JsonObject = {};
+  for (const [name, value] of Object.entries(values)) {
+    const extension = schema.extensions.find(({ urn }) => urn.toLowerCase() === (oldUrn(name, options) ?? name).toLowerCase());
+    if (extension) bent[extension.urn] = isJsonObject(value) ? bendExtension(value, { extension, bending }) : value;
+    else if (name.toLowerCase() === schema.urn.toLowerCase() && isJsonObject(value)) bent[name] = bendNamed(value, options);
+    else if (name.toLowerCase() === "schemas") continue;
+    else {
+      const path = bendPath(name, options);
+      if (path.attribute && path.filtered) bending.allows("path-as-name", { attribute: path.attribute.name });
+      else if (path.attribute && path.text.toLowerCase() !== path.attribute.name.toLowerCase())
+        bending.allows("dotted-name", { attribute: pathOf({ attribute: path.attribute, ...(path.sub ? { sub: path.sub } : {}) }) });
+      bent[path.attribute ? path.text : name] = bendTargeted(value, path, options);
+    }
+  }
+  return bent;
+}
+
+function bendTargeted(
+  value: JsonValue,
+  { attribute, sub, filtered }: BentPath,
+  { bending }: { bending: BendOptions["bending"]; schema: ResourceSchema },
+): JsonValue {
+  if (!attribute || value === null) return value;
+  const path = sub ? `${attribute.name}.${sub.name}` : attribute.name;
+  if (sub) return bendValue(sub, value, { path, bending, isPatch: true });
+  if (!filtered) return bendValue(attribute, value, { path, bending, isPatch: true });
+  const [only, second] = Array.isArray(value) ? value : [value];
+  return second === undefined && only !== undefined ? bendElement(attribute, only, { path, bending, isPatch: true }) : value;
+}

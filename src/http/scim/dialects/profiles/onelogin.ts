@@ -1,0 +1,28 @@
+import type { Profile } from "../profile.ts";
+
+/** OneLogin: templates that an administrator writes by hand, so values of the wrong type and attributes at the wrong place. */
+export const onelogin: Profile = {
+  dialect: "onelogin",
+  quirks: new Set([
+    "old-urn",
+    "schemas-missing",
+    "schemas-text",
+    "schemas-unknown",
+    "schemas-other",
+    "boolean-text",
+    "number-for-text",
+    "empty-text",
+    "one-for-list",
+    "text-for-object",
+    "several-primaries",
+    "extension-at-top",
+    "dotted-name",
+    "operations-name",
+    "op-case",
+    "resource-for-patch",
+    "no-quotes",
+    "plus-sign",
+    "untidy-path",
+  ]),
+  createsAbsent: false,
+};

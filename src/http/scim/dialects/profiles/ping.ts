@@ -1,0 +1,25 @@
+import type { Profile } from "../profile.ts";
+
+/** PingOne and PingFederate: several primaries, URNs of SCIM 1.1 from older provisioners, resources where operations belong. */
+export const ping: Profile = {
+  dialect: "ping",
+  quirks: new Set([
+    "old-urn",
+    "boolean-text",
+    "empty-text",
+    "one-for-list",
+    "text-for-object",
+    "several-primaries",
+    "schemas-missing",
+    "schemas-unknown",
+    "schemas-other",
+    "resource-for-patch",
+    "extension-at-top",
+    "path-null",
+    "no-quotes",
+    "bare-backslash",
+    "plus-sign",
+    "untidy-path",
+  ]),
+  createsAbsent: false,
+};

@@ -1,0 +1,31 @@
+import { AppError } from "../../errors.ts";
+
+const DEEPEST = 16;
+const PROTOTYPE_NAMES = new Set(["__proto__", "constructor", "prototype"]);
+
+/**
+ * How many names all objects of this JSON have together; undefined when none. Throws `invalid` for what is nested deeper
+ * than any SCIM message, for names that mean something to JavaScript, and for a number without end.
+ */
+export function checkStructure(value: unknown): number | undefined {
+  let count = 0;
+  const waiting: { value: unknown; depth: number }[] = [{ value, depth: 0 }];
+  for (let next = waiting.pop(); next; next = waiting.pop()) {
+    const { value: held, depth } = next;
+    if (typeof held === "number" && !Number.isFinite(held)) throw refused("A number of the request's body is too large.");
+    if (typeof held !== "object" || held === null) continue;
+    if (depth >= DEEPEST) throw refused(`The request's body is nested deeper than ${DEEPEST} levels.`);
+    for (const [name, inner] of Object.entries(held)) {
+      if (!Array.isArray(held)) {
+        count += 1;
+        if (PROTOTYPE_NAMES.has(name)) throw refused(`\`${name}\` can't be the name of an attribute.`, name);
+      }
+      if (typeof inner === "object" || typeof inner === "number") waiting.push({ value: inner, depth: depth + 1 });
+    }
+  }
+  return count === 0 ? undefined : count;
+}
+
+function refused(message: string, field?: string): AppError {
+  return new AppError("invalid", message, { scimType: "invalidSyntax", ...(field === undefined ? {} : { field }) });
+}
