@@ -1,6 +1,7 @@
 import { AppError } from "../../../errors.ts";
 import type { Call, ScimDoorOptions } from "../call.ts";
-import type { JsonObject } from "../json.ts";
+import { bendMessage } from "../dialects/request.ts";
+import { checkedBody, type JsonObject } from "../json.ts";
 import { readProjection } from "../projection.ts";
 import { findResource } from "../read.ts";
 import { writableType, type WritableType } from "../resource-type.ts";
@@ -34,17 +35,17 @@ export async function perform(door: ScimDoorOptions, { call, operation }: { call
   if (method === "POST") {
     if (id !== undefined) throw wrong("path", `a POST goes to ${type.schema.endpoint}, not to one of them`);
     if (operation.bulkId === undefined) throw wrong("bulkId", "a POST needs one, by which its answer is known");
-    const written = await createResource(door, { type, call, body: bodyOf(operation) });
+    const written = await createResource(door, { type, call, body: bodyOf(door, { call, type, operation }) });
     return await performed(door, { type, call, id: written.id, status: 201 });
   }
   if (id === undefined) throw wrong("path", `a ${method || "request"} names one resource: ${type.schema.endpoint}/<id>`);
   const change = { type, call, id, ifMatch };
   switch (method) {
     case "PUT":
-      await replaceResource(door, { ...change, body: bodyOf(operation) });
+      await replaceResource(door, { ...change, body: bodyOf(door, { call, type, operation }) });
       return await performed(door, { type, call, id, status: 200 });
     case "PATCH":
-      await patchResource(door, { ...change, body: bodyOf(operation) });
+      await patchResource(door, { ...change, body: bodyOf(door, { call, type, operation }) });
       return await performed(door, { type, call, id, status: 200 });
     case "DELETE":
       await deleteResource(door, change);
@@ -54,8 +55,12 @@ export async function perform(door: ScimDoorOptions, { call, operation }: { call
   }
 }
 
-function bodyOf({ method, data }: BulkOperation): JsonObject {
-  if (data) return data;
+/** The body in the form of the RFCs, as a single request's would be. */
+function bodyOf(
+  { quirks }: ScimDoorOptions,
+  { call, type, operation: { method, data } }: { call: Call; type: WritableType; operation: BulkOperation },
+): JsonObject {
+  if (data) return checkedBody(bendMessage({ method, path: type.schema.endpoint, body: data }, { call, quirks }));
   throw wrong("data", `a ${method} needs it: the body of the request`);
 }
 
