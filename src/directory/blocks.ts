@@ -128,6 +128,9 @@ async function settle(
   const timesOf = new Map(times.map((item) => [item.personId, item]));
   const touched = [...new Set(rows.map((row) => row.person_id))];
   const settled = new Set(await settleLifecycle(work, touched, { times: timesOf }));
-  await markPeople(work, { personIds: touched.filter((id) => !settled.has(id)), times: timesOf });
+  const others = touched.filter((id) => !settled.has(id));
+  // Whoever decided about a block on an older version must not act on it: what leads back to being active has changed.
+  await work.sql.query("update people set version = version + 1 where id = any($1::uuid[])", [others]);
+  await markPeople(work, { personIds: others, times: timesOf });
   return settled;
 }

@@ -32,61 +32,81 @@ export async function markGroups(work: Work, options: MarkOptions & { groupIds: 
   await mark(work, { ...options, ids: options.groupIds, kind: "group" });
 }
 
-const RECEIVERS = `
-  select exists (select from connections where enabled and (
+/** A condition: whether anything at all receives what changes here. */
+export const ANY_RECEIVER = `exists (select from connections where enabled and (
     jsonb_typeof(policy -> 'provision') = 'object'
-    or policy -> 'writeBack' ->> 'disable' = 'true' or policy -> 'writeBack' ->> 'groups' = 'true')) as any`;
+    or policy -> 'writeBack' ->> 'disable' = 'true' or policy -> 'writeBack' ->> 'groups' = 'true'))`;
 
-const KEEP_OLDER = `
-  dirty_at = $2, version = p.version + 1,
+/** Placeholders of a statement that marks: the instant, and when it was decided. */
+interface MarkingPlaceholders {
+  now: string;
+  decided: string;
+}
+
+const keepOlder = ({ now }: MarkingPlaceholders) => `
+  dirty_at = ${now}, version = p.version + 1,
   source_changed_at = case when p.dirty_at is not null or p.state <> 'idle' then least(p.source_changed_at, excluded.source_changed_at) else excluded.source_changed_at end,
   seen_at = case when p.dirty_at is not null or p.state <> 'idle' then least(p.seen_at, excluded.seen_at) else excluded.seen_at end,
   decided_at = case when p.dirty_at is not null or p.state <> 'idle' then least(p.decided_at, excluded.decided_at) else excluded.decided_at end`;
 
-// Rows are locked in the order of ids, so that two flows over the same people wait and don't deadlock.
-const MARK_PEOPLE = `
-  with changed as (
-    select * from unnest($1::uuid[], $3::timestamptz[], $4::timestamptz[]) as c (id, source_changed_at, seen_at)
-  ), wanted as (
-    select connection.id as connection_id, changed.*
-    from connections connection cross join changed
+/**
+ * Marks the people of a table expression `changed_people` (id, source_changed_at, seen_at), within a statement that does more:
+ * more table expressions, the last of which (`marked_people`) has the connections to wake. Rows are locked in the order of ids,
+ * so that two flows over the same people wait and don't deadlock.
+ */
+export const markedPeople = (given: MarkingPlaceholders) => `
+  wanted_people as (
+    select connection.id as connection_id, changed_people.*
+    from connections connection cross join changed_people
     where connection.enabled and jsonb_typeof(connection.policy -> 'provision') = 'object'
     union
-    select connection.id, changed.*
+    select connection.id, changed_people.*
     from connections connection
     join accounts account on account.connection_id = connection.id
-    join changed on changed.id = account.person_id
+    join changed_people on changed_people.id = account.person_id
     where connection.enabled and account.kind = 'user' and account.gone_at is null
       and (connection.policy -> 'writeBack' ->> 'disable' = 'true' or connection.policy -> 'writeBack' ->> 'groups' = 'true')
-  ), marked as (
+  ), marked_people as (
     insert into projections as p (connection_id, kind, person_id, desired_state, dirty_at, source_changed_at, seen_at, decided_at)
-    select connection_id, 'user', id, 'absent', $2, source_changed_at, seen_at, $5 from wanted order by connection_id, id
-    on conflict (connection_id, person_id) where person_id is not null do update set ${KEEP_OLDER}
+    select connection_id, 'user', id, 'absent', ${given.now}, source_changed_at, seen_at, ${given.decided} from wanted_people order by connection_id, id
+    on conflict (connection_id, person_id) where person_id is not null do update set ${keepOlder(given)}
     returning p.connection_id
-  )
-  select distinct connection_id from marked order by connection_id`;
+  )`;
 
-const MARK_GROUPS = `
-  with changed as (
-    select * from unnest($1::uuid[], $3::timestamptz[], $4::timestamptz[]) as c (id, source_changed_at, seen_at)
-  ), wanted as (
-    select connection.id as connection_id, changed.*
+/** Like markedPeople, for `changed_groups`. */
+export const markedGroups = (given: MarkingPlaceholders) => `
+  wanted_groups as (
+    select connection.id as connection_id, changed_groups.*
     from connections connection
-    cross join changed
-    join groups on groups.id = changed.id
+    cross join changed_groups
+    join groups on groups.id = changed_groups.id
     where connection.enabled and jsonb_typeof(connection.policy -> 'provision') = 'object' and (
       connection.policy -> 'provision' ->> 'groups' = 'all'
       or exists (
         select from jsonb_array_elements_text(case jsonb_typeof(connection.policy -> 'provision' -> 'groups') when 'array' then connection.policy -> 'provision' -> 'groups' else '[]' end) as kept (name)
         where kept.name::citext = groups.display_name)
       or exists (select from projections known where known.connection_id = connection.id and known.group_id = groups.id))
-  ), marked as (
+  ), marked_groups as (
     insert into projections as p (connection_id, kind, group_id, desired_state, dirty_at, source_changed_at, seen_at, decided_at)
-    select connection_id, 'group', id, 'absent', $2, source_changed_at, seen_at, $5 from wanted order by connection_id, id
-    on conflict (connection_id, group_id) where group_id is not null do update set ${KEEP_OLDER}
+    select connection_id, 'group', id, 'absent', ${given.now}, source_changed_at, seen_at, ${given.decided} from wanted_groups order by connection_id, id
+    on conflict (connection_id, group_id) where group_id is not null do update set ${keepOlder(given)}
     returning p.connection_id
-  )
-  select distinct connection_id from marked order by connection_id`;
+  )`;
+
+/** A query that wakes the `project` jobs of the connections marked in these table expressions, within the statement that marks. */
+export const wokenProjects = ({ marked, correlation }: { marked: readonly string[]; correlation: string }) => `
+  select graphile_worker.add_job('project', payload := json_build_object('connectionId', m.connection_id), queue_name := 'project:' || m.connection_id,
+    run_at := now(), max_attempts := 25, job_key := 'project:' || m.connection_id || ':' || ${correlation}, job_key_mode := 'replace') as job
+  from (${marked.map((name) => `select connection_id from ${name}`).join(" union ")} order by 1) m`;
+
+const changedRows = (name: string) =>
+  `${name} as (select * from unnest($1::uuid[], $3::timestamptz[], $4::timestamptz[]) as c (id, source_changed_at, seen_at))`;
+const GIVEN = { now: "$2", decided: "$5" };
+
+const MARK = {
+  user: `with ${changedRows("changed_people")}, ${markedPeople(GIVEN)} select distinct connection_id from marked_people order by connection_id`,
+  group: `with ${changedRows("changed_groups")}, ${markedGroups(GIVEN)} select distinct connection_id from marked_groups order by connection_id`,
+} as const;
 
 interface Marking extends MarkOptions {
   ids: readonly string[];
@@ -97,7 +117,7 @@ async function mark({ ctx, sql }: Work, { ids, kind, sourceChangedAt, seenAt, de
   if (ids.length === 0 || !(await anyReceiver(sql))) return;
   const now = ctx.now();
   const unique = [...new Set(ids)];
-  const { rows } = await sql.query<{ connection_id: number }>(kind === "user" ? MARK_PEOPLE : MARK_GROUPS, [
+  const { rows } = await sql.query<{ connection_id: number }>(MARK[kind], [
     unique,
     now,
     unique.map((id) => times?.get(id)?.sourceChangedAt ?? sourceChangedAt ?? null),
@@ -116,6 +136,6 @@ async function mark({ ctx, sql }: Work, { ids, kind, sourceChangedAt, seenAt, de
 }
 
 async function anyReceiver(sql: Sql): Promise<boolean> {
-  const { rows } = await sql.query<{ any: boolean }>(RECEIVERS);
+  const { rows } = await sql.query<{ any: boolean }>(`select ${ANY_RECEIVER} as any`);
   return rows[0]?.any ?? false;
 }

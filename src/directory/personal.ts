@@ -16,12 +16,7 @@ interface WrappedKey {
 export async function personKeys({ ctx, sql }: Work, keyRing: KeyRing, personIds: readonly string[]): Promise<Map<string, SealingKey>> {
   const unique = [...new Set(personIds)];
   const known = await readKeys(sql, unique);
-  const missing = unique
-    .filter((id) => !known.has(id))
-    .map((id) => ({
-      person_id: id,
-      wrapped: seal(keyRing.current, { purpose: personKeyPurpose(id), plain: randomBytes(32).toString("base64") }),
-    }));
+  const missing = unique.filter((id) => !known.has(id)).map((id) => ({ person_id: id, wrapped: newPersonKey(keyRing, id) }));
   if (missing.length > 0) {
     await sql.query(
       `insert into person_keys (person_id, wrapped, created_at) select person_id, wrapped, $2 from jsonb_to_recordset($1::jsonb) as w (person_id uuid, wrapped text)
@@ -35,7 +30,17 @@ export async function personKeys({ ctx, sql }: Work, keyRing: KeyRing, personIds
     ))
       known.set(id, wrapped);
   }
-  return new Map([...known].map(([id, wrapped]) => [id, unwrap(keyRing, id, wrapped)]));
+  return new Map([...known].map(([id, wrapped]) => [id, openPersonKey(keyRing, { personId: id, wrapped })]));
+}
+
+/** A new key of a person's own, wrapped, to be stored by the caller. */
+export function newPersonKey(keyRing: KeyRing, personId: string): string {
+  return seal(keyRing.current, { purpose: personKeyPurpose(personId), plain: randomBytes(32).toString("base64") });
+}
+
+/** A person's key as it seals. Throws `misconfigured` when the master key is not the one in use. */
+export function openPersonKey(keyRing: KeyRing, { personId, wrapped }: { personId: string; wrapped: string }): SealingKey {
+  return sealingKey(Buffer.from(open(keyRing, { purpose: personKeyPurpose(personId), sealed: wrapped }), "base64"));
 }
 
 /** Seals personal values (`before`, `after`) for an event about this person. */
@@ -51,7 +56,7 @@ export async function openPersonal(
 ): Promise<unknown> {
   const wrapped = (await readKeys(sql, [personId])).get(personId);
   if (wrapped === undefined) return null;
-  const key = unwrap(keyRing, personId, wrapped);
+  const key = openPersonKey(keyRing, { personId, wrapped });
   const value: unknown = JSON.parse(open({ current: key, older: [] }, { purpose: `${PURPOSE}:${personId}`, sealed }));
   return value;
 }
@@ -59,8 +64,4 @@ export async function openPersonal(
 async function readKeys(sql: Sql, personIds: readonly string[]): Promise<Map<string, string>> {
   const { rows } = await sql.query<WrappedKey>("select person_id, wrapped from person_keys where person_id = any($1::uuid[])", [personIds]);
   return new Map(rows.map((row) => [row.person_id, row.wrapped]));
-}
-
-function unwrap(keyRing: KeyRing, personId: string, wrapped: string): SealingKey {
-  return sealingKey(Buffer.from(open(keyRing, { purpose: personKeyPurpose(personId), sealed: wrapped }), "base64"));
 }

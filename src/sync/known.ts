@@ -65,11 +65,39 @@ export interface Claims {
 
 export const NO_CLAIMS: Claims = { candidates: [], byUserName: new Map(), byEmail: new Map() };
 
+/** A row of claimsQuery. */
+export interface ClaimRow {
+  id: string;
+  user_name: string;
+  email: string | null;
+  employee_number: string | null;
+  external_id: string | null;
+  taken: boolean;
+}
+
+export interface ClaimsOptions {
+  connectionId: number;
+  contributions: readonly Contribution[];
+  keys: readonly MatchKey[];
+}
+
 /** One query for two questions: whom might these contributions match, and which unique values are taken by whom. */
-export async function findClaims(
-  sql: Sql,
-  options: { connectionId: number; contributions: readonly Contribution[]; keys: readonly MatchKey[] },
-): Promise<Claims> {
+export async function findClaims(sql: Sql, options: ClaimsOptions): Promise<Claims> {
+  const { rows } = await sql.query<ClaimRow>({ name: "sync_find_claims", text: CLAIMS, values: claimsValues(options) });
+  return claimsOf(rows, options.keys);
+}
+
+/** Takes the parameters that claimsValues gives, $1 to $5. */
+export const CLAIMS = `with found as (
+        select id from people where user_name = any($1::citext[]) and state <> 'deleted'
+        union select id from people where email = any($2::citext[]) and state <> 'deleted'
+        union select id from people where employee_number = any($3::text[]) and state <> 'deleted'
+        union select id from people where external_id = any($4::text[]) and state <> 'deleted')
+      select p.id, lower(p.user_name::text) as user_name, lower(p.email::text) as email, p.employee_number, p.external_id,
+        exists (select from accounts a where a.person_id = p.id and a.connection_id = $5 and a.kind = 'user' and a.gone_at is null) as taken
+      from found join people p using (id)`;
+
+export function claimsValues(options: ClaimsOptions): unknown[] {
   const values = (key: MatchKey) => [...new Set(options.contributions.flatMap((contribution) => matchValues(contribution, key)))];
   const emails = new Set([
     ...values("emails"),
@@ -78,25 +106,10 @@ export async function findClaims(
     ),
   ]);
   const asked = (key: MatchKey) => (options.keys.includes(key) ? values(key) : []);
-  const { rows } = await sql.query<{
-    id: string;
-    user_name: string;
-    email: string | null;
-    employee_number: string | null;
-    external_id: string | null;
-    taken: boolean;
-  }>({
-    name: "sync_find_claims",
-    text: `with found as (
-        select id from people where user_name = any($1::citext[]) and state <> 'deleted'
-        union select id from people where email = any($2::citext[]) and state <> 'deleted'
-        union select id from people where employee_number = any($3::text[]) and state <> 'deleted'
-        union select id from people where external_id = any($4::text[]) and state <> 'deleted')
-      select p.id, lower(p.user_name::text) as user_name, lower(p.email::text) as email, p.employee_number, p.external_id,
-        exists (select from accounts a where a.person_id = p.id and a.connection_id = $5 and a.kind = 'user' and a.gone_at is null) as taken
-      from found join people p using (id)`,
-    values: [values("userName"), [...emails], asked("employeeNumber"), asked("externalId"), options.connectionId],
-  });
+  return [values("userName"), [...emails], asked("employeeNumber"), asked("externalId"), options.connectionId];
+}
+
+export function claimsOf(rows: readonly ClaimRow[], keys: readonly MatchKey[]): Claims {
   const candidates = rows.flatMap((row) => {
     const found: Record<MatchKey, string | null> = {
       userName: row.user_name,
@@ -104,7 +117,7 @@ export async function findClaims(
       employeeNumber: row.employee_number,
       externalId: row.external_id,
     };
-    return options.keys.flatMap((key): Candidate[] =>
+    return keys.flatMap((key): Candidate[] =>
       found[key] === null ? [] : [{ personId: row.id, key, value: found[key], taken: row.taken }],
     );
   });

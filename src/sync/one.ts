@@ -9,10 +9,10 @@ import { requestSource, type Batch } from "./apply/source.ts";
 import { changeMembers, type MemberChange } from "./apply/request-members.ts";
 import { decidingFor } from "./begin.ts";
 import { fingerprint } from "./fingerprint.ts";
-import { judge, type GuardFacts } from "./guard.ts";
 import { knownAccounts } from "./known.ts";
 import { itemRows } from "./plan.ts";
 import type { Item } from "./records.ts";
+import { refuseGuarded } from "./request/guard.ts";
 import { decideRecords, newId } from "./stage.ts";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
@@ -62,7 +62,8 @@ export async function syncOne(work: Work, options: OneOptions): Promise<OneResul
     source: requestSource({ kind: record.kind, rows: itemRows(item ? [item] : []) }),
   };
   if (item) {
-    await refuseGuarded(work, { connection, item });
+    const { action } = item;
+    if (action === "disable" || action === "delete") await refuseGuarded(work.sql, { ctx: work.ctx, connection, action });
     await applyBatch(batch);
   }
   if (record.kind === "group" && record.members && !record.deleted)
@@ -188,29 +189,6 @@ async function settleNew(
     personId,
   );
   return { ...item, nativeId: personId, reference: personId, accountId: known?.id ?? null, accountVersion: known?.version ?? null };
-}
-
-/** Disables and deletes by request count in the same window as those of runs. */
-async function refuseGuarded(work: Work, { connection, item }: { connection: LoadedConnection; item: Item }): Promise<void> {
-  if (item.action !== "disable" && item.action !== "delete") return;
-  const { rows } = await work.sql.query<{ linked: number; recent: number }>(
-    `select (select count(*)::int from accounts where connection_id = $1 and kind = 'user' and situation = 'linked' and gone_at is null) as linked,
-       (select coalesce(sum(count), 0)::int from guard_counts where connection_id = $1 and action in ('disable', 'delete') and at > $2::timestamptz - make_interval(secs => $3)) as recent`,
-    [connection.id, work.ctx.now(), connection.limits.window.hours * 3600],
-  );
-  const facts: GuardFacts = {
-    linked: rows[0]?.linked ?? 0,
-    recent: rows[0]?.recent ?? 0,
-    disables: item.action === "disable" ? 1 : 0,
-    deletes: item.action === "delete" ? 1 : 0,
-    reads: [],
-    scopeChanged: false,
-  };
-  const [tripped] = judge(facts, connection.limits);
-  if (tripped)
-    throw new AppError("held", `${connection.name}: ${tripped.message}. Nothing was changed; an administrator has to look.`, {
-      field: tripped.guard,
-    });
 }
 
 /** Tells somebody that a request was held, in a transaction of its own: the request's own is rolled back. */

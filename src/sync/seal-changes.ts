@@ -1,9 +1,9 @@
 import type { Context } from "../context.ts";
 import type { Sql } from "../db/database.ts";
-import type { KeyRing } from "../db/envelope.ts";
+import type { KeyRing, SealingKey } from "../db/envelope.ts";
 import { fromProfile } from "../directory/attributes.ts";
 import { personKeys, sealPersonal } from "../directory/personal.ts";
-import type { Item, KnownPerson } from "./records.ts";
+import type { Item, ItemPayload, KnownPerson } from "./records.ts";
 
 export interface Sealing {
   ctx: Context;
@@ -28,9 +28,17 @@ export async function sealChanges(
   for (const { item, before, person } of changes) {
     const key = keys.get(before.id);
     if (!key) throw new Error(`no key was made for person ${before.id}`);
-    const old: Record<string, unknown> = fromProfile(before.attributes);
-    const next: Record<string, unknown> = fromProfile(person.attributes);
-    const pick = (values: Record<string, unknown>) => Object.fromEntries(person.changed.map((name) => [name, values[name] ?? null]));
-    item.payload.sealed = sealPersonal(key, { personId: before.id, value: { before: pick(old), after: pick(next) } });
+    item.payload.sealed = sealedChange(key, { before, person });
   }
+}
+
+/** Before and after of each changed attribute, sealed. */
+export function sealedChange(
+  key: SealingKey,
+  { before, person }: { before: KnownPerson; person: NonNullable<ItemPayload["person"]> },
+): string {
+  const old: Record<string, unknown> = fromProfile(before.attributes);
+  const next: Record<string, unknown> = fromProfile(person.attributes);
+  const pick = (values: Record<string, unknown>) => Object.fromEntries(person.changed.map((name) => [name, values[name] ?? null]));
+  return sealPersonal(key, { personId: before.id, value: { before: pick(old), after: pick(next) } });
 }

@@ -110,7 +110,8 @@ async function decideUsers(
   return { items: decided.items, problems: [...problems, ...decided.problems] };
 }
 
-function mapUser({ mapping }: Deciding, record: SourceRecord): Pick<MappedUser, "contribution" | "inScope"> {
+/** What a record contributes; nothing when it is out of scope. Throws `invalid` when an expression fails on it. */
+export function mapUser({ mapping }: Deciding, record: SourceRecord): Pick<MappedUser, "contribution" | "inScope"> {
   const kind = mapping.kinds.user;
   if (!kind || record.deleted) return { contribution: {}, inScope: kind !== undefined };
   return kind.inScope(record.attributes)
@@ -132,7 +133,7 @@ function personOf({ known }: MappedUser, match: Match | undefined): string | und
  * A login name is one person's: a record that claims another's is refused by name, before anything is staged. So is the address
  * to which we write (P1); but people do share mailboxes, so whoever claims a taken one keeps it in the profile only.
  */
-function settleClaims({ kind, nativeId, payload, subjectId }: Item, claims: Claims): RecordProblem[] {
+export function settleClaims({ kind, nativeId, payload, subjectId }: Item, claims: Claims): RecordProblem[] {
   const { person } = payload;
   if (!person) return [];
   const holder = claims.byUserName.get(person.userName.toLowerCase());

@@ -2,10 +2,11 @@ import type { Request, RequestHandler, Response, Router } from "express";
 import { AppError } from "../../errors.ts";
 import { callOf, type Call, type ScimDoorOptions } from "./call.ts";
 import { checkedBody } from "./json.ts";
+import { listResources } from "./list.ts";
 import { projectionOf, readListRequest, refuseOtherMessages } from "./list-request.ts";
 import { isMatch } from "./preconditions.ts";
 import { readProjection } from "./projection.ts";
-import { findResource, listResources } from "./read.ts";
+import { findResource, type Found } from "./read.ts";
 import { writableType, type ResourceType, type WritableType } from "./resource-type.ts";
 import { methodsOf, sendJson } from "./respond.ts";
 import { createResource, deleteResource, patchResource, replaceResource } from "./write.ts";
@@ -33,8 +34,8 @@ export function writableRoutes(
     get: list(place),
     async post(request, response) {
       const call = callOf(response);
-      const { id } = await createResource(door, { type: typeFor(call), call, body: checkedBody(request.body) });
-      await sendResource({ request, response, place }, { id, status: 201 });
+      const written = await createResource(door, { type: typeFor(call), call, body: checkedBody(request.body) });
+      await sendResource({ request, response, place }, { ...written, status: 201 });
     },
   });
   methodsOf(router, `${endpoint}/.search`, { post: search(place) });
@@ -71,7 +72,7 @@ function list({ door, typeFor }: Place): RequestHandler {
   return async (request, response) => {
     const call = callOf(response);
     const type = typeFor(call);
-    sendJson(response, await listResources(door.db, { type, call, request: readListRequest(type.schema, request.query) }));
+    sendJson(response, await listResources(door, { type, call, request: readListRequest(type.schema, request.query) }));
   };
 }
 
@@ -81,7 +82,7 @@ function search({ door, typeFor }: Place): RequestHandler {
     const type = typeFor(call);
     const body = checkedBody(request.body);
     refuseOtherMessages(body);
-    sendJson(response, await listResources(door.db, { type, call, request: readListRequest(type.schema, body) }));
+    sendJson(response, await listResources(door, { type, call, request: readListRequest(type.schema, body) }));
   };
 }
 
@@ -106,11 +107,12 @@ async function sendVersion({ response, place: { door, typeFor } }: Exchange, id:
 
 async function sendResource(
   { request, response, place: { door, endpoint, typeFor } }: Exchange,
-  { id, status }: { id: string; status: number },
+  { id, status, found: known }: { id: string; status: number; found?: Found },
 ): Promise<void> {
   const call = callOf(response);
   const type = typeFor(call);
-  const found = await findResource(door.db.pool, { type, call, id, projection: projectionOf(type.schema, request.query) });
+  const projection = projectionOf(type.schema, request.query);
+  const found = projection === undefined && known ? known : await findResource(door.db.pool, { type, call, id, projection });
   if (!found) throw new AppError("not_found", `There is no ${type.schema.type} ${id} here.`);
   response.set("ETag", found.version);
   if (status === 201) response.set("Location", `${call.base}${endpoint}/${id}`);

@@ -4,6 +4,7 @@ import { inTransaction, type Work } from "../../db/database.ts";
 import type { KeyRing } from "../../db/envelope.ts";
 import { AppError } from "../../errors.ts";
 import { noteHeldRequest, syncOne } from "../../sync/one.ts";
+import { isDeadlock } from "../../sync/request/contention.ts";
 import type { Call, ScimDoorOptions } from "./call.ts";
 import { coerceResource } from "./coerce.ts";
 import { sameJson, type JsonObject } from "./json.ts";
@@ -12,8 +13,10 @@ import { applyPatch } from "./patch/apply.ts";
 import { memberChange, memberIds, type MemberChange } from "./patch/members.ts";
 import { readOperations } from "./patch/operations.ts";
 import { isMatch } from "./preconditions.ts";
+import type { Found } from "./read.ts";
 import type { WritableType } from "./resource-type.ts";
 import { isUuid, parameters } from "./view.ts";
+import { changeUserAtOnce, createUserAtOnce, movedOn } from "./write-at-once.ts";
 
 /** One write, told apart from how it came. */
 export interface WriteOptions {
@@ -30,11 +33,17 @@ export interface ChangeOptions extends WriteOptions {
 export interface Written {
   id: string;
   created: boolean;
+  /** What a read would answer, where that is known without one. */
+  found?: Found;
 }
 
 /** Takes in a new resource. Throws `invalid`; `conflict` when its name is taken; `held` when a guard trips. */
-export function createResource(door: ScimDoorOptions, { type, call, body }: WriteOptions & { body: JsonObject }): Promise<Written> {
+export async function createResource(door: ScimDoorOptions, { type, call, body }: WriteOptions & { body: JsonObject }): Promise<Written> {
   const { resource, members } = split(type, coerceResource(type.schema, body));
+  if (type.kind === "user") {
+    const written = await createUserAtOnce(door, { call, schema: type.schema, resource: { active: true, ...resource } });
+    if (written) return written;
+  }
   return write(door, call, async (work, connection) => {
     const record = type.kind === "group" ? { resource, members: { set: members ?? [] } } : { resource: { active: true, ...resource } };
     return await syncOne(work, {
@@ -46,27 +55,30 @@ export function createResource(door: ScimDoorOptions, { type, call, body }: Writ
 }
 
 /** Puts a resource in another's place. Members stay as they are when they are not in the body at all. Throws as createResource does, and `not_found`. */
-export function replaceResource(
+export async function replaceResource(
   door: ScimDoorOptions,
   { type, call, body, id, ifMatch }: ChangeOptions & { body: JsonObject },
 ): Promise<Written> {
   const { resource, members } = split(type, coerceResource(type.schema, body));
   const cleared = type.kind === "group" && Object.keys(body).some((name) => name.toLowerCase() === "members");
   const change: MemberChange | undefined = members ? { set: members } : cleared ? { set: [] } : undefined;
+  // A client that leaves `active` out does not mean to bring anybody back.
+  const next = (held: JsonObject) =>
+    type.kind === "user" && resource["active"] === undefined && held["active"] !== undefined
+      ? { ...resource, active: held["active"] }
+      : resource;
+  const written = type.kind === "user" ? await noted(door, call, () => changeUserAtOnce(door, { call, id, ifMatch, next })) : undefined;
+  if (written) return written;
   return write(door, call, async (work, connection) => {
     const held = await lockedDocument(work, { type, call, id, ifMatch });
-    // A client that leaves `active` out does not mean to bring anybody back.
-    const whole =
-      type.kind === "user" && resource["active"] === undefined && held["active"] !== undefined
-        ? { ...resource, active: held["active"] }
-        : resource;
+    const whole = next(held);
     if (!change && sameJson(held, whole)) return { id, created: false };
     return await changed(work, { connection, keyRing: door.keyRing, type, id, resource: whole, members: change });
   });
 }
 
 /** Carries out a PATCH: all of it or nothing; one that changes nothing leaves the version alone. Throws as replaceResource does. */
-export function patchResource(
+export async function patchResource(
   door: ScimDoorOptions,
   { type, call, body, id, ifMatch }: ChangeOptions & { body: JsonObject },
 ): Promise<Written> {
@@ -74,10 +86,13 @@ export function patchResource(
   const isMembers = (name: string | undefined) => type.kind === "group" && name === "members";
   const onMembers = operations.filter(({ path }) => isMembers(path.attribute?.name));
   const others = operations.filter(({ path }) => !isMembers(path.attribute?.name));
+  const next = (held: JsonObject) => applyPatch(held, { schema: type.schema, operations: others });
+  const written = type.kind === "user" ? await noted(door, call, () => changeUserAtOnce(door, { call, id, ifMatch, next })) : undefined;
+  if (written) return written;
   return write(door, call, async (work, connection) => {
     const members = memberChange({ operations: onMembers, replace: memberSettings(connection).replaceMembers });
     const held = await lockedDocument(work, { type, call, id, ifMatch });
-    const resource = applyPatch(held, { schema: type.schema, operations: others });
+    const resource = next(held);
     if (!members && sameJson(held, resource)) return { id, created: false };
     return await changed(work, { connection, keyRing: door.keyRing, type, id, resource, members });
   });
@@ -129,12 +144,7 @@ async function lockedDocument({ sql }: Work, { type, call, id, ifMatch }: Change
   );
   const row = rows[0];
   if (!row) throw notFound(type, id);
-  if (ifMatch !== undefined && !isMatch(ifMatch, row.version)) {
-    throw new AppError(
-      "precondition_failed",
-      `The ${type.schema.type} ${id} has changed since version ${ifMatch.slice(0, 60)}: read it again.`,
-    );
-  }
+  if (ifMatch !== undefined && !isMatch(ifMatch, row.version)) throw movedOn({ type: type.schema.type, id, ifMatch });
   return withStatus(row);
 }
 
@@ -152,27 +162,30 @@ function withStatus({ document, active }: { document: JsonObject; active: boolea
 
 const MOST_TRIES = 3;
 
-/** One request, one transaction. A deadlock with a sync is nobody's fault: the request is run again. What a guard held is recorded after the rollback. */
-async function write(
-  door: ScimDoorOptions,
-  call: Call,
-  work: (work: Work, connection: LoadedConnection) => Promise<Written>,
-): Promise<Written> {
-  for (let tried = 1; ; tried += 1) {
-    try {
-      return await inTransaction(door.db, call.ctx, async (transaction) =>
-        work(transaction, await loadConnection(transaction.sql, door.keyRing, call.connection.id)),
-      );
-    } catch (error) {
-      if (error instanceof AppError && error.code === "held")
-        await inTransaction(door.db, call.ctx, (transaction) => noteHeldRequest(transaction, { connection: call.connection, error }));
-      if (!isDeadlock(error) || tried === MOST_TRIES) throw error;
+/** One request, one transaction. A deadlock with a sync is nobody's fault: the request is run again. */
+function write(door: ScimDoorOptions, call: Call, work: (work: Work, connection: LoadedConnection) => Promise<Written>): Promise<Written> {
+  return noted(door, call, async () => {
+    for (let tried = 1; ; tried += 1) {
+      try {
+        return await inTransaction(door.db, call.ctx, async (transaction) =>
+          work(transaction, await loadConnection(transaction.sql, door.keyRing, call.connection.id)),
+        );
+      } catch (error) {
+        if (!isDeadlock(error) || tried === MOST_TRIES) throw error;
+      }
     }
-  }
+  });
 }
 
-function isDeadlock(error: unknown): boolean {
-  return typeof error === "object" && error !== null && "code" in error && (error.code === "40P01" || error.code === "40001");
+/** What a guard held is recorded by itself: nothing else of the request is kept. */
+async function noted<T>(door: ScimDoorOptions, call: Call, attempt: () => Promise<T>): Promise<T> {
+  try {
+    return await attempt();
+  } catch (error) {
+    if (error instanceof AppError && error.code === "held")
+      await inTransaction(door.db, call.ctx, (transaction) => noteHeldRequest(transaction, { connection: call.connection, error }));
+    throw error;
+  }
 }
 
 /** The same JSON under the name that the pipeline has for it. */

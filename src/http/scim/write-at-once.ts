@@ -1,0 +1,104 @@
+import type { AttributeObject } from "../../../connectors/contract.ts";
+import { CORE_USER } from "../../directory/attributes.ts";
+import { AppError } from "../../errors.ts";
+import { changePerson } from "../../sync/request/change-person.ts";
+import { requestConnections, type RequestConnections } from "../../sync/request/connection.ts";
+import { takeInPerson } from "../../sync/request/new-person.ts";
+import { findStanding } from "../../sync/request/standing.ts";
+import type { Call, ScimDoorOptions } from "./call.ts";
+import { sameJson, type JsonObject } from "./json.ts";
+import { isMatch } from "./preconditions.ts";
+import type { Found } from "./read.ts";
+import type { ResourceSchema } from "./schema.ts";
+import { isUuid } from "./view.ts";
+import type { Written } from "./write.ts";
+
+// A door's own, and gone with it.
+const connectionsOf = new WeakMap<ScimDoorOptions, RequestConnections>();
+
+/** The connections that a door keeps from request to request. */
+export function keptConnections(door: ScimDoorOptions): RequestConnections {
+  const kept = connectionsOf.get(door) ?? requestConnections(door.keyRing);
+  connectionsOf.set(door, kept);
+  return kept;
+}
+
+/** Takes in a new user by one statement; undefined when that can't be, and nothing was written. */
+export async function createUserAtOnce(
+  door: ScimDoorOptions,
+  { call, schema, resource }: { call: Call; schema: ResourceSchema; resource: JsonObject },
+): Promise<Written | undefined> {
+  const made = await takeInPerson({
+    ctx: call.ctx,
+    sql: door.db.pool,
+    connections: keptConnections(door),
+    connectionId: call.connection.id,
+    resource: resource as AttributeObject,
+  });
+  return made && { id: made.id, created: true, found: newUser({ call, schema, resource }, made) };
+}
+
+/** What a read would answer: somebody new is in no group, and is what the client said. */
+function newUser(
+  { call, schema, resource }: { call: Call; schema: ResourceSchema; resource: JsonObject },
+  { id, at }: { id: string; at: Date },
+): Found {
+  const version = 'W/"1.1"';
+  const time = at.toISOString();
+  const text = JSON.stringify({
+    schemas: [CORE_USER, ...schema.extensions.filter(({ urn }) => resource[urn] !== undefined).map(({ urn }) => urn)],
+    ...resource,
+    id,
+    active: true,
+    meta: { resourceType: "User", created: time, lastModified: time, location: `${call.base}/Users/${id}`, version },
+  });
+  return { text, version };
+}
+
+const MOST_LOOKS = 3;
+
+export interface UserChange {
+  call: Call;
+  id: string;
+  ifMatch: string | undefined;
+  /** The whole resource afterwards, from what the client's record is now. May be asked more than once. */
+  next(held: JsonObject): JsonObject;
+}
+
+/**
+ * Changes a user by a look and one statement; undefined when that can't be, and nothing was written. Throws
+ * `precondition_failed`, what `next` throws, and `held`.
+ */
+export async function changeUserAtOnce(door: ScimDoorOptions, { call, id, ifMatch, next }: UserChange): Promise<Written | undefined> {
+  if (!isUuid(id)) return undefined;
+  const sql = door.db.pool;
+  for (let looks = 0; looks < MOST_LOOKS; looks += 1) {
+    const standing = await findStanding(sql, { connectionId: call.connection.id, id });
+    if (!standing || standing.shared || standing.conditions) return undefined;
+    const { account, person } = standing;
+    if (ifMatch !== undefined && !isMatch(ifMatch, `W/"${person.version}.${account.version}"`))
+      throw movedOn({ type: "User", id, ifMatch });
+    const held = account.attributes as JsonObject;
+    const shown = held["active"] === undefined && standing.active ? { ...held, active: true } : held;
+    const resource = next(shown);
+    if (sameJson(shown, resource)) return { id, created: false };
+    const known = await keptConnections(door)(sql, standing.connection);
+    const outcome = await changePerson({
+      ctx: call.ctx,
+      sql,
+      keyRing: door.keyRing,
+      known,
+      standing,
+      resource: resource as AttributeObject,
+    });
+    if (outcome === "general") return undefined;
+    if (outcome === "changed") return { id, created: false };
+  }
+  // Too many at once: the general way waits for its turn.
+  return undefined;
+}
+
+/** RFC 7644 section 3.14: the client's version is not the one that is there. */
+export function movedOn({ type, id, ifMatch }: { type: string; id: string; ifMatch: string }): AppError {
+  return new AppError("precondition_failed", `The ${type} ${id} has changed since version ${ifMatch.slice(0, 60)}: read it again.`);
+}

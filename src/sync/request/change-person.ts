@@ -1,0 +1,96 @@
+import type { AttributeObject, SourceRecord } from "../../../connectors/contract.ts";
+import type { Context } from "../../context.ts";
+import type { Sql } from "../../db/database.ts";
+import type { KeyRing } from "../../db/envelope.ts";
+import { newPersonKey, openPersonKey } from "../../directory/personal.ts";
+import { decideUser } from "../decide.ts";
+import { fingerprint } from "../fingerprint.ts";
+import type { Item, ItemPayload } from "../records.ts";
+import { sealedChange } from "../seal-changes.ts";
+import { mapUser } from "../stage.ts";
+import type { RequestConnection } from "./connection.ts";
+import { refuseGuarded } from "./guard.ts";
+import type { Standing } from "./standing.ts";
+import { storeChange, type PersonChange } from "./store-change.ts";
+
+export interface ChangePersonOptions {
+  ctx: Context;
+  /** Not in a transaction: the statement that writes is one. */
+  sql: Sql;
+  keyRing: KeyRing;
+  known: RequestConnection;
+  standing: Standing;
+  /** The whole resource as it is to be, without id and meta. */
+  resource: AttributeObject;
+}
+
+/**
+ * Changes somebody with one statement, decided on what a look found and refused when that has moved since. `general`: there is
+ * more to it than one statement does (other origins, units, rules with conditions, blocks of others), and nothing was written;
+ * `moved`: somebody else was faster, look again. Throws `held` when a guard trips, before anything is written.
+ */
+export async function changePerson(options: ChangePersonOptions): Promise<"changed" | "general" | "moved"> {
+  const { standing, known } = options;
+  if (standing.shared || standing.conditions || standing.account.mappingVersion !== known.connection.mappingVersion) return "general";
+  const change = decideChange(options);
+  if (!change) return "general";
+  if (change.block === "raise") await refuseGuarded(options.sql, { ...options, connection: known.connection, action: "disable" });
+  return storeChange(options, change);
+}
+
+function decideChange(options: ChangePersonOptions): PersonChange | undefined {
+  const { ctx, keyRing, known, standing, resource } = options;
+  const at = ctx.now();
+  const { id } = standing.person;
+  const record: SourceRecord = { kind: "user", nativeId: id, reference: id, attributes: resource };
+  const { contribution, inScope } = mapUser(known.deciding, record);
+  if (!inScope) return undefined;
+  const item = decideUser(known.deciding, {
+    record,
+    hash: fingerprint(record).toString("hex"),
+    contribution,
+    inScope,
+    known: standing.account,
+    match: undefined,
+    person: standing.person,
+    newPersonId: id,
+    seenAt: at,
+  });
+  const { account, person, units } = item?.payload ?? {};
+  const block = item && blockOf(item, standing);
+  if (!item || !account || units || block === "other") return undefined;
+  return {
+    at,
+    reason: item.reason,
+    account,
+    person,
+    manager: person && managerChanges(options, person) ? person.manager : undefined,
+    block,
+    ...(person && person.changed.length > 0 ? sealedWith(keyRing, { standing, person }) : {}),
+  };
+}
+
+/** One block of this connection's own, raised where none stands or lifted where no other does: all else takes the general way. */
+function blockOf({ payload: { blocks = [] } }: Item, standing: Standing): "raise" | "lift" | "other" | undefined {
+  const [block, another] = blocks;
+  if (!block) return undefined;
+  const own = block.connectionId === standing.connection.id;
+  if (another || !own) return "other";
+  if (block.op === "raise") return standing.blocks.length === 0 && block.effect === "suspended" && standing.active ? "raise" : "other";
+  return standing.blocks.length === 1 && !standing.active ? "lift" : "other";
+}
+
+/** What the record said of a manager before is mapped again: it is not stored. */
+function managerChanges({ known, standing }: ChangePersonOptions, person: NonNullable<ItemPayload["person"]>): boolean {
+  const before = known.deciding.mapping.kinds.user?.map(standing.account.attributes)["manager"];
+  return (typeof before === "string" ? before : undefined) !== person.manager?.reference;
+}
+
+function sealedWith(
+  keyRing: KeyRing,
+  { standing, person }: { standing: Standing; person: NonNullable<ItemPayload["person"]> },
+): Pick<PersonChange, "sealed" | "newKey"> {
+  const wrapped = standing.wrapped ?? newPersonKey(keyRing, standing.person.id);
+  const key = openPersonKey(keyRing, { personId: standing.person.id, wrapped });
+  return { sealed: sealedChange(key, { before: standing.person, person }), ...(standing.wrapped === null ? { newKey: wrapped } : {}) };
+}

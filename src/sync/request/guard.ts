@@ -1,0 +1,86 @@
+import type { LoadedConnection } from "../../connections/open.ts";
+import type { Context } from "../../context.ts";
+import type { Sql } from "../../db/database.ts";
+import { AppError } from "../../errors.ts";
+import { judge, type GuardFacts } from "../guard.ts";
+
+export interface GuardedOptions {
+  ctx: Context;
+  connection: LoadedConnection;
+  action: "disable" | "delete";
+}
+
+/**
+ * Disables and deletes by request count in the same window as those of runs. Throws `held` when a guard trips. Accounts are
+ * counted only as far as the limits ask: a large connection's are not counted for each request.
+ */
+export async function refuseGuarded(sql: Sql, options: GuardedOptions): Promise<void> {
+  const recent = await recentCount(sql, options);
+  const enough = enoughLinked({ ...options, recent });
+  const linked = enough === 0 ? 0 : await linkedCount(sql, { ...options, most: enough });
+  const { limits } = options.connection;
+  if (judge(factsOf(options, { recent, linked }), limits).length === 0) return;
+  // Whoever has to look reads the true numbers.
+  const [tripped] = judge(factsOf(options, { recent, linked: await linkedCount(sql, options) }), limits);
+  if (tripped)
+    throw new AppError("held", `${options.connection.name}: ${tripped.message}. Nothing was changed; an administrator has to look.`, {
+      field: tripped.guard,
+    });
+}
+
+function factsOf({ action }: GuardedOptions, { recent, linked }: { recent: number; linked: number }): GuardFacts {
+  return {
+    linked,
+    recent,
+    disables: action === "disable" ? 1 : 0,
+    deletes: action === "delete" ? 1 : 0,
+    reads: [],
+    scopeChanged: false,
+  };
+}
+
+/** So many linked accounts that more would let no more through; 0 when the floors suffice. Pure. */
+export function enoughLinked({ connection: { limits }, action, recent }: GuardedOptions & { recent: number }): number {
+  const single = limits[action].floor >= 1 ? 0 : Math.ceil(1 / limits[action].share) + 1;
+  const leaving = recent + 1;
+  const together = limits.window.floor >= leaving ? 0 : Math.ceil(leaving / limits.window.share) + 1;
+  return Math.max(single, together);
+}
+
+async function recentCount(sql: Sql, { ctx, connection }: GuardedOptions): Promise<number> {
+  const { rows } = await sql.query<{ recent: number; rows: number }>({
+    name: "request_guard_recent",
+    text: `select coalesce(sum(count), 0)::int as recent, count(*)::int as rows from guard_counts
+      where connection_id = $1 and action in ('disable', 'delete') and at > $2::timestamptz - make_interval(secs => $3)`,
+    values: [connection.id, ctx.now(), connection.limits.window.hours * 3600],
+  });
+  const { recent = 0, rows: kept = 0 } = rows[0] ?? {};
+  if (kept > MOST_ROWS) await foldCounts(sql, { ctx, connection });
+  return recent;
+}
+
+const MOST_ROWS = 500;
+
+/** Counts of a hundredth of the window become one, at its last instant: the window never forgets one early. Rows that somebody else folds are left to them. */
+async function foldCounts(sql: Sql, { ctx, connection }: Pick<GuardedOptions, "ctx" | "connection">): Promise<void> {
+  await sql.query({
+    name: "request_guard_fold",
+    text: `with folded as (
+        delete from guard_counts where id in (
+          select id from guard_counts where connection_id = $1 and at > $2::timestamptz - make_interval(secs => $3) and at < $2::timestamptz - interval '5 seconds' order by id for update skip locked)
+        returning connection_id, at, action, count)
+      insert into guard_counts (connection_id, at, action, count)
+      select connection_id, max(at), action, sum(count) from folded group by connection_id, action, date_bin(make_interval(secs => $3 / 100), at, 'epoch')`,
+    values: [connection.id, ctx.now(), connection.limits.window.hours * 3600],
+  });
+}
+
+async function linkedCount(sql: Sql, { connection, most }: Pick<GuardedOptions, "connection"> & { most?: number }): Promise<number> {
+  const { rows } = await sql.query<{ linked: number }>({
+    name: "request_guard_linked",
+    text: `select count(*)::int as linked from (
+        select from accounts where connection_id = $1 and kind = 'user' and situation = 'linked' and gone_at is null limit $2) linked`,
+    values: [connection.id, most ?? null],
+  });
+  return rows[0]?.linked ?? 0;
+}
