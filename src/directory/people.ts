@@ -36,8 +36,8 @@ const FIND = `
 // The first way that finds somebody counts. Each has its index.
 const WAYS = [
   "p.id::text = lower($1) and p.id = (case when $1 ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then $1 end)::uuid",
-  "p.user_name = $1::citext and p.state <> 'deleted'",
-  "p.email = $1::citext and p.state <> 'deleted'",
+  "lower(p.user_name::text) = lower($1::text) and p.state <> 'deleted'",
+  "lower(p.email::text) = lower($1::text) and p.state <> 'deleted'",
   "p.employee_number = $1 and p.state <> 'deleted'",
   "p.external_id = $1 and p.state <> 'deleted'",
 ];

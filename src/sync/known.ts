@@ -89,8 +89,8 @@ export async function findClaims(sql: Sql, options: ClaimsOptions): Promise<Clai
 
 /** Takes the parameters that claimsValues gives, $1 to $5. */
 export const CLAIMS = `with found as (
-        select id from people where user_name = any($1::citext[]) and state <> 'deleted'
-        union select id from people where email = any($2::citext[]) and state <> 'deleted'
+        select id from people where lower(user_name::text) = any(array(select lower(name) from unnest($1::text[]) as claimed (name))) and state <> 'deleted'
+        union select id from people where lower(email::text) = any(array(select lower(address) from unnest($2::text[]) as claimed (address))) and state <> 'deleted'
         union select id from people where employee_number = any($3::text[]) and state <> 'deleted'
         union select id from people where external_id = any($4::text[]) and state <> 'deleted')
       select p.id, lower(p.user_name::text) as user_name, lower(p.email::text) as email, p.employee_number, p.external_id,

@@ -1,5 +1,6 @@
 import type { Sql, Work } from "../db/database.ts";
-import type { Item } from "./records.ts";
+import { textArray } from "../db/text-array.ts";
+import type { Item, ItemPayload } from "./records.ts";
 
 /** Opens a run's plan. */
 export async function openPlan({ ctx, sql }: Work, { runId, connectionId }: { runId: number; connectionId: number }): Promise<number> {
@@ -21,37 +22,89 @@ export async function stageItems(
   { planId, firstSeq, items }: { planId: number; firstSeq: number; items: readonly Item[] },
 ): Promise<void> {
   if (items.length === 0) return;
+  const rows = items.map(itemRow);
   await sql.query({
     name: "sync_stage_items",
-    text: `insert into plan_items (plan_id, seq, kind, native_id, action, account_id, account_version, subject_id, subject_version, reference, reason, payload, source_changed_at, seen_at)
-      select $1, $2 + ordinality - 1, kind, native_id, action, account_id, account_version, subject_id, subject_version, reference, reason, payload, source_changed_at, seen_at
-      from rows from (jsonb_to_recordset($3::jsonb) as (kind text, native_id text, action text, account_id bigint, account_version int, subject_id uuid, subject_version int,
-        reference text, reason text, payload jsonb, source_changed_at timestamptz, seen_at timestamptz)) with ordinality
+    text: `insert into plan_items (plan_id, seq, kind, native_id, action, account_id, account_version, subject_id, subject_version, reference, reason, payload,
+        account_attributes, person_attributes, sealed, source_changed_at, seen_at)
+      select $1, $2 + ordinality - 1, kind, native_id, action, account_id::bigint, account_version::int, subject_id::uuid, subject_version::int, reference, reason, payload::jsonb,
+        account_attributes, person_attributes, sealed, source_changed_at::timestamptz, seen_at::timestamptz
+      from unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[])
+        with ordinality as row (kind, native_id, action, account_id, account_version, subject_id, subject_version, reference, reason, payload,
+          account_attributes, person_attributes, sealed, source_changed_at, seen_at, ordinality)
       on conflict (plan_id, kind, native_id) do update set seq = excluded.seq, action = excluded.action, account_id = excluded.account_id, account_version = excluded.account_version,
-        subject_id = excluded.subject_id, subject_version = excluded.subject_version, reference = excluded.reference, reason = excluded.reason,
-        source_changed_at = excluded.source_changed_at, seen_at = excluded.seen_at, payload = excluded.payload`,
-    values: [planId, firstSeq, itemRows(items)],
+        subject_id = excluded.subject_id, subject_version = excluded.subject_version, reference = excluded.reference, reason = excluded.reason, payload = excluded.payload,
+        account_attributes = excluded.account_attributes, person_attributes = excluded.person_attributes, sealed = excluded.sealed,
+        source_changed_at = excluded.source_changed_at, seen_at = excluded.seen_at`,
+    values: [planId, firstSeq, ...TEXT_COLUMNS.map((name) => textArray(rows.map((row) => textOf(row[name]))))],
   });
 }
 
+const TEXT_COLUMNS = [
+  "kind",
+  "native_id",
+  "action",
+  "account_id",
+  "account_version",
+  "subject_id",
+  "subject_version",
+  "reference",
+  "reason",
+  "payload",
+  "account_attributes",
+  "person_attributes",
+  "sealed",
+  "source_changed_at",
+  "seen_at",
+] as const satisfies readonly (keyof ItemRow)[];
+
+function textOf(value: ItemRow[keyof ItemRow]): string | null {
+  if (value === null || value === undefined) return null;
+  if (typeof value === "string") return value;
+  if (value instanceof Date) return value.toISOString();
+  return typeof value === "number" ? String(value) : JSON.stringify(value);
+}
+
+type ItemRow = ReturnType<typeof itemRow>;
+
 /** Items in the column names of plan_items, as JSON. */
 export function itemRows(items: readonly Item[]): string {
-  return JSON.stringify(
-    items.map((item) => ({
-      kind: item.kind,
-      native_id: item.nativeId,
-      action: item.action,
-      account_id: item.accountId,
-      account_version: item.accountVersion,
-      subject_id: item.subjectId,
-      subject_version: item.subjectVersion,
-      reference: item.reference,
-      reason: item.reason,
-      payload: item.payload,
-      source_changed_at: item.sourceChangedAt,
-      seen_at: item.seenAt,
-    })),
-  );
+  return JSON.stringify(items.map(itemRow));
+}
+
+/** An item as a row of plan_items. What a payload does not say is left out: making jsonb is most of what staging costs. */
+function itemRow({ payload: { account, person, sealed, ...rest }, ...item }: Item) {
+  return {
+    kind: item.kind,
+    native_id: item.nativeId,
+    action: item.action,
+    account_id: item.accountId,
+    account_version: item.accountVersion,
+    subject_id: item.subjectId,
+    subject_version: item.subjectVersion,
+    reference: item.reference,
+    reason: item.reason,
+    payload: { ...rest, ...(account && { account: { ...account, attributes: undefined } }), ...(person && { person: columnsOf(person) }) },
+    account_attributes: account && JSON.stringify(account.attributes),
+    person_attributes: person && JSON.stringify(person.attributes),
+    sealed,
+    source_changed_at: item.sourceChangedAt,
+    seen_at: item.seenAt,
+  };
+}
+
+/** A person without the document. */
+function columnsOf({ attributes: _, ...person }: NonNullable<ItemPayload["person"]>): object {
+  return {
+    ...person,
+    email: person.email ?? undefined,
+    employeeNumber: person.employeeNumber ?? undefined,
+    externalId: person.externalId ?? undefined,
+    displayName: person.displayName ?? undefined,
+    custom: Object.keys(person.custom).length > 0 ? person.custom : undefined,
+    manager: person.manager ?? undefined,
+    changed: person.changed.length > 0 ? person.changed : undefined,
+  };
 }
 
 export interface ClosedPlan {
@@ -88,8 +141,8 @@ export async function settleDoubleClaims(sql: Sql, planId: number): Promise<Doub
   );
   const { rows: unaddressed } = await sql.query<DoubleClaim>(
     `with ${CLAIMS}, ${BEATEN("email")}
-     update plan_items i set payload = jsonb_set(i.payload, '{person,email}', 'null') where i.plan_id = $1 and i.seq = any(array(select seq from beaten))
-     returning i.native_id as "nativeId", i.payload->'person'->'attributes'->'emails'->0->>'value' as email`,
+     update plan_items i set payload = i.payload #- '{person,email}' where i.plan_id = $1 and i.seq = any(array(select seq from beaten))
+     returning i.native_id as "nativeId", i.person_attributes::jsonb->'emails'->0->>'value' as email`,
     [planId],
   );
   return [...unnamed, ...unaddressed];

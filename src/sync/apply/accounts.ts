@@ -1,23 +1,24 @@
 import { step, type Batch } from "./source.ts";
 
 /** Stores what was read, with its link. A human's choice of link stays a human's. */
-export async function storeAccounts(batch: Batch): Promise<void> {
+export async function storeAccounts(batch: Batch, { known }: { known: boolean }): Promise<void> {
   const { id, mappingVersion } = batch.connection;
   const now = batch.work.ctx.now();
   await step(batch, {
     name: "insert_accounts",
     text: `insert into accounts (connection_id, kind, native_id, reference, attributes, hash, mapping_version, mapped, situation, person_id, group_id, unit_id,
           linked_by, linked_at, candidates, source_changed_at, first_seen_at, changed_at)
-        select $4, i.kind, i.native_id, i.reference, i.a->'attributes', decode(i.a->>'hash', 'hex'), $5, nullif(i.a->'mapped', 'null'), i.a->>'situation',
+        select $4, i.kind, i.native_id, i.reference, i.account_attributes::jsonb, decode(i.a->>'hash', 'hex'), $5, nullif(i.a->'mapped', 'null'), i.a->>'situation',
           case i.kind when 'user' then i.subject_id end, case i.kind when 'group' then i.subject_id end, case i.kind when 'unit' then i.subject_id end,
           i.a->>'linkedBy', case when i.subject_id is not null then $6::timestamptz end, i.a->'candidates', i.source_changed_at, $6, $6
         from (select *, payload->'account' as a from item where account_id is null and payload ? 'account' offset 0) i`,
     values: [id, mappingVersion, now],
   });
+  if (!known) return;
   await step(batch, {
     name: "update_accounts",
     text: `update accounts a set
-          reference = coalesce(i.reference, a.reference), attributes = i.a->'attributes', hash = decode(i.a->>'hash', 'hex'), mapping_version = $4,
+          reference = coalesce(i.reference, a.reference), attributes = i.account_attributes::jsonb, hash = decode(i.a->>'hash', 'hex'), mapping_version = $4,
           mapped = nullif(i.a->'mapped', 'null'), situation = i.a->>'situation',
           person_id = case i.kind when 'user' then i.subject_id end, group_id = case i.kind when 'group' then i.subject_id end, unit_id = case i.kind when 'unit' then i.subject_id end,
           linked_by = case when i.subject_id is null then null else coalesce(i.a->>'linkedBy', a.linked_by) end,

@@ -21,7 +21,7 @@ interface Shape {
   members: boolean;
   /** Some groups lose members. */
   removals: boolean;
-  /** Some items are about people who exist already. */
+  /** Some items are about accounts or people that exist already. */
   known: boolean;
 }
 
@@ -32,7 +32,7 @@ interface Shape {
 export async function applyBatch(batch: Batch): Promise<number> {
   const shape = await shapeOf(batch);
   if (shape.items === 0) return 0;
-  await storeAccounts(batch);
+  await storeAccounts(batch, shape);
   const concerned =
     batch.source.kind === "user"
       ? await applyUsers(batch, shape)
@@ -51,7 +51,7 @@ async function shapeOf(batch: Batch): Promise<Shape> {
     text: `select count(*)::int as items, coalesce(bool_or(payload ? 'blocks'), false) as blocks, coalesce(bool_or(payload ? 'units'), false) as units,
         coalesce(bool_or(action = 'delete'), false) as leavers, coalesce(bool_or((payload->'members'->>'add')::int + (payload->'members'->>'remove')::int > 0), false) as members,
         coalesce(bool_or((payload->'members'->>'remove')::int > 0), false) as removals,
-        coalesce(bool_or(action <> 'create'), false) as known from item`,
+        coalesce(bool_or(account_id is not null or action <> 'create'), false) as known from item`,
   });
   return rows[0] ?? { items: 0, blocks: false, units: false, leavers: false, members: false, removals: false, known: false };
 }

@@ -91,9 +91,8 @@ async function openMembers(batch: Batch): Promise<string[]> {
     name: "members_joined",
     text: `, ${CHANGES}, joiner as materialized (select c.group_id, c.group_account_id, c.reference, member.id, member.kind, member.person_id, member.group_id as child_id from change c ${MEMBER} where c.op = 'add'),
       opened as (insert into memberships (group_id, person_id, connection_id, account_id, valid_from, recorded_from)
-        select distinct on (j.group_id, j.person_id) j.group_id, j.person_id, $4::int, j.id, $5::timestamptz, $5::timestamptz from joiner j where j.kind = 'user' and j.person_id is not null
-          and not exists (select from memberships m where m.person_id = j.person_id and m.group_id = j.group_id and coalesce(m.connection_id, 0) = $4 and m.recorded_to is null and m.valid_to is null)
-        returning person_id),
+        select j.group_id, j.person_id, $4::int, j.id, $5::timestamptz, $5::timestamptz from joiner j where j.kind = 'user' and j.person_id is not null
+        on conflict do nothing returning person_id),
       nested as (insert into nestings (parent_group_id, child_group_id, connection_id, account_id, valid_from, recorded_from)
         select distinct j.group_id, j.child_id, $4::int, j.id, $5::timestamptz, $5::timestamptz from joiner j where j.kind = 'group' and j.child_id is not null and j.child_id <> j.group_id
           and not exists (select from nestings n where n.parent_group_id = j.group_id and n.child_group_id = j.child_id and n.connection_id = $4 and n.recorded_to is null and n.valid_to is null)

@@ -22,8 +22,8 @@ export async function storePeople(batch: Batch, { known }: { known: boolean }): 
   await step(batch, {
     name: "insert_people",
     text: `insert into people (id, user_name, email, employee_number, external_id, display_name, attributes, custom, mastery, origin_id, manager_id, created_at, modified_at)
-        select i.subject_id, p->>'userName', p->>'email', p->>'employeeNumber', p->>'externalId', p->>'displayName', p->'attributes', p->'custom', p->'mastery', $4, manager.id, $5, $5
-        from (select subject_id, payload->'person' as p from item where action = 'create' offset 0) i ${MANAGER}`,
+        select i.subject_id, p->>'userName', p->>'email', p->>'employeeNumber', p->>'externalId', p->>'displayName', person_attributes::jsonb, coalesce(p->'custom', '{}'), p->'mastery', $4, manager.id, $5, $5
+        from (select subject_id, person_attributes, payload->'person' as p from item where action = 'create' offset 0) i ${MANAGER}`,
     values: [id, now],
   });
   await step(batch, {
@@ -39,9 +39,9 @@ async function updatePeople(batch: Batch): Promise<void> {
   await step(batch, {
     name: "update_people",
     text: `update people set user_name = p->>'userName', email = p->>'email', employee_number = p->>'employeeNumber', external_id = p->>'externalId',
-          display_name = p->>'displayName', attributes = p->'attributes', custom = p->'custom', mastery = p->'mastery', manager_id = manager.id,
+          display_name = p->>'displayName', attributes = person_attributes::jsonb, custom = coalesce(p->'custom', '{}'), mastery = p->'mastery', manager_id = manager.id,
           origin_id = coalesce(origin_id, $4), version = version + 1, modified_at = $5
-        from (select subject_id, payload->'person' as p from item where action <> 'create' and payload ? 'person' offset 0) i ${MANAGER} where people.id = i.subject_id`,
+        from (select subject_id, person_attributes, payload->'person' as p from item where action <> 'create' and payload ? 'person' offset 0) i ${MANAGER} where people.id = i.subject_id`,
     values: [batch.connection.id, batch.work.ctx.now()],
   });
 }

@@ -20,9 +20,8 @@ export async function storePersonUnits(batch: Batch, { known }: { known: boolean
         select $4::int, 'unit', a.id, w.reference, $5::timestamptz from wanted w join accounts a on a.connection_id = $4 and a.kind = 'user' and a.native_id = w.native_id
          where w.unit_id is null on conflict do nothing)
       insert into person_units (person_id, unit_id, connection_id, valid_from, recorded_from)
-      select distinct w.person_id, w.unit_id, $4::int, $5::timestamptz, $5::timestamptz from wanted w where w.unit_id is not null
-        and not exists (select from person_units m where m.person_id = w.person_id and m.unit_id = w.unit_id and coalesce(m.connection_id, 0) = $4 and m.recorded_to is null and m.valid_to is null)
-      returning person_id`,
+      select w.person_id, w.unit_id, $4::int, $5::timestamptz, $5::timestamptz from wanted w where w.unit_id is not null
+      on conflict do nothing returning person_id`,
     values: [batch.connection.id, batch.work.ctx.now()],
   });
   return [...left, ...joined.map((row) => row.person_id)];

@@ -26,23 +26,25 @@ const OUTCOMES = "not exists (select from plan_outcomes o where o.plan_id = $1 a
 const BATCHES = (kind: Kind) =>
   `not exists (select from plan_batches b where b.plan_id = $1 and b.kind = '${kind}' and i.seq between b.first_seq and b.last_seq)`;
 
-/** Items of one kind within a range of a plan, without those that are through or were refused. */
+/** Items of one kind within a range of a plan; of a range that is `begun`, without those that are through or were refused. */
 export function planSource({
   planId,
   kind,
   firstSeq,
   lastSeq,
+  begun,
 }: {
   planId: number;
   kind: Kind;
   firstSeq: number;
   lastSeq: number;
+  begun: boolean;
 }): ItemSource {
   return {
-    query: `select * from plan_items i where plan_id = $1 and seq between $2::int and $3::int and kind = '${kind}' and ${OUTCOMES} and ${BATCHES(kind)}`,
+    query: `select * from plan_items i where plan_id = $1 and seq between $2::int and $3::int and kind = '${kind}'${begun ? ` and ${OUTCOMES} and ${BATCHES(kind)}` : ""}`,
     values: [planId, firstSeq, lastSeq],
     kind,
-    form: `plan_${kind}`,
+    form: `${begun ? "rest" : "plan"}_${kind}`,
   };
 }
 

@@ -9,7 +9,7 @@ export async function recordTrail(batch: Batch): Promise<void> {
         select $4, e.name, $5, i.kind_name, coalesce(i.subject_id::text, i.native_id), $6, i.reason,
           jsonb_strip_nulls(jsonb_build_object('connection', $7::text, 'plan', $8::bigint, 'account', i.account_id, 'changed', i.payload->'person'->'changed',
             'candidates', i.payload->'account'->'candidates', 'added', i.payload->'members'->'add', 'removed', i.payload->'members'->'remove')),
-          i.payload->>'sealed'
+          i.sealed
         from (select *, case kind when 'user' then 'person' else kind end as kind_name from item) i
         join lateral (
           select case
