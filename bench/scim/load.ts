@@ -80,7 +80,8 @@ async function measureOperation(
     made.set(operation.key, part.next);
     measured.push(...part.measured);
   }
-  await operation.verify?.(target, made.get(operation.key) ?? 0);
+  // Whoever is slow was measured on a few answers, each of which was compared.
+  if (!measured.some(({ slow }) => slow)) await operation.verify?.(target, made.get(operation.key) ?? 0);
   return { kind: "done", measured, offered: true };
 }
 

@@ -29,6 +29,8 @@ export interface Operation {
   turns: readonly string[];
   /** Concurrency at which it makes sense: changes of one group are made one after the other. */
   concurrency: readonly number[];
+  /** Asked of no peer: it would take too long there to tell anything. */
+  oursOnly?: boolean;
   /** Walks to where the requests begin; answers false where the server can't do it. */
   prepare?(target: Target): Promise<boolean>;
   /** The request with this number, from 0, without gaps; the turn is what is left when it is divided by their number. */

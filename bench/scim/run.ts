@@ -84,7 +84,7 @@ async function measureServer(
   try {
     await loader.order({ kind: "target", address: running.address, people, idsFile, writable: server !== "bare" });
     for (const operation of OPERATIONS.filter(({ key }) => only.length === 0 || only.includes(key))) {
-      if (server === "bare" && operation.key !== "get") continue;
+      if ((server === "bare" && operation.key !== "get") || (server !== "ours" && operation.oursOnly)) continue;
       say(`${people.toLocaleString("en")} people, ${server}: ${operation.title}`);
       await measureOperation(loader, { operation, seconds, result });
     }

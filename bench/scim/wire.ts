@@ -18,6 +18,7 @@ interface Waiting {
   reject(error: Error): void;
 }
 
+const PATIENCE_MS = 300_000;
 const HEAD_END = Buffer.from("\r\n\r\n");
 const EMPTY = Buffer.alloc(0);
 
@@ -50,6 +51,7 @@ export async function openWire({ host, port }: { host: string; port: number }): 
     waiting?.reject(error ?? new Error("The server closed the connection instead of answering."));
     waiting = undefined;
   };
+  socket.setTimeout(PATIENCE_MS, () => socket.destroy(new Error("The server did not answer within five minutes.")));
   socket.on("error", ended);
   socket.on("close", () => ended());
 
