@@ -48,6 +48,24 @@ export async function scheduleExpiry(work: Work, options: BoundaryOptions = {}):
   return next;
 }
 
+// From the group outwards: who joins it now joins what is around it, too. However many are in already, this costs the same.
+const OF_JOINERS = `
+  with recursive around (group_id) as (
+    select $2::uuid
+    union
+    select n.parent_group_id from around join nestings n on n.child_group_id = around.group_id and n.recorded_to is null and n.valid_to is null
+  )
+  select min($1::timestamptz + make_interval(secs => g.expires_after_seconds)) as at from around join grants g using (group_id)
+  where g.expires_after_seconds is not null and g.recorded_to is null and (g.valid_to is null or g.valid_to > $1)`;
+
+/** Queues the `expire` job for people who join this group now, in the caller's transaction; scheduleExpiry does so for everybody's boundaries. */
+export async function scheduleJoinersExpiry(work: Work, { groupId }: { groupId: string }): Promise<Date | null> {
+  const { rows } = await work.sql.query<{ at: Date | null }>(OF_JOINERS, [work.ctx.now(), groupId]);
+  const next = rows[0]?.at ?? null;
+  if (next) await enqueueExpiry(work.sql, next);
+  return next;
+}
+
 /** One job per second, however many grants end in it; it runs once the second is over. */
 async function enqueueExpiry(sql: Sql, at: Date): Promise<void> {
   const second = Math.ceil(at.getTime() / 1000);

@@ -47,9 +47,10 @@ export function writableRoutes(
     },
     async patch(request, response) {
       const changing = change(request, response);
-      const { id } = await patchResource(door, { ...changing, body: checkedBody(request.body) });
+      const { id, etag } = await patchResource(door, { ...changing, body: checkedBody(request.body) });
       // A group may have a hundred thousand members: who adds one must not have to read them all back.
-      if (kind === "group" && !projectionOf(changing.type.schema, request.query)) await sendVersion({ request, response, place }, id);
+      if (kind === "group" && !projectionOf(changing.type.schema, request.query))
+        await sendVersion({ request, response, place }, { id, etag });
       else await sendResource({ request, response, place }, { id, status: 200 });
     },
     async delete(request, response) {
@@ -96,12 +97,15 @@ interface Exchange {
   place: Place;
 }
 
-async function sendVersion({ response, place: { door, typeFor } }: Exchange, id: string): Promise<void> {
+async function sendVersion(
+  { response, place: { door, typeFor } }: Exchange,
+  { id, etag }: { id: string; etag: string | undefined },
+): Promise<void> {
   const call = callOf(response);
   const type = typeFor(call);
   const projection = readProjection(type.schema, { attributes: ["id"] });
-  const found = await findResource(door.db.pool, { type, call, id, projection });
-  if (found) response.set("ETag", found.version);
+  const version = etag ?? (await findResource(door.db.pool, { type, call, id, projection }))?.version;
+  if (version !== undefined) response.set("ETag", version);
   response.status(204).end();
 }
 

@@ -1,8 +1,10 @@
 import type { AttributeObject } from "../../../connectors/contract.ts";
 import { CORE_USER } from "../../directory/attributes.ts";
 import { AppError } from "../../errors.ts";
+import { changeMembersAtOnce } from "../../sync/request/change-members.ts";
 import { changePerson } from "../../sync/request/change-person.ts";
 import { requestConnections, type RequestConnections } from "../../sync/request/connection.ts";
+import { findGroupStanding } from "../../sync/request/group-standing.ts";
 import { takeInPerson } from "../../sync/request/new-person.ts";
 import { findStanding } from "../../sync/request/standing.ts";
 import type { Call, ScimDoorOptions } from "./call.ts";
@@ -95,6 +97,33 @@ export async function changeUserAtOnce(door: ScimDoorOptions, { call, id, ifMatc
     if (outcome === "changed") return { id, created: false };
   }
   // Too many at once: the general way waits for its turn.
+  return undefined;
+}
+
+export interface MembersAtOnce {
+  call: Call;
+  id: string;
+  ifMatch: string | undefined;
+  change: { add: readonly string[]; remove: readonly string[] };
+}
+
+/** Changes a group's members by a look and one statement; undefined when that can't be, and nothing was written. Throws `precondition_failed`. */
+export async function changeMembersOfGroup(
+  door: ScimDoorOptions,
+  { call, id, ifMatch, change }: MembersAtOnce,
+): Promise<Written | undefined> {
+  if (!isUuid(id)) return undefined;
+  const sql = door.db.pool;
+  for (let looks = 0; looks < MOST_LOOKS; looks += 1) {
+    const standing = await findGroupStanding(sql, { connectionId: call.connection.id, id });
+    if (!standing) return undefined;
+    const { account } = standing;
+    if (ifMatch !== undefined && !isMatch(ifMatch, `W/"${standing.version}.${account.version}"`))
+      throw movedOn({ type: "Group", id, ifMatch });
+    const outcome = await changeMembersAtOnce({ ctx: call.ctx, sql, connectionName: call.connection.name, standing, change });
+    if (outcome === "general") return undefined;
+    if (outcome !== "moved") return { id, created: false, etag: `W/"${outcome.version}.${account.version}"` };
+  }
   return undefined;
 }
 

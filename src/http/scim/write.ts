@@ -8,7 +8,7 @@ import { isDeadlock } from "../../sync/request/contention.ts";
 import type { Call, ScimDoorOptions } from "./call.ts";
 import { coerceResource } from "./coerce.ts";
 import { sameJson, type JsonObject } from "./json.ts";
-import { guardMembers, memberSettings } from "./member-guard.ts";
+import { guardMembers } from "./member-guard.ts";
 import { applyPatch } from "./patch/apply.ts";
 import { memberChange, memberIds, type MemberChange } from "./patch/members.ts";
 import { readOperations } from "./patch/operations.ts";
@@ -16,7 +16,7 @@ import { isMatch } from "./preconditions.ts";
 import type { Found } from "./read.ts";
 import type { WritableType } from "./resource-type.ts";
 import { isUuid, parameters } from "./view.ts";
-import { changeUserAtOnce, createUserAtOnce, movedOn } from "./write-at-once.ts";
+import { changeMembersOfGroup, changeUserAtOnce, createUserAtOnce, movedOn } from "./write-at-once.ts";
 
 /** One write, told apart from how it came. */
 export interface WriteOptions {
@@ -35,6 +35,8 @@ export interface Written {
   created: boolean;
   /** What a read would answer, where that is known without one. */
   found?: Found;
+  /** The weak entity tag afterwards, where that is known without a read. */
+  etag?: string;
 }
 
 /** Takes in a new resource. Throws `invalid`; `conflict` when its name is taken; `held` when a guard trips. */
@@ -87,14 +89,19 @@ export async function patchResource(
   const onMembers = operations.filter(({ path }) => isMembers(path.attribute?.name));
   const others = operations.filter(({ path }) => !isMembers(path.attribute?.name));
   const next = (held: JsonObject) => applyPatch(held, { schema: type.schema, operations: others });
-  const written = type.kind === "user" ? await noted(door, call, () => changeUserAtOnce(door, { call, id, ifMatch, next })) : undefined;
+  const change = memberChange({ operations: onMembers, replace: call.settings.replaceMembers });
+  const written =
+    type.kind === "user"
+      ? await noted(door, call, () => changeUserAtOnce(door, { call, id, ifMatch, next }))
+      : change && "add" in change && others.length === 0
+        ? await changeMembersOfGroup(door, { call, id, ifMatch, change })
+        : undefined;
   if (written) return written;
   return write(door, call, async (work, connection) => {
-    const members = memberChange({ operations: onMembers, replace: memberSettings(connection).replaceMembers });
     const held = await lockedDocument(work, { type, call, id, ifMatch });
     const resource = next(held);
-    if (!members && sameJson(held, resource)) return { id, created: false };
-    return await changed(work, { connection, keyRing: door.keyRing, type, id, resource, members });
+    if (!change && sameJson(held, resource)) return { id, created: false };
+    return await changed(work, { connection, keyRing: door.keyRing, type, id, resource, members: change });
   });
 }
 

@@ -1,3 +1,5 @@
+import { scheduleExpiry, scheduleJoinersExpiry } from "../../access/boundaries.ts";
+import { evaluateConditionRules } from "../../access/condition-rules.ts";
 import { recordEvent } from "../../audit/record.ts";
 import { markGroups, markPeople } from "../../directory/outbox.ts";
 import { closePeriods } from "../../directory/periods.ts";
@@ -25,15 +27,29 @@ export async function changeMembers(batch: Batch, { groupId, change }: { groupId
     subjectId: groupId,
     data: { connection: batch.connection.name, added: added.length, removed: removed.length },
   });
-  await markPeople(work, { personIds: [...added, ...removed], seenAt: work.ctx.now() });
+  const people = [...added, ...removed].filter(({ nested }) => !nested).map(({ id }) => id);
+  await evaluateConditionRules(work, { personIds: people });
+  // A group that joins brings members who have been in it for a while.
+  if (added.some(({ nested }) => nested)) await scheduleExpiry(work);
+  else if (added.length > 0) await scheduleJoinersExpiry(work, { groupId });
+  await markPeople(work, { personIds: people, seenAt: work.ctx.now() });
   await markGroups(work, { groupIds: [groupId], seenAt: work.ctx.now() });
 }
 
-async function addMembers({ work, connection }: Batch, { groupId, ids }: { groupId: string; ids: readonly string[] }): Promise<string[]> {
+/** Somebody, or a group, who joined or left. */
+interface ChangedMember {
+  id: string;
+  nested: boolean;
+}
+
+async function addMembers(
+  { work, connection }: Batch,
+  { groupId, ids }: { groupId: string; ids: readonly string[] },
+): Promise<ChangedMember[]> {
   if (ids.length === 0) return [];
   const malformed = ids.find((id) => !UUID.test(id));
   if (malformed !== undefined) throw unknownMember(malformed);
-  const { rows } = await work.sql.query<{ id: string; opened: boolean; found: boolean }>(
+  const { rows } = await work.sql.query<ChangedMember & { opened: boolean; found: boolean }>(
     `with asked as (select distinct id from unnest($2::uuid[]) as id),
       person as (select p.id from asked join people p using (id) where p.state <> 'deleted'),
       child as (select g.id from asked join groups g using (id) where g.deleted_at is null and g.id <> $1),
@@ -44,13 +60,13 @@ async function addMembers({ work, connection }: Batch, { groupId, ids }: { group
         select $1, c.id, $3::int, $4::timestamptz, $4::timestamptz from child c
          where not exists (select from nestings n where n.parent_group_id = $1 and n.child_group_id = c.id and coalesce(n.connection_id, 0) = $3 and n.recorded_to is null and n.valid_to is null)
         returning child_group_id as id)
-    select asked.id, opened.id is not null or nested.id is not null as opened, person.id is not null or child.id is not null as found
+    select asked.id, nested.id is not null as nested, opened.id is not null or nested.id is not null as opened, person.id is not null or child.id is not null as found
       from asked left join person using (id) left join child using (id) left join opened using (id) left join nested using (id)`,
     [groupId, ids, connection.id, work.ctx.now()],
   );
   const unknown = rows.find((row) => !row.found);
   if (unknown) throw unknownMember(unknown.id);
-  return rows.filter((row) => row.opened).map((row) => row.id);
+  return rows.filter((row) => row.opened);
 }
 
 function unknownMember(id: string): AppError {
@@ -60,7 +76,7 @@ function unknownMember(id: string): AppError {
 async function removeMembers(
   { work, connection }: Batch,
   { groupId, change }: { groupId: string; change: MemberChange },
-): Promise<string[]> {
+): Promise<ChangedMember[]> {
   const whole = "set" in change;
   const ids = (whole ? change.set : change.remove).filter((id) => UUID.test(id));
   if (!whole && ids.length === 0) return [];
@@ -77,5 +93,5 @@ async function removeMembers(
   );
   await closePeriods(work.sql, { table: "memberships", ids: people.map((row) => row.id), at: work.ctx.now() });
   await closePeriods(work.sql, { table: "nestings", ids: groups.map((row) => row.id), at: work.ctx.now() });
-  return [...people, ...groups].map((row) => row.member);
+  return [...people.map(({ member }) => ({ id: member, nested: false })), ...groups.map(({ member }) => ({ id: member, nested: true }))];
 }

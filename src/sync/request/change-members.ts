@@ -1,0 +1,126 @@
+import type { Context } from "../../context.ts";
+import type { Sql } from "../../db/database.ts";
+import { markedGroups, markedPeople, wokenProjects } from "../../directory/outbox.ts";
+import { isDeadlock } from "./contention.ts";
+import type { GroupStanding } from "./group-standing.ts";
+import { given, sameFollowers } from "./statement.ts";
+
+export interface ChangeMembersOptions {
+  ctx: Context;
+  /** Not in a transaction: the statement that writes is one. */
+  sql: Sql;
+  connectionName: string;
+  standing: GroupStanding;
+  /** People by id, each once. */
+  change: { add: readonly string[]; remove: readonly string[] };
+}
+
+/** The group's version afterwards. */
+export interface ChangedMembers {
+  version: number;
+}
+
+/**
+ * Adds people to a group and takes people out with one statement, refused when the group has moved since the look. What it
+ * costs follows from how many join and leave, never from how many are in. `general`: somebody added is no person, groups are
+ * nested in it, or access that ends some time after joining hangs on it; nothing was written. `moved`: look again.
+ */
+export async function changeMembersAtOnce(options: ChangeMembersOptions): Promise<ChangedMembers | "general" | "moved"> {
+  const { standing, change, ctx, sql, connectionName } = options;
+  if (standing.conditions || (standing.timed && change.add.length > 0) || (standing.nests && change.remove.length > 0)) return "general";
+  const shape: Shape = { adds: change.add.length > 0, removes: change.remove.length > 0, receivers: standing.receivers };
+  try {
+    const { rows } = await sql.query<{ version: number; found: boolean }>({
+      name: `request_members_${shape.adds ? "a" : ""}${shape.removes ? "r" : ""}${shape.receivers ? "o" : ""}`,
+      text: textOf(shape),
+      values: GIVEN.values({
+        group: standing.id,
+        account: standing.account.id,
+        connection: standing.connection.id,
+        version: standing.version,
+        accountVersion: standing.account.version,
+        now: ctx.now(),
+        actor: ctx.actor,
+        correlation: ctx.correlationId,
+        connectionName,
+        add: change.add,
+        count: change.add.length,
+        remove: change.remove,
+      }),
+    });
+    const [row] = rows;
+    if (!row) return "moved";
+    return row.found ? { version: row.version } : "general";
+  } catch (error) {
+    if (isDeadlock(error)) return "moved";
+    throw error;
+  }
+}
+
+interface Shape {
+  adds: boolean;
+  removes: boolean;
+  receivers: boolean;
+}
+
+const GIVEN = given({
+  group: "uuid",
+  account: "bigint",
+  connection: "int",
+  version: "int",
+  accountVersion: "int",
+  now: "timestamptz",
+  actor: "text",
+  correlation: "text",
+  connectionName: "text",
+  add: "uuid[]",
+  count: "int",
+  remove: "uuid[]",
+});
+const { at: $ } = GIVEN;
+
+function textOf(shape: Shape): string {
+  const nobody = "(select null::uuid as person_id where false)";
+  const joined = shape.adds ? "opened" : nobody;
+  const left = shape.removes ? "superseded" : nobody;
+  const parts = [
+    GIVEN.types,
+    `locked as materialized (select g.id, g.version from groups g join accounts a on a.id = ${$.account}
+      where g.id = ${$.group} and g.version = ${$.version} and a.version = ${$.accountVersion} and ${sameFollowers(shape)} for update of g, a)`,
+    shape.adds
+      ? `person as materialized (select p.id from unnest(${$.add}) as asked (id) join people p using (id) where p.state <> 'deleted')`
+      : "",
+    // Somebody who is not there: then nobody is added, and nobody leaves.
+    `found as materialized (select locked.id from locked ${shape.adds ? `where (select count(*) from person) = ${$.count}` : ""})`,
+    shape.adds ? OPENED : "",
+    shape.removes ? CLOSED : "",
+    `counted as materialized (select (select count(*) from ${joined} j) as joined, (select count(*) from ${left} l) as departed from found)`,
+    `changed as (update groups g set version = g.version + 1, modified_at = ${$.now} from counted where g.id = ${$.group} and counted.joined + counted.departed > 0 returning g.version)`,
+    `recorded as (insert into audit_events (at, name, actor, subject_type, subject_id, correlation_id, data)
+      select ${$.now}, 'group.members_changed', ${$.actor}, 'group', ${$.group}::text, ${$.correlation},
+        jsonb_build_object('connection', ${$.connectionName}, 'added', counted.joined, 'removed', counted.departed) from counted where counted.joined + counted.departed > 0)`,
+    ...(shape.receivers
+      ? [
+          `changed_people as (select person_id as id, null::timestamptz as source_changed_at, ${$.now} as seen_at from ${joined} j
+             union select person_id, null, ${$.now} from ${left} l)`,
+          markedPeople({ now: $.now, decided: $.now }),
+          `changed_groups as (select ${$.group} as id, null::timestamptz as source_changed_at, ${$.now} as seen_at from changed)`,
+          markedGroups({ now: $.now, decided: $.now }),
+        ]
+      : []),
+  ];
+  const woken = shape.receivers
+    ? `, (select count(job) from (${wokenProjects({ marked: ["marked_people", "marked_groups"], correlation: $.correlation })}) woken) as woken`
+    : "";
+  return `with ${parts.filter(Boolean).join(",\n")}
+    select coalesce((select version from changed), locked.version) as version, exists (select from found) as found ${woken} from locked`;
+}
+
+const OPENED = `opened as (insert into memberships (group_id, person_id, connection_id, account_id, valid_from, recorded_from)
+    select ${$.group}, person.id, ${$.connection}, (select a.id from accounts a where a.connection_id = ${$.connection} and a.kind = 'user' and a.native_id = person.id::text), ${$.now}, ${$.now}
+    from found cross join person on conflict do nothing returning person_id)`;
+
+const CLOSED = `superseded as (update memberships m set recorded_to = greatest(${$.now}, m.recorded_from) from found
+    where m.group_id = ${$.group} and m.person_id = any(${$.remove}) and m.connection_id = ${$.connection} and m.recorded_to is null and m.valid_to is null returning m.*),
+  closed as (insert into memberships (group_id, person_id, connection_id, account_id, valid_from, valid_to, recorded_from)
+    select group_id, person_id, connection_id, account_id, valid_from, ${$.now}, recorded_to from superseded where valid_from < ${$.now})`;
