@@ -1,7 +1,8 @@
 import { LARGEST_PAGE } from "./list-request.ts";
-import { LIST_RESPONSE } from "./read.ts";
+import { LIST_RESPONSE } from "./list.ts";
 import { MOST_OPERATIONS } from "./bulk/request.ts";
 import type { Call } from "./call.ts";
+import { ROLE_DOCUMENT, ROLE_SCHEMA, UNIT_DOCUMENT, UNIT_SCHEMA } from "./organisation-schemas.ts";
 import { SCHEMA_DOCUMENTS, type ResourceSchema } from "./schema.ts";
 
 const SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:Schema";
@@ -36,7 +37,7 @@ export function serviceProviderConfig({ base, bodyLimit }: { base: string; bodyL
 
 /** RFC 7643 section 7. */
 export function schemaResources({ base, schemas: { custom } }: Discovering): { id: string }[] {
-  return [...SCHEMA_DOCUMENTS, ...(custom ? [custom] : [])].map((document) => ({
+  return [...SCHEMA_DOCUMENTS, ...(custom ? [custom] : []), UNIT_DOCUMENT, ROLE_DOCUMENT].map((document) => ({
     ...document,
     schemas: [SCHEMA],
     meta: { resourceType: "Schema", location: `${base}/Schemas/${document.id}` },
@@ -57,7 +58,12 @@ export function resourceTypes({ base, schemas }: Discovering): { id: string }[] 
       : {}),
     meta: { resourceType: "ResourceType", location: `${base}/ResourceTypes/${type}` },
   });
-  return [resourceType(schemas.user, "People"), resourceType(schemas.group, "Groups of people and of groups")];
+  return [
+    resourceType(schemas.user, "People"),
+    resourceType(schemas.group, "Groups of people and of groups"),
+    resourceType(UNIT_SCHEMA, UNIT_DOCUMENT.description),
+    resourceType(ROLE_SCHEMA, ROLE_DOCUMENT.description),
+  ];
 }
 
 export function listOf(resources: readonly object[]): object {

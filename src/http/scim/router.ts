@@ -6,7 +6,8 @@ import { bent } from "./dialects/request.ts";
 import { discoveryRoutes } from "./discovery-routes.ts";
 import { errorAnswer, scimError } from "./errors.ts";
 import { meRoutes } from "./me.ts";
-import { writableRoutes } from "./resource-routes.ts";
+import { ROLES, UNITS } from "./organisation-types.ts";
+import { readOnlyRoutes, writableRoutes } from "./resource-routes.ts";
 import { sendJson } from "./respond.ts";
 
 /**
@@ -20,6 +21,7 @@ export function createScimDoor(options: ScimDoorOptions & { bodyLimit: number })
   meRoutes(router);
   writableRoutes(router, { door: options, kind: "user", endpoint: "/Users" });
   writableRoutes(router, { door: options, kind: "group", endpoint: "/Groups" });
+  for (const type of [UNITS, ROLES]) readOnlyRoutes(router, { door: options, type });
   discoveryRoutes(router, options);
   bulkRoutes(router, { door: options });
   router.use((request, response) => {

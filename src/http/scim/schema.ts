@@ -85,7 +85,7 @@ function byName(attributes: readonly SchemaAttribute[]): AttributeMap {
 const readOnly = { mutability: "readOnly" } as const;
 
 /** RFC 7643 section 3.1. */
-const COMMON: readonly Described[] = [
+export const COMMON: readonly Described[] = [
   { name: "schemas", type: "reference", multiValued: true, returned: "always" },
   { name: "id", type: "string", caseExact: true, ...readOnly, returned: "always" },
   { name: "externalId", type: "string", caseExact: true },

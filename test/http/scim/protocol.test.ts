@@ -91,9 +91,9 @@ describe("M1: the protocol's edges", () => {
       etag: { supported: true },
     });
     const types = await door.request("GET", "/ResourceTypes");
-    expect(types.body.Resources.map(({ id }: { id: string }) => id)).toEqual(["User", "Group"]);
+    expect(types.body.Resources.map(({ id }: { id: string }) => id)).toEqual(["User", "Group", "Unit", "Role"]);
     const schemas = await door.request("GET", "/Schemas");
-    expect(schemas.body).toMatchObject({ totalResults: 3, itemsPerPage: 3 });
+    expect(schemas.body).toMatchObject({ totalResults: 5, itemsPerPage: 5 });
     const one = await door.request("GET", `/Schemas/${USER}`);
     expect(one.body).toMatchObject({
       id: USER,
