@@ -29,7 +29,6 @@ const SETTINGS = [
   "max_wal_size=4GB",
   "max_connections=200",
   "jit=off",
-  "wal_compression=on",
   "work_mem=16MB",
   "maintenance_work_mem=128MB",
   "timezone=UTC",
