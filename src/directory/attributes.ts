@@ -86,11 +86,11 @@ export function toProfile(contribution: Contribution): AttributeObject {
     const [head, leaf] = path;
     if (head === undefined) continue;
     if (leaf === undefined) profile[head] = value;
-    else profile[head] = { ...((profile[head] as AttributeObject | undefined) ?? {}), [leaf]: value };
+    else ((profile[head] ??= {}) as Record<string, AttributeValue>)[leaf] = value;
   }
   for (const [key, value] of Object.entries(contribution)) {
     if (!key.startsWith(CUSTOM_PREFIX) || value === undefined || value === null || value === "") continue;
-    profile[CUSTOM_USER] = { ...((profile[CUSTOM_USER] as AttributeObject | undefined) ?? {}), [key.slice(CUSTOM_PREFIX.length)]: value };
+    ((profile[CUSTOM_USER] ??= {}) as Record<string, AttributeValue>)[key.slice(CUSTOM_PREFIX.length)] = value;
   }
   return profile;
 }

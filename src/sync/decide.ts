@@ -236,11 +236,7 @@ function personPayload(
   const columns = profileColumns(merged.profile);
   if (columns.userName === "")
     throw new AppError("invalid", `${userOf.record.nativeId} has no userName after mapping; a person needs one.`, { field: "userName" });
-  const old = before ? fromProfile(before.attributes) : {};
-  const next = fromProfile(merged.profile);
-  const changed = before
-    ? [...new Set([...Object.keys(old), ...Object.keys(next)])].filter((key) => !isDeepStrictEqual(old[key], next[key])).sort()
-    : [];
+  const changed = before ? changedKeys(fromProfile(before.attributes), fromProfile(merged.profile)) : [];
   return {
     ...columns,
     attributes: merged.profile,
@@ -249,6 +245,10 @@ function personPayload(
     manager: merged.manager ?? null,
     changed,
   };
+}
+
+function changedKeys(old: Contribution, next: Contribution): string[] {
+  return [...new Set([...Object.keys(old), ...Object.keys(next)])].filter((key) => !isDeepStrictEqual(old[key], next[key])).sort();
 }
 
 function item(

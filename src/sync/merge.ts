@@ -32,31 +32,43 @@ const KEYS = PERSON_ATTRIBUTES.map((attribute) => attribute.key);
 
 /** Merges what the origins say, attribute by attribute. Independent of the order in which they are given. */
 export function mergeOrigins(origins: readonly Origin[]): Merged {
+  const [single, second] = origins;
+  // Most people have one origin: who masters what is said once, not twenty times.
+  if (single && !second) {
+    const { connectionId, contribution } = single;
+    return mergedFrom(contribution, { mastery: connectionId === null ? {} : { [EVERYTHING]: connectionId }, sayer: () => connectionId });
+  }
   const merged: Record<string, AttributeValue> = {};
   const mastery: Record<string, number> = {};
   const winners: Record<string, Origin> = {};
-  const single = origins.length === 1 ? origins[0] : undefined;
-  const own = new Set(origins.flatMap((origin) => Object.keys(origin.contribution).filter((key) => key.startsWith(CUSTOM))));
-  for (const key of [...KEYS, ...own]) {
-    const winner = single ? (hasValue(single.contribution[key]) ? single : undefined) : winnerOf(origins, key);
+  for (const key of [...KEYS, ...ownKeys(origins)]) {
+    const winner = winnerOf(origins, key);
     const value = winner?.contribution[key];
     if (!winner || value === undefined || value === null) continue;
     winners[key] = winner;
     merged[key] = value;
-    if (winner.connectionId !== null && !single && key !== "units") mastery[key] = winner.connectionId;
+    if (winner.connectionId !== null && key !== "units") mastery[key] = winner.connectionId;
   }
-  // Most people have one origin: then it is said once, not twenty times.
-  if (single && single.connectionId !== null) mastery[EVERYTHING] = single.connectionId;
-  const { active, manager } = merged;
+  return mergedFrom(merged, { mastery, sayer: (key) => winners[key]?.connectionId ?? null });
+}
+
+function mergedFrom(
+  values: Contribution,
+  { mastery, sayer }: { mastery: Readonly<Record<string, number>>; sayer: (key: string) => number | null },
+): Merged {
+  const { active, manager } = values;
+  const own = Object.keys(values).filter((key) => key.startsWith(CUSTOM) && hasValue(values[key]));
   return {
-    profile: toProfile(merged),
-    custom: Object.fromEntries(
-      [...own].sort().flatMap((key) => (merged[key] === undefined ? [] : [[key.slice(CUSTOM.length), merged[key]]])),
-    ),
+    profile: toProfile(values),
+    custom: Object.fromEntries(own.sort().map((key) => [key.slice(CUSTOM.length), values[key]])),
     mastery,
-    active: typeof active === "boolean" ? { value: active, connectionId: winners["active"]?.connectionId ?? null } : undefined,
-    manager: typeof manager === "string" ? { reference: manager, connectionId: winners["manager"]?.connectionId ?? null } : undefined,
+    active: typeof active === "boolean" ? { value: active, connectionId: sayer("active") } : undefined,
+    manager: typeof manager === "string" && manager !== "" ? { reference: manager, connectionId: sayer("manager") } : undefined,
   };
+}
+
+function ownKeys(origins: readonly Origin[]): Set<string> {
+  return new Set(origins.flatMap((origin) => Object.keys(origin.contribution).filter((key) => key.startsWith(CUSTOM))));
 }
 
 function winnerOf(origins: readonly Origin[], key: string): Origin | undefined {
