@@ -2,6 +2,7 @@ import { PrismaPg } from "@prisma/adapter-pg";
 import pg from "pg";
 import type { Context } from "../context.ts";
 import { PrismaClient } from "./generated/client.ts";
+import { createStatementNames, type StatementNames } from "./statement-names.ts";
 
 /** Anything that runs SQL: the pool, or one client inside a transaction. */
 export type Sql = Pick<pg.ClientBase, "query">;
@@ -17,6 +18,8 @@ export interface Database {
   readonly url: string;
   readonly pool: pg.Pool;
   readonly prisma: PrismaClient;
+  /** Names for statements that come again: PostgreSQL plans a named one once for each connection. */
+  readonly statementNames: StatementNames;
   close(): Promise<void>;
 }
 
@@ -41,6 +44,7 @@ export function openDatabase({ url, poolSize = 10, onError }: DatabaseOptions): 
     url,
     pool,
     prisma,
+    statementNames: createStatementNames(),
     async close() {
       await prisma.$disconnect();
       await pool.end();

@@ -4,6 +4,7 @@ import type { Filter } from "./filter/ast.ts";
 import type { JsonObject, JsonValue } from "./json.ts";
 import { readProjection, type Projection } from "./projection.ts";
 import { findAttribute, type ResourceSchema, type Target } from "./schema.ts";
+import type { Sort } from "./sort.ts";
 
 /** Most resources in one answer, and how many when a client does not say. */
 export const LARGEST_PAGE = 1000;
@@ -12,10 +13,14 @@ export const USUAL_PAGE = 100;
 /** What a client asks of a list (RFC 7644 section 3.4.2). */
 export interface ListRequest {
   filter?: Filter;
-  sort?: { target: Target; descending: boolean };
-  /** From 1. */
+  sort?: Sort;
+  /** From 1. Means nothing beside a cursor. */
   startIndex: number;
   count: number;
+  /** For paging by cursor (RFC 9865): empty for the first page. Without one, pages go by index. */
+  cursor?: string;
+  /** The filter and the order in one text: what a cursor is a place in. */
+  list: string;
   projection?: Projection;
 }
 
@@ -29,15 +34,25 @@ export function readListRequest(schema: ResourceSchema, source: Readonly<Record<
   };
   const filter = text("filter");
   const sortBy = text("sortBy");
+  const descending = text("sortOrder")?.toLowerCase() === "descending";
+  const cursor = given.has("cursor") && given.get("cursor") !== null ? (text("cursor") ?? "") : undefined;
+  const byCursor = cursor !== undefined;
   return {
     ...(filter === undefined ? {} : { filter: parseFilter(schema, filter) }),
-    ...(sortBy === undefined
-      ? {}
-      : { sort: { target: sortTarget(schema, sortBy), descending: text("sortOrder")?.toLowerCase() === "descending" } }),
-    startIndex: Math.max(1, whole(text("startIndex"), { name: "startIndex", usual: 1 })),
-    count: Math.min(LARGEST_PAGE, Math.max(0, whole(text("count"), { name: "count", usual: USUAL_PAGE }))),
+    ...(sortBy === undefined ? {} : { sort: { target: sortTarget(schema, sortBy), descending } }),
+    startIndex: byCursor ? 1 : Math.max(1, whole(text("startIndex"), { name: "startIndex", usual: 1 })),
+    count: counted(text("count"), { byCursor }),
+    ...(byCursor ? { cursor } : {}),
+    list: JSON.stringify([filter ?? null, sortBy?.toLowerCase() ?? null, descending]),
     projection: projectionOf(schema, source),
   };
+}
+
+/** Never more than we give at once. Below nothing is nothing, but a cursor can't be asked for so (RFC 9865 section 2.1). */
+function counted(text: string | undefined, { byCursor }: { byCursor: boolean }): number {
+  const count = whole(text, { name: "count", usual: USUAL_PAGE, ...(byCursor ? { scimType: "invalidCount" } : {}) });
+  if (byCursor && count < 0) throw new AppError("invalid", "count: must not be negative.", { field: "count", scimType: "invalidCount" });
+  return Math.min(LARGEST_PAGE, Math.max(0, count));
 }
 
 /** `attributes` and `excludedAttributes`, comma-separated in a query, lists in a body. */
@@ -53,10 +68,12 @@ export function projectionOf(schema: ResourceSchema, source: Readonly<Record<str
 }
 
 /** A number below what makes sense is read as the least that does (section 3.4.2.4); what is no number is refused. */
-function whole(text: string | undefined, { name, usual }: { name: string; usual: number }): number {
+function whole(
+  text: string | undefined,
+  { name, usual, scimType = "invalidValue" }: { name: string; usual: number; scimType?: string },
+): number {
   if (text === undefined) return usual;
-  if (!/^[+-]?\d{1,9}$/.test(text.trim()))
-    throw new AppError("invalid", `${name}: must be a whole number.`, { field: name, scimType: "invalidValue" });
+  if (!/^[+-]?\d{1,9}$/.test(text.trim())) throw new AppError("invalid", `${name}: must be a whole number.`, { field: name, scimType });
   return Number(text);
 }
 

@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "./json.ts";
-import { findAttribute, type Named, type ResourceSchema, type SchemaAttribute } from "./schema.ts";
+import { findAttribute, type AttributeMap, type Named, type ResourceSchema, type SchemaAttribute } from "./schema.ts";
 import { pathOf } from "./view.ts";
 
 /** Which attributes an answer has (RFC 7644 section 3.9). Undefined = the default ones, all that we hold. */
@@ -39,11 +39,41 @@ export function notNeeded(projection: Projection | undefined, paths: Iterable<st
   return new Set([...paths].filter((path) => (projection.kind === "only" ? !tops.has(path) : whole.has(path))));
 }
 
+/** What an answer leaves out when nothing is asked: undefined when the schema keeps nothing back, which spares the parsing. */
+export function standing(schema: ResourceSchema): Projection | undefined {
+  const known = STANDING.get(schema);
+  if (known) return known.projection;
+  const projection = keepsBack(schema) ? ({ kind: "without", named: [] } as const) : undefined;
+  STANDING.set(schema, { projection });
+  return projection;
+}
+
+/** Worked out once for each schema object. */
+const STANDING = new WeakMap<ResourceSchema, { projection: Projection | undefined }>();
+
+function keepsBack({ attributes, extensions }: ResourceSchema): boolean {
+  const maps = [attributes, ...extensions.map((extension) => extension.attributes)];
+  const leaves = maps.flatMap((map) => [...map.values()]).flatMap((attribute) => [attribute, ...attribute.subAttributes.values()]);
+  // What is never returned is never kept either (see isStored).
+  return leaves.some(({ returned }) => returned === "request");
+}
+
 /** The part of a resource that was asked for. What is always returned (id, schemas) is there, whatever was asked. */
 export function project(resource: JsonObject, { schema, projection }: { schema: ResourceSchema; projection: Projection }): JsonObject {
   return projection.kind === "only"
     ? only(resource, { schema, named: projection.named })
-    : without(resource, { schema, named: projection.named });
+    : without(resource, { schema, named: [...projection.named, ...onRequest(schema)] });
+}
+
+/** What only comes when it is named. */
+function onRequest({ attributes, extensions }: ResourceSchema): Named[] {
+  const of = (map: AttributeMap, extension?: string): Named[] =>
+    [...map.values()].flatMap((attribute) => {
+      const at = extension === undefined ? { attribute } : { extension, attribute };
+      if (attribute.returned === "request") return [at];
+      return [...attribute.subAttributes.values()].filter(({ returned }) => returned === "request").map((sub) => ({ ...at, sub }));
+    });
+  return [...of(attributes), ...extensions.flatMap(({ urn, attributes: map }) => of(map, urn))];
 }
 
 function isAlways(schema: ResourceSchema, name: string): boolean {
@@ -61,7 +91,7 @@ function only(resource: JsonObject, { schema, named }: { schema: ResourceSchema;
       continue;
     }
     const value = holder[attribute.name];
-    const part = value !== undefined && sub ? picked(value, sub) : value;
+    const part = value !== undefined && sub ? picked(value, { attribute, sub }) : value;
     if (part === undefined) continue;
     const goal = extension ? objectIn(answer, extension) : answer;
     goal[attribute.name] = merged(goal[attribute.name], part);
@@ -78,7 +108,7 @@ function without(resource: JsonObject, { schema, named }: { schema: ResourceSche
       if (extension) delete answer[extension];
     } else if (!sub) {
       delete holder[attribute.name];
-    } else {
+    } else if (sub.returned !== "always") {
       const value = holder[attribute.name];
       for (const element of Array.isArray(value) ? value : [value]) if (isJsonObject(element)) delete element[sub.name];
     }
@@ -87,11 +117,20 @@ function without(resource: JsonObject, { schema, named }: { schema: ResourceSche
   return answer;
 }
 
-function picked(value: JsonValue, sub: SchemaAttribute): JsonValue | undefined {
-  const pick = (element: JsonValue): JsonObject => {
-    const held = isJsonObject(element) ? element[sub.name] : undefined;
-    return held === undefined ? {} : { [sub.name]: held };
-  };
+/** The sub-attribute that was asked for, of one value or of every element, with those that are always returned. */
+function picked(value: JsonValue, { attribute, sub }: { attribute: SchemaAttribute; sub: SchemaAttribute }): JsonValue | undefined {
+  const names = [...attribute.subAttributes.values()]
+    .filter((other) => other === sub || other.returned === "always")
+    .map(({ name }) => name);
+  const pick = (element: JsonValue): JsonObject =>
+    isJsonObject(element)
+      ? Object.fromEntries(
+          names.flatMap((name): [string, JsonValue][] => {
+            const held = element[name];
+            return held === undefined ? [] : [[name, held]];
+          }),
+        )
+      : {};
   if (Array.isArray(value)) return value.map(pick);
   const one = pick(value);
   return Object.keys(one).length ? one : undefined;

@@ -1,8 +1,8 @@
 import type { Call } from "./call.ts";
 import { groupsView } from "./groups-view.ts";
 import type { ResourceSchema } from "./schema.ts";
-import { usersView, type ViewOptions } from "./users-view.ts";
-import type { View } from "./view.ts";
+import { usersView } from "./users-view.ts";
+import type { View, ViewOptions } from "./view.ts";
 
 /** A type of resource at this door: its schema, and how it is seen. */
 export interface ResourceType {

@@ -18,18 +18,37 @@ export interface Column {
   type: ColumnType;
 }
 
+/** Whether a client reads the whole directory, or only what its own connection has an account for. */
+export type Visibility = "directory" | "own";
+
+export interface ViewOptions {
+  parameters: Parameters;
+  /** The client's connection: it reads back what it wrote. */
+  connectionId: number;
+  /** Where this door stands, for references: `https://host/scim/v2`. */
+  base: string;
+  /** `directory` when absent. */
+  visibility?: Visibility;
+}
+
+/** A condition of the client's that an index may help with. */
+export interface Narrowing {
+  operator: "eq" | "co" | "sw" | "ew";
+  value: string;
+}
+
 /** How one client sees the resources of a type, in SQL: what filters, sorting and answers are made of. */
 export interface View {
   /** The table, under its alias: `people p`. */
   table: string;
   /** Its id under that alias. */
   id: string;
-  /** Joins that `document` and `resource` need. */
+  /** Joins that everything below needs, `unjoined` excepted. */
   joins: string;
   /** What is there for this client; the deleted is not. */
   visible: string;
-  /** The default order: ids begin with the time of their making, so that pages stay put while others create resources. */
-  order: string;
+  /** For lists of all: the same as `visible` without the joins, and the number of such resources where it need not be counted. */
+  unjoined?: { visible: string; total?: string };
   /** jsonb of the attributes as this client sees them, without the computed ones. */
   document: string;
   /** Computed single values, by path (see pathOf). */
@@ -38,7 +57,9 @@ export interface View {
   collections: ReadonlyMap<string, string>;
   /** Conditions for `eq` that an index answers, by path; each means exactly what the general one would. */
   equals: ReadonlyMap<string, (value: string) => string>;
-  /** jsonb of the whole resource; `without` names computed lists (by path) that nobody asked for. */
+  /** Conditions that an index answers and that hold wherever the general one does, by path; undefined where no index helps. */
+  narrows?: ReadonlyMap<string, (narrowing: Narrowing) => string | undefined>;
+  /** JSON text (or jsonb) of the whole resource; `without` names computed lists (by path) that nobody asked for. */
   resource(without: ReadonlySet<string>): string;
   /** The weak entity tag. */
   version: string;
@@ -47,6 +68,12 @@ export interface View {
 /** A target's path in lower case: `emails.value`, `urn:…:user:employeenumber`. */
 export function pathOf({ extension, attribute, sub }: Target): string {
   return `${extension ? `${extension}:` : ""}${attribute.name}${sub ? `.${sub.name}` : ""}`.toLowerCase();
+}
+
+/** A parameter that is given only where it is used: PostgreSQL refuses one that no statement names. */
+export function whenUsed(given: Parameters, { value, type }: { value: unknown; type: string }): () => string {
+  let placeholder: string | undefined;
+  return () => (placeholder ??= `${given.add(value)}::${type}`);
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
@@ -68,4 +95,25 @@ export function isoInstant(sql: string): string {
 /** What holds now, of a table with valid and recorded time. */
 export function isOpen(alias: string): string {
   return `${alias}.recorded_to is null and ${alias}.valid_to is null`;
+}
+
+/** What follows the computed members in a resource's text: the document's own members and the closing brace. */
+export function remainder(document: string): string {
+  return `case when ${document} = '{}'::jsonb then '}' else ',' || substr((${document})::text, 2) end`;
+}
+
+/** SQL of a JSON object's text, of member names and SQL texts that are JSON already. */
+export function jsonText(members: Readonly<Record<string, string>>): string {
+  const parts = Object.entries(members).map(([name, sql], at) => `'${at ? "," : "{"}"${name}":' || ${sql}`);
+  return `${parts.join(" || ")} || '}'`;
+}
+
+/** SQL of a JSON string's text, of SQL whose text needs no escaping. */
+export function plainString(sql: string): string {
+  return `'"' || ${sql} || '"'`;
+}
+
+/** LIKE's own signs in a client's text stand for themselves. */
+export function likePart(text: string): string {
+  return text.replace(/[\\%_]/g, "\\$&");
 }

@@ -134,7 +134,7 @@ async function shown(type: ResourceType): Promise<JsonObject[]> {
   const given = parameters();
   const view = type.view({ parameters: given, connectionId, base: BASE });
   const { rows } = await db.pool.query(
-    `select ${view.resource(new Set())} as resource from ${view.table} ${view.joins} where ${view.visible}`,
+    `select (${view.resource(new Set())})::jsonb as resource from ${view.table} ${view.joins} where ${view.visible}`,
     given.values,
   );
   return rows.map((row) => row.resource);

@@ -1,6 +1,6 @@
 import type { Target } from "../schema.ts";
-import { literal, pathOf, type Column, type Parameters, type View } from "../view.ts";
-import { leafOf, type Comparison, type Filter, type FilterValue } from "./ast.ts";
+import { likePart, literal, pathOf, type Column, type Narrowing, type Parameters, type View } from "../view.ts";
+import { leafOf, type Comparison, type Filter } from "./ast.ts";
 
 export interface FilterSqlOptions {
   view: View;
@@ -8,13 +8,15 @@ export interface FilterSqlOptions {
 }
 
 /**
- * A filter as a condition over a view. Never null, so that `not` may stand before any part of it;
- * every value of the client's is a parameter.
+ * A filter as a condition over a view, null where it is not true for want of a value: only before a `not` is that made false,
+ * because an index does not see through it. Every value of the client's is a parameter.
  */
 export function filterSql(filter: Filter, { view, parameters }: FilterSqlOptions): string {
   const add = (value: unknown) => parameters.add(value);
-  const equality = (target: Target, value: FilterValue) =>
-    typeof value === "string" ? view.equals.get(pathOf(target))?.(value) : undefined;
+  const equality = ({ target, operator, value }: Comparing) =>
+    operator === "eq" && typeof value === "string" ? view.equals.get(pathOf(target))?.(value) : undefined;
+  const narrowing = ({ target, operator, value }: Comparing) =>
+    isNarrowing(operator) && typeof value === "string" ? view.narrows?.get(pathOf(target))?.({ operator, value }) : undefined;
   const top: Subject = {
     column: (target) => view.columns.get(pathOf(target)),
     elements: (target) => elementsOf(target, view),
@@ -26,17 +28,23 @@ export function filterSql(filter: Filter, { view, parameters }: FilterSqlOptions
       case "or":
         return `(${part.filters.map((inner) => compile(inner, subject, depth)).join(` ${part.kind} `)})`;
       case "not":
-        return `not ${compile(part.filter, subject, depth)}`;
+        return `not coalesce(${compile(part.filter, subject, depth)}, false)`;
       case "present":
         return presence(part.target, { subject, depth });
       case "compare": {
-        const indexed = subject === top && part.operator === "eq" ? equality(part.target, part.value) : undefined;
-        return indexed ?? comparison(part, { subject, depth, add });
+        if (subject !== top) return comparison(part, { subject, depth, add });
+        const indexed = equality(part);
+        if (indexed) return indexed;
+        const narrowed = narrowing(part);
+        const exact = comparison(part, { subject, depth, add });
+        return narrowed ? `(${narrowed} and ${exact})` : exact;
       }
       case "some": {
         const { target, filter: inner } = part;
-        const indexed = valuesOf(inner).flatMap((value) => equality({ ...target, sub: value.target.attribute }, value.value) ?? []);
-        if (indexed.length && inner.kind === "compare") return indexed.join(" and ");
+        const onTop = (compare: Comparing) => ({ ...compare, target: { ...target, sub: compare.target.attribute } });
+        const whole = inner.kind === "compare" ? equality(onTop(inner)) : undefined;
+        if (whole) return whole;
+        const indexed = comparisonsOf(inner).flatMap((compare) => equality(onTop(compare)) ?? narrowing(onTop(compare)) ?? []);
         const exact = someElement(target, { subject, depth, condition: (element) => compile(inner, elementSubject(element), depth + 1) });
         // An index finds the few that may be meant; which of them are, the elements say.
         return indexed.length ? `(${[...indexed, exact].join(" and ")})` : exact;
@@ -46,10 +54,14 @@ export function filterSql(filter: Filter, { view, parameters }: FilterSqlOptions
   return compile(filter, top, 0);
 }
 
-/** Equalities that any element satisfying the filter must meet. */
-function valuesOf(filter: Filter): Comparing[] {
-  if (filter.kind === "compare") return filter.operator === "eq" ? [filter] : [];
-  return filter.kind === "and" ? filter.filters.flatMap(valuesOf) : [];
+/** Comparisons that any element satisfying the filter must meet. */
+function comparisonsOf(filter: Filter): Comparing[] {
+  if (filter.kind === "compare") return [filter];
+  return filter.kind === "and" ? filter.filters.flatMap(comparisonsOf) : [];
+}
+
+function isNarrowing(operator: Comparison): operator is Narrowing["operator"] {
+  return operator === "eq" || operator === "co" || operator === "sw" || operator === "ew";
 }
 
 /** Where a condition's values come from: the whole resource, or one element of a list. */
@@ -108,28 +120,28 @@ type Comparing = Extract<Filter, { kind: "compare" }>;
 
 function comparison({ target, operator, value }: Comparing, { subject, depth, add }: Place & { add: (value: unknown) => string }): string {
   if (value === null) return operator === "eq" ? `not ${presence(target, { subject, depth })}` : presence(target, { subject, depth });
-  const placeholder = add(operator === "co" || operator === "sw" || operator === "ew" ? escaped(String(value)) : value);
-  const test = (column: Column, by: Comparison) =>
-    `coalesce(${comparing({ column, caseExact: leafOf(target).caseExact, operator: by, placeholder })}, false)`;
+  const placeholder = add(operator === "co" || operator === "sw" || operator === "ew" ? likePart(String(value)) : value);
+  const test = (column: Column, by: Comparison) => comparing({ column, caseExact: leafOf(target).caseExact, operator: by, placeholder });
+  const testNot = (column: Column) => `not coalesce(${test(column, "eq")}, false)`;
   const column = subject.column(target);
-  if (column) return operator === "ne" ? `not ${test(column, "eq")}` : test(column, operator);
+  if (column) return operator === "ne" ? testNot(column) : test(column, operator);
   const { attribute, sub } = target;
   if (!attribute.multiValued) {
     const held = leafColumn(target, sub ? `(${subject.value(target)})->>${literal(sub.name)}` : `(${subject.value(target)})#>>'{}'`);
-    return operator === "ne" ? `not ${test(held, "eq")}` : test(held, operator);
+    return operator === "ne" ? testNot(held) : test(held, operator);
   }
   const held = (element: string) => leafColumn(target, sub ? `${element}->>${literal(sub.name)}` : `${element}#>>'{}'`);
   if (operator !== "ne") return someElement(target, { subject, depth, condition: (element) => test(held(element), operator) });
   const differs = someElement(target, {
     subject,
     depth,
-    condition: (element) => `(${held(element).sql} is not null and not ${test(held(element), "eq")})`,
+    condition: (element) => `(${held(element).sql} is not null and ${testNot(held(element))})`,
   });
   return `(not ${presence(target, { subject, depth })} or ${differs})`;
 }
 
 /** An attribute's text in the type that it is compared in; what does not fit is null. */
-function leafColumn(target: Target, text: string): Column {
+export function leafColumn(target: Target, text: string): Column {
   const held = `nullif(${text}, '')`;
   switch (leafOf(target).type) {
     case "boolean":
@@ -192,9 +204,4 @@ function comparingInstants(sql: string, { operator, placeholder }: { operator: C
     default:
       return `(${sql} >= ${placeholder} and ${sql} < ${after})`;
   }
-}
-
-/** LIKE's own signs in a client's text stand for themselves. */
-function escaped(text: string): string {
-  return text.replace(/[\\%_]/g, "\\$&");
 }

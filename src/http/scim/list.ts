@@ -1,0 +1,95 @@
+import type { Database } from "../../db/database.ts";
+import { queryWithin } from "../../db/bounded-query.ts";
+import type { KeyRing } from "../../db/envelope.ts";
+import type { Call } from "./call.ts";
+import { viewOf } from "./call-view.ts";
+import { openCursor, sealCursor, type Position } from "./cursor.ts";
+import type { ListRequest } from "./list-request.ts";
+import { listStatement, type ListRow } from "./list-statement.ts";
+import { projected } from "./read.ts";
+import type { ResourceType } from "./resource-type.ts";
+import { parameters } from "./view.ts";
+
+/** RFC 7644 section 3.4.2. */
+export const LIST_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
+
+/** Longest that one list may keep the database busy. */
+const LONGEST_MS = 5000;
+
+export interface ListOptions {
+  type: ResourceType;
+  call: Call;
+  request: ListRequest;
+}
+
+/** What lists are read with. */
+export interface ListDoor {
+  db: Database;
+  keyRing: KeyRing;
+}
+
+/** A part of a list: the resources' JSON texts, and how many there are in all. */
+export interface Page {
+  total: number;
+  resources: string[];
+  /** Cursors of the pages around it (RFC 9865), where there are any. */
+  next?: string;
+  previous?: string;
+}
+
+/** A page of resources as the JSON text of a ListResponse. Throws `invalid` for a bad cursor, and what PostgreSQL throws when it takes too long. */
+export async function listResources(door: ListDoor, options: ListOptions): Promise<string> {
+  return listText(await readPage(door, options), options.request);
+}
+
+export function listText({ total, resources, next, previous }: Page, { cursor, startIndex }: ListRequest): string {
+  const place = cursor === undefined ? `,"startIndex":${startIndex}` : cursorText({ nextCursor: next, previousCursor: previous });
+  return `{"schemas":["${LIST_RESPONSE}"],"totalResults":${total}${place},"itemsPerPage":${resources.length},"Resources":[${resources.join(",")}]}`;
+}
+
+function cursorText(cursors: Readonly<Record<string, string | undefined>>): string {
+  return Object.entries(cursors)
+    .flatMap(([name, cursor]) => (cursor === undefined ? [] : [`,"${name}":"${cursor}"`]))
+    .join("");
+}
+
+/** Reads one page and the total, both of one moment. */
+export async function readPage(door: ListDoor, { type, call, request }: ListOptions): Promise<Page> {
+  const sealing = { keyRing: door.keyRing, connectionId: call.connection.id, list: `${type.kind} ${request.list}`, now: call.ctx.now() };
+  const position = request.cursor ? openCursor(request.cursor, sealing) : undefined;
+  const given = parameters();
+  const view = viewOf(call, { type, parameters: given });
+  const text = listStatement({ view, parameters: given, request, position });
+  const name = door.db.statementNames.nameOf(text);
+  const statement = { text, values: given.values, ...(name === undefined ? {} : { name }) };
+  const rows = await queryWithin<ListRow>(door.db, { statement, longestMs: LONGEST_MS });
+  const total = rows[0]?.total ?? 0;
+  const shown = rows.filter((row): row is Shown => row.text !== null);
+  const { page, next, previous } = request.cursor === undefined ? { page: shown } : around(shown, { count: request.count, position });
+  return {
+    total,
+    resources: page.map((row) => projected(row.text, { type, projection: request.projection })),
+    ...(next ? { next: sealCursor(next, sealing) } : {}),
+    ...(previous ? { previous: sealCursor(previous, sealing) } : {}),
+  };
+}
+
+type Shown = ListRow & { text: string; id: string };
+
+/** One row more was read than the page has, if there is one: then another page follows in the direction that we walked. */
+function around(
+  walked: readonly Shown[],
+  { count, position }: { count: number; position: Position | undefined },
+): { page: readonly Shown[]; next?: Position | undefined; previous?: Position | undefined } {
+  const backward = position?.direction === "before";
+  const kept = walked.slice(0, count);
+  const page = backward ? kept.toReversed() : kept;
+  const isMore = walked.length > count;
+  const first = page[0];
+  const last = page.at(-1);
+  return {
+    page,
+    next: last && (backward || isMore) ? { direction: "after", key: last.key, id: last.id } : undefined,
+    previous: first && (backward ? isMore : position !== undefined) ? { direction: "before", key: first.key, id: first.id } : undefined,
+  };
+}

@@ -1,0 +1,105 @@
+import { ENTERPRISE_USER } from "../../directory/attributes.ts";
+import { isOpen, isUuid, likePart, literal, type Narrowing, type Parameters, type View } from "./view.ts";
+
+const ENTERPRISE = literal(ENTERPRISE_USER);
+const MANAGER = `${ENTERPRISE_USER}:manager.value`.toLowerCase();
+const EMPLOYEE_NUMBER = `${ENTERPRISE_USER}:employeeNumber`.toLowerCase();
+
+/** The text that `people_search` and `accounts_scim_search` are indexes of, word for word. */
+const searchText = (alias: string) =>
+  `lower(coalesce(${alias}.attributes->>'userName', '') || E'\\n' || coalesce(${alias}.attributes->>'displayName', '') || E'\\n'
+  || coalesce(${alias}.attributes->${ENTERPRISE}->>'employeeNumber', '') || E'\\n'
+  || jsonb_path_query_array(${alias}.attributes, '$.emails[*].value')::text)`;
+
+/** A trigram index needs three letters or digits in a row. */
+const IS_SEARCHABLE = /[a-z0-9]{3}/i;
+
+/** What indexes answer about people: a document stands in the person or in this client's account, so each condition asks both. */
+export function usersIndexed({ parameters, connection }: { parameters: Parameters; connection: string }): Pick<View, "equals" | "narrows"> {
+  /**
+   * Those who may be meant. Accounts are found by `account` alone, and kept by connection afterwards: there is one index
+   * for each such condition, and the planner is tempted by others that begin with the connection and lead through all of it.
+   */
+  const among = ({ person, account }: { person: string; account: string }) =>
+    `p.id in (select q.id from people q where ${person}
+        union all select b.person_id from (select b.person_id, b.connection_id from accounts b where b.kind = 'user' and b.attributes->>'userName' is not null and ${account} offset 0) b
+          where b.connection_id = ${connection} and b.person_id is not null)`;
+  /** Through an index to the few who may be meant, then exactly as the document says. */
+  const exactly = ({ exact, ...places }: { person: string; account: string; exact: string }) =>
+    `(${among(places)} and coalesce(${exact}, false))`;
+  const text = (value: string) => `${parameters.add(value)}::text`;
+
+  const contains = (part: string) => {
+    const pattern = `'%' || lower(${text(likePart(part))}) || '%'`;
+    return among({
+      person: `${searchText("q")} like ${pattern} and q.deleted_at is null`,
+      account: `${searchText("b")} like ${pattern}`,
+    });
+  };
+  const parts = ({ value }: Narrowing) => (IS_SEARCHABLE.test(value) ? contains(value) : undefined);
+
+  return {
+    equals: new Map([
+      ["id", (value) => (isUuid(value) ? `(p.id = ${parameters.add(value)}::uuid)` : "false")],
+      [
+        "username",
+        (value) => {
+          const name = text(value);
+          return exactly({
+            person: `lower(q.user_name::text) = lower(${name}) and q.state <> 'deleted'`,
+            account: `b.connection_id = ${connection} and lower(b.attributes->>'userName') = lower(${name})`,
+            exact: `lower(nullif(d.document->>'userName', '')) = lower(${name})`,
+          });
+        },
+      ],
+      [
+        "externalid",
+        (value) => {
+          const id = text(value);
+          return exactly({
+            person: `q.external_id = ${id}`,
+            account: `b.connection_id = ${connection} and b.attributes->>'externalId' = ${id}`,
+            exact: `nullif(d.document->>'externalId', '') = ${id}`,
+          });
+        },
+      ],
+      [
+        "emails.value",
+        (value) => {
+          const address = text(value);
+          const holds = (alias: string) =>
+            `lower(jsonb_path_query_array(${alias}.attributes, '$.emails[*].value')::text)::jsonb ? lower(${address})`;
+          return exactly({
+            person: `${holds("q")} and q.deleted_at is null`,
+            account: holds("b"),
+            exact: `${address} <> '' and lower(jsonb_path_query_array(d.document, '$.emails[*].value')::text)::jsonb ? lower(${address})`,
+          });
+        },
+      ],
+      [
+        "groups.value",
+        (value) =>
+          isUuid(value)
+            ? `(p.id in (select m.person_id from memberships m join groups g on g.id = m.group_id and g.deleted_at is null where m.group_id = ${parameters.add(value)}::uuid and ${isOpen("m")}))`
+            : "false",
+      ],
+    ]),
+    narrows: new Map([
+      ["username", parts],
+      ["displayname", parts],
+      [EMPLOYEE_NUMBER, parts],
+      // Within the text of a list of addresses they stand as JSON writes them.
+      ["emails.value", ({ value }) => (IS_SEARCHABLE.test(value) ? contains(JSON.stringify(value).slice(1, -1)) : undefined)],
+      [
+        MANAGER,
+        ({ operator, value }) => {
+          if (operator !== "eq") return undefined;
+          return among({
+            person: isUuid(value) ? `q.manager_id = ${parameters.add(value)}::uuid` : "false",
+            account: `b.connection_id = ${connection} and b.attributes->${ENTERPRISE}->'manager'->>'value' is not null and lower(b.attributes->${ENTERPRISE}->'manager'->>'value') = lower(${text(value)})`,
+          });
+        },
+      ],
+    ]),
+  };
+}
