@@ -8,6 +8,7 @@ import type { Database } from "../../db/database.ts";
 import type { KeyRing } from "../../db/envelope.ts";
 import { AppError } from "../../errors.ts";
 import { requestIdOf } from "../middleware/request-id.ts";
+import { baseOf } from "./base.ts";
 import { createCatalogue, type Catalogue } from "./catalogue.ts";
 import type { QuirkLog } from "./dialects/quirk-log.ts";
 import { recognisedDialect } from "./dialects/recognise.ts";
@@ -65,7 +66,7 @@ async function authenticateCall(
   const settings = readSettings({ name, settings: stored });
   return {
     ctx: createContext({ actor: `token:${holder.name}`, log, now, correlationId: requestIdOf(response) }),
-    base: `${request.protocol}://${request.host}${request.baseUrl}`,
+    base: baseOf(request),
     connection: { id, name, version },
     settings,
     dialect: settings.dialect === "auto" ? (recognisedDialect(request.headers["user-agent"]) ?? "generic") : settings.dialect,

@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import type { Express } from "express";
 import supertest, { type Test } from "supertest";
 import { createApp } from "../../../src/app.ts";
+import type { Config } from "../../../src/config.ts";
 import { createToken, type NewToken } from "../../../src/auth/tokens.ts";
 import { inTransaction } from "../../../src/db/database.ts";
 import { sealingKey, type KeyRing } from "../../../src/db/envelope.ts";
@@ -21,9 +22,17 @@ export interface Door {
   newToken(options?: Partial<NewToken>): Promise<{ id: string; token: string }>;
 }
 
-export async function openDoor({ bodyLimit = 1024 * 1024, now }: { bodyLimit?: number; now?: () => Date } = {}): Promise<Door> {
+export interface DoorOptions {
+  bodyLimit?: number;
+  now?: () => Date;
+  trustProxy?: boolean;
+  /** Further settings of the server. */
+  http?: Partial<Config["http"]>;
+}
+
+export async function openDoor({ bodyLimit = 1024 * 1024, now, trustProxy = false, http }: DoorOptions = {}): Promise<Door> {
   const db = await testDatabase();
-  const app = createApp({ db, keyRing, config: { http: { bodyLimit, trustProxy: false } }, log: silentLog, ...(now ? { now } : {}) });
+  const app = createApp({ db, keyRing, config: { http: { bodyLimit, trustProxy, ...http } }, log: silentLog, ...(now ? { now } : {}) });
   const newToken = (options: Partial<NewToken> = {}) =>
     inTransaction(db, testContext(now ? { now } : {}), (work) => createToken(work, { name: "test", scope: "scim", ...options }));
   const { token } = await newToken();
