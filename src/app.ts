@@ -36,7 +36,8 @@ export function createApp({ db, keyRing, config, log, now = () => new Date(), qu
   app.use(requestId(), requestLog({ log }), metrics.measure, helmet(), tidyPath());
   operationsRoutes(app, { db, metrics, log });
   const noted = quirks ?? createQuirkLog({ db, log, now });
-  const scim = () => createScimDoor({ db, keyRing, log, now, quirks: noted, bodyLimit: config.http.bodyLimit });
+  const { bodyLimit, rateLimit, clientCertificate } = config.http;
+  const scim = () => createScimDoor({ db, keyRing, log, now, quirks: noted, bodyLimit, rateLimit, clientCertificate });
   app.use("/scim/v2", scim());
   app.use("/scim/:connection/v2", scim());
   app.use(plainNotFound());

@@ -47,6 +47,21 @@ export const configSchema = z.strictObject({
         .default(1024 * 1024),
       /** Hops of trusted proxies, or their addresses, as Express takes them. */
       trustProxy: z.union([z.boolean(), z.number().int(), z.string()]).default(false),
+      /** Most requests of one SCIM token, on each node; a connection may set its own. No limit when absent. */
+      rateLimit: z
+        .strictObject({ perSecond: z.number().gt(0).max(100_000), burst: z.number().int().min(1).max(1_000_000).optional() })
+        .optional(),
+      /** Where a trusted proxy puts the client's certificate, and in which form. */
+      clientCertificate: z
+        .strictObject({
+          header: z
+            .string()
+            .regex(/^[A-Za-z0-9-]{1,64}$/, "must be the name of a header")
+            .transform((name) => name.toLowerCase()),
+          /** rfc9440: `:base64:`; pem: percent-encoded; sha256: hexadecimal digits. */
+          format: z.enum(["rfc9440", "pem", "sha256"]).default("rfc9440"),
+        })
+        .optional(),
     })
     .prefault({}),
   modules: z.array(z.string()).default(["register", "dashboard"]),

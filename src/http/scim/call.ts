@@ -1,15 +1,16 @@
 import type { Request, RequestHandler, Response } from "express";
 import type { Logger } from "pino";
-import type { Dialect, ScimInboundSettings } from "../../../connectors/scim-inbound/config.ts";
-import { authenticateToken, type TokenHolder } from "../../auth/tokens.ts";
-import { scimClientReader, type ScimClientReader } from "../../connections/scim-client.ts";
+import type { Dialect, RateLimit, ScimInboundSettings } from "../../../connectors/scim-inbound/config.ts";
+import { scimClientAuthentication } from "../../auth/scim-clients.ts";
 import { createContext, type Context } from "../../context.ts";
 import type { Database } from "../../db/database.ts";
 import type { KeyRing } from "../../db/envelope.ts";
 import { AppError } from "../../errors.ts";
+import { clientCertificate, type ClientCertificateSettings } from "../middleware/client-certificate.ts";
 import { requestIdOf } from "../middleware/request-id.ts";
+import { createTokenBuckets } from "../middleware/token-buckets.ts";
 import { baseOf } from "./base.ts";
-import { createCatalogue, type Catalogue } from "./catalogue.ts";
+import { createCatalogue } from "./catalogue.ts";
 import type { QuirkLog } from "./dialects/quirk-log.ts";
 import { recognisedDialect } from "./dialects/recognise.ts";
 import type { Schemas } from "./schema.ts";
@@ -21,6 +22,10 @@ export interface ScimDoorOptions {
   log: Logger;
   now: () => Date;
   quirks: QuirkLog;
+  /** Most requests of one token, unless its connection says otherwise; no limit when absent. */
+  rateLimit?: RateLimit | undefined;
+  /** Where a trusted proxy puts the client's certificate; none is looked for when absent. */
+  clientCertificate?: ClientCertificateSettings | undefined;
 }
 
 /** One request, once we know whose it is. */
@@ -41,51 +46,55 @@ export interface Call {
   personId: string | null;
 }
 
-/** Puts the request's call in its place, for `callOf`. Throws `unauthenticated` without a valid token, `forbidden` when it opens another door or its connection is switched off. */
+/**
+ * Puts the request's call in its place, for `callOf`. Throws `unauthenticated` without valid credentials; `forbidden` when
+ * they open another door or their connection is switched off; `rate_limited` when they come too often.
+ */
 export function authenticated(options: ScimDoorOptions): RequestHandler {
-  const readSettings = scimClientReader();
-  const catalogue = createCatalogue(options.db.pool);
+  const { db, log, now, rateLimit } = options;
+  const authenticate = scimClientAuthentication({ sql: db.pool, now });
+  const catalogue = createCatalogue(db.pool);
+  const buckets = createTokenBuckets({ now });
   return async (request, response, next) => {
-    response.locals["call"] = await authenticateCall({ request, response, readSettings, catalogue }, options);
+    const client = await authenticate({
+      bearer: bearerOf(request),
+      certificate: clientCertificate(request, { settings: options.clientCertificate, now: now() }),
+      connection: connectionAsked(request),
+    });
+    const { connection, settings, personId } = client;
+    const limit = settings.rateLimit ?? rateLimit;
+    const wait = limit && buckets.take(client.key, limit);
+    if (wait !== undefined) throw tooMany(wait);
+    const call: Call = {
+      ctx: createContext({ actor: `token:${client.name}`, log, now, correlationId: requestIdOf(response) }),
+      base: baseOf(request),
+      connection: { id: connection.id, name: connection.name, version: connection.version },
+      settings,
+      dialect: settings.dialect === "auto" ? (recognisedDialect(request.headers["user-agent"]) ?? "generic") : settings.dialect,
+      visibility: settings.visibility,
+      schemas: await catalogue.schemasAt(client.catalogueVersion),
+      personId,
+    };
+    response.locals["call"] = call;
     next();
   };
 }
 
-async function authenticateCall(
-  {
-    request,
-    response,
-    readSettings,
-    catalogue,
-  }: { request: Request; response: Response; readSettings: ScimClientReader; catalogue: Catalogue },
-  { db, log, now }: ScimDoorOptions,
-): Promise<Call> {
-  const bearer = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? "")?.[1];
-  const holder = await authenticateToken(db.pool, { bearer, now: now() });
-  const { id, name, version, settings: stored } = allowed(holder, request.params["connection"]);
-  const settings = readSettings({ name, settings: stored });
-  return {
-    ctx: createContext({ actor: `token:${holder.name}`, log, now, correlationId: requestIdOf(response) }),
-    base: baseOf(request),
-    connection: { id, name, version },
-    settings,
-    dialect: settings.dialect === "auto" ? (recognisedDialect(request.headers["user-agent"]) ?? "generic") : settings.dialect,
-    visibility: settings.visibility,
-    schemas: await catalogue.schemasAt(holder.catalogueVersion),
-    personId: holder.personId,
-  };
+function bearerOf(request: Request): string | undefined {
+  return /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? "")?.[1];
+}
+
+function connectionAsked(request: Request): string | undefined {
+  const asked = request.params["connection"];
+  return typeof asked === "string" ? asked : undefined;
+}
+
+function tooMany(wait: number): AppError {
+  const retryAfter = Math.max(1, Math.ceil(wait));
+  return new AppError("rate_limited", `This token sends more requests than it may; try again in ${retryAfter} s.`, { retryAfter });
 }
 
 /** The request's call, for the handlers after authentication. */
 export function callOf(response: Response): Call {
   return response.locals["call"] as Call;
-}
-
-function allowed({ scope, connection }: TokenHolder, asked: unknown): NonNullable<TokenHolder["connection"]> {
-  if (scope !== "scim" || !connection)
-    throw new AppError("forbidden", "This token is not for the SCIM door: make one with `rollcall token create --scope scim`.");
-  if (asked !== undefined && asked !== connection.name)
-    throw new AppError("forbidden", `This token belongs to another connection than ${String(asked)}.`);
-  if (!connection.enabled) throw new AppError("forbidden", `The connection ${connection.name} is switched off.`);
-  return connection;
 }

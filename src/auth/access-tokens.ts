@@ -1,0 +1,69 @@
+import { errors, jwtVerify, type JWTPayload } from "jose";
+import type { IssuerSettings } from "../../connectors/scim-inbound/config.ts";
+import { AppError } from "../errors.ts";
+import type { KeySets } from "./key-sets.ts";
+
+const LONGEST = 8192;
+const FORM = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
+
+/** Whether a bearer token has the form of a JSON Web Token; nothing of it is believed yet. */
+export function isJsonWebToken(bearer: string): boolean {
+  return bearer.length <= LONGEST && bearer.startsWith("ey") && FORM.test(bearer);
+}
+
+/** Who a token says it is from, not believed yet: only to find whose keys it must fit. */
+export function claimedIssuer(bearer: string): string | undefined {
+  try {
+    const payload = JSON.parse(Buffer.from(bearer.split(".")[1] ?? "", "base64url").toString("utf8")) as { iss?: unknown };
+    return typeof payload.iss === "string" ? payload.iss.slice(0, 500) : undefined;
+  } catch {
+    // Nonsense is refused like any token that nobody issued.
+    return undefined;
+  }
+}
+
+/** The name under which the client acts: the application's id, as issuers call it. */
+export function clientNameOf(payload: JWTPayload): string {
+  const claim = ["appid", "azp", "client_id", "sub"].map((name) => payload[name]).find((value) => typeof value === "string");
+  return typeof claim === "string" ? claim.replaceAll(/[^\w.@:-]/g, "_").slice(0, 100) : "jwt";
+}
+
+/**
+ * Checks signature, issuer, audience, times and required claims of an access token (RFC 9068 section 4, RFC 8725).
+ * Throws `unauthenticated` saying which of them it is; `unavailable` when the issuer's keys can't be read.
+ */
+export async function verifyAccessToken(
+  bearer: string,
+  { issuer, keys, now }: { issuer: IssuerSettings; keys: KeySets; now: Date },
+): Promise<JWTPayload> {
+  const { payload } = await jwtVerify(bearer, keys.keyOf(issuer), {
+    issuer: issuer.issuer,
+    audience: issuer.audience,
+    algorithms: issuer.algorithms,
+    clockTolerance: issuer.clockSkewSeconds,
+    requiredClaims: ["exp"],
+    currentDate: now,
+  }).catch((error: unknown) => {
+    throw error instanceof errors.JOSEError ? refused(reasonOf(error), error) : error;
+  });
+  for (const [name, allowed] of Object.entries(issuer.claims)) {
+    const value: unknown = Object.hasOwn(payload, name) ? payload[name] : undefined;
+    const values = Array.isArray(value) ? value : typeof value === "string" && name === "scp" ? value.split(" ") : [value];
+    if (!values.some((one) => typeof one === "string" && allowed.includes(one)))
+      throw refused(`its claim ${name} is not one that this connection accepts`);
+  }
+  return payload;
+}
+
+function reasonOf(error: errors.JOSEError): string {
+  if (error instanceof errors.JWTExpired) return "it has expired";
+  if (error instanceof errors.JWTClaimValidationFailed) return `its claim ${error.claim} does not fit`;
+  if (error instanceof errors.JOSEAlgNotAllowed) return "its algorithm is not allowed";
+  if (error instanceof errors.JWKSNoMatchingKey) return "its issuer has no such key";
+  if (error instanceof errors.JWSSignatureVerificationFailed) return "its signature does not fit";
+  return "it can't be checked";
+}
+
+export function refused(reason: string, cause?: unknown): AppError {
+  return new AppError("unauthenticated", `The access token is not valid: ${reason}.`, { field: "token", cause });
+}

@@ -1,0 +1,134 @@
+import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from "jose";
+import { z } from "zod";
+import type { IssuerSettings } from "../../connectors/scim-inbound/config.ts";
+import { AppError } from "../errors.ts";
+
+/** The keys of issuers, fetched when they are needed and kept. */
+export interface KeySets {
+  /** Finds a token's key; a key id that is not known makes the set be fetched again, though not more often than now and then. */
+  keyOf(issuer: IssuerSettings): JWTVerifyGetKey;
+}
+
+export interface KeySetOptions {
+  now: () => Date;
+  /** Longest wait for an issuer, in milliseconds; 5000 when absent. */
+  timeoutMs?: number;
+}
+
+const FRESH_MS = 10 * 60_000;
+/** Keys of an issuer that does not answer are used for a day: its outage is not ours. */
+const USABLE_MS = 24 * 3600_000;
+const AGAIN_AFTER_MS = 30_000;
+const MOST_BYTES = 256 * 1024;
+const MOST_SETS = 100;
+
+const keySetSchema = z.object({ keys: z.array(z.looseObject({ kty: z.string() })).max(100) });
+const discoverySchema = z.object({ issuer: z.string(), jwks_uri: z.url({ protocol: /^https?$/ }) });
+
+interface Kept {
+  find: ReturnType<typeof createLocalJWKSet>;
+  fetchedAt: number;
+}
+
+export function createKeySets({ now, timeoutMs = 5000 }: KeySetOptions): KeySets {
+  const kept = new Map<string, Kept>();
+  const tried = new Map<string, number>();
+  const underWay = new Map<string, Promise<Kept>>();
+
+  return {
+    keyOf: (issuer) => async (header, token) => {
+      const held = await setOf(issuer);
+      try {
+        return await held.find(header, token);
+      } catch (error) {
+        if (!(error instanceof errors.JWKSNoMatchingKey) || !mayTry(issuer)) throw error;
+        return await (await refreshed(issuer)).find(header, token);
+      }
+    },
+  };
+
+  async function setOf(issuer: IssuerSettings): Promise<Kept> {
+    const held = kept.get(keyFor(issuer));
+    const age = held ? now().getTime() - held.fetchedAt : Number.POSITIVE_INFINITY;
+    if (held && age < FRESH_MS) return held;
+    if (!mayTry(issuer)) {
+      if (held && age < USABLE_MS) return held;
+      if (!underWay.has(keyFor(issuer))) throw unreachable(issuer);
+    }
+    try {
+      return await refreshed(issuer);
+    } catch (error) {
+      if (held && age < USABLE_MS) return held;
+      throw error;
+    }
+  }
+
+  /** Whoever sends made-up key ids must not make us ask the issuer each time. */
+  function mayTry(issuer: IssuerSettings): boolean {
+    return now().getTime() - (tried.get(keyFor(issuer)) ?? Number.NEGATIVE_INFINITY) >= AGAIN_AFTER_MS;
+  }
+
+  /** Several requests that need the same keys wait for one answer. */
+  function refreshed(issuer: IssuerSettings): Promise<Kept> {
+    const key = keyFor(issuer);
+    const waiting = underWay.get(key);
+    if (waiting) return waiting;
+    if (tried.size >= MOST_SETS) {
+      tried.clear();
+      kept.clear();
+    }
+    tried.set(key, now().getTime());
+    const fetching = fetchKeys(issuer, timeoutMs)
+      .then((keys) => {
+        const set = { find: createLocalJWKSet(keys), fetchedAt: now().getTime() };
+        kept.set(key, set);
+        return set;
+      })
+      .finally(() => underWay.delete(key));
+    underWay.set(key, fetching);
+    return fetching;
+  }
+}
+
+function keyFor({ issuer, jwksUri }: IssuerSettings): string {
+  return `${issuer} ${jwksUri ?? ""}`;
+}
+
+async function fetchKeys(issuer: IssuerSettings, timeoutMs: number): Promise<JSONWebKeySet> {
+  try {
+    const uri = issuer.jwksUri ?? (await discovered(issuer, timeoutMs));
+    return keySetSchema.parse(await fetchJson(uri, timeoutMs)) as JSONWebKeySet;
+  } catch (error) {
+    throw unreachable(issuer, error);
+  }
+}
+
+/** OpenID Connect Discovery 1.0 section 4: the document must be the issuer's own. */
+async function discovered({ issuer }: IssuerSettings, timeoutMs: number): Promise<string> {
+  const document = discoverySchema.parse(await fetchJson(`${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`, timeoutMs));
+  if (document.issuer !== issuer) throw new Error(`the discovery document is of another issuer (${document.issuer.slice(0, 200)})`);
+  const { protocol } = new URL(document.jwks_uri);
+  if (protocol !== "https:" && issuer.startsWith("https:")) throw new Error("the discovery document names keys without TLS");
+  return document.jwks_uri;
+}
+
+/** Not redirected, not for long, and no more than keys need. */
+async function fetchJson(url: string, timeoutMs: number): Promise<unknown> {
+  const answer = await fetch(url, { redirect: "error", signal: AbortSignal.timeout(timeoutMs), headers: { Accept: "application/json" } });
+  if (answer.status !== 200 || !answer.body) throw new Error(`${new URL(url).host} answered ${answer.status}`);
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for await (const part of answer.body) {
+    length += part.length;
+    if (length > MOST_BYTES) throw new Error(`${new URL(url).host} answered with more than ${MOST_BYTES} bytes`);
+    parts.push(part);
+  }
+  return JSON.parse(Buffer.concat(parts).toString("utf8")) as unknown;
+}
+
+function unreachable({ issuer }: IssuerSettings, cause?: unknown): AppError {
+  return new AppError("unavailable", `The keys of the issuer ${issuer} can't be read; try again.`, {
+    retryAfter: AGAIN_AFTER_MS / 1000,
+    cause,
+  });
+}
