@@ -6,6 +6,7 @@ import type { Context } from "../context.ts";
 import { inTransaction, type Database } from "../db/database.ts";
 import type { KeyRing } from "../db/envelope.ts";
 import { enqueue } from "../db/queue.ts";
+import { completeSearchIndexes } from "../db/search-indexes.ts";
 import { AppError } from "../errors.ts";
 import { deliver } from "../provision/deliver.ts";
 import { projectTarget } from "../provision/project.ts";
@@ -61,6 +62,9 @@ export function createHandlers({ db, keyRing, targets }: HandlersOptions): Handl
     },
     async expire(ctx) {
       await inTransaction(db, ctx, carryOutExpiry);
+    },
+    async complete_search_indexes() {
+      await completeSearchIndexes(db.pool);
     },
     async evaluate_rule(ctx, { ruleId }) {
       await inTransaction(db, ctx, async (work) => {

@@ -5,10 +5,13 @@ import { noteSuccess } from "../connections/state.ts";
 import type { Context } from "../context.ts";
 import { inTransaction, type Database, type Work } from "../db/database.ts";
 import type { KeyRing } from "../db/envelope.ts";
+import { enqueue } from "../db/queue.ts";
+import { deferSearchIndexes } from "../db/search-indexes.ts";
 import { AppError, messageOf } from "../errors.ts";
 import { applyBatch } from "./apply/batch.ts";
 import { refuseMoved } from "./apply/preconditions.ts";
 import { planSource } from "./apply/source.ts";
+import { fillsTables, statisticsKeeper } from "./statistics.ts";
 import { withSyncLock } from "./lock.ts";
 import { hashOf } from "./plan.ts";
 import type { OnProgress } from "./progress.ts";
@@ -73,7 +76,8 @@ export async function applyItems(ctx: Context, { db, planId, onProgress }: Apply
   );
   const total = spans.reduce((sum, span) => sum + span.count, 0);
   let done = 0;
-  const statistics = statisticsKeeper(ctx, { db, worthwhile: await fillsTables(db, planId) });
+  const fills = await fillsTables(db, planId);
+  const statistics = statisticsKeeper(ctx, { db, worthwhile: fills });
   await statistics.ofPlan();
   for (const { kind, size, atOnce } of STAGES) {
     const span = spans.find((each) => each.kind === kind);
@@ -86,6 +90,7 @@ export async function applyItems(ctx: Context, { db, planId, onProgress }: Apply
         db,
         plan,
         kind,
+        fills,
         firstSeq,
         lastSeq: Math.min(firstSeq + size - 1, span.last),
         onApplied: (count) => onProgress?.({ stage: "apply", done: (done += count), total }),
@@ -93,48 +98,10 @@ export async function applyItems(ctx: Context, { db, planId, onProgress }: Apply
     });
   }
   await statistics.ofDirectory();
-  return inTransaction(db, ctx, (work) => finishApplying(work, { plan, total }));
-}
-
-/**
- * A first sync fills tables that the planner believes to be empty, and its plans for empty tables take minutes where
- * seconds would do; waiting for autovacuum would be waiting too long.
- */
-function statisticsKeeper(
-  ctx: Context,
-  { db, worthwhile }: { db: Database; worthwhile: boolean },
-): { ofPlan(): Promise<void>; ofDirectory(): Promise<void>; due(done: number): boolean } {
-  let next = 1000;
-  const analyse = (what: string) =>
-    worthwhile
-      ? // A tenth of the usual sample: enough to tell empty from full.
-        inTransaction(db, ctx, async ({ sql }) => {
-          await sql.query("set local default_statistics_target = 10");
-          await sql.query(`analyze ${what}`);
-        })
-      : Promise.resolve();
-  return {
-    ofPlan: () => analyse("plan_items (plan_id, seq, kind, native_id, action, account_id, subject_id, reference)"),
-    ofDirectory: () =>
-      analyse(
-        `accounts (id, connection_id, kind, native_id, reference, mapping_version, situation, person_id, group_id), people (id, user_name, email, manager_id), pending_references,
-         person_units (person_id, unit_id, connection_id, recorded_to, valid_to), memberships (group_id, person_id, account_id, connection_id, recorded_to, valid_to)`,
-      ),
-    due(done) {
-      if (done < next) return false;
-      next *= 20;
-      return true;
-    },
-  };
-}
-
-/** Whether this plan makes so many accounts that what the planner knows of the tables no longer holds. */
-async function fillsTables(db: Database, planId: number): Promise<boolean> {
-  const { rows } = await db.pool.query<{ fills: boolean }>(
-    `select count(*) >= greatest(1000, 0.2 * (select reltuples from pg_class where oid = 'accounts'::regclass)) as fills from plan_items where plan_id = $1 and action = 'create'`,
-    [planId],
-  );
-  return rows[0]?.fills ?? false;
+  return inTransaction(db, ctx, async (work) => {
+    if (fills) await enqueue(work.sql, { job: "complete_search_indexes", payload: {}, key: "complete_search_indexes" });
+    return finishApplying(work, { plan, total });
+  });
 }
 
 async function loadPlan(db: Database, planId: number): Promise<PlanRow> {
@@ -168,6 +135,8 @@ interface RangeOptions {
   db: Database;
   plan: PlanRow;
   kind: Kind;
+  /** See fillsTables. */
+  fills: boolean;
   firstSeq: number;
   lastSeq: number;
   onApplied: (count: number) => void;
@@ -175,9 +144,10 @@ interface RangeOptions {
 
 /** One transaction; when the data itself is refused, halves are tried, until the one bad item stands alone and is named. */
 async function applyRange(ctx: Context, options: RangeOptions): Promise<void> {
-  const { db, plan, kind, firstSeq, lastSeq } = options;
+  const { db, plan, kind, fills, firstSeq, lastSeq } = options;
   try {
     const count = await inTransaction(db, ctx, async (work) => {
+      if (fills) await deferSearchIndexes(work.sql);
       const range = { planId: plan.id, kind, firstSeq, lastSeq };
       const { begun, known } = await stateOf(work, range);
       const batch = {
