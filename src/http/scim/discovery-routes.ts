@@ -11,7 +11,7 @@ export function discoveryRoutes(router: Router, { bodyLimit }: { bodyLimit: numb
   methodsOf(router, "/ServiceProviderConfig", {
     get(request, response) {
       refuseFilter(request);
-      sendJson(response, serviceProviderConfig({ base: callOf(response).base, bodyLimit }));
+      sendJson(response, serviceProviderConfig({ ...callOf(response), bodyLimit }));
     },
   });
   for (const [name, resources] of Object.entries(COLLECTIONS)) {

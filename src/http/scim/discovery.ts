@@ -1,7 +1,8 @@
-import { LARGEST_PAGE } from "./list-request.ts";
-import { LIST_RESPONSE } from "./list.ts";
 import { MOST_OPERATIONS } from "./bulk/request.ts";
 import type { Call } from "./call.ts";
+import { CURSOR_TIMEOUT } from "./cursor.ts";
+import { LIST_RESPONSE } from "./list.ts";
+import { LARGEST_PAGE, USUAL_PAGE } from "./list-request.ts";
 import { ROLE_DOCUMENT, ROLE_SCHEMA, UNIT_DOCUMENT, UNIT_SCHEMA } from "./organisation-schemas.ts";
 import { SCHEMA_DOCUMENTS, type ResourceSchema } from "./schema.ts";
 
@@ -12,8 +13,8 @@ const SERVICE_PROVIDER_CONFIG = "urn:ietf:params:scim:schemas:core:2.0:ServicePr
 /** What discovery depends on: where the door stands, and the organisation's own attributes. */
 type Discovering = Pick<Call, "base" | "schemas">;
 
-/** RFC 7643 section 5: what this door can do. `bodyLimit` in bytes. */
-export function serviceProviderConfig({ base, bodyLimit }: { base: string; bodyLimit: number }): object {
+/** RFC 7643 section 5: what this door can do for the client of this call. `bodyLimit` in bytes. */
+export function serviceProviderConfig({ base, settings, bodyLimit }: Pick<Call, "base" | "settings"> & { bodyLimit: number }): object {
   return {
     schemas: [SERVICE_PROVIDER_CONFIG],
     patch: { supported: true },
@@ -22,18 +23,35 @@ export function serviceProviderConfig({ base, bodyLimit }: { base: string; bodyL
     changePassword: { supported: false },
     sort: { supported: true },
     etag: { supported: true },
-    authenticationSchemes: [
-      {
-        type: "oauthbearertoken",
-        name: "Bearer token",
-        primary: true,
-        description: "A token made with `rollcall token create --scope scim`, sent as `Authorization: Bearer <token>`.",
-        specUri: "https://www.rfc-editor.org/info/rfc6750",
-      },
-    ],
+    // RFC 9865 section 4.
+    pagination: {
+      cursor: true,
+      index: true,
+      defaultPaginationMethod: "index",
+      defaultPageSize: USUAL_PAGE,
+      maxPageSize: LARGEST_PAGE,
+      cursorTimeout: CURSOR_TIMEOUT,
+    },
+    authenticationSchemes: [BEARER_TOKEN, ...(settings.oauth ? [CLIENT_CREDENTIALS] : [])],
     meta: { resourceType: "ServiceProviderConfig", location: `${base}/ServiceProviderConfig` },
   };
 }
+
+const BEARER_TOKEN = {
+  type: "oauthbearertoken",
+  name: "Bearer token",
+  primary: true,
+  description: "A token made with `rollcall token create --scope scim`, sent as `Authorization: Bearer <token>`.",
+  specUri: "https://www.rfc-editor.org/info/rfc6750",
+};
+
+const CLIENT_CREDENTIALS = {
+  type: "oauth2",
+  name: "OAuth 2.0 client credentials",
+  primary: false,
+  description: "An access token of the issuer that this client's connection names, sent as `Authorization: Bearer <token>`.",
+  specUri: "https://www.rfc-editor.org/info/rfc6749",
+};
 
 /** RFC 7643 section 7. */
 export function schemaResources({ base, schemas: { custom } }: Discovering): { id: string }[] {

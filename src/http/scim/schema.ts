@@ -103,9 +103,21 @@ export const COMMON: readonly Described[] = [
   },
 ];
 
-// scimmy's definitions, taken once as data: its instances cost hundreds of times a plain document.
-const document = (definition: { describe(path: string): unknown }): SchemaDocument =>
-  JSON.parse(JSON.stringify(definition.describe("/Schemas")));
+/** scimmy's definitions, taken once as data: its instances cost hundreds of times a plain document. */
+function document(definition: { describe(path: string): unknown }): SchemaDocument {
+  const { attributes, ...rest }: SchemaDocument = JSON.parse(JSON.stringify(definition.describe("/Schemas")));
+  return { ...rest, attributes: attributes.map(asEnforced) };
+}
+
+/** A document says what we do: references are case exact, and no list of suggestions is empty. */
+function asEnforced({ canonicalValues, subAttributes, ...described }: Described): Described {
+  return {
+    ...described,
+    ...(canonicalValues?.length ? { canonicalValues } : {}),
+    ...(described.type === "reference" ? { caseExact: true } : {}),
+    ...(subAttributes ? { subAttributes: subAttributes.map(asEnforced) } : {}),
+  };
+}
 
 /** The schema documents that discovery shows. */
 export const SCHEMA_DOCUMENTS: readonly SchemaDocument[] = [
