@@ -8,7 +8,9 @@ import { isDeadlock } from "../../sync/request/contention.ts";
 import type { Call, ScimDoorOptions } from "./call.ts";
 import { coerceResource } from "./coerce.ts";
 import { sameJson, type JsonObject } from "./json.ts";
+import { PROFILES } from "./dialects/profiles/index.ts";
 import { guardMembers } from "./member-guard.ts";
+import { refuseImmutable, withImmutable } from "./mutability.ts";
 import { applyPatch } from "./patch/apply.ts";
 import { memberChange, memberIds, type MemberChange } from "./patch/members.ts";
 import { readOperations } from "./patch/operations.ts";
@@ -65,10 +67,15 @@ export async function replaceResource(
   const cleared = type.kind === "group" && Object.keys(body).some((name) => name.toLowerCase() === "members");
   const change: MemberChange | undefined = members ? { set: members } : cleared ? { set: [] } : undefined;
   // A client that leaves `active` out does not mean to bring anybody back.
-  const next = (held: JsonObject) =>
-    type.kind === "user" && resource["active"] === undefined && held["active"] !== undefined
-      ? { ...resource, active: held["active"] }
-      : resource;
+  const next = (held: JsonObject) => {
+    const whole =
+      type.kind === "user" && resource["active"] === undefined && held["active"] !== undefined
+        ? { ...resource, active: held["active"] }
+        : resource;
+    const after = withImmutable(type.schema, { before: held, after: whole });
+    refuseImmutable(type.schema, { before: held, after });
+    return after;
+  };
   const written = type.kind === "user" ? await noted(door, call, () => changeUserAtOnce(door, { call, id, ifMatch, next })) : undefined;
   if (written) return written;
   return write(door, call, async (work, connection) => {
@@ -88,7 +95,8 @@ export async function patchResource(
   const isMembers = (name: string | undefined) => type.kind === "group" && name === "members";
   const onMembers = operations.filter(({ path }) => isMembers(path.attribute?.name));
   const others = operations.filter(({ path }) => !isMembers(path.attribute?.name));
-  const next = (held: JsonObject) => applyPatch(held, { schema: type.schema, operations: others });
+  const { createsAbsent } = PROFILES[call.dialect];
+  const next = (held: JsonObject) => applyPatch(held, { schema: type.schema, operations: others, createsAbsent });
   const change = memberChange({ operations: onMembers, replace: call.settings.replaceMembers });
   const written =
     type.kind === "user"

@@ -6,7 +6,8 @@ import { sameJson, type JsonObject, type JsonValue } from "../../../src/http/sci
 import { applyPatch } from "../../../src/http/scim/patch/apply.ts";
 import { memberChange } from "../../../src/http/scim/patch/members.ts";
 import { readOperations } from "../../../src/http/scim/patch/operations.ts";
-import { GROUP, USER } from "../../../src/http/scim/schema.ts";
+import { refuseImmutable, withImmutable } from "../../../src/http/scim/mutability.ts";
+import { GROUP, USER, type SchemaAttribute } from "../../../src/http/scim/schema.ts";
 
 const ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
@@ -23,8 +24,19 @@ const ann: JsonObject = {
 };
 
 function patched(resource: JsonObject, ...operations: JsonObject[]): JsonObject {
-  return applyPatch(resource, { schema: USER, operations: readOperations(USER, { Operations: operations }) });
+  return applyPatch(resource, { schema: USER, operations: readOperations(USER, { Operations: operations }), createsAbsent: true });
 }
+
+const textAttribute = (name: string): SchemaAttribute => ({
+  name,
+  type: "string",
+  multiValued: false,
+  required: false,
+  caseExact: false,
+  mutability: "readWrite",
+  returned: "default",
+  subAttributes: new Map(),
+});
 
 function refusal(work: () => unknown): AppError | undefined {
   try {
@@ -83,6 +95,39 @@ describe("M1: PATCH (RFC 7644 section 3.5.2)", () => {
     });
   });
 
+  test("M1: for a client that does not count on it, a value path that matches nothing is noTarget", () => {
+    const strictly = (operation: JsonObject) =>
+      applyPatch(ann, { schema: USER, operations: readOperations(USER, { Operations: [operation] }), createsAbsent: false });
+    for (const op of ["add", "replace"])
+      expect(refusal(() => strictly({ op, path: 'phoneNumbers[type eq "mobile"].value', value: "+1" }))).toMatchObject({
+        scimType: "noTarget",
+      });
+    expect(strictly({ op: "remove", path: 'emails[type eq "fax"]' })).toEqual(ann);
+    expect(strictly({ op: "replace", path: 'emails[type eq "home"].value', value: "new@h.example" })["emails"]).toHaveLength(2);
+  });
+
+  test("RFC 7643 2.2: what is immutable is set once, whoever asks and however", () => {
+    const born = { ...textAttribute("born"), mutability: "immutable" as const };
+    const place = { ...textAttribute("place"), type: "complex" as const, subAttributes: new Map([["town", { ...born, name: "town" }]]) };
+    const schema = { ...USER, attributes: new Map([...USER.attributes, ["born", born], ["place", place]]) };
+    const apply = (resource: JsonObject, operation: JsonObject) =>
+      applyPatch(resource, { schema, operations: readOperations(schema, { Operations: [operation] }), createsAbsent: true });
+    const set = apply(apply(ann, { op: "add", path: "born", value: "1970" }), { op: "add", path: "place.town", value: "York" });
+    expect(set).toMatchObject({ born: "1970", place: { town: "York" } });
+    expect(apply(set, { op: "replace", path: "born", value: "1970" })).toEqual(set);
+    for (const operation of [
+      { op: "replace", path: "born", value: "1971" },
+      { op: "remove", path: "born" },
+      { op: "replace", path: "place.town", value: "Bath" },
+      { op: "remove", path: "place" },
+    ])
+      expect(refusal(() => apply(set, operation))).toMatchObject({ scimType: "mutability" });
+    expect(withImmutable(schema, { before: set, after: ann })).toMatchObject({ born: "1970" });
+    expect(refusal(() => refuseImmutable(schema, { before: set, after: { ...set, born: "1971" } }))).toMatchObject({
+      scimType: "mutability",
+    });
+  });
+
   test("M1: remove takes a path, a value list, or everything when the value is null or empty", () => {
     expect(patched(ann, { op: "remove", path: 'emails[type eq "home"]' })["emails"]).toHaveLength(1);
     expect(patched(ann, { op: "remove", path: 'emails[type eq "home"].value' })["emails"]).toHaveLength(1);
@@ -105,6 +150,7 @@ describe("M1: PATCH (RFC 7644 section 3.5.2)", () => {
     [{ op: "replace", path: "meta.version", value: "x" }, "mutability"],
     [{ op: "replace", path: "active", value: "maybe" }, "invalidValue"],
     [{ op: "replace", path: "userName", value: null }, "invalidValue"],
+    [{ op: "remove", path: "userName" }, "mutability"],
     [{ op: "replace", path: "title", value: ["a", "b"] }, "invalidValue"],
     [{ op: "replace", path: "name", value: "Ann" }, "invalidValue"],
     [{ op: "add", value: "Ann" }, "invalidValue"],

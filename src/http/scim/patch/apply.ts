@@ -2,25 +2,33 @@ import { AppError } from "../../../errors.ts";
 import { coerceSingle, coerceValue, extensionOf, requireAttributes } from "../coerce.ts";
 import { hasContent } from "../elements.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../json.ts";
+import { refuseImmutable, refuseLostRequired } from "../mutability.ts";
 import type { ResourceSchema, SchemaAttribute } from "../schema.ts";
 import { patchList } from "./list.ts";
 import type { Operation } from "./operations.ts";
 
+export interface PatchOptions {
+  schema: ResourceSchema;
+  operations: readonly Operation[];
+  /** Whether a value path that chooses nothing makes what it describes, as some clients count on; else noTarget. */
+  createsAbsent: boolean;
+}
+
 /**
  * The resource after a patch (RFC 7644 section 3.5.2): a new document, all operations or none. `resource` is in the
- * schema's form, as coerceResource makes it, and stays so. Throws `invalid` (noTarget, invalidValue).
+ * schema's form, as coerceResource makes it, and stays so. Throws `invalid` (noTarget, invalidValue, mutability).
  */
-export function applyPatch(
-  resource: JsonObject,
-  { schema, operations }: { schema: ResourceSchema; operations: readonly Operation[] },
-): JsonObject {
+export function applyPatch(resource: JsonObject, { schema, operations, createsAbsent }: PatchOptions): JsonObject {
   const next = structuredClone(resource);
-  for (const operation of operations) applyOperation(next, operation);
+  for (const operation of operations) applyOperation(next, { ...operation, createsAbsent });
+  const removed = new Set(operations.flatMap(({ op, path }) => (op === "remove" && path.attribute ? [path.attribute] : [])));
+  refuseLostRequired(schema, { before: resource, after: next, removed });
+  refuseImmutable(schema, { before: resource, after: next });
   requireAttributes(schema, next);
   return next;
 }
 
-function applyOperation(resource: JsonObject, { op, path, value }: Operation): void {
+function applyOperation(resource: JsonObject, { op, path, value, createsAbsent }: Operation & { createsAbsent: boolean }): void {
   const { extension, attribute } = path;
   if (!attribute) {
     if (extension) delete resource[extension];
@@ -29,7 +37,7 @@ function applyOperation(resource: JsonObject, { op, path, value }: Operation): v
   const holder = extension ? extensionOf(resource, extension) : resource;
   const before = holder[attribute.name];
   const after = attribute.multiValued
-    ? patchList(Array.isArray(before) ? before : [], { op, path: { ...path, attribute }, value })
+    ? patchList(Array.isArray(before) ? before : [], { op, path: { ...path, attribute }, value, createsAbsent })
     : patchSingle(before, { op, attribute, sub: path.sub, value });
   if (after === undefined || (Array.isArray(after) && after.length === 0)) delete holder[attribute.name];
   else holder[attribute.name] = after;

@@ -12,6 +12,8 @@ interface ListChange {
   op: Operation["op"];
   path: PatchPath & { attribute: SchemaAttribute };
   value: JsonValue | undefined;
+  /** See PatchOptions. */
+  createsAbsent: boolean;
 }
 
 /** One operation on a multi-valued attribute: the list afterwards, duplicates folded, at most one primary. */
@@ -42,7 +44,7 @@ function isMeant(element: JsonValue, named: JsonValue): boolean {
 }
 
 /** Elements chosen by a filter, or all of them when the path names a sub-attribute only. */
-function patchChosen(before: readonly JsonValue[], { op, path, value }: ListChange): JsonValue[] {
+function patchChosen(before: readonly JsonValue[], { op, path, value, createsAbsent }: ListChange): JsonValue[] {
   const { attribute, filter, sub } = path;
   const isChosen = (element: JsonValue) => isJsonObject(element) && (!filter || satisfies(filter, element));
   const given =
@@ -56,17 +58,21 @@ function patchChosen(before: readonly JsonValue[], { op, path, value }: ListChan
   const changed = sub ? { [sub.name]: given } : isJsonObject(given) ? given : {};
   const whole = op === "replace" && !sub && isJsonObject(first(value ?? null));
   if (!before.some(isChosen)) {
-    if (!equal)
-      throw new AppError("invalid", `${attribute.name}: no value matches the path's filter, and it does not say what a new one would be.`, {
-        field: attribute.name,
-        scimType: "noTarget",
-      });
+    if (!equal || !createsAbsent) throw noTarget(attribute, { isDescribed: equal !== undefined });
     return settled(attribute, { elements: [...before, { ...equal, ...changed }], touched: before.length });
   }
   const elements = before.map((element) =>
     isChosen(element) && isJsonObject(element) ? (whole ? { ...equal, ...changed } : { ...element, ...changed }) : element,
   );
   return settled(attribute, { elements, touched: before.findIndex(isChosen) });
+}
+
+function noTarget(attribute: SchemaAttribute, { isDescribed }: { isDescribed: boolean }): AppError {
+  const why = isDescribed ? "and this client's profile makes none" : "and it does not say what a new one would be";
+  return new AppError("invalid", `${attribute.name}: no value matches the path's filter, ${why}.`, {
+    field: attribute.name,
+    scimType: "noTarget",
+  });
 }
 
 function cleared(
