@@ -19,6 +19,8 @@ export interface JobPayloads {
   expire: Record<string, never>;
   /** Re-evaluate one rule, or a person's condition rules. */
   evaluate_rule: { ruleId: string };
+  /** Delete the details of plans that ended long ago. */
+  prune_runs: Record<string, never>;
   /** Complete the search indexes after a sync that made many people. */
   complete_search_indexes: Record<string, never>;
 }

@@ -13,6 +13,7 @@ import { projectTarget } from "../provision/project.ts";
 import { reconcileTarget } from "../provision/reconcile.ts";
 import type { Targets } from "../provision/targets.ts";
 import { applyPlan } from "../sync/apply-plan.ts";
+import { pruneRuns } from "../sync/prune.ts";
 import { runSync } from "../sync/run.ts";
 import type { Handlers } from "./queue.ts";
 
@@ -62,6 +63,10 @@ export function createHandlers({ db, keyRing, targets }: HandlersOptions): Handl
     },
     async expire(ctx) {
       await inTransaction(db, ctx, carryOutExpiry);
+    },
+    async prune_runs(ctx) {
+      const deleted = await pruneRuns(ctx, db);
+      if (deleted > 0) ctx.log.info({ deleted }, "details of plans that ended long ago were deleted");
     },
     async complete_search_indexes() {
       await completeSearchIndexes(db.pool);

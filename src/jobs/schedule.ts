@@ -133,6 +133,16 @@ export async function fire(ctx: Context, { db, entry, at }: { db: Database; entr
 async function wake(ctx: Context, db: Database): Promise<void> {
   await inTransaction(db, ctx, async (work: Work) => {
     const { rows } = await work.sql.query<{ mine: boolean }>("select pg_try_advisory_xact_lock($1) as mine", [WAKE_LOCK]);
-    if (rows[0]?.mine) await wakeWhatWaits(work);
+    if (!rows[0]?.mine) return;
+    await wakeWhatWaits(work);
+    await pruneOnceADay(work);
   });
+}
+
+async function pruneOnceADay({ ctx, sql }: Work): Promise<void> {
+  const { rowCount } = await sql.query(
+    "insert into watermarks (key, at) values ('prune_runs', $1) on conflict (key) do update set at = excluded.at where watermarks.at < excluded.at - interval '1 day'",
+    [ctx.now()],
+  );
+  if (rowCount !== 0) await enqueue(sql, { job: "prune_runs", payload: {}, key: "prune_runs" });
 }
