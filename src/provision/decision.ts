@@ -25,14 +25,21 @@ export interface Decision {
 export async function storeDecisions(work: Work, decisions: readonly Decision[]): Promise<void> {
   if (decisions.length === 0) return;
   const { rows } = await work.sql.query<{ id: number }>(
-    `update projections p set
+    `with d as materialized (
+       select * from unnest($1::bigint[], $2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::boolean[])
+         as d (id, version, desired_state, desired, desired_hash, state, last_error, remove_after, changed)
+     ), locked as materialized (
+       -- In the order in which they are marked, so that who marks and who decides wait for each other and don't deadlock.
+       select p.id from projections p join d on d.id = p.id and d.version = p.version
+       order by p.connection_id, coalesce(p.person_id, p.group_id) for update of p
+     )
+     update projections p set
        desired_state = d.desired_state, desired = coalesce(d.desired::jsonb, p.desired), desired_hash = decode(d.desired_hash, 'hex'), state = d.state,
        last_error = d.last_error, remove_after = d.remove_after, dirty_at = null,
        attempts = case when d.changed then 0 else p.attempts end,
        version = p.version + d.changed::int,
        decided_at = coalesce(p.decided_at, $10)
-     from unnest($1::bigint[], $2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::boolean[])
-       as d (id, version, desired_state, desired, desired_hash, state, last_error, remove_after, changed)
+     from d join locked using (id)
      where p.id = d.id and p.version = d.version
      returning p.id`,
     [

@@ -120,7 +120,7 @@ describe("M1: PATCH (RFC 7644 section 3.5.2)", () => {
       { op: "remove", path: "born" },
       { op: "replace", path: "place.town", value: "Bath" },
       { op: "remove", path: "place" },
-    ])
+    ] as JsonObject[])
       expect(refusal(() => apply(set, operation))).toMatchObject({ scimType: "mutability" });
     expect(withImmutable(schema, { before: set, after: ann })).toMatchObject({ born: "1970" });
     expect(refusal(() => refuseImmutable(schema, { before: set, after: { ...set, born: "1971" } }))).toMatchObject({
