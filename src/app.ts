@@ -9,6 +9,7 @@ import { requestId } from "./http/middleware/request-id.ts";
 import { requestLog } from "./http/middleware/request-log.ts";
 import { plainErrors, plainNotFound } from "./http/middleware/plain-errors.ts";
 import { tidyPath } from "./http/middleware/tidy-path.ts";
+import { createTokenEndpoint } from "./http/oauth/token-endpoint.ts";
 import { operationsRoutes } from "./http/operations.ts";
 import { createQuirkLog, type QuirkLog } from "./http/scim/dialects/quirk-log.ts";
 import { createScimDoor } from "./http/scim/router.ts";
@@ -38,6 +39,7 @@ export function createApp({ db, keyRing, config, log, now = () => new Date(), qu
   const noted = quirks ?? createQuirkLog({ db, log, now });
   const { bodyLimit, rateLimit, clientCertificate } = config.http;
   const scim = () => createScimDoor({ db, keyRing, log, now, quirks: noted, bodyLimit, rateLimit, clientCertificate });
+  app.use("/oauth/token", createTokenEndpoint({ db, log, now }));
   app.use("/scim/v2", scim());
   app.use("/scim/:connection/v2", scim());
   app.use(plainNotFound());

@@ -2,11 +2,16 @@ import { Command, CommanderError } from "commander";
 import { accountLink } from "./account-link.ts";
 import { accountList } from "./account-list.ts";
 import { auditTail } from "./audit-tail.ts";
+import { clientCreate } from "./client-create.ts";
+import { clientList } from "./client-list.ts";
+import { clientRevoke } from "./client-revoke.ts";
 import { connectionAdd } from "./connection-add.ts";
 import { connectionCheck } from "./connection-check.ts";
 import { connectionList } from "./connection-list.ts";
+import { connectionQuirks } from "./connection-quirks.ts";
 import { connectionRemove } from "./connection-remove.ts";
 import { connectionResume } from "./connection-resume.ts";
+import { connectionShow } from "./connection-show.ts";
 import { connectionSync } from "./connection-sync.ts";
 import { deliveryList } from "./delivery-list.ts";
 import { deliveryRetry } from "./delivery-retry.ts";
@@ -26,6 +31,9 @@ import { ruleLoad } from "./rule-load.ts";
 import { createShell, type Shell } from "./shell.ts";
 import { startCommand, type StartServer } from "./start.ts";
 import { tokenCreate } from "./token-create.ts";
+import { tokenList } from "./token-list.ts";
+import { tokenRevoke } from "./token-revoke.ts";
+import { tokenRotate } from "./token-rotate.ts";
 
 export interface CommandLine {
   /** Without node and the script. */
@@ -37,11 +45,21 @@ export interface CommandLine {
 }
 
 const GROUPS: readonly { name: string; description: string; commands: readonly ((parent: Command, shell: Shell) => void)[] }[] = [
-  { name: "token", description: "API tokens", commands: [tokenCreate] },
+  { name: "token", description: "API tokens", commands: [tokenCreate, tokenList, tokenRotate, tokenRevoke] },
+  { name: "client", description: "SCIM clients that fetch tokens at /oauth/token", commands: [clientCreate, clientList, clientRevoke] },
   {
     name: "connection",
     description: "systems that people come from and go to",
-    commands: [connectionAdd, connectionList, connectionCheck, connectionSync, connectionResume, connectionRemove],
+    commands: [
+      connectionAdd,
+      connectionList,
+      connectionShow,
+      connectionQuirks,
+      connectionCheck,
+      connectionSync,
+      connectionResume,
+      connectionRemove,
+    ],
   },
   { name: "plan", description: "what runs decided", commands: [planList, planShow, planApprove, planReject] },
   { name: "account", description: "what the systems hold, and whose it is", commands: [accountList, accountLink] },

@@ -14,6 +14,7 @@ export interface StateCounts {
   queue: Count[];
   connections: Count[];
   people: Count[];
+  scimQuirks: Count[];
 }
 
 /**
@@ -36,7 +37,9 @@ export async function gatherState(sql: Sql, { now }: { now: Date }): Promise<Sta
       from projections p join connections c on c.id = p.connection_id where p.dirty_at is not null group by c.name
     union all select 'queue', json_build_object('job', task_identifier), count(*) from graphile_worker.jobs group by task_identifier
     union all select 'connections', json_build_object('state', state), count(*) from connections group by state
-    union all select 'people', json_build_object('state', state), count(*) from people where deleted_at is null group by state`,
+    union all select 'people', json_build_object('state', state), count(*) from people where deleted_at is null group by state
+    union all select 'scimQuirks', json_build_object('connection', c.name, 'dialect', q.dialect, 'quirk', q.quirk, 'attribute', q.attribute), sum(q.count)::bigint
+      from scim_quirks q join connections c on c.id = q.connection_id group by c.name, q.dialect, q.quirk, q.attribute`,
     [now],
   );
   const counts: StateCounts = {
@@ -48,6 +51,7 @@ export async function gatherState(sql: Sql, { now }: { now: Date }): Promise<Sta
     queue: [],
     connections: [],
     people: [],
+    scimQuirks: [],
   };
   for (const { name, labels, count } of rows) counts[name].push({ labels, count });
   return counts;

@@ -39,6 +39,12 @@ export function createMetrics({ db, log, now }: { db: Database; log: Logger; now
     queue: gauge("queue_jobs", "Jobs waiting, by kind.", ["job"]),
     connections: gauge("connections", "Connections, by state.", ["state"]),
     people: gauge("people", "People, by state.", ["state"]),
+    scimQuirks: gauge("scim_quirks", "How often SCIM clients departed from the RFCs, by connection, profile and quirk.", [
+      "connection",
+      "dialect",
+      "quirk",
+      "attribute",
+    ]),
   };
   const up = gauge("database_up", "Whether the database answered this scrape.");
 

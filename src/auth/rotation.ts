@@ -1,0 +1,75 @@
+import { recordEvent } from "../audit/record.ts";
+import type { Work } from "../db/database.ts";
+import { AppError } from "../errors.ts";
+import { createToken, type TokenScope } from "./tokens.ts";
+
+export interface RotateOptions {
+  /** The token's name, or its id where several have the name. */
+  token: string;
+  /** Until when the old one works beside the new one. */
+  oldUntil: Date;
+  expiresAt?: Date | undefined;
+}
+
+export interface Rotated {
+  id: string;
+  /** Seen once. */
+  token: string;
+  name: string;
+  scope: TokenScope;
+  /** The token whose place it takes, and when that ends. */
+  replaces: { id: string; until: Date };
+}
+
+interface LiveToken {
+  id: string;
+  name: string;
+  scope: TokenScope;
+  connection_id: number | null;
+  person_id: string | null;
+  expires_at: Date | null;
+  replaces_id: string | null;
+}
+
+/**
+ * Makes a token for the same client, scope and person, and lets the old one end. A token that an earlier rotation has
+ * already let end is no candidate. Throws `not_found`; `conflict` when several tokens have the name.
+ */
+export async function rotateToken(work: Work, { token: wanted, oldUntil, expiresAt }: RotateOptions): Promise<Rotated> {
+  const { ctx, sql } = work;
+  // Whoever rotates at the same time must see what this one has made.
+  await sql.query("select pg_advisory_xact_lock(hashtext('rollcall.token-rotation'))");
+  const { rows } = await sql.query<LiveToken>(
+    `select t.id, t.name, t.scope, t.connection_id, t.person_id, t.expires_at, t.replaces_id from tokens t
+     where (t.name = $1 or t.id::text = $1) and t.revoked_at is null and (t.expires_at is null or t.expires_at > $2) and t.oauth_client_id is null
+       and not exists (select 1 from tokens n where n.replaces_id = t.id and n.revoked_at is null)
+     order by t.created_at for update`,
+    [wanted, ctx.now()],
+  );
+  const [old, second] = rows;
+  if (!old)
+    throw new AppError("not_found", `There is no token "${wanted}" that still works; \`rollcall token list\` shows all.`, {
+      field: "token",
+    });
+  if (second)
+    throw new AppError("conflict", `Several tokens are named "${wanted}": ${rows.map(({ id }) => id).join(", ")}. Rotate one by its id.`, {
+      field: "token",
+    });
+  const made = await createToken(work, {
+    name: old.name,
+    scope: old.scope,
+    ...(old.connection_id === null ? {} : { connectionId: old.connection_id }),
+    ...(old.person_id === null ? {} : { personId: old.person_id }),
+    ...(expiresAt ? { expiresAt } : {}),
+  });
+  const until = old.expires_at && old.expires_at < oldUntil ? old.expires_at : oldUntil;
+  await sql.query("update tokens set expires_at = $2 where id = $1", [old.id, until]);
+  await sql.query("update tokens set replaces_id = $2 where id = $1", [made.id, old.id]);
+  await recordEvent(work, {
+    name: "token.rotated",
+    subjectType: "token",
+    subjectId: old.id,
+    data: { name: old.name, replacedBy: made.id, until: until.toISOString() },
+  });
+  return { ...made, name: old.name, scope: old.scope, replaces: { id: old.id, until } };
+}
