@@ -72,12 +72,14 @@ function challenge({ field, message }: AppError): string {
 function asAppError(error: unknown): AppError | undefined {
   if (error instanceof AppError) return error;
   if (typeof error !== "object" || error === null) return undefined;
-  const { code, type, status } = error as { code?: unknown; type?: unknown; status?: unknown };
+  const { code, type, status, limit } = error as { code?: unknown; type?: unknown; status?: unknown; limit?: unknown };
   switch (type) {
     case "entity.parse.failed":
       return new AppError("invalid", "The request's body is not JSON.", { scimType: "invalidSyntax", cause: error });
     case "entity.too.large":
-      return new AppError("too_large", "The request's body is larger than this server takes.", { cause: error });
+      return new AppError("too_large", `The request's body is larger than this server takes (maxPayloadSize: ${String(limit)} bytes).`, {
+        cause: error,
+      });
     default:
   }
   // The router's own, for a path that can't be decoded, has no type.

@@ -71,6 +71,7 @@ describe("RFC 7644 section 3.7: bulk", () => {
     ]);
     expect(results.map(({ status }) => status)).toEqual(["200", "200", "412", "204"]);
     expect(results[3]).toEqual({ method: "DELETE", status: "204", location: replaced?.location });
+    expect(results[2]).toMatchObject({ location: made?.location, response: { status: "412" } });
     const held = await read(made);
     expect([held.body.title, held.headers["etag"]]).toEqual(["Put", results[0]?.version]);
     expect((await read(replaced)).status).toBe(404);
@@ -208,7 +209,7 @@ describe("RFC 7644 section 3.7: bulk", () => {
     const large = await door.request("POST", "/Bulk", {
       body: { schemas: [BULK_REQUEST], Operations: [post("a", user("x".repeat(1024 * 1024)))] },
     });
-    expect([large.status, large.body.status]).toEqual([413, "413"]);
+    expect([large.status, large.body.status, large.body.detail]).toEqual([413, "413", expect.stringContaining("maxPayloadSize: 1048576")]);
   });
 
   test("other methods are told which one works", async () => {

@@ -5,7 +5,7 @@ import { checkedBody, type JsonObject } from "../json.ts";
 import { readProjection } from "../projection.ts";
 import { findResource } from "../read.ts";
 import { writableType, type WritableType } from "../resource-type.ts";
-import { createResource, deleteResource, patchResource, replaceResource } from "../write.ts";
+import { createResource, deleteResource, patchResource, replaceResource, type Written } from "../write.ts";
 import type { BulkOperation } from "./request.ts";
 
 /** What became of an operation that succeeded. */
@@ -36,22 +36,41 @@ export async function perform(door: ScimDoorOptions, { call, operation }: { call
     if (id !== undefined) throw wrong("path", `a POST goes to ${type.schema.endpoint}, not to one of them`);
     if (operation.bulkId === undefined) throw wrong("bulkId", "a POST needs one, by which its answer is known");
     const written = await createResource(door, { type, call, body: bodyOf(door, { call, type, operation }) });
-    return await performed(door, { type, call, id: written.id, status: 201 });
+    return await performed(door, { type, call, written, status: 201 });
   }
   if (id === undefined) throw wrong("path", `a ${method || "request"} names one resource: ${type.schema.endpoint}/<id>`);
   const change = { type, call, id, ifMatch };
   switch (method) {
     case "PUT":
-      await replaceResource(door, { ...change, body: bodyOf(door, { call, type, operation }) });
-      return await performed(door, { type, call, id, status: 200 });
+      return await performed(door, {
+        type,
+        call,
+        written: await replaceResource(door, { ...change, body: bodyOf(door, { call, type, operation }) }),
+        status: 200,
+      });
     case "PATCH":
-      await patchResource(door, { ...change, body: bodyOf(door, { call, type, operation }) });
-      return await performed(door, { type, call, id, status: 200 });
+      return await performed(door, {
+        type,
+        call,
+        written: await patchResource(door, { ...change, body: bodyOf(door, { call, type, operation }) }),
+        status: 200,
+      });
     case "DELETE":
       await deleteResource(door, change);
       return { status: 204, id, location: locationOf(call, { type, id }) };
     default:
       throw wrong("method", "must be POST, PUT, PATCH or DELETE");
+  }
+}
+
+/** Where the one resource that a path names stands, if it names one (RFC 7644 section 3.7.3). */
+export function locationAt(call: Call, path: string): string | undefined {
+  try {
+    const { type, id } = placeOf(call, path);
+    return id === undefined || /^bulkId:/i.test(id) ? undefined : locationOf(call, { type, id });
+  } catch (error) {
+    if (error instanceof AppError) return undefined;
+    throw error;
   }
 }
 
@@ -66,11 +85,19 @@ function bodyOf(
 
 async function performed(
   door: ScimDoorOptions,
-  { type, call, id, status }: { type: WritableType; call: Call; id: string; status: 200 | 201 },
+  { type, call, written, status }: { type: WritableType; call: Call; written: Written; status: 200 | 201 },
 ): Promise<Performed> {
+  const { id } = written;
+  const version = written.etag ?? written.found?.version ?? (await versionOf(door, { type, call, id }));
+  return { status, id, location: locationOf(call, { type, id }), ...(version === undefined ? {} : { version }) };
+}
+
+async function versionOf(
+  door: ScimDoorOptions,
+  { type, call, id }: { type: WritableType; call: Call; id: string },
+): Promise<string | undefined> {
   const projection = readProjection(type.schema, { attributes: ["id"] });
-  const found = await findResource(door.db.pool, { type, call, id, projection });
-  return { status, id, location: locationOf(call, { type, id }), ...(found ? { version: found.version } : {}) };
+  return (await findResource(door.db.pool, { type, call, id, projection }))?.version;
 }
 
 function locationOf({ base }: Call, { type, id }: { type: WritableType; id: string }): string {

@@ -3,7 +3,7 @@ import type { Call, ScimDoorOptions } from "../call.ts";
 import { errorAnswer, type ScimError } from "../errors.ts";
 import { isJsonObject, type JsonValue } from "../json.ts";
 import { PATCH_OP } from "../patch/operations.ts";
-import { perform, type Performed } from "./perform.ts";
+import { locationAt, perform, type Performed } from "./perform.ts";
 import { referencesIn, withIds } from "./references.ts";
 import type { BulkOperation, BulkRequest } from "./request.ts";
 
@@ -77,8 +77,11 @@ export async function runBulk(
     }
     const { path, data, ...rest } = operation;
     const { now, later } = withIds(data ?? {}, idOf);
-    const local = path.replace(IN_PATH, (reference, bulkId: string) => (ids.has(bulkId) ? `/${idOf(bulkId)}` : reference));
-    return { ready: { ...rest, path: local, ...(data ? { data: isJsonObject(now) ? now : {} } : {}) }, later };
+    return { ready: { ...rest, path: withIdsInPath(path), ...(data ? { data: isJsonObject(now) ? now : {} } : {}) }, later };
+  }
+
+  function withIdsInPath(path: string): string {
+    return path.replace(IN_PATH, (reference, bulkId: string) => (ids.has(bulkId) ? `/${idOf(bulkId)}` : reference));
   }
 
   /** Gives what was made without its references the ones that have an id by now. */
@@ -103,7 +106,7 @@ export async function runBulk(
   function fail(at: number, error: unknown, made?: Performed): void {
     failures += 1;
     const operation = operations[at];
-    if (operation) results.set(at, failed(operation, { error, made, log: call.ctx.log }));
+    if (operation) results.set(at, failed(operation, { error, made, call, path: withIdsInPath(operation.path) }));
   }
 }
 
@@ -118,14 +121,25 @@ function succeeded({ method, bulkId }: BulkOperation, { location, version, statu
   return { method, ...(bulkId === undefined ? {} : { bulkId }), location, ...(version ? { version } : {}), status: String(status) };
 }
 
-function failed(
-  { method, bulkId }: BulkOperation,
-  { error, made, log }: { error: unknown; made: Performed | undefined; log: Call["ctx"]["log"] },
-): OperationResult {
-  const { status, body } = errorAnswer(error, { log });
-  // What was made and lacks a part of it is there all the same: the client must be able to find it.
-  const location = made ? { location: made.location, ...(made.version ? { version: made.version } : {}) } : {};
-  return { method, ...(bulkId === undefined ? {} : { bulkId }), ...location, status: String(status), response: body };
+interface Failure {
+  error: unknown;
+  /** What was made, though a part of it is missing: it is there all the same, and the client must be able to find it. */
+  made: Performed | undefined;
+  call: Call;
+  path: string;
+}
+
+function failed({ method, bulkId }: BulkOperation, { error, made, call, path }: Failure): OperationResult {
+  const { status, body } = errorAnswer(error, { log: call.ctx.log });
+  const location = made?.location ?? locationAt(call, path);
+  return {
+    method,
+    ...(bulkId === undefined ? {} : { bulkId }),
+    ...(location === undefined ? {} : { location }),
+    ...(made?.version ? { version: made.version } : {}),
+    status: String(status),
+    response: body,
+  };
 }
 
 function unknown(bulkId: string): AppError {
