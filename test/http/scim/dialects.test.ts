@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import type { Dialect } from "../../../connectors/scim-inbound/config.ts";
 import { openDoor, type Door } from "./door.ts";
 
 /** Requests as IdPs really send them, and what each expects back; `source` says where each was seen. */
@@ -25,11 +26,28 @@ interface Expectation {
 
 const cases = JSON.parse(readFileSync(new URL("./dialects.json", import.meta.url), "utf8")) as DialectCase[];
 
-let door: Door;
+/** Whose profile each client's administrator would choose. */
+const DIALECTS: readonly (readonly [RegExp, Dialect])[] = [
+  [/^Entra/, "entra"],
+  [/^Okta/, "okta"],
+  [/^Google/, "google"],
+  [/^OneLogin/, "onelogin"],
+  [/^JumpCloud/, "jumpcloud"],
+  [/^Ping/, "ping"],
+  [/^SAP/, "sap"],
+];
+const dialectOf = (idp: string) => DIALECTS.find(([pattern]) => pattern.test(idp))?.[1] ?? "generic";
+
+/** One door for clients that nobody has described, and one for each profile. */
+const doors = new Map<Dialect | "auto", Door>();
 beforeAll(async () => {
-  door = await openDoor();
+  for (const dialect of ["auto", ...new Set(cases.map(({ idp }) => dialectOf(idp)))] as const) {
+    const door = await openDoor();
+    await door.db.pool.query("update connections set settings = jsonb_build_object('dialect', $1::text) where name = 'scim'", [dialect]);
+    doors.set(dialect, door);
+  }
 });
-afterAll(() => door.close());
+afterAll(() => Promise.all([...doors.values()].map((door) => door.close())));
 
 /** Fills {{r}} (random), {{R}} (the same in upper case) and {{name.path}} of what was saved. */
 function filler() {
@@ -79,7 +97,7 @@ function meets(body: unknown, [path, check, wanted]: [string | string[], string,
   }
 }
 
-function send(step: Step & { auth?: string; raw?: boolean }) {
+function send(door: Door, step: Step & { auth?: string; raw?: boolean }) {
   const [path, query] = step.path.split(/\?(.*)/s);
   const url =
     query === undefined || step.raw
@@ -101,20 +119,27 @@ function send(step: Step & { auth?: string; raw?: boolean }) {
 }
 
 describe("M1: requests as IdPs send them", () => {
-  test.each(cases.map((one) => [one.id, one.title, one] as const))("M1 %s: %s", async (_id, _title, one) => {
-    const { fill, saved } = filler();
-    for (const step of one.setup) {
-      const answer = await send(fill(step));
-      if (answer.status >= 300) throw new Error(`${step.method} ${step.path}: ${answer.text}`);
-      if (step.save) saved[step.save] = answer.body;
-    }
-    const answer = await send(fill(one.request));
-    if (!one.expect.status.includes(answer.status)) throw new Error(`${answer.status}: ${answer.text}`);
-    for (const check of fill(one.expect.json ?? [])) meets(answer.body, check);
-    for (const step of one.expect.then ?? []) {
-      const after = await send(fill(step));
-      expect(step.status).toContain(after.status);
-      for (const check of fill(step.json ?? [])) meets(after.body, check);
-    }
-  });
+  const titled = cases.map((one) => [one.id, one.title, one] as const);
+  test.each(titled)("M1 %s: %s", (_id, _title, one) => carriedOut(one, "auto"));
+  test.each(titled)("B10 %s, by its profile: %s", (_id, _title, one) => carriedOut(one, dialectOf(one.idp)));
 });
+
+async function carriedOut(one: DialectCase, dialect: Dialect | "auto"): Promise<void> {
+  const door = doors.get(dialect);
+  if (!door) throw new Error(`there is no door for ${dialect}`);
+  const call = (step: Parameters<typeof send>[1]) => send(door, step);
+  const { fill, saved } = filler();
+  for (const step of one.setup) {
+    const answer = await call(fill(step));
+    if (answer.status >= 300) throw new Error(`${step.method} ${step.path}: ${answer.text}`);
+    if (step.save) saved[step.save] = answer.body;
+  }
+  const answer = await call(fill(one.request));
+  if (!one.expect.status.includes(answer.status)) throw new Error(`${answer.status}: ${answer.text}`);
+  for (const check of fill(one.expect.json ?? [])) meets(answer.body, check);
+  for (const step of one.expect.then ?? []) {
+    const after = await call(fill(step));
+    expect(step.status).toContain(after.status);
+    for (const check of fill(step.json ?? [])) meets(after.body, check);
+  }
+}
