@@ -23,3 +23,12 @@ create unique index "people_email" on people (lower(email::text)) where state <>
 
 -- Asked for each account of a first sync, though connections are removed only while they hold nothing.
 alter table "accounts" drop constraint "accounts_connection";
+
+-- Still unique, but no use for looking a reference up: planning for a table that was empty a moment ago, the planner took this index
+-- and skipped through all its accounts.
+drop index "pending_references_account_id_kind_reference_key";
+create unique index "pending_references_once" on pending_references (account_id, kind, md5(reference));
+
+-- Events arrive in the order of time: a summary of block ranges finds them as well, and costs next to nothing to keep.
+drop index "audit_events_at_idx";
+create index "audit_events_at_idx" on audit_events using brin (at);
