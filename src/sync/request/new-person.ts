@@ -133,9 +133,7 @@ async function store(
         now: at,
         actor: ctx.actor,
         correlation: ctx.correlationId,
-        events: JSON.stringify([
-          { name: "person.joined", reason: item.reason, data: { connection: connection.name, changed: person.changed } },
-        ]),
+        events: JSON.stringify([{ name: "person.joined", reason: item.reason, data: { connection: connection.name } }]),
         accountAttributes: JSON.stringify(account.attributes),
         hash: Buffer.from(account.hash, "hex"),
         mappingVersion: connection.mappingVersion,

@@ -131,7 +131,11 @@ function eventsOf({ known: { connection }, standing }: StoreOptions, { person, b
     events.push({
       name: "person.updated",
       reason,
-      data: { connection: connection.name, account: standing.account.id, changed: person.changed },
+      data: {
+        connection: connection.name,
+        account: standing.account.id,
+        ...(person.changed.length > 0 ? { changed: person.changed } : {}),
+      },
       sealed,
     });
   return events;

@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import fc from "fast-check";
+import { ensureScimConnection } from "../../../src/connections/builtin.ts";
+import { limitsSchema } from "../../../src/connections/definition.ts";
+import { loadConnection, type LoadedConnection } from "../../../src/connections/open.ts";
+import { inTransaction } from "../../../src/db/database.ts";
+import { judge } from "../../../src/sync/guard.ts";
+import { enoughLinked, refuseGuarded } from "../../../src/sync/request/guard.ts";
+import { testContext, testDatabase, type TestDatabase } from "../../helpers/database.ts";
+import { testKeyRing } from "../../helpers/sync.ts";
+
+let db: TestDatabase;
+let connection: LoadedConnection;
+const ctx = testContext();
+beforeAll(async () => {
+  db = await testDatabase();
+  await inTransaction(db, ctx, ensureScimConnection);
+  connection = await loadConnection(db.pool, testKeyRing, "scim");
+});
+afterAll(() => db.drop());
+
+test("B2: as many accounts as the guard asks to be counted decide as all of them would", () => {
+  const share = fc.double({ min: 0.01, max: 1, noNaN: true });
+  const single = fc.record({ count: fc.nat(5), share, floor: fc.nat(3) });
+  fc.assert(
+    fc.property(
+      fc.record({ disable: single, delete: single, window: fc.record({ count: fc.nat(60), share, floor: fc.nat(30) }) }),
+      fc.constantFrom("disable" as const, "delete" as const),
+      fc.nat(60),
+      fc.nat(10_000),
+      (given, action, recent, linked) => {
+        const limits = limitsSchema.parse(given);
+        const tripped = (counted: number) =>
+          judge(
+            {
+              linked: counted,
+              recent,
+              disables: action === "disable" ? 1 : 0,
+              deletes: action === "delete" ? 1 : 0,
+              reads: [],
+              scopeChanged: false,
+            },
+            limits,
+          ).map(({ guard }) => guard);
+        const enough = enoughLinked({ ctx, connection: { ...connection, limits }, action, recent });
+        expect(tripped(Math.min(linked, enough))).toEqual(tripped(linked));
+      },
+    ),
+    { numRuns: 5000 },
+  );
+});
+
+test("B2: counts are folded as they grow, and none is forgotten within the window", async () => {
+  await db.pool.query(
+    `insert into guard_counts (connection_id, at, action, count)
+     select $1, now() - make_interval(secs => n * 20), case n % 2 when 0 then 'disable' else 'delete' end, 1 from generate_series(1, 2000) n`,
+    [connection.id],
+  );
+  const wide = { ...connection, limits: limitsSchema.parse({ window: { count: 100_000, floor: 100_000 } }) };
+  await refuseGuarded(db.pool, { ctx, connection: wide, action: "disable" });
+  const { rows } = await db.pool.query(
+    "select count(*) as rows, sum(count)::int as total, max(at) > now() - interval '1 minute' as recent from guard_counts",
+  );
+  expect(rows[0]).toMatchObject({ total: 2000, recent: true });
+  expect(rows[0].rows).toBeLessThan(250);
+  const narrow = { ...connection, limits: limitsSchema.parse({ window: { count: 2000, floor: 2000 } }) };
+  await expect(refuseGuarded(db.pool, { ctx, connection: narrow, action: "disable" })).rejects.toMatchObject({
+    code: "held",
+    field: "window",
+  });
+});
