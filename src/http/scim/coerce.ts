@@ -105,7 +105,7 @@ export function coerceValue(attribute: SchemaAttribute, value: JsonValue, path: 
 function unwrapped(value: JsonValue, path: string): JsonValue {
   if (!Array.isArray(value)) return value;
   const [first, second] = value;
-  if (second !== undefined) throw wrong(path, "has one value, not a list");
+  if (second !== undefined) throw wrong(path, "has one value, not a list", value);
   return first ?? null;
 }
 
@@ -114,9 +114,9 @@ export function coerceSingle(attribute: SchemaAttribute, value: JsonValue, path:
   if (value === null || value === "") return undefined;
   if (attribute.type === "complex") return coerceComplex(attribute, value, path);
   const plain = isJsonObject(value) ? value["value"] : value;
-  if (plain === undefined) throw wrong(path, `must be a ${attribute.type}`);
+  if (plain === undefined) throw wrong(path, `must be a ${attribute.type}`, value);
   if (plain === null || plain === "") return undefined;
-  if (typeof plain === "object") throw wrong(path, `must be a ${attribute.type}`);
+  if (typeof plain === "object") throw wrong(path, `must be a ${attribute.type}`, plain);
   return coercePlain(attribute, plain, path);
 }
 
@@ -124,20 +124,21 @@ function coercePlain(attribute: SchemaAttribute, value: string | number | boolea
   switch (attribute.type) {
     case "boolean": {
       const text = String(value).toLowerCase();
-      if (text !== "true" && text !== "false") throw wrong(path, "must be true or false");
+      if (text !== "true" && text !== "false") throw wrong(path, "must be true or false", value);
       return text === "true";
     }
     case "integer":
     case "decimal": {
       const number = typeof value === "boolean" ? Number.NaN : Number(value);
-      if (!Number.isFinite(number) || (attribute.type === "integer" && !Number.isInteger(number))) throw wrong(path, "must be a number");
+      if (!Number.isFinite(number) || (attribute.type === "integer" && !Number.isInteger(number)))
+        throw wrong(path, "must be a number", value);
       return number;
     }
     case "dateTime":
-      if (instant(String(value)) === undefined) throw wrong(path, "must be a date and time such as 2011-05-13T04:42:34Z");
+      if (instant(String(value)) === undefined) throw wrong(path, "must be a date and time such as 2011-05-13T04:42:34Z", value);
       return String(value);
     default:
-      if (typeof value === "boolean") throw wrong(path, "must be a text");
+      if (typeof value === "boolean") throw wrong(path, "must be a text", value);
       return attribute.choices ? chosen(attribute.choices, String(value), path) : storable(String(value), path);
   }
 }
@@ -151,7 +152,7 @@ function chosen(choices: readonly string[], text: string, path: string): string 
 
 function coerceComplex(attribute: SchemaAttribute, value: JsonValue, path: string): JsonValue | undefined {
   const source = isJsonObject(value) ? value : attribute.subAttributes.has("value") ? { value } : undefined;
-  if (!source) throw wrong(path, "must be an object");
+  if (!source) throw wrong(path, "must be an object", value);
   const held = coerceSubAttributes(attribute.subAttributes, source, path);
   return hasContent(held, attribute) ? held : undefined;
 }
@@ -172,6 +173,10 @@ function storable(text: string, path: string): string {
   throw wrong(path, "has a character that can't be kept (U+0000 or half of a surrogate pair)");
 }
 
-function wrong(path: string, what: string): AppError {
-  return new AppError("invalid", `${path}: ${what}.`, { field: path, scimType: "invalidValue" });
+const LONGEST_SHOWN = 60;
+
+/** Names the attribute and what was sent, cut short: a refused value must not be thrown back whole. */
+function wrong(path: string, what: string, value?: JsonValue): AppError {
+  const shown = value === undefined ? "" : `${JSON.stringify(value).slice(0, LONGEST_SHOWN)} `;
+  return new AppError("invalid", `${path}: ${shown}${what}.`, { field: path, scimType: "invalidValue" });
 }
