@@ -13,6 +13,8 @@ export interface HttpOptions {
   timeoutMs: number;
   /** Most bytes of an answer. */
   maxBytes?: number;
+  /** What an error means in this system's own words, where they say more than the status. */
+  faultOf?: (answer: { status: number; body: unknown }) => FaultKind | undefined;
   signal: AbortSignal;
   now: () => Date;
 }
@@ -24,6 +26,7 @@ export interface HttpRequest {
   query?: Readonly<Record<string, string | number | undefined>>;
   body?: unknown;
   contentType?: string;
+  headers?: Readonly<Record<string, string>>;
   /** Statuses outside 2xx that the caller handles itself. */
   expect?: readonly number[];
 }
@@ -55,7 +58,7 @@ export function openHttp(options: HttpOptions): HttpClient {
   });
 
   return {
-    async request({ method, path, query = {}, body, contentType = "application/json", expect = [] }) {
+    async request({ method, path, query = {}, body, contentType = "application/json", headers: own = {}, expect = [] }) {
       const url = new URL(base.href.replace(/\/+$/, "") + path);
       for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, String(value));
       const credential = await options.credential();
@@ -66,6 +69,7 @@ export function openHttp(options: HttpOptions): HttpClient {
         timeoutMs,
         maxBytes: options.maxBytes ?? DEFAULT_MAX_BYTES,
         secrets: Object.values(credential).flatMap(secretParts),
+        faultOf: options.faultOf,
       };
       let answer: Dispatcher.ResponseData;
       let text: string;
@@ -76,6 +80,7 @@ export function openHttp(options: HttpOptions): HttpClient {
           signal: deadline,
           headers: {
             accept: "application/scim+json, application/json",
+            ...own,
             ...credential,
             ...(body === undefined ? {} : { "content-type": contentType }),
           },
@@ -100,6 +105,7 @@ interface Call {
   timeoutMs: number;
   maxBytes: number;
   secrets: readonly string[];
+  faultOf: HttpOptions["faultOf"];
 }
 
 /** The whole header, and its last word: `Bearer abc` must not come back as `abc` either. */
@@ -176,8 +182,8 @@ function faultOfStatus({
   now: Date;
   call: Call;
 }): Fault {
-  const retryAfterMs = parseRetryAfter(headers["retry-after"], now);
-  const kind = faultKindOf(status, retryAfterMs !== undefined);
+  const retryAfterMs = parseRetryAfter(headers["retry-after"], now) ?? (status === 429 ? untilReset(headers, now) : undefined);
+  const kind = call.faultOf?.({ status, body: jsonOrNothing(text) }) ?? faultKindOf(status, retryAfterMs !== undefined);
   const detail = withoutSecrets(detailOf(text), call.secrets);
   const advice = kind === "denied" ? " Check the credential and what it may do." : "";
   return new Fault(kind, `${call.system} answered ${status}${detail ? `: ${detail}` : ""}.${advice}`.replace(/\.\.$/, "."), {
@@ -185,22 +191,25 @@ function faultOfStatus({
   });
 }
 
+function jsonOrNothing(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    // A page for people, of no use in a sentence.
+    return undefined;
+  }
+}
+
 /** The system's own words: RFC 7644 `detail`, OAuth's `error_description`, or a message. */
 function detailOf(text: string): string {
-  let said: unknown;
-  try {
-    const body = JSON.parse(text) as unknown;
-    if (typeof body !== "object" || body === null) return "";
-    const fields = body as Record<string, unknown>;
-    const inner =
-      typeof fields["error"] === "object" && fields["error"] !== null
-        ? (fields["error"] as Record<string, unknown>)["message"]
-        : fields["error"];
-    said = fields["detail"] ?? fields["error_description"] ?? fields["errorSummary"] ?? fields["message"] ?? inner;
-  } catch {
-    // Not JSON: a page for people, of no use in a sentence.
-    return "";
-  }
+  const body = jsonOrNothing(text);
+  if (typeof body !== "object" || body === null) return "";
+  const fields = body as Record<string, unknown>;
+  const inner =
+    typeof fields["error"] === "object" && fields["error"] !== null
+      ? (fields["error"] as Record<string, unknown>)["message"]
+      : fields["error"];
+  const said = fields["detail"] ?? fields["error_description"] ?? fields["errorSummary"] ?? fields["message"] ?? inner;
   return typeof said === "string" ? said.replace(/\s+/g, " ").slice(0, MAX_DETAIL) : "";
 }
 
@@ -215,6 +224,17 @@ export function parseRetryAfter(value: string | string[] | undefined, now: Date)
   if (/^\d+(\.\d+)?$/.test(text)) return Math.ceil(Number(text) * 1000);
   const at = Date.parse(text);
   return Number.isNaN(at) ? undefined : Math.max(0, at - now.getTime());
+}
+
+/** More seconds than anybody waits for a limit: then the number is a moment, in seconds since 1970. */
+const A_MOMENT = 1_000_000_000;
+
+/** When a limit is lifted, from those who say it in another header than Retry-After: in seconds, or as a moment. */
+function untilReset(headers: HttpAnswer["headers"], now: Date): number | undefined {
+  const given = headers["ratelimit-reset"] ?? headers["x-ratelimit-reset"] ?? headers["x-rate-limit-reset"];
+  const seconds = Number((Array.isArray(given) ? given[0] : given)?.trim() || Number.NaN);
+  if (!(seconds >= 0)) return undefined;
+  return seconds < A_MOMENT ? Math.ceil(seconds * 1000) : Math.max(0, seconds * 1000 - now.getTime());
 }
 
 const CERTIFICATE_PROBLEMS: ReadonlySet<string> = new Set([

@@ -8,8 +8,10 @@ export async function check(options: OpenOptions<ScimSettings>): Promise<CheckRe
   try {
     return [
       await finding("ServiceProviderConfig", async () => {
-        const { patch, filter } = await client.abilities();
-        return `changes go by ${patch ? "PATCH" : "PUT"}; accounts are found by ${filter ? "filter" : "listing all, for want of filters"}`;
+        const { patch, filter, paging, pageSize, etag } = await client.abilities();
+        const found = filter ? "filter" : "listing all, for want of filters";
+        const versions = etag ? "compared" : "not told";
+        return `changes go by ${patch ? "PATCH" : "PUT"}; accounts are found by ${found}; listings go by ${paging}, ${pageSize} a page; versions are ${versions}`;
       }),
       await finding("Users", async () => {
         const { totalResults } = await client.list("user", { startIndex: 1, count: 1 });

@@ -1,54 +1,81 @@
-import { Fault, type AttributeObject, type Kind, type OpenOptions } from "../contract.ts";
+import { Fault, type AttributeObject, type FaultKind, type Kind, type OpenOptions } from "../contract.ts";
 import { openHttp, type HttpAnswer, type HttpRequest } from "../kit/http.ts";
+import { discoverAbilities, type Abilities } from "./abilities.ts";
 import type { ScimSettings } from "./config.ts";
+import { isObject } from "./json.ts";
 
 export const USER = "urn:ietf:params:scim:schemas:core:2.0:User";
 export const GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group";
 const PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 const SCIM_JSON = "application/scim+json";
 
-/** What the application can do (RFC 7643 section 5), after the administrator's corrections. */
-export interface Abilities {
-  patch: boolean;
-  filter: boolean;
-}
-
-/** A list response (RFC 7644 section 3.4.2), as far as it can be trusted. */
+/** A list response (RFC 7644 section 3.4.2, RFC 9865 section 2), as far as it can be trusted. */
 export interface ListPage {
   resources: AttributeObject[];
   totalResults: number | undefined;
+  nextCursor: string | undefined;
+}
+
+export interface ListQuery {
+  startIndex?: number;
+  /** Empty for the first page. */
+  cursor?: string;
+  count?: number;
+  filter?: string;
+}
+
+/** How an application took a change that it might have refused for its form. */
+export type Taken = "taken" | "too large" | "no such form" | "not offered";
+
+/** What turned out while we spoke with the application, beside what it says of itself; kept while the client is open. */
+export interface Learned {
+  /** Changes of groups by PATCH: seen to work, or to do nothing. */
+  groupPatch?: boolean;
+  /** Value paths of members are not understood. */
+  removalByList?: boolean;
+  /** Most member changes in one PATCH. */
+  memberBatch?: number;
+  /** Attributes by which filters are refused or ignored. */
+  readonly unfiltered: Set<string>;
 }
 
 /** SCIM over HTTP: paths, media type and message forms, nothing of what we want there. */
 export interface ScimClient {
+  readonly learned: Learned;
   abilities(): Promise<Abilities>;
-  list(kind: Kind, query: { startIndex?: number; count?: number; filter?: string }): Promise<ListPage>;
+  list(kind: Kind, query: ListQuery): Promise<ListPage>;
   /** Undefined when there is none. */
   get(kind: Kind, id: string): Promise<AttributeObject | undefined>;
   create(kind: Kind, resource: AttributeObject): Promise<AttributeObject>;
   patch(kind: Kind, id: string, operations: readonly object[]): Promise<void>;
-  put(kind: Kind, id: string, resource: AttributeObject): Promise<void>;
+  /** As patch, for a form that may not suit the application; other faults are thrown. */
+  tryPatch(kind: Kind, id: string, operations: readonly object[]): Promise<Taken>;
+  /** With the version that was read: false when somebody else has changed it since. */
+  put(kind: Kind, id: string, options: { resource: AttributeObject; version?: string }): Promise<boolean>;
   /** Nothing happens when there is none. */
   remove(kind: Kind, id: string): Promise<void>;
   close(): Promise<void>;
 }
 
 export function openClient({ settings, signal, now }: OpenOptions<ScimSettings>): ScimClient {
+  const system = `The SCIM application at ${new URL(settings.url).origin}`;
   const http = openHttp({
-    system: `The SCIM application at ${new URL(settings.url).origin}`,
+    system,
     baseUrl: settings.url,
     credential: () => ({ authorization: `Bearer ${settings.token}` }),
     ca: settings.ca,
     timeoutMs: settings.timeoutMs,
+    faultOf,
     signal,
     now,
   });
   const call = (request: HttpRequest): Promise<HttpAnswer> => http.request({ contentType: SCIM_JSON, ...request });
   let discovered: Promise<Abilities> | undefined;
 
-  return {
+  const client: ScimClient = {
+    learned: { unfiltered: new Set() },
     abilities() {
-      discovered ??= discover(call, settings).catch((error: unknown) => {
+      discovered ??= discoverAbilities(call, settings).catch((error: unknown) => {
         // A failed discovery is asked again by the next call.
         discovered = undefined;
         throw error;
@@ -56,28 +83,55 @@ export function openClient({ settings, signal, now }: OpenOptions<ScimSettings>)
       return discovered;
     },
     async list(kind, query) {
-      const { body } = await call({ method: "GET", path: pathOf(kind), query });
+      const { body } = await call({ method: "GET", path: pathOf(kind), query: { ...query } });
       return listPage(body);
     },
     async get(kind, id) {
-      const { status, body } = await call({ method: "GET", path: pathOf(kind, id), expect: [404, 410] });
-      return status >= 400 ? undefined : resourceOf(body);
+      const { status, headers, body } = await call({ method: "GET", path: pathOf(kind, id), expect: [404, 410] });
+      return status >= 400 ? undefined : withVersion(resourceOf(body), headers["etag"]);
     },
     async create(kind, resource) {
-      const { body } = await call({ method: "POST", path: pathOf(kind), body: resource });
-      return resourceOf(body);
+      const { body, headers } = await call({ method: "POST", path: pathOf(kind), body: resource });
+      if (isObject(body) && body["id"] !== undefined) return resourceOf(body);
+      // Some answer with nothing but where it is.
+      const id = idIn(headers["location"]);
+      const created = id === undefined ? undefined : await client.get(kind, id);
+      return created ?? resourceOf(body);
     },
     async patch(kind, id, operations) {
       await call({ method: "PATCH", path: pathOf(kind, id), body: { schemas: [PATCH_OP], Operations: operations } });
     },
-    async put(kind, id, resource) {
-      await call({ method: "PUT", path: pathOf(kind, id), body: resource });
+    async tryPatch(kind, id, operations) {
+      const { status, body } = await call({
+        method: "PATCH",
+        path: pathOf(kind, id),
+        body: { schemas: [PATCH_OP], Operations: operations },
+        expect: [400, 405, 413, 501],
+      });
+      if (status < 300) return "taken";
+      if (status === 413) return "too large";
+      if (status === 405 || status === 501) return "not offered";
+      const { scimType, detail } = isObject(body) ? body : {};
+      if (scimType === "tooMany") return "too large";
+      if (scimType === "invalidPath" || scimType === "invalidFilter" || scimType === "noTarget") return "no such form";
+      throw new Fault("rejected", `${system} answered 400: ${typeof detail === "string" ? detail.slice(0, 500) : "it gives no reason"}.`);
+    },
+    async put(kind, id, { resource, version }) {
+      const { status } = await call({
+        method: "PUT",
+        path: pathOf(kind, id),
+        body: resource,
+        headers: version === undefined ? {} : { "if-match": version },
+        expect: version === undefined ? [] : [412],
+      });
+      return status !== 412;
     },
     async remove(kind, id) {
       await call({ method: "DELETE", path: pathOf(kind, id), expect: [404, 410] });
     },
     close: () => http.close(),
   };
+  return client;
 }
 
 function pathOf(kind: Kind, id?: string): string {
@@ -85,26 +139,21 @@ function pathOf(kind: Kind, id?: string): string {
   return `/${kind === "user" ? "Users" : "Groups"}${id === undefined ? "" : `/${encodeURIComponent(id)}`}`;
 }
 
-/** Applications without a ServiceProviderConfig are taken at their word that they speak SCIM. */
-async function discover(call: (request: HttpRequest) => Promise<HttpAnswer>, { serviceProvider, patch }: ScimSettings): Promise<Abilities> {
-  const { status, body } = await call({ method: "GET", path: "/ServiceProviderConfig", expect: [400, 404, 405, 501] });
-  const said = (name: string): boolean => {
-    const entry = status < 300 && isObject(body) ? body[name] : undefined;
-    return isObject(entry) && typeof entry["supported"] === "boolean" ? entry["supported"] : true;
-  };
-  return {
-    patch: patch === "auto" ? (serviceProvider.patch ?? said("patch")) : patch === "patch",
-    filter: serviceProvider.filter ?? said("filter"),
-  };
+/** RFC 7644 table 9 and RFC 9865 section 3: a conflict is one whatever its status, and a cursor may be too old. */
+function faultOf({ status, body }: { status: number; body: unknown }): FaultKind | undefined {
+  const scimType = isObject(body) ? body["scimType"] : undefined;
+  if (scimType === "uniqueness" && status >= 400 && status < 500) return "exists";
+  return scimType === "expiredCursor" ? "transient" : undefined;
 }
 
 function listPage(body: unknown): ListPage {
   if (!isObject(body))
     throw new Fault("misconfigured", "The SCIM application answered a listing with something that is no list response. Check the URL.");
-  const { Resources: resources, totalResults } = body as { Resources?: unknown; totalResults?: unknown };
+  const { Resources: resources, totalResults, nextCursor } = body as Readonly<Record<string, unknown>>;
   return {
     resources: Array.isArray(resources) ? resources.filter(isObject) : [],
     totalResults: typeof totalResults === "number" ? totalResults : undefined,
+    nextCursor: typeof nextCursor === "string" && nextCursor !== "" ? nextCursor : undefined,
   };
 }
 
@@ -113,6 +162,27 @@ function resourceOf(body: unknown): AttributeObject {
   throw new Fault("rejected", "The SCIM application answered with a resource that has no id (RFC 7643 section 3.1).");
 }
 
-export function isObject(value: unknown): value is AttributeObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+/** The version stands in the header, in the resource, or in both (RFC 7644 section 3.14). */
+function withVersion(resource: AttributeObject, etag: string | string[] | undefined): AttributeObject {
+  const { meta } = resource;
+  if (typeof etag !== "string" || (isObject(meta) && typeof meta["version"] === "string")) return resource;
+  return { ...resource, meta: { ...(isObject(meta) ? meta : {}), version: etag } };
+}
+
+/** The last part of a Location. */
+function idIn(location: string | string[] | undefined): string | undefined {
+  const last = typeof location === "string" ? location.split(/[?#]/)[0]?.split("/").at(-1) : undefined;
+  if (!last) return undefined;
+  try {
+    return decodeURIComponent(last);
+  } catch {
+    // No id that anybody could have meant.
+    return undefined;
+  }
+}
+
+/** The version that a resource was read at; undefined where the application tells none. */
+export function versionOf({ meta }: AttributeObject): string | undefined {
+  const version = isObject(meta) ? meta["version"] : undefined;
+  return typeof version === "string" && version !== "" ? version : undefined;
 }

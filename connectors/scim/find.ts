@@ -1,5 +1,7 @@
 import { Fault, type AttributeObject, type Kind } from "../contract.ts";
-import { isObject, type ScimClient } from "./client.ts";
+import type { ScimClient } from "./client.ts";
+import type { ScimSettings } from "./config.ts";
+import { isObject } from "./json.ts";
 import { listAll } from "./listing.ts";
 
 export interface FindOptions {
@@ -8,65 +10,91 @@ export interface FindOptions {
   attributes: AttributeObject;
   /** From the whole listing, filters or not: some applications compare names with regard to case in filters, and without it in conflicts. */
   thorough?: boolean;
-  pageSize: number;
+  /** Attributes that filters know; all when absent. */
+  filters?: ScimSettings["filters"];
 }
 
 interface Sought {
-  /** Attribute path as filters name it. */
-  path: string;
+  attribute: "userName" | "externalId" | "displayName" | "emails";
   value: string;
   /** RFC 7643 says of userName and displayName that case does not matter; of externalId that it does. */
   exact: boolean;
 }
 
+/** Filters that mean the same, the likeliest to be understood first. */
+const FORMS: Readonly<Record<Sought["attribute"], readonly ((literal: string) => string)[]>> = {
+  userName: [(literal) => `userName eq ${literal}`],
+  externalId: [(literal) => `externalId eq ${literal}`],
+  displayName: [(literal) => `displayName eq ${literal}`],
+  emails: [(literal) => `emails.value eq ${literal}`, (literal) => `emails[value eq ${literal}]`],
+};
+
 /** Every resource that one of the attributes identifies; by filter, or from the whole listing where there are no filters. */
 export async function findAccounts(
   client: ScimClient,
-  { kind, attributes, thorough = false, pageSize }: FindOptions,
+  { kind, attributes, thorough = false, filters }: FindOptions,
 ): Promise<AttributeObject[]> {
   const sought = soughtOf(attributes);
   const found = new Map<string, AttributeObject>();
   if (sought.length === 0) return [];
   const { filter } = await client.abilities();
-  if (!filter || thorough) {
-    await lookThrough(client, { kind, pageSize, sought, found });
-    return [...found.values()];
-  }
-  for (const one of sought) {
-    // Some applications compare case-sensitively where the standard says not to.
-    for (const value of new Set([one.value, ...(one.exact ? [] : [one.value.toLowerCase()])])) {
-      try {
-        const { resources } = await client.list(kind, { filter: `${one.path} eq ${JSON.stringify(value)}` });
-        // A filter that was ignored answers with everybody: only real matches count.
-        collect(resources, { sought: [one], found });
-      } catch (error) {
-        // Some applications cannot filter by this attribute, or not while somebody lacks it.
-        if (!(error instanceof Fault) || error.kind !== "rejected") throw error;
-        await lookThrough(client, { kind, pageSize, sought: [one], found });
-      }
-    }
+  const filtered = (one: Sought) =>
+    filter && !thorough && !client.learned.unfiltered.has(unfilteredKey(kind, one)) && (filters?.includes(one.attribute) ?? true);
+  const unanswered: Sought[] = sought.filter((one) => !filtered(one));
+  for (const one of sought.filter(filtered)) if (!(await findByFilter(client, { kind, one, found }))) unanswered.push(one);
+  if (unanswered.length > 0) {
+    for await (const page of listAll(client, { kind })) collect(page, { sought: unanswered, found });
   }
   return [...found.values()];
 }
 
-interface LookThroughOptions {
-  kind: Kind;
-  pageSize: number;
-  sought: readonly Sought[];
-  found: Map<string, AttributeObject>;
+/** False when the application does not filter by this attribute: it is not asked again. */
+async function findByFilter(
+  client: ScimClient,
+  { kind, one, found }: { kind: Kind; one: Sought; found: Map<string, AttributeObject> },
+): Promise<boolean> {
+  // Some applications compare case-sensitively where the standard says not to.
+  for (const value of new Set([one.value, ...(one.exact ? [] : [one.value.toLowerCase()])])) {
+    const resources = await askByForms(client, { kind, one, value });
+    collect(resources ?? [], { sought: [one], found });
+    if (resources && !ignoresFilter(resources, one)) continue;
+    client.learned.unfiltered.add(unfilteredKey(kind, one));
+    return false;
+  }
+  return true;
 }
 
-async function lookThrough(client: ScimClient, { kind, pageSize, sought, found }: LookThroughOptions): Promise<void> {
-  for await (const page of listAll(client, { kind, pageSize })) collect(page, { sought, found });
+/** Undefined when every form of the filter is refused: some applications can't filter by this attribute, or not while somebody lacks it. */
+async function askByForms(
+  client: ScimClient,
+  { kind, one, value }: { kind: Kind; one: Sought; value: string },
+): Promise<readonly AttributeObject[] | undefined> {
+  for (const form of FORMS[one.attribute]) {
+    try {
+      return (await client.list(kind, { filter: form(JSON.stringify(value)) })).resources;
+    } catch (error) {
+      if (!(error instanceof Fault) || error.kind !== "rejected") throw error;
+    }
+  }
+  return undefined;
+}
+
+/** A filter that was ignored answers with everybody, or with the first page of them. */
+function ignoresFilter(resources: readonly AttributeObject[], one: Sought): boolean {
+  return resources.length > 1 && resources.some((resource) => !matches(resource, { ...one, exact: false }));
+}
+
+function unfilteredKey(kind: Kind, { attribute }: Sought): string {
+  return `${kind} ${attribute}`;
 }
 
 function soughtOf(attributes: AttributeObject): Sought[] {
   const sought: Sought[] = [];
-  for (const name of ["userName", "externalId", "displayName"]) {
-    const value = attributes[name];
-    if (typeof value === "string" && value !== "") sought.push({ path: name, value, exact: name === "externalId" });
+  for (const attribute of ["userName", "externalId", "displayName"] as const) {
+    const value = attributes[attribute];
+    if (typeof value === "string" && value !== "") sought.push({ attribute, value, exact: attribute === "externalId" });
   }
-  for (const value of emailsOf(attributes)) sought.push({ path: "emails.value", value, exact: false });
+  for (const value of emailsOf(attributes)) sought.push({ attribute: "emails", value, exact: false });
   return sought;
 }
 
@@ -85,8 +113,8 @@ function collect(
   }
 }
 
-function matches(resource: AttributeObject, { path, value, exact }: Sought): boolean {
-  const held = path === "emails.value" ? emailsOf(resource) : [resource[path]];
+function matches(resource: AttributeObject, { attribute, value, exact }: Sought): boolean {
+  const held = attribute === "emails" ? emailsOf(resource) : [resource[attribute]];
   return held.some(
     (candidate) => typeof candidate === "string" && (exact ? candidate === value : candidate.toLowerCase() === value.toLowerCase()),
   );

@@ -1,52 +1,99 @@
 import { Fault, type AttributeObject } from "../contract.ts";
-import { isObject, type ScimClient } from "./client.ts";
+import { withRetry } from "../kit/retry.ts";
+import type { ScimClient, Taken } from "./client.ts";
+import type { ScimSettings } from "./config.ts";
+import { isObject } from "./json.ts";
+import { read, replaceResource } from "./replace.ts";
 
 export interface MemberChange {
   groupId: string;
   add: readonly string[];
   remove: readonly string[];
-  batch: number;
-  /** Read the group first and send only what is not so yet. */
-  compare: boolean;
+  settings: Pick<ScimSettings, "memberBatch" | "memberRemoval" | "compareMembers" | "groupPatch">;
+  signal: AbortSignal;
 }
 
 /** Adds and removes members in batches; whoever is in or out already is left alone. */
-export async function changeMembers(client: ScimClient, { groupId, add, remove, batch, compare }: MemberChange): Promise<void> {
+export async function changeMembers(client: ScimClient, change: MemberChange): Promise<void> {
+  const { groupId, add, remove, settings } = change;
   if (add.length === 0 && remove.length === 0) return;
-  const { patch } = await client.abilities();
-  if (!patch) return putMembers(client, { groupId, add, remove });
-  let missing = [...add];
-  let surplus = [...remove];
-  if (compare) {
-    const held = memberIds(await readGroup(client, groupId));
-    missing = missing.filter((id) => !held.has(id));
-    surplus = surplus.filter((id) => held.has(id));
-  }
-  for (const ids of inBatches(missing, batch))
-    await client.patch("group", groupId, [{ op: "add", path: "members", value: ids.map((value) => ({ value })) }]);
-  for (const ids of inBatches(surplus, batch)) {
-    await client.patch(
-      "group",
-      groupId,
-      ids.map((id) => ({ op: "remove", path: `members[value eq ${JSON.stringify(id)}]` })),
-    );
-  }
+  const { groupPatch } = await client.abilities();
+  if (!(client.learned.groupPatch ?? groupPatch)) return putMembers(client, change);
+  const held = settings.compareMembers ? memberIds(await read(client, "group", groupId)) : undefined;
+  const missing = held ? add.filter((id) => !held.has(id)) : add;
+  const surplus = held ? remove.filter((id) => held.has(id)) : remove;
+  if (missing.length === 0 && surplus.length === 0) return;
+  const offered =
+    (await sendAll(client, { ...change, ids: missing, adds: true })) && (await sendAll(client, { ...change, ids: surplus, adds: false }));
+  if (offered && (await tookEffect(client, change))) return;
+  client.learned.groupPatch = false;
+  await putMembers(client, change);
 }
 
-async function putMembers(client: ScimClient, { groupId, add, remove }: Pick<MemberChange, "groupId" | "add" | "remove">): Promise<void> {
-  const group = await readGroup(client, groupId);
-  const held = memberIds(group);
-  const wanted = new Set([...held, ...add]);
-  for (const id of remove) wanted.delete(id);
-  if (wanted.size === held.size && [...wanted].every((id) => held.has(id))) return;
-  const { meta: _meta, ...resource } = group;
-  await client.put("group", groupId, { ...resource, members: [...wanted].map((value) => ({ value })) });
+interface Sending extends MemberChange {
+  ids: readonly string[];
+  adds: boolean;
 }
 
-async function readGroup(client: ScimClient, groupId: string): Promise<AttributeObject> {
-  const group = await client.get("group", groupId);
-  if (!group) throw new Fault("gone", `The SCIM application has no group ${groupId} any more.`);
-  return group;
+/** False when the application does not change groups by PATCH. */
+async function sendAll(client: ScimClient, sending: Sending): Promise<boolean> {
+  const { ids, settings } = sending;
+  for (let start = 0; start < ids.length;) {
+    const size = Math.min(settings.memberBatch, client.learned.memberBatch ?? settings.memberBatch);
+    const batch = ids.slice(start, start + size);
+    const taken = await sendBatch(client, { ...sending, ids: batch });
+    if (taken === "not offered") return false;
+    if (taken === "taken") start += batch.length;
+    else if (taken === "too large" && batch.length > 1) client.learned.memberBatch = Math.ceil(batch.length / 2);
+    else if (taken === "no such form" && !sending.adds && settings.memberRemoval === "auto" && !client.learned.removalByList)
+      client.learned.removalByList = true;
+    else throw new Fault("rejected", `The SCIM application refuses a change of members of the group ${sending.groupId}: ${taken}.`);
+  }
+  return true;
+}
+
+/** Waits where it is asked to; a batch whose answer got lost is not sent twice, since some applications would store it twice. */
+function sendBatch(client: ScimClient, { groupId, ids, adds, settings, signal }: Sending): Promise<Taken> {
+  const byList = settings.memberRemoval === "list" || client.learned.removalByList === true;
+  const value = ids.map((id) => ({ value: id }));
+  const operations = adds
+    ? [{ op: "add", path: "members", value }]
+    : byList
+      ? [{ op: "remove", path: "members", value }]
+      : ids.map((id) => ({ op: "remove", path: `members[value eq ${JSON.stringify(id)}]` }));
+  return withRetry(() => client.tryPatch("group", groupId, operations), {
+    signal,
+    kinds: ["throttled"],
+    attempts: 3,
+    longestRetryAfterMs: LONGEST_WAIT_MS,
+  });
+}
+
+/** Longer waits are the queue's business. */
+const LONGEST_WAIT_MS = 10_000;
+
+/** Some applications answer well and do nothing: the first change is looked at. */
+async function tookEffect(client: ScimClient, { groupId, add, remove, settings }: MemberChange): Promise<boolean> {
+  if (settings.groupPatch !== "auto" || !settings.compareMembers || client.learned.groupPatch !== undefined) return true;
+  const held = memberIds(await read(client, "group", groupId));
+  const so = add.every((id) => held.has(id)) && !remove.some((id) => held.has(id));
+  if (so) client.learned.groupPatch = true;
+  return so;
+}
+
+function putMembers(client: ScimClient, { groupId, add, remove }: MemberChange): Promise<void> {
+  const leaving = new Set(remove);
+  return replaceResource(client, {
+    kind: "group",
+    id: groupId,
+    change(group) {
+      const held = memberIds(group);
+      const joining = add.filter((id) => !held.has(id));
+      if (joining.length === 0 && !remove.some((id) => held.has(id))) return undefined;
+      const staying = [...held].filter((id) => !leaving.has(id));
+      return { ...group, members: [...new Set([...staying, ...joining])].map((value) => ({ value })) };
+    },
+  });
 }
 
 function memberIds({ members }: AttributeObject): Set<string> {
@@ -55,8 +102,4 @@ function memberIds({ members }: AttributeObject): Set<string> {
       ? members.flatMap((member) => (isObject(member) && typeof member["value"] === "string" ? [member["value"]] : []))
       : [],
   );
-}
-
-function* inBatches(ids: readonly string[], size: number): Generator<readonly string[]> {
-  for (let start = 0; start < ids.length; start += size) yield ids.slice(start, start + size);
 }

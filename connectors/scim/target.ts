@@ -1,19 +1,20 @@
-import { Fault, type AttributeObject, type Kind, type OpenOptions, type Target, type TargetAccount } from "../contract.ts";
-import { GROUP, openClient, USER, type ScimClient } from "./client.ts";
+import type { AttributeObject, Kind, OpenOptions, Target, TargetAccount } from "../contract.ts";
+import { openClient, type ScimClient } from "./client.ts";
 import type { ScimSettings } from "./config.ts";
 import { findAccounts } from "./find.ts";
 import { listAll } from "./listing.ts";
 import { changeMembers } from "./members.ts";
 import { limitedTo, patchOperations, replaced } from "./patch.ts";
+import { read, replaceResource, schemasOf } from "./replace.ts";
 
 /** A SCIM 2.0 application as a target. The application is asked what it can do once, when first needed. */
 export function openTarget(options: OpenOptions<ScimSettings>): Promise<Target> {
-  const { settings } = options;
+  const { settings, signal } = options;
   const client = openClient(options);
   return Promise.resolve({
     kinds: ["user", "group"],
     async *list(kind) {
-      const pages = listAll(client, { kind, pageSize: settings.pageSize });
+      const pages = listAll(client, { kind });
       for (;;) {
         const next = await pages.next();
         if (next.done) return next.value;
@@ -25,7 +26,7 @@ export function openTarget(options: OpenOptions<ScimSettings>): Promise<Target> 
       return resource ? accountOf(resource) : "gone";
     },
     find: async (kind, attributes, { thorough = false } = {}) =>
-      (await findAccounts(client, { kind, attributes, thorough, pageSize: settings.pageSize })).map(accountOf),
+      (await findAccounts(client, { kind, attributes, thorough, filters: settings.filters })).map(accountOf),
     async create(kind, attributes) {
       return accountOf(await client.create(kind, { schemas: schemasOf(kind, attributes), ...attributes }));
     },
@@ -33,8 +34,7 @@ export function openTarget(options: OpenOptions<ScimSettings>): Promise<Target> 
     disable: (nativeId) => setActive(client, { nativeId, active: false }),
     enable: (nativeId) => setActive(client, { nativeId, active: true }),
     remove: (kind, nativeId) => client.remove(kind, nativeId),
-    members: (groupId, change) =>
-      changeMembers(client, { groupId, ...change, batch: settings.memberBatch, compare: settings.compareMembers }),
+    members: (groupId, change) => changeMembers(client, { groupId, ...change, settings, signal }),
     close: () => client.close(),
   });
 }
@@ -45,10 +45,6 @@ function accountOf(resource: AttributeObject): TargetAccount {
   return { nativeId: String(id), ...(typeof active === "boolean" ? { active } : {}), attributes };
 }
 
-function schemasOf(kind: Kind, attributes: AttributeObject): string[] {
-  return [kind === "user" ? USER : GROUP, ...Object.keys(attributes).filter((name) => name.startsWith("urn:"))];
-}
-
 interface Change {
   kind: Kind;
   nativeId: string;
@@ -57,38 +53,32 @@ interface Change {
 }
 
 async function update(client: ScimClient, { kind, nativeId, before, after }: Change): Promise<void> {
-  const { patch } = await client.abilities();
-  if (patch && before !== null) {
-    const operations = patchOperations(before, after);
+  if (await byPatch(client, kind)) {
+    const from = before ?? limitedTo(await read(client, kind, nativeId), after);
+    const operations = patchOperations(from, after);
     if (operations.length > 0) await client.patch(kind, nativeId, operations);
     return;
   }
-  const current = await client.get(kind, nativeId);
-  if (!current) throw gone(nativeId);
-  const from = before ?? limitedTo(current, after);
-  const operations = patchOperations(from, after);
-  if (operations.length === 0) return;
-  if (patch) await client.patch(kind, nativeId, operations);
-  else await put(client, { kind, nativeId, resource: replaced(current, { before: from, after }) });
+  await replaceResource(client, {
+    kind,
+    id: nativeId,
+    change(current) {
+      const from = before ?? limitedTo(current, after);
+      return patchOperations(from, after).length === 0 ? undefined : replaced(current, { before: from, after });
+    },
+  });
 }
 
-async function put(
-  client: ScimClient,
-  { kind, nativeId, resource }: { kind: Kind; nativeId: string; resource: AttributeObject },
-): Promise<void> {
-  await client.put(kind, nativeId, { ...resource, schemas: schemasOf(kind, resource) });
+async function byPatch(client: ScimClient, kind: Kind): Promise<boolean> {
+  const { patch, groupPatch } = await client.abilities();
+  return kind === "group" ? (client.learned.groupPatch ?? groupPatch) : patch;
 }
 
 async function setActive(client: ScimClient, { nativeId, active }: { nativeId: string; active: boolean }): Promise<void> {
-  const { patch } = await client.abilities();
-  if (patch) return client.patch("user", nativeId, [{ op: "replace", path: "active", value: active }]);
-  const current = await client.get("user", nativeId);
-  if (!current) throw gone(nativeId);
-  if (current["active"] === active) return;
-  const { meta: _meta, ...held } = current;
-  await put(client, { kind: "user", nativeId, resource: { ...held, active } });
-}
-
-function gone(nativeId: string): Fault {
-  return new Fault("gone", `The SCIM application has no resource ${nativeId} any more.`);
+  if (await byPatch(client, "user")) return client.patch("user", nativeId, [{ op: "replace", path: "active", value: active }]);
+  await replaceResource(client, {
+    kind: "user",
+    id: nativeId,
+    change: (current) => (current["active"] === active ? undefined : { ...current, active }),
+  });
 }

@@ -1,0 +1,288 @@
+import { afterEach, describe, expect, test } from "@jest/globals";
+import type { Target } from "../../../connectors/contract.ts";
+import { openTarget } from "../../../connectors/scim/target.ts";
+import { listed, openOptions, scripted, type Asked, type Said, type Scripted } from "./opened.ts";
+
+type Config = Record<string, unknown>;
+
+const stops: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0)) await stop();
+});
+
+/** Opens a target on an application with this ServiceProviderConfig, that otherwise answers what `answer` says. */
+async function against(
+  answer: (asked: Asked) => Said,
+  { config = {}, settings = {} }: { config?: Config; settings?: Config } = {},
+): Promise<{ target: Target; asked: Scripted["asked"] }> {
+  const application = await scripted((asked) => (asked.path === "/ServiceProviderConfig" ? { status: 200, body: config } : answer(asked)));
+  const target = await openTarget(openOptions({ ...application.settings, ...settings }));
+  stops.push(
+    () => target.close(),
+    () => application.stop(),
+  );
+  return { target, asked: application.asked };
+}
+
+/** A group in memory that takes PATCH and PUT as these say; undefined where it takes them as the RFC has it. */
+function groupApplication({
+  patch,
+  put,
+}: { patch?: (asked: Asked, members: Set<string>) => Said | undefined; put?: (asked: Asked) => Said | undefined } = {}): {
+  members: Set<string>;
+  answer: (asked: Asked) => Said;
+} {
+  const members = new Set<string>(["old"]);
+  const answer = (asked: Asked): Said => {
+    if (asked.method === "PATCH") {
+      const said = patch?.(asked, members);
+      if (said) return said;
+      for (const operation of asked.body["Operations"] as { op: string; path: string; value?: { value: string }[] }[]) {
+        const named = /^members\[value eq "(.*)"\]$/.exec(operation.path)?.[1];
+        for (const id of named === undefined ? (operation.value ?? []).map(({ value }) => value) : [named])
+          if (operation.op === "add") members.add(id);
+          else members.delete(id);
+      }
+      return { status: 204 };
+    }
+    if (asked.method === "PUT") {
+      const said = put?.(asked);
+      if (said) return said;
+      members.clear();
+      for (const { value } of asked.body["members"] as { value: string }[]) members.add(value);
+      return { status: 200, body: { id: "g" } };
+    }
+    return {
+      status: 200,
+      body: { id: "g", displayName: "G", members: [...members].map((value) => ({ value })), meta: { version: 'W/"7"' } },
+    };
+  };
+  return { members, answer };
+}
+
+const methods = (asked: readonly Asked[]) => asked.filter(({ path }) => path.startsWith("/Groups")).map(({ method }) => method);
+
+describe("the members of a group", () => {
+  test("an application that answers PATCH well and does nothing gets PUT, from then on at once", async () => {
+    const { members, answer } = groupApplication({ patch: () => ({ status: 204 }) });
+    const { target, asked } = await against(answer);
+    await target.members("g", { add: ["a"], remove: ["old"] });
+    expect([...members]).toEqual(["a"]);
+    expect(methods(asked)).toEqual(["GET", "PATCH", "PATCH", "GET", "GET", "PUT"]);
+    asked.length = 0;
+    await target.members("g", { add: ["b"], remove: [] });
+    expect(methods(asked)).toEqual(["GET", "PUT"]);
+    expect([...members].sort()).toEqual(["a", "b"]);
+  });
+
+  test("an application that has once shown to change groups by PATCH is not looked at again", async () => {
+    const { members, answer } = groupApplication();
+    const { target, asked } = await against(answer, { settings: { compareMembers: true } });
+    for (const id of ["a", "b"]) await target.members("g", { add: [id], remove: [] });
+    expect(methods(asked)).toEqual(["GET", "PATCH", "GET", "GET", "PATCH"]);
+    expect([...members].sort()).toEqual(["a", "b", "old"]);
+  });
+
+  test.each([405, 501])("an application that refuses PATCH on groups with %i gets PUT", async (status) => {
+    const { members, answer } = groupApplication({ patch: () => ({ status }) });
+    const { target } = await against(answer);
+    await target.members("g", { add: ["a"], remove: [] });
+    expect([...members].sort()).toEqual(["a", "old"]);
+  });
+
+  test.each([
+    ["413", { status: 413 }],
+    ["tooMany", { status: 400, body: { scimType: "tooMany" } }],
+  ])("batches shrink until the application takes them (%s), and stay small", async (_name, refusal) => {
+    const { members, answer } = groupApplication({
+      patch: ({ body }) => {
+        const [first] = body["Operations"] as { value: unknown[] }[];
+        return (first?.value.length ?? 0) > 3 ? refusal : undefined;
+      },
+    });
+    const { target, asked } = await against(answer, { settings: { memberBatch: 8 } });
+    const ids = Array.from({ length: 8 }, (_, index) => `m${index}`);
+    await target.members("g", { add: ids, remove: [] });
+    expect([...members].sort()).toEqual([...ids, "old"].sort());
+    const sizes = asked
+      .filter(({ method }) => method === "PATCH")
+      .map(({ body }) => (body["Operations"] as { value: unknown[] }[])[0]?.value.length);
+    expect(sizes).toEqual([8, 4, 2, 2, 2, 2]);
+  });
+
+  test("what is too large even alone is rejected, with the group named", async () => {
+    const { answer } = groupApplication({ patch: () => ({ status: 413 }) });
+    const { target } = await against(answer);
+    await expect(target.members("g", { add: ["a"], remove: [] })).rejects.toMatchObject({
+      kind: "rejected",
+      message: expect.stringContaining("group g: too large"),
+    });
+  });
+
+  test("where value paths are not understood, members are taken out by a list", async () => {
+    const pathless = (asked: Asked) =>
+      (asked.body["Operations"] as { path: string }[]).some(({ path }) => path.includes("["))
+        ? { status: 400, body: { scimType: "invalidPath", detail: "no" } }
+        : undefined;
+    const { members, answer } = groupApplication({ patch: pathless });
+    for (const id of ["a", "b"]) members.add(id);
+    const { target } = await against(answer);
+    await target.members("g", { add: [], remove: ["a", "b"] });
+    expect([...members]).toEqual(["old"]);
+    const strict = await against(answer, { settings: { memberRemoval: "path" } });
+    await expect(strict.target.members("g", { add: [], remove: ["old"] })).rejects.toMatchObject({ kind: "rejected" });
+  });
+
+  test("a request that comes too soon is made again after what Retry-After says, and a lost answer is not", async () => {
+    let refusals = 1;
+    const { members, answer } = groupApplication({
+      patch: () => (refusals-- > 0 ? { status: 429, headers: { "retry-after": "0" } } : undefined),
+    });
+    const { target, asked } = await against(answer);
+    await target.members("g", { add: ["a"], remove: [] });
+    expect([...members].sort()).toEqual(["a", "old"]);
+    refusals = 0;
+    const lost = await against(groupApplication({ patch: () => ({ status: 502 }) }).answer);
+    await expect(lost.target.members("g", { add: ["a"], remove: [] })).rejects.toMatchObject({ kind: "transient" });
+    expect(methods(lost.asked)).toEqual(["GET", "PATCH"]);
+    expect(methods(asked)).toEqual(["GET", "PATCH", "PATCH", "GET"]);
+  });
+
+  test("a PUT carries the version that it was made from; what somebody else wrote meanwhile is kept", async () => {
+    let others = 1;
+    const { members, answer } = groupApplication({
+      put(asked) {
+        if (asked.headers["if-match"] !== 'W/"7"') return { status: 400 };
+        if (others-- <= 0) return undefined;
+        members.add("theirs");
+        return { status: 412 };
+      },
+    });
+    const { target } = await against(answer, { config: { patch: { supported: false }, etag: { supported: true } } });
+    await target.members("g", { add: ["a"], remove: ["old"] });
+    expect([...members].sort()).toEqual(["a", "theirs"]);
+    others = 100;
+    await expect(target.members("g", { add: ["b"], remove: [] })).rejects.toMatchObject({ kind: "transient" });
+  });
+});
+
+describe("listings", () => {
+  const ids = ["1", "2", "3", "4", "5"];
+  const paged =
+    (options: { circle?: boolean; total?: number } = {}) =>
+    ({ query }: Asked): Said => {
+      const at = Number(query.get("cursor")?.slice(1) || 0);
+      const next = at + Number(query.get("count"));
+      return {
+        status: 200,
+        body: {
+          ...(options.total === undefined ? {} : { totalResults: options.total }),
+          Resources: ids.slice(at, next).map((id) => ({ id, userName: `u${id}` })),
+          ...(options.circle ? { nextCursor: "c2" } : next < ids.length ? { nextCursor: `c${next}` } : {}),
+        },
+      };
+    };
+  const config = { pagination: { cursor: true, index: false, maxPageSize: 2 } };
+
+  test("go by cursor where the application says so, in pages of the size that it allows", async () => {
+    const { target, asked } = await against(paged(), { config });
+    expect(await listed(target)).toEqual({ ids, evidence: { finalCursor: true, count: 5 } });
+    expect(asked.slice(1).map(({ query }) => [query.get("cursor"), query.get("count"), query.get("startIndex")])).toEqual([
+      ["", "2", null],
+      ["c2", "2", null],
+      ["c4", "2", null],
+    ]);
+  });
+
+  test.each([
+    ["a cursor leads in a circle", paged({ circle: true })],
+    ["the total is another", paged({ total: 6 })],
+  ])("invariant 1: prove nothing when %s", async (_name, answer) => {
+    const { target } = await against(answer, { config });
+    expect((await listed(target)).evidence.finalCursor).toBe(false);
+  });
+
+  test("a cursor that has expired is a fault that passes", async () => {
+    const { target } = await against(() => ({ status: 400, body: { scimType: "expiredCursor", detail: "too late" } }), { config });
+    await expect(listed(target)).rejects.toMatchObject({ kind: "transient" });
+  });
+
+  test("pages are as large as maxResults allows", async () => {
+    const { target, asked } = await against(() => ({ status: 200, body: { totalResults: 0, Resources: [] } }), {
+      config: { filter: { supported: true, maxResults: 50 } },
+    });
+    await listed(target);
+    expect(asked.at(-1)?.query.get("count")).toBe("50");
+  });
+});
+
+describe("finding", () => {
+  const everybody = Array.from({ length: 5 }, (_, index) => ({
+    id: `${index}`,
+    userName: `u${index}`,
+    emails: [{ value: `u${index}@x.test` }],
+  }));
+  const page = (query: URLSearchParams) => {
+    const start = Number(query.get("startIndex") ?? 1) - 1;
+    return { status: 200, body: { totalResults: 5, Resources: everybody.slice(start, start + 2) } };
+  };
+
+  test("a filter that is ignored hides nobody on a later page, and is not asked again", async () => {
+    const { target, asked } = await against(({ query }) => page(query), { settings: { pageSize: 2 } });
+    expect((await target.find("user", { userName: "u4" })).map(({ nativeId }) => nativeId)).toEqual(["4"]);
+    asked.length = 0;
+    expect((await target.find("user", { userName: "u3" })).map(({ nativeId }) => nativeId)).toEqual(["3"]);
+    expect(asked.some(({ query }) => query.has("filter"))).toBe(false);
+  });
+
+  test("another form of the same filter is tried before everybody is read", async () => {
+    const { target, asked } = await against(({ query }) => {
+      const filter = query.get("filter") ?? "";
+      if (filter.startsWith("emails.value")) return { status: 400, body: { scimType: "invalidFilter" } };
+      return { status: 200, body: { totalResults: 1, Resources: everybody.slice(1, 2) } };
+    });
+    expect((await target.find("user", { emails: [{ value: "u1@x.test" }] })).map(({ nativeId }) => nativeId)).toEqual(["1"]);
+    expect(asked.at(-1)?.query.get("filter")).toBe('emails[value eq "u1@x.test"]');
+  });
+
+  test("attributes that the settings say can't be filtered by are looked for in the listing", async () => {
+    const { target, asked } = await against(({ query }) => page(query), { settings: { pageSize: 2, filters: ["externalId"] } });
+    expect((await target.find("user", { userName: "u4" })).map(({ nativeId }) => nativeId)).toEqual(["4"]);
+    expect(asked.some(({ query }) => query.has("filter"))).toBe(false);
+  });
+});
+
+describe("answers", () => {
+  test("a resource that was created without a word but its Location is read there", async () => {
+    const { target } = await against(({ method }) =>
+      method === "POST"
+        ? { status: 201, headers: { location: "https://elsewhere.test/v2/Users/a%2Fb" } }
+        : { status: 200, body: { id: "a/b", userName: "anna", active: true } },
+    );
+    expect(await target.create("user", { userName: "anna" })).toMatchObject({ nativeId: "a/b", active: true });
+  });
+
+  test("uniqueness is a conflict whatever the status", async () => {
+    const { target } = await against(() => ({ status: 400, body: { scimType: "uniqueness", detail: "taken" } }));
+    await expect(target.create("user", { userName: "anna" })).rejects.toMatchObject({ kind: "exists" });
+  });
+
+  test.each([
+    ["RateLimit-Reset", "7", 7000],
+    ["X-RateLimit-Reset", String(Date.parse("2026-01-01T00:01:00Z") / 1000), 60_000],
+    ["X-RateLimit-Reset", "soon", undefined],
+  ])("a 429 without Retry-After waits for %s: %s", async (header, value, wait) => {
+    const { target } = await against(() => ({ status: 429, headers: { [header]: value } }));
+    await expect(target.create("user", { userName: "anna" })).rejects.toMatchObject({ kind: "throttled", retryAfterMs: wait });
+  });
+
+  test("the version in the header counts where the resource tells none", async () => {
+    const { target, asked } = await against(
+      ({ method }) =>
+        method === "GET" ? { status: 200, body: { id: "1", userName: "anna", active: true }, headers: { etag: 'W/"3"' } } : { status: 204 },
+      { config: { patch: { supported: false }, etag: { supported: true } } },
+    );
+    await target.disable("1");
+    expect(asked.at(-1)).toMatchObject({ method: "PUT", body: { active: false }, headers: { "if-match": 'W/"3"' } });
+  });
+});
