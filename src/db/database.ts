@@ -13,11 +13,13 @@ export interface Work {
   readonly sql: Sql;
 }
 
-/** One pool, shared by raw SQL, Prisma and the queue. */
+/** One pool, shared by raw SQL, Prisma and the queue; and a smaller one beside it for reading, which no other work waits behind. */
 export interface Database {
   readonly url: string;
   readonly pool: pg.Pool;
   readonly prisma: PrismaClient;
+  /** For statements made of what a client asks: they only read, are cut off after LONGEST_READ_MS, and are planned once for whatever values come. */
+  readonly readPool: pg.Pool;
   /** Names for statements that come again: PostgreSQL plans a named one once for each connection. */
   readonly statementNames: StatementNames;
   close(): Promise<void>;
@@ -33,21 +35,37 @@ export interface DatabaseOptions {
 // bigint columns are row ids, far below 2^53.
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 
+/** Longest that a statement of the read pool may run. */
+const LONGEST_READ_MS = 5000;
+const READ_SETTINGS = `set statement_timeout = ${LONGEST_READ_MS}; set default_transaction_read_only = on; set plan_cache_mode = force_generic_plan`;
+
 export function openDatabase({ url, poolSize = 10, onError }: DatabaseOptions): Database {
   const pool = new pg.Pool({ connectionString: url, max: poolSize, application_name: `rollcall:${process.pid}` });
   // An idle client that loses its server must not end the process; the next query gets a fresh one.
   pool.on("error", (error) => onError?.(error));
   // The same holds for one that is checked out, between two queries: its next query fails where it is awaited.
   pool.on("connect", (client) => client.on("error", () => undefined));
+  const readPool = new pg.Pool({
+    connectionString: url,
+    max: Math.max(2, Math.ceil(poolSize / 2)),
+    application_name: `rollcall:${process.pid}:read`,
+    // Such statements have an index for each likely condition, and planning them anew costs several times their execution.
+    async onConnect(client) {
+      await client.query(READ_SETTINGS);
+    },
+  });
+  readPool.on("error", (error) => onError?.(error));
+  readPool.on("connect", (client) => client.on("error", () => undefined));
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool, { disposeExternalPool: false }) });
   return {
     url,
     pool,
     prisma,
+    readPool,
     statementNames: createStatementNames(),
     async close() {
       await prisma.$disconnect();
-      await pool.end();
+      await Promise.all([pool.end(), readPool.end()]);
     },
   };
 }

@@ -1,6 +1,18 @@
 import { CORE_GROUP } from "../../directory/attributes.ts";
 import { resourceTotal } from "./resource-total.ts";
-import { isOpen, isoInstant, isUuid, jsonText, literal, plainString, remainder, whenUsed, type View, type ViewOptions } from "./view.ts";
+import {
+  isOpen,
+  isoInstant,
+  isUuid,
+  jsonParts,
+  literal,
+  remainderParts,
+  stringParts,
+  textOf,
+  whenUsed,
+  type View,
+  type ViewOptions,
+} from "./view.ts";
 
 /**
  * Groups as one SCIM client sees them. Of a group that it wrote it reads back the members that it put there,
@@ -12,33 +24,39 @@ export function groupsView({ parameters, connectionId, base, visibility }: ViewO
   const doorText = whenUsed(parameters, { value: JSON.stringify(base).slice(1, -1), type: "text" });
   // The door is named so that a statement without references still has a use for its parameter.
   const present = `${door} is not null and g.deleted_at is null`;
-  const versions = `g.version || '.' || coalesce(a.version, 0)`;
+  const versions = ["g.version", "'.'", "coalesce(a.version, 0)"];
+  const version = textOf(`'W/"'`, ...versions, `'"'`);
   const mine = (alias: string) => `(a.id is null or ${alias}.connection_id = ${connection})`;
-  const people = `from people p where p.deleted_at is null and p.id in (select m.person_id from memberships m where m.group_id = g.id and ${isOpen("m")} and ${mine("m")})`;
-  const children = `from groups c where c.deleted_at is null and c.id in (select n.child_group_id from nestings n where n.parent_group_id = g.id and ${isOpen("n")} and ${mine("n")})`;
+  const isOwn = (kind: "user" | "group", alias: string) =>
+    `own.connection_id = ${connection} and own.kind = '${kind}' and own.native_id = ${alias}.id::text`;
+  const isSeen = (kind: "user" | "group", alias: string) =>
+    visibility === "own" ? ` and exists (select 1 from accounts own where ${isOwn(kind, alias)} and own.gone_at is null)` : "";
+  const people = `from people p where p.deleted_at is null and p.id in (select m.person_id from memberships m where m.group_id = g.id and ${isOpen("m")} and ${mine("m")})${isSeen("user", "p")}`;
+  const children = `from groups c where c.deleted_at is null and c.id in (select n.child_group_id from nestings n where n.parent_group_id = g.id and ${isOpen("n")} and ${mine("n")})${isSeen("group", "c")}`;
   const personName = "coalesce(p.display_name, p.user_name::text)";
   const members = `select jsonb_build_object('value', p.id, '$ref', ${door} || '/Users/' || p.id, 'display', ${personName}, 'type', 'User') as element ${people}
     union all select jsonb_build_object('value', c.id, '$ref', ${door} || '/Groups/' || c.id, 'display', c.display_name, 'type', 'Group') ${children}`;
   const memberText = ({ alias, endpoint, type, display }: { alias: string; endpoint: string; type: string; display: string }) =>
-    jsonText({
-      value: plainString(`${alias}.id`),
-      $ref: plainString(`${doorText()} || '/${endpoint}/' || ${alias}.id`),
-      display: `to_json(${display})::text`,
-      type: `'"${type}"'`,
-    });
-  const membersText = () => `coalesce((select ',"members":[' || string_agg(text, ',') || ']' from (
+    textOf(
+      ...jsonParts({
+        value: stringParts(`${alias}.id`),
+        $ref: stringParts(doorText(), `'/${endpoint}/'`, `${alias}.id`),
+        display: [`to_json(${display})`],
+        type: [`'"${type}"'`],
+      }),
+    );
+  const membersText = () => `(select concat(',"members":[', string_agg(text, ','), ']') from (
       select ${memberText({ alias: "p", endpoint: "Users", type: "User", display: personName })} as text ${people}
-      union all select ${memberText({ alias: "c", endpoint: "Groups", type: "Group", display: "c.display_name::text" })} ${children}) held), '')`;
+      union all select ${memberText({ alias: "c", endpoint: "Groups", type: "Group", display: "c.display_name::text" })} ${children}) held having count(*) > 0)`;
   const meta = () =>
-    jsonText({
-      resourceType: `'"Group"'`,
-      created: plainString(isoInstant("g.created_at")),
-      lastModified: plainString(isoInstant("g.modified_at")),
-      location: plainString(`${doorText()} || '/Groups/' || g.id`),
-      version: `'"W/\\"' || ${versions} || '\\""'`,
+    jsonParts({
+      resourceType: [`'"Group"'`],
+      created: stringParts(isoInstant("g.created_at")),
+      lastModified: stringParts(isoInstant("g.modified_at")),
+      location: stringParts(doorText(), "'/Groups/'", "g.id"),
+      version: [`'"W/\\"'`, ...versions, `'\\""'`],
     });
-  const ownAccount = (condition: string) =>
-    `exists (select 1 from accounts own where own.connection_id = ${connection} and own.kind = 'group' and own.native_id = g.id::text and ${condition})`;
+  const ownAccount = (condition: string) => `exists (select 1 from accounts own where ${isOwn("group", "g")} and ${condition})`;
   const indexed = (options: { group: string; account: string; exact: string }) =>
     `(g.id in (select q.id from groups q where ${options.group}
         union all select b.group_id from accounts b where b.connection_id = ${connection} and b.kind = 'group' and b.group_id is not null and ${options.account})
@@ -59,7 +77,7 @@ export function groupsView({ parameters, connectionId, base, visibility }: ViewO
             total: `(case when ${door} is not null then ${resourceTotal({ connection, kind: "group", table: "groups", present: "q.deleted_at is null" })} end)`,
           },
     document: "d.document",
-    version: `('W/"' || ${versions} || '"')`,
+    version,
     columns: new Map([
       ["id", { sql: "g.id::text", type: "text" }],
       ["meta", { sql: "g.id", type: "text" }],
@@ -67,7 +85,7 @@ export function groupsView({ parameters, connectionId, base, visibility }: ViewO
       ["meta.created", { sql: "g.created_at", type: "instant" }],
       ["meta.lastmodified", { sql: "g.modified_at", type: "instant" }],
       ["meta.location", { sql: `(${door} || '/Groups/' || g.id)`, type: "text" }],
-      ["meta.version", { sql: `('W/"' || ${versions} || '"')`, type: "text" }],
+      ["meta.version", { sql: version, type: "text" }],
     ]),
     collections: new Map([
       ["members", members],
@@ -110,6 +128,13 @@ export function groupsView({ parameters, connectionId, base, visibility }: ViewO
       ],
     ]),
     resource: (without) =>
-      `('{"schemas":["${CORE_GROUP}"],"id":"' || g.id || '","meta":' || ${meta()} || ${without.has("members") ? "" : `${membersText()} || `}${remainder("d.document")})`,
+      textOf(
+        `'{"schemas":["${CORE_GROUP}"],"id":"'`,
+        "g.id",
+        `'","meta":'`,
+        ...meta(),
+        ...(without.has("members") ? [] : [membersText()]),
+        ...remainderParts("d.document"),
+      ),
   };
 }

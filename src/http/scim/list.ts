@@ -1,5 +1,4 @@
 import type { Database } from "../../db/database.ts";
-import { queryWithin } from "../../db/bounded-query.ts";
 import type { KeyRing } from "../../db/envelope.ts";
 import type { Call } from "./call.ts";
 import { viewOf } from "./call-view.ts";
@@ -12,9 +11,6 @@ import { parameters } from "./view.ts";
 
 /** RFC 7644 section 3.4.2. */
 export const LIST_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
-
-/** Longest that one list may keep the database busy. */
-const LONGEST_MS = 5000;
 
 export interface ListOptions {
   type: ResourceType;
@@ -61,8 +57,7 @@ export async function readPage(door: ListDoor, { type, call, request }: ListOpti
   const view = viewOf(call, { type, parameters: given });
   const text = listStatement({ view, parameters: given, request, position });
   const name = door.db.statementNames.nameOf(text);
-  const statement = { text, values: given.values, ...(name === undefined ? {} : { name }) };
-  const rows = await queryWithin<ListRow>(door.db, { statement, longestMs: LONGEST_MS });
+  const { rows } = await door.db.readPool.query<ListRow>({ text, values: given.values, ...(name === undefined ? {} : { name }) });
   const total = rows[0]?.total ?? 0;
   const shown = rows.filter((row): row is Shown => row.text !== null);
   const { page, next, previous } = request.cursor === undefined ? { page: shown } : around(shown, { count: request.count, position });

@@ -1,7 +1,18 @@
 import { CORE_USER, CUSTOM_USER, ENTERPRISE_USER } from "../../directory/attributes.ts";
 import { resourceTotal } from "./resource-total.ts";
 import { usersIndexed } from "./users-indexed.ts";
-import { isOpen, isoInstant, jsonText, literal, plainString, remainder, whenUsed, type View, type ViewOptions } from "./view.ts";
+import {
+  isOpen,
+  isoInstant,
+  jsonParts,
+  literal,
+  remainderParts,
+  stringParts,
+  textOf,
+  whenUsed,
+  type View,
+  type ViewOptions,
+} from "./view.ts";
 
 const ENTERPRISE = literal(ENTERPRISE_USER);
 
@@ -15,27 +26,32 @@ export function usersView({ parameters, connectionId, base, visibility }: ViewOp
   const doorText = whenUsed(parameters, { value: JSON.stringify(base).slice(1, -1), type: "text" });
   // The door is named so that a statement without references still has a use for its parameter.
   const present = `${door} is not null and p.deleted_at is null and p.state <> 'deleted'`;
-  const held = `from groups g where g.deleted_at is null and g.id in (select m.group_id from memberships m where m.person_id = p.id and ${isOpen("m")})`;
-  const versions = `p.version || '.' || coalesce(a.version, 0)`;
+  const isOwn = (kind: "user" | "group", alias: string) =>
+    `own.connection_id = ${connection} and own.kind = '${kind}' and own.native_id = ${alias}.id::text`;
+  const held = `from groups g where g.deleted_at is null and g.id = any (array(select m.group_id from memberships m where m.person_id = p.id and ${isOpen("m")}))${
+    visibility === "own" ? ` and exists (select 1 from accounts own where ${isOwn("group", "g")} and own.gone_at is null)` : ""
+  }`;
+  const versions = ["p.version", "'.'", "coalesce(a.version, 0)"];
+  const version = textOf(`'W/"'`, ...versions, `'"'`);
   const groupText = () =>
-    jsonText({
-      value: plainString("g.id"),
-      $ref: plainString(`${doorText()} || '/Groups/' || g.id`),
-      display: "to_json(g.display_name::text)::text",
-      type: `'"direct"'`,
-    });
-  const groups = () =>
-    `coalesce((select ',"groups":[' || string_agg(${groupText()}, ',' order by g.display_name, g.id) || ']' ${held}), '')`;
+    textOf(
+      ...jsonParts({
+        value: stringParts("g.id"),
+        $ref: stringParts(doorText(), "'/Groups/'", "g.id"),
+        display: ["to_json(g.display_name::text)"],
+        type: [`'"direct"'`],
+      }),
+    );
+  const groups = () => `(select concat(',"groups":[', string_agg(${groupText()}, ',' order by g.id), ']') ${held} having count(*) > 0)`;
   const meta = () =>
-    jsonText({
-      resourceType: `'"User"'`,
-      created: plainString(isoInstant("p.created_at")),
-      lastModified: plainString(isoInstant("p.modified_at")),
-      location: plainString(`${doorText()} || '/Users/' || p.id`),
-      version: `'"W/\\"' || ${versions} || '\\""'`,
+    jsonParts({
+      resourceType: [`'"User"'`],
+      created: stringParts(isoInstant("p.created_at")),
+      lastModified: stringParts(isoInstant("p.modified_at")),
+      location: stringParts(doorText(), "'/Users/'", "p.id"),
+      version: [`'"W/\\"'`, ...versions, `'\\""'`],
     });
-  const ownAccount = (condition: string) =>
-    `exists (select 1 from accounts own where own.connection_id = ${connection} and own.kind = 'user' and own.native_id = p.id::text and ${condition})`;
+  const ownAccount = (condition: string) => `exists (select 1 from accounts own where ${isOwn("user", "p")} and ${condition})`;
 
   return {
     table: "people p",
@@ -53,7 +69,7 @@ export function usersView({ parameters, connectionId, base, visibility }: ViewOp
             total: `(case when ${door} is not null then ${resourceTotal({ connection, kind: "user", table: "people", present: "q.deleted_at is null and q.state <> 'deleted'" })} end)`,
           },
     document: "d.document",
-    version: `('W/"' || ${versions} || '"')`,
+    version,
     columns: new Map([
       ["id", { sql: "p.id::text", type: "text" }],
       ["active", { sql: "p.active", type: "boolean" }],
@@ -62,7 +78,7 @@ export function usersView({ parameters, connectionId, base, visibility }: ViewOp
       ["meta.created", { sql: "p.created_at", type: "instant" }],
       ["meta.lastmodified", { sql: "p.modified_at", type: "instant" }],
       ["meta.location", { sql: `(${door} || '/Users/' || p.id)`, type: "text" }],
-      ["meta.version", { sql: `('W/"' || ${versions} || '"')`, type: "text" }],
+      ["meta.version", { sql: version, type: "text" }],
     ]),
     collections: new Map([
       [
@@ -76,11 +92,22 @@ export function usersView({ parameters, connectionId, base, visibility }: ViewOp
     ]),
     ...usersIndexed({ parameters, connection }),
     resource: (without) =>
-      `('{"schemas":["${CORE_USER}"' || ${extensionText(ENTERPRISE_USER)} || ${extensionText(CUSTOM_USER)} || '],"id":"' || p.id || '","active":' || p.active || ',"meta":'
-        || ${meta()} || ${without.has("groups") ? "" : `${groups()} || `}${remainder("(d.document - 'active')")})`,
+      textOf(
+        `'{"schemas":["${CORE_USER}"'`,
+        extensionText(ENTERPRISE_USER),
+        extensionText(CUSTOM_USER),
+        `'],"id":"'`,
+        "p.id",
+        `'","active":'`,
+        "case when p.active then 'true' else 'false' end",
+        `',"meta":'`,
+        ...meta(),
+        ...(without.has("groups") ? [] : [groups()]),
+        ...remainderParts("(d.document - 'active')"),
+      ),
   };
 }
 
 function extensionText(urn: string): string {
-  return `case when d.document ? ${literal(urn)} then ',"${urn}"' else '' end`;
+  return `case when d.document ? ${literal(urn)} then ',"${urn}"' end`;
 }

@@ -97,20 +97,26 @@ export function isOpen(alias: string): string {
   return `${alias}.recorded_to is null and ${alias}.valid_to is null`;
 }
 
-/** What follows the computed members in a resource's text: the document's own members and the closing brace. */
-export function remainder(document: string): string {
-  return `case when ${document} = '{}'::jsonb then '}' else ',' || substr((${document})::text, 2) end`;
+/** SQL of a text made of parts, each SQL itself; what is null is left out. One call instead of a chain of `||`, each of which copies. */
+export function textOf(...parts: readonly string[]): string {
+  return `concat(${parts.join(", ")})`;
 }
 
-/** SQL of a JSON object's text, of member names and SQL texts that are JSON already. */
-export function jsonText(members: Readonly<Record<string, string>>): string {
-  const parts = Object.entries(members).map(([name, sql], at) => `'${at ? "," : "{"}"${name}":' || ${sql}`);
-  return `${parts.join(" || ")} || '}'`;
+/** SQL parts of a JSON object's text, of member names and the parts of their values' texts, which are JSON already. */
+export function jsonParts(members: Readonly<Record<string, readonly string[]>>): string[] {
+  return Object.entries(members)
+    .flatMap(([name, parts], at) => [`'${at ? "," : "{"}"${name}":'`, ...parts])
+    .concat(`'}'`);
 }
 
-/** SQL of a JSON string's text, of SQL whose text needs no escaping. */
-export function plainString(sql: string): string {
-  return `'"' || ${sql} || '"'`;
+/** SQL parts of a JSON string's text, of SQL whose texts need no escaping. */
+export function stringParts(...parts: readonly string[]): string[] {
+  return [`'"'`, ...parts, `'"'`];
+}
+
+/** SQL parts of what follows the computed members in a resource's text: the document's own members and the closing brace. */
+export function remainderParts(document: string): string[] {
+  return [`case when ${document} <> '{}'::jsonb then ',' end`, `substr((${document})::text, 2)`];
 }
 
 /** LIKE's own signs in a client's text stand for themselves. */

@@ -189,18 +189,24 @@ function comparing({
   }
 }
 
-/** We show milliseconds and may hold microseconds: compare what is shown, yet leave the column bare for its index. */
+const FIRST = "'-infinity'::timestamptz";
+const LAST = "'infinity'::timestamptz";
+
+/**
+ * We show milliseconds and may hold microseconds: compare what is shown, yet leave the column bare for its index. Both ends
+ * are named, because a plan made before the values are known takes an open end for a third of the table, and reads all of it.
+ */
 function comparingInstants(sql: string, { operator, placeholder }: { operator: Comparison; placeholder: string }): string {
   const after = `${placeholder} + interval '1 millisecond'`;
   switch (operator) {
     case "gt":
-      return `${sql} >= ${after}`;
+      return `(${sql} >= ${after} and ${sql} < ${LAST})`;
     case "ge":
-      return `${sql} >= ${placeholder}`;
+      return `(${sql} >= ${placeholder} and ${sql} < ${LAST})`;
     case "lt":
-      return `${sql} < ${placeholder}`;
+      return `(${sql} < ${placeholder} and ${sql} > ${FIRST})`;
     case "le":
-      return `${sql} < ${after}`;
+      return `(${sql} < ${after} and ${sql} > ${FIRST})`;
     default:
       return `(${sql} >= ${placeholder} and ${sql} < ${after})`;
   }
