@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { Router, urlencoded, type ErrorRequestHandler, type Request, type RequestHandler, type Response } from "express";
 import type { Logger } from "pino";
 import { issueAccessToken } from "../../auth/oauth-clients.ts";
@@ -23,7 +24,7 @@ export function createTokenEndpoint({ db, log, now }: TokenEndpointOptions): Rou
   const buckets = createTokenBuckets({ now });
   const issue: RequestHandler = async (request, response) => {
     const credentials = credentialsOf(request);
-    const wait = buckets.take(credentials.clientId, LIMIT);
+    const wait = buckets.take(keyOf(credentials), LIMIT);
     if (wait !== undefined) {
       response.set("Retry-After", String(Math.max(1, Math.ceil(wait))));
       return refuse(response, {
@@ -32,7 +33,7 @@ export function createTokenEndpoint({ db, log, now }: TokenEndpointOptions): Rou
         description: "This client asks for tokens too often: keep one until it expires.",
       });
     }
-    const ctx = createContext({ actor: "system", log, now, correlationId: requestIdOf(response) });
+    const ctx = createContext({ actor: `token:${credentials.clientId}`, log, now, correlationId: requestIdOf(response) });
     const { token, seconds } = await inTransaction(db, ctx, (work) => issueAccessToken(work, credentials));
     response.set(NOT_KEPT).json({ access_token: token, token_type: "Bearer", expires_in: seconds, scope: "scim" });
   };
@@ -43,6 +44,11 @@ export function createTokenEndpoint({ db, log, now }: TokenEndpointOptions): Rou
   });
   router.use(failed(log));
   return router;
+}
+
+/** The secret is part of it: who only knows the id must not use up the client's share. */
+function keyOf({ clientId, clientSecret }: { clientId: string; clientSecret: string }): string {
+  return createHash("sha256").update(`${clientId} ${clientSecret}`).digest("base64");
 }
 
 /** RFC 6749 section 5.1. */

@@ -4,10 +4,10 @@ const DEEPEST = 16;
 const PROTOTYPE_NAMES = new Set(["__proto__", "constructor", "prototype"]);
 
 /**
- * How many names all objects of this JSON have together; undefined when none. Throws `invalid` for what is nested deeper
+ * How many names all objects of this JSON have together. Throws `invalid` for what is nested deeper
  * than any SCIM message, for names that mean something to JavaScript, and for a number without end.
  */
-export function checkStructure(value: unknown): number | undefined {
+export function checkStructure(value: unknown): number {
   let count = 0;
   const waiting: { value: unknown; depth: number }[] = [{ value, depth: 0 }];
   for (let next = waiting.pop(); next; next = waiting.pop()) {
@@ -15,15 +15,16 @@ export function checkStructure(value: unknown): number | undefined {
     if (typeof held === "number" && !Number.isFinite(held)) throw refused("A number of the request's body is too large.");
     if (typeof held !== "object" || held === null) continue;
     if (depth >= DEEPEST) throw refused(`The request's body is nested deeper than ${DEEPEST} levels.`);
-    for (const [name, inner] of Object.entries(held)) {
-      if (!Array.isArray(held)) {
-        count += 1;
-        if (PROTOTYPE_NAMES.has(name)) throw refused(`\`${name}\` can't be the name of an attribute.`, name);
-      }
+    const names = Array.isArray(held) ? [] : Object.keys(held);
+    count += names.length;
+    const forbidden = names.find((name) => PROTOTYPE_NAMES.has(name));
+    if (forbidden !== undefined) throw refused(`\`${forbidden}\` can't be the name of an attribute.`, forbidden);
+    const values: readonly unknown[] = Array.isArray(held) ? held : Object.values(held);
+    for (const inner of values) {
       if (typeof inner === "object" || typeof inner === "number") waiting.push({ value: inner, depth: depth + 1 });
     }
   }
-  return count === 0 ? undefined : count;
+  return count;
 }
 
 function refused(message: string, field?: string): AppError {

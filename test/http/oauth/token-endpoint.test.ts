@@ -118,6 +118,8 @@ describe("G5: the token endpoint (RFC 6749 section 4.4)", () => {
     const get = await supertest(door.app).get("/oauth/token");
     expect([get.status, get.headers["allow"]]).toEqual([405, "POST"]);
     const client = await makeClient("forgetful");
+    const guesses = await Promise.all(Array.from({ length: 70 }, (_, at) => ask(withForm({ ...client, clientSecret: `guess-${at}` }))));
+    expect(new Set(guesses.map(({ status }) => status))).toEqual(new Set([401]));
     const answers = [];
     for (let asked = 0; asked < 61; asked += 1) answers.push(await ask(withForm(client)));
     expect(answers.map(({ status }) => status).indexOf(429)).toBe(60);

@@ -108,9 +108,14 @@ function bendSubAttributes(attribute: SchemaAttribute, source: JsonObject, place
         continue;
       }
     }
-    bent[name] = sub ? bendValue(sub, inner, inside(place, sub)) : inner;
+    bent[name] = !sub || isPlainText(sub, inner) ? inner : bendValue(sub, inner, inside(place, sub));
   }
   return bent;
+}
+
+/** What nearly every value is: a group's members may be thousands. */
+function isPlainText(sub: SchemaAttribute, value: JsonValue): boolean {
+  return typeof value === "string" && value !== "" && !sub.multiValued && (sub.type === "string" || sub.type === "reference");
 }
 
 /** Names under which a reference's id comes. */
@@ -118,6 +123,7 @@ const ID_NAMES: ReadonlySet<string> = new Set(["id", "managerid"]);
 
 /** A reference's id, where it came as `$ref` or under another name. */
 function withItsValue(attribute: SchemaAttribute, source: JsonObject, { path, bending }: Place): JsonObject {
+  if (typeof source["value"] === "string" && source["value"] !== "") return source;
   if (!attribute.subAttributes.has("value") || !attribute.subAttributes.has("$ref")) return source;
   const entries = Object.entries(source);
   if (entries.some(([name, inner]) => name.toLowerCase() === "value" && inner !== null && inner !== "")) return source;
