@@ -22,6 +22,17 @@ const events = async (id: string) =>
   (await db.pool.query("select name, actor, reason, data from audit_events where subject_id = $1 order by id", [id])).rows;
 
 describe("block reasons decide the state", () => {
+  test("a reason beside others is a new version: who decided on the older one must look again", async () => {
+    const id = await insertPerson(db.pool);
+    const connectionId = await insertConnection(db.pool, { name: "beside" });
+    await raise({ personId: id, owner: "origin", connectionId, effect: "suspended", reason: "not active at the source" });
+    const { version } = await person(id);
+    await raise({ personId: id, owner: "admin", effect: "suspended", reason: "under investigation" });
+    expect(await person(id)).toEqual({ active: false, state: "suspended", version: version + 1 });
+    await lift({ personId: id, owner: "origin", connectionId });
+    expect(await person(id)).toEqual({ active: false, state: "suspended", version: version + 2 });
+  });
+
   test("P5: deactivation wins over suspension; who has no reason left is active again", async () => {
     clock.set(later(HOUR));
     const id = await insertPerson(db.pool);
@@ -57,7 +68,7 @@ describe("block reasons decide the state", () => {
     expect(await person(id)).toEqual(before);
     expect((await events(id)).length).toBe(recorded);
     await raise({ personId: id, owner: "incident", effect: "suspended", reason: "impossible travel" });
-    expect(await person(id)).toEqual(before);
+    expect(await person(id)).toEqual({ ...before, version: before.version + 1 });
     expect((await events(id)).slice(recorded).map((event) => [event.name, event.data])).toEqual([
       ["block.raised", { owner: "incident", effect: "suspended" }],
     ]);
