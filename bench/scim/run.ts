@@ -83,6 +83,8 @@ async function measureServer(
   const loader = startLoader();
   try {
     await loader.order({ kind: "target", address: running.address, people, idsFile, writable: server !== "bare" });
+    // A server that has just started is slower than it will be for the rest of its life.
+    await loader.order({ kind: "measure", key: "get", seconds, warmUpSeconds: seconds });
     for (const operation of OPERATIONS.filter(({ key }) => only.length === 0 || only.includes(key))) {
       if ((server === "bare" && operation.key !== "get") || (server !== "ours" && operation.oursOnly)) continue;
       say(`${people.toLocaleString("en")} people, ${server}: ${operation.title}`);
