@@ -94,9 +94,10 @@ function itemRow({ payload: { account, person, sealed, ...rest }, ...item }: Ite
 }
 
 /** A person without the document. */
-function columnsOf({ attributes: _, ...person }: NonNullable<ItemPayload["person"]>): object {
+function columnsOf(person: NonNullable<ItemPayload["person"]>): object {
   return {
     ...person,
+    attributes: undefined,
     email: person.email ?? undefined,
     employeeNumber: person.employeeNumber ?? undefined,
     externalId: person.externalId ?? undefined,
