@@ -120,6 +120,9 @@ export function coerceSingle(attribute: SchemaAttribute, value: JsonValue, path:
   return coercePlain(attribute, plain, path);
 }
 
+/** RFC 4648, of either alphabet; with lines as certificates are often wrapped. */
+const BASE64 = /^[A-Za-z0-9+/_\s-]*={0,2}\s*$/;
+
 function coercePlain(attribute: SchemaAttribute, value: string | number | boolean, path: string): JsonValue {
   switch (attribute.type) {
     case "boolean": {
@@ -136,7 +139,11 @@ function coercePlain(attribute: SchemaAttribute, value: string | number | boolea
     }
     case "dateTime":
       if (instant(String(value)) === undefined) throw wrong(path, "must be a date and time such as 2011-05-13T04:42:34Z", value);
-      return String(value);
+      // RFC 7643 section 2.3.5 knows no date without a time.
+      return String(value).length === 10 ? `${String(value)}T00:00:00Z` : String(value);
+    case "binary":
+      if (typeof value !== "string" || !BASE64.test(value)) throw wrong(path, "must be base64", value);
+      return value;
     default:
       if (typeof value === "boolean") throw wrong(path, "must be a text", value);
       return attribute.choices ? chosen(attribute.choices, String(value), path) : storable(String(value), path);

@@ -61,6 +61,11 @@ describe("P2: an organisation's own attributes", () => {
     expect(rows[0]).toMatchObject({ profile: everything, custom: everything });
   });
 
+  test("a date without a time is the beginning of that day", async () => {
+    const { body } = await create("day", { since: "2024-02-01" });
+    expect(body[CUSTOM]).toEqual({ since: "2024-02-01T00:00:00Z" });
+  });
+
   test("are filtered by, projected and patched by their full names", async () => {
     const { body } = await create("patched", { badge: "P-7", floor: 9, sites: ["Oslo"] });
     const found = async (filter: string) =>
