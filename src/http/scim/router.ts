@@ -9,6 +9,7 @@ import { meRoutes } from "./me.ts";
 import { ROLES, UNITS } from "./organisation-types.ts";
 import { readOnlyRoutes, writableRoutes } from "./resource-routes.ts";
 import { sendJson } from "./respond.ts";
+import { searchAllRoutes } from "./search-all.ts";
 
 /**
  * The SCIM 2.0 door (RFC 7644). Mount it at /scim/v2, and at /scim/:connection/v2 for clients that want a URL of their
@@ -22,6 +23,7 @@ export function createScimDoor(options: ScimDoorOptions & { bodyLimit: number })
   writableRoutes(router, { door: options, kind: "user", endpoint: "/Users" });
   writableRoutes(router, { door: options, kind: "group", endpoint: "/Groups" });
   for (const type of [UNITS, ROLES]) readOnlyRoutes(router, { door: options, type });
+  searchAllRoutes(router, { door: options });
   discoveryRoutes(router, options);
   bulkRoutes(router, { door: options });
   router.use((request, response) => {
