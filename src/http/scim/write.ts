@@ -6,6 +6,7 @@ import { AppError } from "../../errors.ts";
 import { noteHeldRequest, syncOne } from "../../sync/one.ts";
 import { isDeadlock } from "../../sync/request/contention.ts";
 import type { Call, ScimDoorOptions } from "./call.ts";
+import { viewOf } from "./call-view.ts";
 import { coerceResource } from "./coerce.ts";
 import { sameJson, type JsonObject } from "./json.ts";
 import { PROFILES } from "./dialects/profiles/index.ts";
@@ -150,7 +151,7 @@ function split(type: WritableType, whole: JsonObject): { resource: JsonObject; m
 async function lockedDocument({ sql }: Work, { type, call, id, ifMatch }: ChangeOptions): Promise<JsonObject> {
   if (!isUuid(id)) throw notFound(type, id);
   const given = parameters();
-  const view = type.view({ parameters: given, connectionId: call.connection.id, base: call.base });
+  const view = viewOf(call, { type, parameters: given });
   await sql.query(`select 1 from ${view.table} where ${view.id} = $1::uuid for update`, [id]);
   const { rows } = await sql.query<{ document: JsonObject; version: string; active: boolean | null }>(
     `select ${view.document} as document, ${view.version} as version, ${view.columns.get("active")?.sql ?? "null"} as active

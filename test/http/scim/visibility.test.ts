@@ -1,0 +1,57 @@
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { openDoor, type Door } from "./door.ts";
+
+const USER = "urn:ietf:params:scim:schemas:core:2.0:User";
+const GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group";
+const PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+
+let door: Door;
+let own: string;
+let person: string;
+let group: string;
+let mine: string;
+beforeAll(async () => {
+  door = await openDoor();
+  const { rows } = await door.db.pool.query(
+    `insert into connections (name, connector, settings) values ('narrow', 'scim-inbound', '{"visibility": "own"}') returning id`,
+  );
+  own = (await door.newToken({ connectionId: rows[0].id })).token;
+  person = (await door.request("POST", "/Users", { body: { schemas: [USER], userName: "theirs" } })).body.id;
+  group = (await door.request("POST", "/Groups", { body: { schemas: [GROUP], displayName: "Theirs", members: [{ value: person }] } })).body
+    .id;
+  mine = (await door.request("POST", "/Users", { body: { schemas: [USER], userName: "mine" }, token: own })).body.id;
+  await door.request("PATCH", `/Groups/${group}`, {
+    body: { schemas: [PATCH], Operations: [{ op: "add", path: "members", value: [{ value: mine }] }] },
+  });
+});
+afterAll(() => door.close());
+
+const asOwn = (method: string, path: string, body?: unknown) => door.request(method, path, { token: own, ...(body ? { body } : {}) });
+
+describe("B10: a client that sees only its own", () => {
+  test("B10: finds only what its connection has an account for, and totals say so", async () => {
+    for (const query of ["", "?cursor", "?sortBy=userName", "?count=0", "?filter=userName pr", "?sortBy=meta.lastModified"]) {
+      const { body } = await asOwn("GET", `/Users${encodeURI(query)}`);
+      expect(body.totalResults).toBe(1);
+      if (query !== "?count=0") expect(body.Resources.map(({ id }: { id: string }) => id)).toEqual([mine]);
+    }
+    expect((await asOwn("GET", "/Groups")).body).toMatchObject({ totalResults: 0, Resources: [] });
+    expect((await asOwn("GET", `/Users?${new URLSearchParams({ filter: 'userName eq "theirs"' })}`)).body.totalResults).toBe(0);
+    expect((await asOwn("GET", `/Users/${mine}`)).body.groups).toBeUndefined();
+  });
+
+  test.each(["Users", "Groups"])("B10: neither reads nor touches another's %s", async (endpoint) => {
+    const path = `/${endpoint}/${endpoint === "Users" ? person : group}`;
+    const patch = { schemas: [PATCH], Operations: [{ op: "replace", path: "displayName", value: "taken over" }] };
+    const whole = endpoint === "Users" ? { schemas: [USER], userName: "theirs" } : { schemas: [GROUP], displayName: "Theirs" };
+    const before = (await door.request("GET", path)).body;
+    for (const [method, body] of [["GET"], ["PATCH", patch], ["PUT", whole], ["DELETE"]] as const)
+      expect({ method, status: (await asOwn(method, path, body)).status }).toEqual({ method, status: 404 });
+    expect((await door.request("GET", path)).body).toEqual(before);
+  });
+
+  test("B10: a client of the whole directory sees both", async () => {
+    expect((await door.request("GET", "/Users")).body.totalResults).toBe(2);
+    expect((await door.request("GET", `/Users/${mine}`)).body.groups).toMatchObject([{ value: group }]);
+  });
+});
