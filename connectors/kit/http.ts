@@ -24,6 +24,7 @@ export interface HttpRequest {
   /** Below the base URL, beginning with a slash; parts from data must be encoded. */
   path: string;
   query?: Readonly<Record<string, string | number | undefined>>;
+  /** JSON; URLSearchParams are sent as a form. */
   body?: unknown;
   contentType?: string;
   headers?: Readonly<Record<string, string>>;
@@ -46,6 +47,7 @@ export interface HttpClient {
 
 const DEFAULT_MAX_BYTES = 32 * 1024 * 1024;
 const MAX_DETAIL = 500;
+const FORM = "application/x-www-form-urlencoded";
 
 /** A JSON client over one connection pool: TLS verified, a time-out on every call, answers limited in size. */
 export function openHttp(options: HttpOptions): HttpClient {
@@ -82,9 +84,9 @@ export function openHttp(options: HttpOptions): HttpClient {
             accept: "application/scim+json, application/json",
             ...own,
             ...credential,
-            ...(body === undefined ? {} : { "content-type": contentType }),
+            ...(body === undefined ? {} : { "content-type": body instanceof URLSearchParams ? FORM : contentType }),
           },
-          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+          ...(body === undefined ? {} : { body: body instanceof URLSearchParams ? body.toString() : JSON.stringify(body) }),
         });
         text = await readLimited(answer.body, call);
       } catch (error) {
