@@ -4,6 +4,8 @@ import type { AttributeObject, AttributeValue } from "../../connectors/contract.
 export const ENTERPRISE_USER = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 /** The organisation's own attributes. */
 export const CUSTOM_USER = "urn:ietf:params:scim:schemas:extension:rollcall:2.0:User";
+/** What a person may do here; computed. */
+export const ACCESS_USER = "urn:ietf:params:scim:schemas:extension:rollcall:access:2.0:User";
 export const CORE_USER = "urn:ietf:params:scim:schemas:core:2.0:User";
 export const CORE_GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group";
 

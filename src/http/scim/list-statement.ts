@@ -33,7 +33,7 @@ export function listStatement({ view, parameters, request, position }: ListState
   const walk = { view, parameters, request, position, key, order: orders({ key, descending, backward: position?.direction === "before" }) };
   const { counted, page } = request.filter || (key && !key.indexed) || !view.unjoined ? amongFound(walk) : amongAll(walk);
   if (request.count === 0) return `with ${counted} select total, null as text, null as id, null as key from counted`;
-  const without = notNeeded(request.projection, view.collections.keys());
+  const without = notNeeded(request.projection, view);
   // Row by row through its index: how long a page is, a plan made for all pages does not know.
   return `with ${counted}, page as (select listed.*, row_number() over () as position from (${page}) listed)
     select counted.total, shown.text, shown.id, shown.key from counted left join (

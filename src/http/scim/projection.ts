@@ -1,7 +1,7 @@
 import { AppError } from "../../errors.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "./json.ts";
 import { findAttribute, type AttributeMap, type Named, type ResourceSchema, type SchemaAttribute } from "./schema.ts";
-import { pathOf } from "./view.ts";
+import { pathOf, type View } from "./view.ts";
 
 /** Which attributes an answer has (RFC 7644 section 3.9). Undefined = the default ones, all that we hold. */
 export interface Projection {
@@ -30,14 +30,25 @@ export function readProjection(
 }
 
 /** Paths of computed lists that an answer does not need: they are then not read at all. */
-export function notNeeded(projection: Projection | undefined, paths: Iterable<string>): ReadonlySet<string> {
-  if (!projection) return new Set();
-  const tops = new Set(
-    projection.named.flatMap((named) => (named.attribute ? [pathOf({ extension: named.extension, attribute: named.attribute })] : [])),
-  );
+export function notNeeded(
+  projection: Projection | undefined,
+  { collections, onRequest: byName = NOTHING }: Pick<View, "collections" | "onRequest">,
+): ReadonlySet<string> {
+  if (!projection) return byName.size === 0 ? NONE : new Set(byName.keys());
+  const paths = [...collections.keys()];
+  if (projection.kind === "only") {
+    const isAsked = (path: string) =>
+      projection.named.some(({ extension, attribute }) =>
+        attribute ? path === pathOf({ extension, attribute }) : path.startsWith(`${extension.toLowerCase()}:`),
+      );
+    return new Set(paths.filter((path) => !isAsked(path)));
+  }
   const whole = new Set(projection.named.flatMap((named) => (named.attribute && !named.sub ? [pathOf(named)] : [])));
-  return new Set([...paths].filter((path) => (projection.kind === "only" ? !tops.has(path) : whole.has(path))));
+  return new Set(paths.filter((path) => whole.has(path) || byName.has(path)));
 }
+
+const NONE: ReadonlySet<string> = new Set();
+const NOTHING: ReadonlyMap<string, string> = new Map();
 
 /** What an answer leaves out when nothing is asked: undefined when the schema keeps nothing back, which spares the parsing. */
 export function standing(schema: ResourceSchema): Projection | undefined {
@@ -54,8 +65,8 @@ const STANDING = new WeakMap<ResourceSchema, { projection: Projection | undefine
 function keepsBack({ attributes, extensions }: ResourceSchema): boolean {
   const maps = [attributes, ...extensions.map((extension) => extension.attributes)];
   const leaves = maps.flatMap((map) => [...map.values()]).flatMap((attribute) => [attribute, ...attribute.subAttributes.values()]);
-  // What is never returned is never kept either (see isStored).
-  return leaves.some(({ returned }) => returned === "request");
+  // What is never returned is never kept either (see isStored); what we compute is left out where it would be computed.
+  return leaves.some(({ returned, mutability }) => returned === "request" && mutability !== "readOnly");
 }
 
 /** The part of a resource that was asked for. What is always returned (id, schemas) is there, whatever was asked. */

@@ -1,4 +1,5 @@
 import SCIMMY from "scimmy";
+import { ACCESS_DOCUMENT } from "./access-schema.ts";
 import { CORE_GROUP, CORE_USER, ENTERPRISE_USER } from "../../directory/attributes.ts";
 
 export type AttributeType = "string" | "boolean" | "decimal" | "integer" | "dateTime" | "binary" | "reference" | "complex";
@@ -123,6 +124,7 @@ function asEnforced({ canonicalValues, subAttributes, ...described }: Described)
 export const SCHEMA_DOCUMENTS: readonly SchemaDocument[] = [
   document(SCIMMY.Schemas.User.definition),
   document(SCIMMY.Schemas.EnterpriseUser.definition),
+  ACCESS_DOCUMENT,
   document(SCIMMY.Schemas.Group.definition),
 ];
 
@@ -140,7 +142,10 @@ export const USER: ResourceSchema = {
   endpoint: "/Users",
   urn: CORE_USER,
   attributes: attributeMap([...COMMON, ...attributesOf(CORE_USER)]),
-  extensions: [{ urn: ENTERPRISE_USER, attributes: attributeMap(attributesOf(ENTERPRISE_USER)) }],
+  extensions: [
+    { urn: ENTERPRISE_USER, attributes: attributeMap(attributesOf(ENTERPRISE_USER)) },
+    { urn: ACCESS_DOCUMENT.id, attributes: attributeMap(ACCESS_DOCUMENT.attributes) },
+  ],
 };
 
 export const GROUP: ResourceSchema = {

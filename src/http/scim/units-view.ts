@@ -23,6 +23,7 @@ export function unitsView({ parameters, connectionId, base, visibility }: ViewOp
       version,
       collections: new Map([["members", members]]),
     }),
+    onRequest: new Map([["members", "members"]]),
     table: "units u",
     joins: `left join units above on above.id = u.parent_id and above.deleted_at is null
       cross join lateral (select jsonb_build_object('name', u.name, 'code', u.code, 'type', u.type, 'parent',

@@ -1,5 +1,6 @@
-import { CORE_USER, CUSTOM_USER, ENTERPRISE_USER } from "../../directory/attributes.ts";
+import { ACCESS_USER, CORE_USER, CUSTOM_USER, ENTERPRISE_USER } from "../../directory/attributes.ts";
 import { resourceTotal } from "./resource-total.ts";
+import { usersAccess } from "./users-access.ts";
 import { usersIndexed } from "./users-indexed.ts";
 import {
   isOpen,
@@ -53,6 +54,8 @@ export function usersView({ parameters, connectionId, base, visibility }: ViewOp
     });
   const ownAccount = (condition: string) => `exists (select 1 from accounts own where ${isOwn("user", "p")} and ${condition})`;
 
+  const access = usersAccess(door);
+
   return {
     table: "people p",
     id: "p.id",
@@ -80,7 +83,9 @@ export function usersView({ parameters, connectionId, base, visibility }: ViewOp
       ["meta.location", { sql: `(${door} || '/Users/' || p.id)`, type: "text" }],
       ["meta.version", { sql: version, type: "text" }],
     ]),
+    onRequest: access.onRequest,
     collections: new Map([
+      ...access.collections,
       [
         "groups",
         `select jsonb_build_object('value', g.id, '$ref', ${door} || '/Groups/' || g.id, 'display', g.display_name, 'type', 'direct') as element ${held}`,
@@ -96,6 +101,7 @@ export function usersView({ parameters, connectionId, base, visibility }: ViewOp
         `'{"schemas":["${CORE_USER}"'`,
         extensionText(ENTERPRISE_USER),
         extensionText(CUSTOM_USER),
+        ...(access.isAsked(without) ? [literal(`,"${ACCESS_USER}"`)] : []),
         `'],"id":"'`,
         "p.id",
         `'","active":'`,
@@ -103,6 +109,7 @@ export function usersView({ parameters, connectionId, base, visibility }: ViewOp
         `',"meta":'`,
         ...meta(),
         ...(without.has("groups") ? [] : [groups()]),
+        ...(access.isAsked(without) ? [access.text(without)] : []),
         ...remainderParts("(d.document - 'active')"),
       ),
   };

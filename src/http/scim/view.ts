@@ -55,6 +55,8 @@ export interface View {
   columns: ReadonlyMap<string, Column>;
   /** Computed lists, by path: a query of one jsonb column `element`. */
   collections: ReadonlyMap<string, string>;
+  /** Those of them that only come when they are named, with a short name each. */
+  onRequest?: ReadonlyMap<string, string>;
   /** Conditions for `eq` that an index answers, by path; each means exactly what the general one would. */
   equals: ReadonlyMap<string, (value: string) => string>;
   /** Conditions that an index answers and that hold wherever the general one does, by path; undefined where no index helps. */
