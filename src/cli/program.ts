@@ -1,6 +1,9 @@
 import { Command, CommanderError } from "commander";
 import { accountLink } from "./account-link.ts";
 import { accountList } from "./account-list.ts";
+import { attributeAdd } from "./attribute-add.ts";
+import { attributeList } from "./attribute-list.ts";
+import { attributeRemove } from "./attribute-remove.ts";
 import { auditTail } from "./audit-tail.ts";
 import { clientCreate } from "./client-create.ts";
 import { clientList } from "./client-list.ts";
@@ -65,6 +68,11 @@ const GROUPS: readonly { name: string; description: string; commands: readonly (
   { name: "account", description: "what the systems hold, and whose it is", commands: [accountList, accountLink] },
   { name: "delivery", description: "what has to reach the targets yet", commands: [deliveryList, deliveryRetry] },
   { name: "person", description: "people", commands: [personShow] },
+  {
+    name: "attribute",
+    description: "the organisation's own attributes of people",
+    commands: [attributeAdd, attributeList, attributeRemove],
+  },
   { name: "rule", description: "who gets which role on which unit", commands: [ruleLoad, ruleList] },
   { name: "role", description: "roles and their permissions", commands: [roleList, roleCompare] },
   { name: "audit", description: "the trail of every change and decision", commands: [auditTail] },
