@@ -69,6 +69,8 @@ export interface Source {
   readChanges?(kind: Kind, since: Cursor): AsyncGenerator<Page, Cursor>;
   /** NativeIds only, for finding what is gone after an incremental read; cheaper than readAll. */
   listIds?(kind: Kind): AsyncGenerator<readonly string[], Completeness>;
+  /** The kinds for which that is worth its calls, where not all: of the others, readChanges tells who left. */
+  listedKinds?: readonly Kind[];
   /** An independent count of what readAll(kind) should return; asked only when a sweep has candidates. */
   count?(kind: Kind): Promise<number>;
   /** Confirms a sweep's candidate by its id, wherever it stands: 'gone', or the record (with `outOfScope` where a read would not return it). */

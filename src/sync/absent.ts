@@ -16,7 +16,7 @@ const BATCH = 500;
  * (a change that fell between two cursors) are read one by one.
  */
 export async function listIds(run: Run, source: Source, kind: Kind): Promise<void> {
-  if (!source.listIds) return;
+  if (!source.listIds || (source.listedKinds && !source.listedKinds.includes(kind))) return;
   const known = await knownCount(run.db.pool, { connectionId: run.connection.id, kind });
   const pages = source.listIds(kind);
   for (let listed = 0; ;) {
