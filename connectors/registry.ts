@@ -1,5 +1,6 @@
 import type { Connector } from "./contract.ts";
 import { csv } from "./csv/index.ts";
+import { entra } from "./entra/index.ts";
 import { ldap } from "./ldap/index.ts";
 import { scim } from "./scim/index.ts";
 import { scimInbound } from "./scim-inbound/index.ts";
@@ -7,6 +8,7 @@ import { scimInbound } from "./scim-inbound/index.ts";
 /** One line a connector; a test asserts that these are the folders. */
 export const connectors: Readonly<Record<string, Connector<never>>> = {
   csv: registered(csv),
+  entra: registered(entra),
   ldap: registered(ldap),
   scim: registered(scim),
   "scim-inbound": registered(scimInbound),

@@ -1,0 +1,17 @@
+import type { Connector } from "../contract.ts";
+import { checkEntra } from "./check.ts";
+import { entraSettings, type EntraSettings } from "./config.ts";
+import { openEntraSource } from "./read.ts";
+import { openEntraWriteBack } from "./write.ts";
+
+/** Microsoft Entra ID, through Microsoft Graph v1.0. */
+export const entra: Connector<EntraSettings> = {
+  name: "entra",
+  title: "Microsoft Entra ID",
+  settings: entraSettings,
+  secretFields: ["clientSecret", "privateKey"],
+  openSource: openEntraSource,
+  openWriteBack: openEntraWriteBack,
+  check: checkEntra,
+  scopeOf: ({ tenant, graphUrl, groups, units }) => ({ tenant, graphUrl, groups, units: units ?? null }),
+};

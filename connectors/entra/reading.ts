@@ -1,0 +1,61 @@
+import type { Logger } from "pino";
+import { Fault, type Kind } from "../contract.ts";
+import type { GraphClient } from "./client.ts";
+import type { EntraSettings } from "./config.ts";
+import type { Tracked } from "./delta.ts";
+import { UNIT_PROPERTIES } from "./records.ts";
+import { placeProperties } from "./unit-names.ts";
+
+/** What every read has at hand. */
+export interface Reading {
+  client: GraphClient;
+  settings: EntraSettings;
+  log: Logger;
+  signal: AbortSignal;
+  now: () => Date;
+  /** How changes of a kind are tracked. Throws `misconfigured` for a kind that is not read. */
+  tracked(kind: Kind): Tracked;
+}
+
+export function kindsOf({ units, groups }: EntraSettings): Kind[] {
+  return [...(units === undefined ? [] : ["unit" as const]), "user", ...(groups ? ["group" as const] : [])];
+}
+
+export function trackedBy(settings: EntraSettings): (kind: Kind) => Tracked {
+  const { units, userProperties, groupProperties, manager } = settings;
+  const places = placeProperties(units);
+  return (kind) => {
+    if (!kindsOf(settings).includes(kind))
+      throw new Fault(
+        "misconfigured",
+        kind === "unit" ? "The settings do not say what the units are: give units." : "Groups are not read: set groups to true.",
+      );
+    if (kind === "user")
+      return {
+        path: "/users/delta",
+        select: [...new Set([...userProperties, ...places]), ...(manager ? ["manager"] : [])],
+        needs: "User.Read.All",
+        what: "users",
+      };
+    if (kind === "group")
+      return {
+        path: "/groups/delta",
+        select: [...new Set([...groupProperties, "members"])],
+        needs: "GroupMember.Read.All",
+        what: "groups",
+      };
+    if (units === "administrativeUnits")
+      return { path: UNITS_DELTA, select: UNIT_PROPERTIES, needs: "AdministrativeUnit.Read.All", what: "administrative units" };
+    return { path: "/users/delta", select: places, needs: "User.Read.All", what: "users' departments and companies" };
+  };
+}
+
+const UNITS_DELTA = "/directory/administrativeUnits/delta";
+
+/** Who is in which administrative unit: tracked beside the users, whose records say it. */
+export const UNIT_MEMBERS: Tracked = {
+  path: UNITS_DELTA,
+  select: ["members"],
+  needs: "AdministrativeUnit.Read.All",
+  what: "administrative units' members",
+};
