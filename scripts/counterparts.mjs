@@ -1,17 +1,46 @@
 #!/usr/bin/env node
-// Installs the real LDAP server that tests, the demo and the benchmark run against.
-// Exit codes: 0 it is there, 3 it can't be installed here (the sentence says why and what to do), 1 apt-get failed.
+// Installs the real directories that tests, the demo and the benchmark run against: OpenLDAP, and Samba as an Active Directory.
+// Exit codes: 0 they are there, 3 one can't be installed here (the sentence says why and what to do), 1 apt-get failed.
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const PACKAGES = ["slapd", "slapd-contrib", "ldap-utils", "openssl"];
 const POLICY = "/usr/sbin/policy-rc.d";
+
+const SLAPD = {
+  title: "slapd (OpenLDAP)",
+  purpose: "Installing OpenLDAP for tests and the demo",
+  packages: ["slapd", "slapd-contrib", "ldap-utils", "openssl"],
+  answers: "slapd slapd/no_configuration boolean true\n",
+  installed: slapdInstalled,
+};
+
+const SAMBA = {
+  title: "Samba (Active Directory domain controller)",
+  purpose: "Installing Samba, the Active Directory of the tests",
+  packages: [
+    "samba-ad-dc",
+    "samba",
+    "samba-ad-provision",
+    "samba-dsdb-modules",
+    "samba-vfs-modules",
+    "winbind",
+    "python3-samba",
+    "openssl",
+  ],
+  answers: "",
+  installed: sambaInstalled,
+};
 
 /** Whether slapd, its overlays and openssl are here. */
 export function slapdInstalled() {
   return existsSync("/usr/sbin/slapd") && existsSync("/etc/ldap/schema/inetorgperson.schema") && onPath("openssl");
+}
+
+/** Whether Samba is here with all that makes a domain controller of it. */
+export function sambaInstalled() {
+  return onPath("samba") && onPath("samba-tool") && existsSync("/usr/share/samba/setup") && onPath("openssl");
 }
 
 /**
@@ -20,51 +49,61 @@ export function slapdInstalled() {
  * @returns {boolean}
  */
 export function ensureSlapd(options = {}) {
-  return install(options.say ?? ((line) => process.stderr.write(`${line}\n`))) === 0;
+  return install(SLAPD, options.say ?? saySo) === 0;
 }
 
-function install(say) {
-  if (slapdInstalled()) return 0;
-  const byHand = `Install it by hand (${PACKAGES.join(", ")}) and start again.`;
+/**
+ * The same for Samba.
+ * @param {{ say?: (line: string) => void }} [options]
+ * @returns {boolean}
+ */
+export function ensureSamba(options = {}) {
+  return install(SAMBA, options.say ?? saySo) === 0;
+}
+
+function saySo(line) {
+  process.stderr.write(`${line}\n`);
+}
+
+function install({ title, purpose, packages, answers, installed }, say) {
+  if (installed()) return 0;
+  const byHand = `Install it by hand (${packages.join(", ")}) and start again.`;
   if (!onPath("apt-get")) {
-    say(`slapd (OpenLDAP) is missing, and there is no apt-get here to install it. ${byHand}`);
+    say(`${title} is missing, and there is no apt-get here to install it. ${byHand}`);
     return 3;
   }
   if (process.getuid?.() !== 0) {
-    say(`slapd (OpenLDAP) is missing, and only root may install it: sudo node scripts/counterparts.mjs`);
+    say(`${title} is missing, and only root may install it: sudo node scripts/counterparts.mjs`);
     return 3;
   }
-  say(`Installing OpenLDAP for tests and the demo: apt-get install ${PACKAGES.join(" ")} (the system's own slapd service is not started)`);
+  say(`${purpose}: apt-get install ${packages.join(" ")} (the system's own services are not started)`);
   // Debian starts a service as soon as it is installed, unless this policy refuses.
   const ownPolicy = !existsSync(POLICY);
   if (ownPolicy) writeFileSync(POLICY, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
   try {
     const environment = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-    if (onPath("debconf-set-selections")) {
-      execFileSync("debconf-set-selections", {
-        input: "slapd slapd/no_configuration boolean true\n",
-        env: environment,
-        stdio: ["pipe", "ignore", "ignore"],
-      });
+    if (answers !== "" && onPath("debconf-set-selections")) {
+      execFileSync("debconf-set-selections", { input: answers, env: environment, stdio: ["pipe", "ignore", "ignore"] });
     }
     const apt = (...args) =>
       execFileSync("apt-get", ["-q", "-y", "-o", "DPkg::Lock::Timeout=300", ...args], {
         env: environment,
         stdio: ["ignore", "pipe", "pipe"],
+        maxBuffer: 1 << 26,
       });
     apt("update");
-    apt("install", "--no-install-recommends", ...PACKAGES);
+    apt("install", "--no-install-recommends", ...packages);
   } catch (error) {
     const lines = String(error.stderr ?? error.message)
       .trim()
       .split("\n");
-    say(`apt-get could not install slapd: ${lines.slice(-3).join(" ")} ${byHand}`);
+    say(`apt-get could not install ${title}: ${lines.slice(-3).join(" ")} ${byHand}`);
     return 1;
   } finally {
     if (ownPolicy) rmSync(POLICY, { force: true });
   }
-  if (slapdInstalled()) return 0;
-  say(`apt-get ended well, but /usr/sbin/slapd is not there. ${byHand}`);
+  if (installed()) return 0;
+  say(`apt-get ended well, but ${title} is not there. ${byHand}`);
   return 1;
 }
 
@@ -74,15 +113,16 @@ function onPath(command) {
 }
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  const say = (line) => process.stderr.write(`${line}\n`);
-  process.exitCode = install(say);
-  if (process.exitCode === 0) {
+  const codes = [SLAPD, SAMBA].map((counterpart) => install(counterpart, saySo));
+  process.exitCode = codes.find((code) => code !== 0) ?? 0;
+  if (codes[0] === 0) {
     const version = spawnSync("/usr/sbin/slapd", ["-VV"], { encoding: "utf8" }).stderr.split("\n")[0] ?? "";
-    say(
+    saySo(
       `slapd is here: ${version
         .replace(/^@\(#\) \$/, "")
         .replace(/\$$/, "")
         .trim()}`,
     );
   }
+  if (codes[1] === 0) saySo(`Samba is here: ${spawnSync("samba", ["--version"], { encoding: "utf8" }).stdout.trim()}`);
 }
