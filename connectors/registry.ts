@@ -1,6 +1,7 @@
 import type { Connector } from "./contract.ts";
 import { csv } from "./csv/index.ts";
 import { entra } from "./entra/index.ts";
+import { google } from "./google/index.ts";
 import { ldap } from "./ldap/index.ts";
 import { scim } from "./scim/index.ts";
 import { scimInbound } from "./scim-inbound/index.ts";
@@ -9,6 +10,7 @@ import { scimInbound } from "./scim-inbound/index.ts";
 export const connectors: Readonly<Record<string, Connector<never>>> = {
   csv: registered(csv),
   entra: registered(entra),
+  google: registered(google),
   ldap: registered(ldap),
   scim: registered(scim),
   "scim-inbound": registered(scimInbound),

@@ -1,0 +1,184 @@
+import { Fault, type Completeness, type Kind, type OpenOptions, type Page, type RecordProblem, type Source } from "../contract.ts";
+import { customerOf, openGoogle, type GoogleClient } from "./client.ts";
+import type { GoogleSettings } from "./config.ts";
+import { textOf } from "./json.ts";
+import { listPages, type ListingOptions } from "./listing.ts";
+import { listManagers } from "./managers.ts";
+import { withMembers } from "./members.ts";
+import { findOne } from "./one.ts";
+import { inParallel } from "./parallel.ts";
+import { deletedRecord, GROUP_FIELDS, groupRecord, isProblem, projectionOf, unitRecord, USER_FIELDS, userRecord } from "./records.ts";
+
+/** Groups whose members stand in memory together. */
+const GROUPS_A_PAGE = 50;
+
+/**
+ * Google Workspace has no increments: there is no `readChanges`, every run reads the listings, and what has not changed goes no
+ * further than the comparison of hashes. An etag is compared only within a read, where a page may come again.
+ */
+export async function openGoogleSource(options: OpenOptions<GoogleSettings>): Promise<Source> {
+  const client = openGoogle(options);
+  const { kinds } = client.settings;
+  let users: Promise<readonly string[]> | undefined;
+  const everybody = () => (users ??= listIds(client, "user"));
+  const readers = { user: readUsers, group: (of: GoogleClient) => readGroups(of, everybody), unit: readUnits };
+  return {
+    kinds,
+    readAll: (kind) => (kinds.includes(kind) ? readers[kind](client) : refuse(kind)),
+    count: async (kind) => (await listIds(client, kind)).length,
+    readOne: (kind, nativeId) => findOne(client, { kind, nativeId, everybody }),
+    close: () => client.close(),
+  };
+}
+
+// eslint-disable-next-line require-yield -- it refuses before there is anything to give
+async function* refuse(kind: Kind): AsyncGenerator<Page, Completeness> {
+  throw new Fault("misconfigured", `This connection does not read ${kind}s: add ${kind} to the setting kinds.`);
+}
+
+/** Keeps resources that come again in the same version from being read again. */
+function firstTimes(idName: string): { fresh: (resource: Readonly<Record<string, unknown>>) => boolean; ids: ReadonlyMap<string, string> } {
+  const ids = new Map<string, string>();
+  return {
+    ids,
+    fresh(resource) {
+      const id = textOf(resource[idName]);
+      if (id === undefined) return true;
+      const version = textOf(resource["etag"]) ?? "";
+      if (ids.get(id) === version) return false;
+      ids.set(id, version);
+      return true;
+    },
+  };
+}
+
+async function* readUsers(client: GoogleClient): AsyncGenerator<Page, Completeness> {
+  const { settings } = client;
+  const times = firstTimes("id");
+  const managers = listManagers(client);
+  const pages = listPages(client, { ...listingOf(settings, "user"), fields: USER_FIELDS });
+  let step = await pages.next();
+  for (; !step.done; step = await pages.next()) {
+    const page: Required<Page> = { records: [], problems: [] };
+    for (const user of step.value.filter(times.fresh)) {
+      const record = userRecord(user);
+      if (isProblem(record)) page.problems.push(record);
+      else page.records.push(await managers.resolve(record));
+    }
+    if (page.records.length + page.problems.length > 0) yield page;
+  }
+  yield* readDeleted(client, times.ids);
+  return { finalCursor: step.value, count: times.ids.size };
+}
+
+/** Who was deleted lately, with the time; a listing of its own. Somebody who was restored is in both for a while, and there. */
+async function* readDeleted(client: GoogleClient, there: ReadonlyMap<string, string>): AsyncGenerator<Page, void> {
+  const pages = listPages(client, {
+    purpose: "readUsers",
+    path: "/users",
+    query: { ...customerOf(client.settings), showDeleted: "true", maxResults: client.settings.pageSize },
+    kind: "admin#directory#users",
+    items: "users",
+    fields: "id,deletionTime",
+  });
+  for await (const users of pages) {
+    const records = users.flatMap((user) => deletedRecord(user) ?? []).filter(({ nativeId }) => !there.has(nativeId));
+    if (records.length > 0) yield { records };
+  }
+}
+
+async function* readGroups(client: GoogleClient, everybody: () => Promise<readonly string[]>): AsyncGenerator<Page, Completeness> {
+  const { parallel } = client.settings;
+  const times = firstTimes("id");
+  const pages = listPages(client, { ...listingOf(client.settings, "group"), fields: GROUP_FIELDS });
+  let deleted = 0;
+  let step = await pages.next();
+  for (; !step.done; step = await pages.next()) {
+    const groups = step.value.filter(times.fresh);
+    for (let at = 0; at < groups.length; at += GROUPS_A_PAGE) {
+      const read = await inParallel(groups.slice(at, at + GROUPS_A_PAGE), parallel, async (group) => {
+        const record = groupRecord(group);
+        if (isProblem(record)) return { problem: record };
+        return withMembers(client, { group: record, atLeast: countOf(group["directMembersCount"]), everybody });
+      });
+      deleted += read.filter((each) => each === undefined).length;
+      const records = read.flatMap((each) => (each !== undefined && "record" in each ? each.record : []));
+      const problems = read.flatMap((each): RecordProblem[] => (each?.problem === undefined ? [] : [each.problem]));
+      if (records.length + problems.length > 0) yield { records, problems };
+    }
+  }
+  return { finalCursor: step.value, count: times.ids.size - deleted };
+}
+
+/** Org units come all at once. The one at the top is always there: without it the answer was not whole. */
+async function* readUnits(client: GoogleClient): AsyncGenerator<Page, Completeness> {
+  const page: Required<Page> = { records: [], problems: [] };
+  const times = firstTimes("orgUnitId");
+  let finished = false;
+  const pages = listPages(client, listingOf(client.settings, "unit"));
+  let step = await pages.next();
+  for (; !step.done; step = await pages.next()) {
+    for (const unit of step.value.filter(times.fresh)) {
+      const record = unitRecord(unit);
+      if (isProblem(record)) page.problems.push(record);
+      else page.records.push(record);
+    }
+  }
+  finished = step.value && page.records.some(({ reference }) => reference === "/");
+  yield page;
+  return { finalCursor: finished, count: page.records.length };
+}
+
+/** Ids alone, by a listing of its own: a recount, and who everybody is. */
+async function listIds(client: GoogleClient, kind: Kind): Promise<string[]> {
+  const name = kind === "unit" ? "orgUnitId" : "id";
+  const ids = new Set<string>();
+  for await (const page of listPages(client, { ...listingOf(client.settings, kind), fields: name })) {
+    for (const resource of page) {
+      const id = textOf(resource[name]);
+      if (id !== undefined) ids.add(id);
+    }
+  }
+  return [...ids];
+}
+
+function listingOf(settings: GoogleSettings, kind: Kind): ListingOptions {
+  switch (kind) {
+    case "user":
+      return {
+        purpose: "readUsers",
+        path: "/users",
+        query: {
+          ...customerOf(settings),
+          query: settings.userQuery,
+          ...projectionOf(settings),
+          maxResults: settings.pageSize,
+          orderBy: "email",
+        },
+        kind: "admin#directory#users",
+        items: "users",
+      };
+    case "group":
+      return {
+        purpose: "readGroups",
+        path: "/groups",
+        query: { ...customerOf(settings), query: settings.groupQuery, maxResults: settings.groupPageSize, orderBy: "email" },
+        kind: "admin#directory#groups",
+        items: "groups",
+      };
+    case "unit":
+      return {
+        purpose: "readUnits",
+        path: `/customer/${settings.customer}/orgunits`,
+        query: { type: "allIncludingParent" },
+        kind: "admin#directory#orgUnits",
+        items: "organizationUnits",
+      };
+  }
+}
+
+/** Google writes the number as a text. */
+function countOf(value: unknown): number {
+  const count = Number(value);
+  return Number.isSafeInteger(count) && count > 0 ? count : 0;
+}
