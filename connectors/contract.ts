@@ -119,11 +119,43 @@ export interface WriteBack {
   close(): Promise<void>;
 }
 
+/** What the operator lets connections reach, and by which way (`outbound` in the configuration). */
+export interface Network {
+  /** CIDR blocks of loopback, link-local, private and other reserved addresses that may be connected to all the same. */
+  allow: readonly string[];
+  /** URL of the HTTP proxy that stands between us and the world; it may hold user and password. */
+  proxy?: string;
+  /** Hosts that are spoken to without that proxy: names (and all below them), addresses, or `*`. */
+  direct?: readonly string[];
+}
+
+/** One request as it goes out, the credential's headers left out. */
+export interface WireRequest {
+  method: string;
+  url: string;
+  body?: string;
+}
+
+export interface WireAnswer {
+  status: number;
+  headers: Readonly<Record<string, string | string[] | undefined>>;
+  text: string;
+}
+
+/** Stands between the kit's HTTP and the network: a recorder notes what passes, a replay answers without sending. */
+export interface Conversation {
+  exchange(request: WireRequest, send: () => Promise<WireAnswer>): Promise<WireAnswer>;
+}
+
 export interface OpenOptions<S> {
   settings: S;
   log: Logger;
   signal: AbortSignal;
   now: () => Date;
+  /** Absent = public addresses only, without a proxy. */
+  network?: Network;
+  /** Hand it to the kit's HTTP. */
+  conversation?: Conversation;
 }
 
 /** One finding of `connection check`, in the words of that system's own console. */
@@ -132,6 +164,10 @@ export interface CheckResult {
   ok: boolean;
   /** What was seen, and on failure what to do. */
   message: string;
+  /** The kind of records that this is about. */
+  kind?: Kind;
+  /** The permission that is missing, as that system's console names it. */
+  permission?: string;
 }
 
 export interface Connector<S = unknown> {
@@ -146,6 +182,8 @@ export interface Connector<S = unknown> {
   openTarget?(options: OpenOptions<S>): Promise<Target>;
   openWriteBack?(options: OpenOptions<S>): Promise<WriteBack>;
   check?(options: OpenOptions<S>): Promise<CheckResult[]>;
+  /** Where its conversation is recorded: at the kit's HTTP when all of it goes there; otherwise what its Source returns. */
+  recordedAt?: "http";
   /** Settings whose change means that a read covers something else (base, filters): their hash holds the next sweep. */
   scopeOf?(settings: S): unknown;
 }

@@ -56,7 +56,15 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     const company = createCompany({ people: options.people, groups: options.groups });
     // The demo brings its own database and key, whatever the environment says about the real ones.
     const { DATABASE_URL: _url, ROLLCALL_KEY: _key, ...inherited } = options.environment;
-    const environment = { ...inherited, ROLLCALL_DATA: folder, LOG_LEVEL: inherited["LOG_LEVEL"] || "warn" };
+    const environment = {
+      ...inherited,
+      ROLLCALL_DATA: folder,
+      LOG_LEVEL: inherited["LOG_LEVEL"] || "warn",
+      // The demo's directory and application run on this machine, and are spoken to directly.
+      ROLLCALL_OUTBOUND_ALLOW: "127.0.0.0/8",
+      HTTPS_PROXY: "",
+      https_proxy: "",
+    };
     const log = createLog({ level: environment.LOG_LEVEL });
     const ctx = createContext({ actor: "cli:demo", log, signal: options.signal });
 

@@ -17,7 +17,7 @@ import { createScimDoor } from "./http/scim/router.ts";
 export interface AppOptions {
   db: Database;
   keyRing: KeyRing;
-  config: Pick<Config, "http">;
+  config: Pick<Config, "http"> & Partial<Pick<Config, "outbound">>;
   log: Logger;
   /** The clock; the system's when absent. */
   now?: () => Date;
@@ -38,7 +38,8 @@ export function createApp({ db, keyRing, config, log, now = () => new Date(), qu
   operationsRoutes(app, { db, metrics, log });
   const noted = quirks ?? createQuirkLog({ db, log, now });
   const { bodyLimit, rateLimit, clientCertificate } = config.http;
-  const scim = () => createScimDoor({ db, keyRing, log, now, quirks: noted, bodyLimit, rateLimit, clientCertificate });
+  const scim = () =>
+    createScimDoor({ db, keyRing, log, now, quirks: noted, bodyLimit, rateLimit, clientCertificate, network: config.outbound });
   app.use("/oauth/token", createTokenEndpoint({ db, log, now }));
   app.use("/scim/v2", scim());
   app.use("/scim/:connection/v2", scim());

@@ -3,6 +3,7 @@ import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, stat
 import path from "node:path";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
+import { isCidr } from "../connectors/kit/address.ts";
 import { projectFolder } from "./db/folder.ts";
 import { sealingKey, type KeyRing, type SealingKey } from "./db/envelope.ts";
 import { AppError, messageOf, type Problem } from "./errors.ts";
@@ -64,12 +65,23 @@ export const configSchema = z.strictObject({
         .optional(),
     })
     .prefault({}),
+  /** What connections and key sets may reach. */
+  outbound: z
+    .strictObject({
+      /** Networks (CIDR) of loopback, link-local, private or reserved addresses that may be connected to; none unless named. */
+      allow: z.array(z.string().refine(isCidr, "must be networks such as 10.20.0.0/16 or fd00::/8")).max(200).default([]),
+      /** The proxy to all hosts that `direct` does not name. */
+      proxy: z.url({ protocol: /^https?$/, error: "must be the URL of an HTTP proxy, such as http://proxy.example.com:3128" }).optional(),
+      /** Hosts spoken to without the proxy: names (and all below them), addresses, or "*". */
+      direct: z.array(z.string().min(1)).max(200).default([]),
+    })
+    .prefault({}),
   modules: z.array(z.string()).default(["register", "dashboard"]),
 });
 
 export type Config = z.output<typeof configSchema>;
 
-/** Environment variables and the settings that they set. */
+/** Environment variables and the settings that they set; of two for one setting the last counts. */
 const ENVIRONMENT: Readonly<Record<string, string>> = {
   HOST: "host",
   PORT: "port",
@@ -77,7 +89,15 @@ const ENVIRONMENT: Readonly<Record<string, string>> = {
   ROLLCALL_DATA: "data",
   ROLLCALL_KEY: "key",
   LOG_LEVEL: "logLevel",
+  ROLLCALL_OUTBOUND_ALLOW: "outbound.allow",
+  https_proxy: "outbound.proxy",
+  HTTPS_PROXY: "outbound.proxy",
+  no_proxy: "outbound.direct",
+  NO_PROXY: "outbound.direct",
 };
+
+/** Settings that a variable gives as a list, with commas between. */
+const LISTS: ReadonlySet<string> = new Set(["outbound.allow", "outbound.direct"]);
 
 export interface ConfigSources {
   environment: Readonly<Record<string, string | undefined>>;
@@ -107,14 +127,16 @@ export function readConfig({ environment, folder = path.join(projectFolder(), "c
   for (const [variable, key] of Object.entries(ENVIRONMENT)) {
     const value = environment[variable];
     if (value === undefined || value === "") continue;
-    merged[key] = value;
+    const [top = key, inner] = key.split(".");
+    const setting = LISTS.has(key) ? value.split(",").flatMap((each) => each.trim() || []) : value;
+    merged[top] = inner === undefined ? setting : { ...(isMapping(merged[top]) ? merged[top] : {}), [inner]: setting };
     sourceOf[key] = variable;
   }
   const result = configSchema.safeParse(merged);
   if (!result.success) {
     for (const issue of result.error.issues) {
       const [top, ...rest] = issue.path.map(String);
-      const source = top === undefined ? "config" : (sourceOf[top] ?? "config");
+      const source = top === undefined ? "config" : (sourceOf[`${top}.${rest[0]}`] ?? sourceOf[top] ?? "config");
       const field = source.startsWith("config") ? `${source}: ${[top, ...rest].filter(Boolean).join(".")}` : source;
       problems.push({ field, message: issue.message });
     }
@@ -129,6 +151,10 @@ export function readConfig({ environment, folder = path.join(projectFolder(), "c
     );
   }
   return result.data;
+}
+
+function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** 32 bytes from 64 hexadecimal digits or base64. */

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
+import type { Network } from "../connectors/contract.ts";
 
 /** Who acts: `cli:root`, `token:okta`, `person:<id>`, `connection:ldap`, `system`. */
 export type Actor = `${"cli" | "token" | "person" | "connection"}:${string}` | "system";
@@ -11,6 +12,8 @@ export interface Context {
   readonly now: () => Date;
   readonly log: Logger;
   readonly signal: AbortSignal;
+  /** What connections may reach; absent = public addresses only. */
+  readonly network?: Network | undefined;
 }
 
 export interface ContextOptions {
@@ -19,6 +22,7 @@ export interface ContextOptions {
   correlationId?: string;
   now?: () => Date;
   signal?: AbortSignal;
+  network?: Network | undefined;
 }
 
 export function createContext(options: ContextOptions): Context {
@@ -29,5 +33,6 @@ export function createContext(options: ContextOptions): Context {
     now: options.now ?? (() => new Date()),
     log: options.log.child({ correlationId }),
     signal: options.signal ?? new AbortController().signal,
+    network: options.network,
   };
 }

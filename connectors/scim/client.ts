@@ -57,13 +57,16 @@ export interface ScimClient {
   close(): Promise<void>;
 }
 
-export function openClient({ settings, signal, now }: OpenOptions<ScimSettings>): ScimClient {
+export function openClient({ settings, signal, now, network, conversation }: OpenOptions<ScimSettings>): ScimClient {
   const system = `The SCIM application at ${new URL(settings.url).origin}`;
   const http = openHttp({
     system,
     baseUrl: settings.url,
     credential: () => ({ authorization: `Bearer ${settings.token}` }),
     ca: settings.ca,
+    proxy: settings.proxy,
+    network,
+    conversation,
     timeoutMs: settings.timeoutMs,
     faultOf,
     signal,

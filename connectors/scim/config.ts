@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { proxySettings } from "../kit/settings.ts";
 
 /** Settings of a SCIM 2.0 application that we provision into (RFC 7644). */
 export const settingsSchema = z.strictObject({
@@ -8,6 +9,8 @@ export const settingsSchema = z.strictObject({
   token: z.string().min(1),
   /** PEM of the CA that signed the application's certificate, when it is a private one. */
   ca: z.string().optional(),
+  /** The proxy to this application, instead of the operator's. */
+  proxy: proxySettings.optional(),
   timeoutMs: z.number().int().min(100).max(600_000).default(30_000),
   /** How accounts are changed: as the application says (auto), by PATCH, or by PUT. */
   patch: z.enum(["auto", "patch", "put"]).default("auto"),

@@ -8,7 +8,7 @@ export const scim: Connector<ScimSettings> = {
   name: "scim",
   title: "SCIM 2.0 application",
   settings: settingsSchema,
-  secretFields: ["token"],
+  secretFields: ["token", "proxy.password"],
   openTarget,
   check,
   scopeOf: ({ url }) => ({ url }),

@@ -1,6 +1,8 @@
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from "jose";
 import { z } from "zod";
+import type { Network } from "../../connectors/contract.ts";
 import type { IssuerSettings } from "../../connectors/scim-inbound/config.ts";
+import { fetchText } from "../../connectors/kit/send.ts";
 import { AppError } from "../errors.ts";
 
 /** The keys of issuers, fetched when they are needed and kept. */
@@ -13,7 +15,11 @@ export interface KeySetOptions {
   now: () => Date;
   /** Longest wait for an issuer, in milliseconds; 5000 when absent. */
   timeoutMs?: number;
+  /** What may be reached; absent = public addresses only. */
+  network?: Network | undefined;
 }
+
+type Reach = Pick<KeySetOptions, "network"> & { timeoutMs: number };
 
 const FRESH_MS = 10 * 60_000;
 /** Keys of an issuer that does not answer are used for a day: its outage is not ours. */
@@ -30,7 +36,7 @@ interface Kept {
   fetchedAt: number;
 }
 
-export function createKeySets({ now, timeoutMs = 5000 }: KeySetOptions): KeySets {
+export function createKeySets({ now, timeoutMs = 5000, network }: KeySetOptions): KeySets {
   const kept = new Map<string, Kept>();
   const tried = new Map<string, number>();
   const underWay = new Map<string, Promise<Kept>>();
@@ -78,7 +84,7 @@ export function createKeySets({ now, timeoutMs = 5000 }: KeySetOptions): KeySets
       kept.clear();
     }
     tried.set(key, now().getTime());
-    const fetching = fetchKeys(issuer, timeoutMs)
+    const fetching = fetchKeys(issuer, { timeoutMs, network })
       .then((keys) => {
         const set = { find: createLocalJWKSet(keys), fetchedAt: now().getTime() };
         kept.set(key, set);
@@ -94,36 +100,29 @@ function keyFor({ issuer, jwksUri }: IssuerSettings): string {
   return `${issuer} ${jwksUri ?? ""}`;
 }
 
-async function fetchKeys(issuer: IssuerSettings, timeoutMs: number): Promise<JSONWebKeySet> {
+async function fetchKeys(issuer: IssuerSettings, reach: Reach): Promise<JSONWebKeySet> {
   try {
-    const uri = issuer.jwksUri ?? (await discovered(issuer, timeoutMs));
-    return keySetSchema.parse(await fetchJson(uri, timeoutMs)) as JSONWebKeySet;
+    const uri = issuer.jwksUri ?? (await discovered(issuer, reach));
+    return keySetSchema.parse(await fetchJson(uri, reach)) as JSONWebKeySet;
   } catch (error) {
     throw unreachable(issuer, error);
   }
 }
 
 /** OpenID Connect Discovery 1.0 section 4: the document must be the issuer's own. */
-async function discovered({ issuer }: IssuerSettings, timeoutMs: number): Promise<string> {
-  const document = discoverySchema.parse(await fetchJson(`${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`, timeoutMs));
+async function discovered({ issuer }: IssuerSettings, reach: Reach): Promise<string> {
+  const document = discoverySchema.parse(await fetchJson(`${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`, reach));
   if (document.issuer !== issuer) throw new Error(`the discovery document is of another issuer (${document.issuer.slice(0, 200)})`);
   const { protocol } = new URL(document.jwks_uri);
   if (protocol !== "https:" && issuer.startsWith("https:")) throw new Error("the discovery document names keys without TLS");
   return document.jwks_uri;
 }
 
-/** Not redirected, not for long, and no more than keys need. */
-async function fetchJson(url: string, timeoutMs: number): Promise<unknown> {
-  const answer = await fetch(url, { redirect: "error", signal: AbortSignal.timeout(timeoutMs), headers: { Accept: "application/json" } });
-  if (answer.status !== 200 || !answer.body) throw new Error(`${new URL(url).host} answered ${answer.status}`);
-  const parts: Uint8Array[] = [];
-  let length = 0;
-  for await (const part of answer.body) {
-    length += part.length;
-    if (length > MOST_BYTES) throw new Error(`${new URL(url).host} answered with more than ${MOST_BYTES} bytes`);
-    parts.push(part);
-  }
-  return JSON.parse(Buffer.concat(parts).toString("utf8")) as unknown;
+/** Not redirected, not for long, no more than keys need, and from nowhere that the operator has not opened. */
+async function fetchJson(url: string, reach: Reach): Promise<unknown> {
+  const { status, text } = await fetchText({ url, maxBytes: MOST_BYTES, ...reach });
+  if (status !== 200) throw new Error(`${new URL(url).host} answered ${status}`);
+  return JSON.parse(text) as unknown;
 }
 
 function unreachable({ issuer }: IssuerSettings, cause?: unknown): AppError {

@@ -1,3 +1,4 @@
+import type { Network } from "../../connectors/contract.ts";
 import type { ScimInboundSettings } from "../../connectors/scim-inbound/config.ts";
 import { scimClientReader } from "../connections/scim-client.ts";
 import type { Sql } from "../db/database.ts";
@@ -34,8 +35,16 @@ export interface ScimClient {
  */
 export type AuthenticateScimClient = (presented: Presented) => Promise<ScimClient>;
 
-export function scimClientAuthentication({ sql, now }: { sql: Sql; now: () => Date }): AuthenticateScimClient {
-  const keys = createKeySets({ now });
+export function scimClientAuthentication({
+  sql,
+  now,
+  network,
+}: {
+  sql: Sql;
+  now: () => Date;
+  network?: Network | undefined;
+}): AuthenticateScimClient {
+  const keys = createKeySets({ now, network });
   const read = scimClientReader();
 
   return async (presented) => {

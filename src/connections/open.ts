@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Logger } from "pino";
-import type { Connector, Cursor, Kind, OpenOptions, Source, Target, WriteBack } from "../../connectors/contract.ts";
+import type { Connector, Conversation, Cursor, Kind, Network, OpenOptions, Source, Target, WriteBack } from "../../connectors/contract.ts";
 import { connectors } from "../../connectors/registry.ts";
 import type { Sql } from "../db/database.ts";
 import type { KeyRing } from "../db/envelope.ts";
@@ -113,6 +113,10 @@ export interface OpenConnectionOptions {
   log: Logger;
   signal: AbortSignal;
   now: () => Date;
+  /** What may be reached; absent = public addresses only. */
+  network?: Network | undefined;
+  /** A recorder or a replay, for connectors that speak HTTP by the kit. */
+  conversation?: Conversation | undefined;
 }
 
 /** Opens the source's side. Throws `misconfigured` when the connector has none; a Fault when the system refuses. */
@@ -135,9 +139,12 @@ export function openWriteBack(connection: LoadedConnection, options: OpenConnect
 }
 
 /** The parsed settings, as the connector's own schema gave them. */
-export function openOptions(connection: LoadedConnection, { log, signal, now }: OpenConnectionOptions): OpenOptions<never> {
+export function openOptions(
+  connection: LoadedConnection,
+  { log, signal, now, network, conversation }: OpenConnectionOptions,
+): OpenOptions<never> {
   // The registry holds connectors of many settings types; this value was parsed by this connector's own schema.
-  return { settings: connection.settings as never, log: log.child({ connection: connection.name }), signal, now };
+  return { settings: connection.settings as never, log: log.child({ connection: connection.name }), signal, now, network, conversation };
 }
 
 function cannot({ name, connector }: LoadedConnection, what: string): AppError {

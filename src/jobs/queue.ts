@@ -1,5 +1,6 @@
 import { Logger as QueueLogger, run, type Runner, type TaskList } from "graphile-worker";
 import type { Logger } from "pino";
+import type { Network } from "../../connectors/contract.ts";
 import { createContext, type Context } from "../context.ts";
 import type { Database } from "../db/database.ts";
 import type { JobName, JobPayloads } from "../db/queue.ts";
@@ -15,6 +16,8 @@ export interface QueueOptions {
   /** Jobs at once on this node. */
   concurrency: number;
   now?: () => Date;
+  /** What the jobs' connections may reach; absent = public addresses only. */
+  network?: Network | undefined;
   /** How long stop() waits for what is in flight before it aborts it. */
   drainMs?: number;
   /** How often this node looks for dead ones. */
@@ -34,14 +37,14 @@ const ABORT_GRACE_MS = 3_000;
 
 /** Works off the queue on this node, over the shared pool; jobs of nodes that died are taken up. */
 export async function startQueue(options: QueueOptions): Promise<Queue> {
-  const { db, log, handlers, now, drainMs = DRAIN_MS, watchMs = WATCH_MS } = options;
+  const { db, log, handlers, now, network, drainMs = DRAIN_MS, watchMs = WATCH_MS } = options;
   const aborting = new AbortController();
   const node = await joinNodes({ db, log, watchMs, ...(now ? { now } : {}) });
   const taskList: TaskList = Object.fromEntries(
     Object.entries(handlers).map(([name, handler]) => [
       name,
       async (payload: unknown) => {
-        const ctx = createContext({ actor: "system", log: log.child({ job: name }), signal: aborting.signal, ...(now ? { now } : {}) });
+        const ctx = createContext({ actor: "system", log: log.child({ job: name }), signal: aborting.signal, now, network });
         // The payload is what db/queue.ts enqueued under this name.
         await (handler as (ctx: Context, payload: unknown) => Promise<void>)(ctx, payload);
       },

@@ -12,7 +12,7 @@ export interface WorkerDeps {
   db: Database;
   keyRing: KeyRing;
   log: Logger;
-  config: Pick<Config, "worker">;
+  config: Pick<Config, "worker"> & Partial<Pick<Config, "outbound">>;
   now?: () => Date;
   /** How long stop() waits for what is in flight. */
   drainMs?: number;
@@ -26,13 +26,14 @@ export interface Worker {
 /** Everything that a node with the role `worker` does: work off the queue, keep the schedules, take over from dead nodes. */
 export async function startWorker({ db, keyRing, log, config, now = () => new Date(), drainMs }: WorkerDeps): Promise<Worker> {
   const closing = new AbortController();
-  const targets = openTargets({ keyRing, log, signal: closing.signal, now });
+  const targets = openTargets({ keyRing, log, signal: closing.signal, now, network: config.outbound });
   const queue = await startQueue({
     db,
     log,
     handlers: createHandlers({ db, keyRing, targets }),
     concurrency: config.worker.concurrency,
     now,
+    network: config.outbound,
     ...(drainMs === undefined ? {} : { drainMs }),
   });
   // What began or ended while no node was up.

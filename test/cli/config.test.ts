@@ -60,6 +60,21 @@ describe("configuration", () => {
     expect(refusal({}, { "default.yaml": "port: [1\nhost: x" }).message).toMatch(/config\/default\.yaml: .*line \d/);
   });
 
+  test("what may be reached: lists and a proxy from the environment, beside what the files say", () => {
+    const own = mkdtempSync(path.join(folder, "outbound-"));
+    writeFileSync(path.join(own, "local.yaml"), "outbound: { direct: [corp.test] }");
+    const environment = { ROLLCALL_OUTBOUND_ALLOW: "10.20.0.0/16, fd00::/8", HTTPS_PROXY: "http://proxy.test:3128" };
+    expect(readConfig({ environment, folder: own }).outbound).toEqual({
+      allow: ["10.20.0.0/16", "fd00::/8"],
+      proxy: "http://proxy.test:3128",
+      direct: ["corp.test"],
+    });
+    expect(readConfig({ environment: {}, folder: path.join(folder, "none") }).outbound).toEqual({ allow: [], direct: [] });
+    const refused = refusal({ ROLLCALL_OUTBOUND_ALLOW: "10.20.0.0", HTTPS_PROXY: "socks5://us:hunter2@proxy.test" });
+    expect(refused.problems.map(({ field }) => field)).toEqual(["ROLLCALL_OUTBOUND_ALLOW", "HTTPS_PROXY"]);
+    expect(refused.message).not.toContain("hunter2");
+  });
+
   test("the environment wins over local.yaml, which wins over default.yaml", () => {
     const own = mkdtempSync(path.join(folder, "order-"));
     writeFileSync(path.join(own, "default.yaml"), "port: 1\nhost: a\nlogLevel: warn\n");

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { pino, type Logger } from "pino";
 import pg from "pg";
+import type { Network } from "../../connectors/contract.ts";
 import { createContext, type Actor, type Context } from "../../src/context.ts";
 import { openDatabase, type Database } from "../../src/db/database.ts";
 
@@ -35,13 +36,17 @@ async function asAdmin(server: string, statement: string): Promise<void> {
 
 export const silentLog: Logger = pino({ level: "silent" });
 
+/** What tests may reach: stand-ins on this machine. */
+export const loopback: Network = { allow: ["127.0.0.0/8", "::1/128"] };
+
 export interface TestContextOptions {
   actor?: Actor;
   now?: () => Date;
   signal?: AbortSignal;
   log?: Logger;
+  network?: Network;
 }
 
 export function testContext(options: TestContextOptions = {}): Context {
-  return createContext({ actor: "system", log: silentLog, ...options });
+  return createContext({ actor: "system", log: silentLog, network: loopback, ...options });
 }

@@ -70,7 +70,7 @@ export async function startWorld({ policy = {}, settings = {}, name = "app", wri
   let offset = 0;
   const clock: Clock = { now: () => new Date(Date.now() + offset), pass: (milliseconds) => void (offset += milliseconds) };
   const ctx = testContext({ now: clock.now });
-  const opened = openTargets({ keyRing, log: silentLog, signal: ctx.signal, now: clock.now });
+  const opened = openTargets({ keyRing, log: silentLog, signal: ctx.signal, now: clock.now, network: ctx.network });
   const targets: Targets = writeBack ? { ...opened, withWriteBack: (_connection, use) => use(writeBack) } : opened;
   const work = <T>(run: (work: Work) => Promise<T>) => inTransaction(db, ctx, run);
   const { id: connectionId } = await work((each) =>

@@ -1,5 +1,6 @@
 import type { Request, RequestHandler, Response } from "express";
 import type { Logger } from "pino";
+import type { Network } from "../../../connectors/contract.ts";
 import type { Dialect, RateLimit, ScimInboundSettings } from "../../../connectors/scim-inbound/config.ts";
 import { scimClientAuthentication } from "../../auth/scim-clients.ts";
 import { createContext, type Context } from "../../context.ts";
@@ -26,6 +27,8 @@ export interface ScimDoorOptions {
   rateLimit?: RateLimit | undefined;
   /** Where a trusted proxy puts the client's certificate; none is looked for when absent. */
   clientCertificate?: ClientCertificateSettings | undefined;
+  /** From where issuers' keys may be fetched; absent = public addresses only. */
+  network?: Network | undefined;
 }
 
 /** One request, once we know whose it is. */
@@ -52,7 +55,7 @@ export interface Call {
  */
 export function authenticated(options: ScimDoorOptions): RequestHandler {
   const { db, log, now, rateLimit } = options;
-  const authenticate = scimClientAuthentication({ sql: db.pool, now });
+  const authenticate = scimClientAuthentication({ sql: db.pool, now, network: options.network });
   const catalogue = createCatalogue(db.pool);
   const buckets = createTokenBuckets({ now });
   return async (request, response, next) => {

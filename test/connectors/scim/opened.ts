@@ -2,12 +2,18 @@ import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Completeness, Kind, OpenOptions, Target } from "../../../connectors/contract.ts";
 import { settingsSchema, type ScimSettings } from "../../../connectors/scim/config.ts";
-import { silentLog } from "../../helpers/database.ts";
+import { loopback, silentLog } from "../../helpers/database.ts";
 
 export const NOW = new Date("2026-01-01T00:00:00Z");
 
 export function openOptions(settings: Record<string, unknown>): OpenOptions<ScimSettings> {
-  return { settings: settingsSchema.parse(settings), log: silentLog, signal: new AbortController().signal, now: () => NOW };
+  return {
+    settings: settingsSchema.parse(settings),
+    log: silentLog,
+    signal: new AbortController().signal,
+    now: () => NOW,
+    network: loopback,
+  };
 }
 
 export async function listed(target: Target, kind: Kind = "user"): Promise<{ ids: string[]; evidence: Completeness }> {

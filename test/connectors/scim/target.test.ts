@@ -6,7 +6,7 @@ import { openTarget } from "../../../connectors/scim/target.ts";
 import type { Completeness, Kind, OpenOptions, Target } from "../../../connectors/contract.ts";
 import type { ScimSettings } from "../../../connectors/scim/config.ts";
 import { startDownstream, type Downstream } from "../../../demo/downstream.ts";
-import { silentLog } from "../../helpers/database.ts";
+import { loopback, silentLog } from "../../helpers/database.ts";
 
 const NOW = new Date("2026-01-01T00:00:00Z");
 const options = (settings: Record<string, unknown>): OpenOptions<ScimSettings> => ({
@@ -14,6 +14,7 @@ const options = (settings: Record<string, unknown>): OpenOptions<ScimSettings> =
   log: silentLog,
   signal: new AbortController().signal,
   now: () => NOW,
+  network: loopback,
 });
 
 async function listed(target: Target, kind: Kind = "user"): Promise<{ ids: string[]; evidence: Completeness }> {

@@ -8,7 +8,7 @@ import type { Config } from "../../../src/config.ts";
 import { createToken, type NewToken } from "../../../src/auth/tokens.ts";
 import { inTransaction } from "../../../src/db/database.ts";
 import { sealingKey, type KeyRing } from "../../../src/db/envelope.ts";
-import { silentLog, testContext, testDatabase, type TestDatabase } from "../../helpers/database.ts";
+import { loopback, silentLog, testContext, testDatabase, type TestDatabase } from "../../helpers/database.ts";
 
 export const keyRing: KeyRing = { current: sealingKey(randomBytes(32)), older: [] };
 
@@ -32,7 +32,13 @@ export interface DoorOptions {
 
 export async function openDoor({ bodyLimit = 1024 * 1024, now, trustProxy = false, http }: DoorOptions = {}): Promise<Door> {
   const db = await testDatabase();
-  const app = createApp({ db, keyRing, config: { http: { bodyLimit, trustProxy, ...http } }, log: silentLog, ...(now ? { now } : {}) });
+  const app = createApp({
+    db,
+    keyRing,
+    config: { http: { bodyLimit, trustProxy, ...http }, outbound: { allow: [...loopback.allow], direct: [] } },
+    log: silentLog,
+    ...(now ? { now } : {}),
+  });
   const newToken = (options: Partial<NewToken> = {}) =>
     inTransaction(db, testContext(now ? { now } : {}), (work) => createToken(work, { name: "test", scope: "scim", ...options }));
   const { token } = await newToken();

@@ -1,0 +1,140 @@
+import { Fault, type FaultKind, type WireAnswer } from "../contract.ts";
+import { parseRetryAfter, untilReset } from "./retry-after.ts";
+import { withoutSecrets } from "./secret-names.ts";
+
+/** What the sentences about one call need. */
+export interface Call {
+  system: string;
+  host: string;
+  timeoutMs: number;
+  /** Taken out of whatever the system says. */
+  secrets: readonly string[];
+  faultOf?: ((answer: { status: number; body: unknown }) => FaultKind | undefined) | undefined;
+}
+
+/** A redirect is refused, never followed. */
+export function redirected(location: string | string[] | undefined, { system, host }: Call): Fault {
+  const to =
+    typeof location === "string" && URL.canParse(location, `https://${host}`)
+      ? new URL(location, `https://${host}`).origin
+      : "another address";
+  return new Fault("misconfigured", `${system} redirects to ${to}. The credential is not sent there: set the URL to the final address.`);
+}
+
+const KINDS: Readonly<Record<number, FaultKind>> = {
+  401: "denied",
+  403: "denied",
+  404: "gone",
+  408: "transient",
+  409: "exists",
+  410: "gone",
+  425: "transient",
+  429: "throttled",
+  501: "misconfigured",
+};
+
+/** What a status asks of the caller. */
+export function faultKindOf(status: number, retryAfter: boolean): FaultKind {
+  if (status === 503 && retryAfter) return "throttled";
+  return KINDS[status] ?? (status >= 500 ? "transient" : "rejected");
+}
+
+/** An error status as what it asks of the caller, in the system's own words where it has any. */
+export function faultOfStatus({
+  status,
+  headers,
+  text,
+  now,
+  call,
+}: {
+  status: number;
+  headers: WireAnswer["headers"];
+  text: string;
+  now: Date;
+  call: Call;
+}): Fault {
+  const retryAfterMs = parseRetryAfter(headers["retry-after"], now) ?? (status === 429 ? untilReset(headers, now) : undefined);
+  const kind = call.faultOf?.({ status, body: jsonOrNothing(text) }) ?? faultKindOf(status, retryAfterMs !== undefined);
+  const detail = detailOf(text, call.secrets);
+  const advice = kind === "denied" ? " Check the credential and what it may do." : "";
+  return new Fault(kind, `${call.system} answered ${status}${detail ? `: ${detail}` : ""}.${advice}`.replace(/\.\.$/, "."), {
+    retryAfterMs,
+  });
+}
+
+function jsonOrNothing(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    // A page for people, of no use in a sentence.
+    return undefined;
+  }
+}
+
+/** The system's own words: RFC 7644 `detail`, OAuth's `error_description`, or a message. */
+function detailOf(text: string, secrets: readonly string[]): string {
+  const body = jsonOrNothing(text);
+  if (typeof body !== "object" || body === null) return "";
+  const fields = body as Record<string, unknown>;
+  const inner =
+    typeof fields["error"] === "object" && fields["error"] !== null
+      ? (fields["error"] as Record<string, unknown>)["message"]
+      : fields["error"];
+  const said = fields["detail"] ?? fields["error_description"] ?? fields["errorSummary"] ?? fields["message"] ?? inner;
+  // Cut short only afterwards: half a secret would not be found.
+  return typeof said === "string" ? withoutSecrets(said, secrets).replace(/\s+/g, " ").slice(0, MAX_DETAIL) : "";
+}
+
+const MAX_DETAIL = 500;
+
+const CERTIFICATE_PROBLEMS: ReadonlySet<string> = new Set([
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+]);
+
+/** What went wrong before there was an answer. */
+export function faultOfFailure(
+  error: unknown,
+  { system, host, timeoutMs, stopped, late }: Call & { stopped: boolean; late: boolean },
+): Fault {
+  if (error instanceof Fault) return error;
+  const code = codeOf(error);
+  if (stopped) return new Fault("transient", `The call to ${system} was stopped.`, { cause: error });
+  if (CERTIFICATE_PROBLEMS.has(code))
+    return new Fault("misconfigured", `${system} shows a certificate of an unknown CA (${code}). Give that CA as \`ca\`.`, {
+      cause: error,
+    });
+  if (code === "CERT_HAS_EXPIRED") return new Fault("misconfigured", `The certificate of ${system} has expired.`, { cause: error });
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID")
+    return new Fault("misconfigured", `The certificate of ${system} is not for ${host}.`, { cause: error });
+  if (code === "ADDRESS_REFUSED")
+    return new Fault("misconfigured", `${system} is not connected to: ${messageOf(error)}.`, { cause: error });
+  if (code === "UND_ERR_ABORTED" && /Proxy response/.test(messageOf(error)))
+    return new Fault("misconfigured", `The proxy refuses to lead to ${system} (${messageOf(error)}). Check the proxy and its user.`, {
+      cause: error,
+    });
+  if (code === "ENOTFOUND")
+    return new Fault("transient", `${system} can't be reached: there is no host ${host}. Check the URL and the name server.`, {
+      cause: error,
+    });
+  if (code === "ECONNREFUSED")
+    return new Fault("transient", `${system} can't be reached: ${host} refuses the connection. Check that it runs and the port.`, {
+      cause: error,
+    });
+  if (late || code.includes("TIMEOUT")) return new Fault("transient", `${system} did not answer within ${timeoutMs} ms.`, { cause: error });
+  return new Fault("transient", `The connection to ${system} broke${code ? ` (${code})` : ""}.`, { cause: error });
+}
+
+function codeOf(error: unknown): string {
+  if (typeof error !== "object" || error === null) return "";
+  const { code, cause, name } = error as { code?: unknown; cause?: unknown; name?: unknown };
+  if (typeof code === "string") return code;
+  return codeOf(cause) || (typeof name === "string" ? name : "");
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,60 @@
+import { request, type Dispatcher } from "undici";
+import { Fault, type Network, type WireAnswer } from "../contract.ts";
+import { openDispatcher } from "./dispatcher.ts";
+
+export interface SendOptions {
+  dispatcher: Dispatcher;
+  url: URL;
+  method: Dispatcher.HttpMethod;
+  headers: Readonly<Record<string, string>>;
+  body?: string | undefined;
+  /** Most bytes of an answer: more is a Fault `rejected`. */
+  maxBytes: number;
+  /** What sentences call the system. */
+  system: string;
+  signal: AbortSignal;
+}
+
+/** One request and its whole answer, redirects not followed. Throws what undici throws, or the Fault of an answer too large. */
+export async function send({ url, maxBytes, system, headers, body, ...options }: SendOptions): Promise<WireAnswer> {
+  const answer = await request(url, { ...options, headers: { ...headers }, ...(body === undefined ? {} : { body }) });
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of answer.body) {
+    const bytes = Buffer.from(chunk as Uint8Array);
+    size += bytes.length;
+    if (size > maxBytes) {
+      answer.body.destroy();
+      throw new Fault("rejected", `${system} answered with more than ${maxBytes} bytes. Ask for smaller pages (pageSize).`);
+    }
+    chunks.push(bytes);
+  }
+  return { status: answer.statusCode, headers: answer.headers, text: Buffer.concat(chunks).toString("utf8") };
+}
+
+export interface FetchOptions {
+  url: string;
+  network?: Network | undefined;
+  /** For everything together. */
+  timeoutMs: number;
+  maxBytes: number;
+}
+
+/** One GET without a credential, under the same rules as all others: what is guarded, limited, and not redirected. */
+export async function fetchText({ url, network, timeoutMs, maxBytes }: FetchOptions): Promise<WireAnswer> {
+  const target = new URL(url);
+  const dispatcher = openDispatcher({ url: target, network, timeoutMs });
+  try {
+    return await send({
+      dispatcher,
+      url: target,
+      method: "GET",
+      headers: { accept: "application/json" },
+      maxBytes,
+      system: target.host,
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+  } finally {
+    await dispatcher.destroy();
+  }
+}

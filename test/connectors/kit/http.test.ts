@@ -1,0 +1,120 @@
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { openHttp, type HttpOptions, type HttpRequest } from "../../../connectors/kit/http.ts";
+import { loopback } from "../../helpers/database.ts";
+import { json, standIn, type StandIn } from "./stand-in.ts";
+
+type Answer = Parameters<typeof standIn>[0];
+
+const SECRET = "the-secret-token";
+
+describe("the kit's HTTP", () => {
+  let answer: Answer;
+  let server: StandIn;
+  let other: StandIn;
+  beforeEach(async () => {
+    answer = (_request, response) => json(response, {});
+    server = await standIn((request, response) => answer(request, response));
+    other = await standIn((_request, response) => json(response, {}));
+  });
+  afterEach(async () => {
+    await server.stop();
+    await other.stop();
+  });
+
+  async function ask(request: Partial<HttpRequest> = {}, options: Partial<HttpOptions> = {}) {
+    const http = openHttp({
+      system: "The system",
+      baseUrl: `${server.url}/api/`,
+      credential: () => ({ authorization: `Bearer ${SECRET}` }),
+      timeoutMs: 300,
+      network: loopback,
+      signal: new AbortController().signal,
+      now: () => new Date("2026-01-01T00:00:00Z"),
+      ...options,
+    });
+    try {
+      return await http.request({ method: "GET", path: "/things", ...request });
+    } finally {
+      await http.close();
+    }
+  }
+
+  test("a redirect is not followed, and no other host hears of the credential", async () => {
+    for (const status of [301, 302, 303, 307, 308]) {
+      answer = (_request, response) => response.writeHead(status, { location: `${other.url}/steal` }).end();
+      await expect(ask()).rejects.toMatchObject({ kind: "misconfigured", message: expect.stringContaining(`redirects to ${other.url}`) });
+    }
+    expect(other.asked).toEqual([]);
+  });
+
+  test("a next link is followed as it stands, at its own origin only", async () => {
+    await ask({ path: `${server.url}/elsewhere?$skiptoken=a%2Fb` });
+    expect(server.asked.at(-1)).toMatchObject({ path: "/elsewhere?$skiptoken=a%2Fb", headers: { authorization: `Bearer ${SECRET}` } });
+    for (const path of [
+      `${other.url}/next`,
+      `http://user@127.0.0.1:${server.port}/next`,
+      `https://127.0.0.1:${server.port}/next`,
+      "file:///etc/passwd",
+    ])
+      await expect(ask({ path })).rejects.toMatchObject({
+        kind: "misconfigured",
+        message: expect.stringContaining("The credential is not sent there"),
+      });
+    await expect(ask({ path: "@evil.example/next" })).rejects.toMatchObject({ kind: "rejected" });
+    expect(other.asked).toEqual([]);
+    expect(server.asked).toHaveLength(1);
+  });
+
+  test("an answer larger than allowed ends the call, and is not kept", async () => {
+    let sent = 0;
+    answer = (_request, response) => {
+      const more = () => {
+        while (!response.destroyed && sent < 64 * 1024 * 1024) {
+          sent += 65_536;
+          if (!response.write(Buffer.alloc(65_536, 32))) return void response.once("drain", more);
+        }
+        response.end();
+      };
+      more();
+    };
+    await expect(ask({}, { maxBytes: 1000 })).rejects.toMatchObject({
+      kind: "rejected",
+      message: expect.stringContaining("more than 1000 bytes"),
+    });
+    expect(sent).toBeLessThan(64 * 1024 * 1024);
+  });
+
+  test.each<[string, Answer]>([
+    ["that never comes", () => undefined],
+    ["whose headers come and whose body does not", (_request, response) => response.writeHead(200).flushHeaders()],
+    [
+      "that drips",
+      (_request, response) => {
+        const drip = setInterval(() => response.write(" "), 20);
+        response.once("close", () => clearInterval(drip));
+      },
+    ],
+  ])("an answer %s is given up", async (_what, slow) => {
+    answer = slow;
+    await expect(ask()).rejects.toMatchObject({ kind: "transient", message: expect.stringContaining("did not answer within 300 ms") });
+  });
+
+  test("what the system says about an error holds no credential of ours, not even a part that was cut", async () => {
+    for (const said of [`Bearer ${SECRET} is expired`, `${"x ".repeat(242)}${SECRET} is expired`, `form-secret-1 and ${SECRET}`]) {
+      answer = (_request, response) => json(response, { error_description: said }, 401);
+      const form = new URLSearchParams({ grant_type: "client_credentials", client_secret: "form-secret-1" });
+      const fault = await ask({ method: "POST", body: form }).catch((error: unknown) => error);
+      expect(fault).toMatchObject({ kind: "denied" });
+      expect((fault as Error).message).not.toMatch(/the-s|form-secret/);
+    }
+    expect(server.asked.at(-1)?.headers["content-type"]).toBe("application/x-www-form-urlencoded");
+  });
+
+  test("a broken answer is a fault that may be tried again", async () => {
+    answer = (_request, response) => {
+      response.writeHead(200, { "content-length": "1000" }).write("{");
+      setTimeout(() => response.destroy(), 20);
+    };
+    await expect(ask()).rejects.toMatchObject({ kind: "transient" });
+  });
+});
