@@ -3,6 +3,7 @@ import { csv } from "./csv/index.ts";
 import { entra } from "./entra/index.ts";
 import { google } from "./google/index.ts";
 import { ldap } from "./ldap/index.ts";
+import { okta } from "./okta/index.ts";
 import { scim } from "./scim/index.ts";
 import { scimInbound } from "./scim-inbound/index.ts";
 
@@ -12,6 +13,7 @@ export const connectors: Readonly<Record<string, Connector<never>>> = {
   entra: registered(entra),
   google: registered(google),
   ldap: registered(ldap),
+  okta: registered(okta),
   scim: registered(scim),
   "scim-inbound": registered(scimInbound),
 };

@@ -1,0 +1,18 @@
+import type { Connector } from "../contract.ts";
+import { checkOkta } from "./check.ts";
+import { oktaSettings, type OktaSettings } from "./config.ts";
+import { openOktaSource } from "./read.ts";
+import { openOktaWriteBack } from "./write.ts";
+
+/** An Okta org, by its management API. */
+export const okta: Connector<OktaSettings> = {
+  name: "okta",
+  title: "Okta",
+  settings: oktaSettings,
+  secretFields: ["privateKey", "apiToken", "eventHookSecret", "proxy.password"],
+  openSource: openOktaSource,
+  openWriteBack: openOktaWriteBack,
+  check: checkOkta,
+  recordedAt: "http",
+  scopeOf: ({ url, groups }) => ({ url, groups: groups.types }),
+};
