@@ -1,5 +1,4 @@
 import express, { type Express } from "express";
-import helmet from "helmet";
 import type { Logger } from "pino";
 import type { Config } from "./config.ts";
 import type { Database } from "./db/database.ts";
@@ -7,6 +6,8 @@ import type { KeyRing } from "./db/envelope.ts";
 import { createMetrics } from "./http/metrics.ts";
 import { requestId } from "./http/middleware/request-id.ts";
 import { requestLog } from "./http/middleware/request-log.ts";
+import { sequence } from "./http/middleware/sequence.ts";
+import { securityHeaders } from "./http/middleware/security-headers.ts";
 import { plainErrors, plainNotFound } from "./http/middleware/plain-errors.ts";
 import { tidyPath } from "./http/middleware/tidy-path.ts";
 import { createTokenEndpoint } from "./http/oauth/token-endpoint.ts";
@@ -34,15 +35,15 @@ export function createApp({ db, keyRing, config, log, now = () => new Date(), qu
   app.set("etag", false);
   app.set("query parser", "simple");
   const metrics = createMetrics({ db, log, now });
-  app.use(requestId(), requestLog({ log }), metrics.measure, helmet(), tidyPath());
-  operationsRoutes(app, { db, metrics, log });
+  app.use(sequence(requestId(), requestLog({ log }), metrics.measure, securityHeaders(), tidyPath()));
   const noted = quirks ?? createQuirkLog({ db, log, now });
   const { bodyLimit, rateLimit, clientCertificate } = config.http;
   const scim = () =>
     createScimDoor({ db, keyRing, log, now, quirks: noted, bodyLimit, rateLimit, clientCertificate, network: config.outbound });
-  app.use("/oauth/token", createTokenEndpoint({ db, log, now }));
   app.use("/scim/v2", scim());
   app.use("/scim/:connection/v2", scim());
+  operationsRoutes(app, { db, metrics, log });
+  app.use("/oauth/token", createTokenEndpoint({ db, log, now }));
   app.use(plainNotFound());
   app.use(plainErrors({ log }));
   return app;

@@ -25,14 +25,21 @@ export interface ContextOptions {
   network?: Network | undefined;
 }
 
+/** The child logger and a signal of its own are made when somebody asks for them: most requests never do. */
 export function createContext(options: ContextOptions): Context {
   const correlationId = options.correlationId ?? randomUUID();
+  let log: Logger | undefined;
+  let signal = options.signal;
   return {
     actor: options.actor,
     correlationId,
     now: options.now ?? (() => new Date()),
-    log: options.log.child({ correlationId }),
-    signal: options.signal ?? new AbortController().signal,
+    get log() {
+      return (log ??= options.log.child({ correlationId }));
+    },
+    get signal() {
+      return (signal ??= new AbortController().signal);
+    },
     network: options.network,
   };
 }

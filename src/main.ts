@@ -36,7 +36,7 @@ process.exitCode = await runCommandLine({
 
 /** Opens the database, serves and works by `config.roles`, until a signal; then lets everything in flight finish. */
 async function startServer({ config, out }: { config: Config; out: Output }): Promise<ExitCode> {
-  const log = createLog({ level: config.logLevel });
+  const log = createLog({ level: config.logLevel, buffered: true });
   const stopped = untilSignal(log);
   // The commands beside `start` are quicker without what only a server needs.
   const [{ createApp }, { createQuirkLog }, { startWorker }] = await Promise.all([

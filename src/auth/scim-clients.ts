@@ -6,7 +6,7 @@ import { CATALOGUE_VERSION } from "../directory/custom-attributes.ts";
 import { AppError } from "../errors.ts";
 import { claimedIssuer, clientNameOf, isJsonWebToken, refused, verifyAccessToken } from "./access-tokens.ts";
 import { createKeySets } from "./key-sets.ts";
-import { authenticateToken, type TokenConnection } from "./tokens.ts";
+import { authenticateToken, type TokenConnection, type TokenProof } from "./tokens.ts";
 
 /** What a request brings to say whose it is. */
 export interface Presented {
@@ -27,6 +27,8 @@ export interface ScimClient {
   settings: ScimInboundSettings;
   personId: string | null;
   catalogueVersion: number;
+  /** With which a statement may prove that all this still holds; only where a token of ours is all that is asked for. */
+  proof?: TokenProof;
 }
 
 /**
@@ -69,10 +71,11 @@ export function scimClientAuthentication({
   }
 
   async function byToken(bearer: string | undefined): Promise<ScimClient> {
-    const { id, name, scope, connection, personId, catalogueVersion } = await authenticateToken(sql, { bearer, now: now() });
+    const { id, name, scope, connection, personId, catalogueVersion, proof } = await authenticateToken(sql, { bearer, now: now() });
     if (scope !== "scim" || !connection)
       throw new AppError("forbidden", "This token is not for the SCIM door: make one with `rollcall token create --scope scim`.");
-    return { key: id, name, connection, settings: read(connection), personId, catalogueVersion };
+    const settings = read(connection);
+    return { key: id, name, connection, settings, personId, catalogueVersion, ...(settings.certificates ? {} : { proof }) };
   }
 
   /** Several connections may have one issuer; the token must fit exactly one of them. */

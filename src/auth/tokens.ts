@@ -37,6 +37,7 @@ export interface TokenHolder {
   personId: string | null;
   /** Which state of the organisation's own attributes holds. */
   catalogueVersion: number;
+  proof: TokenProof;
 }
 
 const PREFIX_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789";
@@ -69,6 +70,24 @@ export async function createToken(work: Work, options: NewToken): Promise<{ id: 
   return { id, token };
 }
 
+/** What the holder of a token was found to be, so that a later request with it can be proved by a look at a few columns. */
+export interface TokenProof {
+  /** SHA-256 of the token. */
+  hash: Buffer;
+  /** See TOKEN_STAMP. */
+  stamp: string;
+  /** When it has to be looked at in full again, whatever the stamp says: its end, and the next noting of its use. */
+  until: Date;
+}
+
+/**
+ * SQL of a text that stays the same as long as what was found about a token's holder holds; null for an unknown token.
+ * `hash` is the SQL of the token's SHA-256.
+ */
+export const TOKEN_STAMP = (hash: string) =>
+  `(select concat_ws(' ', proved.id, proved.revoked_at is null, extract(epoch from proved.expires_at), c.id, c.version, c.enabled, p.active, ${CATALOGUE_VERSION})
+     from tokens proved left join connections c on c.id = proved.connection_id left join people p on p.id = proved.person_id where proved.hash = ${hash})`;
+
 interface TokenRow {
   id: string;
   name: string;
@@ -85,6 +104,7 @@ interface TokenRow {
   connection_settings: string | null;
   person_active: boolean | null;
   catalogue_version: number;
+  stamp: string;
 }
 
 /**
@@ -100,7 +120,8 @@ export async function authenticateToken(sql: Sql, { bearer, now }: { bearer: str
     name: "token-holder",
     text: `select t.id, t.name, t.scope, t.hash, t.person_id, t.expires_at, t.last_used_at, t.revoked_at,
             c.id as connection_id, c.name as connection_name, c.enabled as connection_enabled,
-            c.version as connection_version, c.settings::text as connection_settings, p.active as person_active, ${CATALOGUE_VERSION} as catalogue_version
+            c.version as connection_version, c.settings::text as connection_settings, p.active as person_active, ${CATALOGUE_VERSION} as catalogue_version,
+            ${TOKEN_STAMP("$1")} as stamp
      from tokens t left join connections c on c.id = t.connection_id left join people p on p.id = t.person_id
      where t.hash = $1`,
     values: [hash],
@@ -116,7 +137,12 @@ export async function authenticateToken(sql: Sql, { bearer, now }: { bearer: str
     personId: row.person_id,
     connection: connectionOf(row),
     catalogueVersion: row.catalogue_version,
+    proof: { hash, stamp: row.stamp, until: earlier(new Date(now.getTime() + USE_NOTED_EVERY_MS), row.expires_at) },
   };
+}
+
+function earlier(first: Date, second: Date | null): Date {
+  return second && second < first ? second : first;
 }
 
 function connectionOf(row: TokenRow): TokenConnection | null {

@@ -2,6 +2,7 @@ import { PrismaPg } from "@prisma/adapter-pg";
 import pg from "pg";
 import type { Context } from "../context.ts";
 import { PrismaClient } from "./generated/client.ts";
+import { createSharedReads, type SharedReads } from "./shared-reads.ts";
 import { createStatementNames, type StatementNames } from "./statement-names.ts";
 
 /** Anything that runs SQL: the pool, or one client inside a transaction. */
@@ -20,6 +21,8 @@ export interface Database {
   readonly prisma: PrismaClient;
   /** For statements made of what a client asks: they only read, are cut off after LONGEST_READ_MS, and are planned once for whatever values come. */
   readonly readPool: pg.Pool;
+  /** Small reads of one form, run together under load; over the read pool. */
+  readonly sharedReads: SharedReads;
   /** Names for statements that come again: PostgreSQL plans a named one once for each connection. */
   readonly statementNames: StatementNames;
   close(): Promise<void>;
@@ -62,6 +65,7 @@ export function openDatabase({ url, poolSize = 10, onError }: DatabaseOptions): 
     pool,
     prisma,
     readPool,
+    sharedReads: createSharedReads(readPool),
     statementNames: createStatementNames(),
     async close() {
       await prisma.$disconnect();

@@ -1,9 +1,11 @@
 import type { RequestHandler } from "express";
 import type { Logger } from "pino";
+import { unredacted } from "../../log.ts";
 import { requestIdOf } from "./request-id.ts";
 
 /** One line a request when it is answered. Without the query string and headers: filters hold personal values, headers hold tokens. */
 export function requestLog({ log }: { log: Logger }): RequestHandler {
+  const lines = unredacted(log);
   return (request, response, next) => {
     const started = process.hrtime.bigint();
     const path = request.path;
@@ -17,8 +19,8 @@ export function requestLog({ log }: { log: Logger }): RequestHandler {
         ms,
         finished: response.writableFinished,
       };
-      if (response.statusCode >= 500) log.warn(line, "request");
-      else log.info(line, "request");
+      if (response.statusCode >= 500) lines.warn(line, "request");
+      else lines.info(line, "request");
     });
     next();
   };

@@ -2,7 +2,9 @@ import type { Request, RequestHandler, Response } from "express";
 import type { Logger } from "pino";
 import type { Network } from "../../../connectors/contract.ts";
 import type { Dialect, RateLimit, ScimInboundSettings } from "../../../connectors/scim-inbound/config.ts";
-import { scimClientAuthentication } from "../../auth/scim-clients.ts";
+import { createRememberedClients } from "../../auth/remembered-clients.ts";
+import { scimClientAuthentication, type ScimClient } from "../../auth/scim-clients.ts";
+import type { TokenProof } from "../../auth/tokens.ts";
 import { createContext, type Context } from "../../context.ts";
 import type { Database } from "../../db/database.ts";
 import type { KeyRing } from "../../db/envelope.ts";
@@ -49,37 +51,90 @@ export interface Call {
   personId: string | null;
 }
 
+/** A request of a client that is remembered, before anything proved that it still may come in. */
+export interface ClaimedCall {
+  call: Call;
+  proof: TokenProof;
+  /** Authenticates in full, and puts the call in its place for `callOf`. Throws as authenticated() does. */
+  authenticate(): Promise<void>;
+}
+
 /**
  * Puts the request's call in its place, for `callOf`. Throws `unauthenticated` without valid credentials; `forbidden` when
  * they open another door or their connection is switched off; `rate_limited` when they come too often.
+ * A read of one type's resources by a client that is remembered is only claimed (`claimedCallOf`): its own statement
+ * proves it, so that it costs one trip to the database. Whoever does not know of claims finds no call and answers nothing.
  */
 export function authenticated(options: ScimDoorOptions): RequestHandler {
-  const { db, log, now, rateLimit } = options;
+  const { db, now, rateLimit } = options;
   const authenticate = scimClientAuthentication({ sql: db.pool, now, network: options.network });
   const catalogue = createCatalogue(db.pool);
   const buckets = createTokenBuckets({ now });
-  return async (request, response, next) => {
+  const remembered = createRememberedClients();
+
+  const callFor = (client: ScimClient, { request, response }: Exchange): Call | Promise<Call> => {
+    const schemas = catalogue.schemasAt(client.catalogueVersion);
+    const made = (at: Schemas) => callOfClient(client, { request, response, options, schemas: at });
+    return schemas instanceof Promise ? schemas.then(made) : made(schemas);
+  };
+  const take = ({ key, settings }: ScimClient): void => {
+    const limit = settings.rateLimit ?? rateLimit;
+    const wait = limit && buckets.take(key, limit);
+    if (wait !== undefined) throw tooMany(wait);
+  };
+  const inFull = async (exchange: Exchange, { counted }: { counted: boolean }): Promise<void> => {
+    const { request, response } = exchange;
     const client = await authenticate({
       bearer: bearerOf(request),
       certificate: clientCertificate(request, { settings: options.clientCertificate, now: now() }),
       connection: connectionAsked(request),
     });
-    const { connection, settings, personId } = client;
-    const limit = settings.rateLimit ?? rateLimit;
-    const wait = limit && buckets.take(client.key, limit);
-    if (wait !== undefined) throw tooMany(wait);
-    const call: Call = {
-      ctx: createContext({ actor: `token:${client.name}`, log, now, correlationId: requestIdOf(response) }),
-      base: baseOf(request),
-      connection: { id: connection.id, name: connection.name, version: connection.version },
-      settings,
-      dialect: settings.dialect === "auto" ? (recognisedDialect(request.headers["user-agent"]) ?? "generic") : settings.dialect,
-      visibility: settings.visibility,
-      schemas: await catalogue.schemasAt(client.catalogueVersion),
-      personId,
-    };
-    response.locals["call"] = call;
+    if (!counted) take(client);
+    remembered.keep(client);
+    response.locals["call"] = await callFor(client, exchange);
+  };
+
+  return async (request, response, next) => {
+    const exchange = { request, response };
+    const bearer = isProvenByReading(request) ? bearerOf(request) : undefined;
+    const known = bearer === undefined ? undefined : remembered.find(bearer, now());
+    const asked = connectionAsked(request);
+    if (known && (asked === undefined || asked === known.client.connection.name)) {
+      take(known.client);
+      const call = await callFor(known.client, exchange);
+      const claimed: ClaimedCall = { call, proof: known.proof, authenticate: () => inFull(exchange, { counted: true }) };
+      response.locals["claimed"] = claimed;
+    } else await inFull(exchange, { counted: false });
     next();
+  };
+}
+
+/** Lists and single resources of a type: their handlers know of claims. */
+const READ_PATH = /^\/(Users|Groups|Units|Roles)(\/[^/.]+)?\/?$/;
+
+function isProvenByReading({ method, path }: Request): boolean {
+  return method === "GET" && READ_PATH.test(path);
+}
+
+interface Exchange {
+  request: Request;
+  response: Response;
+}
+
+function callOfClient(
+  client: ScimClient,
+  { request, response, options: { log, now }, schemas }: Exchange & { options: ScimDoorOptions; schemas: Schemas },
+): Call {
+  const { connection, settings, personId } = client;
+  return {
+    ctx: createContext({ actor: `token:${client.name}`, log, now, correlationId: requestIdOf(response) }),
+    base: baseOf(request),
+    connection: { id: connection.id, name: connection.name, version: connection.version },
+    settings,
+    dialect: settings.dialect === "auto" ? (recognisedDialect(request.headers["user-agent"]) ?? "generic") : settings.dialect,
+    visibility: settings.visibility,
+    schemas,
+    personId,
   };
 }
 
@@ -99,5 +154,12 @@ function tooMany(wait: number): AppError {
 
 /** The request's call, for the handlers after authentication. */
 export function callOf(response: Response): Call {
-  return response.locals["call"] as Call;
+  const call = response.locals["call"] as Call | undefined;
+  if (!call) throw new Error("this handler was reached without an authenticated call");
+  return call;
+}
+
+/** The call of a request that is still to be proved by its own statement; see `authenticated`. */
+export function claimedCallOf(response: Response): ClaimedCall | undefined {
+  return response.locals["claimed"] as ClaimedCall | undefined;
 }

@@ -12,6 +12,8 @@ export interface ListRow {
   id: string | null;
   /** The sort key's value; null without a sort. */
   key: string | null;
+  /** The same in every row; absent unless it was asked for. */
+  stamp?: string | null;
 }
 
 export interface ListStatementOptions {
@@ -20,23 +22,26 @@ export interface ListStatementOptions {
   request: ListRequest;
   /** For cursor paging: where the page begins; undefined for index paging and for the first page. */
   position?: Position | undefined;
+  /** SQL of a text to be read along, in the same moment. */
+  stamp?: string | undefined;
 }
 
 /**
  * One statement for the total and the page, so that both are of one moment and cost one trip. Ids come first, in order,
  * then only the page's resources: skipping thousands must not assemble them.
  */
-export function listStatement({ view, parameters, request, position }: ListStatementOptions): string {
+export function listStatement({ view, parameters, request, position, stamp }: ListStatementOptions): string {
+  const also = stamp === undefined ? "" : `, ${stamp} as stamp`;
   // By id is the order without a sort.
   const key = request.sort && pathOf(request.sort.target) !== "id" ? sortKey(request.sort.target, view) : undefined;
   const descending = request.sort?.descending === true;
   const walk = { view, parameters, request, position, key, order: orders({ key, descending, backward: position?.direction === "before" }) };
   const { counted, page } = request.filter || (key && !key.indexed) || !view.unjoined ? amongFound(walk) : amongAll(walk);
-  if (request.count === 0) return `with ${counted} select total, null as text, null as id, null as key from counted`;
+  if (request.count === 0) return `with ${counted} select total, null as text, null as id, null as key${also} from counted`;
   const without = notNeeded(request.projection, view);
   // Row by row through its index: how long a page is, a plan made for all pages does not know.
   return `with ${counted}, page as (select listed.*, row_number() over () as position from (${page}) listed)
-    select counted.total, shown.text, shown.id, shown.key from counted left join (
+    select counted.total, shown.text, shown.id, shown.key${also} from counted left join (
       select page.position, page.id, page.key, resource.text from page cross join lateral (
         select (${view.resource(without)})::text as text from ${view.table} ${view.joins} where ${view.id} = page.id offset 0) resource) shown on true
     order by shown.position`;
@@ -114,8 +119,8 @@ function alias({ table }: View): string {
 
 /** One more than the page, so that we know whether another follows. */
 function cut(request: ListRequest, parameters: Parameters): string {
-  if (request.cursor !== undefined) return `limit ${parameters.add(request.count + 1)}`;
-  return `offset ${parameters.add(request.startIndex - 1)} limit ${parameters.add(request.count)}`;
+  if (request.cursor !== undefined) return `limit ${parameters.add(request.count + 1)}::bigint`;
+  return `offset ${parameters.add(request.startIndex - 1)}::bigint limit ${parameters.add(request.count)}::bigint`;
 }
 
 /** What comes after a position in the order as it is walked. */

@@ -1,4 +1,6 @@
+import { TOKEN_STAMP, type TokenProof } from "../../auth/tokens.ts";
 import type { Database } from "../../db/database.ts";
+import { arePlain } from "../../db/shared-reads.ts";
 import type { KeyRing } from "../../db/envelope.ts";
 import type { Call } from "./call.ts";
 import { viewOf } from "./call-view.ts";
@@ -27,6 +29,8 @@ export interface ListDoor {
 /** A part of a list: the resources' JSON texts, and how many there are in all. */
 export interface Page {
   total: number;
+  /** What proves the client of a claimed call; null when no proof was asked for. */
+  stamp: string | null;
   resources: string[];
   /** Cursors of the pages around it (RFC 9865), where there are any. */
   next?: string;
@@ -38,7 +42,7 @@ export async function listResources(door: ListDoor, options: ListOptions): Promi
   return listText(await readPage(door, options), options.request);
 }
 
-export function listText({ total, resources, next, previous }: Page, { cursor, startIndex }: ListRequest): string {
+export function listText({ total, resources, next, previous }: Omit<Page, "stamp">, { cursor, startIndex }: ListRequest): string {
   const place = cursor === undefined ? `,"startIndex":${startIndex}` : cursorText({ nextCursor: next, previousCursor: previous });
   return `{"schemas":["${LIST_RESPONSE}"],"totalResults":${total}${place},"itemsPerPage":${resources.length},"Resources":[${resources.join(",")}]}`;
 }
@@ -50,23 +54,42 @@ function cursorText(cursors: Readonly<Record<string, string | undefined>>): stri
 }
 
 /** Reads one page and the total, both of one moment. */
-export async function readPage(door: ListDoor, { type, call, request }: ListOptions): Promise<Page> {
+export async function readPage(
+  door: ListDoor,
+  { type, call, request, proof }: ListOptions & { proof?: TokenProof | undefined },
+): Promise<Page> {
   const sealing = { keyRing: door.keyRing, connectionId: call.connection.id, list: `${type.kind} ${request.list}`, now: call.ctx.now() };
   const position = request.cursor ? openCursor(request.cursor, sealing) : undefined;
   const given = parameters();
   const view = viewOf(call, { type, parameters: given });
-  const text = listStatement({ view, parameters: given, request, position });
+  const stamp = proof && TOKEN_STAMP(`${given.add(proof.hash)}::bytea`);
+  const text = listStatement({ view, parameters: given, request, position, stamp });
   const name = door.db.statementNames.nameOf(text);
-  const { rows } = await door.db.readPool.query<ListRow>({ text, values: given.values, ...(name === undefined ? {} : { name }) });
+  const rows = await rowsOf(door, { text, name, values: given.values, isSmall: request.filter !== undefined });
   const total = rows[0]?.total ?? 0;
   const shown = rows.filter((row): row is Shown => row.text !== null);
   const { page, next, previous } = request.cursor === undefined ? { page: shown } : around(shown, { count: request.count, position });
   return {
     total,
+    stamp: rows[0]?.stamp ?? null,
     resources: page.map((row) => projected(row.text, { type, projection: request.projection })),
     ...(next ? { next: sealCursor(next, sealing) } : {}),
     ...(previous ? { previous: sealCursor(previous, sealing) } : {}),
   };
+}
+
+interface ListQuery {
+  text: string;
+  name: string | undefined;
+  values: readonly unknown[];
+  /** Somebody is looked for, not paged through: most such lists are short. */
+  isSmall: boolean;
+}
+
+async function rowsOf({ db }: ListDoor, { text, name, values, isSmall }: ListQuery): Promise<ListRow[]> {
+  // A form that has a name has come before, and will again.
+  if (isSmall && name !== undefined && arePlain(values)) return db.sharedReads.query<ListRow>({ text, name, values });
+  return (await db.readPool.query<ListRow>({ text, values: [...values], ...(name === undefined ? {} : { name }) })).rows;
 }
 
 type Shown = ListRow & { text: string; id: string };

@@ -1,10 +1,11 @@
+import { TOKEN_STAMP, type TokenProof } from "../../auth/tokens.ts";
 import type { Sql } from "../../db/database.ts";
+import type { PlainValue, SharedReads } from "../../db/shared-reads.ts";
 import type { Call } from "./call.ts";
-import { viewOf } from "./call-view.ts";
 import type { JsonObject } from "./json.ts";
 import { notNeeded, project, standing, type Projection } from "./projection.ts";
 import type { ResourceType } from "./resource-type.ts";
-import { isUuid, parameters, type View } from "./view.ts";
+import { isUuid, type Parameters, type View } from "./view.ts";
 
 /** A resource as it goes out: JSON text, straight from the database where nothing has to be left out. */
 export interface Found {
@@ -20,20 +21,77 @@ export interface FindOptions {
 }
 
 /** One resource by id; undefined when there is none for this client. */
-export async function findResource(sql: Sql, { type, call, id, projection }: FindOptions): Promise<Found | undefined> {
-  if (!isUuid(id)) return undefined;
-  const given = parameters();
-  const view = viewOf(call, { type, parameters: given });
+export async function findResource(sql: Sql, options: FindOptions): Promise<Found | undefined> {
+  if (!isUuid(options.id)) return undefined;
+  const { name, text, values } = statementFor(options.call, options);
+  const { rows } = await sql.query<ReadRow>({ name, text, values: values({ ...options, hash: null }) });
+  return foundIn(rows, options);
+}
+
+/** The same, shared with others who read at this moment; the statement also shows what proves a claimed client (see proven.ts). */
+export async function findProven(
+  reads: SharedReads,
+  options: FindOptions & { proof: TokenProof | undefined },
+): Promise<{ found: Found | undefined; stamp: string | null }> {
+  if (!isUuid(options.id)) return { found: undefined, stamp: null };
+  const { name, text, values } = statementFor(options.call, options);
+  const rows = await reads.query<ReadRow>({ name, text, values: values({ ...options, hash: options.proof?.hash ?? null }) });
+  return { stamp: rows[0]?.stamp ?? null, found: foundIn(rows, options) };
+}
+
+function foundIn(rows: readonly ReadRow[], options: FindOptions): Found | undefined {
+  const { text = null, version = "" } = rows[0] ?? {};
+  return text === null ? undefined : { text: projected(text, { type: options.type, projection: options.projection }), version };
+}
+
+interface ReadRow {
+  stamp: string | null;
+  /** Null when there is no such resource. */
+  text: string | null;
+  version: string;
+}
+
+/** A statement, and its parameters' values in their order. */
+interface Statement {
+  name: string;
+  text: string;
+  values(given: { call: Call; id: string; hash: Buffer | null }): PlainValue[];
+}
+
+/** Stands for any connection while a statement is made. */
+const CONNECTION = 0;
+type Place = "connection" | "base" | "id" | "hash";
+
+/** Statements of whole resources by type and visibility, each made once: most reads are such. */
+const WHOLE = new Map<string, Statement>();
+
+function statementFor(call: Call, { type, projection }: Pick<FindOptions, "type" | "projection">): Statement {
+  if (projection) return makeStatement(call, { type, projection });
+  const key = `${type.kind} ${call.visibility}`;
+  const known = WHOLE.get(key);
+  if (known) return known;
+  const made = makeStatement(call, { type, projection });
+  WHOLE.set(key, made);
+  return made;
+}
+
+function makeStatement({ visibility }: Call, { type, projection }: Pick<FindOptions, "type" | "projection">): Statement {
+  const places: Place[] = [];
+  // The view is made with names in its values' places.
+  const given: Parameters = { values: places, add: (value) => `$${places.push(value === CONNECTION ? "connection" : (value as Place))}` };
+  const view = type.view({ parameters: given, connectionId: CONNECTION, base: "base", visibility });
   const without = notNeeded(projection, view);
-  const { rows } = await sql.query<Found>({
+  const resource = `select (${view.resource(without)})::text as text, ${view.version} as version
+      from ${view.table} ${view.joins} where ${view.id} = ${given.add("id")}::uuid and ${view.visible}`;
+  return {
     // Prepared once for each connection: planning would cost more than the read. The name says all that the text depends on.
-    name: ["scim-read", type.kind, call.visibility, ...partsOf(view, without)].join("-"),
-    text: `select (${view.resource(without)})::text as text, ${view.version} as version
-      from ${view.table} ${view.joins} where ${view.id} = ${given.add(id)}::uuid and ${view.visible}`,
-    values: given.values,
-  });
-  const row = rows[0];
-  return row && { ...row, text: projected(row.text, { type, projection }) };
+    name: ["scim-read", type.kind, visibility, ...partsOf(view, without)].join("-"),
+    text: `select ${TOKEN_STAMP(`${given.add("hash")}::bytea`)} as stamp, found.text, found.version from (select) one left join lateral (${resource}) found on true`,
+    values: ({ call, id, hash }) => {
+      const by: Record<Place, PlainValue> = { connection: call.connection.id, base: call.base, id, hash };
+      return places.map((place) => by[place]);
+    },
+  };
 }
 
 /** Short names for what is left out, and for what is there only by request: PostgreSQL cuts names after 63 bytes. */

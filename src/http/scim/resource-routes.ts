@@ -2,11 +2,12 @@ import type { Request, RequestHandler, Response, Router } from "express";
 import { AppError } from "../../errors.ts";
 import { callOf, type Call, type ScimDoorOptions } from "./call.ts";
 import { checkedBody } from "./json.ts";
-import { listResources } from "./list.ts";
+import { listResources, listText, readPage } from "./list.ts";
 import { projectionOf, readListRequest, refuseOtherMessages } from "./list-request.ts";
 import { isMatch } from "./preconditions.ts";
 import { readProjection } from "./projection.ts";
-import { findResource, type Found } from "./read.ts";
+import { proven } from "./proven.ts";
+import { findProven, findResource, type Found } from "./read.ts";
 import { writableType, type ResourceType, type WritableType } from "./resource-type.ts";
 import { methodsOf, sendJson } from "./respond.ts";
 import { createResource, deleteResource, patchResource, replaceResource } from "./write.ts";
@@ -71,9 +72,13 @@ export function readOnlyRoutes(router: Router, { door, type }: { door: ScimDoorO
 
 function list({ door, typeFor }: Place): RequestHandler {
   return async (request, response) => {
-    const call = callOf(response);
-    const type = typeFor(call);
-    sendJson(response, await listResources(door, { type, call, request: readListRequest(type.schema, request.query) }));
+    const { value } = await proven(response, async (call, proof) => {
+      const type = typeFor(call);
+      const asked = readListRequest(type.schema, request.query);
+      const page = await readPage(door, { type, call, request: asked, proof });
+      return { stamp: page.stamp, text: listText(page, asked) };
+    });
+    sendJson(response, value.text);
   };
 }
 
@@ -88,7 +93,14 @@ function search({ door, typeFor }: Place): RequestHandler {
 }
 
 function read(place: Place): RequestHandler {
-  return (request, response) => sendResource({ request, response, place }, { id: idOf(request), status: 200 });
+  return async (request, response) => {
+    const id = idOf(request);
+    const { call, value } = await proven(response, (reader, proof) => {
+      const type = place.typeFor(reader);
+      return findProven(place.door.db.sharedReads, { type, call: reader, id, projection: projectionOf(type.schema, request.query), proof });
+    });
+    sendFound({ request, response, place }, { call, id, status: 200, found: value.found });
+  };
 }
 
 interface Exchange {
@@ -110,14 +122,23 @@ async function sendVersion(
 }
 
 async function sendResource(
-  { request, response, place: { door, endpoint, typeFor } }: Exchange,
+  exchange: Exchange,
   { id, status, found: known }: { id: string; status: number; found?: Found },
 ): Promise<void> {
+  const { request, response, place } = exchange;
+  const { door, typeFor } = place;
   const call = callOf(response);
   const type = typeFor(call);
   const projection = projectionOf(type.schema, request.query);
   const found = projection === undefined && known ? known : await findResource(door.db.pool, { type, call, id, projection });
-  if (!found) throw new AppError("not_found", `There is no ${type.schema.type} ${id} here.`);
+  sendFound(exchange, { call, id, status, found });
+}
+
+function sendFound(
+  { request, response, place: { endpoint, typeFor } }: Exchange,
+  { call, id, status, found }: { call: Call; id: string; status: number; found: Found | undefined },
+): void {
+  if (!found) throw new AppError("not_found", `There is no ${typeFor(call).schema.type} ${id} here.`);
   response.set("ETag", found.version);
   if (status === 201) response.set("Location", `${call.base}${endpoint}/${id}`);
   const ifNoneMatch = request.method === "GET" ? request.get("If-None-Match") : undefined;

@@ -2,10 +2,12 @@ import type { RequestHandler, Response, Router } from "express";
 import { scimError } from "./errors.ts";
 
 export const SCIM_JSON = "application/scim+json";
+const CONTENT_TYPE = `${SCIM_JSON}; charset=utf-8`;
 
 /** Sends an object, or text that is JSON already. */
 export function sendJson(response: Response, body: object | string, { status = 200 } = {}): void {
-  response.status(status).type(`${SCIM_JSON}; charset=utf-8`);
+  response.statusCode = status;
+  response.setHeader("Content-Type", CONTENT_TYPE);
   response.end(typeof body === "string" ? body : JSON.stringify(body));
 }
 

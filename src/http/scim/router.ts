@@ -1,7 +1,8 @@
-import { Router, type ErrorRequestHandler } from "express";
+import { Router, type ErrorRequestHandler, type Response } from "express";
+import { sequence } from "../middleware/sequence.ts";
 import { jsonBody } from "./body.ts";
 import { bulkRoutes } from "./bulk/routes.ts";
-import { authenticated, type ScimDoorOptions } from "./call.ts";
+import { authenticated, claimedCallOf, type ScimDoorOptions } from "./call.ts";
 import { bent } from "./dialects/request.ts";
 import { discoveryRoutes } from "./discovery-routes.ts";
 import { errorAnswer, scimError } from "./errors.ts";
@@ -17,8 +18,7 @@ import { searchAllRoutes } from "./search-all.ts";
  */
 export function createScimDoor(options: ScimDoorOptions & { bodyLimit: number }): Router {
   const router = Router({ mergeParams: true });
-  router.use(authenticated(options));
-  router.use(...jsonBody({ limit: options.bodyLimit }), bent(options.quirks));
+  router.use(sequence(authenticated(options), ...jsonBody({ limit: options.bodyLimit }), bent(options.quirks)));
   meRoutes(router);
   writableRoutes(router, { door: options, kind: "user", endpoint: "/Users" });
   writableRoutes(router, { door: options, kind: "group", endpoint: "/Groups" });
@@ -34,10 +34,20 @@ export function createScimDoor(options: ScimDoorOptions & { bodyLimit: number })
 }
 
 function failed({ log }: ScimDoorOptions): ErrorRequestHandler {
-  return (error, _request, response, next) => {
-    if (response.headersSent) return next(error);
-    const { status, headers, body } = errorAnswer(error, { log });
+  return async (failure, _request, response, next) => {
+    if (response.headersSent) return next(failure);
+    const { status, headers, body } = errorAnswer(await toldToWhom(failure, response), { log });
     response.set(headers);
     sendJson(response, body, { status });
   };
+}
+
+/** What failed before its client was proved is told to nobody but that client. */
+async function toldToWhom(failure: unknown, response: Response): Promise<unknown> {
+  try {
+    if (response.locals["call"] === undefined) await claimedCallOf(response)?.authenticate();
+    return failure;
+  } catch (refusal) {
+    return refusal;
+  }
 }

@@ -60,7 +60,7 @@ function listsFor(call: Call, source: Source): [TypedList, ...TypedList[]] {
 
 /** One type after the other; only the order within a type is the one that was asked for. */
 async function byIndex(door: ListDoor, { call, lists }: { call: Call; lists: readonly TypedList[] }): Promise<Page> {
-  const whole: Page = { total: 0, resources: [] };
+  const whole: Page = { total: 0, stamp: null, resources: [] };
   for (const { type, request } of lists) {
     const startIndex = Math.max(1, request.startIndex - whole.total);
     const count = request.count - whole.resources.length;
@@ -78,7 +78,7 @@ async function byCursor(
 ): Promise<Page> {
   const begin = kind === undefined ? 0 : lists.findIndex(({ type }) => type.kind === kind);
   if (begin < 0) throw refusedCursor();
-  const whole: Page = { total: 0, resources: [] };
+  const whole: Page = { total: 0, stamp: null, resources: [] };
   for (const [at, { type, request }] of lists.entries()) {
     const isWanted = at >= begin && whole.next === undefined;
     const count = isWanted ? request.count - whole.resources.length : 0;

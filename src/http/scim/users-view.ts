@@ -97,22 +97,37 @@ export function usersView({ parameters, connectionId, base, visibility }: ViewOp
     ]),
     ...usersIndexed({ parameters, connection }),
     resource: (without) =>
-      textOf(
-        `'{"schemas":["${CORE_USER}"'`,
-        extensionText(ENTERPRISE_USER),
-        extensionText(CUSTOM_USER),
-        ...(access.isAsked(without) ? [literal(`,"${ACCESS_USER}"`)] : []),
-        `'],"id":"'`,
-        "p.id",
-        `'","active":'`,
-        "case when p.active then 'true' else 'false' end",
-        `',"meta":'`,
-        ...meta(),
-        ...(without.has("groups") ? [] : [groups()]),
-        ...(access.isAsked(without) ? [access.text(without)] : []),
-        ...remainderParts("(d.document - 'active')"),
+      remembered([connection, door, doorText(), visibility ?? "", ...without].join(" "), () =>
+        textOf(
+          `'{"schemas":["${CORE_USER}"'`,
+          extensionText(ENTERPRISE_USER),
+          extensionText(CUSTOM_USER),
+          ...(access.isAsked(without) ? [literal(`,"${ACCESS_USER}"`)] : []),
+          `'],"id":"'`,
+          "p.id",
+          `'","active":'`,
+          "case when p.active then 'true' else 'false' end",
+          `',"meta":'`,
+          ...meta(),
+          ...(without.has("groups") ? [] : [groups()]),
+          ...(access.isAsked(without) ? [access.text(without)] : []),
+          ...remainderParts("(d.document - 'active')"),
+        ),
       ),
   };
+}
+
+/** Texts by all that they depend on: the placeholders' numbers, of which there are few. */
+const TEXTS = new Map<string, string>();
+const MOST_TEXTS = 500;
+
+function remembered(key: string, make: () => string): string {
+  const known = TEXTS.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  if (TEXTS.size >= MOST_TEXTS) TEXTS.clear();
+  TEXTS.set(key, made);
+  return made;
 }
 
 function extensionText(urn: string): string {

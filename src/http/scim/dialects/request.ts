@@ -1,6 +1,6 @@
 import type { Request, RequestHandler } from "express";
 import type { Dialect } from "../../../../connectors/scim-inbound/config.ts";
-import { callOf, type Call } from "../call.ts";
+import { callOf, claimedCallOf, type Call } from "../call.ts";
 import { isJsonObject, type JsonValue } from "../json.ts";
 import type { ResourceSchema } from "../schema.ts";
 import { createBending, typicalDialect, type Bending } from "./bending.ts";
@@ -22,7 +22,7 @@ export interface Message {
 /** Puts what the client's profile departs from the RFCs in back into their form, before anything is validated; counts each quirk. */
 export function bent(quirks: QuirkLog): RequestHandler {
   return (request, response, next) => {
-    const call = callOf(response);
+    const call = claimedCallOf(response)?.call ?? callOf(response);
     const bending = bendingFor(call);
     try {
       if (response.locals["untidyPath"] === true) bending.allows("untidy-path");

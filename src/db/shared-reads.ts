@@ -1,0 +1,109 @@
+import type pg from "pg";
+
+/** A statement that only reads; every `$n` in it carries a cast (`$1::uuid`), and its values are plain. */
+export interface SharedRead {
+  name?: string | undefined;
+  text: string;
+  values: readonly PlainValue[];
+}
+
+export type PlainValue = string | number | boolean | Buffer | null;
+
+export function arePlain(values: readonly unknown[]): values is readonly PlainValue[] {
+  return values.every((value) => value === null || typeof value !== "object" || Buffer.isBuffer(value));
+}
+
+/**
+ * Runs reads of one form together: while as many as there are turns are on their way, those that come wait, and go as one
+ * statement when a turn is free. Nobody waits for company, and each sees the database as it is after he asked. Under load
+ * one trip serves many, which is most of what a small read costs.
+ */
+export interface SharedReads {
+  query<R extends object>(read: SharedRead): Promise<R[]>;
+}
+
+const TURNS = 2;
+const MOST_TOGETHER = 32;
+
+interface Waiting {
+  read: SharedRead;
+  resolve(rows: object[]): void;
+  reject(error: unknown): void;
+}
+
+interface Form {
+  busy: number;
+  waiting: Waiting[];
+}
+
+export function createSharedReads(pool: Pick<pg.Pool, "query">): SharedReads {
+  const forms = new Map<string, Form>();
+
+  const alone = async ({ read, resolve, reject }: Waiting): Promise<void> => {
+    const { name, text, values } = read;
+    try {
+      resolve((await pool.query<object>({ text, values: [...values], ...(name === undefined ? {} : { name }) })).rows);
+    } catch (error) {
+      reject(error);
+    }
+  };
+
+  const together = async (all: readonly Waiting[]): Promise<void> => {
+    const [first] = all;
+    if (!first) return;
+    if (all.length === 1) return alone(first);
+    const { name, text, values } = first.read;
+    let rows: (object & { at: number })[];
+    try {
+      ({ rows } = await pool.query<object & { at: number }>({
+        ...(name === undefined ? {} : { name: `many-${name}` }),
+        text: manyTimes(text, values.length),
+        values: values.map((_, index) => all.map(({ read }) => textOf(read.values[index] ?? null))),
+      }));
+    } catch {
+      // One of them may be to blame: each is answered, or refused, for itself.
+      for (const one of all) await alone(one);
+      return;
+    }
+    const answers: object[][] = all.map(() => []);
+    for (const { at, ...row } of rows) answers[at - 1]?.push(row);
+    all.forEach(({ resolve }, index) => resolve(answers[index] ?? []));
+  };
+
+  const go = (key: string, form: Form): void => {
+    const all = form.waiting.splice(0, MOST_TOGETHER);
+    if (all.length === 0) {
+      if (form.busy === 0) forms.delete(key);
+      return;
+    }
+    form.busy += 1;
+    void together(all).finally(() => {
+      form.busy -= 1;
+      go(key, form);
+    });
+  };
+
+  return {
+    query<R extends object>(read: SharedRead): Promise<R[]> {
+      const form = forms.get(read.text) ?? { busy: 0, waiting: [] };
+      forms.set(read.text, form);
+      return new Promise<object[]>((resolve, reject) => {
+        form.waiting.push({ read, resolve, reject });
+        if (form.busy < TURNS) go(read.text, form);
+      }) as Promise<R[]>;
+    },
+  };
+}
+
+/** The statement for each row of given values, with the row's number as `at`; its own order stands within each. */
+function manyTimes(text: string, count: number): string {
+  const names = Array.from({ length: count }, (_, index) => `v${index + 1}`);
+  const arrays = names.map((_, index) => `$${index + 1}::text[]`);
+  const one = text.replace(/\$(\d+)/g, (_, number: string) => `given.v${number}`);
+  return `select given.at, one.* from unnest(${arrays.join(", ")}) with ordinality as given (${[...names, "at"].join(", ")}) cross join lateral (${one}) one`;
+}
+
+function textOf(value: PlainValue): string | null {
+  if (value === null) return null;
+  return Buffer.isBuffer(value) ? `\\x${value.toString("hex")}` : String(value);
+}

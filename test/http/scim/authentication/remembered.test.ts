@@ -1,0 +1,100 @@
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { revokeToken } from "../../../../src/auth/tokens.ts";
+import { addConnection } from "../../../../src/connections/store.ts";
+import { inTransaction } from "../../../../src/db/database.ts";
+import { testContext } from "../../../helpers/database.ts";
+import { keyRing, openDoor, type Door } from "../door.ts";
+
+let clock = new Date("2026-11-01T12:00:00Z").getTime();
+const now = () => new Date(clock);
+const HOUR = 3_600_000;
+
+let door: Door;
+let id: string;
+beforeAll(async () => {
+  door = await openDoor({ now });
+  id = (await door.request("POST", "/Users", { body: { userName: "ada" } })).body.id;
+});
+afterAll(() => door.close());
+
+const work = <T>(act: Parameters<typeof inTransaction<T>>[2]) => inTransaction(door.db, testContext({ now }), act);
+const connect = (settings: object = {}, more: object = {}) =>
+  work((w) => addConnection(w, { definition: { name: "idp", connector: "scim-inbound", settings, ...more }, keyRing, replace: true }));
+const idp = async () => (await door.db.pool.query<{ id: number }>("select id from connections where name = 'idp'")).rows[0]?.id ?? 0;
+
+/** A token that the door knows from its last request: the next read of it is proved by the read itself. */
+async function remembered(options: Parameters<Door["newToken"]>[0] = {}) {
+  const made = await door.newToken(options);
+  for (const path of READS()) expect((await door.request("GET", path, { token: made.token })).status).toBe(200);
+  return made;
+}
+const READS = () => [`/Users/${id}`, "/Users", '/Users?filter=userName eq "ada"', "/Groups", "/Units", "/Roles"];
+const BAD_READS = () => [`/Users/${randomUUID()}`, "/Users/none", "/Users?filter=rubbish", "/Users?attributes=id&excludedAttributes=id"];
+
+async function everyRead(token: string, status: number) {
+  for (const path of [...READS(), ...BAD_READS()]) {
+    const answer = await door.request("GET", path, { token });
+    expect([path, answer.status]).toEqual([path, status]);
+    expect(answer.text).not.toContain("ada");
+  }
+}
+
+describe("G5: a client that was let in a moment ago", () => {
+  test("G5: is refused by every read from the moment its token is revoked, and learns nothing from what it asked", async () => {
+    const { id: tokenId, token } = await remembered();
+    await work((w) => revokeToken(w, { id: tokenId, reason: "leaked" }));
+    await everyRead(token, 401);
+  });
+
+  test("G5: is refused when its token has expired, to the second", async () => {
+    const { token } = await remembered({ expiresAt: new Date(clock + HOUR) });
+    clock += HOUR - 1;
+    expect((await door.request("GET", "/Users", { token })).status).toBe(200);
+    clock += 1;
+    await everyRead(token, 401);
+  });
+
+  test("G5: is refused when its connection is switched off, and let in when it is on again", async () => {
+    await connect();
+    const { token } = await remembered({ connectionId: await idp() });
+    await door.db.pool.query("update connections set enabled = false where name = 'idp'");
+    await everyRead(token, 403);
+    await door.db.pool.query("update connections set enabled = true where name = 'idp'");
+    expect((await door.request("GET", `/Users/${id}`, { token })).status).toBe(200);
+  });
+
+  test("G5: is refused when the person whose token it is may not act any more", async () => {
+    const person = (await door.request("POST", "/Users", { body: { userName: "grace" } })).body.id;
+    const { token } = await remembered({ personId: person });
+    await door.db.pool.query("update people set active = false where id = $1", [person]);
+    await everyRead(token, 401);
+  });
+
+  test("G5: reads by the settings of now: visibility, and the certificate that is needed beside the token", async () => {
+    await connect();
+    const { token } = await remembered({ connectionId: await idp() });
+    await connect({ visibility: "own" });
+    expect((await door.request("GET", `/Users/${id}`, { token })).status).toBe(404);
+    expect((await door.request("GET", "/Users", { token })).body.totalResults).toBe(0);
+    await connect({ certificates: { use: "with-token", sha256: ["ab".repeat(32)] } });
+    await everyRead(token, 401);
+  });
+
+  test("G5: opens no other connection's door", async () => {
+    await connect();
+    const { token } = await remembered({ connectionId: await idp() });
+    expect((await door.request("GET", "/scim/idp/v2/Users", { token })).status).toBe(200);
+    expect((await door.request("GET", "/scim/scim/v2/Users", { token })).status).toBe(403);
+    expect((await door.request("GET", "/scim/none/v2/Users", { token })).status).toBe(403);
+  });
+
+  test("O1: a read that nothing proves is not answered: unknown tokens beside remembered ones", async () => {
+    const { token } = await remembered();
+    const stranger = token.slice(0, -4) + (token.endsWith("AAAA") ? "BBBB" : "AAAA");
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, (_, at) => door.request("GET", `/Users/${id}`, { token: at % 2 ? stranger : token })),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(answers.map((_, at) => (at % 2 ? 401 : 200)));
+  });
+});
