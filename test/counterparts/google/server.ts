@@ -17,6 +17,8 @@ export interface GoogleFake {
   /** Calls of the Directory API, in order. */
   calls: Called[];
   inject(fault: Injected): void;
+  /** The faults that have struck, in order. */
+  struck: FaultName[];
   /** Sees every answer of the Directory API before it goes out, with the method and path that it is for. */
   onAnswer: (call: Called, body: unknown) => void;
   stop(): Promise<void>;
@@ -43,6 +45,7 @@ export async function startGoogle({ now = () => new Date(), slowMs = 3000 }: Goo
     const found = injected.find(({ when, left }) => left > 0 && (when === undefined || when(call)));
     if (found === undefined) return undefined;
     found.left -= 1;
+    fake.struck.push(found.fault);
     return found.fault;
   };
 
@@ -93,6 +96,7 @@ export async function startGoogle({ now = () => new Date(), slowMs = 3000 }: Goo
     organisation,
     delegation,
     calls: [],
+    struck: [],
     inject: (fault) => void injected.push({ ...fault, left: fault.times ?? 1 }),
     onAnswer: () => undefined,
     stop: () =>
