@@ -1,4 +1,4 @@
-import { Fault, type CheckResult, type OpenOptions } from "../contract.ts";
+import { Fault, type CheckResult, type Kind, type OpenOptions } from "../contract.ts";
 import { openClient, valueOf, type GraphClient } from "./client.ts";
 import type { EntraSettings } from "./config.ts";
 import { isObject } from "./json.ts";
@@ -16,7 +16,7 @@ export async function checkEntra(options: OpenOptions<EntraSettings>): Promise<C
       { name: "Sign-in", ok: true, message: `application ${settings.clientId} in the tenant ${settings.tenant}, with ${proof}` },
     ];
     const granted = grantedBy(token);
-    for (const { name, path, needs } of reads(settings)) results.push(await checkRead(client, { name, path, needs }));
+    for (const read of reads(settings)) results.push(await checkRead(client, read));
     for (const needs of writes(settings)) results.push(checkGrant(needs, granted));
     return results;
   } finally {
@@ -26,16 +26,24 @@ export async function checkEntra(options: OpenOptions<EntraSettings>): Promise<C
 
 interface Read {
   name: string;
+  kind: Kind;
   path: string;
   needs: Permission;
 }
 
 function reads({ groups, units }: EntraSettings): Read[] {
   return [
-    { name: "Users", path: "/users", needs: "User.Read.All" },
-    ...(groups ? [{ name: "Groups", path: "/groups", needs: "GroupMember.Read.All" } as const] : []),
+    { name: "Users", kind: "user", path: "/users", needs: "User.Read.All" },
+    ...(groups ? [{ name: "Groups", kind: "group", path: "/groups", needs: "GroupMember.Read.All" } as const] : []),
     ...(units === "administrativeUnits"
-      ? [{ name: "Administrative units", path: "/directory/administrativeUnits", needs: "AdministrativeUnit.Read.All" } as const]
+      ? [
+          {
+            name: "Administrative units",
+            kind: "unit",
+            path: "/directory/administrativeUnits",
+            needs: "AdministrativeUnit.Read.All",
+          } as const,
+        ]
       : []),
   ];
 }
@@ -48,12 +56,13 @@ function writes({ groups, revokeSessions }: EntraSettings): Permission[] {
   ];
 }
 
-async function checkRead(client: GraphClient, { name, path, needs }: Read): Promise<CheckResult> {
+async function checkRead(client: GraphClient, { name, kind, path, needs }: Read): Promise<CheckResult> {
   const answer = await attempt(() => client.call({ method: "GET", path, query: { $select: "id,displayName", $top: 1 }, needs }));
-  if (answer instanceof Fault) return { name, ok: false, message: answer.message };
+  if (answer instanceof Fault)
+    return { name, kind, ok: false, message: answer.message, ...(answer.kind === "denied" ? { permission: needs } : {}) };
   const [first] = valueOf(answer.body).value;
-  if (!isObject(first)) return { name, ok: true, message: `may be read (${needs}); there are none.` };
-  return { name, ok: true, message: `may be read (${needs}): ${String(first["displayName"] ?? first["id"])}` };
+  if (!isObject(first)) return { name, kind, ok: true, message: `may be read (${needs}); there are none.` };
+  return { name, kind, ok: true, message: `may be read (${needs}): ${String(first["displayName"] ?? first["id"])}` };
 }
 
 /** Write-back is off unless the connection's policy allows it, so that a missing permission is told, and no failure. */
@@ -62,7 +71,7 @@ function checkGrant(needs: Permission, granted: readonly string[] | undefined): 
   if (granted === undefined)
     return { name, ok: true, message: `The token does not say whether ${needs} was granted; the first write will tell.` };
   if (isGranted(needs, granted)) return { name, ok: true, message: `${needs} was granted.` };
-  return { name, ok: true, message: `${needs} was not granted, which only write-back needs. ${howToGrant(needs)}` };
+  return { name, ok: true, message: `${needs} was not granted, which only write-back needs. ${howToGrant(needs)}`, permission: needs };
 }
 
 /** The application permissions in a token. Its form is the sign-in service's own affair, so that nothing but these sentences may depend on it. */

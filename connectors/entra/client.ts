@@ -35,7 +35,7 @@ const NEAR = 0.8;
 const LONGEST_PAUSE_MS = 5000;
 
 export function openClient(options: OpenOptions<EntraSettings>): GraphClient {
-  const { settings, signal, now, log } = options;
+  const { settings, signal, now, log, network, conversation } = options;
   const tokens = openTokens(options);
   let token = "";
   /** Of the application's limit, as the last answer told it; 1 is all of it. */
@@ -45,6 +45,9 @@ export function openClient(options: OpenOptions<EntraSettings>): GraphClient {
     baseUrl: settings.graphUrl,
     credential: () => ({ authorization: `Bearer ${token}` }),
     ca: settings.ca,
+    proxy: settings.proxy,
+    network,
+    conversation,
     timeoutMs: settings.timeoutMs,
     faultOf: faultKindOfGraph,
     signal,

@@ -1,6 +1,7 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { isIPv4 } from "node:net";
 import { z } from "zod";
+import { httpSettings } from "../kit/settings.ts";
 
 const guid = z
   .string()
@@ -36,8 +37,7 @@ export const entraSettings = z
     /** Microsoft Graph; national clouds have their own. */
     graphUrl: address.default("https://graph.microsoft.com/v1.0"),
     loginUrl: address.default("https://login.microsoftonline.com"),
-    /** PEM of the CA, where a proxy answers with a certificate of its own. */
-    ca: z.string().includes("-----BEGIN CERTIFICATE-----", { message: "must be a certificate in PEM" }).optional(),
+    ...httpSettings,
 
     /** Properties of users to read, beside id. */
     userProperties: z
@@ -77,7 +77,6 @@ export const entraSettings = z
 
     /** Objects a page; Microsoft Graph may send fewer. */
     pageSize: z.number().int().min(1).max(999).default(500),
-    timeoutMs: z.number().int().min(100).max(600_000).default(30_000),
     /** What fails in passing is tried so often, with waits that double; what Microsoft Graph asks for is always waited. */
     retry: z
       .strictObject({

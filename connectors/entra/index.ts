@@ -9,9 +9,10 @@ export const entra: Connector<EntraSettings> = {
   name: "entra",
   title: "Microsoft Entra ID",
   settings: entraSettings,
-  secretFields: ["clientSecret", "privateKey"],
+  secretFields: ["clientSecret", "privateKey", "proxy.password"],
   openSource: openEntraSource,
   openWriteBack: openEntraWriteBack,
   check: checkEntra,
+  recordedAt: "http",
   scopeOf: ({ tenant, graphUrl, groups, units }) => ({ tenant, graphUrl, groups, units: units ?? null }),
 };

@@ -22,6 +22,8 @@ export async function openEntraSource(options: OpenOptions<EntraSettings>): Prom
     kinds: kindsOf(settings),
     readAll: (kind) => readAll(reading, kind),
     readChanges: (kind, since) => readChanges(reading, kind, since),
+    // A delta query says who left.
+    listedKinds: [],
     listIds: (kind) => listIds(reading, kind),
     count: (kind) => count(reading, kind),
     readOne: (kind, nativeId) => readOne(reading, kind, nativeId),

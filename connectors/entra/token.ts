@@ -23,7 +23,7 @@ const LONGEST_MS = 24 * 3_600_000;
 
 /** OAuth 2.0 client credentials (RFC 6749 section 4.4) with a secret, or with an assertion that a certificate's key signs (RFC 7523). */
 export function openTokens(options: OpenOptions<EntraSettings>): TokenStore {
-  const { settings, signal, now } = options;
+  const { settings, signal, now, network, conversation } = options;
   const login = settings.loginUrl.replace(/\/+$/, "");
   const path = `/${encodeURIComponent(settings.tenant)}/oauth2/v2.0/token`;
   const http = openHttp({
@@ -31,6 +31,9 @@ export function openTokens(options: OpenOptions<EntraSettings>): TokenStore {
     baseUrl: login,
     credential: () => ({}),
     ca: settings.ca,
+    proxy: settings.proxy,
+    network,
+    conversation,
     timeoutMs: settings.timeoutMs,
     maxBytes: 1024 * 1024,
     signal,
