@@ -62,7 +62,7 @@ export function usersView({ parameters, connectionId, base, visibility }: ViewOp
     joins: `left join accounts a on a.connection_id = ${connection} and a.kind = 'user' and a.native_id = p.id::text
       cross join lateral (select case when a.id is not null then a.attributes when p.manager_id is null then p.attributes
         else p.attributes || jsonb_build_object(${ENTERPRISE}, coalesce(p.attributes->${ENTERPRISE}, '{}'::jsonb) || jsonb_build_object('manager', jsonb_build_object('value', p.manager_id)))
-        end as document) d`,
+        end as document offset 0) d`,
     visible: `${present} and a.gone_at is null${visibility === "own" ? " and a.id is not null" : ""}`,
     unjoined:
       visibility === "own"
