@@ -1,8 +1,9 @@
 import { Fault, type CheckResult, type Kind, type OpenOptions } from "../contract.ts";
+import { checkAccountRights, checkIncrements } from "./active-directory/check.ts";
 import type { LdapSettings } from "./config.ts";
 import type { Entry } from "./entry.ts";
 import { recordReader, isProblem, LOCKED_TIME } from "./records.ts";
-import { openSession, type Session } from "./session.ts";
+import { openDirectorySession, openSession, type Session } from "./session.ts";
 import { mayWrite } from "./write.ts";
 
 const PAGED_RESULTS = "1.2.840.113556.1.4.319";
@@ -11,17 +12,22 @@ const NAMES = { user: "Users", group: "Groups", unit: "Units" } as const;
 /** Asks of the directory everything that a run will ask, once. The first failure that makes the rest impossible ends it. */
 export async function checkLdap(options: OpenOptions<LdapSettings>): Promise<CheckResult[]> {
   const { settings } = options;
-  const session = openSession(options);
   const results: CheckResult[] = [];
+  const first = openSession(options);
   try {
     const encrypted = settings.startTls ? "StartTLS" : settings.url.toLowerCase().startsWith("ldaps:") ? "TLS" : "no encryption";
-    const connected = await attempt(async () => (await session.dedicated()).close());
+    const connected = await attempt(async () => (await first.dedicated()).close());
     if (connected !== undefined) return [{ name: "Connection and sign-in", ok: false, message: connected }];
     results.push({
       name: "Connection and sign-in",
       ok: true,
       message: `${settings.url} (${encrypted}) as ${settings.bindDn ?? "the anonymous user"}`,
     });
+  } finally {
+    first.close();
+  }
+  const session = await openDirectorySession(options);
+  try {
     const root = await session.rootDse();
     const paging = root.supportedControls.includes(PAGED_RESULTS);
     results.push({
@@ -31,13 +37,19 @@ export async function checkLdap(options: OpenOptions<LdapSettings>): Promise<Che
         ? "supported"
         : "The directory does not announce paged results (RFC 2696) to the sync account: allow the control, and reading of the root entry's supportedControl.",
     });
+    if (session.settings.flavour === "activeDirectory")
+      results.push(await checkIncrements(session, (settings.users ?? settings.groups ?? settings.units)?.base ?? ""));
     const samples = new Map<Kind, Entry>();
     for (const kind of ["user", "group", "unit"] as const) {
       const found = await checkEntries(session, kind);
       if (found?.sample) samples.set(kind, found.sample);
       if (found) results.push(found.result);
     }
-    results.push(...(await checkWriting(session, samples)));
+    results.push(
+      ...(session.settings.disable?.kind === "userAccountControl"
+        ? await checkAccountRights(session, { samples, needed: settings.disable !== undefined })
+        : await checkWriting(session, samples)),
+    );
     return results;
   } finally {
     session.close();
@@ -52,7 +64,13 @@ async function checkEntries(session: Session, kind: Kind): Promise<{ result: Che
   let sample: Entry | undefined;
   const failed = await attempt(async () => {
     const page = await session.call((client) =>
-      client.page({ ...reader.entries, shape: reader.shape, pageSize: 1, what: `the read of ${name.toLowerCase()} under ${base}` }),
+      client.page({
+        ...reader.entries,
+        shape: reader.shape,
+        controls: reader.controls,
+        pageSize: 1,
+        what: `the read of ${name.toLowerCase()} under ${base}`,
+      }),
     );
     sample = page.entries[0];
   });
@@ -80,7 +98,7 @@ async function checkWriting(session: Session, samples: ReadonlyMap<Kind, Entry>)
   const { disable, memberAttributes } = session.settings;
   const user = samples.get("user");
   const group = samples.get("group");
-  if (disable === undefined) return [];
+  if (disable === undefined || disable.kind === "userAccountControl") return [];
   const results: CheckResult[] = [];
   if (user !== undefined) {
     const attribute = disable.kind === "ppolicy" ? LOCKED_TIME : disable.attribute;

@@ -25,6 +25,8 @@ export interface SearchOptions {
   shape: Shape;
   /** What is done, for the sentence of a fault: `the read of users`. */
   what: string;
+  /** Sent with the request; those that the result carries, too, are handed the answer. */
+  controls?: readonly Control[];
 }
 
 export interface PageOptions extends SearchOptions {
@@ -129,7 +131,8 @@ export async function openClient({
   ): Promise<{ entries: Entry[]; answer: Answer }> => {
     const entries: Entry[] = [];
     const onEntry = (message: Buffer, start: number) => void entries.push(decodeEntry(message, start, options.shape));
-    const answer = await demand({ encode: searchRequest(options, controls), onEntry, timeoutMs }, { ...options, expected });
+    const sent = [...(options.controls ?? []), ...controls];
+    const answer = await demand({ encode: searchRequest(options, sent), controls: sent, onEntry, timeoutMs }, { ...options, expected });
     return { entries, answer };
   };
 

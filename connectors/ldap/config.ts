@@ -29,8 +29,40 @@ function entries(defaults: { filter: string; attributes: string[] }) {
   });
 }
 
+/** What settings are when nobody gives them: those of OpenLDAP and its like. Active Directory has its own. */
+export const DEFAULTS = {
+  users: {
+    filter: "(objectClass=inetOrgPerson)",
+    attributes: [
+      "uid",
+      "cn",
+      "sn",
+      "givenName",
+      "displayName",
+      "mail",
+      "employeeNumber",
+      "departmentNumber",
+      "title",
+      "telephoneNumber",
+      "mobile",
+      "preferredLanguage",
+      "manager",
+    ],
+  },
+  groups: {
+    filter: "(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=posixGroup))",
+    attributes: ["cn", "description"],
+  },
+  units: { filter: "(objectClass=organizationalUnit)", attributes: ["ou", "description"] },
+  memberAttributes: ["member", "uniqueMember", "memberUid"],
+  nativeIdAttribute: "entryUUID",
+  changedAttribute: "modifyTimestamp",
+};
+
 /** How an account is disabled, and enabled again. */
 const disable = z.union([
+  /** The bit ACCOUNTDISABLE of userAccountControl (Active Directory). */
+  z.strictObject({ kind: z.literal("userAccountControl") }),
   /** pwdAccountLockedTime of a password policy (OpenLDAP's ppolicy). */
   z.strictObject({ kind: z.literal("ppolicy") }),
   z.strictObject({
@@ -44,6 +76,13 @@ const disable = z.union([
 
 export const ldapSettings = z
   .strictObject({
+    /**
+     * Whose directory it is. `auto` asks the root entry. In Active Directory what is left at its default (filters, attributes,
+     * nativeIdAttribute, changedAttribute, memberAttributes, disable) becomes what is usual there.
+     */
+    flavour: z.enum(["auto", "standard", "activeDirectory"]).default("auto"),
+    /** How changes are found in Active Directory: `auto` = DirSync where the directory lets this account, else update sequence numbers. */
+    changes: z.enum(["auto", "dirSync", "uSNChanged"]).default("auto"),
     /** ldaps://host[:port], or ldap://host[:port] with startTls. */
     url: z.string().superRefine((value, context) => {
       const url = parseUrl(value);
@@ -59,40 +98,20 @@ export const ldapSettings = z
     bindDn: dn.optional(),
     bindPassword: z.string().min(1).optional(),
 
-    users: entries({
-      filter: "(objectClass=inetOrgPerson)",
-      attributes: [
-        "uid",
-        "cn",
-        "sn",
-        "givenName",
-        "displayName",
-        "mail",
-        "employeeNumber",
-        "departmentNumber",
-        "title",
-        "telephoneNumber",
-        "mobile",
-        "preferredLanguage",
-        "manager",
-      ],
-    }).optional(),
-    groups: entries({
-      filter: "(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=posixGroup))",
-      attributes: ["cn", "description"],
-    }).optional(),
-    units: entries({ filter: "(objectClass=organizationalUnit)", attributes: ["ou", "description"] }).optional(),
+    users: entries(DEFAULTS.users).optional(),
+    groups: entries(DEFAULTS.groups).optional(),
+    units: entries(DEFAULTS.units).optional(),
 
     /** Attributes delivered as lists; of every other the first value is delivered, as a string. */
     multiValued: z.array(attributeName).default([]),
     /** Attributes whose values are names of entries: normalised, so that they can be compared. */
     dnAttributes: z.array(attributeName).default(["manager", "secretary", "seeAlso"]),
-    memberAttributes: z.array(attributeName).min(1).default(["member", "uniqueMember", "memberUid"]),
+    memberAttributes: z.array(attributeName).min(1).default(DEFAULTS.memberAttributes),
     /** The users' attribute that memberUid names. */
     memberUidAttribute: attributeName.default("uid"),
     /** Never changes and is never given to another entry. */
-    nativeIdAttribute: attributeName.default("entryUUID"),
-    changedAttribute: attributeName.default("modifyTimestamp"),
+    nativeIdAttribute: attributeName.default(DEFAULTS.nativeIdAttribute),
+    changedAttribute: attributeName.default(DEFAULTS.changedAttribute),
     /** What a reference to another server within a base means: `refuse` = the read is not complete. */
     referrals: z.enum(["refuse", "ignore"]).default("refuse"),
 

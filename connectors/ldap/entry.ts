@@ -1,4 +1,6 @@
 import { isUtf8 } from "node:buffer";
+import { splitExtended } from "./active-directory/extended-names.ts";
+import { BINARY_FORMATS } from "./active-directory/identifiers.ts";
 
 /**
  * Search entries straight from the wire (RFC 4511 section 4.5.2). ldapts builds an object, a buffer and a decoder call for
@@ -13,10 +15,14 @@ export interface Shape {
   /** Lists keep all values; of the others only the first is decoded. */
   lists: readonly boolean[];
   slots: ReadonlyMap<string, number>;
+  /** Turns what is known to be binary into text. */
+  formats: readonly (((bytes: Buffer) => string | undefined) | undefined)[];
 }
 
 export interface Entry {
   dn: string;
+  /** The entry's objectGUID, where names were asked for with it (Active Directory). */
+  guid?: string;
   /** By the shape's order; undefined where the entry has no value. */
   values: (string | string[] | undefined)[];
   /** Attributes that were not asked for by this name (subtypes, other names). */
@@ -32,7 +38,8 @@ export function shapeFor(names: readonly string[], isList: (name: string) => boo
     slots.set(name, slot);
     slots.set(name.toLowerCase(), slot);
   });
-  return { names, asks, lists: names.map(isList), slots };
+  const formats = names.map((name) => BINARY_FORMATS.get(name.toLowerCase()));
+  return { names, asks, lists: names.map(isList), slots, formats };
 }
 
 interface Reader {
@@ -44,10 +51,12 @@ interface Reader {
 export function decodeEntry(bytes: Buffer, start: number, shape: Shape): Entry {
   const reader: Reader = { bytes, at: start };
   const nameLength = element(reader, 0x04);
+  const name = bytes.toString("utf8", reader.at, reader.at + nameLength);
   const entry: Entry = {
-    dn: bytes.toString("utf8", reader.at, reader.at + nameLength),
+    dn: name,
     values: new Array<undefined>(shape.names.length).fill(undefined),
   };
+  if (name.startsWith("<")) Object.assign(entry, splitExtended(name));
   reader.at += nameLength;
   const length = element(reader, 0x30);
   const end = reader.at + length;
@@ -61,7 +70,7 @@ export function decodeEntry(bytes: Buffer, start: number, shape: Shape): Entry {
     const slot = shape.slots.get(type) ?? shape.slots.get(type.toLowerCase());
     if (slot !== undefined) {
       // Beside a ranged answer stands an empty list of the same attribute.
-      if (setLength > 0) entry.values[slot] = shape.lists[slot] ? readAll(reader, setEnd) : readOne(reader);
+      if (setLength > 0) entry.values[slot] = shape.lists[slot] ? readAll(reader, setEnd) : readOne(reader, shape.formats[slot]);
     } else if (setLength > 0) readOther(entry, { reader, setEnd, type, shape });
     reader.at = setEnd;
   }
@@ -83,11 +92,11 @@ function readOther(entry: Entry, { reader, setEnd, type, shape }: { reader: Read
   if (shape.lists[slot] && range[3] !== "*") (entry.ranges ??= []).push({ slot, from: Number(range[3]) + 1 });
 }
 
-function readOne(reader: Reader): string {
+function readOne(reader: Reader, format?: (bytes: Buffer) => string | undefined): string {
   const length = element(reader, 0x04);
   const at = reader.at;
   reader.at += length;
-  return text(reader.bytes, at, at + length);
+  return format?.(reader.bytes.subarray(at, at + length)) ?? text(reader.bytes, at, at + length);
 }
 
 function readAll(reader: Reader, end: number): string[] {

@@ -38,9 +38,32 @@ export async function* readPages(
   }
 }
 
+/**
+ * The same for what is needed at once: all entries, read over the session's connection. Throws where the directory did not
+ * say that they are all.
+ */
+export async function readAllPages(session: Session, search: SearchOptions & { pageSize: number }): Promise<Entry[]> {
+  return session.call(async (client) => {
+    const entries: Entry[] = [];
+    for (let cookie: Buffer | undefined; ;) {
+      const page = await client.page({ ...search, cookie });
+      refuseReferences(session, { page, search });
+      for (const entry of page.entries) entries.push(entry);
+      if (page.cookie === undefined)
+        throw new Fault("transient", `The directory ended ${search.what} without saying that it was complete.`);
+      if (page.cookie.length === 0) return entries;
+      cookie = page.cookie;
+    }
+  });
+}
+
+/** Partitions of every forest that lie below a domain by name and hold no people (MS-ADTS 6.1.1.1). */
+const WITHOUT_PEOPLE = /^ldaps?:\/\/[^/]*\/(?:CN=Configuration|DC=DomainDnsZones|DC=ForestDnsZones),/i;
+
 function refuseReferences(session: Session, { page, search }: { page: EntriesPage; search: SearchOptions }): void {
-  const [reference] = page.references;
-  if (reference === undefined || session.settings.referrals === "ignore") return;
+  const { flavour, referrals } = session.settings;
+  const reference = page.references.find((each) => flavour !== "activeDirectory" || !WITHOUT_PEOPLE.test(each));
+  if (reference === undefined || referrals === "ignore") return;
   throw new Fault(
     "misconfigured",
     `A part of ${search.base} is on another server (${reference}), so ${search.what} is not complete. Connect to a server that holds it all, or set referrals: ignore if that part is not wanted.`,

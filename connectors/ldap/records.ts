@@ -1,4 +1,7 @@
+import type { Control } from "ldapts";
 import type { AttributeValue, Kind, RecordProblem, SourceRecord } from "../contract.ts";
+import { formatFileTime, isEnabled } from "./active-directory/account-control.ts";
+import { ExtendedNames, splitExtended } from "./active-directory/extended-names.ts";
 import type { EntriesSettings, LdapSettings } from "./config.ts";
 import { isWithin, normaliseDn, parentOf, withoutUniqueId } from "./dn.ts";
 import { shapeFor, type Entry, type Shape } from "./entry.ts";
@@ -8,16 +11,23 @@ export interface RecordReader {
   kind: Kind;
   entries: EntriesSettings;
   shape: Shape;
+  /** Controls of every search whose entries are read by this. */
+  controls: Control[];
   /** A record, or why it can't be one. */
   read(entry: Entry): SourceRecord | RecordProblem;
   /** Names from memberUid, which must be looked up: by the group's nativeId. */
   memberUids(entry: Entry): readonly string[];
+  /** A group's own number in its domain, by which accounts name it as their primary group (Active Directory). */
+  primaryGroupToken(entry: Entry): string | undefined;
 }
 
 /** The attribute that ppolicy locks an account by: operational, so it must be asked for by name. */
 export const LOCKED_TIME = "pwdAccountLockedTime";
 
 const MEMBER_UID = "memberuid";
+const ACCOUNT_CONTROL = "userAccountControl";
+const ACCOUNT_EXPIRES = "accountExpires";
+const PRIMARY_GROUP_TOKEN = "primaryGroupToken";
 
 /** Undefined when the settings have no entries of this kind. */
 export function recordReader(settings: LdapSettings, kind: Kind): RecordReader | undefined {
@@ -29,19 +39,28 @@ export function recordReader(settings: LdapSettings, kind: Kind): RecordReader |
   const memberNames = kind === "group" ? settings.memberAttributes : [];
   const members = lower(memberNames);
 
-  const delivered = [...entries.attributes, ...(kind === "user" && settings.disable?.kind === "ppolicy" ? [LOCKED_TIME] : [])].filter(
+  const inActiveDirectory = settings.flavour === "activeDirectory";
+  // In Active Directory people and groups are named by their objectGUID, which no move or renaming changes; only units,
+  // below which people stand by name, are not.
+  const namedById = inActiveDirectory && kind !== "unit";
+
+  const delivered = [...entries.attributes, ...statusAttributes(settings, kind)].filter(
     (name, index, all) =>
       !members.has(name.toLowerCase()) && all.findIndex((other) => other.toLowerCase() === name.toLowerCase()) === index,
   );
   const own = [settings.nativeIdAttribute, settings.changedAttribute].filter((name) => !lower(delivered).has(name.toLowerCase()));
-  const names = [...delivered, ...own, ...memberNames];
-  const shape = shapeFor(names, (name) => lists.has(name.toLowerCase()) || members.has(name.toLowerCase()));
+  const tokens = inActiveDirectory && kind === "group" ? [PRIMARY_GROUP_TOKEN] : [];
+  const names = [...delivered, ...own, ...tokens, ...memberNames];
+  // Without a range Active Directory sends at most MaxValRange members, and nothing that says so where the name is not ranged.
+  const asks = names.map((name) => (inActiveDirectory && members.has(name.toLowerCase()) ? `${name};range=0-*` : name));
+  const shape = shapeFor(names, (name) => lists.has(name.toLowerCase()) || members.has(name.toLowerCase()), asks);
   const slotOf = (name: string) => shape.slots.get(name.toLowerCase()) ?? -1;
   const idSlot = slotOf(settings.nativeIdAttribute);
   const changedSlot = slotOf(settings.changedAttribute);
   const isDn = delivered.map((name) => dns.has(name.toLowerCase()));
   const memberSlots = memberNames.filter((name) => name.toLowerCase() !== MEMBER_UID).map(slotOf);
   const uidSlot = members.has(MEMBER_UID) ? slotOf(MEMBER_UID) : -1;
+  const tokenSlot = tokens.length > 0 ? slotOf(PRIMARY_GROUP_TOKEN) : -1;
   const base = normaliseDn(entries.base);
 
   const attributesOf = (entry: Entry): Record<string, AttributeValue> => {
@@ -51,8 +70,9 @@ export function recordReader(settings: LdapSettings, kind: Kind): RecordReader |
       const value = entry.values[slot];
       const name = delivered[slot];
       if (value === undefined || name === undefined) continue;
-      attributes[name] = isDn[slot] ? (typeof value === "string" ? normaliseDn(value) : value.map(normaliseDn)) : value;
+      attributes[name] = isDn[slot] ? (typeof value === "string" ? referenceTo(value) : value.map(referenceTo)) : value;
     }
+    if (inActiveDirectory && kind === "user") addStatus(attributes);
     if (entry.extras) for (const name of [...entry.extras.keys()].sort()) attributes[name] = entry.extras.get(name) ?? null;
     return attributes;
   };
@@ -64,7 +84,7 @@ export function recordReader(settings: LdapSettings, kind: Kind): RecordReader |
       const message = `${entry.dn} has no ${settings.nativeIdAttribute} that the sync account may read. Give it read access, or set nativeIdAttribute to one that every entry has and that never changes.`;
       return { kind, nativeId: reference, code: "no_native_id", message };
     }
-    const record: SourceRecord = { kind, nativeId, reference, attributes: attributesOf(entry) };
+    const record: SourceRecord = { kind, nativeId, ...(namedById ? {} : { reference }), attributes: attributesOf(entry) };
     const changedAt = parseTime(first(entry.values[changedSlot]));
     if (changedAt !== undefined) record.changedAt = changedAt;
     if (kind === "group") record.members = { set: membersOf(entry, memberSlots) };
@@ -75,7 +95,44 @@ export function recordReader(settings: LdapSettings, kind: Kind): RecordReader |
     return record;
   };
 
-  return { kind, entries, shape, read, memberUids: (entry) => list(entry.values[uidSlot]) };
+  return {
+    kind,
+    entries,
+    shape,
+    controls: inActiveDirectory ? [new ExtendedNames()] : [],
+    read,
+    memberUids: (entry) => list(entry.values[uidSlot]),
+    primaryGroupToken: (entry) => first(entry.values[tokenSlot]),
+  };
+}
+
+/** Attributes that say whether an account is active: asked for, whatever the settings list. */
+function statusAttributes(settings: LdapSettings, kind: Kind): string[] {
+  if (kind !== "user") return [];
+  if (settings.disable?.kind === "ppolicy") return [LOCKED_TIME];
+  return settings.flavour === "activeDirectory" ? [ACCOUNT_CONTROL] : [];
+}
+
+/** What Active Directory keeps as a bit and as a count of 100 ns, as mappings want it. */
+function addStatus(attributes: Record<string, AttributeValue>): void {
+  for (const name of Object.keys(attributes)) {
+    const value = attributes[name];
+    if (typeof value !== "string") continue;
+    if (name.toLowerCase() === ACCOUNT_EXPIRES.toLowerCase()) {
+      const expires = formatFileTime(value);
+      if (expires === undefined) delete attributes[name];
+      else attributes[name] = expires;
+    } else if (name.toLowerCase() === ACCOUNT_CONTROL.toLowerCase()) {
+      const enabled = isEnabled(value);
+      if (enabled !== undefined) attributes["enabled"] = enabled;
+    }
+  }
+}
+
+/** How a record of the same directory is named: by its id where the directory sends it with the name. */
+function referenceTo(name: string): string {
+  const { guid, dn } = splitExtended(name);
+  return guid ?? normaliseDn(dn);
 }
 
 export function isProblem(read: SourceRecord | RecordProblem): read is RecordProblem {
@@ -105,7 +162,7 @@ function membersOf(entry: Entry, slots: readonly number[]): string[] {
 }
 
 function normaliseMember(value: string): string {
-  return normaliseDn(withoutUniqueId(value));
+  return value.startsWith("<") ? referenceTo(value) : normaliseDn(withoutUniqueId(value));
 }
 
 function list(value: string | string[] | undefined): readonly string[] {

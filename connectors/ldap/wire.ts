@@ -1,6 +1,6 @@
 import { connect as connectPlain, isIP, type Socket } from "node:net";
 import { connect as connectTls, type ConnectionOptions } from "node:tls";
-import { BerReader, PagedResultsControl, SearchResponse } from "ldapts";
+import { BerReader, PagedResultsControl, SearchResponse, type Control } from "ldapts";
 
 /**
  * One LDAP connection (RFC 4511): messages out, answers back by their message id. It never reconnects by itself: ldapts'
@@ -22,6 +22,8 @@ export interface Request {
   encode(messageId: number): Buffer;
   /** A search entry: `message` is its whole LDAP message, `start` the place behind the entry's tag and length. */
   onEntry?(message: Buffer, start: number): void;
+  /** Read what the result says to them. */
+  controls?: readonly Control[];
   timeoutMs: number;
 }
 
@@ -86,7 +88,7 @@ export async function openWire(options: WireOptions): Promise<Wire> {
     const id = reader.readInt() ?? 0;
     const operation = reader.readSequence() ?? 0;
     const waiting = pending.get(id);
-    if (id === 0) throw new Error(`the server ended the connection: ${resultOf(reader).message || "notice of disconnection"}`);
+    if (id === 0) throw new Error(`the server ended the connection: ${resultOf(reader, []).message || "notice of disconnection"}`);
     if (waiting === undefined || operation === INTERMEDIATE) return;
     waiting.timer.refresh();
     if (operation === SEARCH_ENTRY) waiting.request.onEntry?.(message, reader.offset);
@@ -94,7 +96,7 @@ export async function openWire(options: WireOptions): Promise<Wire> {
     else {
       pending.delete(id);
       clearTimeout(waiting.timer);
-      waiting.resolve({ ...resultOf(reader), references: waiting.references });
+      waiting.resolve({ ...resultOf(reader, waiting.request.controls ?? []), references: waiting.references });
     }
   };
   const onClose = () => end(new Error("the server closed the connection"));
@@ -203,9 +205,9 @@ function messageLength(bytes: Buffer, at: number): number {
 }
 
 /** All results are one sequence (RFC 4511 section 4.1.9), so that one reader serves bind, modify and search. */
-function resultOf(reader: BerReader): Omit<Answer, "references"> {
+function resultOf(reader: BerReader, controls: readonly Control[]): Omit<Answer, "references"> {
   const response = new SearchResponse({ messageId: 0 });
-  response.parse(reader, []);
+  response.parse(reader, [...controls]);
   const paging = response.controls?.find((control) => control instanceof PagedResultsControl);
   return {
     status: response.status,

@@ -1,23 +1,27 @@
 import { EqualityFilter } from "ldapts";
 import { Fault, type OpenOptions, type WriteBack } from "../contract.ts";
+import { refusePrimaryGroup } from "./active-directory/primary-group.ts";
+import { setAccountDisabled } from "./active-directory/set-disabled.ts";
 import type { LdapClient, ModifyChange } from "./client.ts";
 import type { LdapSettings } from "./config.ts";
 import { shapeFor } from "./entry.ts";
-import { findById } from "./read.ts";
+import { findById } from "./find.ts";
 import { LOCKED_TIME } from "./records.ts";
-import { openSession, type Session } from "./session.ts";
+import { openDirectorySession, type Session } from "./session.ts";
 import { refuseUnlocked } from "./usability.ts";
 
 /** Locked for good, until an administrator unlocks it (draft-behera-ldap-password-policy section 5.3.3). */
 export const LOCKED_FOR_GOOD = "000001010000Z";
 
 const NO_SUCH_ATTRIBUTE = 16;
+/** How Active Directory says that somebody is no member. */
+const UNWILLING_TO_PERFORM = 53;
 const OBJECT_CLASS_VIOLATION = 65;
 const NOTHING = shapeFor([], () => false);
 
 /** The few things that are written to a directory; each is read back. */
 export async function openLdapWriteBack(options: OpenOptions<LdapSettings>): Promise<WriteBack> {
-  const session = openSession(options);
+  const session = await openDirectorySession(options);
   return {
     disable: (nativeId) => setDisabled(session, { nativeId, disabled: true }),
     enable: (nativeId) => setDisabled(session, { nativeId, disabled: false }),
@@ -31,10 +35,11 @@ async function setDisabled(session: Session, { nativeId, disabled }: { nativeId:
   if (disable === undefined || users === undefined)
     throw new Fault(
       "misconfigured",
-      "The settings do not say how an account is disabled: give users, and disable with kind ppolicy or with an attribute.",
+      "The settings do not say how an account is disabled: give users, and disable with kind ppolicy, userAccountControl or with an attribute.",
     );
   const what = disabled ? "the disabling of an account" : "the enabling of an account";
   const dn = await dnOf(session, { base: users.base, nativeId, what });
+  if (disable.kind === "userAccountControl") return setAccountDisabled(session, { dn, disabled, what });
   const wanted = wantedValue(disable, disabled);
   const current = await session.call((client) => readValues(client, { dn, attribute: wanted.attribute, what }));
   // A lock of another kind, after wrong passwords say, is the directory's own and not ours to lift.
@@ -64,7 +69,7 @@ interface Wanted {
   value: string | undefined;
 }
 
-function wantedValue(disable: NonNullable<LdapSettings["disable"]>, disabled: boolean): Wanted {
+function wantedValue(disable: Exclude<NonNullable<LdapSettings["disable"]>, { kind: "userAccountControl" }>, disabled: boolean): Wanted {
   if (disable.kind === "ppolicy") return { attribute: LOCKED_TIME, value: disabled ? LOCKED_FOR_GOOD : undefined };
   return { attribute: disable.attribute, value: disabled ? disable.disabledValue : disable.enabledValue };
 }
@@ -108,6 +113,7 @@ async function removeFromGroup(
     what,
   });
   if (member === undefined) throw new Fault("gone", `The directory has no entry ${memberNativeId} any more, so it is in no group.`);
+  if (session.settings.flavour === "activeDirectory") await refusePrimaryGroup(session, { group, member: member.dn, what });
   const logins = Array.isArray(member.values[0]) ? member.values[0] : [];
   for (const attribute of memberAttributes) {
     const names = attribute.toLowerCase() === "memberuid" ? logins : [member.dn];
@@ -129,7 +135,7 @@ async function removeValue(
   if (!(await isMember())) return;
   const changes: ModifyChange[] = [{ operation: "delete", attribute, values: [value] }];
   const status = await session.call((client) =>
-    client.modify({ dn: group, what, changes, expected: [NO_SUCH_ATTRIBUTE, OBJECT_CLASS_VIOLATION] }),
+    client.modify({ dn: group, what, changes, expected: [NO_SUCH_ATTRIBUTE, UNWILLING_TO_PERFORM, OBJECT_CLASS_VIOLATION] }),
   );
   if (status === OBJECT_CLASS_VIOLATION) {
     throw new Fault(
@@ -137,11 +143,12 @@ async function removeValue(
       `${member} is the last ${attribute} of ${group}, and the directory's schema lets such a group not be empty. Add another member first, or delete the group there.`,
     );
   }
-  if (await isMember())
-    throw new Fault(
-      "misconfigured",
-      `The directory took ${what}, but ${member} is still a ${attribute} of ${group}: perhaps the list is computed, and must be changed where it comes from.`,
-    );
+  if (!(await isMember())) return;
+  if (status === UNWILLING_TO_PERFORM) throw new Fault("rejected", `The directory is unwilling to take ${member} out of ${group}.`);
+  throw new Fault(
+    "misconfigured",
+    `The directory took ${what}, but ${member} is still a ${attribute} of ${group}: perhaps the list is computed, and must be changed where it comes from.`,
+  );
 }
 
 async function dnOf(session: Session, { base, nativeId, what }: { base: string; nativeId: string; what: string }): Promise<string> {
