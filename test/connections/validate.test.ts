@@ -164,5 +164,7 @@ describe("secrets by reference", () => {
 
 test.each(readdirSync(path.join(projectFolder(), "config/mappings")))("the example config/mappings/%s is a good definition", (name) => {
   const definition: unknown = parseYaml(readFileSync(path.join(projectFolder(), "config/mappings", name), "utf8"));
-  expect(() => validateDefinition(definition, { sources: { environment: { LDAP_PASSWORD: "x", APP_TOKEN: "x" } } })).not.toThrow();
+  const key = { type: "service_account", client_email: "a@b.test", private_key: "-----BEGIN PRIVATE KEY-----" };
+  const environment = { LDAP_PASSWORD: "x", APP_TOKEN: "x", GOOGLE_SERVICE_ACCOUNT_KEY: JSON.stringify(key) };
+  expect(() => validateDefinition(definition, { sources: { environment } })).not.toThrow();
 });
