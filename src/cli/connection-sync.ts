@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { RunSummary } from "../sync/finish.ts";
+import { recordRun } from "../sync/recording.ts";
 import { runSync } from "../sync/run.ts";
 import { countLines } from "./counts.ts";
 import { EXIT } from "./exit.ts";
@@ -10,6 +11,7 @@ interface Options {
   planOnly?: boolean;
   full?: boolean;
   remap?: boolean;
+  record?: string;
 }
 
 export function connectionSync(parent: Command, shell: Shell): void {
@@ -20,20 +22,14 @@ export function connectionSync(parent: Command, shell: Shell): void {
     .option("--plan-only", "stop with a plan that waits for approval")
     .option("--full", "read everything, memberships included")
     .option("--remap", "apply a changed mapping to stored accounts without reading the source")
-    .action((name: string, { planOnly = false, full = false, remap = false }: Options) =>
+    .option("--record <file>", "write what the system answers into a new file, without credentials, for `connection replay`")
+    .action((name: string, { planOnly = false, full = false, remap = false, record }: Options) =>
       shell.run(async ({ ctx, db, keyRing, out, terminal }) => {
         const progress = reportProgress(terminal);
         const mode = full ? "full" : remap ? "remap" : "incremental";
         try {
-          const summary = await runSync(ctx, {
-            db,
-            keyRing,
-            connection: name,
-            mode,
-            trigger: "cli",
-            planOnly,
-            onProgress: progress.onProgress,
-          });
+          const run = { db, keyRing, connection: name, mode, trigger: "cli", planOnly, onProgress: progress.onProgress } as const;
+          const summary = record === undefined ? await runSync(ctx, run) : await recordRun(ctx, { ...run, file: record });
           progress.stop();
           out.result(summary, summaryLines(summary));
           return summary.state === "held" ? EXIT.held : EXIT.ok;

@@ -13,6 +13,7 @@ import { connectionCheck } from "./connection-check.ts";
 import { connectionList } from "./connection-list.ts";
 import { connectionQuirks } from "./connection-quirks.ts";
 import { connectionRemove } from "./connection-remove.ts";
+import { connectionReplay } from "./connection-replay.ts";
 import { connectionResume } from "./connection-resume.ts";
 import { connectionShow } from "./connection-show.ts";
 import { connectionSync } from "./connection-sync.ts";
@@ -60,6 +61,7 @@ const GROUPS: readonly { name: string; description: string; commands: readonly (
       connectionQuirks,
       connectionCheck,
       connectionSync,
+      connectionReplay,
       connectionResume,
       connectionRemove,
     ],

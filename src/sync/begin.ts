@@ -10,7 +10,7 @@ import { openPlan } from "./plan.ts";
 import type { OnProgress, Timings } from "./progress.ts";
 
 export type RunMode = "full" | "incremental" | "remap";
-export type RunTrigger = "schedule" | "cli" | "api" | "recovery";
+export type RunTrigger = "schedule" | "cli" | "api" | "recovery" | "replay";
 
 /** One execution of a connection's sync, while it goes on. */
 export interface Run {
@@ -24,6 +24,8 @@ export interface Run {
   readonly mode: RunMode;
   readonly startedAt: Date;
   readonly planOnly: boolean;
+  /** Ends with a plan that nobody can approve, and leaves everything else as it is. */
+  readonly rehearsal: boolean;
   readonly timings: Timings;
   readonly onProgress: OnProgress;
   /** Records read, changed and refused, by kind. */
@@ -46,6 +48,7 @@ export interface BeginOptions {
   mode: RunMode;
   trigger: RunTrigger;
   planOnly: boolean;
+  rehearsal: boolean;
   onProgress: OnProgress;
 }
 

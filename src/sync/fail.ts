@@ -23,6 +23,8 @@ export async function failRun(run: Run, error: unknown): Promise<void> {
       message,
     ]);
     await sql.query("update plans set state = 'superseded' where id = $1 and state in ('staging', 'closed', 'applying')", [run.planId]);
+    // A rehearsal says nothing about the system.
+    if (run.rehearsal) return;
     await recordEvent(work, {
       name: "run.failed",
       subjectType: "run",

@@ -16,8 +16,8 @@ export interface RunSummary {
   connection: string;
   /** As it was carried out: an incremental run that had to read in full says so. */
   mode: RunMode;
-  /** done: applied. held: the plan waits for approval. */
-  state: "done" | "held";
+  /** done: applied. held: the plan waits for approval. rehearsed: it was only to be seen. */
+  state: "done" | "held" | "rehearsed";
   /** SHA-256 that binds the plan, hexadecimal. */
   hash: string;
   /** Items by kind and action. */
@@ -36,6 +36,7 @@ export async function finishRun(run: Run): Promise<RunSummary> {
   await noteProblems(run, losers.map(problemOfClaim));
   const closed = await timed(run.timings, "close", () => inTransaction(run.db, run.ctx, (work) => closeRunPlan(work, run)));
   const guards = await timed(run.timings, "guard", () => judgePlan(run, closed));
+  if (run.rehearsal) return endRehearsal(run, { closed, guards });
   if (guards.length > 0 || run.planOnly) return summary(run, { closed, guards, held: await holdPlan(run, { closed, guards }) });
   const applied = await timed(run.timings, "apply", () =>
     applyItems(run.ctx, { db: run.db, keyRing: run.keyRing, planId: run.planId, onProgress: run.onProgress }),
@@ -58,11 +59,12 @@ function problemOfClaim({ nativeId, userName, email }: DoubleClaim): RecordProbl
 async function closeRunPlan(work: Work, run: Run): Promise<ClosedPlan> {
   const closed = await closePlan(work, run.planId);
   // A plan that was decided on an older reading is no longer what would be done.
-  await work.sql.query(
-    `with older as (update plans set state = 'superseded' where connection_id = $1 and id < $2 and state = 'held' and hash is distinct from $3 returning run_id)
+  if (!run.rehearsal)
+    await work.sql.query(
+      `with older as (update plans set state = 'superseded' where connection_id = $1 and id < $2 and state = 'held' and hash is distinct from $3 returning run_id)
      update runs r set state = 'superseded' from older o where r.id = o.run_id`,
-    [run.connection.id, run.planId, closed.hash],
-  );
+      [run.connection.id, run.planId, closed.hash],
+    );
   const cursors = { ...run.connection.cursor, ...run.cursors };
   await work.sql.query("update runs set state = 'planned', counts = $2, evidence = $3, cursor_after = $4 where id = $1", [
     run.id,
@@ -85,6 +87,15 @@ async function judgePlan(run: Run, closed: ClosedPlan): Promise<Tripped[]> {
   });
   const scopeChanged = run.connection.scopeHash !== null && run.mode === "full" && run.connection.scopeHash !== scopeHashOf(run.connection);
   return judge({ ...facts, reads: run.reads, scopeChanged }, run.connection.limits);
+}
+
+/** The plan can be looked at, and never approved. */
+async function endRehearsal(run: Run, { closed, guards }: { closed: ClosedPlan; guards: Tripped[] }): Promise<RunSummary> {
+  await inTransaction(run.db, run.ctx, async ({ ctx, sql }) => {
+    await sql.query("update plans set state = 'superseded', guards = $2 where id = $1", [run.planId, JSON.stringify(guards)]);
+    await sql.query("update runs set state = 'superseded', finished_at = $2 where id = $1", [run.id, ctx.now()]);
+  });
+  return { ...summary(run, { closed, guards }), state: "rehearsed" };
 }
 
 /** Holds the plan for approval. The same plan already waiting keeps waiting, under the number that people have been shown. */

@@ -1,4 +1,4 @@
-import { Fault, type Source } from "../../connectors/contract.ts";
+import { Fault, type Cursor, type Kind, type Source } from "../../connectors/contract.ts";
 import { loadConnection, openSource, scopeHashOf, type LoadedConnection } from "../connections/open.ts";
 import type { Context } from "../context.ts";
 import type { Database } from "../db/database.ts";
@@ -25,30 +25,37 @@ export interface RunOptions {
   onProgress?: OnProgress;
   /** Read from this instead of the system itself: a recording, or a file that was handed in. It is closed at the end. */
   source?: Source;
+  /** Opens the source in the connection's place: to record it, or to replay it. */
+  open?: OpenRunSource;
+  /** Decide only, in exactly this mode and from these cursors: to a plan that nobody can approve. Nothing else is touched. */
+  rehearsal?: { cursor: Readonly<Partial<Record<Kind, Cursor>>> | null };
 }
+
+export type OpenRunSource = (run: Pick<Run, "ctx" | "connection" | "mode" | "startedAt">) => Promise<Source>;
 
 /**
  * One execution of a connection's sync: pull, match, map, decide, sweep into one staged plan; then guard; then apply.
  * Throws `busy` when another node runs it; a failed run is recorded, flagged or counted towards quarantine, and rethrown.
  */
 export async function runSync(ctx: Context, options: RunOptions): Promise<RunSummary> {
-  const { db, keyRing } = options;
+  const { db, keyRing, rehearsal } = options;
   const found = await loadConnection(db.pool, keyRing, options.connection);
   return withSyncLock(db, { connectionId: found.id, name: found.name }, async (lost) => {
     const held: Context = { ...ctx, signal: AbortSignal.any([ctx.signal, lost]) };
-    await resumeApplying(held, { db, keyRing, connectionId: found.id });
+    if (!rehearsal) await resumeApplying(held, { db, keyRing, connectionId: found.id });
     // Loaded again under the lock: a run that has just ended moved the cursor.
-    const connection = await loadConnection(db.pool, keyRing, found.id);
-    const mode = effectiveMode(connection, { mode: options.mode, now: ctx.now() });
+    const connection = { ...(await loadConnection(db.pool, keyRing, found.id)), ...rehearsal };
+    const mode = rehearsal ? options.mode : effectiveMode(connection, { mode: options.mode, now: ctx.now() });
     const run = await beginRun(held, {
       ...options,
       connection,
       mode,
       planOnly: options.planOnly ?? false,
+      rehearsal: rehearsal !== undefined,
       onProgress: options.onProgress ?? (() => undefined),
     });
     try {
-      await pull(run, options.source);
+      await pull(run, options);
       return await finishRun(run);
     } catch (error) {
       // Without a database nothing can be recorded: then the next run finds this one open, and says that it crashed.
@@ -68,9 +75,9 @@ export function effectiveMode(connection: LoadedConnection, { mode, now }: { mod
   return due || cursor === null || scopeHash !== scopeHashOf(connection) ? "full" : "incremental";
 }
 
-async function pull(run: Run, given: Source | undefined): Promise<void> {
+async function pull(run: Run, { source: given, open }: Pick<RunOptions, "source" | "open">): Promise<void> {
   if (run.mode === "remap") return remapStored(run);
-  const source = given ?? (await openSource(run.connection, run.ctx));
+  const source = given ?? (await (open ? open(run) : openSource(run.connection, run.ctx)));
   try {
     if (run.mode === "full") await pullInFull(run, source);
     else await pullChanges(run, source);
