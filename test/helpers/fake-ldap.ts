@@ -15,6 +15,8 @@ export interface FakeSearch {
   /** Undefined when the search was not paged; empty on the first page. */
   cookie?: string;
   pageSize?: number;
+  /** Types of the controls that came with it. */
+  controls: readonly string[];
 }
 
 export interface FakeEntry {
@@ -36,7 +38,11 @@ export interface FakeAnswer {
 const BIND = 0x60;
 const SEARCH = 0x63;
 
-export async function startFakeLdap(answer: (search: FakeSearch, number: number) => FakeAnswer): Promise<FakeLdap> {
+/** @param root what the root entry says, each time it is asked; it is not counted as a search. Absent = nothing. */
+export async function startFakeLdap(
+  answer: (search: FakeSearch, number: number) => FakeAnswer,
+  root?: () => FakeEntry["attributes"],
+): Promise<FakeLdap> {
   const searches: FakeSearch[] = [];
   const sockets = new Set<Socket>();
   const server: Server = createServer((socket) => {
@@ -55,8 +61,7 @@ export async function startFakeLdap(answer: (search: FakeSearch, number: number)
         if (operation === BIND) socket.write(result(id, { operation: 0x61, status: 0 }));
         if (operation === SEARCH) {
           const search = readSearch(reader, end);
-          // The root entry is asked for on opening; a fake has none to speak of.
-          if (search.base === "") socket.write(result(id, { operation: 0x65, status: 0 }));
+          if (search.base === "") send(socket, { id, answer: { entries: root === undefined ? [] : [{ dn: "", attributes: root() }] } });
           else {
             searches.push(search);
             send(socket, { id, answer: answer(search, searches.length) });
@@ -93,15 +98,25 @@ function readSearch(reader: BerReader, end: number): FakeSearch {
   reader.readSequence();
   const attributes: string[] = [];
   while (reader.offset < searchEnd) attributes.push(reader.readString() ?? "");
-  if (reader.offset >= end) return { base, attributes };
+  const search: FakeSearch = { base, attributes, controls: [] };
+  if (reader.offset >= end) return search;
   reader.readSequence(0xa0);
-  reader.readSequence();
-  if (reader.readString() !== PagedResultsControl.type) return { base, attributes };
-  if (reader.peek() === 0x01) reader.readBoolean();
-  const value = new BerReader(reader.readString(0x04, true) ?? Buffer.alloc(0));
-  value.readSequence();
-  const pageSize = value.readInt() ?? 0;
-  return { base, attributes, pageSize, cookie: value.readString() ?? "" };
+  const controls: string[] = [];
+  while (reader.offset < end) {
+    reader.readSequence();
+    const controlEnd = reader.offset + reader.length;
+    const type = reader.readString() ?? "";
+    controls.push(type);
+    if (reader.peek() === 0x01) reader.readBoolean();
+    if (type === PagedResultsControl.type) {
+      const value = new BerReader(reader.readString(0x04, true) ?? Buffer.alloc(0));
+      value.readSequence();
+      search.pageSize = value.readInt() ?? 0;
+      search.cookie = value.readString() ?? "";
+    }
+    reader.offset = controlEnd;
+  }
+  return { ...search, controls };
 }
 
 function skip(reader: BerReader): void {
