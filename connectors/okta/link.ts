@@ -1,15 +1,19 @@
 import { Fault } from "../contract.ts";
 
 const LINK = /<([^<>]*)>((?:\s*;\s*[\w*-]+\s*=\s*(?:"[^"]*"|[^\s",;]+))*)/g;
+const PARAMETER = /;\s*([\w*-]+)\s*=\s*(?:"([^"]*)"|([^\s",;]+))/g;
 
 /** Targets by relation of a Link header (RFC 8288); Okta sends one header a link. */
 export function linkTargets(header: string | readonly string[] | undefined): ReadonlyMap<string, string> {
   const targets = new Map<string, string>();
   for (const value of typeof header === "string" ? [header] : (header ?? [])) {
     for (const [, target = "", parameters = ""] of value.matchAll(LINK)) {
-      const relations = /;\s*rel\s*=\s*(?:"([^"]*)"|([^\s",;]+))/i.exec(parameters);
-      for (const relation of (relations?.[1] ?? relations?.[2] ?? "").toLowerCase().split(/\s+/))
-        if (relation !== "" && !targets.has(relation)) targets.set(relation, target);
+      // Parameter by parameter, since a title may hold what looks like a relation.
+      for (const [, name = "", quoted, plain] of parameters.matchAll(PARAMETER)) {
+        if (name.toLowerCase() !== "rel") continue;
+        for (const relation of (quoted ?? plain ?? "").toLowerCase().split(/\s+/))
+          if (relation !== "" && !targets.has(relation)) targets.set(relation, target);
+      }
     }
   }
   return targets;
