@@ -21,6 +21,8 @@ export interface Database {
   readonly prisma: PrismaClient;
   /** For statements made of what a client asks: they only read, are cut off after LONGEST_READ_MS, and are planned once for whatever values come. */
   readonly readPool: pg.Pool;
+  /** For single statements that look or write for one request: long ones that come again and again, planned once. */
+  readonly requestPool: pg.Pool;
   /** Small reads of one form, run together under load; over the read pool. */
   readonly sharedReads: SharedReads;
   /** Names for statements that come again: PostgreSQL plans a named one once for each connection. */
@@ -40,36 +42,41 @@ pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 
 /** Longest that a statement of the read pool may run. */
 const LONGEST_READ_MS = 5000;
-const READ_SETTINGS = `set statement_timeout = ${LONGEST_READ_MS}; set default_transaction_read_only = on; set plan_cache_mode = force_generic_plan`;
+/** Left to itself, the planner plans such statements anew for each value, which costs several times their execution. */
+const PLANNED_ONCE = "set plan_cache_mode = force_generic_plan";
+const READ_SETTINGS = `set statement_timeout = ${LONGEST_READ_MS}; set default_transaction_read_only = on; ${PLANNED_ONCE}`;
 
 export function openDatabase({ url, poolSize = 10, onError }: DatabaseOptions): Database {
-  const pool = new pg.Pool({ connectionString: url, max: poolSize, application_name: `rollcall:${process.pid}` });
-  // An idle client that loses its server must not end the process; the next query gets a fresh one.
-  pool.on("error", (error) => onError?.(error));
-  // The same holds for one that is checked out, between two queries: its next query fails where it is awaited.
-  pool.on("connect", (client) => client.on("error", () => undefined));
-  const readPool = new pg.Pool({
-    connectionString: url,
-    max: Math.max(2, Math.ceil(poolSize / 2)),
-    application_name: `rollcall:${process.pid}:read`,
-    // Such statements have an index for each likely condition, and planning them anew costs several times their execution.
-    async onConnect(client) {
-      await client.query(READ_SETTINGS);
-    },
-  });
-  readPool.on("error", (error) => onError?.(error));
-  readPool.on("connect", (client) => client.on("error", () => undefined));
+  const poolOf = (purpose: string, { max, settings }: { max: number; settings?: string }) => {
+    const made = new pg.Pool({
+      connectionString: url,
+      max,
+      application_name: `rollcall:${process.pid}${purpose}`,
+      async onConnect(client) {
+        if (settings) await client.query(settings);
+      },
+    });
+    // An idle client that loses its server must not end the process; the next query gets a fresh one.
+    made.on("error", (error) => onError?.(error));
+    // The same holds for one that is checked out, between two queries: its next query fails where it is awaited.
+    made.on("connect", (client) => client.on("error", () => undefined));
+    return made;
+  };
+  const pool = poolOf("", { max: poolSize });
+  const readPool = poolOf(":read", { max: Math.max(2, Math.ceil(poolSize / 2)), settings: READ_SETTINGS });
+  const requestPool = poolOf(":request", { max: poolSize, settings: PLANNED_ONCE });
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool, { disposeExternalPool: false }) });
   return {
     url,
     pool,
     prisma,
     readPool,
+    requestPool,
     sharedReads: createSharedReads(readPool),
     statementNames: createStatementNames(),
     async close() {
       await prisma.$disconnect();
-      await Promise.all([pool.end(), readPool.end()]);
+      await Promise.all([pool.end(), readPool.end(), requestPool.end()]);
     },
   };
 }

@@ -13,6 +13,8 @@ interface Bucket {
 }
 
 const MOST_BUCKETS = 10_000;
+/** Whoever waited as told comes in, however the sums were rounded. */
+const ONE = 1 - 1e-9;
 
 /** Buckets of this process; several nodes each let the rate through. */
 export function createTokenBuckets({ now }: { now: () => Date }): TokenBuckets {
@@ -25,8 +27,9 @@ export function createTokenBuckets({ now }: { now: () => Date }): TokenBuckets {
       // The oldest go first; a bucket that was not asked for long is full again anyway.
       buckets.delete(key);
       if (buckets.size >= MOST_BUCKETS) buckets.delete(buckets.keys().next().value ?? "");
-      buckets.set(key, { left: left >= 1 ? left - 1 : left, at });
-      return left >= 1 ? undefined : (1 - left) / perSecond;
+      const comes = left >= ONE;
+      buckets.set(key, { left: comes ? Math.max(0, left - 1) : left, at });
+      return comes ? undefined : (1 - left) / perSecond;
     },
   };
 }

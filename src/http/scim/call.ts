@@ -67,7 +67,7 @@ export interface ClaimedCall {
  */
 export function authenticated(options: ScimDoorOptions): RequestHandler {
   const { db, now, rateLimit } = options;
-  const authenticate = scimClientAuthentication({ sql: db.pool, now, network: options.network });
+  const authenticate = scimClientAuthentication({ sql: db.requestPool, now, network: options.network });
   const catalogue = createCatalogue(db.pool);
   const buckets = createTokenBuckets({ now });
   const remembered = createRememberedClients();

@@ -118,7 +118,9 @@ export function stringParts(...parts: readonly string[]): string[] {
 
 /** SQL parts of what follows the computed members in a resource's text: the document's own members and the closing brace. Written out once. */
 export function remainderParts(document: string): string[] {
-  return [`(select case rest when '{}' then '}' else concat(',', substr(rest, 2)) end from (select (${document})::text as rest offset 0) remainder)`];
+  return [
+    `(select case rest when '{}' then '}' else concat(',', substr(rest, 2)) end from (select (${document})::text as rest offset 0) remainder)`,
+  ];
 }
 
 /** LIKE's own signs in a client's text stand for themselves. */

@@ -32,7 +32,7 @@ export async function createUserAtOnce(
 ): Promise<Written | undefined> {
   const made = await takeInPerson({
     ctx: call.ctx,
-    sql: door.db.pool,
+    sql: door.db.requestPool,
     connections: keptConnections(door),
     connectionId: call.connection.id,
     resource: resource as AttributeObject,
@@ -73,7 +73,7 @@ export interface UserChange {
  */
 export async function changeUserAtOnce(door: ScimDoorOptions, { call, id, ifMatch, next }: UserChange): Promise<Written | undefined> {
   if (!isUuid(id)) return undefined;
-  const sql = door.db.pool;
+  const sql = door.db.requestPool;
   for (let looks = 0; looks < MOST_LOOKS; looks += 1) {
     const standing = await findStanding(sql, { connectionId: call.connection.id, id });
     if (!standing || standing.shared || standing.conditions) return undefined;
@@ -113,7 +113,7 @@ export async function changeMembersOfGroup(
   { call, id, ifMatch, change }: MembersAtOnce,
 ): Promise<Written | undefined> {
   if (!isUuid(id)) return undefined;
-  const sql = door.db.pool;
+  const sql = door.db.requestPool;
   for (let looks = 0; looks < MOST_LOOKS; looks += 1) {
     const standing = await findGroupStanding(sql, { connectionId: call.connection.id, id });
     if (!standing) return undefined;
