@@ -27,10 +27,16 @@ function planLines(plan: ShownPlan): string[] {
     ...decided,
     ...plan.guards.map(({ message }) => `Held: ${message}`),
     ...countLines(plan.counts),
-    ...(plan.items.length === 0 ? ["It has no items."] : ["", ...itemLines(plan.items)]),
+    ...(plan.items.length === 0 ? [emptyLine(plan)] : ["", ...itemLines(plan.items)]),
     ...(plan.more ? [`… and more: --limit shows them.`] : []),
     ...(plan.state === "held" ? ["", `Next: rollcall plan approve ${plan.id}, or rollcall plan reject ${plan.id}`] : []),
   ];
+}
+
+function emptyLine({ counts }: ShownPlan): string {
+  return Object.keys(counts).length === 0
+    ? "It has no items."
+    : "No such items stand here; those of plans that ended are kept for thirty days, the audit trail for longer.";
 }
 
 function itemLines(items: readonly PlanItemRow[]): string[] {
