@@ -1,4 +1,4 @@
-import type { CheckResult, Kind, SourceRecord } from "../../connectors/contract.ts";
+import type { CheckResult, Kind, Source, SourceRecord } from "../../connectors/contract.ts";
 import { messageOf } from "../errors.ts";
 import { openOptions, openSource, type LoadedConnection, type OpenConnectionOptions } from "./open.ts";
 
@@ -13,25 +13,34 @@ export async function checkConnection(connection: LoadedConnection, options: Ope
   }
 }
 
-/** The first records of each kind, so that a mapping can be tried before anything is taken in. */
+/** The first records of a kind, or why there are none. */
+export type Sample = { records: readonly SourceRecord[] } | { problem: string };
+
+/** The first records of each kind, so that a mapping can be tried before anything is taken in. One kind's trouble is its own. */
 export async function sampleRecords(
   connection: LoadedConnection,
   { limit = 10, ...options }: OpenConnectionOptions & { limit?: number },
-): Promise<ReadonlyMap<Kind, readonly SourceRecord[]>> {
-  const samples = new Map<Kind, readonly SourceRecord[]>();
+): Promise<ReadonlyMap<Kind, Sample>> {
+  const samples = new Map<Kind, Sample>();
   if (!connection.connector.openSource) return samples;
   const source = await openSource(connection, options);
   try {
-    for (const kind of source.kinds) {
-      const records: SourceRecord[] = [];
-      for await (const page of source.readAll(kind)) {
-        records.push(...page.records);
-        if (records.length >= limit) break;
-      }
-      samples.set(kind, records.slice(0, limit));
-    }
+    for (const kind of source.kinds) samples.set(kind, await sampleOf(source, { kind, limit }));
   } finally {
     await source.close();
   }
   return samples;
+}
+
+async function sampleOf(source: Source, { kind, limit }: { kind: Kind; limit: number }): Promise<Sample> {
+  const records: SourceRecord[] = [];
+  try {
+    for await (const page of source.readAll(kind)) {
+      records.push(...page.records.filter(({ deleted }) => !deleted));
+      if (records.length >= limit) break;
+    }
+    return { records: records.slice(0, limit) };
+  } catch (error) {
+    return { problem: messageOf(error) };
+  }
 }

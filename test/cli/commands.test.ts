@@ -147,13 +147,26 @@ describe("the command line", () => {
     expect(await json("connection check hr")).toEqual(
       expect.arrayContaining([
         { name: "file", ok: true, message: expect.stringContaining("20 people") },
-        { name: "mapping.user", ok: true, message: expect.stringContaining('"userName":"p0"') },
+        expect.objectContaining({ name: "mapping.user", kind: "user", ok: true, message: "10 of the first 10 are in scope" }),
       ]),
     );
+    const looked = await rollcall("connection check hr");
+    expect(looked.out.match(/becomes \{.*"userName":"p\d"/g)).toHaveLength(10);
 
     const planned = spawned("connection sync hr --plan-only --json");
     expect(planned.code).toBe(3);
     const { planId } = JSON.parse(planned.out) as { planId: number };
+    const recording = path.join(folder, "run.jsonl");
+    expect((await rollcall(`connection sync hr --plan-only --record ${recording}`)).code).toBe(3);
+    expect(await rollcall(`connection sync hr --plan-only --record ${recording}`)).toMatchObject({
+      code: 2,
+      error: expect.stringContaining("is there already"),
+    });
+    expect(await rollcall(`connection replay ${recording}`)).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/As recorded, it came to the plan [0-9a-f]{64}[\s\S]*Nothing was changed/),
+    });
+    expect(await rollcall("connection replay /nowhere.jsonl")).toMatchObject({ code: 2, error: expect.stringContaining("can't be read") });
     expect(await json("plan list --state held")).toMatchObject([
       { id: planId, connection: "hr", counts: { user: { create: 20 }, group: { create: 1 } } },
     ]);
