@@ -215,7 +215,7 @@ test("B9: any history, any faults and any schedule of runs end equal to the org"
         await fake.close();
       }
     }),
-    { numRuns: 12 },
+    { numRuns: Number(process.env["CHAOS_RUNS"] ?? 12), ...(process.env["CHAOS_SEED"] ? { seed: Number(process.env["CHAOS_SEED"]) } : {}) },
   );
 }, 300_000);
 

@@ -179,7 +179,7 @@ export function openOrg(clock: Clock): OktaOrg {
       const at = text();
       const group: OktaGroup = {
         ...{ id: idOf("00g"), type, created: at, lastUpdated: at, lastMembershipUpdated: at },
-        profile: { name, description: null, ...profile },
+        profile: { name, ...profile },
         members: new Set(),
       };
       org.groups.set(group.id, group);
@@ -189,7 +189,7 @@ export function openOrg(clock: Clock): OktaOrg {
     updateGroup(id, profile) {
       const group = org.group(id);
       if (group.type !== "OKTA_GROUP") throw invalid("group", "Only groups of type OKTA_GROUP can be changed");
-      group.profile = { description: null, ...profile };
+      group.profile = { ...profile };
       group.lastUpdated = text();
       noteGroup(group);
       return group;

@@ -57,7 +57,7 @@ async function serve(fake: FakeOkta, request: IncomingMessage, response: ServerR
   }
   try {
     if (url.pathname === "/.well-known/okta-organization")
-      return send(response, 200, { id: fake.org.id, pipeline: "idx", _links: { organization: { href: fake.url } }, settings: {} });
+      return send(response, 200, { id: fake.org.id, pipeline: "idx", _links: { organization: { href: fake.url } } });
     if (method === "POST" && url.pathname === "/oauth2/v1/token") {
       refuse(fault);
       const { status, body } = await fake.signIn.token(new URLSearchParams(text), `${fake.url}/oauth2/v1/token`);
