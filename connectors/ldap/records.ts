@@ -72,7 +72,11 @@ export function recordReader(settings: LdapSettings, kind: Kind): RecordReader |
       if (value === undefined || name === undefined) continue;
       attributes[name] = isDn[slot] ? (typeof value === "string" ? referenceTo(value) : value.map(referenceTo)) : value;
     }
-    if (inActiveDirectory && kind === "user") addStatus(attributes);
+    if (inActiveDirectory && kind === "user") {
+      addStatus(attributes);
+      // As units are named, so that a mapping can say where somebody stands.
+      attributes["container"] = parentOf(normaliseDn(entry.dn)) ?? "";
+    }
     if (entry.extras) for (const name of [...entry.extras.keys()].sort()) attributes[name] = entry.extras.get(name) ?? null;
     return attributes;
   };
