@@ -12,7 +12,8 @@ import {
   type Control,
   type Filter,
 } from "ldapts";
-import { Fault } from "../contract.ts";
+import { Fault, type Network } from "../contract.ts";
+import { guardedLookup, refuseLiteral } from "../kit/guard.ts";
 import { parseUrl, type LdapSettings } from "./config.ts";
 import { decodeEntry, type Entry, type Shape } from "./entry.ts";
 import { faultOfConnection, faultOfResult, type Asked } from "./faults.ts";
@@ -62,15 +63,31 @@ export interface ModifyChange {
   values: readonly string[];
 }
 
+/**
+ * Directories stand in private networks, or beside us, so that these are open to LDAP without being named; what no directory
+ * stands in (link-local with its metadata services, multicast, the reserved rest) is open only as the operator says.
+ */
+const WHERE_DIRECTORIES_STAND = [
+  "10.0.0.0/8",
+  "172.16.0.0/12",
+  "192.168.0.0/16",
+  "100.64.0.0/10",
+  "127.0.0.0/8",
+  "fc00::/7",
+  "::1/128",
+] as const;
+
 /** Connects, puts TLS on and binds, as the settings say. */
 export async function openClient({
   settings,
   signal,
   log,
+  network,
 }: {
   settings: LdapSettings;
   signal: AbortSignal;
   log: Logger;
+  network?: Network | undefined;
 }): Promise<LdapClient> {
   const address = parseUrl(settings.url);
   if (address === undefined) throw new Fault("misconfigured", `${settings.url} is not the URL of an LDAP server`);
@@ -79,12 +96,18 @@ export async function openClient({
   const tls = ca === undefined ? {} : { ca };
   const timeoutMs = settings.timeouts.answerSeconds * 1000;
 
-  const wire = await openWire({
-    ...address,
-    ...(address.secure ? { tls } : { tls: undefined }),
-    connectTimeoutMs: settings.timeouts.connectSeconds * 1000,
-    signal,
-  }).catch((error: unknown) => {
+  const open = { allow: [...WHERE_DIRECTORIES_STAND, ...(network?.allow ?? [])] };
+  const connect = async () => {
+    refuseLiteral(address.host, open);
+    return openWire({
+      ...address,
+      ...(address.secure ? { tls } : { tls: undefined }),
+      lookup: guardedLookup(open),
+      connectTimeoutMs: settings.timeouts.connectSeconds * 1000,
+      signal,
+    });
+  };
+  const wire = await connect().catch((error: unknown) => {
     throw faultOfConnection(error, { ...asked, what: "connecting" });
   });
   const ask = (request: Request, options: { what: string; base?: string }) =>

@@ -21,6 +21,19 @@ const UNKNOWN_AUTHORITY = new Set([
   "CERT_SIGNATURE_FAILURE",
 ]);
 
+/** What Active Directory says in hexadecimal when it refuses a sign-in (MS-ERREF 2.2). */
+const SIGN_IN_REFUSALS = new Map([
+  ["525", "there is no such account"],
+  ["52e", "the password is wrong"],
+  ["530", "the account may not sign in at this time (Logon Hours)"],
+  ["531", "the account may not sign in from here (Log On To)"],
+  ["532", "the password has expired"],
+  ["533", "the account is disabled"],
+  ["701", "the account has expired"],
+  ["773", "the account must change its password first"],
+  ["775", "the account is locked out"],
+]);
+
 /** A Fault of what the network or TLS threw; what is one already, and an abort's reason, stay as they are. */
 export function faultOfConnection(error: unknown, asked: Asked & { signal: AbortSignal }): unknown {
   if (error instanceof Fault || (asked.signal.aborted && error === asked.signal.reason)) return error;
@@ -48,6 +61,7 @@ export function faultOfConnection(error: unknown, asked: Asked & { signal: Abort
       "misconfigured",
       `The certificate of ${url} ${code === "CERT_HAS_EXPIRED" ? "has expired" : "is not valid yet"}. Renew it on the directory's server.`,
     );
+  if (code === "ADDRESS_REFUSED") return fault("misconfigured", `${url} is not connected to: ${said}.`);
   if (code === "ENOTFOUND" || code === "EAI_AGAIN")
     return fault("transient", `The host name of ${url} can't be resolved (${code}). Check the setting url and the name service.`);
   if (code === "ECONNREFUSED")
@@ -101,11 +115,13 @@ export function faultOfResult(answer: Answer, asked: Asked): Fault {
         `${url} wants a stronger or encrypted connection for ${what}.${said} Use ldaps://, or startTls: true.`,
       );
     case 48:
-    case 49:
+    case 49: {
+      const reason = SIGN_IN_REFUSALS.get(/, data ([0-9a-f]{3}),/i.exec(answer.message)?.[1]?.toLowerCase() ?? "");
       return new Fault(
         "denied",
-        `${url} refused the sign-in as ${who}: the name or the password is wrong, or the account is locked.${said} Check bindDn and bindPassword.`,
+        `${url} refused the sign-in as ${who}: ${reason ?? "the name or the password is wrong, or the account is locked"}.${said} Check bindDn and bindPassword.`,
       );
+    }
     case 50:
       return new Fault("denied", `${who} may not do ${what}.${said} Give it the right in the directory's access rules.`);
     case 18:

@@ -55,7 +55,12 @@ export async function openDirectorySession(options: Pick<OpenOptions<LdapSetting
   }
 }
 
-export function openSession({ settings, signal, log }: Pick<OpenOptions<LdapSettings>, "settings" | "signal" | "log">): Session {
+export function openSession({
+  settings,
+  signal,
+  log,
+  network,
+}: Pick<OpenOptions<LdapSettings>, "settings" | "signal" | "log" | "network">): Session {
   const open = new Set<LdapClient>();
   let kept: Promise<LdapClient> | undefined;
   let root: Promise<RootDse> | undefined;
@@ -64,7 +69,7 @@ export function openSession({ settings, signal, log }: Pick<OpenOptions<LdapSett
   const onRetry = (fault: Fault, next: { attempt: number; delayMs: number }) =>
     log.warn({ fault: fault.message, ...next }, "ldap: trying again");
   const connect = async () => {
-    const client = await openClient({ settings, signal, log });
+    const client = await openClient({ settings, signal, log, network });
     const tracked: LdapClient = {
       ...client,
       close: () => {

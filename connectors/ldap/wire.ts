@@ -1,4 +1,4 @@
-import { connect as connectPlain, isIP, type Socket } from "node:net";
+import { connect as connectPlain, isIP, type LookupFunction, type Socket } from "node:net";
 import { connect as connectTls, type ConnectionOptions } from "node:tls";
 import { BerReader, PagedResultsControl, SearchResponse, type Control } from "ldapts";
 
@@ -39,6 +39,8 @@ export interface WireOptions {
   port: number;
   /** Absent = plain TCP. */
   tls?: ConnectionOptions;
+  /** Finds the host's addresses. */
+  lookup: LookupFunction;
   connectTimeoutMs: number;
   signal: AbortSignal;
 }
@@ -62,10 +64,10 @@ const LARGEST_MESSAGE = 0x1fff_ffff;
 /** @throws the socket's or TLS's own error, TimedOut, or the signal's reason */
 export async function openWire(options: WireOptions): Promise<Wire> {
   options.signal.throwIfAborted();
-  const { host, port } = options;
+  const { host, port, lookup } = options;
   let socket: Socket = options.tls
-    ? await secured({ ...options, tls: { host, port, ...options.tls } })
-    : await ready(connectPlain({ host, port }), "connect", options);
+    ? await secured({ ...options, tls: { host, port, lookup, ...options.tls } })
+    : await ready(connectPlain({ host, port, lookup }), "connect", options);
   const pending = new Map<number, Pending>();
   let lastId = 0;
   let ended: unknown;
