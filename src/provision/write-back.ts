@@ -1,4 +1,4 @@
-import type { WriteBack } from "../../connectors/contract.ts";
+import { Fault, type WriteBack } from "../../connectors/contract.ts";
 import type { LoadedConnection } from "../connections/open.ts";
 import type { LockedWork } from "./lock.ts";
 import type { Operation, Projection } from "./row.ts";
@@ -65,10 +65,9 @@ export async function bringSource(
     }
     if (connection.policy.writeBack.groups && standing.blocked && standing.left) {
       const { rows: groups } = await locked.sql.query<{ groupNativeId: string }>(GROUPS, [...subject, now]);
-      for (const { groupNativeId } of groups) {
-        await ignoringGone(() => writeBack.removeFromGroup(groupNativeId, account.nativeId));
-        done ??= "members";
-      }
+      const refusals = await leaveGroups(writeBack, { account, groups: groups.map(({ groupNativeId }) => groupNativeId) });
+      if (refusals.length < groups.length) done ??= "members";
+      if (refusals[0] !== undefined) throw refusals[0];
     }
   }
   return done;
@@ -87,6 +86,23 @@ async function write(
 ): Promise<Operation | undefined> {
   await ignoringGone(() => (active ? writeBack.enable(account.nativeId) : writeBack.disable(account.nativeId)));
   return active ? "enable" : "disable";
+}
+
+/** One group that somebody can't leave (a primary one, say) keeps nobody in the others. Answers what was refused. */
+async function leaveGroups(
+  writeBack: WriteBack,
+  { account, groups }: { account: SourceAccount; groups: readonly string[] },
+): Promise<readonly Fault[]> {
+  const refusals: Fault[] = [];
+  for (const group of groups) {
+    try {
+      await ignoringGone(() => writeBack.removeFromGroup(group, account.nativeId));
+    } catch (error) {
+      if (!(error instanceof Fault) || error.kind !== "rejected") throw error;
+      refusals.push(error);
+    }
+  }
+  return refusals;
 }
 
 /** Who is gone there needs nothing more. */

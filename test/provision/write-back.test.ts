@@ -126,6 +126,37 @@ describe("write-back", () => {
     expect(hr.calls).toEqual(["disable native-anna", "remove native-anna from native-staff"]);
   });
 
+  test("one group that nobody can leave keeps nobody in the others, and is a dead letter", async () => {
+    const hr = source();
+    const removed: string[] = [];
+    hr.removeFromGroup = (group) => {
+      if (group === "native-a") return Promise.reject(new Fault("rejected", "It is the primary group."));
+      removed.push(group);
+      return Promise.resolve();
+    };
+    const {
+      people: [anna = ""],
+      connectionId,
+    } = await startSource(hr, ["anna"]);
+    for (const name of ["a", "b"]) {
+      const id = await world.addGroup(name, []);
+      await world.db.pool.query(
+        `insert into accounts (connection_id, kind, native_id, attributes, hash, mapping_version, situation, group_id, first_seen_at, changed_at) values ($1, 'group', $3, '{}', '\\x00', 1, 'linked', $2, now(), now())`,
+        [connectionId, id, `native-${name}`],
+      );
+      await world.db.pool.query(
+        "insert into memberships (group_id, person_id, connection_id, valid_from, recorded_from) values ($1, $2, $3, $4, $4)",
+        [id, anna, connectionId, world.clock.now()],
+      );
+    }
+    await world.work((work) => raiseBlocks(work, [{ personId: anna, owner: "offboarding", effect: "deactivated", reason: "last day" }]));
+    await world.drain();
+    expect(removed).toEqual(["native-b"]);
+    expect(await listDeliveries(world.db.pool, { connection: "hr" })).toMatchObject([
+      { state: "dead", reason: "It is the primary group." },
+    ]);
+  });
+
   test("a source that refuses is a dead letter; one that is away is tried again; our intent is known either way", async () => {
     const hr = source();
     const {

@@ -4,6 +4,7 @@ import { formatFileTime, isEnabled, withDisabled } from "../../../connectors/lda
 import { forActiveDirectory } from "../../../connectors/ldap/active-directory/defaults.ts";
 import { splitExtended } from "../../../connectors/ldap/active-directory/extended-names.ts";
 import { formatGuid, formatSid, parseGuid } from "../../../connectors/ldap/active-directory/identifiers.ts";
+import { faultOfResult } from "../../../connectors/ldap/faults.ts";
 import { ldapSettings } from "../../../connectors/ldap/config.ts";
 
 describe("values of Active Directory", () => {
@@ -51,6 +52,22 @@ describe("values of Active Directory", () => {
   test("an expiry as a time, and never as none", () => {
     expect(formatFileTime("133801632000000000")).toBe("2025-01-01T00:00:00.000Z");
     for (const never of ["0", "9223372036854775807", "soon", ""]) expect(formatFileTime(never)).toBeUndefined();
+  });
+
+  test("a refused sign-in says why", () => {
+    const refusal = (data: string) =>
+      faultOfResult(
+        {
+          status: 49,
+          matchedDn: "",
+          message: `80090308: LdapErr: DSID-0C0903A9, comment: AcceptSecurityContext error, data ${data}, v1db1`,
+          references: [],
+        },
+        { url: "ldaps://dc1", bindDn: "CN=sync", what: "the sign-in" },
+      );
+    expect(refusal("533")).toMatchObject({ kind: "denied", message: expect.stringMatching(/as CN=sync: the account is disabled\./) });
+    expect(refusal("52e").message).toMatch(/: the password is wrong\./);
+    expect(refusal("fff").message).toMatch(/the name or the password is wrong, or the account is locked/);
   });
 
   test("what settings leave open becomes what is usual there, what they say stays", () => {
