@@ -114,6 +114,8 @@ export function scimClientAuthentication({
     kind: keyof typeof STATEMENTS,
     { value, connection }: { value: string; connection: string | undefined },
   ): Promise<ScimClient[]> {
+    // No text of ours has it, and PostgreSQL takes none that does.
+    if (value.includes("\0") || connection?.includes("\0")) return [];
     const { rows } = await sql.query<TokenConnection & { catalogueVersion: number }>({
       name: `scim-client-by-${kind}`,
       text: STATEMENTS[kind],

@@ -8,6 +8,8 @@ export interface StatementNames {
 const MOST_NAMES = 150;
 const MOST_REMEMBERED = 2000;
 const NAMED_FROM = 3;
+/** A longer one is a client's long list of conditions: its plan is large, and it hardly comes again. */
+const LONGEST_NAMED = 20_000;
 
 /** Names the statements that clients really repeat: a client that makes up ever new filters must not fill the server's memory. */
 export function createStatementNames(): StatementNames {
@@ -15,6 +17,7 @@ export function createStatementNames(): StatementNames {
   let seen = new Map<string, number>();
   return {
     nameOf(text) {
+      if (text.length > LONGEST_NAMED) return undefined;
       const known = named.get(text);
       if (known !== undefined || named.size >= MOST_NAMES) return known;
       const times = (seen.get(text) ?? 0) + 1;

@@ -86,7 +86,9 @@ function credentialsOf(request: Request): { clientId: string; clientSecret: stri
 }
 
 function shown(credentials: { clientId: string; clientSecret: string }): { clientId: string; clientSecret: string } {
-  if (credentials.clientId !== "" && credentials.clientId.length <= 100 && credentials.clientSecret !== "") return credentials;
+  const { clientId, clientSecret } = credentials;
+  // U+0000 is in no id of ours, and PostgreSQL takes no text with it.
+  if (clientId !== "" && clientId.length <= 100 && !clientId.includes("\0") && clientSecret !== "") return credentials;
   throw new AppError("unauthenticated", "The client's id and secret are needed.");
 }
 

@@ -121,7 +121,7 @@ export function coerceSingle(attribute: SchemaAttribute, value: JsonValue, path:
 }
 
 /** RFC 4648, of either alphabet; with lines as certificates are often wrapped. */
-const BASE64 = /^[A-Za-z0-9+/_\s-]*={0,2}\s*$/;
+const BASE64 = /^[A-Za-z0-9+/_\s-]*(?:=\s*){0,2}$/;
 
 function coercePlain(attribute: SchemaAttribute, value: string | number | boolean, path: string): JsonValue {
   switch (attribute.type) {

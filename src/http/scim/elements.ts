@@ -1,4 +1,4 @@
-import { isJsonObject, sameJson, type JsonObject, type JsonValue } from "./json.ts";
+import { canonicalText, isJsonObject, type JsonObject, type JsonValue } from "./json.ts";
 import type { SchemaAttribute } from "./schema.ts";
 
 /** An element that says only what kind of value it would be, and none, is no value. */
@@ -7,20 +7,15 @@ export function hasContent(element: JsonObject, attribute: SchemaAttribute): boo
   return attribute.multiValued ? names.some((name) => name !== "type" && name !== "primary") : names.length > 0;
 }
 
-/** Whether two elements are one value: the same `value` and type; without a value, the same in everything but `primary`. */
-export function sameElement(left: JsonValue, right: JsonValue): boolean {
-  if (!isJsonObject(left) || !isJsonObject(right)) return sameJson(left, right);
-  if (left["value"] !== undefined || right["value"] !== undefined)
-    return sameJson(left["value"], right["value"]) && sameJson(left["type"], right["type"]);
-  const { primary: _left, ...leftRest } = left;
-  const { primary: _right, ...rightRest } = right;
-  return sameJson(leftRest, rightRest);
-}
-
-/** What tells elements with a value apart, cheaply; others are compared with one another. */
-function elementKey(element: JsonValue): string | undefined {
-  if (!isJsonObject(element)) return JSON.stringify(element);
-  return element["value"] === undefined ? undefined : JSON.stringify([element["value"], element["type"] ?? null]);
+/**
+ * What tells elements apart: their `value` and type; without a value, everything but `primary`. Two with the same key are one
+ * value. Lists may be long: elements are never compared with one another.
+ */
+export function elementKey(element: JsonValue): string {
+  if (!isJsonObject(element)) return canonicalText(element);
+  if (element["value"] !== undefined) return JSON.stringify([element["value"], element["type"] ?? null]);
+  const { primary: _primary, ...rest } = element;
+  return canonicalText(rest);
 }
 
 /** A list with its duplicates folded (the later one's details win) and at most one primary (the first). */
@@ -29,10 +24,10 @@ export function foldElements(attribute: SchemaAttribute, elements: readonly Json
   const positions = new Map<string, number>();
   for (const element of elements) {
     const key = elementKey(element);
-    const at = key === undefined ? folded.findIndex((other) => sameElement(other, element)) : (positions.get(key) ?? -1);
+    const at = positions.get(key) ?? folded.length;
     const twin = folded[at];
     if (twin === undefined) {
-      if (key !== undefined) positions.set(key, folded.length);
+      positions.set(key, at);
       folded.push(element);
     } else if (isJsonObject(twin) && isJsonObject(element)) {
       folded[at] = { ...twin, ...element, ...(twin["primary"] === true ? { primary: true } : {}) };

@@ -122,8 +122,8 @@ export function groupsView({ parameters, connectionId, base, visibility }: ViewO
           const id = `${parameters.add(value)}::uuid`;
           return `(g.id in (select m.group_id from memberships m where m.person_id = ${id} and ${isOpen("m")}
             union all select n.parent_group_id from nestings n where n.child_group_id = ${id} and ${isOpen("n")})
-          and (exists (select 1 from memberships m join people p on p.id = m.person_id and p.deleted_at is null where m.person_id = ${id} and m.group_id = g.id and ${isOpen("m")} and ${mine("m")})
-            or exists (select 1 from nestings n join groups c on c.id = n.child_group_id and c.deleted_at is null where n.child_group_id = ${id} and n.parent_group_id = g.id and ${isOpen("n")} and ${mine("n")})))`;
+          and (exists (select 1 from memberships m join people p on p.id = m.person_id and p.deleted_at is null where m.person_id = ${id} and m.group_id = g.id and ${isOpen("m")} and ${mine("m")}${isSeen("user", "p")})
+            or exists (select 1 from nestings n join groups c on c.id = n.child_group_id and c.deleted_at is null where n.child_group_id = ${id} and n.parent_group_id = g.id and ${isOpen("n")} and ${mine("n")}${isSeen("group", "c")})))`;
         },
       ],
     ]),

@@ -24,13 +24,14 @@ export function isStorable(text: string): boolean {
 
 /** Same content, whatever the order of names. */
 export function sameJson(left: JsonValue | undefined, right: JsonValue | undefined): boolean {
-  return canonical(left) === canonical(right);
+  return canonicalText(left) === canonicalText(right);
 }
 
-function canonical(value: JsonValue | undefined): string {
+/** JSON text with names in one order; empty for what is not there. */
+export function canonicalText(value: JsonValue | undefined): string {
   if (value === undefined) return "";
-  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+  if (Array.isArray(value)) return `[${value.map(canonicalText).join(",")}]`;
   if (!isJsonObject(value)) return JSON.stringify(value);
   const names = Object.keys(value).sort();
-  return `{${names.map((name) => `${JSON.stringify(name)}:${canonical(value[name])}`).join(",")}}`;
+  return `{${names.map((name) => `${JSON.stringify(name)}:${canonicalText(value[name])}`).join(",")}}`;
 }

@@ -23,7 +23,15 @@ export function readProjection(
       scimType: "invalidValue",
     });
   }
-  const named = (names: readonly string[]) => names.flatMap((name) => findAttribute(schema, name) ?? []);
+  // Each once: an answer costs what there is to leave out, not how often it was asked for.
+  const named = (names: readonly string[]) => [
+    ...new Map(
+      names.flatMap((name) => {
+        const found = findAttribute(schema, name);
+        return found ? [[found.attribute ? pathOf(found) : found.extension, found] as const] : [];
+      }),
+    ).values(),
+  ];
   if (attributes?.length) return { kind: "only", named: named(attributes) };
   if (excludedAttributes?.length) return { kind: "without", named: named(excludedAttributes) };
   return undefined;

@@ -14,8 +14,16 @@ const searchText = (alias: string) =>
 /** A trigram index needs three letters or digits in a row. */
 const IS_SEARCHABLE = /[a-z0-9]{3}/i;
 
+export interface UsersIndexedOptions {
+  parameters: Parameters;
+  /** Placeholder of the client's connection. */
+  connection: string;
+  /** Condition that holds where the client sees the group `g`; empty, or begins with `and`. */
+  isGroupSeen: string;
+}
+
 /** What indexes answer about people: a document stands in the person or in this client's account, so each condition asks both. */
-export function usersIndexed({ parameters, connection }: { parameters: Parameters; connection: string }): Pick<View, "equals" | "narrows"> {
+export function usersIndexed({ parameters, connection, isGroupSeen }: UsersIndexedOptions): Pick<View, "equals" | "narrows"> {
   /**
    * Those who may be meant. Accounts are found by `account` alone, and kept by connection afterwards: there is one index
    * for each such condition, and the planner is tempted by others that begin with the connection and lead through all of it.
@@ -80,7 +88,7 @@ export function usersIndexed({ parameters, connection }: { parameters: Parameter
         "groups.value",
         (value) =>
           isUuid(value)
-            ? `(p.id in (select m.person_id from memberships m join groups g on g.id = m.group_id and g.deleted_at is null where m.group_id = ${parameters.add(value)}::uuid and ${isOpen("m")}))`
+            ? `(p.id in (select m.person_id from memberships m join groups g on g.id = m.group_id and g.deleted_at is null where m.group_id = ${parameters.add(value)}::uuid and ${isOpen("m")}${isGroupSeen}))`
             : "false",
       ],
     ]),

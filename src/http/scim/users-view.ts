@@ -29,9 +29,9 @@ export function usersView({ parameters, connectionId, base, visibility }: ViewOp
   const present = `${door} is not null and p.deleted_at is null and p.state <> 'deleted'`;
   const isOwn = (kind: "user" | "group", alias: string) =>
     `own.connection_id = ${connection} and own.kind = '${kind}' and own.native_id = ${alias}.id::text`;
-  const held = `from groups g where g.deleted_at is null and g.id = any (array(select m.group_id from memberships m where m.person_id = p.id and ${isOpen("m")}))${
-    visibility === "own" ? ` and exists (select 1 from accounts own where ${isOwn("group", "g")} and own.gone_at is null)` : ""
-  }`;
+  const isGroupSeen =
+    visibility === "own" ? ` and exists (select 1 from accounts own where ${isOwn("group", "g")} and own.gone_at is null)` : "";
+  const held = `from groups g where g.deleted_at is null and g.id = any (array(select m.group_id from memberships m where m.person_id = p.id and ${isOpen("m")}))${isGroupSeen}`;
   const versions = ["p.version", "'.'", "coalesce(a.version, 0)"];
   const version = textOf(`'W/"'`, ...versions, `'"'`);
   const groupText = () =>
@@ -95,7 +95,7 @@ export function usersView({ parameters, connectionId, base, visibility }: ViewOp
         `select to_jsonb(urn) as element from unnest(array[${[CORE_USER, ENTERPRISE_USER, CUSTOM_USER].map(literal).join(", ")}]) as urn where urn = ${literal(CORE_USER)} or d.document ? urn`,
       ],
     ]),
-    ...usersIndexed({ parameters, connection }),
+    ...usersIndexed({ parameters, connection, isGroupSeen }),
     resource: (without) =>
       remembered([connection, door, doorText(), visibility ?? "", ...without].join(" "), () =>
         textOf(

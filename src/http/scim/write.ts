@@ -12,6 +12,7 @@ import { sameJson, type JsonObject } from "./json.ts";
 import { PROFILES } from "./dialects/profiles/index.ts";
 import { guardMembers } from "./member-guard.ts";
 import { refuseImmutable, withImmutable } from "./mutability.ts";
+import { refuseUnseenMembers } from "./own-members.ts";
 import { applyPatch } from "./patch/apply.ts";
 import { memberChange, memberIds, type MemberChange } from "./patch/members.ts";
 import { readOperations } from "./patch/operations.ts";
@@ -49,6 +50,7 @@ export async function createResource(door: ScimDoorOptions, { type, call, body }
     const written = await createUserAtOnce(door, { call, schema: type.schema, resource: { active: true, ...resource } });
     if (written) return written;
   }
+  await refuseUnseenMembers(door.db.pool, { call, ids: members ?? [] });
   return write(door, call, async (work, connection) => {
     const record = type.kind === "group" ? { resource, members: { set: members ?? [] } } : { resource: { active: true, ...resource } };
     return await syncOne(work, {
@@ -67,6 +69,7 @@ export async function replaceResource(
   const { resource, members } = split(type, coerceResource(type.schema, body));
   const cleared = type.kind === "group" && Object.keys(body).some((name) => name.toLowerCase() === "members");
   const change: MemberChange | undefined = members ? { set: members } : cleared ? { set: [] } : undefined;
+  await refuseUnseenMembers(door.db.pool, { call, ids: members ?? [] });
   // A client that leaves `active` out does not mean to bring anybody back.
   const next = (held: JsonObject) => {
     const whole =
@@ -99,6 +102,7 @@ export async function patchResource(
   const { createsAbsent } = PROFILES[call.dialect];
   const next = (held: JsonObject) => applyPatch(held, { schema: type.schema, operations: others, createsAbsent });
   const change = memberChange({ operations: onMembers, replace: call.settings.replaceMembers });
+  if (change) await refuseUnseenMembers(door.db.pool, { call, ids: "set" in change ? change.set : change.add });
   const written =
     type.kind === "user"
       ? await noted(door, call, () => changeUserAtOnce(door, { call, id, ifMatch, next }))

@@ -114,6 +114,11 @@ describe("G5: the token endpoint (RFC 6749 section 4.4)", () => {
     expect([answer.status, answer.body.error]).toEqual([status, error]);
   });
 
+  test("G5: an id that no database takes is a wrong one", async () => {
+    for (const answer of [await ask({ ...grant, client_id: "a\0", client_secret: "b" }), await ask(grant, { basic: ["a\0", "b"] })])
+      expect([answer.status, answer.body.error]).toEqual([401, "invalid_client"]);
+  });
+
   test("G5: other methods are told which one works; who asks too often is told to keep the token", async () => {
     const get = await supertest(door.app).get("/oauth/token");
     expect([get.status, get.headers["allow"]]).toEqual([405, "POST"]);

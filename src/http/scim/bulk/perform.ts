@@ -17,13 +17,16 @@ export interface Performed {
   version?: string;
 }
 
-const KINDS: Readonly<Record<string, WritableType["kind"]>> = { users: "user", groups: "group" };
+const KINDS: ReadonlyMap<string, WritableType["kind"]> = new Map([
+  ["users", "user"],
+  ["groups", "group"],
+]);
 
 /** A path's type and id: `/Users`, `/Groups/2819c223`. Throws `not_found` for what no client writes. */
 export function placeOf(call: Call, path: string): { type: WritableType; id: string | undefined } {
   const local = path.startsWith(call.base) ? path.slice(call.base.length) : path;
   const [, endpoint, id] = /^\/?([A-Za-z]+)(?:\/([^/?#]+))?\/?$/.exec(local) ?? [];
-  const kind = KINDS[endpoint?.toLowerCase() ?? ""];
+  const kind = KINDS.get(endpoint?.toLowerCase() ?? "");
   if (!kind) throw new AppError("not_found", `There is nothing to write at ${path.slice(0, 200) || "an empty path"}.`, { field: "path" });
   return { type: writableType(call, kind), id };
 }

@@ -5,7 +5,10 @@ import type { Token } from "./tokens.ts";
 export const OPERATORS: ReadonlySet<string> = new Set(["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"]);
 const PARTS: ReadonlySet<Comparison> = new Set(["co", "sw", "ew"]);
 const NUMBER = /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/;
-const DATE_TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$/i;
+const DATE_TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-](0\d|1[0-4]):?\d\d)?)?$/i;
+
+/** Years that both JavaScript and PostgreSQL write with four digits. */
+const YEAR = /^(?!0000)\d{4}-/;
 
 /** The value of a condition in its attribute's type, or why it can't be. */
 export function comparisonValue({
@@ -54,5 +57,7 @@ export function instant(text: string): string | undefined {
   if (new Date(Date.UTC(year, month - 1, day)).getUTCDate() !== day) return undefined;
   const zoned = /(Z|[+-]\d\d:?\d\d)$/i.test(text) || text.length === 10 ? text : `${text}Z`;
   const at = new Date(zoned);
-  return Number.isNaN(at.getTime()) ? undefined : at.toISOString();
+  if (Number.isNaN(at.getTime())) return undefined;
+  const iso = at.toISOString();
+  return YEAR.test(iso) ? iso : undefined;
 }

@@ -1,6 +1,7 @@
 import { AppError } from "../../../errors.ts";
 import { coerceSingle, coerceValue, extensionOf, requireAttributes } from "../coerce.ts";
 import { hasContent } from "../elements.ts";
+import type { Filter } from "../filter/ast.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../json.ts";
 import { refuseImmutable, refuseLostRequired } from "../mutability.ts";
 import type { ResourceSchema, SchemaAttribute } from "../schema.ts";
@@ -20,12 +21,38 @@ export interface PatchOptions {
  */
 export function applyPatch(resource: JsonObject, { schema, operations, createsAbsent }: PatchOptions): JsonObject {
   const next = structuredClone(resource);
-  for (const operation of operations) applyOperation(next, { ...operation, createsAbsent });
+  let looks = 0;
+  for (const operation of operations) {
+    looks += looksOf(next, operation);
+    if (looks > MOST_LOOKS) throw tooMuch();
+    applyOperation(next, { ...operation, createsAbsent });
+  }
   const removed = new Set(operations.flatMap(({ op, path }) => (op === "remove" && path.attribute ? [path.attribute] : [])));
   refuseLostRequired(schema, { before: resource, after: next, removed });
   refuseImmutable(schema, { before: resource, after: next });
   requireAttributes(schema, next);
   return next;
+}
+
+/** Many operations on a long list would keep everybody else waiting. */
+const MOST_LOOKS = 250_000;
+
+/** How many conditions on elements an operation asks at most. */
+function looksOf(resource: JsonObject, { path: { extension, attribute, filter } }: Operation): number {
+  const holder = extension ? resource[extension] : resource;
+  const held = attribute && isJsonObject(holder) ? holder[attribute.name] : undefined;
+  return Array.isArray(held) ? held.length * (filter ? conditionsIn(filter) : 1) : 0;
+}
+
+function conditionsIn(filter: Filter): number {
+  if (filter.kind === "and" || filter.kind === "or") return filter.filters.reduce((sum, part) => sum + conditionsIn(part), 0);
+  return filter.kind === "not" || filter.kind === "some" ? conditionsIn(filter.filter) : 1;
+}
+
+function tooMuch(): AppError {
+  return new AppError("too_large", "Operations: too many on lists that are too long; send them in several requests.", {
+    field: "Operations",
+  });
 }
 
 function applyOperation(resource: JsonObject, { op, path, value, createsAbsent }: Operation & { createsAbsent: boolean }): void {

@@ -1,9 +1,9 @@
 import { AppError } from "../../../errors.ts";
 import { coerceSingle, coerceValue } from "../coerce.ts";
-import { foldElements, hasContent, isPrimary, onePrimary, sameElement } from "../elements.ts";
+import { elementKey, foldElements, hasContent, isPrimary, onePrimary } from "../elements.ts";
 import type { Filter } from "../filter/ast.ts";
 import { satisfies } from "../filter/evaluate.ts";
-import { isJsonObject, sameJson, type JsonObject, type JsonValue } from "../json.ts";
+import { canonicalText, isJsonObject, type JsonObject, type JsonValue } from "../json.ts";
 import type { SchemaAttribute } from "../schema.ts";
 import type { Operation } from "./operations.ts";
 import type { PatchPath } from "./path.ts";
@@ -35,12 +35,15 @@ function removed(before: readonly JsonValue[], { path: { attribute }, value }: L
   const named = Array.isArray(value) ? value : [value];
   if (named.length === 0) return [];
   const goes = named.flatMap((element) => coerceSingle(attribute, element, attribute.name) ?? []);
-  return before.filter((element) => !goes.some((other) => isMeant(element, other)));
-}
-
-function isMeant(element: JsonValue, named: JsonValue): boolean {
-  if (!isJsonObject(element) || !isJsonObject(named) || named["value"] === undefined) return sameElement(element, named);
-  return sameJson(element["value"], named["value"]) && (named["type"] === undefined || sameJson(element["type"], named["type"]));
+  const [whole, values] = [new Set<string>(), new Set<string>()];
+  for (const one of goes) {
+    // A value without a type is meant whatever its type.
+    if (isJsonObject(one) && one["value"] !== undefined && one["type"] === undefined) values.add(canonicalText(one["value"]));
+    else whole.add(elementKey(one));
+  }
+  const isMeant = (element: JsonValue) =>
+    whole.has(elementKey(element)) || (isJsonObject(element) && values.has(canonicalText(element["value"])));
+  return before.filter((element) => !isMeant(element));
 }
 
 /** Elements chosen by a filter, or all of them when the path names a sub-attribute only. */

@@ -27,9 +27,16 @@ export function readOperations(schema: ResourceSchema, body: JsonObject): Operat
   const operations = Object.entries(body).find(([name]) => name.toLowerCase() === "operations")?.[1];
   if (!Array.isArray(operations) || operations.length === 0)
     throw syntax("Operations: must be a list with at least one operation.", "Operations");
+  refuseTooMany(operations);
+  const read = operations.flatMap((operation, at) => readOperation(schema, operation, `Operations[${at}]`));
+  // A value without a path is as many as it has names.
+  refuseTooMany(read);
+  return read;
+}
+
+function refuseTooMany(operations: readonly unknown[]): void {
   if (operations.length > MOST_OPERATIONS)
     throw new AppError("too_large", `Operations: at most ${MOST_OPERATIONS} in one request.`, { field: "Operations" });
-  return operations.flatMap((operation, at) => readOperation(schema, operation, `Operations[${at}]`));
 }
 
 function readOperation(schema: ResourceSchema, raw: JsonValue, field: string): Operation[] {
