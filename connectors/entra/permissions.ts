@@ -6,6 +6,7 @@ export const PERMISSIONS = {
   "User.EnableDisableAccount.All": "disabling and enabling accounts",
   "User.RevokeSessions.All": "signing people out",
   "GroupMember.ReadWrite.All": "taking members out of groups",
+  "Group.Read.All": "being told of changes of groups",
 } as const;
 
 export type Permission = keyof typeof PERMISSIONS;
@@ -24,6 +25,7 @@ const HOLD: Readonly<Record<Permission, readonly string[]>> = {
   "User.EnableDisableAccount.All": ["User.ReadWrite.All", "Directory.ReadWrite.All"],
   "User.RevokeSessions.All": ["User.ReadWrite.All", "Directory.ReadWrite.All"],
   "GroupMember.ReadWrite.All": ["Group.ReadWrite.All", "Directory.ReadWrite.All"],
+  "Group.Read.All": ["Group.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"],
 };
 
 /** @param granted the token's `roles` */

@@ -81,9 +81,9 @@ afterAll(async () => {
 });
 
 /** Follows the links as the client's own iterator does. */
-async function all(path: string): Promise<{ items: Record<string, unknown>[]; deltaLink: string | undefined }> {
+async function all(address: string): Promise<{ items: Record<string, unknown>[]; deltaLink: string | undefined }> {
   const items: Record<string, unknown>[] = [];
-  const iterator = new PageIterator(client, (await client.api(path).get()) as PageCollection, (item: Record<string, unknown>) => {
+  const iterator = new PageIterator(client, (await client.api(address).get()) as PageCollection, (item: Record<string, unknown>) => {
     items.push(item);
     return true;
   });

@@ -2,12 +2,13 @@ import type { Answer, Asked } from "./answer.ts";
 import type { DeltaQueries } from "./delta.ts";
 import type { Directory } from "./directory.ts";
 import type { FaultKind } from "./faults.ts";
+import type { Subscriptions } from "./subscriptions.ts";
 import type { Collection } from "./tenant.ts";
 
 export interface Route {
   /** Any of these application permissions suffices. */
   allowedBy: readonly string[];
-  answer(): Answer;
+  answer(): Answer | Promise<Answer>;
 }
 
 const READ: Readonly<Record<Collection, readonly string[]>> = {
@@ -29,9 +30,16 @@ const FOLDERS: Readonly<Record<string, Collection>> = {
 /** What Microsoft Graph does for a request, and who may ask for it; undefined where there is no such address. */
 export function routeOf(
   asked: Asked,
-  { directory, deltas, fault }: { directory: Directory; deltas: DeltaQueries; fault: FaultKind | undefined },
+  {
+    directory,
+    deltas,
+    subscriptions,
+    fault,
+  }: { directory: Directory; deltas: DeltaQueries; subscriptions: Subscriptions; fault: FaultKind | undefined },
 ): Route | undefined {
   const { method, path } = asked;
+  const subscription = /^\/subscriptions(?:\/([\w-]+))?$/.exec(path);
+  if (subscription) return subscriptionRoute(asked, { subscriptions, id: subscription[1] });
   const deleted = /^\/directory\/deletedItems\/([\w-]+)(\/restore)?$/.exec(path);
   if (deleted?.[1] !== undefined) {
     const [, id, restoring] = deleted;
@@ -72,4 +80,20 @@ export function routeOf(
   if (rest === "revokeSignInSessions" && method === "POST")
     return { allowedBy: [...WRITE.users, "User.RevokeSessions.All"], answer: () => directory.revokeSessions(id) };
   return undefined;
+}
+
+/** Whoever may read a resource may subscribe to it; everybody sees, renews and ends their own. */
+function subscriptionRoute(
+  asked: Asked,
+  { subscriptions, id }: { subscriptions: Subscriptions; id: string | undefined },
+): Route | undefined {
+  const { method, body } = asked;
+  if (id === undefined && method === "GET") return { allowedBy: [...READ.users, ...READ.groups], answer: () => subscriptions.list() };
+  if (id === undefined && method === "POST") {
+    const allowedBy = body["resource"] === "groups" ? ["Group.Read.All", "Group.ReadWrite.All", "Directory.Read.All"] : READ.users;
+    return { allowedBy, answer: () => subscriptions.create(asked) };
+  }
+  if (id === undefined) return undefined;
+  if (method === "PATCH") return { allowedBy: [...READ.users, ...READ.groups], answer: () => subscriptions.renew(id, asked) };
+  return method === "DELETE" ? { allowedBy: [...READ.users, ...READ.groups], answer: () => subscriptions.remove(id) } : undefined;
 }

@@ -8,6 +8,7 @@ import { createDirectory, type Directory } from "./directory.ts";
 import { createFaults, type FaultKind, type Faults } from "./faults.ts";
 import { routeOf } from "./routes.ts";
 import { createSignIn, type Application, type SignIn } from "./sign-in.ts";
+import { createSubscriptions, type Subscriptions } from "./subscriptions.ts";
 import { createTenant, type Properties, type Tenant } from "./tenant.ts";
 
 export interface GraphOptions {
@@ -31,6 +32,7 @@ export interface Graph {
   directory: Directory;
   faults: Faults;
   signIn: SignIn;
+  subscriptions: Subscriptions;
   /** Every request so far: `GET /users/delta`. */
   asked: string[];
   expireTokens(): void;
@@ -65,37 +67,38 @@ export async function startGraph(options: GraphOptions = {}): Promise<Graph> {
   const signIn = createSignIn({ tenantId, application, base: () => origin, now, tokenSeconds });
   const directory = createDirectory(tenant, { base, now, pageSize });
   const deltas = createDeltaQueries(tenant, { base, pageSize, membersPerPage });
+  const subscriptions = createSubscriptions({ now });
   const asked: string[] = [];
 
-  const answerOne = (request: Asked, authorization: string | undefined, fault: FaultKind | undefined): Answer => {
+  const answerOne = async (request: Asked, authorization: string | undefined, fault: FaultKind | undefined): Promise<Answer> => {
     const granted = signIn.granted(authorization);
     if (!granted || fault === "unauthorised")
       return failure(401, "InvalidAuthenticationToken", "Lifetime validation failed, the token is expired.");
     const early = EARLY[fault ?? "slow"];
     if (early) return early();
-    const route = routeOf(request, { directory, deltas, fault });
+    const route = routeOf(request, { directory, deltas, subscriptions, fault });
     if (!route) return failure(400, "BadRequest", `Resource not found for the segment '${request.path}'.`);
     if (fault === "denied" || !route.allowedBy.some((permission) => granted.has(permission)))
       return failure(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.");
     return route.answer();
   };
 
-  const answerBatch = (request: Asked, authorization: string | undefined, fault: FaultKind | undefined): Answer => {
+  const answerBatch = async (request: Asked, authorization: string | undefined, fault: FaultKind | undefined): Promise<Answer> => {
     if (!signIn.granted(authorization)) return failure(401, "InvalidAuthenticationToken", "Access token is empty.");
     const early = EARLY[fault ?? "slow"];
     if (early) return early();
     const requests = request.body["requests"] as readonly { id: string; method: string; url: string }[];
     if (requests.length > MAX_BATCH)
       return failure(400, "MaximumValueExceeded", `Number of batch request steps exceeds the maximum value of ${MAX_BATCH}.`);
-    const responses = requests.map(({ id, method, url }, index) => {
+    const responses = requests.map(async ({ id, method, url }, index) => {
       const { pathname, searchParams } = new URL(`http://batch${url}`);
       const one = { method, path: pathname, query: searchParams, headers: {}, body: {} };
       const inner = fault === "throttled in the batch" && index % 2 === 0 ? "throttled" : faults.next(method, pathname);
-      const { status, headers = {}, body } = answerOne(one, authorization, inner);
+      const { status, headers = {}, body } = await answerOne(one, authorization, inner);
       return { id, status, headers: { "Content-Type": "application/json", ...headers }, body };
     });
     // Answers of a batch come in any order.
-    return { status: 200, body: { responses: responses.toReversed() } };
+    return { status: 200, body: { responses: (await Promise.all(responses)).toReversed() } };
   };
 
   const handle = async (message: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -110,8 +113,9 @@ export async function startGraph(options: GraphOptions = {}): Promise<Graph> {
     if (fault === "reset") return void message.socket.destroy();
     const headers = message.headers as Record<string, string | undefined>;
     const request: Asked = { method, path, query: url.searchParams, headers, body: text === "" ? {} : (JSON.parse(text) as Properties) };
-    const answer = path === "/$batch" ? answerBatch(request, authorization, fault) : answerOne(request, authorization, fault);
+    const answer = await (path === "/$batch" ? answerBatch : answerOne)(request, authorization, fault);
     if (fault === "reset after the work") return void message.socket.destroy();
+    if (fault === "no link" && typeof answer.body === "object") delete answer.body["@odata.nextLink"];
     if (fault === "slow") await wait(SLOW_MS, undefined, { ref: false });
     if (fault === "near the limit")
       answer.headers = {
@@ -137,6 +141,7 @@ export async function startGraph(options: GraphOptions = {}): Promise<Graph> {
     directory,
     faults,
     signIn,
+    subscriptions,
     asked,
     expireTokens: () => deltas.expireTokens(),
     close: () =>
