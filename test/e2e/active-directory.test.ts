@@ -1,20 +1,18 @@
-import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { parse } from "yaml";
-import { connectionDefinitionSchema } from "../../src/connections/definition.ts";
-import { addConnection } from "../../src/connections/store.ts";
 import { liftBlocks, raiseBlocks } from "../../src/directory/blocks.ts";
-import { runSync } from "../../src/sync/run.ts";
-import { openDomain, type Domain } from "../helpers/active-directory.ts";
+import type { Domain } from "../helpers/active-directory.ts";
 import { sambaIsHere } from "../helpers/samba.ts";
-import { startWorld, type World } from "../provision/world.ts";
+import type { World } from "../provision/world.ts";
+import { connectDomain, type ConnectedDomain } from "./connected-domain.ts";
 
 const described = sambaIsHere() ? describe : describe.skip;
 
+let connected: ConnectedDomain;
 let domain: Domain;
 let world: World;
 
-const connection = "company-ad";
+const sync = (mode?: "full" | "incremental") => connected.sync(mode);
+const memberships = () => connected.memberships();
 const personOf = async (nativeId: string) => {
   const { rows } = await world.db.pool.query<{ id: string; active: boolean; userName: string }>(
     `select p.id, p.active, p.user_name as "userName" from people p join accounts a on a.person_id = p.id where a.native_id = $1`,
@@ -24,58 +22,14 @@ const personOf = async (nativeId: string) => {
   if (person === undefined) throw new Error(`nobody has the account ${nativeId}`);
   return person;
 };
-
-async function sync(mode: "full" | "incremental" = "incremental") {
-  const summary = await runSync(world.ctx, { db: world.db, keyRing: world.keyRing, connection, mode, trigger: "cli" });
-  await world.drain();
-  return summary;
-}
-
 const disabledThere = async (dn: string) => (Number((await domain.values(dn, "userAccountControl"))[0]) & 2) === 2;
-
-/** Who is in which group, by the directory's own ids: people, and groups directly in it. */
-async function memberships(): Promise<Record<string, string[]>> {
-  const { rows } = await world.db.pool.query<{ id: string; members: string[] }>(
-    `select g.native_id as id,
-        array(select a.native_id from accounts a
-               where a.id in (select m.account_id from memberships m where m.group_id = g.group_id and m.recorded_to is null and m.valid_to is null
-                        union select n.account_id from nestings n where n.parent_group_id = g.group_id and n.recorded_to is null and n.valid_to is null)
-               order by a.native_id collate "C") as members
-       from accounts g where g.kind = 'group' and g.gone_at is null`,
-  );
-  return Object.fromEntries(rows.map(({ id, members }) => [id, members]));
-}
 
 described("Active Directory, both directions (Samba)", () => {
   beforeAll(async () => {
-    domain = await openDomain();
-    world = await startWorld();
-    const shipped = parse(readFileSync(new URL("../../config/mappings/active-directory.yaml", import.meta.url), "utf8")) as {
-      settings: Record<string, Record<string, unknown>>;
-    };
-    const { settings } = shipped;
-    const definition = connectionDefinitionSchema.parse({
-      ...shipped,
-      schedule: undefined,
-      settings: {
-        ...settings,
-        url: domain.url,
-        caFile: domain.caFile,
-        bindDn: domain.adminDn,
-        bindPassword: domain.adminPassword,
-        users: { ...settings["users"], base: domain.people },
-        groups: { base: domain.groups },
-        units: { base: domain.people },
-      },
-      limits: { disable: { count: 100, share: 1 }, delete: { count: 100, share: 1 }, shrink: 1, failures: 10 },
-      policy: { writeBack: { disable: true, groups: true } },
-    });
-    await world.work((work) => addConnection(work, { definition, keyRing: world.keyRing }));
+    connected = await connectDomain();
+    ({ domain, world } = connected);
   });
-  afterAll(async () => {
-    await world?.stop();
-    await domain?.stop();
-  });
+  afterAll(() => connected?.stop());
 
   test("M2: people, groups and units arrive; nothing changed is nothing read", async () => {
     await domain.addUnit("Zürich Öst", domain.people);
