@@ -62,7 +62,7 @@ export function createSharedReads(pool: Pick<pg.Pool, "query">): SharedReads {
       }));
     } catch {
       // One of them may be to blame: each is answered, or refused, for itself.
-      for (const one of all) await alone(one);
+      await Promise.all(all.map(alone));
       return;
     }
     const answers: object[][] = all.map(() => []);
