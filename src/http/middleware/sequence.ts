@@ -19,7 +19,15 @@ function step(place: Place): void {
   if (!handler) return next();
   try {
     const going: unknown = handler(request, response, (error?: unknown) => (error ? next(error) : step({ ...place, at: at + 1 })));
-    if (going instanceof Promise) going.catch(next);
+    if (going instanceof Promise) void toldOn(going, next);
+  } catch (error) {
+    next(error);
+  }
+}
+
+async function toldOn(going: Promise<unknown>, next: NextFunction): Promise<void> {
+  try {
+    await going;
   } catch (error) {
     next(error);
   }
