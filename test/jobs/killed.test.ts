@@ -38,7 +38,7 @@ async function startSecond(): Promise<void> {
     db: world.db,
     keyRing: world.keyRing,
     log: silentLog,
-    config: { worker: { concurrency: 2 } },
+    config: { worker: { concurrency: 2 }, outbound: { allow: ["127.0.0.0/8"], direct: [] } },
     drainMs: 5_000,
   });
 }

@@ -11,7 +11,7 @@ const worker = await startWorker({
   db,
   keyRing: { current: sealingKey(Buffer.from(key, "hex")), older: [] },
   log: createLog({ level: process.env.TEST_LOG_LEVEL ?? "silent" }),
-  config: { worker: { concurrency: 2 } },
+  config: { worker: { concurrency: 2 }, outbound: { allow: ["127.0.0.0/8"], direct: [] } },
 });
 process.stdout.write("ready\n");
 process.on("SIGTERM", async () => {
