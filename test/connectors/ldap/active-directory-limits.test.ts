@@ -72,7 +72,7 @@ async function withController<T>(
     users: { base: `OU=People,${BASE}` },
     groups: { base: `OU=Groups,${BASE}` },
     changes: "uSNChanged",
-    timeouts: { answerSeconds: 2 },
+    timeouts: { answerSeconds: 30 },
     ...settings,
   });
   const source = await openLdapSource({ settings: parsed, log: silentLog, signal: new AbortController().signal, now: () => new Date() });
