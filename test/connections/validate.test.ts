@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -166,5 +167,12 @@ test.each(readdirSync(path.join(projectFolder(), "config/mappings")))("the examp
   const definition: unknown = parseYaml(readFileSync(path.join(projectFolder(), "config/mappings", name), "utf8"));
   const key = { type: "service_account", client_email: "a@b.test", private_key: "-----BEGIN PRIVATE KEY-----" };
   const environment = { LDAP_PASSWORD: "x", APP_TOKEN: "x", ENTRA_CLIENT_SECRET: "x", GOOGLE_SERVICE_ACCOUNT_KEY: JSON.stringify(key) };
-  expect(() => validateDefinition(definition, { sources: { environment } })).not.toThrow();
+  const folder = mkdtempSync(path.join(os.tmpdir(), "rollcall-examples-"));
+  try {
+    const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    writeFileSync(path.join(folder, "okta-private-key.pem"), privateKey.export({ type: "pkcs8", format: "pem" }));
+    expect(() => validateDefinition(definition, { sources: { environment, folder } })).not.toThrow();
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
