@@ -16,6 +16,7 @@ export function reportRows({ large, small }: { large: Measurement; small?: Measu
     { what: `bare read with ldapts, ${count(read.entries)} entries, ${count(read.members)} members`, measured: seconds(read.ms) },
     { what: "(a) first sync", measured: seconds(first.ms), value: first.ms / read.ms, limit: LIMITS.first, unit: " × read" },
     ...stageRows(first),
+    { what: "    its search indexes, by a job, apart", measured: seconds(large.searchIndexesMs) },
     {
       what: "(b) full sync, nothing changed",
       measured: seconds(unchanged.ms),

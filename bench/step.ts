@@ -2,6 +2,7 @@ import { createContext } from "../src/context.ts";
 import { openDatabase } from "../src/db/database.ts";
 import { sealingKey } from "../src/db/envelope.ts";
 import { migrate } from "../src/db/migrate.ts";
+import { completeSearchIndexes } from "../src/db/search-indexes.ts";
 import { createLog } from "../src/log.ts";
 import { runSync } from "../src/sync/run.ts";
 import { readBare, type BareReadJob } from "./bare-read.ts";
@@ -38,9 +39,19 @@ async function sync({ databaseUrl, key, mode }: SyncJob): Promise<SyncResult> {
   }
 }
 
+async function completeIndexes({ databaseUrl }: { databaseUrl: string }): Promise<void> {
+  const db = openDatabase({ url: databaseUrl, poolSize: 1 });
+  try {
+    await completeSearchIndexes(db.pool);
+  } finally {
+    await db.close();
+  }
+}
+
 /** One measured step in a process of its own; see inChild. */
 const [step] = process.argv.slice(2);
 if (step === "read") answerParent((job: BareReadJob) => readBare(job));
 else if (step === "sync") answerParent(sync);
+else if (step === "search-indexes") answerParent(completeIndexes);
 else if (step === "migrate") answerParent(({ url }: { url: string }) => migrate(url));
 else throw new Error(`There is no step "${step}".`);
