@@ -1,0 +1,48 @@
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { expect, test } from "@jest/globals";
+import { projectFolder } from "../../src/db/folder.ts";
+import { testDatabase } from "../helpers/database.ts";
+
+const folder = path.join(projectFolder(), "prisma/migrations");
+const textOf = (name: string) => readFileSync(path.join(folder, name, "migration.sql"), "utf8");
+
+/** A migration that was edited later never reaches the databases that have run it: a change is a new folder, and a new line here. */
+const LANDED = {
+  "20261121000000_init": "d19fdca9c5d0aee1",
+  "20261121000100_plan_outcomes": "1d5dc3a120845cd6",
+  "20261121100000_rule_matches": "d6f8803bdf9823a0",
+  "20261121110000_access_indexes": "cf4ed077f535ffb6",
+  "20261121120000_scim_lookups": "69d6e2622b61d668",
+  "20261122000000_scim_reads": "8fe200e580ad4234",
+  "20261122020000_scim_catalogue": "aa304e4ac39cf4f9",
+  "20261122030000_scim_clients": "e9986ba5810af0b2",
+  "20261122040000_plan_documents": "a0f71462a23e5ef9",
+  "20261122060000_plan_indexes": "f8bbb699617869d8",
+};
+
+test("no migration is edited once it has landed, and none stands outside this list", () => {
+  const found = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  const sums = found.map(({ name }) => [name, createHash("sha256").update(textOf(name)).digest("hex").slice(0, 16)]);
+  expect(Object.fromEntries(sums)).toEqual(LANDED);
+});
+
+test("a database from before plans had a unique index gets one, whatever its plans hold twice", async () => {
+  const db = await testDatabase();
+  try {
+    await db.pool.query("drop index plan_items_native; create index plan_items_native on plan_items (plan_id, kind, native_id)");
+    const item = (seq: number) =>
+      db.pool.query(
+        "insert into plan_items (plan_id, seq, kind, native_id, action, reason, payload, seen_at) values (1, $1, 'user', 'ada', 'create', '', '{}', now())",
+        [seq],
+      );
+    await item(1);
+    await item(2);
+    await db.pool.query(textOf("20261122060000_plan_indexes"));
+    expect((await db.pool.query<{ seq: number }>("select seq from plan_items")).rows).toEqual([{ seq: 2 }]);
+    await expect(item(3)).rejects.toMatchObject({ code: "23505" });
+  } finally {
+    await db.drop();
+  }
+});
