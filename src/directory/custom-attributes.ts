@@ -30,7 +30,6 @@ const shape = z.strictObject({
 });
 
 export type CustomAttribute = z.output<typeof shape>;
-export type CustomAttributeInput = z.input<typeof shape>;
 
 /** SQL of the catalogue's version, for statements that run anyway: whoever keeps a copy compares it. */
 export const CATALOGUE_VERSION = "(select version from catalogue_versions where name = 'custom_attributes')";

@@ -37,6 +37,9 @@ export const ANY_RECEIVER = `exists (select from connections where enabled and (
     jsonb_typeof(policy -> 'provision') = 'object'
     or policy -> 'writeBack' ->> 'disable' = 'true' or policy -> 'writeBack' ->> 'groups' = 'true'))`;
 
+/** A condition: whether any rule looks at people themselves. */
+export const ANY_CONDITION = "exists (select from rules where condition is not null and deleted_at is null)";
+
 /** Placeholders of a statement that marks: the instant, and when it was decided. */
 interface MarkingPlaceholders {
   now: string;

@@ -49,13 +49,6 @@ export async function knownPeople(sql: Sql, personIds: readonly string[], { lock
   return new Map(rows.map(({ origins, blocks, ...row }) => [row.id, { ...row, origins: origins ?? [], originBlocks: blocks ?? [] }]));
 }
 
-/** Who holds a login name or an e-mail address now. */
-export interface Holder {
-  personId: string;
-  userName: string;
-  email: string | null;
-}
-
 export interface Claims {
   candidates: Candidate[];
   /** By lower-cased login name and e-mail address. */

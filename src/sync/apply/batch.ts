@@ -1,7 +1,7 @@
 import { scheduleExpiry } from "../../access/boundaries.ts";
 import { evaluateConditionRules } from "../../access/condition-rules.ts";
 import { reconcileGroupRules } from "../../access/group-rules.ts";
-import { markGroups, markPeople, type DecisionTimes } from "../../directory/outbox.ts";
+import { ANY_CONDITION, ANY_RECEIVER, markGroups, markPeople, type DecisionTimes } from "../../directory/outbox.ts";
 import { storeAccounts } from "./accounts.ts";
 import { resolveArrivals } from "./arrivals.ts";
 import { emptyRemovedGroups, storeGroups, storeMembers } from "./groups.ts";
@@ -95,10 +95,7 @@ async function awaitedAccounts(batch: Batch): Promise<number[]> {
 
 /** Whether anybody follows changes of people: a target, a source that is written back to, a rule with a condition. */
 async function anyFollower({ work }: Batch): Promise<boolean> {
-  const { rows } = await work.sql.query<{ any: boolean }>(
-    `select exists (select from connections where enabled and (jsonb_typeof(policy->'provision') = 'object' or policy->'writeBack'->>'disable' = 'true' or policy->'writeBack'->>'groups' = 'true'))
-       or exists (select from rules where condition is not null and deleted_at is null) as any`,
-  );
+  const { rows } = await work.sql.query<{ any: boolean }>(`select ${ANY_RECEIVER} or ${ANY_CONDITION} as any`);
   return rows[0]?.any ?? false;
 }
 

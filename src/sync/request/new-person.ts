@@ -10,7 +10,7 @@ import type { Item } from "../records.ts";
 import { mapUser, newId, settleClaims } from "../stage.ts";
 import { STAMP, type RequestConnection, type RequestConnections } from "./connection.ts";
 import { isTaken } from "./contention.ts";
-import { FOLLOWERS, given, recorded, sameFollowers, type Followers } from "./statement.ts";
+import { FOLLOWERS, RECORD, given, recorded, sameFollowers, type Followers } from "./statement.ts";
 
 export interface NewPersonOptions {
   ctx: Context;
@@ -93,29 +93,7 @@ async function decideArrival(
 
 const LOOK = `select (select ${STAMP} from connections where id = $5) as stamp, ${FOLLOWERS.receivers} as receivers, ${FOLLOWERS.conditions} as conditions, (select jsonb_agg(claim) from (${CLAIMS}) claim) as claims`;
 
-const GIVEN = given({
-  person: "uuid",
-  connection: "int",
-  now: "timestamptz",
-  actor: "text",
-  correlation: "text",
-  events: "jsonb",
-  accountAttributes: "jsonb",
-  hash: "bytea",
-  mappingVersion: "int",
-  mapped: "jsonb",
-  userName: "citext",
-  email: "citext",
-  employeeNumber: "text",
-  externalId: "text",
-  displayName: "text",
-  attributes: "jsonb",
-  custom: "jsonb",
-  mastery: "jsonb",
-  reason: "text",
-  managerReference: "text",
-  managerConnection: "int",
-});
+const GIVEN = given({ ...RECORD, person: "uuid", connection: "int", reason: "text" });
 
 async function store(
   sql: Sql,

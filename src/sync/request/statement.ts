@@ -1,11 +1,11 @@
-import { ANY_RECEIVER } from "../../directory/outbox.ts";
+import { ANY_CONDITION, ANY_RECEIVER } from "../../directory/outbox.ts";
 
 /** Conditions, as SQL: whether anybody follows what changes here. A statement that decided without them asks again. */
 export const FOLLOWERS = {
   /** A target, or a source that is written back to. */
   receivers: ANY_RECEIVER,
   /** A rule with a condition on people. */
-  conditions: "exists (select from rules where condition is not null and deleted_at is null)",
+  conditions: ANY_CONDITION,
 } as const;
 
 /** What the look at a record found of those who follow. */
@@ -40,6 +40,28 @@ export function given<Name extends string>(types: Readonly<Record<Name, string>>
     values: (of) => names.map((name) => of[name]),
   };
 }
+
+/** What every statement about a person's record gives, whether it makes the person or changes it: who acts, the account, the profile's columns. */
+export const RECORD = {
+  now: "timestamptz",
+  actor: "text",
+  correlation: "text",
+  events: "jsonb",
+  accountAttributes: "jsonb",
+  hash: "bytea",
+  mappingVersion: "int",
+  mapped: "jsonb",
+  userName: "citext",
+  email: "citext",
+  employeeNumber: "text",
+  externalId: "text",
+  displayName: "text",
+  attributes: "jsonb",
+  custom: "jsonb",
+  mastery: "jsonb",
+  managerReference: "text",
+  managerConnection: "int",
+} as const;
 
 /** An audit event about the record's subject, before it is a row. */
 export interface RequestEvent {

@@ -6,7 +6,7 @@ import type { RequestConnection } from "./connection.ts";
 import { isDeadlock, isTaken } from "./contention.ts";
 import { managerOf } from "./new-person.ts";
 import type { Standing } from "./standing.ts";
-import { given, recorded, sameFollowers, type RequestEvent } from "./statement.ts";
+import { RECORD, given, recorded, sameFollowers, type RequestEvent } from "./statement.ts";
 
 /** What one statement stores about somebody. */
 export interface PersonChange {
@@ -33,32 +33,15 @@ interface StoreOptions {
 }
 
 const GIVEN = given({
+  ...RECORD,
   person: "uuid",
   account: "bigint",
   connection: "int",
   version: "int",
   accountVersion: "int",
-  now: "timestamptz",
-  actor: "text",
-  correlation: "text",
-  events: "jsonb",
-  accountAttributes: "jsonb",
-  hash: "bytea",
-  mappingVersion: "int",
-  mapped: "jsonb",
-  userName: "citext",
-  email: "citext",
-  employeeNumber: "text",
-  externalId: "text",
-  displayName: "text",
-  attributes: "jsonb",
-  custom: "jsonb",
-  mastery: "jsonb",
   state: "text",
   blockReason: "text",
   newKey: "text",
-  managerReference: "text",
-  managerConnection: "int",
 });
 const { at: $ } = GIVEN;
 
