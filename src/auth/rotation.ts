@@ -8,7 +8,8 @@ export interface RotateOptions {
   token: string;
   /** Until when the old one works beside the new one. */
   oldUntil: Date;
-  expiresAt?: Date | undefined;
+  /** Null: never. Absent: it is given as long as the one whose place it takes was. */
+  expiresAt?: Date | null | undefined;
 }
 
 export interface Rotated {
@@ -17,6 +18,7 @@ export interface Rotated {
   token: string;
   name: string;
   scope: TokenScope;
+  expiresAt: Date | null;
   /** The token whose place it takes, and when that ends. */
   replaces: { id: string; until: Date };
 }
@@ -28,7 +30,8 @@ interface LiveToken {
   connection_id: number | null;
   person_id: string | null;
   expires_at: Date | null;
-  replaces_id: string | null;
+  /** Milliseconds that it was given; null = no end. A rotation that was taken back shortened it, so its replacement says. */
+  lifetime: number | null;
 }
 
 /**
@@ -40,10 +43,12 @@ export async function rotateToken(work: Work, { token: wanted, oldUntil, expires
   // Whoever rotates at the same time must see what this one has made.
   await sql.query("select pg_advisory_xact_lock(hashtext('rollcall.token-rotation'))");
   const { rows } = await sql.query<LiveToken>(
-    `select t.id, t.name, t.scope, t.connection_id, t.person_id, t.expires_at, t.replaces_id from tokens t
+    `select t.id, t.name, t.scope, t.connection_id, t.person_id, t.expires_at,
+       (extract(epoch from case when taken_back.id is null then t.expires_at - t.created_at else taken_back.expires_at - taken_back.created_at end) * 1000)::float8 as lifetime
+     from tokens t left join lateral (select * from tokens n where n.replaces_id = t.id order by n.created_at desc limit 1) taken_back on true
      where (t.name = $1 or t.id::text = $1) and t.revoked_at is null and (t.expires_at is null or t.expires_at > $2) and t.oauth_client_id is null
        and not exists (select 1 from tokens n where n.replaces_id = t.id and n.revoked_at is null)
-     order by t.created_at for update`,
+     order by t.created_at for update of t`,
     [wanted, ctx.now()],
   );
   const [old, second] = rows;
@@ -55,12 +60,13 @@ export async function rotateToken(work: Work, { token: wanted, oldUntil, expires
     throw new AppError("conflict", `Several tokens are named "${wanted}": ${rows.map(({ id }) => id).join(", ")}. Rotate one by its id.`, {
       field: "token",
     });
+  const ending = expiresAt === undefined && old.lifetime !== null ? new Date(ctx.now().getTime() + old.lifetime) : (expiresAt ?? null);
   const made = await createToken(work, {
     name: old.name,
     scope: old.scope,
     ...(old.connection_id === null ? {} : { connectionId: old.connection_id }),
     ...(old.person_id === null ? {} : { personId: old.person_id }),
-    ...(expiresAt ? { expiresAt } : {}),
+    ...(ending ? { expiresAt: ending } : {}),
   });
   const until = old.expires_at && old.expires_at < oldUntil ? old.expires_at : oldUntil;
   await sql.query("update tokens set expires_at = $2 where id = $1", [old.id, until]);
@@ -71,5 +77,5 @@ export async function rotateToken(work: Work, { token: wanted, oldUntil, expires
     subjectId: old.id,
     data: { name: old.name, replacedBy: made.id, until: until.toISOString() },
   });
-  return { ...made, name: old.name, scope: old.scope, replaces: { id: old.id, until } };
+  return { ...made, name: old.name, scope: old.scope, expiresAt: ending, replaces: { id: old.id, until } };
 }

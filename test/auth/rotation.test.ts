@@ -38,7 +38,7 @@ describe("G5: tokens are rotated with an overlap", () => {
 
   test("G5: rotated again and again, there are never two candidates; an end that was nearer stays", async () => {
     const first = await make({ name: "often", expiresAt: hours(2) });
-    expect((await rotate({ token: "often" })).replaces).toEqual({ id: first.id, until: hours(2) });
+    expect((await rotate({ token: "often", expiresAt: null })).replaces).toEqual({ id: first.id, until: hours(2) });
     const third = await rotate({ token: "often" });
     expect(third.replaces.until).toEqual(hours(24));
     expect(await isGood(first.token, hours(1))).toBe(true);
@@ -50,6 +50,21 @@ describe("G5: tokens are rotated with an overlap", () => {
       [false, "expired"],
       [true, "live"],
     ]);
+  });
+
+  test("G5: the new one is given as long as the old one was, unless told otherwise; a rotation that was taken back shortens nothing", async () => {
+    await make({ name: "year", expiresAt: hours(8760) });
+    const replacement = await rotate({ token: "year" });
+    expect(replacement.expiresAt).toEqual(hours(8760));
+    await inTransaction(db, testContext({ now: () => NOON }), (work) => revokeToken(work, { id: replacement.id, reason: "leaked" }));
+    const again = await rotate({ token: "year" });
+    expect([again.expiresAt, await isGood(again.token, hours(8759)), await isGood(again.token, hours(8760))]).toEqual([
+      hours(8760),
+      true,
+      false,
+    ]);
+    expect((await rotate({ token: "year", expiresAt: null })).expiresAt).toBeNull();
+    expect((await rotate({ token: "year" })).expiresAt).toBeNull();
   });
 
   test("G5: a leaked replacement that was revoked leaves the old one to be rotated anew", async () => {
