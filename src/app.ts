@@ -13,6 +13,7 @@ import { tidyPath } from "./http/middleware/tidy-path.ts";
 import { createTokenEndpoint } from "./http/oauth/token-endpoint.ts";
 import { operationsRoutes } from "./http/operations.ts";
 import { createQuirkLog, type QuirkLog } from "./http/scim/dialects/quirk-log.ts";
+import { createApiDoor } from "./http/api/door.ts";
 import { createScimDoor } from "./http/scim/router.ts";
 
 export interface AppOptions {
@@ -42,6 +43,7 @@ export function createApp({ db, keyRing, config, log, now = () => new Date(), qu
     createScimDoor({ db, keyRing, log, now, quirks: noted, bodyLimit, rateLimit, clientCertificate, network: config.outbound });
   app.use("/scim/v2", scim());
   app.use("/scim/:connection/v2", scim());
+  app.use("/api", createApiDoor({ db, keyRing, log, now, bodyLimit, network: config.outbound }));
   operationsRoutes(app, { db, metrics, log });
   app.use("/oauth/token", createTokenEndpoint({ db, log, now }));
   app.use(plainNotFound());

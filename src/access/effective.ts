@@ -55,6 +55,10 @@ const UNIT_AND_ABOVE: Belief = (belief) => `
     select above.unit_id, $3::uuid from above
   )`;
 
+// What grants name, and nothing below it.
+const AS_GRANTED: Belief = () =>
+  "covered (granted_unit_id, unit_id) as (select distinct unit_id, unit_id from held where $3::uuid is null)";
+
 /**
  * One statement for the whole derivation: membership spans, nesting, grants to the person and to the groups, inheritance of roles,
  * the tree of units, each as it was at $2. Periods are [from, to): at `to` itself there is nothing left. A membership span is what
@@ -107,6 +111,19 @@ const EFFECTIVE_ACCESS = statement(NOW_BELIEVED, UNITS_BELOW);
 const EFFECTIVE_ACCESS_AS_KNOWN = statement(BELIEVED_THEN, UNITS_BELOW);
 const ACCESS_ON_UNIT = statement(NOW_BELIEVED, UNIT_AND_ABOVE);
 const ACCESS_ON_UNIT_AS_KNOWN = statement(BELIEVED_THEN, UNIT_AND_ABOVE);
+
+const GRANTED_UNITS = `
+  select distinct units.path::text, (units.parent_id is null and units.type = 'organization') as top
+  from (${statement(NOW_BELIEVED, AS_GRANTED)}) granted join units on units.id = granted."unitId"`;
+
+/** The units on which the person was given the permission, and whether each is an organisation at the top of the tree. */
+export async function grantedUnits(
+  sql: Sql,
+  { personId, at, permission }: { personId: string; at: Date; permission: string },
+): Promise<{ path: string; top: boolean }[]> {
+  const { rows } = await sql.query<{ path: string; top: boolean }>(GRANTED_UNITS, [personId, at, null, permission]);
+  return rows;
+}
 
 /** Every permission that the person holds at `at`, per unit that it covers, one row per derivation. */
 export async function effectiveAccess(sql: Sql, { personId, at, knownAt, permission }: AccessQuestion): Promise<EffectiveAccess[]> {

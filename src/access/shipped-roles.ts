@@ -7,6 +7,9 @@ import { settleRoleContent, type RoleContent } from "./role-rows.ts";
 /** "rollcall roles" as a number for pg_advisory_xact_lock: two nodes may start at once. */
 const ROLES_LOCK = 7_305_002;
 
+/** Its permissions guard our own doors: it is always there. */
+const OWN_MODULE = "rollcall";
+
 interface RoleRow {
   id: string;
   key: string;
@@ -31,7 +34,7 @@ export async function loadShippedRoles(
   work: Work,
   { folder, modules }: LoadOptions,
 ): Promise<{ created: number; updated: number; removed: number }> {
-  const sets = readRoleFiles(folder).filter((set) => modules.includes(set.module));
+  const sets = readRoleFiles(folder).filter((set) => set.module === OWN_MODULE || modules.includes(set.module));
   await work.sql.query("select pg_advisory_xact_lock($1)", [ROLES_LOCK]);
   await savePermissions(work, sets);
   const { rows: known } = await work.sql.query<RoleRow>("select id, key, name, set, description, deleted_at from roles where predefined");

@@ -30,6 +30,8 @@ interface LiveToken {
   connection_id: number | null;
   person_id: string | null;
   expires_at: Date | null;
+  permissions: string[] | null;
+  unit_ids: string[] | null;
   /** Milliseconds that it was given; null = no end. A rotation that was taken back shortened it, so its replacement says. */
   lifetime: number | null;
 }
@@ -43,7 +45,7 @@ export async function rotateToken(work: Work, { token: wanted, oldUntil, expires
   // Whoever rotates at the same time must see what this one has made.
   await sql.query("select pg_advisory_xact_lock(hashtext('rollcall.token-rotation'))");
   const { rows } = await sql.query<LiveToken>(
-    `select t.id, t.name, t.scope, t.connection_id, t.person_id, t.expires_at,
+    `select t.id, t.name, t.scope, t.connection_id, t.person_id, t.expires_at, t.permissions, t.unit_ids,
        (extract(epoch from case when taken_back.id is null then t.expires_at - t.created_at else taken_back.expires_at - taken_back.created_at end) * 1000)::float8 as lifetime
      from tokens t left join lateral (select * from tokens n where n.replaces_id = t.id order by n.created_at desc limit 1) taken_back on true
      where (t.name = $1 or t.id::text = $1) and t.revoked_at is null and (t.expires_at is null or t.expires_at > $2) and t.oauth_client_id is null
@@ -67,6 +69,8 @@ export async function rotateToken(work: Work, { token: wanted, oldUntil, expires
     ...(old.connection_id === null ? {} : { connectionId: old.connection_id }),
     ...(old.person_id === null ? {} : { personId: old.person_id }),
     ...(ending ? { expiresAt: ending } : {}),
+    permissions: old.permissions ?? undefined,
+    unitIds: old.unit_ids ?? undefined,
   });
   const until = old.expires_at && old.expires_at < oldUntil ? old.expires_at : oldUntil;
   await sql.query("update tokens set expires_at = $2 where id = $1", [old.id, until]);

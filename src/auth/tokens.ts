@@ -15,6 +15,10 @@ export interface NewToken {
   /** Ends with that person's access. */
   personId?: string;
   expiresAt?: Date;
+  /** What a token of scope `api` is narrowed to; absent = all that its person may do, or for a service all there is. */
+  permissions?: readonly string[] | undefined;
+  /** Units, with all below them, to which it is narrowed. */
+  unitIds?: readonly string[] | undefined;
 }
 
 /** The connection that a token writes through, as the statement that finds the token reads it. */
@@ -35,6 +39,8 @@ export interface TokenHolder {
   scope: TokenScope;
   connection: TokenConnection | null;
   personId: string | null;
+  permissions: readonly string[] | null;
+  unitIds: readonly string[] | null;
   /** Which state of the organisation's own attributes holds. */
   catalogueVersion: number;
   proof: TokenProof;
@@ -57,9 +63,21 @@ export async function createToken(work: Work, options: NewToken): Promise<{ id: 
   const prefix = Array.from({ length: 8 }, () => PREFIX_LETTERS.charAt(randomInt(PREFIX_LETTERS.length))).join("");
   const token = `rc_${scope}_${prefix}_${randomBytes(32).toString("base64url")}`;
   await sql.query(
-    `insert into tokens (id, name, prefix, hash, scope, connection_id, person_id, created_at, expires_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-    [id, name, prefix, hashOf(token), scope, connectionId, personId ?? null, ctx.now(), expiresAt ?? null],
+    `insert into tokens (id, name, prefix, hash, scope, connection_id, person_id, created_at, expires_at, permissions, unit_ids)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+    [
+      id,
+      name,
+      prefix,
+      hashOf(token),
+      scope,
+      connectionId,
+      personId ?? null,
+      ctx.now(),
+      expiresAt ?? null,
+      options.permissions ?? null,
+      options.unitIds ?? null,
+    ],
   );
   await recordEvent(work, {
     name: "token.created",
@@ -103,6 +121,8 @@ interface TokenRow {
   connection_version: number | null;
   connection_settings: string | null;
   person_active: boolean | null;
+  permissions: string[] | null;
+  unit_ids: string[] | null;
   catalogue_version: number;
   stamp: string;
 }
@@ -118,7 +138,7 @@ export async function authenticateToken(sql: Sql, { bearer, now }: { bearer: str
   // Prepared once for each connection of the pool: every request begins with it.
   const { rows } = await sql.query<TokenRow>({
     name: "token-holder",
-    text: `select t.id, t.name, t.scope, t.hash, t.person_id, t.expires_at, t.last_used_at, t.revoked_at,
+    text: `select t.id, t.name, t.scope, t.hash, t.person_id, t.expires_at, t.last_used_at, t.revoked_at, t.permissions, t.unit_ids,
             c.id as connection_id, c.name as connection_name, c.enabled as connection_enabled,
             c.version as connection_version, c.settings::text as connection_settings, p.active as person_active, ${CATALOGUE_VERSION} as catalogue_version,
             ${TOKEN_STAMP("$1")} as stamp
@@ -135,6 +155,8 @@ export async function authenticateToken(sql: Sql, { bearer, now }: { bearer: str
     name: row.name,
     scope: row.scope,
     personId: row.person_id,
+    permissions: row.permissions,
+    unitIds: row.unit_ids,
     connection: connectionOf(row),
     catalogueVersion: row.catalogue_version,
     proof: { hash, stamp: row.stamp, until: earlier(new Date(now.getTime() + USE_NOTED_EVERY_MS), row.expires_at) },

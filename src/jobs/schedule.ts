@@ -31,7 +31,7 @@ interface Entry {
 
 const RELOAD_MS = 10_000;
 /** "rollcall wake" as a number for pg_try_advisory_xact_lock. */
-const WAKE_LOCK = 7_305_003;
+const WAKE_LOCK = 7_305_005;
 
 /**
  * Keeps a clock per connection that has a schedule. A clock only enqueues: every node has the same ones, and the database

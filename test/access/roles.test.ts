@@ -116,7 +116,7 @@ describe("A1: the shipped roles", () => {
             "select (select count(*)::int from role_permissions) as content, (select count(*)::int from audit_events) as events, (select sum(version)::int from roles) as versions, (select count(*)::int from roles where deleted_at is null) as roles",
           )
         ).rows[0];
-      expect(await load(["register"])).toEqual({ created: 4, updated: 0, removed: 0 });
+      expect(await load(["register"])).toEqual({ created: 10, updated: 0, removed: 0 });
       const before = await rows();
       expect(await load(["register"])).toEqual({ created: 0, updated: 0, removed: 0 });
       expect(await rows()).toEqual(before);

@@ -1,0 +1,38 @@
+import { AppError } from "../../errors.ts";
+
+/** The entity tag of a version (RFC 9110 section 8.8.3): strong, of the record and not of the answer's bytes. */
+export function entityTag(version: number | string): string {
+  return `"${version}"`;
+}
+
+/**
+ * The version that If-Match names; null for `*`. Throws `precondition_failed` without one, so that nobody's change is lost unnoticed
+ * (RFC 6585 section 3 calls it 428; the detail says what to send), and for a tag that is not ours.
+ */
+export function versionMatched(ifMatch: string | undefined): number | null {
+  if (ifMatch === undefined)
+    throw new AppError("precondition_failed", "Send If-Match with the ETag of what you have read (or `*` to change it whatever it is).", {
+      field: "If-Match",
+    });
+  if (ifMatch.trim() === "*") return null;
+  const version = /^(?:W\/)?"(\d{1,9})"$/.exec(ifMatch.trim())?.[1];
+  if (version === undefined) throw new AppError("precondition_failed", "If-Match is not an ETag of this resource.", { field: "If-Match" });
+  return Number(version);
+}
+
+/** Whether the caller has this version already (If-None-Match, RFC 9110 section 13.1.2). */
+export function isKnown(ifNoneMatch: string | undefined, tag: string): boolean {
+  return ifNoneMatch !== undefined && ifNoneMatch.split(",").some((each) => ["*", tag].includes(each.trim().replace(/^W\//, "")));
+}
+
+/** Refuses a change of another version than the caller has seen. Throws `precondition_failed`. */
+export function requireVersion({ ifVersion, version, what }: { ifVersion: number | null; version: number; what: string }): void {
+  if (ifVersion !== null && ifVersion !== version)
+    throw new AppError(
+      "precondition_failed",
+      `${what} was changed in the meantime: it is version ${version}, not ${ifVersion}. Read it again.`,
+      {
+        field: "If-Match",
+      },
+    );
+}

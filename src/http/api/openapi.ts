@@ -1,0 +1,183 @@
+import { z } from "zod";
+import { problemSchema } from "./problem.ts";
+import type { Route } from "./route.ts";
+
+/** An OpenAPI 3.1 document, as far as we write one. */
+export interface OpenApiDocument {
+  openapi: "3.1.0";
+  info: { title: string; version: string; description: string };
+  servers: { url: string }[];
+  tags: { name: string }[];
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, JsonSchema>; securitySchemes: Record<string, unknown> };
+}
+
+export interface Operation {
+  operationId: string;
+  summary: string;
+  description: string;
+  tags: string[];
+  security: Record<string, string[]>[];
+  parameters: Parameter[];
+  requestBody?: { required: boolean; content: Record<string, { schema: JsonSchema }> };
+  responses: Record<string, { description: string; headers?: Record<string, unknown>; content?: Record<string, { schema: JsonSchema }> }>;
+}
+
+interface Parameter {
+  name: string;
+  in: "path" | "query" | "header";
+  required: boolean;
+  description?: string;
+  schema: JsonSchema;
+}
+
+export type JsonSchema = Record<string, unknown>;
+
+/** The document of all routes, made of the schemas that the frame itself parses with. */
+export function openApiOf(routes: readonly Route[], { version }: { version: string }): OpenApiDocument {
+  const schemas: Record<string, JsonSchema> = {};
+  const schemaOf = (schema: z.ZodType, io: "input" | "output") => hoisted(schema, { io, schemas });
+  const paths: OpenApiDocument["paths"] = {};
+  schemaOf(problemSchema, "output");
+  for (const route of routes) (paths[route.path] ??= {})[route.method] = operationOf(route, schemaOf);
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: "Rollcall administration API",
+      version,
+      description: "People, units, roles, grants, connections and the audit trail. Errors are problem details (RFC 9457).",
+    },
+    servers: [{ url: "/api/v1" }],
+    tags: [...new Set(routes.map(({ tag }) => tag))].map((name) => ({ name })),
+    paths,
+    components: { schemas, securitySchemes: { token: { type: "http", scheme: "bearer", description: "A token of scope `api`." } } },
+  };
+}
+
+type SchemaOf = (schema: z.ZodType, io: "input" | "output") => JsonSchema;
+
+function operationOf(route: Route, schemaOf: SchemaOf): Operation {
+  const changes = route.method !== "get";
+  const success = String(route.status ?? (route.answer || route.sends ? 200 : 204));
+  const content = route.sends
+    ? { content: { [route.sends]: { schema: {} } } }
+    : route.answer
+      ? { content: { "application/json": { schema: schemaOf(route.answer, "output") } } }
+      : {};
+  const problem = { content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } } };
+  return {
+    operationId: operationId(route),
+    summary: route.summary,
+    description: [route.description, accessSentence(route)].filter(Boolean).join("\n\n"),
+    tags: [route.tag],
+    security: route.access === "public" ? [] : [{ token: [] }],
+    parameters: [
+      ...parametersOf(route.params, { place: "path", schemaOf }),
+      ...parametersOf(route.query, { place: "query", schemaOf }),
+      ...(changes && route.versioned ? [header("If-Match", { required: true, description: "The ETag of what was read, or `*`." })] : []),
+      ...(route.idempotent
+        ? [header("Idempotency-Key", { required: false, description: "Sent again with the same key, it creates nothing twice." })]
+        : []),
+    ],
+    ...requestBody(route, schemaOf),
+    responses: {
+      [success]: { description: "As asked.", ...content },
+      ...Object.fromEntries(refusals(route).map(([status, description]) => [status, { description, ...problem }])),
+    },
+  };
+}
+
+function requestBody(route: Route, schemaOf: SchemaOf): Pick<Operation, "requestBody"> {
+  if (route.upload) {
+    const content = Object.fromEntries(
+      route.upload.types.map((type) => [type, { schema: { type: "string", format: "binary" } as JsonSchema }]),
+    );
+    return { requestBody: { required: true, content } };
+  }
+  return route.body ? { requestBody: { required: true, content: { "application/json": { schema: schemaOf(route.body, "input") } } } } : {};
+}
+
+function refusals(route: Route): [string, string][] {
+  const all: [boolean, string, string][] = [
+    [route.access !== "public", "401", "No valid credential."],
+    [typeof route.access === "object", "403", "The permission is missing here."],
+    [route.path.includes("{"), "404", "There is no such thing, or it is out of the caller's reach."],
+    [route.method !== "get", "409", "It does not fit what is there."],
+    [route.versioned === true && route.method !== "get", "412", "It was changed in the meantime, or If-Match is missing."],
+    [true, "422", "Something in the request is not valid; `errors` names the fields."],
+  ];
+  return all.flatMap(([applies, status, description]) => (applies ? [[status, description] as [string, string]] : []));
+}
+
+function accessSentence({ access }: Route): string {
+  if (access === "public") return "Open to everybody.";
+  if (access === "signed-in") return "For everybody with a valid credential, about themselves.";
+  const where =
+    typeof access.on === "object"
+      ? "unit" in access.on
+        ? "on the unit"
+        : "on a unit of the person"
+      : {
+          organisation: "on the organisation",
+          anywhere: "on any unit; the answer is narrowed to these",
+          handler: "on what the request names",
+        }[access.on];
+  return `Needs \`${access.permission}\` ${where}.`;
+}
+
+function header(name: string, { required, description }: { required: boolean; description: string }): Parameter {
+  return { name, in: "header", required, description, schema: { type: "string" } };
+}
+
+function parametersOf(schema: z.ZodType | undefined, { place, schemaOf }: { place: "path" | "query"; schemaOf: SchemaOf }): Parameter[] {
+  if (!schema) return [];
+  const { properties, required } = schemaOf(schema, "input") as { properties?: Record<string, JsonSchema>; required?: string[] };
+  return Object.entries(properties ?? {}).map(([name, { description, ...rest }]) => ({
+    name,
+    in: place,
+    required: place === "path" || (required ?? []).includes(name),
+    ...(typeof description === "string" ? { description } : {}),
+    schema: rest,
+  }));
+}
+
+/** `GET /people/{id}` as `getPeopleById`. */
+function operationId({ method, path }: Route): string {
+  const words = path
+    .split("/")
+    .filter(Boolean)
+    .map((part) => (part.startsWith("{") ? `By-${part.slice(1, -1)}` : part));
+  return (
+    method +
+    words
+      .flatMap((word) => word.split(/[^A-Za-z0-9]+/))
+      .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
+      .join("")
+  );
+}
+
+/** JSON Schema 2020-12 of a zod schema; those with an id of their own stand once among the components. */
+function hoisted(schema: z.ZodType, { io, schemas }: { io: "input" | "output"; schemas: Record<string, JsonSchema> }): JsonSchema {
+  const made = z.toJSONSchema(schema, { target: "draft-2020-12", io, unrepresentable: "any", cycles: "ref" }) as JsonSchema;
+  const { $defs, $schema: _, ...root } = made;
+  for (const [name, definition] of Object.entries(($defs ?? {}) as Record<string, JsonSchema>))
+    schemas[name] = rewritten(definition) as JsonSchema;
+  const shown = rewritten(root) as JsonSchema;
+  const { id } = z.globalRegistry.get(schema) ?? {};
+  if (id === undefined) return shown;
+  schemas[id] = shown;
+  return { $ref: `#/components/schemas/${id}` };
+}
+
+function rewritten(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(rewritten);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([key, each]) => !(key === "id" && typeof each === "string" && "type" in value))
+      .map(([key, each]) => [
+        key,
+        key === "$ref" && typeof each === "string" ? each.replace("#/$defs/", "#/components/schemas/") : rewritten(each),
+      ]),
+  );
+}

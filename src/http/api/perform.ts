@@ -1,0 +1,118 @@
+import { reachOf, requirePermission, type Caller, type Thing } from "../../access/policy.ts";
+import type { Context } from "../../context.ts";
+import { inTransaction, type Sql } from "../../db/database.ts";
+import { AppError } from "../../errors.ts";
+import { entityTag, isKnown, versionMatched } from "./entity-tag.ts";
+import { once, type KeptAnswer } from "./idempotency.ts";
+import { parsed } from "./problem.ts";
+import type { ApiCall, ApiOptions, Route } from "./route.ts";
+import { isSpecial, type Special } from "./special.ts";
+
+/** A request as the frame sees it, whichever way it came: by HTTP, or as a line of a bulk request. */
+export interface ApiRequest {
+  /** Below /api/v1, with its values filled in. */
+  path: string;
+  params: Readonly<Record<string, string>>;
+  query: Readonly<Record<string, unknown>>;
+  body: unknown;
+  ifMatch?: string | undefined;
+  ifNoneMatch?: string | undefined;
+  idempotencyKey?: string | undefined;
+}
+
+export interface Performed {
+  ctx: Context;
+  /** Null on public routes. */
+  caller: Caller | null;
+  options: ApiOptions;
+  /** The transaction to work in; one of its own when absent. */
+  sql?: Sql | undefined;
+}
+
+export type ApiAnswer = KeptAnswer | { status: number; headers: Readonly<Record<string, string>>; special: Special };
+
+/** One request, from who may call to the answer: permission, input, handler, output. Throws AppError. */
+export async function perform(route: Route, { request, ...by }: Performed & { request: ApiRequest }): Promise<ApiAnswer> {
+  const ifVersion = route.versioned && route.method !== "get" ? versionMatched(request.ifMatch) : null;
+  const { ctx, options, sql: given } = by;
+  const run = (sql: Sql) => answered(route, { request, ...by, sql, ifVersion });
+  if (given) return run(given);
+  if (route.method === "get") return run(options.db.readPool);
+  if (route.ownTransactions) return run(options.db.pool);
+  const key = route.idempotent ? request.idempotencyKey : undefined;
+  return inTransaction(options.db, ctx, async (work) => {
+    if (key === undefined) return run(work.sql);
+    const performed = async () => keepable(await run(work.sql));
+    return once(work, {
+      caller: ctx.actor,
+      key,
+      method: route.method,
+      path: request.path,
+      body: request.body,
+      keyRing: options.keyRing,
+      perform,
+    });
+  });
+}
+
+async function answered(route: Route, by: Performed & { request: ApiRequest; sql: Sql; ifVersion: number | null }): Promise<ApiAnswer> {
+  const { request, caller, ctx, sql, options, ifVersion } = by;
+  const params = route.params ? parsed(route.params, request.params, { what: "path" }) : undefined;
+  const asked = new Set<string>();
+  const call: ApiCall = {
+    ctx,
+    sql,
+    options,
+    ifVersion,
+    get caller() {
+      if (caller === null) throw new Error(`${route.path} is public: it has no caller`);
+      return caller;
+    },
+    reach(permission) {
+      asked.add(permission);
+      return reachOf(sql, { caller: this.caller, permission, at: ctx.now() });
+    },
+    require(permission, thing) {
+      asked.add(permission);
+      return requirePermission(sql, { caller: this.caller, permission, at: ctx.now(), thing });
+    },
+  };
+  const { access } = route;
+  if (typeof access === "object" && access.on !== "handler") await call.require(access.permission, thingOf(access.on, params));
+  const query = route.query ? parsed(route.query, request.query, { what: "query" }) : undefined;
+  if (!route.query && Object.keys(request.query).length > 0)
+    throw new AppError("invalid", `${Object.keys(request.query)[0]}: this route has no query parameters.`, { field: "query" });
+  const body = route.body ? parsed(route.body, request.body, { what: "body" }) : request.body;
+  const result = await route.handler(call, { params, query, body });
+  if (typeof access === "object" && !asked.has(access.permission))
+    throw new Error(`${route.method} ${route.path} did not ask for ${access.permission}`);
+  return isSpecial(result) ? { status: route.status ?? 200, headers: {}, special: result } : shaped(route, { result, request });
+}
+
+/** Only what the schema names goes out. */
+function shaped(route: Route, { result, request }: { result: unknown; request: ApiRequest }): KeptAnswer {
+  if (!route.answer) return { status: route.status ?? 204, headers: {}, body: undefined };
+  const body = route.answer.parse(result);
+  const headers: Record<string, string> = {};
+  const { version, id } = body as { version?: unknown; id?: unknown };
+  if (typeof version === "number") headers["ETag"] = entityTag(version);
+  if (route.status === 201 && (typeof id === "string" || typeof id === "number"))
+    headers["Location"] = `/api/v1${request.path.replace(/\/$/, "")}/${encodeURIComponent(id)}`;
+  if (route.method === "get" && headers["ETag"] !== undefined && isKnown(request.ifNoneMatch, headers["ETag"]))
+    return { status: 304, headers, body: undefined };
+  return { status: route.status ?? 200, headers, body };
+}
+
+type Place = Exclude<Extract<Route["access"], object>["on"], "handler">;
+
+function thingOf(on: Place, params: unknown): Thing {
+  if (on === "organisation") return { organisation: true };
+  if (on === "anywhere") return { anywhere: true };
+  const value = (name: string) => String((params as Readonly<Record<string, unknown>>)[name]);
+  return "unit" in on ? { unitId: value(on.unit) } : { personId: value(on.person) };
+}
+
+function keepable(answer: ApiAnswer): KeptAnswer {
+  if ("special" in answer) throw new Error("a route that takes an Idempotency-Key answers with JSON");
+  return answer;
+}

@@ -1,0 +1,96 @@
+import { z } from "zod";
+import { AppError, type ErrorCode, type Problem } from "../../errors.ts";
+
+const STATUS: Readonly<Record<ErrorCode, number>> = {
+  invalid: 422,
+  not_found: 404,
+  conflict: 409,
+  precondition_failed: 412,
+  unauthenticated: 401,
+  forbidden: 403,
+  too_large: 413,
+  unsupported_type: 415,
+  rate_limited: 429,
+  held: 503,
+  busy: 503,
+  unavailable: 502,
+  misconfigured: 500,
+  internal: 500,
+};
+
+const TITLE: Readonly<Record<ErrorCode, string>> = {
+  invalid: "The request is not valid",
+  not_found: "There is no such thing",
+  conflict: "It does not fit what is there",
+  precondition_failed: "It was changed in the meantime",
+  unauthenticated: "A valid credential is needed",
+  forbidden: "This is not allowed",
+  too_large: "The request is too large",
+  unsupported_type: "This media type is not taken here",
+  rate_limited: "Too many requests",
+  held: "A guard holds this change",
+  busy: "Something else is at work on it",
+  unavailable: "Another system does not answer",
+  misconfigured: "This server is not set up for it",
+  internal: "Something went wrong here",
+};
+
+/** Problem details (RFC 9457), with the fields that are wrong. */
+export const problemSchema = z
+  .object({
+    type: z.string().describe("What kind of problem it is: a page of the documentation."),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string().describe("What happened, to which thing, and what to do."),
+    code: z.string(),
+    field: z.string().optional().describe("The input that it is about."),
+    errors: z.array(z.object({ field: z.string(), detail: z.string() })).optional(),
+    requestId: z.string(),
+  })
+  .meta({ id: "Problem" });
+export type ProblemDetails = z.output<typeof problemSchema>;
+
+/** Renders anything thrown; what is not ours says nothing of itself. */
+export function problemOf(error: unknown, requestId: string): ProblemDetails {
+  const known =
+    error instanceof AppError ? error : new AppError("internal", "Something went wrong here; the log of this server says what.");
+  const { code, field, problems } = known;
+  const shown = code === "internal" ? "Something went wrong here; the log of this server says what." : known.message;
+  return {
+    type: `/api/docs#problem-${code.replaceAll("_", "-")}`,
+    title: TITLE[code],
+    status: STATUS[code],
+    detail: shown,
+    code,
+    ...(field === undefined ? {} : { field }),
+    ...(problems.length === 0 ? {} : { errors: problems.map(({ field: at, message }) => ({ field: at, detail: message })) }),
+    requestId,
+  };
+}
+
+/** For the documentation: every code with its status and title. */
+export function problemKinds(): { code: ErrorCode; status: number; title: string }[] {
+  return (Object.keys(STATUS) as ErrorCode[]).map((code) => ({ code, status: STATUS[code], title: TITLE[code] }));
+}
+
+/** Parses with a schema. Throws `invalid` naming every field that is wrong. */
+export function parsed<S extends z.ZodType>(schema: S, value: unknown, { what }: { what: "body" | "query" | "path" }): z.output<S> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const problems = result.error.issues.flatMap((issue) => problemsOf(issue, what));
+  const [first] = problems;
+  const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : "";
+  throw new AppError("invalid", `${first?.field ?? what}: ${first?.message ?? "is not valid"}${more}`, {
+    field: first?.field ?? what,
+    problems,
+  });
+}
+
+const MOST_PROBLEMS = 50;
+
+function problemsOf(issue: z.core.$ZodIssue, what: string): Problem[] {
+  const at = issue.path.map(String).join(".");
+  if (issue.code === "unrecognized_keys")
+    return issue.keys.slice(0, MOST_PROBLEMS).map((key) => ({ field: at ? `${at}.${key}` : key, message: "is not known here" }));
+  return [{ field: at || what, message: issue.message }];
+}

@@ -1,0 +1,101 @@
+import type { Logger } from "pino";
+import type { z } from "zod";
+import type { Config } from "../../config.ts";
+import type { Context } from "../../context.ts";
+import type { Database, Sql, Work } from "../../db/database.ts";
+import type { KeyRing } from "../../db/envelope.ts";
+import type { OwnPermission } from "../../access/own-permissions.ts";
+import type { Caller, Reach, Thing } from "../../access/policy.ts";
+import type { Special } from "./special.ts";
+
+/** What the administration API is wired with. */
+export interface ApiOptions {
+  db: Database;
+  keyRing: KeyRing;
+  log: Logger;
+  now: () => Date;
+  /** What connections may reach. */
+  network?: Config["outbound"] | undefined;
+  /** Largest JSON body, in bytes. */
+  bodyLimit: number;
+}
+
+/**
+ * Who may call a route. All but `public` need a valid credential.
+ * - `signed-in`: whoever comes with one; what is shown is the caller's own.
+ * - `on` a thing: the frame asks before the handler runs. `unit` and `person` name the path's parameter that says which.
+ * - `anywhere`: whoever holds the permission somewhere (people on themselves included); the handler narrows what it reads with `reach`.
+ * - `handler`: what it is asked for stands in the body. The handler calls `require` or `reach`; an answer without that is not sent.
+ */
+export type Access =
+  | "public"
+  | "signed-in"
+  | { permission: OwnPermission; on: "organisation" | "anywhere" | "handler" | { unit: string } | { person: string } };
+
+/** What a handler works with. `sql` is a transaction's connection for changes, and reads only for GET. */
+export interface ApiCall extends Work {
+  ctx: Context;
+  sql: Sql;
+  caller: Caller;
+  options: ApiOptions;
+  /** Where the caller holds the permission; for narrowing lists. */
+  reach(permission: OwnPermission): Promise<Reach>;
+  /** Refuses what the caller may not do. Throws `forbidden`, or `not_found` for what the caller may not even know of. */
+  require(permission: OwnPermission, thing: Thing): Promise<Reach>;
+  /** The version that If-Match names; null for `*`. Only on routes that are `versioned`. */
+  ifVersion: number | null;
+}
+
+/** Bytes as they are sent, instead of JSON. */
+export interface UploadOptions {
+  /** Media types that are taken; `image/*` for a family. */
+  types: readonly string[];
+  mostBytes: number;
+}
+
+export type Method = "get" | "post" | "put" | "patch" | "delete";
+
+/** One route: everything that the frame, the OpenAPI document and the test of who may call need to know of it. */
+export interface RouteDefinition<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType, A extends z.ZodType> {
+  method: Method;
+  /** Below /api/v1, parameters in braces: `/people/{id}`. */
+  path: string;
+  /** One line, for whoever reads the list of routes. */
+  summary: string;
+  description?: string;
+  /** The noun that it stands under in the documentation. */
+  tag: string;
+  access: Access;
+  params?: P;
+  query?: Q;
+  body?: B;
+  upload?: UploadOptions;
+  /** 200 when absent; 204 when there is no answer. */
+  status?: 200 | 201 | 202 | 204;
+  answer?: A;
+  /** The media type of an answer that is not JSON: `text/csv`, `text/event-stream`, `image/webp`. */
+  sends?: string;
+  /** GET: the answer's `version` is its entity tag. Changes: If-Match is needed, and the handler refuses another version. */
+  versioned?: true;
+  /** Takes an Idempotency-Key: sent again with the same one, a create answers what it answered and creates nothing. */
+  idempotent?: true;
+  /** Runs outside of one transaction, because it makes its own or talks to others: `sql` is the pool. */
+  ownTransactions?: true;
+  handler(call: ApiCall, input: { params: z.output<P>; query: z.output<Q>; body: z.output<B> }): Promise<z.input<A> | Special>;
+}
+
+/** A route whose input types are forgotten: what the frame handles. */
+export type Route = Omit<RouteDefinition<z.ZodType, z.ZodType, z.ZodType, z.ZodType>, "handler"> & {
+  handler(call: ApiCall, input: { params: unknown; query: unknown; body: unknown }): Promise<unknown>;
+};
+
+/** Defines a route; the handler's input has the types of its schemas. */
+export function route<
+  P extends z.ZodType = z.ZodUndefined,
+  Q extends z.ZodType = z.ZodUndefined,
+  B extends z.ZodType = z.ZodUndefined,
+  A extends z.ZodType = z.ZodUndefined,
+>(definition: RouteDefinition<P, Q, B, A>): Route {
+  // The frame parses with the same schemas before it calls the handler.
+  return definition as unknown as Route;
+}

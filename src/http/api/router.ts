@@ -1,0 +1,121 @@
+import { json, raw, Router, type ErrorRequestHandler, type Request, type RequestHandler, type Response } from "express";
+import { createContext } from "../../context.ts";
+import { AppError, messageOf } from "../../errors.ts";
+import { requestIdOf } from "../middleware/request-id.ts";
+import { authenticateCaller } from "./authenticate.ts";
+import { perform, type ApiAnswer } from "./perform.ts";
+import { problemOf } from "./problem.ts";
+import type { ApiOptions, Route } from "./route.ts";
+import { send } from "./send.ts";
+
+/** The administration API: `/api/v1`. Every route goes through `perform`, and nothing else answers here. */
+export function createApi(options: ApiOptions & { routes: readonly Route[] }): Router {
+  const router = Router({ caseSensitive: true });
+  router.use((_request, response, next) => {
+    response.setHeader("Cache-Control", "no-store");
+    next();
+  });
+  for (const route of options.routes) router[route.method](expressPath(route.path), ...bodyOf(route, options), handlerOf(route, options));
+  const paths = new Map<string, Set<string>>();
+  for (const { path, method } of options.routes) paths.set(path, (paths.get(path) ?? new Set()).add(method.toUpperCase()));
+  for (const [path, methods] of paths) router.all(expressPath(path), wrongMethod([...methods]));
+  router.use((request) => {
+    throw new AppError("not_found", `There is nothing at ${request.baseUrl}${request.path}; /api/docs lists what there is.`);
+  });
+  router.use(failed(options));
+  return router;
+}
+
+/** `/people/{id}` as Express writes it. */
+export function expressPath(path: string): string {
+  return path.replaceAll(/\{(\w+)\}/g, ":$1");
+}
+
+function handlerOf(route: Route, options: ApiOptions): RequestHandler {
+  return async (request, response) => {
+    const caller = route.access === "public" ? null : await authenticateCaller(options.db.requestPool, { request, now: options.now() });
+    const ended = new AbortController();
+    response.once("close", () => ended.abort());
+    const ctx = createContext({
+      actor: caller?.actor ?? "system",
+      log: options.log,
+      now: options.now,
+      correlationId: requestIdOf(response),
+      network: options.network,
+      ...(route.sends === "text/event-stream" ? { signal: ended.signal } : {}),
+    });
+    const answer: ApiAnswer = await perform(route, {
+      ctx,
+      caller,
+      options,
+      request: {
+        path: request.path,
+        params: Object.fromEntries(Object.entries(request.params).map(([name, value]) => [name, String(value)])),
+        query: request.query,
+        body: bodyAsGiven(route, request),
+        ifMatch: request.get("If-Match"),
+        ifNoneMatch: request.get("If-None-Match"),
+        idempotencyKey: request.get("Idempotency-Key"),
+      },
+    });
+    await send(response, { answer, signal: ended.signal });
+  };
+}
+
+/** Bodies are read after nobody knows whom yet, so they are small; uploads have their own limit. */
+function bodyOf(route: Route, { bodyLimit }: ApiOptions): RequestHandler[] {
+  if (route.upload) return [raw({ type: [...route.upload.types], limit: route.upload.mostBytes, inflate: false })];
+  return route.body ? [json({ limit: bodyLimit, strict: true })] : [];
+}
+
+function bodyAsGiven(route: Route, request: Request): unknown {
+  const body: unknown = request.body;
+  const sent = Number(request.get("Content-Length") ?? 0) > 0 || request.get("Transfer-Encoding") !== undefined;
+  if ((route.body || route.upload) && body === undefined && sent)
+    throw new AppError("unsupported_type", `This route takes ${(route.upload?.types ?? ["application/json"]).join(", ")}.`, {
+      field: "Content-Type",
+    });
+  if (route.upload && !Buffer.isBuffer(body)) throw new AppError("invalid", "The body is missing.", { field: "body" });
+  return body;
+}
+
+function wrongMethod(methods: readonly string[]): RequestHandler {
+  return (request, response) => {
+    response.set("Allow", methods.join(", ")).status(405);
+    const problem = problemOf(
+      new AppError("invalid", `${request.method} is not offered here; there is ${methods.join(", ")}.`),
+      requestIdOf(response),
+    );
+    response.type("application/problem+json").send(JSON.stringify({ ...problem, status: 405 }));
+  };
+}
+
+function failed({ log }: ApiOptions): ErrorRequestHandler {
+  return (error: unknown, _request, response: Response, next) => {
+    if (response.headersSent) return next(error);
+    const known = asAppError(error);
+    const requestId = requestIdOf(response);
+    const problem = problemOf(known, requestId);
+    if (problem.status >= 500 && problem.code === "internal")
+      log.error({ err: error, correlationId: requestId }, "a request to the API failed");
+    if (known instanceof AppError && known.code === "unauthenticated") response.set("WWW-Authenticate", 'Bearer realm="Rollcall"');
+    if (known instanceof AppError && known.retryAfter !== undefined) response.set("Retry-After", String(Math.ceil(known.retryAfter)));
+    response.status(problem.status).type("application/problem+json").send(JSON.stringify(problem));
+  };
+}
+
+/** What Express and PostgreSQL throw, in our words. */
+function asAppError(error: unknown): unknown {
+  if (error instanceof AppError || typeof error !== "object" || error === null) return error;
+  const { status, code } = error as { status?: unknown; code?: unknown };
+  if (status === 413) return new AppError("too_large", "The body is larger than this route takes.", { field: "body", cause: error });
+  if (typeof status === "number" && status >= 400 && status < 500)
+    return new AppError("invalid", `The request can't be read: ${messageOf(error)}`, { field: "body", cause: error });
+  // RFC 3629 text that PostgreSQL has no word for (U+0000), statements cut off, and two changes that met.
+  if (code === "22021" || code === "22P05")
+    return new AppError("invalid", "The request holds text that can't be stored (U+0000).", { cause: error });
+  if (code === "57014") return new AppError("unavailable", "This question takes too long: narrow it.", { cause: error });
+  if (code === "40001" || code === "40P01")
+    return new AppError("busy", "Somebody changed the same thing at the same time; send it again.", { retryAfter: 1, cause: error });
+  return error;
+}

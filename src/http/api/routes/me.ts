@@ -1,0 +1,45 @@
+import { z } from "zod";
+import { OWN_PERMISSIONS } from "../../../access/own-permissions.ts";
+import { reachesAnything } from "../../../access/policy.ts";
+import { route, type Route } from "../route.ts";
+
+const me = z
+  .object({
+    actor: z.string(),
+    personId: z.string().nullable().describe("Null for a service."),
+    permissions: z
+      .array(
+        z.object({
+          permission: z.string(),
+          organisation: z.boolean().describe("Also on what belongs to no unit."),
+          units: z.array(z.string()).describe("Ids of units; each covers what is below it."),
+        }),
+      )
+      .describe("What the caller may do, and where."),
+  })
+  .meta({ id: "Me" });
+
+/** An ltree label is a unit's id without its dashes. */
+function unitOf(path: string): string {
+  const label = path.slice(path.lastIndexOf(".") + 1);
+  return label.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}
+
+export const meRoutes: readonly Route[] = [
+  route({
+    method: "get",
+    path: "/me",
+    summary: "Who calls, and what the caller may do in Rollcall",
+    tag: "Me",
+    access: "signed-in",
+    answer: me,
+    async handler(call) {
+      const permissions = [];
+      for (const permission of OWN_PERMISSIONS) {
+        const reach = await call.reach(permission);
+        if (reachesAnything(reach)) permissions.push({ permission, organisation: reach.organisation, units: reach.paths.map(unitOf) });
+      }
+      return { actor: call.caller.actor, personId: call.caller.personId, permissions };
+    },
+  }),
+];

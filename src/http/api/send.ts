@@ -1,0 +1,42 @@
+import { once } from "node:events";
+import { pipeline } from "node:stream/promises";
+import type { Response } from "express";
+import type { ApiAnswer } from "./perform.ts";
+import type { ServerEvent } from "./special.ts";
+
+/** Sends an answer: JSON, bytes, a stream, or server-sent events until their end or the caller's. */
+export async function send(response: Response, { answer, signal }: { answer: ApiAnswer; signal: AbortSignal }): Promise<void> {
+  response.status(answer.status).set(answer.headers);
+  if (!("special" in answer)) {
+    if (answer.body === undefined) response.end();
+    else response.type("application/json").send(JSON.stringify(answer.body));
+    return;
+  }
+  const { special } = answer;
+  if (special.special === "unchanged") {
+    response
+      .status(304)
+      .set(special.headers ?? {})
+      .end();
+  } else if (special.special === "bytes") {
+    response
+      .set(special.headers ?? {})
+      .type(special.type)
+      .send(special.bytes);
+  } else if (special.special === "stream") {
+    response.set(special.headers ?? {}).type(special.type);
+    await pipeline(special.stream, response);
+  } else {
+    response.set({ "Content-Type": "text/event-stream", "X-Accel-Buffering": "no" }).flushHeaders();
+    for await (const event of special.events(signal)) {
+      if (signal.aborted) break;
+      if (!response.write(textOf(event))) await Promise.race([once(response, "drain"), once(response, "close")]);
+    }
+    response.end();
+  }
+}
+
+/** One event as it goes over the wire (HTML, server-sent events); JSON has no line breaks. */
+function textOf({ event, id, data }: ServerEvent): string {
+  return [...(id === undefined ? [] : [`id: ${id}`]), `event: ${event}`, `data: ${JSON.stringify(data)}`, "", ""].join("\n");
+}

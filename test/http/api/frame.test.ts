@@ -1,0 +1,103 @@
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { openApi, type ApiDoor } from "./api-door.ts";
+
+let door: ApiDoor;
+beforeAll(async () => {
+  door = await openApi();
+});
+afterAll(() => door?.close());
+
+describe("the administration API's frame", () => {
+  test("says who calls and what they may do; without a token, or with another door's, nothing", async () => {
+    const me = await door.request("GET", "/me").expect(200);
+    expect(me.body).toMatchObject({ actor: "token:test", personId: null });
+    const refused = await door.request("GET", "/me", { token: null }).expect(401);
+    expect(refused.headers).toMatchObject({
+      "content-type": expect.stringContaining("application/problem+json"),
+      "www-authenticate": 'Bearer realm="Rollcall"',
+    });
+    expect(refused.body).toMatchObject({ status: 401, code: "unauthenticated", type: "/api/docs#problem-unauthenticated" });
+    await door.request("GET", "/me", { token: await door.newToken({ scope: "scim" }) }).expect(403);
+  });
+
+  test("problems name every field (RFC 9457)", async () => {
+    const { body } = await door.request("POST", "/units", { body: { name: "", typ: "x", parentId: "nobody" } }).expect(422);
+    expect(body.errors.map(({ field }: { field: string }) => field).sort()).toEqual(["name", "parentId", "typ"]);
+    await door.request("POST", "/units", { body: "text", headers: { "Content-Type": "text/plain" } }).expect(415);
+    await door.request("GET", "/units?colour=red").expect(422);
+    await door.request("GET", "/me?colour=red").expect(422);
+    await door.request("GET", "/nothing").expect(404);
+    const method = await door.request("DELETE", "/me").expect(405);
+    expect(method.headers["allow"]).toBe("GET");
+    await door.request("POST", "/units", { body: { name: "a".repeat(2_000_000) } }).expect(413);
+    await door.request("GET", "/units?q=%00").expect(422);
+  });
+
+  test("a create that is sent again with its key creates once, also at the same time; another request with that key is refused", async () => {
+    const send = (name: string) => door.request("POST", "/units", { body: { name }, headers: { "Idempotency-Key": "k-1" } });
+    const answers = await Promise.all([send("North"), send("North"), send("North")]);
+    expect(answers.map(({ status }) => status)).toEqual([201, 201, 201]);
+    expect(new Set(answers.map(({ body }) => body.id)).size).toBe(1);
+    expect(answers.filter(({ headers }) => headers["idempotency-replayed"] === "true")).toHaveLength(2);
+    await send("South").expect(409);
+  });
+
+  test("a change needs the version that was read; a lost update is refused", async () => {
+    const { body: unit, headers } = await door.request("POST", "/units", { body: { name: "East" } }).expect(201);
+    expect(headers["location"]).toBe(`/api/v1/units/${unit.id}`);
+    const at = `/units/${unit.id}`;
+    const read = await door.request("GET", at).expect(200);
+    await door.request("PATCH", at, { body: { name: "Far East" } }).expect(412);
+    const etag = String(read.headers["etag"]);
+    await door.request("GET", at, { headers: { "If-None-Match": etag } }).expect(304);
+    await door.request("PATCH", at, { body: { name: "Far East" }, headers: { "If-Match": etag } }).expect(200);
+    await door.request("PATCH", at, { body: { name: "Near East" }, headers: { "If-Match": etag } }).expect(412);
+    await door.request("PATCH", at, { body: { name: "Middle East" }, headers: { "If-Match": "*" } }).expect(200);
+  });
+
+  test("invariant 7: a delegated administrator reads and changes the own subtree, and learns nothing of others", async () => {
+    const top = await door.newUnit({ name: "Company", type: "organization" });
+    const own = await door.newUnit({ name: "Own", parentId: top });
+    const below = await door.newUnit({ name: "Below", parentId: own });
+    const beside = await door.newUnit({ name: "Beside", parentId: top });
+    const { token } = await door.newHolder({ role: "rollcall-unit-administrator", unitId: own });
+    const list = await door.request("GET", "/units", { token }).expect(200);
+    expect(list.body.items.map(({ id }: { id: string }) => id).sort()).toEqual([own, below].sort());
+    await door.request("GET", `/units/${below}`, { token }).expect(200);
+    for (const id of [beside, top]) await door.request("GET", `/units/${id}`, { token }).expect(404);
+    const headers = { "If-Match": "*" };
+    await door.request("PATCH", `/units/${below}`, { token, headers, body: { parentId: beside } }).expect(404);
+    await door.request("PATCH", `/units/${below}`, { token, headers, body: { parentId: null } }).expect(403);
+    await door.request("POST", "/units", { token, body: { name: "New", parentId: beside } }).expect(404);
+    await door.request("POST", "/units", { token, body: { name: "New", parentId: below } }).expect(201);
+    const narrow = await door.newToken({ permissions: ["rollcall.units.view"], unitIds: [below] });
+    await door.request("GET", `/units/${below}`, { token: narrow }).expect(200);
+    await door.request("GET", `/units/${own}`, { token: narrow }).expect(404);
+    await door.request("PATCH", `/units/${below}`, { token: narrow, headers, body: { name: "B" } }).expect(403);
+  });
+
+  test("pages go on where the last one ended; a forged cursor is refused", async () => {
+    const names = [];
+    let next: string | null = "";
+    while (next !== null) {
+      const { body }: { body: { items: { name: string }[]; next: string | null } } = await door
+        .request("GET", `/units?limit=2${next && `&cursor=${next}`}`)
+        .expect(200);
+      names.push(...body.items.map(({ name }) => name));
+      next = body.next;
+    }
+    expect(names).toEqual([...names].sort((a, b) => a.localeCompare(b)));
+    expect(new Set(names).size).toBe(names.length);
+    await door.request("GET", "/units?cursor=bm9uZQ").expect(422);
+  });
+
+  test("the OpenAPI document lists every route, and its page is readable without a script", async () => {
+    const { body } = await door.request("GET", "/openapi.json", { token: null }).expect(200);
+    expect(body).toMatchObject({ openapi: "3.1.0", paths: { "/units": { post: { operationId: "postUnits" } } } });
+    expect(body.components.schemas).toHaveProperty("Unit");
+    const page = await fetch(`${door.url}/api/docs`);
+    const text = await page.text();
+    expect(text).toContain("/units/{id}");
+    expect(text).not.toContain("<script");
+  });
+});
