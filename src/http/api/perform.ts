@@ -50,7 +50,7 @@ export async function perform(route: Route, { request, ...by }: Performed & { re
       path: request.path,
       body: request.body,
       keyRing: options.keyRing,
-      perform,
+      perform: performed,
     });
   });
 }
