@@ -15,15 +15,22 @@ export function createApi(options: ApiOptions & { routes: readonly Route[] }): R
     response.setHeader("Cache-Control", "no-store");
     next();
   });
-  for (const route of options.routes) router[route.method](expressPath(route.path), ...bodyOf(route, options), handlerOf(route, options));
+  for (const route of literalFirst(options.routes))
+    router[route.method](expressPath(route.path), ...bodyOf(route, options), handlerOf(route, options));
   const paths = new Map<string, Set<string>>();
-  for (const { path, method } of options.routes) paths.set(path, (paths.get(path) ?? new Set()).add(method.toUpperCase()));
+  for (const { path, method } of literalFirst(options.routes)) paths.set(path, (paths.get(path) ?? new Set()).add(method.toUpperCase()));
   for (const [path, methods] of paths) router.all(expressPath(path), wrongMethod([...methods]));
   router.use((request) => {
     throw new AppError("not_found", `There is nothing at ${request.baseUrl}${request.path}; /api/docs lists what there is.`);
   });
   router.use(failed(options));
   return router;
+}
+
+/** `/units/tree` goes before `/units/{id}`, wherever they are defined. */
+function literalFirst(routes: readonly Route[]): Route[] {
+  const key = ({ path }: Route) => path.replaceAll(/\{\w+\}/g, "\uffff");
+  return routes.toSorted((first, second) => (key(first) < key(second) ? -1 : key(first) > key(second) ? 1 : 0));
 }
 
 /** `/people/{id}` as Express writes it. */

@@ -23,15 +23,19 @@ export const unitSchema = z
   })
   .meta({ id: "Unit" });
 
-const unitInput = z.strictObject({
+const unitFields = z.strictObject({
   name: line(200),
-  code: line(100).nullable().default(null),
-  type: z
-    .string()
-    .regex(/^[a-z][a-z-]{0,39}$/, "must be lower-case letters and dashes: organization, department, location, team")
-    .default("department"),
-  parentId: uuid.nullable().default(null),
+  code: line(100).nullable(),
+  type: z.string().regex(/^[a-z][a-z-]{0,39}$/, "must be lower-case letters and dashes: organization, department, location, team"),
+  parentId: uuid.nullable(),
 });
+const newUnit = unitFields.extend({
+  code: unitFields.shape.code.default(null),
+  type: unitFields.shape.type.default("department"),
+  parentId: unitFields.shape.parentId.default(null),
+});
+// A default in a change would set what nobody named.
+const unitChange = unitFields.partial();
 
 export const unitRoutes: readonly Route[] = [
   route({
@@ -67,7 +71,7 @@ export const unitRoutes: readonly Route[] = [
     description: "Under a parent this needs the permission there; at the top of the tree, on the organisation.",
     tag: "Units",
     access: { permission: "rollcall.units.edit", on: "handler" },
-    body: unitInput,
+    body: newUnit,
     status: 201,
     answer: unitSchema,
     idempotent: true,
@@ -95,7 +99,7 @@ export const unitRoutes: readonly Route[] = [
     tag: "Units",
     access: { permission: "rollcall.units.edit", on: { unit: "id" } },
     params: idParams,
-    body: unitInput.partial(),
+    body: unitChange,
     answer: unitSchema,
     versioned: true,
     async handler(call, { params, body }) {
