@@ -1,6 +1,7 @@
 import { recordEvents } from "../audit/record.ts";
 import type { Sql, Work } from "../db/database.ts";
 import { markPeople } from "../directory/outbox.ts";
+import { carryOutPersonExpiry } from "../directory/person-expiry.ts";
 import { scheduleExpiry } from "./boundaries.ts";
 import { markHolders } from "./grant-rows.ts";
 
@@ -59,7 +60,8 @@ const MEMBERS_ENDED = `
   group by g.grant_id, g.person_id, g.group_id, g.source, roles.key, units.code, units.id`;
 
 /**
- * Carries out every beginning and end of grants since the watermark: records them and marks those concerned, so that targets follow.
+ * Carries out every beginning and end of grants since the watermark: records them and marks those concerned, so that targets follow;
+ * and blocks the people whose own time is over.
  * Access itself follows the clock and waits for nobody. The watermark's row is locked, so that two nodes do it once, and moves in the
  * same transaction, so that a node that dies leaves it to the next. Returns the next boundary, for which a job is queued.
  */
@@ -67,6 +69,7 @@ export async function carryOutExpiry(work: Work): Promise<{ started: number; exp
   const { ctx, sql } = work;
   const now = ctx.now();
   const since = await lockWatermark(sql);
+  await carryOutPersonExpiry(work);
   if (since >= now) return { started: 0, expired: 0, members: 0, next: await scheduleExpiry(work) };
   const { rows: started } = await sql.query<Boundary>(STARTED, [since, now]);
   const { rows: ended } = await sql.query<Boundary>(ENDED, [since, now]);

@@ -21,6 +21,8 @@ export const EVENTS = {
   "person.deactivated": changed.extend({ owner: z.string() }),
   "person.activated": changed.extend({ owner: z.string() }),
   "person.deleted": changed,
+  /** When its access ends by itself; the end is null when there is none any more. */
+  "person.expiry_set": z.object({ until: z.string().nullable() }),
   /** A block reason beside others: the person's state stayed what it was. */
   "block.raised": z.object({ owner: z.string(), effect: z.string(), connection: z.string().optional() }),
   "block.lifted": z.object({ owner: z.string(), connection: z.string().optional() }),

@@ -23,6 +23,8 @@ import { EXIT, type ExitCode } from "./exit.ts";
 import { keyRotate } from "./key-rotate.ts";
 import { migrateCommand } from "./migrate.ts";
 import type { Terminal } from "./output.ts";
+import { personExpire } from "./person-expire.ts";
+import { personRenew } from "./person-renew.ts";
 import { personShow } from "./person-show.ts";
 import { planApprove } from "./plan-approve.ts";
 import { planList } from "./plan-list.ts";
@@ -69,7 +71,7 @@ const GROUPS: readonly { name: string; description: string; commands: readonly (
   { name: "plan", description: "what runs decided", commands: [planList, planShow, planApprove, planReject] },
   { name: "account", description: "what the systems hold, and whose it is", commands: [accountList, accountLink] },
   { name: "delivery", description: "what has to reach the targets yet", commands: [deliveryList, deliveryRetry] },
-  { name: "person", description: "people", commands: [personShow] },
+  { name: "person", description: "people", commands: [personShow, personExpire, personRenew] },
   {
     name: "attribute",
     description: "the organisation's own attributes of people",
