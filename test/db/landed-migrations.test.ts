@@ -20,6 +20,7 @@ const LANDED = {
   "20261122030000_scim_clients": "e9986ba5810af0b2",
   "20261122040000_plan_documents": "a0f71462a23e5ef9",
   "20261122060000_plan_indexes": "f8bbb699617869d8",
+  "20261122070000_hooks": "a052bc792d18b88b",
   "20261122080000_person_expiry": "3f4bff0772cf4603",
 };
 
