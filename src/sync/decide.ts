@@ -2,19 +2,14 @@ import { isDeepStrictEqual } from "node:util";
 import type { SourceRecord } from "../../connectors/contract.ts";
 import { fromProfile, profileColumns, type Contribution } from "../directory/attributes.ts";
 import { AppError } from "../errors.ts";
-import type { CompiledMapping } from "./mapping.ts";
 import type { Match } from "./match.ts";
-import { LOCAL_PRECEDENCE, mergeOrigins, type Merged, type Origin } from "./merge.ts";
+import { mergeOrigins, type Merged } from "./merge.ts";
+import { audible, localOrigin, ownOrigin, relied, storedOrigin, withoutEcho, type Speakers } from "./origins.ts";
 import type { Item, ItemPayload, KnownAccount, KnownPerson } from "./records.ts";
 
 /** What is the same for every record of a run. */
-export interface Deciding {
-  connectionId: number;
+export interface Deciding extends Speakers {
   connectionName: string;
-  precedence: number;
-  mapping: CompiledMapping;
-  /** Any connection's mapping, by id; compiled when it is first asked for. */
-  mappingOf(connectionId: number): CompiledMapping;
 }
 
 export interface UserInput {
@@ -64,7 +59,7 @@ function decideNew(deciding: Deciding, input: UserInput): Item {
   }
   if (deciding.mapping.situations.unmatched === "ignore")
     return setAside(input, { situation: "unmatched", reason: "nobody matches; this connection makes no people" });
-  const merged = mergeOrigins([originOf(deciding, contributionOf(input))]);
+  const merged = mergeOrigins([ownOrigin(deciding, contributionOf(input))]);
   const person = personPayload(merged, { before: undefined, userOf: input });
   return item(input, {
     action: "create",
@@ -84,9 +79,9 @@ function decideUpdate(deciding: Deciding, input: UserInput & { reason?: string; 
   const { person, known } = input;
   if (!person) throw new AppError("internal", `The person of account ${input.record.nativeId} was not loaded.`);
   const contribution = contributionOf(input);
-  const others = person.origins.filter((origin) => origin.accountId !== known?.id).map((origin) => otherOrigin(deciding, origin));
-  const before = mergeOrigins(person.origins.map((origin) => otherOrigin(deciding, origin)));
-  const merged = mergeOrigins([originOf(deciding, contribution), ...others, ...localOrigin(person)]);
+  const others = person.origins.filter((origin) => origin.accountId !== known?.id).map((origin) => storedOrigin(deciding, origin));
+  const before = mergeOrigins(audible(deciding, person.origins).map((origin) => storedOrigin(deciding, origin)));
+  const merged = mergeOrigins([...audible(deciding, [ownOrigin(deciding, contribution), ...others]), ...localOrigin(person)]);
   const next = personPayload(merged, { before: person, userOf: input });
   const personChanged =
     next.changed.length > 0 || !isDeepStrictEqual(next.mastery, person.mastery) || !isDeepStrictEqual(before.manager, merged.manager);
@@ -121,11 +116,11 @@ export function decideLeaver(
   input: Omit<UserInput, "match" | "contribution" | "inScope" | "hash" | "newPersonId"> & { known: KnownAccount; why: string },
 ): Item {
   const { person, known } = input;
-  const others = person?.origins.filter((origin) => origin.accountId !== known.id) ?? [];
+  const others = relied(deciding, person?.origins.filter((origin) => origin.accountId !== known.id) ?? []);
   const reaction = deciding.mapping.situations.deleted;
   const payload: ItemPayload = {};
   if (person && others.length > 0) {
-    const merged = mergeOrigins([...others.map((origin) => otherOrigin(deciding, origin)), ...localOrigin(person)]);
+    const merged = mergeOrigins([...others.map((origin) => storedOrigin(deciding, origin)), ...localOrigin(person)]);
     if (profileColumns(merged.profile).userName !== "") {
       const next = personPayload(merged, { before: person, userOf: input });
       if (next.changed.length > 0 || !isDeepStrictEqual(next.mastery, person.mastery)) payload.person = next;
@@ -169,34 +164,8 @@ function account({
   return { attributes: record.attributes, hash, mapped: inScope ? (typeof active === "boolean" ? { active } : {}) : null };
 }
 
-/** No echo: what we wrote back ourselves is not the origin's word. */
 function contributionOf({ contribution, known }: UserInput): Contribution {
-  if (known?.writtenBack?.active !== false || contribution["active"] !== false) return contribution;
-  const { active: _ours, ...rest } = contribution;
-  return rest;
-}
-
-function originOf(deciding: Deciding, contribution: Contribution): Origin {
-  return {
-    connectionId: deciding.connectionId,
-    precedence: deciding.precedence,
-    overrides: deciding.mapping.kinds.user?.precedence ?? {},
-    contribution,
-  };
-}
-
-function otherOrigin(deciding: Deciding, origin: KnownPerson["origins"][number]): Origin {
-  const mapping = deciding.mappingOf(origin.connectionId).kinds.user;
-  return {
-    connectionId: origin.connectionId,
-    precedence: origin.precedence,
-    overrides: mapping?.precedence ?? {},
-    contribution: mapping?.map(origin.attributes) ?? {},
-  };
-}
-
-function localOrigin(person: KnownPerson): Origin[] {
-  return person.local ? [{ connectionId: null, precedence: LOCAL_PRECEDENCE, overrides: {}, contribution: person.local }] : [];
+  return withoutEcho(contribution, known?.writtenBack ?? null);
 }
 
 function unitsOf({ contribution }: UserInput): Pick<ItemPayload, "units"> {

@@ -8,6 +8,7 @@ import { emptyRemovedGroups, storeGroups, storeMembers } from "./groups.ts";
 import { closeLeavers } from "./leavers.ts";
 import { applyBlocks, storePeople } from "./people.ts";
 import { storePersonUnits } from "./person-units.ts";
+import { noteOrigins } from "./origins.ts";
 import { step, type Batch } from "./source.ts";
 import { countForGuards, recordTrail } from "./trail.ts";
 import { storeUnits } from "./units.ts";
@@ -18,6 +19,8 @@ interface Shape {
   blocks: boolean;
   units: boolean;
   leavers: boolean;
+  /** Some people gain an origin that they did not have. */
+  links: boolean;
   members: boolean;
   /** Some groups lose members. */
   removals: boolean;
@@ -49,15 +52,16 @@ async function shapeOf(batch: Batch): Promise<Shape> {
   const rows = await step<Shape>(batch, {
     name: "shape",
     text: `select count(*)::int as items, coalesce(bool_or(payload ? 'blocks'), false) as blocks, coalesce(bool_or(payload ? 'units'), false) as units,
-        coalesce(bool_or(action = 'delete'), false) as leavers, coalesce(bool_or((payload->'members'->>'add')::int + (payload->'members'->>'remove')::int > 0), false) as members,
+        coalesce(bool_or(action = 'delete'), false) as leavers, coalesce(bool_or(action = 'link'), false) as links, coalesce(bool_or((payload->'members'->>'add')::int + (payload->'members'->>'remove')::int > 0), false) as members,
         coalesce(bool_or((payload->'members'->>'remove')::int > 0), false) as removals,
         coalesce(bool_or(account_id is not null or action <> 'create'), false) as known from item`,
   });
-  return rows[0] ?? { items: 0, blocks: false, units: false, leavers: false, members: false, removals: false, known: false };
+  return rows[0] ?? { items: 0, blocks: false, units: false, leavers: false, links: false, members: false, removals: false, known: false };
 }
 
 async function applyUsers(batch: Batch, shape: Shape): Promise<string[]> {
   await storePeople(batch, shape);
+  if (shape.links || shape.leavers) await noteOrigins(batch);
   const concerned = shape.leavers ? await closeLeavers(batch) : [];
   if (shape.units || shape.leavers) concerned.push(...(await storePersonUnits(batch, shape)));
   concerned.push(...(await resolveArrivals(batch.work, await awaitedAccounts(batch))));
