@@ -27,7 +27,12 @@ const OF_MEMBERS = `
 const OF_PEOPLE = `
   select valid_from as at from person_expiries where recorded_to is null and valid_to is null and valid_from > $1 and $2::uuid[] is null`;
 
-const NEXT = `select min(at) as at from (${OF_GRANTS} union all ${OF_MEMBERS} union all ${OF_PEOPLE}) boundaries`;
+const OF_EMPLOYMENT = `
+  select min(valid_from) as at from employment_absences where recorded_to is null and valid_from > $1 and $2::uuid[] is null
+  union all
+  select min(valid_to) from employment_absences where recorded_to is null and valid_to > $1 and $2::uuid[] is null`;
+
+const NEXT = `select min(at) as at from (${OF_GRANTS} union all ${OF_MEMBERS} union all ${OF_PEOPLE} union all ${OF_EMPLOYMENT}) boundaries`;
 
 export interface BoundaryOptions {
   /** Only boundaries of these grants; of all when absent. */

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { SourceRecord } from "../../connectors/contract.ts";
 import { fromProfile, profileColumns, type Contribution } from "../directory/attributes.ts";
 import { AppError } from "../errors.ts";
+import { employmentChange, type EmploymentChange } from "./employment.ts";
 import type { Match } from "./match.ts";
 import { mergeOrigins, type Merged } from "./merge.ts";
 import { audible, localOrigin, ownOrigin, relied, storedOrigin, withoutEcho, type Speakers } from "./origins.ts";
@@ -71,6 +72,7 @@ function decideNew(deciding: Deciding, input: UserInput): Item {
       person,
       ...unitsOf(input),
       ...blocksOf(merged, { person: undefined, deciding }),
+      ...employmentOf(merged, { person: undefined, deciding, input }).payload,
     },
   });
 }
@@ -88,8 +90,17 @@ function decideUpdate(deciding: Deciding, input: UserInput & { reason?: string; 
   const blocks = blocksOf(merged, { person, deciding });
   const raised = blocks.blocks?.some((block) => block.op === "raise");
   const lifted = blocks.blocks?.some((block) => block.op === "lift");
+  const employment = employmentOf(merged, { person, deciding, input });
+  const { effect } = employment;
   return item(input, {
-    action: input.link || !known || known.situation === "deleted" ? "link" : raised ? "disable" : lifted ? "enable" : "update",
+    action:
+      input.link || !known || known.situation === "deleted"
+        ? "link"
+        : raised || effect === "ends"
+          ? "disable"
+          : lifted || effect === "begins"
+            ? "enable"
+            : "update",
     subjectId: person.id,
     subjectVersion: person.version,
     reason:
@@ -100,12 +111,15 @@ function decideUpdate(deciding: Deciding, input: UserInput & { reason?: string; 
           ? "not active at the source"
           : lifted
             ? "active at the source again"
-            : "changed at the source"),
+            : effect
+              ? `employment ${effect}, by its dates`
+              : "changed at the source"),
     payload: {
       account: { ...account(input), situation: "linked", ...(input.link ? { linkedBy: "match" as const } : {}) },
       ...(personChanged ? { person: next } : {}),
       ...unitsOf(input),
       ...blocks,
+      ...employment.payload,
     },
   });
 }
@@ -127,6 +141,7 @@ export function decideLeaver(
     }
     const { blocks = [] } = blocksOf(merged, { person, deciding });
     if (blocks.length > 0) payload.blocks = blocks;
+    if (merged.employment) Object.assign(payload, employmentOf(merged, { person, deciding, input }).payload);
   } else if (person && reaction !== "ignore") {
     payload.blocks = [
       { op: "raise", connectionId: deciding.connectionId, effect: reaction === "suspend" ? "suspended" : "deactivated", reason: input.why },
@@ -196,6 +211,22 @@ function blocksOf(
   const raises = wanted && !standing.some(stays) ? [{ op: "raise" as const, ...wanted, reason: "not active at the source" }] : [];
   const blocks = [...lifts, ...raises];
   return blocks.length > 0 ? { blocks } : {};
+}
+
+/** What the dates of employment change; of an origin that leaves, what the others say. */
+function employmentOf(
+  merged: Merged,
+  { person, deciding, input }: { person: KnownPerson | undefined; deciding: Deciding; input: Pick<UserInput, "seenAt"> },
+): EmploymentChange {
+  if (!merged.employment && !person?.absences.length) return { payload: {}, effect: undefined };
+  return employmentChange({
+    connectionId: deciding.connectionId,
+    said: merged.employment,
+    absences: person?.absences ?? [],
+    origins: new Set(audible(deciding, [deciding, ...(person?.origins ?? [])]).map(({ connectionId }) => connectionId)),
+    mappingOf: deciding.mappingOf,
+    now: input.seenAt,
+  });
 }
 
 function personPayload(

@@ -19,6 +19,7 @@ const LANDED = {
   "20261122020000_scim_catalogue": "aa304e4ac39cf4f9",
   "20261122030000_scim_clients": "e9986ba5810af0b2",
   "20261122040000_plan_documents": "a0f71462a23e5ef9",
+  "20261122050000_employment": "80b386d7d56f45d3",
   "20261122060000_plan_indexes": "f8bbb699617869d8",
   "20261122070000_hooks": "a052bc792d18b88b",
   "20261122080000_person_expiry": "3f4bff0772cf4603",
