@@ -67,6 +67,8 @@ export const EVENTS = {
   "connection.quarantined": named.extend({ failures: z.number() }),
   "connection.resumed": named,
   "connection.removed": named,
+  /** Its change notifications can't be kept up; syncs go on by their schedule. */
+  "connection.notifications_failed": named,
   "run.finished": z.object({ run: z.number(), mode: z.string(), counts: z.record(z.string(), z.unknown()) }),
   "run.failed": z.object({ run: z.number(), code: z.string() }),
   "plan.held": z.object({ plan: z.number(), guards: z.array(z.string()) }),

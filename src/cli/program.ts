@@ -10,6 +10,7 @@ import { clientList } from "./client-list.ts";
 import { clientRevoke } from "./client-revoke.ts";
 import { connectionAdd } from "./connection-add.ts";
 import { connectionCheck } from "./connection-check.ts";
+import { connectionHooks } from "./connection-hooks.ts";
 import { connectionList } from "./connection-list.ts";
 import { connectionQuirks } from "./connection-quirks.ts";
 import { connectionRemove } from "./connection-remove.ts";
@@ -61,6 +62,7 @@ const GROUPS: readonly { name: string; description: string; commands: readonly (
       connectionList,
       connectionShow,
       connectionQuirks,
+      connectionHooks,
       connectionCheck,
       connectionSync,
       connectionReplay,
