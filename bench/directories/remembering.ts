@@ -38,11 +38,13 @@ export async function rememberAnswersOf(origin: string): Promise<Remembering> {
     const { method = "GET", url = "/", headers } = request;
     const credential = headers.authorization ?? "";
     const key = [url, ...VARYING.map((name) => headers[name])].join("\n");
-    const known = method === "GET" && accepted.has(credential) ? answers.get(key) : undefined;
-    const answer = known ?? (await ask(request));
-    if (known === undefined && method === "GET" && answer.status === 200) {
-      answers.set(key, answer);
+    const known = method === "GET" ? answers.get(key) : undefined;
+    const answer = known !== undefined && accepted.has(credential) ? known : await ask(request);
+    if (method === "GET" && answer.status === 200) {
       accepted.add(credential);
+      if (known === undefined) answers.set(key, answer);
+      // Another answer would lead on to other pages than those that have been made.
+      else return void response.writeHead(known.status, known.headers).end(known.body);
     }
     response.writeHead(answer.status, answer.headers).end(answer.body);
   };
