@@ -8,6 +8,8 @@ import { runSync } from "../src/sync/run.ts";
 import { readBare, type BareReadJob } from "./bare-read.ts";
 import { answerParent } from "./child.ts";
 import { CONNECTION } from "./connection.ts";
+import type { BareDirectoryJob } from "./directories/bare/read.ts";
+import { OPEN_NETWORK } from "./network.ts";
 
 export interface SyncJob {
   databaseUrl: string;
@@ -30,7 +32,7 @@ export interface SyncResult {
 async function sync({ databaseUrl, key, mode }: SyncJob): Promise<SyncResult> {
   const db = openDatabase({ url: databaseUrl });
   try {
-    const ctx = createContext({ actor: "cli:bench", log: createLog({ level: "error" }) });
+    const ctx = createContext({ actor: "cli:bench", log: createLog({ level: "error" }), network: OPEN_NETWORK });
     const keyRing = { current: sealingKey(Buffer.from(key, "hex")), older: [] };
     const { guards, ...summary } = await runSync(ctx, { db, keyRing, connection: CONNECTION, mode, trigger: "cli" });
     return { ...summary, guards: guards.map(({ message }) => message) };
@@ -51,6 +53,9 @@ async function completeIndexes({ databaseUrl }: { databaseUrl: string }): Promis
 /** One measured step in a process of its own; see inChild. */
 const [step] = process.argv.slice(2);
 if (step === "read") answerParent((job: BareReadJob) => readBare(job));
+// Loaded by those alone who need it, so that nobody else's memory shows it.
+else if (step === "read-directory")
+  answerParent(async (job: BareDirectoryJob) => (await import("./directories/bare/read.ts")).readBareDirectory(job));
 else if (step === "sync") answerParent(sync);
 else if (step === "search-indexes") answerParent(completeIndexes);
 else if (step === "migrate") answerParent(({ url }: { url: string }) => migrate(url));

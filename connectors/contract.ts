@@ -156,6 +156,8 @@ export interface OpenOptions<S> {
   network?: Network;
   /** Hand it to the kit's HTTP. */
   conversation?: Conversation;
+  /** The folder of the files that were handed in for this connection: whole ones, in the order of their names; drafts begin with a dot. */
+  uploads?: string;
 }
 
 /** One finding of `connection check`, in the words of that system's own console. */
@@ -170,6 +172,84 @@ export interface CheckResult {
   permission?: string;
 }
 
+/** A call at the door for change notifications, as it was received. */
+export interface HookCall {
+  method: "GET" | "POST";
+  /** Decoded; of a parameter that occurs twice, the last. */
+  query: Readonly<Record<string, string | undefined>>;
+  /** Names in lower case. */
+  headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  /** Parsed JSON; undefined where there is none. */
+  body?: unknown;
+}
+
+/** A reason to do something now, never data: notifications come late, twice, out of order, or not at all. */
+export interface HookHint {
+  /** Read what changed of these; none = there is nothing to read. */
+  kinds: readonly Kind[];
+  /** Ids of the events, where the system tells them, so that a repeated delivery starts nothing. */
+  events?: readonly string[];
+  /** Look after the subscriptions: one has ended (`look`), or wants to be renewed before its time (`renew`). */
+  keep?: "look" | "renew";
+}
+
+export interface HookAnswer {
+  status: 200 | 202 | 204 | 400;
+  /** Sent as text/plain… */
+  text?: string;
+  /** …or as JSON. */
+  body?: Readonly<Record<string, string>>;
+  hint?: HookHint;
+}
+
+/** A subscription or channel at the system, as it is stored between two looks at it. */
+export interface HookSubscription {
+  id: string;
+  /** What it tells of, in the system's own words. */
+  about: string;
+  /** Where it leads. */
+  address: string;
+  /** Absent = it was asked for, and nothing is known of an answer. */
+  expiresAt?: Date;
+  /** What else is needed to end it. */
+  resourceId?: string;
+}
+
+export interface KeepHooksOptions<S> extends OpenOptions<S> {
+  /** Our public https address. */
+  address: string;
+  /** False = there are to be no subscriptions any more. */
+  wanted: boolean;
+  /** Comes back with every notification. */
+  secret: string;
+  /** What was stored last. */
+  held: readonly HookSubscription[];
+  /** Renew all of them, whatever time they have left. */
+  renew: boolean;
+  /** Stores what is held from now on: called after each step, and before one whose outcome could not be found again. */
+  store(held: readonly HookSubscription[]): Promise<void>;
+}
+
+/** Change notifications: calls that come to us. */
+export interface Hooks<S = unknown> {
+  /** The secret setting that calls prove themselves with, chosen by the administrator; absent = we make a secret. */
+  secretField?: string;
+  /** Judges a call and says what to answer; `refused` where it does not prove itself. Pure. Without a secret all is refused. */
+  receive(call: HookCall, options: { secret: string | undefined }): HookAnswer | "refused";
+  /**
+   * Makes, renews and ends subscriptions; safe to repeat, and after being cut off anywhere the next call cleans up.
+   * Absent = an administrator enters our address in the system's console.
+   */
+  keep?(options: KeepHooksOptions<S>): Promise<void>;
+}
+
+export interface UploadLimits {
+  /** Most bytes of one file. */
+  maxBytes: number;
+  /** So many of the last files are kept. */
+  keep: number;
+}
+
 export interface Connector<S = unknown> {
   name: string;
   title: string;
@@ -182,8 +262,11 @@ export interface Connector<S = unknown> {
   openTarget?(options: OpenOptions<S>): Promise<Target>;
   openWriteBack?(options: OpenOptions<S>): Promise<WriteBack>;
   check?(options: OpenOptions<S>): Promise<CheckResult[]>;
+  hooks?: Hooks<S>;
   /** Where its conversation is recorded: at the kit's HTTP when all of it goes there; otherwise what its Source returns. */
   recordedAt?: "http";
+  /** How files are handed in for a connection that reads these; undefined when its settings say that it reads something else. */
+  uploads?(settings: S): UploadLimits | undefined;
   /** Settings whose change means that a read covers something else (base, filters): their hash holds the next sweep. */
   scopeOf?(settings: S): unknown;
 }

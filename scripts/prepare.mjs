@@ -88,7 +88,7 @@ function clientHash() {
 }
 
 function buildHash() {
-  const sources = ["src", "connectors", "demo", "bench"].flatMap((folder) => typescriptIn(folder));
+  const sources = ["src", "connectors", "demo", "bench", "test/counterparts"].flatMap((folder) => typescriptIn(folder));
   return hashOf([...sources, "prisma/schema.prisma", "tsconfig.json", "tsconfig.build.json", "package-lock.json"]);
 }
 

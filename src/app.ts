@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import type { Config } from "./config.ts";
 import type { Database } from "./db/database.ts";
 import type { KeyRing } from "./db/envelope.ts";
+import { createHooksDoor } from "./http/hooks/door.ts";
 import { createMetrics } from "./http/metrics.ts";
 import { requestId } from "./http/middleware/request-id.ts";
 import { requestLog } from "./http/middleware/request-log.ts";
@@ -46,6 +47,7 @@ export function createApp({ db, keyRing, config, log, now = () => new Date(), qu
   app.use("/api", createApiDoor({ db, keyRing, log, now, bodyLimit, network: config.outbound }));
   operationsRoutes(app, { db, metrics, log });
   app.use("/oauth/token", createTokenEndpoint({ db, log, now }));
+  app.use("/hooks", createHooksDoor({ db, keyRing, log, now }));
   app.use(plainNotFound());
   app.use(plainErrors({ log }));
   return app;

@@ -46,6 +46,11 @@ export const configSchema = z.strictObject({
         .min(1024)
         .max(64 * 1024 * 1024)
         .default(1024 * 1024),
+      /** By which address connected systems reach this server: change notifications come to PUBLIC_URL/hooks/CONNECTION. */
+      publicUrl: z
+        .url({ protocol: /^https$/, error: "must be an https address, such as https://rollcall.example.com" })
+        .refine((url) => !/[?#]/.test(url) && !/^https:\/\/[^/]*@/.test(url), "must be an address without user, query and fragment")
+        .optional(),
       /** Hops of trusted proxies, or their addresses, as Express takes them. */
       trustProxy: z.union([z.boolean(), z.number().int(), z.string()]).default(false),
       /** Most requests of one SCIM token, on each node; a connection may set its own. No limit when absent. */
@@ -89,6 +94,7 @@ const ENVIRONMENT: Readonly<Record<string, string>> = {
   ROLLCALL_DATA: "data",
   ROLLCALL_KEY: "key",
   LOG_LEVEL: "logLevel",
+  ROLLCALL_PUBLIC_URL: "http.publicUrl",
   ROLLCALL_OUTBOUND_ALLOW: "outbound.allow",
   https_proxy: "outbound.proxy",
   HTTPS_PROXY: "outbound.proxy",

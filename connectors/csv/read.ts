@@ -1,7 +1,8 @@
-import type { Completeness, Kind, Page, RecordProblem, SourceRecord } from "../contract.ts";
+import { Fault, type Completeness, type Kind, type Page, type RecordProblem, type SourceRecord } from "../contract.ts";
 import type { CsvFile, Row } from "./client.ts";
 import type { CsvSettings } from "./config.ts";
-import { columnsOf, groupOf, isProblem, namesIn, personOf, unitsOf, type Columns } from "./records.ts";
+import { columnsOf, type Columns } from "./header.ts";
+import { groupOf, isProblem, namesIn, personOf, unitsOf } from "./records.ts";
 
 const PAGE = 500;
 
@@ -10,21 +11,21 @@ export interface Reading {
   settings: CsvSettings;
 }
 
-interface PersonLine {
+export interface PersonLine {
   item: SourceRecord | RecordProblem;
   row: Row;
   columns: Columns;
 }
 
 /** What the file says about itself, known at its end. */
-interface End {
+export interface End {
   people: number;
   /** The trailer or the expected count says that this is all. */
   proven: boolean;
 }
 
 /** Every line as a person or a problem; returns whether the file proved itself whole. */
-async function* personLines({ file, settings }: Reading): AsyncGenerator<PersonLine, End> {
+export async function* personLines({ file, settings }: Reading): AsyncGenerator<PersonLine, End> {
   const seen = new Set<string>();
   let columns: Columns | undefined;
   let promised: number | undefined;
@@ -32,7 +33,8 @@ async function* personLines({ file, settings }: Reading): AsyncGenerator<PersonL
   let lines = 0;
   for await (const row of file.rows()) {
     if (columns === undefined) {
-      columns = columnsOf(row, settings);
+      if (row.torn) throw new Fault("transient", `${file.name} ends in its header line: it was cut off, or is not written yet.`);
+      columns = columnsOf(row, { settings, name: file.name });
       continue;
     }
     if (settings.trailer !== undefined && row.cells[0]?.trim() === settings.trailer) {
@@ -104,7 +106,7 @@ async function* readCollected(reading: Reading, collect: Collect): AsyncGenerato
   return { finalCursor: step.value.proven, count: records.length };
 }
 
-const collectGroups: Collect = ({ file, settings }) => {
+export const collectGroups: Collect = ({ file, settings }) => {
   const members = new Map<string, string[]>();
   let bad = false;
   return {
@@ -125,7 +127,7 @@ const collectGroups: Collect = ({ file, settings }) => {
   };
 };
 
-const collectUnits: Collect = ({ file, settings }) => {
+export const collectUnits: Collect = ({ file, settings }) => {
   const units = new Map<string, SourceRecord>();
   return {
     take({ item, row, columns }) {

@@ -1,32 +1,11 @@
-import { Fault, type AttributeValue, type RecordProblem, type SourceRecord } from "../contract.ts";
+import type { AttributeValue, RecordProblem, SourceRecord } from "../contract.ts";
 import type { Row } from "./client.ts";
 import type { CsvSettings } from "./config.ts";
+import type { Columns } from "./header.ts";
 
-/** The header, with the columns that the settings name. */
-export interface Columns {
-  names: readonly string[];
-  id: number;
-  groups: number | undefined;
-  unit: number | undefined;
-}
-
-/** Throws `misconfigured` when a column that the settings name is not there. */
-export function columnsOf(header: Row, settings: CsvSettings): Columns {
-  const names = header.cells.map((cell) => cell.trim());
-  const find = (column: string, setting: string): number => {
-    const index = names.indexOf(column);
-    if (index < 0)
-      throw new Fault("misconfigured", `${settings.file} has no column "${column}" (\`${setting}\`); it has ${names.join(", ")}.`);
-    return index;
-  };
-  const optional = (column: string | undefined, setting: string) => (column === undefined ? undefined : find(column, setting));
-  return {
-    names,
-    id: find(settings.idColumn, "idColumn"),
-    groups: optional(settings.groupsColumn, "groupsColumn"),
-    unit: optional(settings.unitColumn, "unitColumn"),
-  };
-}
+const LONGEST_ID = 255;
+/** What becomes of letters that were once read in a wrong encoding. */
+const DAMAGED = /[\u0080-\u009f\ufffd]/;
 
 /** A person, or what is wrong with the line. */
 export function personOf(
@@ -36,23 +15,35 @@ export function personOf(
   const nativeId = row.cells[columns.id]?.trim() ?? "";
   const problem = (code: string, message: string): RecordProblem => ({
     kind: "user",
-    nativeId: nativeId || `line ${row.line}`,
+    nativeId: nativeId.slice(0, LONGEST_ID) || `line ${row.line}`,
     code,
     message: `Line ${row.line}: ${message}`,
   });
+  if (row.torn)
+    return problem(
+      "torn",
+      "the file ends here without a line break, so that the rest of the line may be missing. End it with one, or set `lastLineBreak: optional`.",
+    );
   if (nativeId === "") return problem("no_id", `the column ${settings.idColumn} is empty.`);
+  if (nativeId.length > LONGEST_ID) return problem("bad_id", `the column ${settings.idColumn} has more than ${LONGEST_ID} letters.`);
   if (row.cells.length !== columns.names.length)
     return problem(
       "columns",
-      `${row.cells.length} cells, but the header has ${columns.names.length}. Is a cell with a ${settings.delimiter} not in quotation marks?`,
+      `${row.cells.length} cells, but the header has ${columns.names.length}. Is a cell with a delimiter in it not in quotation marks?`,
     );
-  const attributes: Record<string, AttributeValue> = {};
+  const damaged = row.cells.findIndex((cell) => DAMAGED.test(cell));
+  if (damaged >= 0)
+    return problem("damaged", `column ${damaged + 1} (${columns.names[damaged] ?? ""}) has letters that were lost when it was written.`);
+  const nameless = columns.names.findIndex((name, index) => name === "" && row.cells[index]?.trim() !== "");
+  if (nameless >= 0) return problem("nameless", `column ${nameless + 1} has a value, but its header is empty.`);
+  const attributes: [string, AttributeValue][] = [];
   for (const [index, name] of columns.names.entries()) {
     const value = row.cells[index]?.trim() ?? "";
-    if (index === columns.groups) attributes[name] = namesIn(value, settings.groupsSeparator);
-    else if (value !== "" && name !== "") attributes[name] = value;
+    if (index === columns.groups) attributes.push([name, namesIn(value, settings.groupsSeparator)]);
+    else if (value !== "") attributes.push([name, value]);
   }
-  return { kind: "user", nativeId, reference: nativeId, changedAt, attributes };
+  // Defines its properties, whatever they are called: `__proto__` is a header like others.
+  return { kind: "user", nativeId, reference: nativeId, changedAt, attributes: Object.fromEntries(attributes) };
 }
 
 export function isProblem(item: SourceRecord | RecordProblem): item is RecordProblem {

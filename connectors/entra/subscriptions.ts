@@ -1,5 +1,6 @@
-import type { Kind } from "../contract.ts";
-import { valueOf, type GraphClient } from "./client.ts";
+import type { HookSubscription, KeepHooksOptions } from "../contract.ts";
+import { openClient, valueOf, type GraphClient } from "./client.ts";
+import type { EntraSettings } from "./config.ts";
 import { isObject, textOf, type WireObject } from "./json.ts";
 import type { Permission } from "./permissions.ts";
 
@@ -8,72 +9,71 @@ const LONGEST_MS = 41_700 * 60_000;
 /** Renewed once less than this is left. */
 const RENEWED_FROM_MS = LONGEST_MS / 2;
 
-export interface SubscriptionOptions {
-  /** Our public https address for changes. */
-  notificationUrl: string;
-  /** That for what becomes of the subscription itself; it can't be added later. */
-  lifecycleUrl: string;
-  /** A secret that comes back with every notification; at most 128 characters. */
-  clientState: string;
-  kinds: readonly Kind[];
-  now: Date;
-  /** Replace those that are there: after the secret was changed, which nobody can read back. */
-  anew?: boolean;
-}
+/** What is subscribed to. Units have no notifications. */
+const RESOURCES = [
+  { resource: "users", needs: "User.Read.All" },
+  { resource: "groups", needs: "Group.Read.All" },
+] as const satisfies readonly { resource: string; needs: Permission }[];
 
-export interface Subscription {
-  id: string;
-  kind: Kind;
-  expiresAt: Date;
-}
+type Wanted = (typeof RESOURCES)[number];
+type Keeping = Pick<KeepHooksOptions<EntraSettings>, "address" | "wanted" | "secret" | "held" | "renew" | "store" | "now">;
 
-const RESOURCES: Readonly<Partial<Record<Kind, { resource: string; needs: Permission }>>> = {
-  user: { resource: "users", needs: "User.Read.All" },
-  group: { resource: "groups", needs: "Group.Read.All" },
-};
+/** Hooks.keep for Microsoft Graph. */
+export async function keepSubscriptions(options: KeepHooksOptions<EntraSettings>): Promise<void> {
+  const client = openClient(options);
+  try {
+    await bringSubscriptions(client, options);
+  } finally {
+    await client.close();
+  }
+}
 
 /**
- * Brings the application's subscriptions to what they should be: one for each kind, renewed in time, surplus ones deleted.
- * Nothing has to be remembered between calls, and each call is safe to repeat. What a notification tells is only a hint:
- * the next increment decides. Units have no notifications.
+ * Brings the subscriptions that lead to us to what they should be: one for people and one for groups, renewed in time, all others
+ * ended. One that we do not remember was made with a secret that nobody can read back, or by a call that was cut off: it is ended, too.
  */
-export async function keepSubscriptions(client: GraphClient, options: SubscriptionOptions): Promise<Subscription[]> {
-  const listed = await listSubscriptions(client);
-  const kept: Subscription[] = [];
-  for (const kind of ["user", "group"] as const) {
-    const { resource, needs } = RESOURCES[kind] ?? {};
-    if (resource === undefined || needs === undefined) continue;
-    const ours = listed.filter(
-      (each) => textOf(each["notificationUrl"]) === options.notificationUrl && textOf(each["resource"]) === resource,
-    );
-    const good = options.kinds.includes(kind) && options.anew !== true ? ours.filter((each) => isGood(each, options)) : [];
-    const [best] = good.sort((left, right) => expiryOf(right) - expiryOf(left));
-    if (options.kinds.includes(kind)) kept.push(await bring(client, { kind, resource, needs, best, options }));
-    for (const each of ours) if (each !== best) await removeSubscription(client, String(each["id"]), needs);
+export async function bringSubscriptions(client: GraphClient, options: Keeping): Promise<void> {
+  const { address, held, store } = options;
+  const remembered = new Set(held.map(({ id }) => id));
+  const addresses = new Set([address, ...held.map((each) => each.address)]);
+  const there = (await listSubscriptions(client)).filter(
+    (each) => remembered.has(textOf(each["id"]) ?? "") || addresses.has(textOf(each["notificationUrl"]) ?? ""),
+  );
+  let now: readonly HookSubscription[] = held.filter(({ id }) => there.some((each) => each["id"] === id));
+  for (const wanted of RESOURCES) {
+    const ofIt = there.filter((each) => textOf(each["resource"]) === wanted.resource);
+    const best = ofIt
+      .filter((each) => remembered.has(textOf(each["id"]) ?? "") && isGood(each, options))
+      .sort((left, right) => expiryOf(right) - expiryOf(left))[0];
+    const isWanted = options.wanted && (wanted.resource !== "groups" || client.settings.groups);
+    const kept = isWanted ? [await bring(client, { wanted, best, options })] : [];
+    const isKept = (id: unknown) => kept.some((each) => each.id === id);
+    // Those that are about to be ended are forgotten only when they are.
+    now = [...now.filter(({ id }) => !isKept(id)), ...kept];
+    await store(now);
+    for (const each of ofIt) if (!isKept(each["id"])) await end(client, String(each["id"]), wanted.needs);
+    now = now.filter(({ id, about }) => about !== wanted.resource || isKept(id));
+    await store(now);
   }
-  return kept;
-}
-
-/** Ends all that lead to this address. */
-export async function endSubscriptions(client: GraphClient, options: Omit<SubscriptionOptions, "kinds" | "anew">): Promise<void> {
-  await keepSubscriptions(client, { ...options, kinds: [] });
 }
 
 interface Bringing {
-  kind: Kind;
-  resource: string;
-  needs: Permission;
+  wanted: Wanted;
   best: WireObject | undefined;
-  options: SubscriptionOptions;
+  options: Keeping;
 }
 
-async function bring(client: GraphClient, { kind, resource, needs, best, options }: Bringing): Promise<Subscription> {
-  const { now, notificationUrl, lifecycleUrl, clientState } = options;
+async function bring(client: GraphClient, { wanted, best, options }: Bringing): Promise<HookSubscription> {
+  const { address, secret, renew } = options;
+  const { resource, needs } = wanted;
+  const now = options.now().getTime();
   const id = best && textOf(best["id"]);
-  if (best && id !== undefined && expiryOf(best) - now.getTime() > RENEWED_FROM_MS)
-    return { id, kind, expiresAt: new Date(expiryOf(best)) };
-  const expirationDateTime = new Date(now.getTime() + LONGEST_MS).toISOString();
+  const standing = { about: resource, address };
+  if (best && id !== undefined && !renew && expiryOf(best) - now > RENEWED_FROM_MS)
+    return { id, ...standing, expiresAt: new Date(expiryOf(best)) };
+  const expirationDateTime = new Date(now + LONGEST_MS).toISOString();
   if (id !== undefined) {
+    // Renewing authorises anew, too.
     const { status, body } = await client.call({
       method: "PATCH",
       path: `/subscriptions/${encodeURIComponent(id)}`,
@@ -81,7 +81,7 @@ async function bring(client: GraphClient, { kind, resource, needs, best, options
       needs,
       expect: [404],
     });
-    if (status !== 404) return subscriptionOf(body, { id, kind, expirationDateTime });
+    if (status !== 404) return { id, ...standing, expiresAt: toldExpiry(body, expirationDateTime) };
   }
   const { body } = await client.call({
     method: "POST",
@@ -89,14 +89,15 @@ async function bring(client: GraphClient, { kind, resource, needs, best, options
     body: {
       changeType: "updated,deleted",
       resource,
-      notificationUrl,
-      lifecycleNotificationUrl: lifecycleUrl,
-      clientState,
+      notificationUrl: address,
+      // It can't be added later.
+      lifecycleNotificationUrl: address,
+      clientState: secret,
       expirationDateTime,
     },
     needs,
   });
-  return subscriptionOf(body, { id: isObject(body) ? String(body["id"]) : "", kind, expirationDateTime });
+  return { id: isObject(body) ? String(body["id"]) : "", ...standing, expiresAt: toldExpiry(body, expirationDateTime) };
 }
 
 async function listSubscriptions(client: GraphClient): Promise<WireObject[]> {
@@ -112,12 +113,16 @@ async function listSubscriptions(client: GraphClient): Promise<WireObject[]> {
 }
 
 /** One that has ended by itself is gone already. */
-async function removeSubscription(client: GraphClient, id: string, needs: Permission): Promise<void> {
+async function end(client: GraphClient, id: string, needs: Permission): Promise<void> {
   await client.call({ method: "DELETE", path: `/subscriptions/${encodeURIComponent(id)}`, needs, expect: [404] });
 }
 
-function isGood(subscription: WireObject, { lifecycleUrl, now }: SubscriptionOptions): boolean {
-  return textOf(subscription["lifecycleNotificationUrl"]) === lifecycleUrl && expiryOf(subscription) > now.getTime();
+function isGood(subscription: WireObject, { address, now }: Keeping): boolean {
+  return (
+    textOf(subscription["notificationUrl"]) === address &&
+    textOf(subscription["lifecycleNotificationUrl"]) === address &&
+    expiryOf(subscription) > now().getTime()
+  );
 }
 
 function expiryOf(subscription: WireObject): number {
@@ -125,10 +130,6 @@ function expiryOf(subscription: WireObject): number {
   return Number.isNaN(time) ? 0 : time;
 }
 
-function subscriptionOf(
-  body: unknown,
-  { id, kind, expirationDateTime }: { id: string; kind: Kind; expirationDateTime: string },
-): Subscription {
-  const told = isObject(body) ? expiryOf(body) : 0;
-  return { id, kind, expiresAt: new Date(told || Date.parse(expirationDateTime)) };
+function toldExpiry(body: unknown, asked: string): Date {
+  return new Date((isObject(body) ? expiryOf(body) : 0) || Date.parse(asked));
 }

@@ -2,6 +2,7 @@ import type { Connector } from "../contract.ts";
 import { checkGoogle } from "./check.ts";
 import { googleSettings, type GoogleSettings } from "./config.ts";
 import { openGoogleSource } from "./read.ts";
+import { keepChannels, receiveNotification } from "./watch.ts";
 import { openGoogleWriteBack } from "./write.ts";
 
 /** Google Workspace, by the Directory API of the Admin SDK. */
@@ -13,6 +14,7 @@ export const google: Connector<GoogleSettings> = {
   openSource: openGoogleSource,
   openWriteBack: openGoogleWriteBack,
   check: checkGoogle,
+  hooks: { receive: receiveNotification, keep: keepChannels },
   recordedAt: "http",
   scopeOf: ({ customer, domain, kinds, userQuery, groupQuery }) => ({
     customer,

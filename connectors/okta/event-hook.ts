@@ -1,29 +1,6 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
-import type { Kind } from "../contract.ts";
-
-/** A call of the org's event hook, as an HTTP door received it; header names in lower case. */
-export interface EventHookCall {
-  method: string;
-  headers: Readonly<Record<string, string | readonly string[] | undefined>>;
-  /** Parsed JSON; undefined for a GET. */
-  body?: unknown;
-}
-
-/** What to answer within three seconds, and what the call hints at. */
-export interface EventHookAnswer {
-  status: 200 | 204 | 400 | 401 | 405;
-  body?: Readonly<Record<string, string>>;
-  /** Absent where nothing new is to be read. */
-  hint?: EventHint;
-}
-
-/** Something has changed: a reason for an incremental read now, never data. Events come more than once, and in any order. */
-export interface EventHint {
-  kinds: readonly Kind[];
-  /** The events' own ids. */
-  events: readonly string[];
-}
+import type { HookAnswer, HookCall, Kind } from "../contract.ts";
 
 const MAX_CHALLENGE = 2048;
 const delivery = z.object({
@@ -48,35 +25,21 @@ const KINDS: ReadonlyArray<readonly [string, readonly Kind[]]> = [
 
 /**
  * Answers Okta's one-time verification (GET with X-Okta-Verification-Challenge) and takes its deliveries (POST).
+ * Events come more than once, and in any order: the hint tells the ids of those that change what we read.
  * @param secret value that Okta sends as Authorization header; without one every call is refused
- * @param isNew whether an event's id was not seen before, and remembers it
  */
-export function receiveEventHook(
-  call: EventHookCall,
-  { secret, isNew }: { secret: string | undefined; isNew: (eventId: string) => boolean },
-): EventHookAnswer {
-  if (secret === undefined || !isSame(single(call.headers["authorization"]), secret)) return { status: 401 };
+export function receiveEventHook(call: HookCall, { secret }: { secret: string | undefined }): HookAnswer | "refused" {
+  if (secret === undefined || !isSame(single(call.headers["authorization"]), secret)) return "refused";
   if (call.method === "GET") return verification(single(call.headers["x-okta-verification-challenge"]));
-  if (call.method !== "POST") return { status: 405 };
   const parsed = delivery.safeParse(call.body);
   if (!parsed.success) return { status: 400 };
-  const fresh = parsed.data.data.events.filter(({ uuid }) => isNew(uuid));
-  const kinds = (["user", "group"] as const).filter((kind) => fresh.some(({ eventType }) => kindsOf(eventType).includes(kind)));
-  return kinds.length === 0 ? { status: 204 } : { status: 204, hint: { kinds, events: fresh.map(({ uuid }) => uuid) } };
+  const telling = parsed.data.data.events.filter(({ eventType }) => kindsOf(eventType).length > 0);
+  if (telling.length === 0) return { status: 204 };
+  const kinds = (["user", "group"] as const).filter((kind) => telling.some(({ eventType }) => kindsOf(eventType).includes(kind)));
+  return { status: 204, hint: { kinds, events: [...new Set(telling.map(({ uuid }) => uuid))] } };
 }
 
-/** Remembers the latest ids of events, so that a repeated delivery starts nothing; forgetting one costs a run that finds nothing. */
-export function recentEvents(most = 10_000): (eventId: string) => boolean {
-  const seen = new Set<string>();
-  return (eventId) => {
-    if (seen.has(eventId)) return false;
-    seen.add(eventId);
-    if (seen.size > most) for (const oldest of seen) if (seen.delete(oldest)) break;
-    return true;
-  };
-}
-
-function verification(challenge: string | undefined): EventHookAnswer {
+function verification(challenge: string | undefined): HookAnswer {
   if (challenge === undefined || challenge === "" || challenge.length > MAX_CHALLENGE) return { status: 400 };
   return { status: 200, body: { verification: challenge } };
 }

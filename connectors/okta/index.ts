@@ -1,6 +1,7 @@
 import type { Connector } from "../contract.ts";
 import { checkOkta } from "./check.ts";
 import { oktaSettings, type OktaSettings } from "./config.ts";
+import { receiveEventHook } from "./event-hook.ts";
 import { openOktaSource } from "./read.ts";
 import { openOktaWriteBack } from "./write.ts";
 
@@ -13,6 +14,7 @@ export const okta: Connector<OktaSettings> = {
   openSource: openOktaSource,
   openWriteBack: openOktaWriteBack,
   check: checkOkta,
+  hooks: { secretField: "eventHookSecret", receive: receiveEventHook },
   recordedAt: "http",
   scopeOf: ({ url, groups }) => ({ url, groups: groups.types }),
 };

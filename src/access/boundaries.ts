@@ -1,5 +1,5 @@
 import type { Sql, Work } from "../db/database.ts";
-import { enqueue } from "../db/queue.ts";
+import { enqueueExpiry } from "../directory/expiry-job.ts";
 
 const OF_GRANTS = `
   select valid_from as at from grants where recorded_to is null and valid_from > $1 and (valid_to is null or valid_to > valid_from) and ($2::uuid[] is null or grant_id = any($2))
@@ -24,14 +24,22 @@ const OF_MEMBERS = `
   where g.group_id is not null and g.expires_after_seconds is not null and g.recorded_to is null and (g.valid_to is null or g.valid_to > $1)
     and ($2::uuid[] is null or g.grant_id = any($2))`;
 
-const NEXT = `select min(at) as at from (${OF_GRANTS} union all ${OF_MEMBERS}) boundaries`;
+const OF_PEOPLE = `
+  select valid_from as at from person_expiries where recorded_to is null and valid_to is null and valid_from > $1 and $2::uuid[] is null`;
+
+const OF_EMPLOYMENT = `
+  select min(valid_from) as at from employment_absences where recorded_to is null and valid_from > $1 and $2::uuid[] is null
+  union all
+  select min(valid_to) from employment_absences where recorded_to is null and valid_to > $1 and $2::uuid[] is null`;
+
+const NEXT = `select min(at) as at from (${OF_GRANTS} union all ${OF_MEMBERS} union all ${OF_PEOPLE} union all ${OF_EMPLOYMENT}) boundaries`;
 
 export interface BoundaryOptions {
   /** Only boundaries of these grants; of all when absent. */
   grantIds?: readonly string[];
 }
 
-/** The next instant after `after` at which a grant begins or ends, for whoever; null when nothing is ahead. */
+/** The next instant after `after` at which a grant begins or ends, or a person's own time, for whoever; null when nothing is ahead. */
 export async function nextBoundary(sql: Sql, after: Date, { grantIds }: BoundaryOptions = {}): Promise<Date | null> {
   const { rows } = await sql.query<{ at: Date | null }>(NEXT, [after, grantIds ?? null]);
   return rows[0]?.at ?? null;
@@ -64,10 +72,4 @@ export async function scheduleJoinersExpiry(work: Work, { groupId }: { groupId: 
   const next = rows[0]?.at ?? null;
   if (next) await enqueueExpiry(work.sql, next);
   return next;
-}
-
-/** One job per second, however many grants end in it; it runs once the second is over. */
-async function enqueueExpiry(sql: Sql, at: Date): Promise<void> {
-  const second = Math.ceil(at.getTime() / 1000);
-  await enqueue(sql, { job: "expire", payload: {}, key: `expire:${second}`, runAt: new Date(second * 1000) });
 }

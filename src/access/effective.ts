@@ -64,7 +64,8 @@ const AS_GRANTED: Belief = () =>
  * the tree of units, each as it was at $2. Periods are [from, to): at `to` itself there is nothing left. A membership span is what
  * touching periods make together, whichever source asserts them, so that a second assertion does not set a member's clock back.
  * A member's time is counted from its own membership, however groups are nested since: hanging a group elsewhere, or in a circle,
- * gives nobody more time, and taking something away never gives access.
+ * gives nobody more time, and taking something away never gives access. Whose own time is over, or
+ * who is not employed by the dates of an origin, has none, however late the job comes.
  */
 function statement(belief: Belief, units: Belief): string {
   return `
@@ -104,7 +105,8 @@ function statement(belief: Belief, units: Belief): string {
   where (
     exists (select from lifecycle_periods l where l.person_id = $1 and l.valid_to is null and l.state = 'active' and l.valid @> $2::timestamptz and ${belief("l")})
     or exists (select from lifecycle_periods l where l.person_id = $1 and l.valid_to is not null and l.state = 'active' and l.valid @> $2::timestamptz and ${belief("l")})
-  )`;
+  ) and not exists (select from person_expiries e where e.person_id = $1 and e.valid @> $2::timestamptz and ${belief("e")})
+    and not exists (select from employment_absences a where a.person_id = $1 and a.valid @> $2::timestamptz and ${belief("a")})`;
 }
 
 const EFFECTIVE_ACCESS = statement(NOW_BELIEVED, UNITS_BELOW);

@@ -1,7 +1,10 @@
 import { recordEvents } from "../audit/record.ts";
 import type { Sql, Work } from "../db/database.ts";
+import { settleEmployment } from "../directory/employment.ts";
 import { markPeople } from "../directory/outbox.ts";
+import { carryOutPersonExpiry } from "../directory/person-expiry.ts";
 import { scheduleExpiry } from "./boundaries.ts";
+import { evaluateConditionRules } from "./condition-rules.ts";
 import { markHolders } from "./grant-rows.ts";
 
 interface Boundary {
@@ -59,7 +62,8 @@ const MEMBERS_ENDED = `
   group by g.grant_id, g.person_id, g.group_id, g.source, roles.key, units.code, units.id`;
 
 /**
- * Carries out every beginning and end of grants since the watermark: records them and marks those concerned, so that targets follow.
+ * Carries out every beginning and end of grants since the watermark: records them and marks those concerned, so that targets follow;
+ * and blocks the people whose own time is over, or who are not employed now, and lets those in who are again.
  * Access itself follows the clock and waits for nobody. The watermark's row is locked, so that two nodes do it once, and moves in the
  * same transaction, so that a node that dies leaves it to the next. Returns the next boundary, for which a job is queued.
  */
@@ -67,6 +71,9 @@ export async function carryOutExpiry(work: Work): Promise<{ started: number; exp
   const { ctx, sql } = work;
   const now = ctx.now();
   const since = await lockWatermark(sql);
+  await carryOutPersonExpiry(work);
+  // Who is employed from today on holds what rules give from today on.
+  await evaluateConditionRules(work, { personIds: await settleEmployment(work) });
   if (since >= now) return { started: 0, expired: 0, members: 0, next: await scheduleExpiry(work) };
   const { rows: started } = await sql.query<Boundary>(STARTED, [since, now]);
   const { rows: ended } = await sql.query<Boundary>(ENDED, [since, now]);

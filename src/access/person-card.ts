@@ -2,11 +2,14 @@ import type { AuditLine } from "../audit/tail.ts";
 import type { Sql } from "../db/database.ts";
 import { groupsOfPeople } from "../directory/groups.ts";
 import { findPerson, type FoundPerson } from "../directory/people.ts";
+import { personExpiry } from "../directory/person-expiry.ts";
 import { effectiveAccess, type EffectiveAccess } from "./effective.ts";
 import { grantsOfPerson, type PersonGrant } from "./grants.ts";
 
 export interface PersonCard {
   person: FoundPerson;
+  /** When the person's access ends by itself, or ended; null when no end is set. */
+  accessEnds: Date | null;
   /** Why the person is not active; empty for somebody who is. */
   blocks: readonly { owner: string; connection: string | null; effect: string; reason: string; since: Date }[];
   accounts: readonly { connection: string; connector: string; situation: string; nativeId: string; changedAt: Date; goneAt: Date | null }[];
@@ -68,6 +71,7 @@ export async function personCard(sql: Sql, { key, at, events = 10 }: { key: stri
   const rowsOf = async <Row extends object>(text: string, ...more: unknown[]) => (await sql.query<Row>(text, [person.id, ...more])).rows;
   return {
     person,
+    accessEnds: await personExpiry(sql, person.id),
     blocks: await rowsOf<PersonCard["blocks"][number]>(BLOCKS),
     accounts: await rowsOf<PersonCard["accounts"][number]>(ACCOUNTS),
     groups: (await groupsOfPeople(sql, { personIds: [person.id], at })).map(({ displayName, direct }) => ({ displayName, direct })),

@@ -21,6 +21,8 @@ export const EVENTS = {
   "person.deactivated": changed.extend({ owner: z.string() }),
   "person.activated": changed.extend({ owner: z.string() }),
   "person.deleted": changed,
+  /** When its access ends by itself; the end is null when there is none any more. */
+  "person.expiry_set": z.object({ until: z.string().nullable() }),
   /** A block reason beside others: the person's state stayed what it was. */
   "block.raised": z.object({ owner: z.string(), effect: z.string(), connection: z.string().optional() }),
   "block.lifted": z.object({ owner: z.string(), connection: z.string().optional() }),
@@ -65,6 +67,8 @@ export const EVENTS = {
   "connection.quarantined": named.extend({ failures: z.number() }),
   "connection.resumed": named,
   "connection.removed": named,
+  /** Its change notifications can't be kept up; syncs go on by their schedule. */
+  "connection.notifications_failed": named,
   "run.finished": z.object({ run: z.number(), mode: z.string(), counts: z.record(z.string(), z.unknown()) }),
   "run.failed": z.object({ run: z.number(), code: z.string() }),
   "plan.held": z.object({ plan: z.number(), guards: z.array(z.string()) }),

@@ -1,6 +1,8 @@
 import type { Command } from "commander";
+import { hookOverviewOf } from "../connections/hooks/overview.ts";
 import { findConnection } from "../connections/open.ts";
 import { listQuirks, quirkSentence } from "../connections/quirks.ts";
+import { hookLine } from "./connection-hooks.ts";
 import { moment } from "./output.ts";
 import type { Shell } from "./shell.ts";
 
@@ -13,8 +15,9 @@ export function connectionShow(parent: Command, shell: Shell): void {
     .description("one connection: its settings without secrets, its state, and what was noticed of its client")
     .argument("<name>", "the connection")
     .action((name: string) =>
-      shell.run(async ({ db, out }) => {
+      shell.run(async ({ config, db, out }) => {
         const row = await findConnection(db.pool, name);
+        const notifications = await hookOverviewOf(db.pool, { row, publicUrl: config.http.publicUrl });
         const quirks = await listQuirks(db.pool, { connectionId: row.id });
         const secrets = Object.keys(row.secrets);
         const { connector, enabled, state, schedule, precedence, settings, version } = row;
@@ -31,12 +34,14 @@ export function connectionShow(parent: Command, shell: Shell): void {
           settings,
           secrets,
           lastRunAt: row.last_run_at,
+          ...(notifications ? { notifications } : {}),
         };
         out.result({ ...shown, quirks: quirks.map((line) => ({ ...line, says: quirkSentence(line) })) }, [
           `${name}  ${connector}  ${enabled ? state : "disabled"}${reason ? ` (${reason})` : ""}`,
           `  precedence      ${precedence}`,
           `  schedule        ${schedule ?? "by hand"}`,
           `  last run        ${moment(row.last_run_at)}`,
+          ...(notifications ? [hookLine(notifications)] : []),
           ...Object.entries(settings).map(
             ([key, value]) => `  ${key.padEnd(15)} ${typeof value === "string" ? value : JSON.stringify(value)}`,
           ),

@@ -28,6 +28,7 @@ function cardLines(card: PersonCard): string[] {
       ["manager", person.manager],
       ["origin", person.origin ?? "local"],
       ["changed", moment(person.modifiedAt)],
+      ["access ends", card.accessEnds && moment(card.accessEnds)],
     ]),
     ...section("Blocked by", card.blocks, [
       { title: "OWNER", value: (row) => row.connection ?? row.owner },

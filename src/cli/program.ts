@@ -10,6 +10,7 @@ import { clientList } from "./client-list.ts";
 import { clientRevoke } from "./client-revoke.ts";
 import { connectionAdd } from "./connection-add.ts";
 import { connectionCheck } from "./connection-check.ts";
+import { connectionHooks } from "./connection-hooks.ts";
 import { connectionList } from "./connection-list.ts";
 import { connectionQuirks } from "./connection-quirks.ts";
 import { connectionRemove } from "./connection-remove.ts";
@@ -23,6 +24,8 @@ import { EXIT, type ExitCode } from "./exit.ts";
 import { keyRotate } from "./key-rotate.ts";
 import { migrateCommand } from "./migrate.ts";
 import type { Terminal } from "./output.ts";
+import { personExpire } from "./person-expire.ts";
+import { personRenew } from "./person-renew.ts";
 import { personShow } from "./person-show.ts";
 import { planApprove } from "./plan-approve.ts";
 import { planList } from "./plan-list.ts";
@@ -59,6 +62,7 @@ const GROUPS: readonly { name: string; description: string; commands: readonly (
       connectionList,
       connectionShow,
       connectionQuirks,
+      connectionHooks,
       connectionCheck,
       connectionSync,
       connectionReplay,
@@ -69,7 +73,7 @@ const GROUPS: readonly { name: string; description: string; commands: readonly (
   { name: "plan", description: "what runs decided", commands: [planList, planShow, planApprove, planReject] },
   { name: "account", description: "what the systems hold, and whose it is", commands: [accountList, accountLink] },
   { name: "delivery", description: "what has to reach the targets yet", commands: [deliveryList, deliveryRetry] },
-  { name: "person", description: "people", commands: [personShow] },
+  { name: "person", description: "people", commands: [personShow, personExpire, personRenew] },
   {
     name: "attribute",
     description: "the organisation's own attributes of people",

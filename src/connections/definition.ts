@@ -15,11 +15,25 @@ const kindMapping = z.strictObject({
   attributes: z.record(z.string(), mappedAttribute),
 });
 
+/** How dates of employment are read where they say no more than a day. */
+const employment = z.strictObject({
+  /** Access is ready so many days before the start, from midnight on. */
+  readyDaysBefore: z.number().int().min(0).max(365).default(0),
+  /** When access ends on the last day, local time; 24:00 is the end of that day. */
+  endsAt: z
+    .string()
+    .regex(/^(?:[01]\d|2[0-3]):[0-5]\d$|^24:00$/, "must be a time of day from 00:00 to 24:00")
+    .default("24:00"),
+  /** IANA name, for people of whom no zone is known. */
+  timeZone: z.string().default("UTC"),
+});
+
 /** From an account's attributes to a person's, group's and unit's. */
 export const mappingSchema = z.strictObject({
   user: kindMapping.optional(),
   group: kindMapping.optional(),
   unit: kindMapping.optional(),
+  employment: employment.optional(),
   /** Person attributes by which an account finds its person, each in turn: userName, emails, employeeNumber, externalId. */
   match: z
     .array(z.enum(["userName", "emails", "employeeNumber", "externalId"]))
@@ -102,6 +116,14 @@ export const writeBackSchema = z.strictObject({
 export const policySchema = z.strictObject({
   provision: provisionSchema.optional(),
   writeBack: writeBackSchema.prefault({}),
+  /** Calls of the system that say that something changed there; each starts an incremental run. */
+  notifications: z
+    .strictObject({
+      enabled: z.boolean().default(false),
+      /** Calls that come within so many seconds of the first start one run together. */
+      gatherSeconds: z.number().min(0).max(3600).default(5),
+    })
+    .prefault({}),
   /** Hours after which the next run reads in full, memberships included. */
   fullEveryHours: z
     .number()

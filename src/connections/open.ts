@@ -58,7 +58,11 @@ export interface LoadedConnection {
 
 /** Loads by name or id. Throws `not_found`; `misconfigured` when its key is missing or its settings no longer fit the connector. */
 export async function loadConnection(sql: Sql, keyRing: KeyRing, nameOrId: string | number): Promise<LoadedConnection> {
-  const row = await findConnection(sql, nameOrId);
+  return connectionOf(await findConnection(sql, nameOrId), keyRing);
+}
+
+/** The same, from a row that was read already. */
+export function connectionOf(row: ConnectionRow, keyRing: KeyRing): LoadedConnection {
   const connector = Object.hasOwn(connectors, row.connector) ? connectors[row.connector] : undefined;
   if (!connector)
     throw new AppError(

@@ -6,6 +6,7 @@ import type { Context } from "../context.ts";
 import { inTransaction, type Database, type Sql, type Work } from "../db/database.ts";
 import { keyIdOf, open, personKeyPurpose, seal, sealingKey, type KeyRing } from "../db/envelope.ts";
 import { AppError } from "../errors.ts";
+import { hookSecretPurpose } from "./hooks/state.ts";
 import { secretPurpose, type SealedSecrets } from "./secrets.ts";
 
 export interface RotateOptions {
@@ -68,7 +69,7 @@ function beginInFile(config: Config): KeyRing["older"] {
 
 /** Seals anew what another key sealed; says how many values that were. */
 async function sealAnew({ sql }: Work, ring: KeyRing): Promise<number> {
-  return (await sealConnections(sql, ring)) + (await sealPersonKeys(sql, ring));
+  return (await sealConnections(sql, ring)) + (await sealHooks(sql, ring)) + (await sealPersonKeys(sql, ring));
 }
 
 async function sealConnections(sql: Sql, ring: KeyRing): Promise<number> {
@@ -77,15 +78,41 @@ async function sealConnections(sql: Sql, ring: KeyRing): Promise<number> {
   );
   let count = 0;
   for (const { id, name, secrets } of rows) {
-    const renewed = Object.fromEntries(
-      Object.entries(secrets).map(([field, sealed]) => [
-        field,
-        again(ring, { purpose: secretPurpose({ connection: name, field }), sealed }),
-      ]),
-    );
-    const changed = Object.keys(renewed).filter((field) => renewed[field] !== secrets[field]).length;
+    const { renewed, changed } = secretsAgain(ring, { connection: name, secrets });
     if (changed > 0) await sql.query("update connections set secrets = $2 where id = $1", [id, JSON.stringify(renewed)]);
     count += changed;
+  }
+  return count;
+}
+
+function secretsAgain(
+  ring: KeyRing,
+  { connection, secrets }: { connection: string; secrets: SealedSecrets },
+): { renewed: SealedSecrets; changed: number } {
+  const renewed = Object.fromEntries(
+    Object.entries(secrets).map(([field, sealed]) => [field, again(ring, { purpose: secretPurpose({ connection, field }), sealed })]),
+  );
+  return { renewed, changed: Object.keys(renewed).filter((field) => renewed[field] !== secrets[field]).length };
+}
+
+/** The secrets of change notifications, and those that a removed connection left until its subscriptions are ended. */
+async function sealHooks(sql: Sql, ring: KeyRing): Promise<number> {
+  const { rows } = await sql.query<{ id: number; name: string; secret: string | null; secrets: SealedSecrets | null }>(
+    `select h.connection_id as id, coalesce(c.name, h.left_behind #>> '{row,name}') as name, h.secret, h.left_behind #> '{row,secrets}' as secrets
+     from hooks h left join connections c on c.id = h.connection_id where h.secret is not null or h.left_behind is not null
+     order by 1 for update of h`,
+  );
+  let count = 0;
+  for (const { id, name, secret, secrets } of rows) {
+    const renewed = secret === null ? null : again(ring, { purpose: hookSecretPurpose(name), sealed: secret });
+    if (renewed !== secret) await sql.query("update hooks set secret = $2 where connection_id = $1", [id, renewed]);
+    const left = secretsAgain(ring, { connection: name, secrets: secrets ?? {} });
+    if (left.changed > 0)
+      await sql.query("update hooks set left_behind = jsonb_set(left_behind, '{row,secrets}', $2::jsonb) where connection_id = $1", [
+        id,
+        JSON.stringify(left.renewed),
+      ]);
+    count += (renewed === secret ? 0 : 1) + left.changed;
   }
   return count;
 }

@@ -5,6 +5,7 @@ import type { KeyRing } from "../db/envelope.ts";
 import { enqueue } from "../db/queue.ts";
 import { AppError } from "../errors.ts";
 import type { ConnectionDefinition } from "./definition.ts";
+import { leaveHooks, wakeHooks } from "./hooks/leave.ts";
 import type { ConnectionRow, ConnectionState } from "./open.ts";
 import { openSecrets, sealSecrets, type SecretSources, type Settings } from "./secrets.ts";
 import { validateDefinition } from "./validate.ts";
@@ -58,6 +59,7 @@ async function woken(
   { sql }: Work,
   { definition: { policy }, added }: { definition: ConnectionDefinition; added: AddedConnection },
 ): Promise<AddedConnection> {
+  if (added.changed.length > 0) await wakeHooks(sql, { connectionId: added.id, wanted: policy.notifications.enabled });
   const receives = policy.provision !== undefined || policy.writeBack.disable || policy.writeBack.groups;
   if (receives && added.changed.length > 0)
     await enqueue(sql, { job: "project", payload: { connectionId: added.id }, key: `project:${added.id}`, queue: `project:${added.id}` });
@@ -208,6 +210,7 @@ export async function removeConnection(work: Work, { name }: { name: string }): 
       { field: "connection" },
     );
   }
+  await leaveHooks(work, row.id);
   // Its tokens go with it, by their foreign key.
   const { rows: tokens } = await work.sql.query<{ live: number }>(
     "select count(*) as live from tokens where connection_id = $1 and revoked_at is null",

@@ -83,9 +83,14 @@ function scheduleProblems(raw: Plain): Problem[] {
       });
     }
   }
-  const zone = raw["timeZone"];
-  if (typeof zone === "string" && !isTimeZone(zone))
-    problems.push({ field: "timeZone", message: `"${zone}" is not a time zone; use an IANA name such as Europe/Oslo` });
+  const zones: [string, unknown][] = [
+    ["timeZone", raw["timeZone"]],
+    ["mapping.employment.timeZone", plain(plain(raw["mapping"])["employment"])["timeZone"]],
+  ];
+  for (const [field, zone] of zones) {
+    if (typeof zone === "string" && !isTimeZone(zone))
+      problems.push({ field, message: `"${zone}" is not a time zone; use an IANA name such as Europe/Oslo` });
+  }
   return problems;
 }
 

@@ -6,9 +6,11 @@ import type { Sql } from "./database.ts";
  */
 export interface JobPayloads {
   /** Run a connection's sync now. */
-  sync: { connectionId: number; mode: "incremental" | "full" | "remap"; trigger: "schedule" | "api" | "recovery" };
+  sync: { connectionId: number; mode: "incremental" | "full" | "remap"; trigger: "schedule" | "api" | "recovery" | "hook" };
   /** Apply an approved plan (or go on with one that a killed node left). */
   apply_plan: { planId: number };
+  /** Make, renew and end the subscriptions to a connection's change notifications; of all connections when none is named. */
+  keep_hooks: { connectionId?: number };
   /** Work off a target's dirty projections: desired state, difference, deliveries. */
   project: { connectionId: number };
   /** Bring one target account to its desired state. */
@@ -35,6 +37,8 @@ export interface EnqueueOptions<N extends JobName> {
   /** Jobs with one queue name run one after the other, over all nodes. */
   queue?: string;
   runAt?: Date;
+  /** A waiting job of this key keeps its time, so that one who comes again and again does not put it off for ever. */
+  keepsTime?: boolean;
   maxAttempts?: number;
 }
 
@@ -42,7 +46,7 @@ export interface EnqueueOptions<N extends JobName> {
 export async function enqueue<N extends JobName>(sql: Sql, options: EnqueueOptions<N>): Promise<void> {
   await sql.query(
     `select graphile_worker.add_job($1, payload := $2::json, queue_name := $3, run_at := coalesce($4::timestamptz, now()),
-       max_attempts := $5, job_key := $6, job_key_mode := 'replace')`,
+       max_attempts := $5, job_key := $6, job_key_mode := $7)`,
     [
       options.job,
       JSON.stringify(options.payload),
@@ -50,6 +54,7 @@ export async function enqueue<N extends JobName>(sql: Sql, options: EnqueueOptio
       options.runAt ?? null,
       options.maxAttempts ?? 25,
       options.key ?? null,
+      options.keepsTime ? "preserve_run_at" : "replace",
     ],
   );
 }

@@ -6,6 +6,8 @@ export const ENTERPRISE_USER = "urn:ietf:params:scim:schemas:extension:enterpris
 export const CUSTOM_USER = "urn:ietf:params:scim:schemas:extension:rollcall:2.0:User";
 /** What a person may do here; computed. */
 export const ACCESS_USER = "urn:ietf:params:scim:schemas:extension:rollcall:access:2.0:User";
+/** When somebody is employed: dates that begin and end access. */
+export const EMPLOYMENT_USER = "urn:ietf:params:scim:schemas:extension:rollcall:employment:2.0:User";
 export const CORE_USER = "urn:ietf:params:scim:schemas:core:2.0:User";
 export const CORE_GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group";
 
@@ -21,6 +23,7 @@ export interface PersonAttribute {
 
 const core = (key: string, type: PersonAttributeType = "string"): PersonAttribute => ({ key, type, path: key.split(".") });
 const enterprise = (key: string): PersonAttribute => ({ key, type: "string", path: [ENTERPRISE_USER, key] });
+const employment = (key: string): PersonAttribute => ({ key: `employment.${key}`, type: "string", path: [EMPLOYMENT_USER, key] });
 
 /**
  * The attributes that an origin can master, one by one. Multi-valued ones are mastered as whole lists, because
@@ -56,6 +59,9 @@ export const PERSON_ATTRIBUTES: readonly PersonAttribute[] = [
   enterprise("organization"),
   enterprise("division"),
   enterprise("department"),
+  employment("startDate"),
+  employment("endDate"),
+  employment("timeZone"),
   { key: "active", type: "boolean", path: [] },
   { key: "manager", type: "reference", path: [] },
   { key: "units", type: "references", path: [] },

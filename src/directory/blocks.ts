@@ -4,7 +4,7 @@ import { settleLifecycle } from "./lifecycle.ts";
 import { markPeople, type DecisionTimes } from "./outbox.ts";
 import { closePeriods } from "./periods.ts";
 
-export type BlockOwner = "origin" | "admin" | "expiry" | "incident" | "offboarding";
+export type BlockOwner = "origin" | "employment" | "admin" | "expiry" | "incident" | "offboarding";
 export type BlockEffect = "suspended" | "deactivated";
 
 /** Names one block reason of a person; an origin's is told apart by its connection. */

@@ -5,7 +5,7 @@ import { enqueue } from "../db/queue.ts";
 export interface DecisionTimes {
   /** When the source says that it changed. */
   sourceChangedAt?: Date | null;
-  /** When we read it; now when absent, because what begins here is seen as it happens. */
+  /** When we read it; when it was decided when absent, because what begins here is seen as it happens. */
   seenAt?: Date | null;
 }
 
@@ -124,7 +124,7 @@ async function mark({ ctx, sql }: Work, { ids, kind, sourceChangedAt, seenAt, de
     unique,
     now,
     unique.map((id) => times?.get(id)?.sourceChangedAt ?? sourceChangedAt ?? null),
-    unique.map((id) => times?.get(id)?.seenAt ?? seenAt ?? now),
+    unique.map((id) => times?.get(id)?.seenAt ?? seenAt ?? decidedAt ?? now),
     decidedAt ?? now,
   ]);
   for (const { connection_id: connectionId } of rows) {

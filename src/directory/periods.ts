@@ -4,6 +4,8 @@ import type { Sql } from "../db/database.ts";
 const PERIOD_TABLES = {
   blocks: "person_id, owner, connection_id, effect, reason, source_changed_at",
   lifecycle_periods: "person_id, state, reason",
+  employment_absences: "person_id, connection_id, effect",
+  person_expiries: "person_id, reason",
   memberships: "group_id, person_id, connection_id, account_id",
   nestings: "parent_group_id, child_group_id, connection_id, account_id",
   unit_placements: "unit_id, parent_id",

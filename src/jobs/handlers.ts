@@ -2,6 +2,9 @@ import { Fault } from "../../connectors/contract.ts";
 import { evaluateRule } from "../access/condition-rules.ts";
 import { carryOutExpiry } from "../access/expiry.ts";
 import { reconcileGroupRules } from "../access/group-rules.ts";
+import { keepHooks } from "../connections/hooks/keep.ts";
+import { startRounds } from "../connections/hooks/rounds.ts";
+import { enqueueHintedSync } from "../connections/hooks/wake-sync.ts";
 import type { Context } from "../context.ts";
 import { inTransaction, type Database } from "../db/database.ts";
 import type { KeyRing } from "../db/envelope.ts";
@@ -21,15 +24,29 @@ export interface HandlersOptions {
   db: Database;
   keyRing: KeyRing;
   targets: Targets;
+  /** Where this deployment is reached from outside. */
+  publicUrl?: string | undefined;
 }
 
 const BUSY_WAIT_MS = 1_000;
 
 /** One handler per job. Each reads the state it works on when it starts, so that a job may come twice, late, or for nothing. */
-export function createHandlers({ db, keyRing, targets }: HandlersOptions): Handlers {
+export function createHandlers({ db, keyRing, targets, publicUrl }: HandlersOptions): Handlers {
   return {
     async sync(ctx, { connectionId, mode, trigger }) {
-      await toldElsewhere(ctx, () => runSync(ctx, { db, keyRing, connection: connectionId, mode, trigger }));
+      await toldElsewhere(ctx, async () => {
+        try {
+          await runSync(ctx, { db, keyRing, connection: connectionId, mode, trigger });
+        } catch (error) {
+          if (trigger !== "hook" || !isBusy(error)) throw error;
+          // The run that is under way may have read past what the hint is about.
+          await enqueueHintedSync(db.pool, { connectionId, runAt: later(ctx) });
+        }
+      });
+    },
+    async keep_hooks(ctx, { connectionId }) {
+      if (connectionId === undefined) await inTransaction(db, ctx, startRounds);
+      else await keepHooks(ctx, { db, keyRing, connectionId, publicUrl });
     },
     async apply_plan(ctx, { planId }) {
       try {

@@ -136,6 +136,7 @@ async function wake(ctx: Context, db: Database): Promise<void> {
     if (!rows[0]?.mine) return;
     await wakeWhatWaits(work);
     await pruneOnceADay(work);
+    await keepHooksOften(work);
   });
 }
 
@@ -145,4 +146,13 @@ async function pruneOnceADay({ ctx, sql }: Work): Promise<void> {
     [ctx.now()],
   );
   if (rowCount !== 0) await enqueue(sql, { job: "prune_runs", payload: {}, key: "prune_runs" });
+}
+
+/** Renewals come long before the end; this is how soon a subscription that was lost without a word is made again. */
+async function keepHooksOften({ ctx, sql }: Work): Promise<void> {
+  const { rowCount } = await sql.query(
+    "insert into watermarks (key, at) values ('keep_hooks', $1) on conflict (key) do update set at = excluded.at where watermarks.at < excluded.at - interval '10 minutes'",
+    [ctx.now()],
+  );
+  if (rowCount !== 0) await enqueue(sql, { job: "keep_hooks", payload: {}, key: "keep_hooks" });
 }

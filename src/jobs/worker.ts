@@ -12,7 +12,7 @@ export interface WorkerDeps {
   db: Database;
   keyRing: KeyRing;
   log: Logger;
-  config: Pick<Config, "worker"> & Partial<Pick<Config, "outbound">>;
+  config: Pick<Config, "worker"> & Partial<Pick<Config, "outbound" | "http">>;
   now?: () => Date;
   /** How long stop() waits for what is in flight. */
   drainMs?: number;
@@ -30,7 +30,7 @@ export async function startWorker({ db, keyRing, log, config, now = () => new Da
   const queue = await startQueue({
     db,
     log,
-    handlers: createHandlers({ db, keyRing, targets }),
+    handlers: createHandlers({ db, keyRing, targets, publicUrl: config.http?.publicUrl }),
     concurrency: config.worker.concurrency,
     now,
     network: config.outbound,

@@ -2,11 +2,13 @@ import type { Completeness, Kind, Source } from "../../connectors/contract.ts";
 import { noteProblems, type Run } from "./begin.ts";
 import { decideLeaver } from "./decide.ts";
 import { fingerprint } from "./fingerprint.ts";
+import { settleHandOver } from "./hand-over.ts";
 import { knownAccounts, knownPeople } from "./known.ts";
 import { stageItems, unstageMembers } from "./plan.ts";
 import { withReference } from "./pull.ts";
 import { stageChanged } from "./read.ts";
-import type { Item } from "./records.ts";
+import type { Item, KnownPerson } from "./records.ts";
+import { sealChanges } from "./seal-changes.ts";
 import { confirm, doubtOf, DOUBTS, knownCount, sweepCandidates, type Confirmed } from "./sweep.ts";
 
 const BATCH = 500;
@@ -131,8 +133,8 @@ async function decideLeaving(run: Run, kind: Kind, leaving: readonly Confirmed[]
           sql,
           [...known.values()].flatMap(({ subjectId }) => subjectId ?? []),
         )
-      : new Map();
-  return leaving.flatMap(({ candidate, outcome }) => {
+      : new Map<string, KnownPerson>();
+  const items = leaving.flatMap(({ candidate, outcome }) => {
     const account = known.get(candidate.nativeId);
     if (!account) return [];
     const why = outcome === "gone" ? `gone from ${run.connection.name}` : `no longer within what ${run.connection.name} reads`;
@@ -141,4 +143,9 @@ async function decideLeaving(run: Run, kind: Kind, leaving: readonly Confirmed[]
       decideLeaver(run.deciding, { record, known: account, person: people.get(account.subjectId ?? ""), seenAt: run.ctx.now(), why }),
     ];
   });
+  if (kind === "user") {
+    await noteProblems(run, await settleHandOver(sql, { connectionId: run.connection.id, items, people }));
+    await sealChanges(sql, { sealing: run, items, people });
+  }
+  return items;
 }

@@ -10,7 +10,7 @@ import { openPlan } from "./plan.ts";
 import type { OnProgress, Timings } from "./progress.ts";
 
 export type RunMode = "full" | "incremental" | "remap";
-export type RunTrigger = "schedule" | "cli" | "api" | "recovery" | "replay";
+export type RunTrigger = "schedule" | "cli" | "api" | "recovery" | "hook" | "replay";
 
 /** One execution of a connection's sync, while it goes on. */
 export interface Run {
@@ -118,6 +118,7 @@ export async function decidingFor(sql: Pick<Database["pool"], "query">, connecti
     precedence: connection.precedence,
     mapping: mappingOf(connection.id),
     mappingOf,
+    silent: new Set(),
   };
 }
 

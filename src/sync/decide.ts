@@ -2,19 +2,15 @@ import { isDeepStrictEqual } from "node:util";
 import type { SourceRecord } from "../../connectors/contract.ts";
 import { fromProfile, profileColumns, type Contribution } from "../directory/attributes.ts";
 import { AppError } from "../errors.ts";
-import type { CompiledMapping } from "./mapping.ts";
+import { employmentChange, type EmploymentChange } from "./employment.ts";
 import type { Match } from "./match.ts";
-import { LOCAL_PRECEDENCE, mergeOrigins, type Merged, type Origin } from "./merge.ts";
+import { mergeOrigins, type Merged } from "./merge.ts";
+import { audible, localOrigin, ownOrigin, relied, storedOrigin, withoutEcho, type Speakers } from "./origins.ts";
 import type { Item, ItemPayload, KnownAccount, KnownPerson } from "./records.ts";
 
 /** What is the same for every record of a run. */
-export interface Deciding {
-  connectionId: number;
+export interface Deciding extends Speakers {
   connectionName: string;
-  precedence: number;
-  mapping: CompiledMapping;
-  /** Any connection's mapping, by id; compiled when it is first asked for. */
-  mappingOf(connectionId: number): CompiledMapping;
 }
 
 export interface UserInput {
@@ -64,7 +60,7 @@ function decideNew(deciding: Deciding, input: UserInput): Item {
   }
   if (deciding.mapping.situations.unmatched === "ignore")
     return setAside(input, { situation: "unmatched", reason: "nobody matches; this connection makes no people" });
-  const merged = mergeOrigins([originOf(deciding, contributionOf(input))]);
+  const merged = mergeOrigins([ownOrigin(deciding, contributionOf(input))]);
   const person = personPayload(merged, { before: undefined, userOf: input });
   return item(input, {
     action: "create",
@@ -76,6 +72,7 @@ function decideNew(deciding: Deciding, input: UserInput): Item {
       person,
       ...unitsOf(input),
       ...blocksOf(merged, { person: undefined, deciding }),
+      ...employmentOf(merged, { person: undefined, deciding, input }).payload,
     },
   });
 }
@@ -84,17 +81,26 @@ function decideUpdate(deciding: Deciding, input: UserInput & { reason?: string; 
   const { person, known } = input;
   if (!person) throw new AppError("internal", `The person of account ${input.record.nativeId} was not loaded.`);
   const contribution = contributionOf(input);
-  const others = person.origins.filter((origin) => origin.accountId !== known?.id).map((origin) => otherOrigin(deciding, origin));
-  const before = mergeOrigins(person.origins.map((origin) => otherOrigin(deciding, origin)));
-  const merged = mergeOrigins([originOf(deciding, contribution), ...others, ...localOrigin(person)]);
+  const others = person.origins.filter((origin) => origin.accountId !== known?.id).map((origin) => storedOrigin(deciding, origin));
+  const before = mergeOrigins(audible(deciding, person.origins).map((origin) => storedOrigin(deciding, origin)));
+  const merged = mergeOrigins([...audible(deciding, [ownOrigin(deciding, contribution), ...others]), ...localOrigin(person)]);
   const next = personPayload(merged, { before: person, userOf: input });
   const personChanged =
     next.changed.length > 0 || !isDeepStrictEqual(next.mastery, person.mastery) || !isDeepStrictEqual(before.manager, merged.manager);
   const blocks = blocksOf(merged, { person, deciding });
   const raised = blocks.blocks?.some((block) => block.op === "raise");
   const lifted = blocks.blocks?.some((block) => block.op === "lift");
+  const employment = employmentOf(merged, { person, deciding, input });
+  const { effect } = employment;
   return item(input, {
-    action: input.link || !known || known.situation === "deleted" ? "link" : raised ? "disable" : lifted ? "enable" : "update",
+    action:
+      input.link || !known || known.situation === "deleted"
+        ? "link"
+        : raised || effect === "ends"
+          ? "disable"
+          : lifted || effect === "begins"
+            ? "enable"
+            : "update",
     subjectId: person.id,
     subjectVersion: person.version,
     reason:
@@ -105,12 +111,15 @@ function decideUpdate(deciding: Deciding, input: UserInput & { reason?: string; 
           ? "not active at the source"
           : lifted
             ? "active at the source again"
-            : "changed at the source"),
+            : effect
+              ? `employment ${effect}, by its dates`
+              : "changed at the source"),
     payload: {
       account: { ...account(input), situation: "linked", ...(input.link ? { linkedBy: "match" as const } : {}) },
       ...(personChanged ? { person: next } : {}),
       ...unitsOf(input),
       ...blocks,
+      ...employment.payload,
     },
   });
 }
@@ -121,17 +130,18 @@ export function decideLeaver(
   input: Omit<UserInput, "match" | "contribution" | "inScope" | "hash" | "newPersonId"> & { known: KnownAccount; why: string },
 ): Item {
   const { person, known } = input;
-  const others = person?.origins.filter((origin) => origin.accountId !== known.id) ?? [];
+  const others = relied(deciding, person?.origins.filter((origin) => origin.accountId !== known.id) ?? []);
   const reaction = deciding.mapping.situations.deleted;
   const payload: ItemPayload = {};
   if (person && others.length > 0) {
-    const merged = mergeOrigins([...others.map((origin) => otherOrigin(deciding, origin)), ...localOrigin(person)]);
+    const merged = mergeOrigins([...others.map((origin) => storedOrigin(deciding, origin)), ...localOrigin(person)]);
     if (profileColumns(merged.profile).userName !== "") {
       const next = personPayload(merged, { before: person, userOf: input });
       if (next.changed.length > 0 || !isDeepStrictEqual(next.mastery, person.mastery)) payload.person = next;
     }
     const { blocks = [] } = blocksOf(merged, { person, deciding });
     if (blocks.length > 0) payload.blocks = blocks;
+    if (merged.employment) Object.assign(payload, employmentOf(merged, { person, deciding, input }).payload);
   } else if (person && reaction !== "ignore") {
     payload.blocks = [
       { op: "raise", connectionId: deciding.connectionId, effect: reaction === "suspend" ? "suspended" : "deactivated", reason: input.why },
@@ -169,34 +179,8 @@ function account({
   return { attributes: record.attributes, hash, mapped: inScope ? (typeof active === "boolean" ? { active } : {}) : null };
 }
 
-/** No echo: what we wrote back ourselves is not the origin's word. */
 function contributionOf({ contribution, known }: UserInput): Contribution {
-  if (known?.writtenBack?.active !== false || contribution["active"] !== false) return contribution;
-  const { active: _ours, ...rest } = contribution;
-  return rest;
-}
-
-function originOf(deciding: Deciding, contribution: Contribution): Origin {
-  return {
-    connectionId: deciding.connectionId,
-    precedence: deciding.precedence,
-    overrides: deciding.mapping.kinds.user?.precedence ?? {},
-    contribution,
-  };
-}
-
-function otherOrigin(deciding: Deciding, origin: KnownPerson["origins"][number]): Origin {
-  const mapping = deciding.mappingOf(origin.connectionId).kinds.user;
-  return {
-    connectionId: origin.connectionId,
-    precedence: origin.precedence,
-    overrides: mapping?.precedence ?? {},
-    contribution: mapping?.map(origin.attributes) ?? {},
-  };
-}
-
-function localOrigin(person: KnownPerson): Origin[] {
-  return person.local ? [{ connectionId: null, precedence: LOCAL_PRECEDENCE, overrides: {}, contribution: person.local }] : [];
+  return withoutEcho(contribution, known?.writtenBack ?? null);
 }
 
 function unitsOf({ contribution }: UserInput): Pick<ItemPayload, "units"> {
@@ -227,6 +211,22 @@ function blocksOf(
   const raises = wanted && !standing.some(stays) ? [{ op: "raise" as const, ...wanted, reason: "not active at the source" }] : [];
   const blocks = [...lifts, ...raises];
   return blocks.length > 0 ? { blocks } : {};
+}
+
+/** What the dates of employment change; of an origin that leaves, what the others say. */
+function employmentOf(
+  merged: Merged,
+  { person, deciding, input }: { person: KnownPerson | undefined; deciding: Deciding; input: Pick<UserInput, "seenAt"> },
+): EmploymentChange {
+  if (!merged.employment && !person?.absences.length) return { payload: {}, effect: undefined };
+  return employmentChange({
+    connectionId: deciding.connectionId,
+    said: merged.employment,
+    absences: person?.absences ?? [],
+    origins: new Set(audible(deciding, [deciding, ...(person?.origins ?? [])]).map(({ connectionId }) => connectionId)),
+    mappingOf: deciding.mappingOf,
+    now: input.seenAt,
+  });
 }
 
 function personPayload(

@@ -3,7 +3,7 @@ import type { Sql } from "../db/database.ts";
 import type { Contribution } from "../directory/attributes.ts";
 import { profileColumns, toProfile } from "../directory/attributes.ts";
 import { matchValues, type Candidate, type MatchKey } from "./match.ts";
-import type { KnownAccount, KnownOrigin, KnownPerson } from "./records.ts";
+import type { KnownAbsence, KnownAccount, KnownOrigin, KnownPerson } from "./records.ts";
 
 /** Accounts of one connection by native id; `lock` takes row locks, in id order, for a request's own transaction. */
 export async function knownAccounts(
@@ -35,19 +35,30 @@ export async function knownPeople(sql: Sql, personIds: readonly string[], { lock
     local: Contribution | null;
     origins: KnownOrigin[] | null;
     blocks: { connectionId: number | null; effect: string }[] | null;
+    absences: KnownAbsence[] | null;
   }>({
     name: "sync_known_people",
     text: `select p.id, p.version, p.state, p.attributes, p.custom, p.mastery, p.local,
-        (select jsonb_agg(jsonb_build_object('accountId', a.id, 'connectionId', a.connection_id, 'precedence', c.precedence, 'attributes', a.attributes))
+        (select jsonb_agg(jsonb_build_object('accountId', a.id, 'connectionId', a.connection_id, 'precedence', c.precedence, 'attributes', a.attributes, 'writtenBack', a.written_back))
            from accounts a join connections c on c.id = a.connection_id
           where a.person_id = p.id and a.gone_at is null and a.situation = 'linked' and a.mapped is not null) as origins,
         (select jsonb_agg(jsonb_build_object('connectionId', b.connection_id, 'effect', b.effect))
-           from blocks b where b.person_id = p.id and b.owner = 'origin' and b.recorded_to is null and b.valid_to is null) as blocks
+           from blocks b where b.person_id = p.id and b.owner = 'origin' and b.recorded_to is null and b.valid_to is null) as blocks,
+        ${ABSENCES} as absences
       from people p where p.id = any($1::uuid[])`,
     values: [personIds],
   });
-  return new Map(rows.map(({ origins, blocks, ...row }) => [row.id, { ...row, origins: origins ?? [], originBlocks: blocks ?? [] }]));
+  return new Map(
+    rows.map(({ origins, blocks, absences, ...row }) => [
+      row.id,
+      { ...row, origins: origins ?? [], originBlocks: blocks ?? [], absences: absences ?? [] },
+    ]),
+  );
 }
+
+/** The times in which the person `p` is believed not to be employed, as JSON; null = none. */
+export const ABSENCES = `(select jsonb_agg(jsonb_build_object('connectionId', e.connection_id, 'effect', e.effect, 'from', e.valid_from, 'to', e.valid_to))
+           from employment_absences e where e.person_id = p.id and e.recorded_to is null)`;
 
 export interface Claims {
   candidates: Candidate[];

@@ -1,6 +1,7 @@
 import type { AttributeObject, AttributeValue, Kind } from "../../connectors/contract.ts";
 import type { Mapping } from "../connections/definition.ts";
 import { fromProfile, personAttribute, type Contribution } from "../directory/attributes.ts";
+import { DEFAULT_EMPLOYMENT, type EmploymentPolicy } from "../directory/employment-period.ts";
 import { AppError } from "../errors.ts";
 import { compileExpression, type ExpectedType, type Expression } from "../expressions/compile.ts";
 
@@ -17,6 +18,8 @@ export interface CompiledMapping {
   kinds: Readonly<Record<Kind, CompiledKind | undefined>>;
   match: Mapping["match"];
   situations: Mapping["situations"];
+  /** How dates of employment are read. */
+  employment: EmploymentPolicy;
 }
 
 const UNIT_KEYS = new Set(["name", "code", "type"]);
@@ -28,7 +31,12 @@ const LIST_ELEMENT = /^(emails|phoneNumbers|ims|photos|addresses)\.([a-z]+)$/;
 export function compileMapping(mapping: Mapping | null): CompiledMapping {
   if (!mapping) return SCIM_SHAPED;
   const kind = (name: Kind) => (mapping[name] ? compileKind(name, mapping[name]) : undefined);
-  return { kinds: { user: kind("user"), group: kind("group"), unit: kind("unit") }, match: mapping.match, situations: mapping.situations };
+  return {
+    kinds: { user: kind("user"), group: kind("group"), unit: kind("unit") },
+    match: mapping.match,
+    situations: mapping.situations,
+    employment: mapping.employment ?? DEFAULT_EMPLOYMENT,
+  };
 }
 
 const everything = { inScope: () => true, precedence: {} };
@@ -40,6 +48,7 @@ const SCIM_SHAPED: CompiledMapping = {
   },
   match: ["userName"],
   situations: { unmatched: "create", unlinked: "link", deleted: "deactivate" },
+  employment: DEFAULT_EMPLOYMENT,
 };
 
 function pick(attributes: AttributeObject, keys: ReadonlySet<string>): Contribution {

@@ -1,6 +1,14 @@
 import type { AttributeObject, AttributeValue } from "../../connectors/contract.ts";
 import { PERSON_ATTRIBUTES, toProfile, type Contribution } from "../directory/attributes.ts";
 
+/** A date of employment, with who says it. */
+export interface SaidDate {
+  value: string;
+  connectionId: number | null;
+  /** Of the person, as the same origin says it. */
+  timeZone: string | undefined;
+}
+
 /** One origin's word about a person. */
 export interface Origin {
   /** null = edited here. */
@@ -21,6 +29,8 @@ export interface Merged {
   /** Who says whether the person is active, when anybody does. */
   active: { value: boolean; connectionId: number | null } | undefined;
   manager: { reference: string; connectionId: number | null } | undefined;
+  /** When the person is employed, when anybody says so. */
+  employment: { start?: SaidDate; end?: SaidDate; timeZone: string | undefined } | undefined;
 }
 
 /** Local edits win over every origin that has not claimed an attribute for itself by a precedence below this. */
@@ -36,7 +46,7 @@ export function mergeOrigins(origins: readonly Origin[]): Merged {
   // Most people have one origin: who masters what is said once, not twenty times.
   if (single && !second) {
     const { connectionId, contribution } = single;
-    return mergedFrom(contribution, { mastery: connectionId === null ? {} : { [EVERYTHING]: connectionId }, sayer: () => connectionId });
+    return mergedFrom(contribution, { mastery: connectionId === null ? {} : { [EVERYTHING]: connectionId }, sayer: () => single });
   }
   const merged: Record<string, AttributeValue> = {};
   const mastery: Record<string, number> = {};
@@ -49,12 +59,12 @@ export function mergeOrigins(origins: readonly Origin[]): Merged {
     merged[key] = value;
     if (winner.connectionId !== null && key !== "units") mastery[key] = winner.connectionId;
   }
-  return mergedFrom(merged, { mastery, sayer: (key) => winners[key]?.connectionId ?? null });
+  return mergedFrom(merged, { mastery, sayer: (key) => winners[key] });
 }
 
 function mergedFrom(
   values: Contribution,
-  { mastery, sayer }: { mastery: Readonly<Record<string, number>>; sayer: (key: string) => number | null },
+  { mastery, sayer }: { mastery: Readonly<Record<string, number>>; sayer: (key: string) => Origin | undefined },
 ): Merged {
   const { active, manager } = values;
   const own = Object.keys(values).filter((key) => key.startsWith(CUSTOM) && hasValue(values[key]));
@@ -62,9 +72,33 @@ function mergedFrom(
     profile: toProfile(values),
     custom: Object.fromEntries(own.sort().map((key) => [key.slice(CUSTOM.length), values[key]])),
     mastery,
-    active: typeof active === "boolean" ? { value: active, connectionId: sayer("active") } : undefined,
-    manager: typeof manager === "string" && manager !== "" ? { reference: manager, connectionId: sayer("manager") } : undefined,
+    active: typeof active === "boolean" ? { value: active, connectionId: sayer("active")?.connectionId ?? null } : undefined,
+    manager:
+      typeof manager === "string" && manager !== ""
+        ? { reference: manager, connectionId: sayer("manager")?.connectionId ?? null }
+        : undefined,
+    employment: employmentOf(values, sayer),
   };
+}
+
+/** A zone that is not said for the employment is that of the same origin's: nobody prolongs access by a preference set elsewhere. */
+function employmentOf(values: Contribution, sayer: (key: string) => Origin | undefined): Merged["employment"] {
+  const start = values["employment.startDate"];
+  const end = values["employment.endDate"];
+  if (start === undefined && end === undefined) return undefined;
+  const said = (key: string, value: AttributeValue | undefined): SaidDate | undefined => {
+    if (typeof value !== "string" || value.trim() === "") return undefined;
+    const origin = sayer(key);
+    return { value, connectionId: origin?.connectionId ?? null, timeZone: textOf(origin?.contribution["timezone"]) };
+  };
+  const from = said("employment.startDate", start);
+  const to = said("employment.endDate", end);
+  if (!from && !to) return undefined;
+  return { ...(from ? { start: from } : {}), ...(to ? { end: to } : {}), timeZone: textOf(values["employment.timeZone"]) };
+}
+
+function textOf(value: AttributeValue | undefined): string | undefined {
+  return typeof value === "string" && value.trim() !== "" ? value.trim() : undefined;
 }
 
 function ownKeys(origins: readonly Origin[]): Set<string> {

@@ -25,6 +25,8 @@ export interface KnownOrigin {
   connectionId: number;
   precedence: number;
   attributes: AttributeObject;
+  /** Our own last write to it. */
+  writtenBack: { active: boolean } | null;
 }
 
 /** A person with everything that deciding about one of its accounts needs. */
@@ -39,6 +41,15 @@ export interface KnownPerson {
   /** Live accounts, this connection's included. */
   origins: readonly KnownOrigin[];
   originBlocks: readonly { connectionId: number | null; effect: string }[];
+  /** Times in which the person is believed not to be employed; past ones too. Instants are ISO 8601. */
+  absences: readonly KnownAbsence[];
+}
+
+export interface KnownAbsence {
+  connectionId: number | null;
+  effect: "suspended" | "deactivated";
+  from: string;
+  to: string | null;
 }
 
 export type ItemAction = "create" | "link" | "update" | "disable" | "enable" | "delete" | "dispute" | "ignore";
@@ -85,6 +96,8 @@ export interface ItemPayload {
     changed: readonly string[];
   };
   blocks?: readonly { op: "raise" | "lift"; connectionId: number | null; effect: "suspended" | "deactivated"; reason: string }[];
+  /** When the person is employed, as ISO 8601 instants; a null period = nobody gives dates any more. */
+  employment?: { connectionId: number | null; period: { from: string | null; to: string | null } | null };
   /** References of the units that this connection puts the person into. */
   units?: readonly string[];
   group?: { displayName: string; externalId: string | null; attributes: AttributeObject };

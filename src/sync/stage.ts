@@ -6,6 +6,7 @@ import { messageOf } from "../errors.ts";
 import { decideUser, type Deciding, type UserInput } from "./decide.ts";
 import { sealChanges, type Sealing } from "./seal-changes.ts";
 import { decideGroup, decideUnit } from "./decide-collection.ts";
+import { settleHandOver } from "./hand-over.ts";
 import { findClaims, NO_CLAIMS, knownAccounts, knownPeople, type Claims } from "./known.ts";
 import { matchAccount, type Match } from "./match.ts";
 import type { Item, KnownAccount } from "./records.ts";
@@ -103,9 +104,10 @@ async function decideUsers(
     const match = matches.get(user.record.nativeId);
     const input: UserInput = { ...user, match, person: people.get(personOf(user, match) ?? ""), newPersonId: newId(seenAt), seenAt };
     const item = decideUser(deciding, input);
-    if (item) problems.push(...settleClaims(item, claims));
+    if (item && item.action !== "delete") problems.push(...settleClaims(item, claims));
     return item;
   });
+  problems.push(...(await settleHandOver(sql, { connectionId: deciding.connectionId, items: decided.items, people })));
   if (sealing) await sealChanges(sql, { sealing, items: decided.items, people });
   return { items: decided.items, problems: [...problems, ...decided.problems] };
 }

@@ -19,8 +19,11 @@ const LANDED = {
   "20261122020000_scim_catalogue": "aa304e4ac39cf4f9",
   "20261122030000_scim_clients": "e9986ba5810af0b2",
   "20261122040000_plan_documents": "a0f71462a23e5ef9",
+  "20261122050000_employment": "80b386d7d56f45d3",
   "20261122060000_plan_indexes": "f8bbb699617869d8",
   "20261122100000_api": "61970e6963ae3334",
+  "20261122070000_hooks": "a052bc792d18b88b",
+  "20261122080000_person_expiry": "3f4bff0772cf4603",
 };
 
 test("no migration is edited once it has landed, and none stands outside this list", () => {

@@ -3,11 +3,13 @@ import { evaluateConditionRules } from "../../access/condition-rules.ts";
 import { reconcileGroupRules } from "../../access/group-rules.ts";
 import { ANY_CONDITION, ANY_RECEIVER, markGroups, markPeople, type DecisionTimes } from "../../directory/outbox.ts";
 import { storeAccounts } from "./accounts.ts";
+import { applyEmployment } from "./employment.ts";
 import { resolveArrivals } from "./arrivals.ts";
 import { emptyRemovedGroups, storeGroups, storeMembers } from "./groups.ts";
 import { closeLeavers } from "./leavers.ts";
 import { applyBlocks, storePeople } from "./people.ts";
 import { storePersonUnits } from "./person-units.ts";
+import { noteOrigins } from "./origins.ts";
 import { step, type Batch } from "./source.ts";
 import { countForGuards, recordTrail } from "./trail.ts";
 import { storeUnits } from "./units.ts";
@@ -16,8 +18,11 @@ import { storeUnits } from "./units.ts";
 interface Shape {
   items: number;
   blocks: boolean;
+  employment: boolean;
   units: boolean;
   leavers: boolean;
+  /** Some people gain an origin that they did not have. */
+  links: boolean;
   members: boolean;
   /** Some groups lose members. */
   removals: boolean;
@@ -40,7 +45,7 @@ export async function applyBatch(batch: Batch): Promise<number> {
         ? await applyGroups(batch, shape)
         : await applyUnits(batch);
   if (batch.source.kind !== "unit") await recordTrail(batch);
-  if (shape.leavers || shape.blocks) await countForGuards(batch);
+  if (shape.leavers || shape.blocks || shape.employment) await countForGuards(batch);
   await wakeFollowers(batch, { concerned, members: shape.members });
   return shape.items;
 }
@@ -48,20 +53,34 @@ export async function applyBatch(batch: Batch): Promise<number> {
 async function shapeOf(batch: Batch): Promise<Shape> {
   const rows = await step<Shape>(batch, {
     name: "shape",
-    text: `select count(*)::int as items, coalesce(bool_or(payload ? 'blocks'), false) as blocks, coalesce(bool_or(payload ? 'units'), false) as units,
-        coalesce(bool_or(action = 'delete'), false) as leavers, coalesce(bool_or((payload->'members'->>'add')::int + (payload->'members'->>'remove')::int > 0), false) as members,
+    text: `select count(*)::int as items, coalesce(bool_or(payload ? 'blocks'), false) as blocks, coalesce(bool_or(payload ? 'employment'), false) as employment, coalesce(bool_or(payload ? 'units'), false) as units,
+        coalesce(bool_or(action = 'delete'), false) as leavers, coalesce(bool_or(action = 'link'), false) as links, coalesce(bool_or((payload->'members'->>'add')::int + (payload->'members'->>'remove')::int > 0), false) as members,
         coalesce(bool_or((payload->'members'->>'remove')::int > 0), false) as removals,
         coalesce(bool_or(account_id is not null or action <> 'create'), false) as known from item`,
   });
-  return rows[0] ?? { items: 0, blocks: false, units: false, leavers: false, members: false, removals: false, known: false };
+  return (
+    rows[0] ?? {
+      items: 0,
+      blocks: false,
+      employment: false,
+      units: false,
+      leavers: false,
+      links: false,
+      members: false,
+      removals: false,
+      known: false,
+    }
+  );
 }
 
 async function applyUsers(batch: Batch, shape: Shape): Promise<string[]> {
   await storePeople(batch, shape);
+  if (shape.links || shape.leavers) await noteOrigins(batch);
   const concerned = shape.leavers ? await closeLeavers(batch) : [];
   if (shape.units || shape.leavers) concerned.push(...(await storePersonUnits(batch, shape)));
   concerned.push(...(await resolveArrivals(batch.work, await awaitedAccounts(batch))));
   if (shape.blocks) await applyBlocks(batch);
+  if (shape.employment) await applyEmployment(batch);
   return concerned;
 }
 
@@ -106,7 +125,7 @@ async function wakeFollowers(batch: Batch, { concerned, members }: { concerned: 
   const items = await step<{ id: string; sourceChangedAt: Date | null; seenAt: Date }>(batch, {
     name: "changed_subjects",
     text: `select i.subject_id as id, i.source_changed_at as "sourceChangedAt", i.seen_at as "seenAt" from item i
-        where i.subject_id is not null and (i.action in ('create', 'link', 'delete', 'disable', 'enable') or i.payload ?| array['person', 'units', 'group', 'unit'])`,
+        where i.subject_id is not null and (i.action in ('create', 'link', 'delete', 'disable', 'enable') or i.payload ?| array['person', 'units', 'employment', 'group', 'unit'])`,
   });
   const times = new Map<string, DecisionTimes>(items.map(({ id, ...each }) => [id, each]));
   const ids = items.map(({ id }) => id);

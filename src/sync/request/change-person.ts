@@ -56,9 +56,9 @@ function decideChange(options: ChangePersonOptions): PersonChange | undefined {
     newPersonId: id,
     seenAt: at,
   });
-  const { account, person, units } = item?.payload ?? {};
+  const { account, person, units, employment } = item?.payload ?? {};
   const block = item && blockOf(item, standing);
-  if (!item || !account || units || block === "other") return undefined;
+  if (!item || !account || units || employment || block === "other") return undefined;
   return {
     at,
     reason: item.reason,

@@ -1,6 +1,7 @@
 import type { AttributeObject } from "../../../connectors/contract.ts";
 import type { Sql } from "../../db/database.ts";
-import type { KnownAccount, KnownPerson } from "../records.ts";
+import { ABSENCES } from "../known.ts";
+import type { KnownAbsence, KnownAccount, KnownPerson } from "../records.ts";
 import { STAMP } from "./connection.ts";
 import { FOLLOWERS, type Followers } from "./statement.ts";
 
@@ -39,6 +40,7 @@ interface StandingRow extends Followers {
   mastery: Record<string, number>;
   shared: boolean;
   blocks: Standing["blocks"] | null;
+  absences: KnownAbsence[] | null;
   unblocked: Standing["unblocked"] | null;
   wrapped: string | null;
 }
@@ -50,6 +52,7 @@ const LOOK = `select c.${STAMP} as stamp, c.precedence, ${FOLLOWERS.receivers} a
     p.local is not null or a.mapped is null or exists (select from accounts o where o.person_id = p.id and o.gone_at is null and o.id <> a.id) as shared,
     (select jsonb_agg(jsonb_build_object('owner', b.owner, 'connectionId', b.connection_id, 'effect', b.effect))
        from blocks b where b.person_id = p.id and b.recorded_to is null and b.valid_to is null) as blocks,
+    ${ABSENCES} as absences,
     case when p.state in ('suspended', 'deactivated') then (select l.state from lifecycle_periods l
        where l.person_id = p.id and l.recorded_to is null and l.valid_to is not null and l.state in ('invited', 'active') order by l.valid_to desc limit 1) end as unblocked
   from accounts a join connections c on c.id = a.connection_id join people p on p.id = a.person_id left join person_keys k on k.person_id = p.id
@@ -89,8 +92,17 @@ export async function findStanding(sql: Sql, { connectionId, id }: { connectionI
       custom: row.custom,
       mastery: row.mastery,
       local: null,
-      origins: [{ accountId: row.accountId, connectionId, precedence: row.precedence, attributes: row.accountAttributes }],
+      origins: [
+        {
+          accountId: row.accountId,
+          connectionId,
+          precedence: row.precedence,
+          attributes: row.accountAttributes,
+          writtenBack: row.writtenBack,
+        },
+      ],
       originBlocks: blocks.filter(({ owner }) => owner === "origin"),
+      absences: row.absences ?? [],
     },
     active: row.active,
     shared: row.shared,

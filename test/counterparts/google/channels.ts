@@ -37,3 +37,34 @@ export function stopChannel(of: Organisation, { body }: Request): undefined {
     throw new GoogleError(404, "notFound", `Channel '${String(body["id"])}' not found for project`);
   of.channels.delete(channel.id);
 }
+
+/**
+ * Tells every channel of an event that it happened to a user; `sync` tells one that it was opened. Returns the statuses of the answers.
+ * @param route where an address of the outside world is served here
+ */
+export function notifyChannels(
+  of: Organisation,
+  { event, route, state = event }: { event: string; route: (address: string) => string; state?: string },
+): Promise<number[]> {
+  const standing = [...of.channels.values()].filter((each) => each.event === event && each.expiration > of.now().getTime());
+  return Promise.all(
+    standing.map(async ({ id, resourceId, address, token, expiration }, index) => {
+      const answer = await fetch(route(address), {
+        method: "POST",
+        headers: {
+          "content-type": "application/json; utf-8",
+          "x-goog-channel-id": id,
+          "x-goog-channel-token": token,
+          "x-goog-channel-expiration": new Date(expiration).toUTCString(),
+          "x-goog-resource-id": resourceId,
+          "x-goog-resource-uri": `https://admin.googleapis.com/admin/directory/v1/users?event=${event}`,
+          "x-goog-resource-state": state,
+          "x-goog-message-number": String(index + 1),
+        },
+        ...(state === "sync" ? {} : { body: JSON.stringify({ kind: "admin#directory#user", id: "1" }) }),
+      });
+      await answer.text();
+      return answer.status;
+    }),
+  );
+}

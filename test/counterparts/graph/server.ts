@@ -20,6 +20,8 @@ export interface GraphOptions {
   certificate?: string;
   granted?: readonly string[];
   now?: () => Date;
+  /** Where an address of the outside world is served here; notifications go there. */
+  route?: (address: string) => string;
 }
 
 /** Microsoft Graph and its sign-in service on loopback, over one tenant in memory. */
@@ -67,7 +69,7 @@ export async function startGraph(options: GraphOptions = {}): Promise<Graph> {
   const signIn = createSignIn({ tenantId, application, base: () => origin, now, tokenSeconds });
   const directory = createDirectory(tenant, { base, now, pageSize });
   const deltas = createDeltaQueries(tenant, { base, pageSize, membersPerPage });
-  const subscriptions = createSubscriptions({ now });
+  const subscriptions = createSubscriptions({ now, route: options.route });
   const asked: string[] = [];
 
   const answerOne = async (request: Asked, authorization: string | undefined, fault: FaultKind | undefined): Promise<Answer> => {

@@ -17,12 +17,18 @@ export interface Subscriptions {
 
 const LONGEST_MS = 41_760 * 60_000;
 
-export function createSubscriptions({ now }: { now: () => Date }): Subscriptions {
+export interface SubscriptionsOptions {
+  now: () => Date;
+  /** Where an address of the outside world is served here. */
+  route?: ((address: string) => string) | undefined;
+}
+
+export function createSubscriptions({ now, route = (address) => address }: SubscriptionsOptions): Subscriptions {
   const held = new Map<string, Properties>();
   const shown = ({ clientState: _secret, ...subscription }: Properties) => ({ ...subscription, clientState: null });
   const tooLong = (until: unknown) => Date.parse(String(until)) - now().getTime() > LONGEST_MS;
   const post = async (url: unknown, value: Properties): Promise<number> => {
-    const answer = await fetch(String(url), {
+    const answer = await fetch(route(String(url)), {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify({ value: [value] }),
@@ -42,7 +48,7 @@ export function createSubscriptions({ now }: { now: () => Date }): Subscriptions
         return badRequest("Subscription expiration can only be 41760 minutes in the future.", "ExtensionError");
       for (const url of [body["notificationUrl"], body["lifecycleNotificationUrl"] ?? body["notificationUrl"]]) {
         const token = `Validation: Testing client application ${randomUUID()} & <so on>`;
-        const answer = await fetch(`${String(url)}?validationToken=${encodeURIComponent(token)}`, { method: "POST" });
+        const answer = await fetch(`${route(String(url))}?validationToken=${encodeURIComponent(token)}`, { method: "POST" });
         const echoed =
           answer.status === 200 && answer.headers.get("content-type")?.startsWith("text/plain") === true && (await answer.text()) === token;
         if (!echoed)

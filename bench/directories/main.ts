@@ -1,0 +1,98 @@
+import { rmSync } from "node:fs";
+import { chmod, mkdtemp } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+import { parseArgs } from "node:util";
+import type { Size } from "../site.ts";
+import { isOver, renderTable } from "../table.ts";
+import { KINDS, type KindName } from "./kinds.ts";
+import { measureDirectory, type DirectoryMeasurement } from "./measure.ts";
+import { directoryRows } from "./report.ts";
+
+export const DIRECTORIES_USAGE = `npm run bench -- directories [options]
+  --kinds A,B    only these: ${KINDS.join(", ")}
+  --people N     people in each (100000); groups, big groups and changes follow: one group and one change in a hundred people
+  --repeat N     bare reads, of which the fastest counts (2)
+  --no-growth    leave out the run at a fifth of the size, which memory is compared with
+  --json         print everything measured, as JSON
+  --strict       exit with 1 when a limit is exceeded`;
+
+interface Options {
+  kinds: readonly KindName[];
+  people: number;
+  repeat: number;
+  growth: boolean;
+  json: boolean;
+  strict: boolean;
+}
+
+/** Throws with a sentence for whoever typed it. */
+function readOptions(args: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      kinds: { type: "string", default: KINDS.join(",") },
+      people: { type: "string", default: "100000" },
+      repeat: { type: "string", default: "2" },
+      "no-growth": { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+      strict: { type: "boolean", default: false },
+    },
+  });
+  const kinds = values.kinds.split(",").map((name) => {
+    const kind = KINDS.find((each) => each === name);
+    if (kind === undefined) throw new Error(`--kinds: there is no "${name}"; there are ${KINDS.join(", ")}.`);
+    return kind;
+  });
+  const whole = (name: string, text: string, least: number): number => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < least) throw new Error(`--${name} must be a whole number of at least ${least}.`);
+    return value;
+  };
+  const { json, strict } = values;
+  return {
+    kinds,
+    people: whole("people", values.people, 500),
+    repeat: whole("repeat", values.repeat, 1),
+    growth: !values["no-growth"],
+    json,
+    strict,
+  };
+}
+
+/** At 100,000 people: 1,000 groups, three of them of 12,000. */
+function sizeOf(people: number): Size {
+  return { people, groups: Math.max(4, Math.round(people / 100)), bigGroups: 3, bigSize: Math.round(people * 0.12) };
+}
+
+/** Measures each kind by itself, one after another. */
+export async function benchDirectories(args: readonly string[]): Promise<void> {
+  let options: Options;
+  try {
+    options = readOptions(args);
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${DIRECTORIES_USAGE}\n`);
+    process.exitCode = 2;
+    return;
+  }
+  const { kinds, people, repeat, growth, json } = options;
+  const folder = await mkdtemp(path.join(os.tmpdir(), "rollcall-bench-"));
+  // The `postgres` user, under which PostgreSQL runs when we are root, must be able to enter.
+  await chmod(folder, 0o755);
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  const say = (line: string) => void process.stderr.write(`${line}\n`);
+  const measure = (kind: KindName, count: number): Promise<DirectoryMeasurement> =>
+    measureDirectory({
+      ...{ kind, repeat, say, size: sizeOf(count), changed: Math.round(count / 100) },
+      folder: path.join(folder, `${kind}-${count}`),
+    });
+  const measured: { large: DirectoryMeasurement; small?: DirectoryMeasurement }[] = [];
+  for (const kind of kinds) {
+    const small = growth ? await measure(kind, Math.round(people / 5)) : undefined;
+    measured.push({ large: await measure(kind, people), ...(small && { small }) });
+  }
+  const rows = measured.flatMap(directoryRows);
+  if (json) process.stdout.write(`${JSON.stringify({ rows: rows.map((row) => ({ ...row, over: isOver(row) })), measured }, null, 2)}\n`);
+  else process.stdout.write(`\n${renderTable(rows)}\n`);
+  if (options.strict && rows.some(isOver)) process.exitCode = 1;
+}

@@ -1,0 +1,50 @@
+import { fork } from "node:child_process";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import type { ServeAnswer, Served, ServeJob, ServeRequest } from "./serve.ts";
+
+/** A system in a process of its own. */
+export interface Serving extends Served {
+  /** Changes so many people; what was answered from memory is forgotten. */
+  change(count: number): Promise<void>;
+  /** Requests since the last time that somebody asked. */
+  takeCount(): Promise<number>;
+  stop(): void;
+}
+
+/** A hundred thousand people as objects, and all their pages as text. */
+const HEAP_MEGABYTES = 6144;
+
+export async function startServing(job: ServeJob): Promise<Serving> {
+  const file = fileURLToPath(new URL(`./serve${path.extname(import.meta.url)}`, import.meta.url));
+  const child = fork(file, [], { stdio: ["ignore", "ignore", "inherit", "ipc"], execArgv: [`--max-old-space-size=${HEAP_MEGABYTES}`] });
+  const stop = () => {
+    process.removeListener("exit", stop);
+    child.kill("SIGKILL");
+  };
+  process.prependOnceListener("exit", stop);
+  /** One question at a time. */
+  const ask = (message: ServeJob | ServeRequest): Promise<unknown> =>
+    new Promise((resolve, reject) => {
+      const ended = () => reject(new Error(`The process that serves ${job.kind} has ended.`));
+      child.once("exit", ended);
+      child.once("message", (answer: ServeAnswer) => {
+        child.removeListener("exit", ended);
+        if (answer.ok) resolve(answer.value);
+        else reject(new Error(`Serving ${job.kind} failed: ${answer.message}`));
+      });
+      child.send(message);
+    });
+  try {
+    const served = (await ask(job)) as Served;
+    return {
+      ...served,
+      change: async (count) => void (await ask({ do: "change", count })),
+      takeCount: async () => Number(await ask({ do: "take count" })),
+      stop,
+    };
+  } catch (error) {
+    stop();
+    throw error;
+  }
+}

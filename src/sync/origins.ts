@@ -1,0 +1,80 @@
+import type { Contribution } from "../directory/attributes.ts";
+import { AppError } from "../errors.ts";
+import type { CompiledMapping } from "./mapping.ts";
+import { LOCAL_PRECEDENCE, type Origin } from "./merge.ts";
+import type { KnownAccount, KnownOrigin, KnownPerson } from "./records.ts";
+
+/** What deciding knows of the connections whose words it weighs. */
+export interface Speakers {
+  connectionId: number;
+  precedence: number;
+  mapping: CompiledMapping;
+  /** Any connection's mapping, by id; compiled when it is first asked for. */
+  mappingOf(connectionId: number): CompiledMapping;
+  /** Connections that have been silent for so long that their word went over to the others (`policy.silent`). */
+  silent: ReadonlySet<number>;
+}
+
+/** The word of the account in hand. */
+export function ownOrigin(speakers: Speakers, contribution: Contribution): Origin {
+  return {
+    connectionId: speakers.connectionId,
+    precedence: speakers.precedence,
+    overrides: speakers.mapping.kinds.user?.precedence ?? {},
+    contribution,
+  };
+}
+
+/** The word of another account of the person. */
+export function storedOrigin(speakers: Speakers, origin: KnownOrigin): Origin {
+  return {
+    connectionId: origin.connectionId,
+    precedence: origin.precedence,
+    overrides: speakers.mappingOf(origin.connectionId).kinds.user?.precedence ?? {},
+    contribution: withoutEcho(storedContribution(speakers, origin), origin.writtenBack),
+  };
+}
+
+/** What a stored account says. One that its own mapping fails on says nothing: its own run names it, and nobody else's record waits for that. */
+function storedContribution(speakers: Speakers, { connectionId, attributes }: KnownOrigin): Contribution {
+  try {
+    return speakers.mappingOf(connectionId).kinds.user?.map(attributes) ?? {};
+  } catch (error) {
+    if (error instanceof AppError && error.code === "invalid") return {};
+    throw error;
+  }
+}
+
+/** What was edited here. */
+export function localOrigin(person: KnownPerson): Origin[] {
+  return person.local ? [{ connectionId: null, precedence: LOCAL_PRECEDENCE, overrides: {}, contribution: person.local }] : [];
+}
+
+/** No echo: what we wrote back ourselves is not the origin's word. */
+export function withoutEcho(contribution: Contribution, writtenBack: KnownAccount["writtenBack"]): Contribution {
+  if (writtenBack?.active !== false || contribution["active"] !== false) return contribution;
+  const { active: _ours, ...rest } = contribution;
+  return rest;
+}
+
+/** Those whose word counts: not the silent ones, while anybody else speaks. */
+export function audible<O extends { connectionId: number | null }>(
+  { silent }: Pick<Speakers, "silent">,
+  origins: readonly O[],
+): readonly O[] {
+  if (silent.size === 0) return origins;
+  const speaking = origins.filter((origin) => !isSilent(silent, origin));
+  return speaking.length > 0 ? speaking : origins;
+}
+
+/** Those on whom somebody may rely who leaves another origin. */
+export function relied<O extends { connectionId: number | null }>(
+  { silent }: Pick<Speakers, "silent">,
+  origins: readonly O[],
+): readonly O[] {
+  return silent.size === 0 ? origins : origins.filter((origin) => !isSilent(silent, origin));
+}
+
+function isSilent(silent: ReadonlySet<number>, { connectionId }: { connectionId: number | null }): boolean {
+  return connectionId !== null && silent.has(connectionId);
+}

@@ -1,0 +1,44 @@
+import { createServer, connect, type AddressInfo, type Socket } from "node:net";
+
+/** A wire to a server on this machine that passes everything on until it is told to break. */
+export interface BreakingWire {
+  port: number;
+  /** Resets every connection once so many more bytes of the server's have come through; undefined: never. */
+  breakAfter(bytes: number | undefined): void;
+  stop(): Promise<void>;
+}
+
+export async function openBreakingWire(to: { host: string; port: number }): Promise<BreakingWire> {
+  const sockets = new Set<Socket>();
+  let left = Infinity;
+  const server = createServer((near) => {
+    const far = connect(to);
+    const both = [near, far];
+    for (const socket of both) {
+      sockets.add(socket);
+      socket.on("close", () => {
+        sockets.delete(socket);
+        for (const each of both) each.destroy();
+      });
+      // A connection that one side resets ends at the other as well; that is what a wire is for.
+      socket.on("error", () => undefined);
+    }
+    near.pipe(far);
+    far.on("data", (chunk: Buffer) => {
+      left -= chunk.length;
+      if (left < 0) near.resetAndDestroy();
+      else near.write(chunk);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    breakAfter: (bytes) => {
+      left = bytes ?? Infinity;
+    },
+    stop: async () => {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
