@@ -100,7 +100,7 @@ function requestBody(route: Route, schemaOf: SchemaOf): Pick<Operation, "request
 function refusals(route: Route): [string, string][] {
   const all: [boolean, string, string][] = [
     [route.access !== "public", "401", "No valid credential."],
-    [typeof route.access === "object", "403", "The permission is missing here."],
+    [route.access !== "public", "403", "The permission is missing here, or the token opens another door."],
     [route.path.includes("{"), "404", "There is no such thing, or it is out of the caller's reach."],
     [route.method !== "get", "409", "It does not fit what is there."],
     [route.versioned === true && route.method !== "get", "412", "It was changed in the meantime, or If-Match is missing."],
@@ -163,6 +163,7 @@ function hoisted(schema: z.ZodType, { io, schemas }: { io: "input" | "output"; s
   for (const [name, definition] of Object.entries(($defs ?? {}) as Record<string, JsonSchema>))
     schemas[name] = rewritten(definition) as JsonSchema;
   const shown = rewritten(root) as JsonSchema;
+  if (typeof shown["$ref"] === "string") return shown;
   const { id } = z.globalRegistry.get(schema) ?? {};
   if (id === undefined) return shown;
   schemas[id] = shown;

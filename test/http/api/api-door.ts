@@ -12,6 +12,7 @@ import { projectFolder } from "../../../src/db/folder.ts";
 import { createUnit } from "../../../src/directory/units.ts";
 import { loopback, silentLog, testContext, testDatabase, type TestDatabase } from "../../helpers/database.ts";
 import { keyRing } from "../scim/door.ts";
+import { requireConformance } from "./conformance.ts";
 
 export interface CallOptions {
   body?: unknown;
@@ -27,7 +28,7 @@ export interface ApiDoor {
   /** The clock; move it. */
   clock: { now: () => Date; set(at: Date): void; forward(ms: number): void };
   token: string;
-  /** Path below /api/v1. */
+  /** Path below /api/v1. Every answer is held to the published OpenAPI document. */
   request(method: string, path: string, options?: CallOptions): Test;
   work<T>(act: (work: Work) => Promise<T>): Promise<T>;
   newToken(options?: Partial<NewToken>): Promise<string>;
@@ -96,6 +97,7 @@ export async function openApi(): Promise<ApiDoor> {
       const call = supertest(url)[method.toLowerCase() as "get"](`/api/v1${at}`);
       if (other !== null) call.set("Authorization", `Bearer ${other ?? token}`);
       call.set(headers);
+      call.expect(({ status, type, body: answer }) => requireConformance({ method, path: at, status, type, body: answer }));
       if (body === undefined) return call;
       return Buffer.isBuffer(body)
         ? call.send(body)

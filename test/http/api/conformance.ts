@@ -1,0 +1,49 @@
+import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
+import formats from "ajv-formats";
+import { openApiOf, type JsonSchema, type OpenApiDocument } from "../../../src/http/api/openapi.ts";
+import { matchRoute } from "../../../src/http/api/match-route.ts";
+import type { Method } from "../../../src/http/api/route.ts";
+import { apiRoutes } from "../../../src/http/api/routes.ts";
+
+interface Answer {
+  method: string;
+  /** Below /api/v1, with its query. */
+  path: string;
+  status: number;
+  type: string;
+  body: unknown;
+}
+
+const routes = apiRoutes();
+const described: OpenApiDocument = openApiOf(routes, { version: "0.0.0" });
+const ajv = new Ajv2020({ strict: false, allErrors: true });
+// The package's types know of a default export only where there is none.
+(formats as unknown as (target: Ajv2020) => void)(ajv);
+const compiled = new Map<JsonSchema, ValidateFunction>();
+
+/** Throws when a real answer is not what the published OpenAPI document says of this route. */
+export function requireConformance({ method, path, status, type, body }: Answer): void {
+  const found = matchRoute(routes, { method: method.toLowerCase() as Method, path: path.replace(/\?.*$/, "") });
+  if (!found || status === 304 || status === 405) return;
+  const { route } = found;
+  const operation = described.paths[route.path]?.[route.method];
+  const response = operation?.responses[String(status)];
+  const name = `${method} ${route.path} answered ${status}`;
+  // What the frame itself says of any request whatever.
+  if (!response && [404, 409, 412, 413, 415, 422, 429, 502, 503].includes(status))
+    return requireShape(name, described.components.schemas["Problem"] ?? {}, body);
+  if (!response) throw new Error(`${name}, which the document does not list`);
+  const [media, { schema }] = Object.entries(response.content ?? {})[0] ?? ["", { schema: {} }];
+  if (media === "" || route.sends !== undefined) return;
+  if (!type.startsWith(media)) throw new Error(`${name} as ${type}, and the document says ${media}`);
+  requireShape(name, schema, body);
+}
+
+function requireShape(name: string, schema: JsonSchema, body: unknown): void {
+  let validate = compiled.get(schema);
+  if (!validate) {
+    validate = ajv.compile({ ...schema, components: described.components });
+    compiled.set(schema, validate);
+  }
+  if (!validate(body)) throw new Error(`${name} with a body that is not as published: ${ajv.errorsText(validate.errors)}`);
+}
