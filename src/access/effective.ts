@@ -115,15 +115,22 @@ const ACCESS_ON_UNIT = statement(NOW_BELIEVED, UNIT_AND_ABOVE);
 const ACCESS_ON_UNIT_AS_KNOWN = statement(BELIEVED_THEN, UNIT_AND_ABOVE);
 
 const GRANTED_UNITS = `
-  select distinct units.path::text, (units.parent_id is null and units.type = 'organization') as top
+  select distinct granted.permission, units.path::text, (units.parent_id is null and units.type = 'organization') as top
   from (${statement(NOW_BELIEVED, AS_GRANTED)}) granted join units on units.id = granted."unitId"`;
 
-/** The units on which the person was given the permission, and whether each is an organisation at the top of the tree. */
+export interface GrantedUnit {
+  permission: string;
+  path: string;
+  /** An organisation at the top of the tree. */
+  top: boolean;
+}
+
+/** The units on which the person was given a permission, or each of them when none is named. */
 export async function grantedUnits(
   sql: Sql,
-  { personId, at, permission }: { personId: string; at: Date; permission: string },
-): Promise<{ path: string; top: boolean }[]> {
-  const { rows } = await sql.query<{ path: string; top: boolean }>(GRANTED_UNITS, [personId, at, null, permission]);
+  { personId, at, permission }: { personId: string; at: Date; permission?: string },
+): Promise<GrantedUnit[]> {
+  const { rows } = await sql.query<GrantedUnit>(GRANTED_UNITS, [personId, at, null, permission ?? null]);
   return rows;
 }
 

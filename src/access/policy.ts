@@ -1,7 +1,7 @@
 import type { Actor } from "../context.ts";
 import type { Sql } from "../db/database.ts";
 import { AppError } from "../errors.ts";
-import { grantedUnits } from "./effective.ts";
+import { grantedUnits, type GrantedUnit } from "./effective.ts";
 import { ON_ONESELF, ON_THE_TEAM, type OwnPermission } from "./own-permissions.ts";
 
 /** Who asks at one of our own doors, and what the credential narrows it to. */
@@ -38,42 +38,61 @@ export interface Question {
   at: Date;
 }
 
-/** Where the caller holds a permission at this instant: one statement, asked anew at each request, so that a change acts at once (A6). */
+/** Where the caller holds a permission at this instant: asked anew at each request, so that a change acts at once (A6). */
 export async function reachOf(sql: Sql, { caller, permission, at }: Question): Promise<Reach> {
+  const { personId } = caller;
+  const granted = personId === null ? [] : await grantedUnits(sql, { personId, permission, at });
+  return reachFrom({ caller, permission, granted, narrowed: await narrowedTo(sql, caller) });
+}
+
+/** Where the caller holds each of several permissions. */
+export async function reachesOf(
+  sql: Sql,
+  { caller, permissions, at }: { caller: Caller; permissions: readonly OwnPermission[]; at: Date },
+): Promise<Reach[]> {
+  const { personId } = caller;
+  const granted = personId === null ? [] : await grantedUnits(sql, { personId, at });
+  const narrowed = await narrowedTo(sql, caller);
+  return permissions.map((permission) =>
+    reachFrom({ caller, permission, granted: granted.filter((each) => each.permission === permission), narrowed }),
+  );
+}
+
+interface Basis {
+  caller: Caller;
+  permission: OwnPermission;
+  granted: readonly GrantedUnit[];
+  /** Paths of the units to which the credential is narrowed; null = it is not. */
+  narrowed: readonly string[] | null;
+}
+
+function reachFrom({ caller, permission, granted, narrowed }: Basis): Reach {
   const nowhere: Reach = { permission, everything: false, organisation: false, paths: [], self: null, teamOf: null };
   if (caller.permissions !== null && !caller.permissions.includes(permission)) return nowhere;
-  const narrowed = caller.unitIds === null ? null : await pathsOf(sql, caller.unitIds);
   const { personId } = caller;
-  if (personId === null)
-    return narrowed === null
-      ? { ...nowhere, everything: true, organisation: true }
-      : { ...nowhere, paths: narrowed.map(({ path }) => path) };
-  const units = await grantedUnits(sql, { personId, permission, at });
-  const granted = units.map(({ path }) => path);
+  if (personId === null) return narrowed === null ? { ...nowhere, everything: true, organisation: true } : { ...nowhere, paths: narrowed };
+  const paths = granted.map(({ path }) => path);
   const self = ON_ONESELF.has(permission) ? personId : null;
-  if (narrowed !== null)
-    return {
-      ...nowhere,
-      paths: inBoth(
-        granted,
-        narrowed.map(({ path }) => path),
-      ),
-      self,
-    };
-  return {
-    permission,
-    everything: false,
-    organisation: units.some(({ top }) => top),
-    paths: granted,
-    self,
-    teamOf: ON_THE_TEAM.has(permission) ? personId : null,
-  };
+  if (narrowed !== null) return { ...nowhere, paths: inBoth(paths, narrowed), self };
+  const teamOf = ON_THE_TEAM.has(permission) ? personId : null;
+  return { permission, everything: false, organisation: granted.some(({ top }) => top), paths, self, teamOf };
+}
+
+async function narrowedTo(sql: Sql, { unitIds }: Caller): Promise<readonly string[] | null> {
+  if (unitIds === null) return null;
+  const { rows } = await sql.query<{ path: string }>("select path::text from units where id = any($1::uuid[]) and deleted_at is null", [
+    unitIds,
+  ]);
+  return rows.map(({ path }) => path);
 }
 
 /** Whether the caller holds the permission anywhere at all, its own things included. */
 export function reachesAnything(reach: Reach): boolean {
   return reach.everything || reach.organisation || reach.paths.length > 0 || reach.self !== null;
 }
+
+/** Why something is said not to be there, for the log and for tests: the caller may not know that it is. */
+export const OUT_OF_REACH = "out of the caller's reach";
 
 /** Refuses what the caller may not do. Throws `forbidden`; `not_found` for what the caller may not even know of. */
 export async function requirePermission(sql: Sql, { thing, ...question }: Question & { thing: Thing }): Promise<Reach> {
@@ -85,8 +104,8 @@ export async function requirePermission(sql: Sql, { thing, ...question }: Questi
     question.permission !== seen && (await reaches(sql, { reach: await reachOf(sql, { ...question, permission: seen }), thing }));
   if (visible) throw refused(question.permission);
   throw "unitId" in thing
-    ? new AppError("not_found", `There is no unit ${thing.unitId}.`, { field: "unit" })
-    : new AppError("not_found", "There is no such person.", { field: "person" });
+    ? new AppError("not_found", `There is no unit ${thing.unitId}.`, { field: "unit", cause: OUT_OF_REACH })
+    : new AppError("not_found", "There is no such person.", { field: "person", cause: OUT_OF_REACH });
 }
 
 export async function reaches(sql: Sql, { reach, thing }: { reach: Reach; thing: Thing }): Promise<boolean> {
@@ -145,13 +164,6 @@ export function reachedPeople(reach: Reach, { person, from }: { person: string; 
 export function reachedUnits(reach: Reach, { unit, from }: { unit: string; from: number }): Condition {
   if (reach.everything) return { text: "true", values: [] };
   return { text: `${unit}.path operator(public.<@) any($${from}::ltree[])`, values: [reach.paths] };
-}
-
-async function pathsOf(sql: Sql, unitIds: readonly string[]): Promise<{ path: string }[]> {
-  const { rows } = await sql.query<{ path: string }>("select path::text from units where id = any($1::uuid[]) and deleted_at is null", [
-    unitIds,
-  ]);
-  return rows;
 }
 
 /** What two sets of subtrees have in common: of each pair, the one that stands in the other. */

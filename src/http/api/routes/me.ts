@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { OWN_PERMISSIONS } from "../../../access/own-permissions.ts";
-import { reachesAnything } from "../../../access/policy.ts";
+import { reachesAnything, reachesOf } from "../../../access/policy.ts";
 import { route, type Route } from "../route.ts";
 
 const me = z
@@ -34,12 +34,12 @@ export const meRoutes: readonly Route[] = [
     access: "signed-in",
     answer: me,
     async handler(call) {
-      const permissions = [];
-      for (const permission of OWN_PERMISSIONS) {
-        const reach = await call.reach(permission);
-        if (reachesAnything(reach)) permissions.push({ permission, organisation: reach.organisation, units: reach.paths.map(unitOf) });
-      }
-      return { actor: call.caller.actor, personId: call.caller.personId, permissions };
+      const { sql, caller, ctx } = call;
+      const reaches = await reachesOf(sql, { caller, permissions: OWN_PERMISSIONS, at: ctx.now() });
+      const permissions = reaches
+        .filter(reachesAnything)
+        .map(({ permission, organisation, paths }) => ({ permission, organisation, units: paths.map(unitOf) }));
+      return { actor: caller.actor, personId: caller.personId, permissions };
     },
   }),
 ];
