@@ -22,6 +22,7 @@ const LANDED = {
   "20261122050000_employment": "80b386d7d56f45d3",
   "20261122060000_plan_indexes": "f8bbb699617869d8",
   "20261122100000_api": "61970e6963ae3334",
+  "20261122110000_people_search": "c7b8c5fc353dc845",
   "20261122070000_hooks": "a052bc792d18b88b",
   "20261122080000_person_expiry": "3f4bff0772cf4603",
   "20261122120000_access_changes": "60a71f0db334cbb1",
