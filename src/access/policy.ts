@@ -7,6 +7,8 @@ import { ON_ONESELF, ON_THE_TEAM, type OwnPermission } from "./own-permissions.t
 /** Who asks at one of our own doors, and what the credential narrows it to. */
 export interface Caller {
   actor: Actor;
+  /** Names the credential itself, which an actor's name may not: two services can be called alike. */
+  credential: string;
   /** Null for a service, whose rights are those of its token. */
   personId: string | null;
   /** Permission keys that are left of it; null = all. A service's token always names them, or is null for all there are. */

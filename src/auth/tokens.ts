@@ -4,6 +4,7 @@ import { ensureScimConnection } from "../connections/builtin.ts";
 import type { Sql, Work } from "../db/database.ts";
 import { CATALOGUE_VERSION } from "../directory/custom-attributes.ts";
 import { AppError } from "../errors.ts";
+import { networkOf } from "./network.ts";
 
 export type TokenScope = "scim" | "api";
 
@@ -131,7 +132,10 @@ interface TokenRow {
  * Finds the holder of a bearer token. Asks the database each time, so that a revocation acts at once.
  * Throws `unauthenticated` without saying which of unknown, expired or revoked it is.
  */
-export async function authenticateToken(sql: Sql, { bearer, now }: { bearer: string | undefined; now: Date }): Promise<TokenHolder> {
+export async function authenticateToken(
+  sql: Sql,
+  { bearer, now, from }: { bearer: string | undefined; now: Date; from?: string | undefined },
+): Promise<TokenHolder> {
   if (bearer === undefined) throw new AppError("unauthenticated", "A bearer token is needed: send `Authorization: Bearer <token>`.");
   if (!FORM.test(bearer)) throw refused();
   const hash = hashOf(bearer);
@@ -149,7 +153,7 @@ export async function authenticateToken(sql: Sql, { bearer, now }: { bearer: str
   const row = rows[0];
   if (!row || !timingSafeEqual(row.hash, hash)) throw refused();
   if (row.revoked_at || (row.expires_at && row.expires_at <= now) || (row.person_id && row.person_active !== true)) throw refused();
-  await noteUse(sql, { row, now });
+  await noteUse(sql, { row, now, network: networkOf(from) });
   return {
     id: row.id,
     name: row.name,
@@ -180,14 +184,14 @@ function refused(): AppError {
 const USE_NOTED_EVERY_MS = 60_000;
 
 /** When a token was last used, to the minute: a busy client must not cost a write a request. */
-async function noteUse(sql: Sql, { row, now }: { row: TokenRow; now: Date }): Promise<void> {
+async function noteUse(sql: Sql, { row, now, network }: { row: TokenRow; now: Date; network: string | null }): Promise<void> {
   const before = new Date(now.getTime() - USE_NOTED_EVERY_MS);
   if (row.last_used_at && row.last_used_at > before) return;
-  await sql.query("update tokens set last_used_at = $2 where id = $1 and (last_used_at is null or last_used_at <= $3)", [
-    row.id,
-    now,
-    before,
-  ]);
+  await sql.query(
+    `update tokens set last_used_at = $2, last_used_from = coalesce($4, last_used_from)
+     where id = $1 and (last_used_at is null or last_used_at <= $3)`,
+    [row.id, now, before, network],
+  );
 }
 
 /** Revokes a token by its id; it is refused from the next request on. Nothing happens when it was revoked before. Throws `not_found`. */

@@ -1,17 +1,18 @@
-import type { IncomingMessage } from "node:http";
+import type { Request } from "express";
 import { authenticateToken } from "../../auth/tokens.ts";
 import type { Caller } from "../../access/policy.ts";
 import type { Sql } from "../../db/database.ts";
 import { AppError } from "../../errors.ts";
 
 /** Who calls, by the bearer token of scope `api`. Throws `unauthenticated`; `forbidden` for a token of another door. */
-export async function authenticateCaller(sql: Sql, { request, now }: { request: IncomingMessage; now: Date }): Promise<Caller> {
+export async function authenticateCaller(sql: Sql, { request, now }: { request: Request; now: Date }): Promise<Caller> {
   const bearer = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? "")?.[1];
-  const holder = await authenticateToken(sql, { bearer, now });
+  const holder = await authenticateToken(sql, { bearer, now, from: request.ip });
   if (holder.scope !== "api")
     throw new AppError("forbidden", "This token opens the SCIM door only; make one with the scope `api`.", { field: "token" });
   return {
     actor: holder.personId === null ? `token:${holder.name}` : `person:${holder.personId}`,
+    credential: `token:${holder.id}`,
     personId: holder.personId,
     permissions: holder.permissions,
     unitIds: holder.unitIds,

@@ -44,7 +44,7 @@ export async function perform(route: Route, { request, ...by }: Performed & { re
     if (key === undefined) return run(work.sql);
     const performed = async () => keepable(await run(work.sql));
     return once(work, {
-      caller: ctx.actor,
+      caller: by.caller?.credential ?? ctx.actor,
       key,
       method: route.method,
       path: request.path,
@@ -59,22 +59,25 @@ async function answered(route: Route, by: Performed & { request: ApiRequest; sql
   const { request, caller, ctx, sql, options, ifVersion } = by;
   const params = route.params ? parsed(route.params, request.params, { what: "path" }) : undefined;
   const asked = new Set<string>();
+  const known = () => {
+    if (caller === null) throw new Error(`${route.path} is public: it has no caller`);
+    return caller;
+  };
   const call: ApiCall = {
     ctx,
     sql,
     options,
     ifVersion,
     get caller() {
-      if (caller === null) throw new Error(`${route.path} is public: it has no caller`);
-      return caller;
+      return known();
     },
     reach(permission) {
       asked.add(permission);
-      return reachOf(sql, { caller: this.caller, permission, at: ctx.now() });
+      return reachOf(sql, { caller: known(), permission, at: ctx.now() });
     },
     require(permission, thing) {
       asked.add(permission);
-      return requirePermission(sql, { caller: this.caller, permission, at: ctx.now(), thing });
+      return requirePermission(sql, { caller: known(), permission, at: ctx.now(), thing });
     },
   };
   const { access } = route;

@@ -28,7 +28,13 @@ let foreign: Side;
 let columns: { name: string; caller: Caller; about?: Side }[];
 let stranger: Caller;
 
-const callerOf = (personId: string): Caller => ({ actor: `person:${personId}`, personId, permissions: null, unitIds: null });
+const callerOf = (personId: string): Caller => ({
+  actor: `person:${personId}`,
+  credential: "test",
+  personId,
+  permissions: null,
+  unitIds: null,
+});
 
 beforeAll(async () => {
   door = await openApi();

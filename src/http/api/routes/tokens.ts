@@ -1,0 +1,251 @@
+import { z } from "zod";
+import { requireHeld } from "../../../access/delegation.ts";
+import { OWN_PERMISSIONS, type OwnPermission } from "../../../access/own-permissions.ts";
+import { OUT_OF_REACH, reachedPeople, type Condition, type Reach } from "../../../access/policy.ts";
+import { rotateToken } from "../../../auth/rotation.ts";
+import { renewToken } from "../../../auth/renewal.ts";
+import { readToken, searchTokens, type TokenView } from "../../../auth/token-search.ts";
+import { createToken, revokeToken } from "../../../auth/tokens.ts";
+import { AppError } from "../../../errors.ts";
+import { page, pageOf, pageQuery, placeOf } from "../paging.ts";
+import { route, type ApiCall, type Route } from "../route.ts";
+import { idParams, instant, line, moment, reason, uuid } from "../schemas.ts";
+
+const DAY_MS = 86_400_000;
+const LONGEST_DAYS = 366;
+const USUAL_DAYS = 90;
+
+const tokenSchema = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    scope: z.enum(["api", "scim"]),
+    prefix: z.string().describe("The readable part: `rc_api_<prefix>_…`; a token that was found somewhere is looked up by it."),
+    personId: z.string().nullable().describe("Whose it is; null for a service's and a SCIM client's."),
+    person: z.string().nullable(),
+    connection: z.string().nullable(),
+    permissions: z.array(z.string()).nullable().describe("What is left of it; null = all that its person may do."),
+    unitIds: z.array(z.string()).nullable(),
+    state: z.enum(["live", "expired", "revoked"]),
+    createdAt: instant,
+    expiresAt: instant.nullable(),
+    lastUsedAt: instant.nullable().describe("To the minute."),
+    lastUsedFrom: z.string().nullable().describe("The network, never a single address."),
+    revokedReason: z.string().nullable(),
+    replacesId: z.string().nullable(),
+  })
+  .meta({ id: "Token" });
+
+const shownOnce = tokenSchema.extend({ token: z.string().describe("Shown this once, and kept nowhere.") }).meta({ id: "NewToken" });
+
+const permissions = z.array(z.enum(OWN_PERMISSIONS)).min(1).max(OWN_PERMISSIONS.length);
+const newToken = z.discriminatedUnion("for", [
+  z.strictObject({
+    for: z.literal("me"),
+    name: line(100),
+    permissions: permissions.optional().describe("Absent: all that you may do, as long as you may."),
+    unitIds: z.array(uuid).min(1).max(100).optional(),
+    expiresAt: moment.optional().describe(`At most ${LONGEST_DAYS} days ahead; ${USUAL_DAYS} when absent.`),
+  }),
+  z.strictObject({
+    for: z.literal("service"),
+    name: line(100),
+    permissions,
+    unitIds: z.array(uuid).min(1).max(100).nullable().describe("Null: everywhere."),
+    expiresAt: moment.optional(),
+  }),
+]);
+
+export const tokenRoutes: readonly Route[] = [
+  route({
+    method: "get",
+    path: "/tokens",
+    summary: "Tokens: your own, and those that you may see",
+    description: "All of them need `rollcall.tokens.view` on the organisation; on units it shows those of the people there.",
+    tag: "Tokens",
+    access: "signed-in",
+    query: z.strictObject({
+      ...pageQuery,
+      person: uuid.optional(),
+      prefix: z.string().max(200).optional().describe("The readable part of a token, or all of one that was found."),
+      state: z.enum(["live", "expired", "revoked"]).optional(),
+    }),
+    answer: pageOf(tokenSchema),
+    async handler(call, { query }) {
+      const { limit, cursor, person, prefix, state } = query;
+      const after = placeOf(cursor, z.tuple([z.iso.datetime(), uuid]));
+      const within = visible(await call.reach("rollcall.tokens.view"), { self: call.caller.personId, from: 7 });
+      const rows = await searchTokens(call.sql, { now: call.ctx.now(), limit: limit + 1, within, after, personId: person, prefix, state });
+      return page(rows, { limit, place: ({ createdAt, id }) => [createdAt.toISOString(), id] });
+    },
+  }),
+  route({
+    method: "post",
+    path: "/tokens",
+    summary: "Make a token of your own, or of a service",
+    description:
+      "The token itself is in this answer and nowhere else. Nobody hands out more than they hold: one of a service needs `rollcall.tokens.edit` on the organisation.",
+    tag: "Tokens",
+    access: "signed-in",
+    body: newToken,
+    status: 201,
+    answer: shownOnce,
+    idempotent: true,
+    async handler(call, { body }) {
+      const now = call.ctx.now();
+      const narrowed = body.for === "me" ? await ofMine(call, body) : await ofService(call, body);
+      const expiresAt = ending(body.expiresAt, now);
+      const { id, token } = await createToken(call, { name: body.name, scope: "api", expiresAt, ...narrowed });
+      return { ...(await readToken(call.sql, { id, now })), token };
+    },
+  }),
+  route({
+    method: "get",
+    path: "/tokens/{id}",
+    summary: "One token",
+    tag: "Tokens",
+    access: "signed-in",
+    params: idParams,
+    answer: tokenSchema,
+    handler: (call, { params }) => seen(call, params.id),
+  }),
+  route({
+    method: "post",
+    path: "/tokens/{id}/rotate",
+    summary: "Make another in its place; both work for a while",
+    tag: "Tokens",
+    access: "signed-in",
+    params: idParams,
+    body: z.strictObject({
+      overlapHours: z
+        .number()
+        .min(0)
+        .max(24 * 30)
+        .default(24)
+        .describe("How long the old one goes on working."),
+      expiresAt: moment.optional().describe("Absent: it is given as long as the old one was."),
+    }),
+    status: 201,
+    answer: shownOnce,
+    idempotent: true,
+    async handler(call, { params, body }) {
+      const { ctx, sql, caller } = call;
+      const token = await seen(call, params.id);
+      // What is answered here opens a door: somebody else's is never shown.
+      if (token.personId !== null && token.personId !== caller.personId)
+        throw new AppError(
+          "forbidden",
+          "Only its owner can rotate a person's token, because the new one is shown. Revoke it, or renew it.",
+          { field: "token" },
+        );
+      await requireSteering(call, token);
+      if (token.personId === null) await requireHeld(sql, { caller, delegated: delegatedOf(token), at: ctx.now() });
+      else requireNoWider(call, token);
+      const oldUntil = new Date(ctx.now().getTime() + body.overlapHours * 3_600_000);
+      const made = await rotateToken(call, {
+        token: token.id,
+        oldUntil,
+        ...(body.expiresAt ? { expiresAt: ending(body.expiresAt, ctx.now()) } : {}),
+      });
+      return { ...(await readToken(sql, { id: made.id, now: ctx.now() })), token: made.token };
+    },
+  }),
+  route({
+    method: "post",
+    path: "/tokens/{id}/renew",
+    summary: "Give a token a later end",
+    description: "By its owner, or by who holds `rollcall.tokens.edit` on the owner's unit, or for a service's on the organisation.",
+    tag: "Tokens",
+    access: "signed-in",
+    params: idParams,
+    body: z.strictObject({ expiresAt: moment }),
+    answer: tokenSchema,
+    async handler(call, { params, body }) {
+      const token = await seen(call, params.id);
+      await requireSteering(call, token);
+      await renewToken(call, { id: token.id, expiresAt: ending(body.expiresAt, call.ctx.now()) });
+      return readToken(call.sql, { id: token.id, now: call.ctx.now() });
+    },
+  }),
+  route({
+    method: "post",
+    path: "/tokens/{id}/revoke",
+    summary: "End a token at once",
+    tag: "Tokens",
+    access: "signed-in",
+    params: idParams,
+    body: z.strictObject({ reason }),
+    answer: tokenSchema,
+    async handler(call, { params, body }) {
+      const token = await seen(call, params.id);
+      await requireSteering(call, token);
+      await revokeToken(call, { id: token.id, reason: body.reason });
+      return readToken(call.sql, { id: token.id, now: call.ctx.now() });
+    },
+  }),
+];
+
+/** A person's own, at most as wide as the credential that asks. */
+async function ofMine(call: ApiCall, body: { permissions?: OwnPermission[] | undefined; unitIds?: string[] | undefined }) {
+  const { caller } = call;
+  if (caller.personId === null)
+    throw new AppError("forbidden", "A service has no tokens of its own; make one for a service.", { field: "for" });
+  requireNoWider(call, { permissions: body.permissions ?? null, unitIds: body.unitIds ?? null });
+  // Narrowing to a unit that is not there would be a token for nothing; to a foreign one, a way to ask what exists.
+  for (const unitId of body.unitIds ?? []) await call.require("rollcall.units.view", { unitId });
+  return { personId: caller.personId, permissions: body.permissions, unitIds: body.unitIds };
+}
+
+async function ofService(call: ApiCall, body: { permissions: OwnPermission[]; unitIds: string[] | null }) {
+  await call.require("rollcall.tokens.edit", { organisation: true });
+  await requireHeld(call.sql, { caller: call.caller, delegated: body, at: call.ctx.now() });
+  return { permissions: body.permissions, unitIds: body.unitIds ?? undefined };
+}
+
+/** A narrowed credential makes none that is wider. */
+function requireNoWider({ caller }: ApiCall, wanted: { permissions: readonly string[] | null; unitIds: readonly string[] | null }): void {
+  const within = (own: readonly string[] | null, asked: readonly string[] | null) =>
+    own === null || (asked !== null && asked.every((each) => own.includes(each)));
+  if (!within(caller.permissions, wanted.permissions) || !within(caller.unitIds, wanted.unitIds))
+    throw new AppError("forbidden", "The token that you call with is narrowed; one that it makes must be narrowed at least as far.", {
+      field: "permissions",
+    });
+}
+
+function delegatedOf({ permissions: keys, unitIds }: TokenView): { permissions: OwnPermission[]; unitIds: readonly string[] | null } {
+  return { permissions: OWN_PERMISSIONS.filter((each) => keys === null || keys.includes(each)), unitIds };
+}
+
+function ending(asked: Date | undefined, now: Date): Date {
+  const latest = new Date(now.getTime() + LONGEST_DAYS * DAY_MS);
+  if (asked && asked > latest) throw new AppError("invalid", `A token lasts at most ${LONGEST_DAYS} days.`, { field: "expiresAt" });
+  return asked ?? new Date(now.getTime() + USUAL_DAYS * DAY_MS);
+}
+
+/** The token, if the caller may know of it. */
+async function seen(call: ApiCall, id: string): Promise<TokenView> {
+  const token = await readToken(call.sql, { id, now: call.ctx.now() });
+  if (token.personId !== null && token.personId === call.caller.personId) return token;
+  const within = visible(await call.reach("rollcall.tokens.view"), { self: null, from: 2 });
+  const { rowCount } = await call.sql.query(
+    `select from tokens t left join people p on p.id = t.person_id where t.id = $1 and ${within.text}`,
+    [id, ...within.values],
+  );
+  if (rowCount === 0) throw new AppError("not_found", `There is no token ${id}.`, { field: "token", cause: OUT_OF_REACH });
+  return token;
+}
+
+async function requireSteering(call: ApiCall, { personId }: TokenView): Promise<void> {
+  if (personId !== null && personId === call.caller.personId) return;
+  await call.require("rollcall.tokens.edit", personId === null ? { organisation: true } : { personId });
+}
+
+/** Own tokens, those of people in reach, and with the organisation's permission those of services and SCIM clients. */
+function visible(reach: Reach, { self, from }: { self: string | null; from: number }): Condition {
+  if (reach.everything) return { text: "true", values: [] };
+  const people = reachedPeople(reach, { person: "p", from: from + 1 });
+  return {
+    text: `(t.person_id = $${from}::uuid or (t.person_id is not null and ${people.text})${reach.organisation ? " or t.person_id is null" : ""})`,
+    values: [self, ...people.values],
+  };
+}

@@ -1,0 +1,148 @@
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { networkOf } from "../../../src/auth/network.ts";
+import { openApi, type ApiDoor } from "./api-door.ts";
+
+let door: ApiDoor;
+let top: string;
+let unit: string;
+beforeAll(async () => {
+  door = await openApi();
+  top = await door.newUnit({ name: "Company", type: "organization" });
+  unit = await door.newUnit({ name: "Sales", parentId: top });
+});
+afterAll(() => door?.close());
+
+const inDays = (days: number) => new Date(door.clock.now().getTime() + days * 86_400_000).toISOString();
+
+describe("G5: API tokens", () => {
+  test("G5: a person makes one of their own: shown once, stored hashed, ending by itself, at most their own rights", async () => {
+    const holder = await door.newHolder({ role: "rollcall-unit-administrator", unitId: unit });
+    const { body: made } = await door.request("POST", "/tokens", { token: holder.token, body: { for: "me", name: "laptop" } }).expect(201);
+    expect(made).toMatchObject({ personId: holder.personId, state: "live", permissions: null });
+    await door.request("GET", `/units/${unit}`, { token: made.token }).expect(200);
+    await door.request("GET", `/units/${top}`, { token: made.token }).expect(404);
+    const again = await door.request("GET", `/tokens/${made.id}`, { token: holder.token }).expect(200);
+    expect(again.body).not.toHaveProperty("token");
+    const { rows } = await door.db.pool.query("select to_jsonb(t) as row from tokens t where id = $1", [made.id]);
+    expect(JSON.stringify(rows)).not.toContain(made.token.split("_")[3]);
+    door.clock.forward(91 * 86_400_000);
+    await door.request("GET", "/me", { token: made.token }).expect(401);
+    door.clock.forward(-91 * 86_400_000);
+  });
+
+  test("G5: scopes and units narrow it, and a narrowed one makes none that is wider", async () => {
+    const holder = await door.newHolder({ role: "rollcall-administrator", unitId: top });
+    const narrow = { for: "me", name: "narrow", permissions: ["rollcall.units.view"], unitIds: [unit] };
+    const { body: made } = await door.request("POST", "/tokens", { token: holder.token, body: narrow }).expect(201);
+    await door.request("GET", `/units/${unit}`, { token: made.token }).expect(200);
+    await door.request("GET", `/units/${top}`, { token: made.token }).expect(404);
+    await door.request("PATCH", `/units/${unit}`, { token: made.token, body: { name: "X" }, headers: { "If-Match": "*" } }).expect(403);
+    await door.request("POST", "/tokens", { token: made.token, body: { for: "me", name: "wider" } }).expect(403);
+    await door.request("POST", "/tokens", { token: made.token, body: { ...narrow, unitIds: [top] } }).expect(403);
+    await door.request("POST", "/tokens", { token: made.token, body: narrow }).expect(201);
+  });
+
+  test("G5: one of a service needs the organisation's permission, and nobody hands out more than they hold", async () => {
+    const operator = await door.newHolder({ role: "rollcall-operator", unitId: top });
+    const service = (permissions: string[], unitIds: string[] | null = null) => ({ for: "service", name: "hr", permissions, unitIds });
+    await door.request("POST", "/tokens", { token: operator.token, body: service(["rollcall.people.view"]) }).expect(403);
+    const administrator = await door.newHolder({ role: "rollcall-administrator", unitId: top });
+    const { body } = await door
+      .request("POST", "/tokens", { token: administrator.token, body: service(["rollcall.units.view"], [unit]) })
+      .expect(201);
+    expect(body).toMatchObject({ personId: null, permissions: ["rollcall.units.view"], unitIds: [unit] });
+    const narrowed = await door.newToken({ permissions: ["rollcall.tokens.edit", "rollcall.units.view"] });
+    await door.request("POST", "/tokens", { token: narrowed, body: service(["rollcall.people.view"]) }).expect(403);
+    // Another company's top unit: who holds everything on one top is not everywhere.
+    const other = await door.newUnit({ name: "Other", type: "organization" });
+    await door.request("POST", "/tokens", { token: administrator.token, body: service(["rollcall.units.view"]) }).expect(403);
+    await door.request("POST", "/tokens", { token: administrator.token, body: service(["rollcall.units.view"], [other]) }).expect(403);
+    await door.db.pool.query("update units set deleted_at = now() where id = $1", [other]);
+    await door.request("POST", "/tokens", { token: administrator.token, body: service(["rollcall.units.view"]) }).expect(201);
+  });
+
+  test("G5: rotated with an overlap, by its owner alone; renewed by an administrator; revoked at once", async () => {
+    const holder = await door.newHolder({ role: "rollcall-help-desk", unitId: unit });
+    const { body: old } = await door.request("POST", "/tokens", { token: holder.token, body: { for: "me", name: "cli" } }).expect(201);
+    const administrator = await door.newHolder({ role: "rollcall-administrator", unitId: top });
+    await door.request("POST", `/tokens/${old.id}/rotate`, { token: administrator.token, body: {} }).expect(403);
+    const { body: fresh } = await door
+      .request("POST", `/tokens/${old.id}/rotate`, { token: holder.token, body: { overlapHours: 1 } })
+      .expect(201);
+    for (const token of [old.token, fresh.token]) await door.request("GET", "/me", { token }).expect(200);
+    door.clock.forward(3_700_000);
+    await door.request("GET", "/me", { token: old.token }).expect(401);
+    await door.request("GET", "/me", { token: fresh.token }).expect(200);
+    const renewed = await door
+      .request("POST", `/tokens/${fresh.id}/renew`, { token: administrator.token, body: { expiresAt: inDays(300) } })
+      .expect(200);
+    expect(renewed.body).not.toHaveProperty("token");
+    await door.request("POST", `/tokens/${fresh.id}/renew`, { token: administrator.token, body: { expiresAt: inDays(3000) } }).expect(422);
+    await door.request("POST", `/tokens/${old.id}/renew`, { token: administrator.token, body: { expiresAt: inDays(10) } }).expect(409);
+    await door.request("POST", `/tokens/${fresh.id}/revoke`, { token: holder.token, body: { reason: "lost laptop" } }).expect(200);
+    await door.request("GET", "/me", { token: fresh.token }).expect(401);
+    door.clock.forward(-3_700_000);
+  });
+
+  test("G5: a leaked one is found by its prefix, or pasted whole; who may not see it finds nothing", async () => {
+    const holder = await door.newHolder({ role: "rollcall-help-desk", unitId: unit });
+    const stranger = await door.newHolder({ role: "rollcall-unit-administrator", unitId: unit });
+    const find = (text: string, token?: string) =>
+      door.request("GET", `/tokens?prefix=${text}`, token === undefined ? {} : { token }).expect(200);
+    const prefix = String(holder.token.split("_")[2]);
+    for (const text of [prefix, holder.token])
+      expect((await find(text)).body.items).toMatchObject([{ personId: holder.personId, lastUsedFrom: null }]);
+    expect((await find(prefix, stranger.token)).body.items).toEqual([]);
+    expect((await find(prefix, holder.token)).body.items).toMatchObject([{ personId: holder.personId }]);
+    const [{ id }] = (await find(prefix)).body.items;
+    await door.request("GET", `/tokens/${id}`, { token: stranger.token }).expect(404);
+    expect((await find(prefix)).body.items).toMatchObject([{ lastUsedFrom: "127.0.0.0/24" }]);
+  });
+
+  test("G5: a person's tokens end with the person", async () => {
+    const holder = await door.newHolder({ role: "rollcall-help-desk", unitId: unit });
+    await door.db.pool.query("update people set active = false where id = $1", [holder.personId]);
+    await door.request("GET", "/me", { token: holder.token }).expect(401);
+  });
+
+  test("an Idempotency-Key of another credential that acts under the same name answers nothing of ours", async () => {
+    const [first, second] = [await door.newToken({ name: "twin" }), await door.newToken({ name: "twin" })];
+    const send = (token: string) =>
+      door
+        .request("POST", "/tokens", {
+          token,
+          body: { for: "service", name: "s", permissions: ["rollcall.units.view"], unitIds: [unit] },
+          headers: { "Idempotency-Key": "same" },
+        })
+        .expect(201);
+    expect((await send(first)).body.token).not.toBe((await send(second)).body.token);
+    expect((await send(first)).headers["idempotency-replayed"]).toBe("true");
+  });
+
+  test("pages show every token once, the newest first", async () => {
+    const ids = [];
+    let next: string | null = "";
+    while (next !== null) {
+      const { body }: { body: { items: { id: string }[]; next: string | null } } = await door
+        .request("GET", `/tokens?limit=5${next && `&cursor=${next}`}`)
+        .expect(200);
+      ids.push(...body.items.map(({ id }) => id));
+      next = body.next;
+    }
+    const { rows } = await door.db.pool.query("select count(*)::int as count from tokens");
+    expect(new Set(ids).size).toBe(rows[0].count);
+  });
+});
+
+describe("the network of an address", () => {
+  test.each([
+    ["192.0.2.77", "192.0.2.0/24"],
+    ["::ffff:192.0.2.77", "192.0.2.0/24"],
+    ["2001:db8:1:2::5", "2001:db8:1::/48"],
+    ["2001:db8::1", "2001:db8:0::/48"],
+    ["::1", "0:0:0::/48"],
+    ["fe80::1%eth0", "fe80:0:0::/48"],
+    ["nowhere", null],
+    [undefined, null],
+  ])("of %s is %s", (address, network) => expect(networkOf(address)).toBe(network));
+});
