@@ -27,6 +27,8 @@ export interface Database {
   readonly sharedReads: SharedReads;
   /** Names for statements that come again: PostgreSQL plans a named one once for each connection. */
   readonly statementNames: StatementNames;
+  /** Aborts when it begins to close: for connections that somebody holds beside the pools. */
+  readonly closing: AbortSignal;
   close(): Promise<void>;
 }
 
@@ -65,6 +67,7 @@ export function openDatabase({ url, poolSize = 10, onError }: DatabaseOptions): 
   const pool = poolOf("", { max: poolSize });
   const readPool = poolOf(":read", { max: Math.max(2, Math.ceil(poolSize / 2)), settings: READ_SETTINGS });
   const requestPool = poolOf(":request", { max: poolSize, settings: PLANNED_ONCE });
+  const closing = new AbortController();
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool, { disposeExternalPool: false }) });
   return {
     url,
@@ -74,7 +77,9 @@ export function openDatabase({ url, poolSize = 10, onError }: DatabaseOptions): 
     requestPool,
     sharedReads: createSharedReads(readPool),
     statementNames: createStatementNames(),
+    closing: closing.signal,
     async close() {
+      closing.abort();
       await prisma.$disconnect();
       await Promise.all([pool.end(), readPool.end(), requestPool.end()]);
     },

@@ -1,0 +1,330 @@
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import fc from "fast-check";
+import { checkAccess, effectiveAccess } from "../../../src/access/effective.ts";
+import { giveGrant, revokeGrant } from "../../../src/access/grants.ts";
+import { createRole } from "../../../src/access/roles.ts";
+import { answerAll, foldedNames, type Answer, type Question } from "../../../src/access/snapshot/answer.ts";
+import { createAccessSnapshot, type AccessSnapshot } from "../../../src/access/snapshot/snapshot.ts";
+import { inTransaction, type Work } from "../../../src/db/database.ts";
+import { createUnit } from "../../../src/directory/units.ts";
+import {
+  DAY_ONE,
+  HOUR,
+  insertGroup,
+  insertMembership,
+  insertNesting,
+  insertPerson,
+  later,
+  standingClock,
+} from "../../directory/fixtures.ts";
+import { silentLog, testContext, testDatabase, type TestDatabase } from "../../helpers/database.ts";
+import { boundaries, found, PERMISSIONS, steps, take, type Organisation } from "../organisation.ts";
+import { cuttable } from "./cuttable.ts";
+
+let db: TestDatabase;
+const clock = standingClock();
+const inWork = <T>(flow: (work: Work) => Promise<T>) => inTransaction(db, testContext({ now: clock.now }), flow);
+const follow = (url = db.url): AccessSnapshot => createAccessSnapshot({ db: { url, closing: db.closing }, log: silentLog, now: clock.now });
+beforeAll(async () => {
+  db = await testDatabase();
+});
+afterAll(() => db.drop());
+
+/** Comes back as soon as `done` says so. */
+async function until(done: () => Promise<boolean>): Promise<void> {
+  while (!(await done())) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+const allowed = (answer: Answer | undefined) => answer !== undefined && "allowed" in answer && answer.allowed;
+
+/** Every question that there is about an organisation, and the answers of the snapshot at an instant. */
+async function asked(snapshot: AccessSnapshot, organisation: Organisation, at: Date): Promise<{ question: Question; answer: Answer }[]> {
+  const view = await snapshot.ready();
+  const questions = organisation.people.flatMap((person) =>
+    organisation.units.flatMap((unit) => PERMISSIONS.map((permission) => ({ person, permission, unit }))),
+  );
+  const answers = answerAll(view, questions, { at, within: null });
+  return questions.map((question, index) => ({ question, answer: answers[index] ?? { allowed: false } }));
+}
+
+async function expectSame(snapshot: AccessSnapshot, organisation: Organisation, at: Date): Promise<void> {
+  const derived = await Promise.all(organisation.people.map((personId) => effectiveAccess(db.pool, { personId, at })));
+  const expected = derived.flatMap((rows, person) =>
+    rows.map(({ permission, unitId }) => `${organisation.people[person] ?? ""} ${permission} ${unitId}`),
+  );
+  const held = (await asked(snapshot, organisation, at)).filter(({ answer }) => allowed(answer));
+  expect([at, held.map(({ question: { person, permission, unit } }) => `${person} ${permission} ${unit}`).sort()]).toEqual([
+    at,
+    [...new Set(expected)].sort(),
+  ]);
+}
+
+test("A4, A5, A6: the snapshot answers as the database does, after every change that it is fed, now and at every instant ahead", async () => {
+  const snapshot = follow();
+  await fc.assert(
+    fc.asyncProperty(steps, fc.infiniteStream(fc.boolean()), async (actions, looks) => {
+      clock.set(DAY_ONE);
+      const organisation = await inWork(found);
+      await snapshot.current();
+      for (const action of actions) {
+        clock.forward(action.hours * HOUR);
+        await inWork((work) => take(work, organisation, action));
+        if (looks.next().value !== true) continue;
+        await snapshot.current();
+        await expectSame(snapshot, organisation, clock.now());
+      }
+      await snapshot.current();
+      const ahead = boundaries(organisation.model).filter((at) => at >= clock.now().getTime());
+      for (const at of new Set([clock.now().getTime(), ...ahead, ...ahead.map((each) => each - 1)])) {
+        if (at < clock.now().getTime()) continue;
+        await expectSame(snapshot, organisation, new Date(at));
+        for (const { question, answer } of await asked(snapshot, organisation, new Date(at))) {
+          if (!("allowed" in answer) || !answer.allowed || answer.until === null) continue;
+          const check = (instant: Date) =>
+            checkAccess(db.pool, { personId: question.person, permission: question.permission, unitId: question.unit, at: instant });
+          expect([answer.until, await check(later(-1, answer.until)), await check(answer.until)]).toEqual([answer.until, true, false]);
+        }
+      }
+    }),
+    { numRuns: 12, interruptAfterTimeLimit: 60_000 },
+  );
+  // Only clocks that were set back made it read everything.
+  expect(snapshot.status().changes).toBeGreaterThan(snapshot.status().readAnew * 5);
+}, 240_000);
+
+/** One person, one role on one unit, and whether the snapshot says that it is held. */
+async function lonePerson(): Promise<{ personId: string; unitId: string; role: string; question: Question }> {
+  return inWork(async (work) => {
+    const personId = await insertPerson(work.sql, { at: clock.now() });
+    const unitId = await createUnit(work, { name: "Unit" });
+    const role = `r-${personId}`;
+    await work.sql.query(
+      "insert into permissions (key, module, resource, action) values ('test.lone.see', 'test', 'lone', 'see') on conflict do nothing",
+    );
+    await createRole(work, { key: role, name: role, permissions: ["test.lone.see"] });
+    return { personId, unitId, role, question: { person: personId, permission: "test.lone.see", unit: unitId } };
+  });
+}
+const give = (lone: { personId: string; unitId: string; role: string }) =>
+  inWork((work) => giveGrant(work, { personId: lone.personId, role: lone.role, unit: lone.unitId }));
+const says = async (view: ReturnType<AccessSnapshot["ready"]>, question: Question) =>
+  allowed(answerAll(await view, [question], { at: clock.now(), within: null })[0]);
+
+describe("A6: a change is known within a second, or nothing is answered", () => {
+  test("when the connection that listens is killed", async () => {
+    clock.set(DAY_ONE);
+    const lone = await lonePerson();
+    const snapshot = follow();
+    expect(await says(snapshot.current(), lone.question)).toBe(false);
+    const { readAnew } = snapshot.status();
+    for (let round = 0; round < 3; round += 1) {
+      const { rowCount } = await db.pool.query(
+        "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name like 'rollcall:%:access'",
+      );
+      expect(rowCount).toBeGreaterThan(0);
+      const grantId = await give(lone);
+      await until(() => says(snapshot.ready(), lone.question));
+      await inWork((work) => revokeGrant(work, { grantId, reason: "test" }));
+      await until(async () => !(await says(snapshot.ready(), lone.question)));
+      clock.forward(1000);
+    }
+    expect(snapshot.status().readAnew).toBe(readAnew);
+  });
+
+  test("when no notification comes", async () => {
+    const lone = await lonePerson();
+    const snapshot = follow();
+    await snapshot.current();
+    const { rows } = await db.pool.query<{ text: string }>("select pg_get_functiondef('note_access_change'::regproc) as text");
+    const text = rows[0]?.text ?? "";
+    expect(text).toContain("pg_notify(");
+    await db.pool.query(text.replace("perform pg_notify(", "perform concat("));
+    try {
+      await give(lone);
+      await until(() => says(snapshot.ready(), lone.question));
+    } finally {
+      await db.pool.query(text);
+    }
+  });
+
+  test.each(["cut", "silence"] as const)(
+    "and when the way to the database is lost (%s), nothing is answered until it is there again",
+    async (how) => {
+      const lone = await lonePerson();
+      const way = await cuttable(db.url);
+      try {
+        const snapshot = follow(way.url);
+        expect(await says(snapshot.current(), lone.question)).toBe(false);
+        way[how]();
+        await give(lone);
+        await until(async () => snapshot.status().state === "stale");
+        await expect(snapshot.ready()).rejects.toMatchObject({ code: "unavailable", retryAfter: 1 });
+        way.mend();
+        await until(async () => snapshot.status().state === "ready");
+        expect(await says(snapshot.ready(), lone.question)).toBe(true);
+      } finally {
+        await way.close();
+      }
+    },
+  );
+
+  test("in whatever order transactions commit", async () => {
+    const [early, late] = [await lonePerson(), await lonePerson()];
+    const snapshot = follow();
+    await snapshot.current();
+    const opened = await db.pool.connect();
+    try {
+      await opened.query("begin");
+      await giveGrant(
+        { ctx: testContext({ now: clock.now }), sql: opened },
+        { personId: early.personId, role: early.role, unit: early.unitId },
+      );
+      await give(late);
+      expect(await says(snapshot.current(), late.question)).toBe(true);
+      expect(await says(snapshot.current(), early.question)).toBe(false);
+      await opened.query("commit");
+      expect(await says(snapshot.current(), early.question)).toBe(true);
+    } finally {
+      opened.release();
+    }
+  });
+
+  test("when changes were pruned before they were read", async () => {
+    const lone = await lonePerson();
+    const snapshot = follow();
+    await snapshot.current();
+    const { readAnew } = snapshot.status();
+    await give(lone);
+    await db.pool.query("with gone as (delete from access_changes) update access_change_fence set pruned = pg_current_xact_id()");
+    await until(() => says(snapshot.ready(), lone.question));
+    expect(snapshot.status().readAnew).toBeGreaterThan(readAnew);
+  });
+});
+
+test("changes are pruned as others are written, and nothing is missed meanwhile", async () => {
+  const lone = await lonePerson();
+  const snapshot = follow();
+  await snapshot.current();
+  await db.pool.query(
+    "update access_change_fence set taken_at = clock_timestamp() - interval '11 minutes', taken = pg_snapshot_xmin(pg_current_snapshot()), pruned = '0'",
+  );
+  const { rows: before } = await db.pool.query<{ count: number }>(
+    "select count(*) from access_changes where xid < (select taken from access_change_fence)",
+  );
+  expect(before[0]?.count).toBeGreaterThan(0);
+  await give(lone);
+  for (let round = 0; round < 64; round += 1) await db.pool.query("select note_access_change('roles', '{}')");
+  const { rows: after } = await db.pool.query<{ left: number; pruned: string }>(
+    "select (select count(*) from access_changes where xid < pruned) as left, pruned::text from access_change_fence",
+  );
+  expect(after[0]?.left).toBe(0);
+  expect(after[0]?.pruned).not.toBe("0");
+  expect(await says(snapshot.current(), lone.question)).toBe(true);
+});
+
+describe("who and where", () => {
+  const permission = "test.lone.see";
+
+  test("people are named by id or user name, units by id or code, whatever the case", async () => {
+    const lone = await lonePerson();
+    await give(lone);
+    await db.pool.query("update people set user_name = 'ÉMILE.zola@example.com' where id = $1", [lone.personId]);
+    await db.pool.query("update units set code = 'Straße-Ä' where id = $1", [lone.unitId]);
+    const view = await follow().current();
+    const ask = async (person: string, unit: string) => {
+      const questions = [{ person, permission, unit }];
+      const folded = await foldedNames(db.pool, questions);
+      return answerAll(view, questions, { at: clock.now(), within: null, folded })[0];
+    };
+    const yes = { allowed: true, until: null };
+    expect(await ask(lone.personId.toUpperCase(), lone.unitId.toUpperCase())).toEqual(yes);
+    expect(await ask("ÉMILE.Zola@example.com", "straße-Ä")).toEqual(yes);
+    expect(await ask("nobody", lone.unitId)).toEqual({ error: "unknown_person" });
+    expect(await ask(lone.personId, "nowhere")).toEqual({ error: "unknown_unit" });
+    expect(await ask(lone.personId, lone.personId)).toEqual({ error: "unknown_unit" });
+  });
+
+  test("names that change hands in one transaction end with their new holders", async () => {
+    const [first, second] = [await lonePerson(), await lonePerson()];
+    await give(first);
+    const snapshot = follow();
+    await snapshot.current();
+    await inWork(async ({ sql }) => {
+      await sql.query("update people set user_name = 'x-' || user_name where id = $1", [first.personId]);
+      await sql.query("update people set user_name = 'tom' where id = $1", [second.personId]);
+      await sql.query("update people set user_name = 'ann' where id = $1", [first.personId]);
+    });
+    expect(await says(snapshot.current(), { ...first.question, person: "ann" })).toBe(true);
+    expect(await says(snapshot.current(), { ...first.question, person: "tom" })).toBe(false);
+    await inWork(async ({ sql }) => {
+      await sql.query("update people set user_name = 'x' where id = $1", [first.personId]);
+      await sql.query("update people set user_name = 'ann' where id = $1", [second.personId]);
+      await sql.query("update people set user_name = 'tom' where id = $1", [first.personId]);
+    });
+    expect(await says(snapshot.current(), { ...first.question, person: "tom" })).toBe(true);
+    expect(await says(snapshot.current(), { ...first.question, person: "ann" })).toBe(false);
+    await db.pool.query("update people set state = 'deleted', deleted_at = $2 where id = $1", [second.personId, clock.now()]);
+    const view = await snapshot.current();
+    expect(answerAll(view, [{ ...first.question, person: "ann" }], { at: clock.now(), within: null })).toEqual([
+      { error: "unknown_person" },
+    ]);
+  });
+
+  test("an id of a role is no permission, and what no role holds is not allowed", async () => {
+    const lone = await lonePerson();
+    await give(lone);
+    const { rows } = await db.pool.query<{ id: string }>("select id from roles where key = $1", [lone.role]);
+    const view = await follow().current();
+    for (const each of [rows[0]?.id ?? "", "test.lone.unheard"])
+      expect(answerAll(view, [{ ...lone.question, permission: each }], { at: clock.now(), within: null })).toEqual([{ allowed: false }]);
+  });
+
+  test("who is narrowed to units asks about these and what is below, and learns of nobody else", async () => {
+    const lone = await lonePerson();
+    await give(lone);
+    const below = await inWork((work) => createUnit(work, { name: "Below", parentId: lone.unitId }));
+    const beside = await inWork((work) => createUnit(work, { name: "Beside" }));
+    const view = await follow().current();
+    const ask = (question: Partial<Question>, within: string[]) =>
+      answerAll(view, [{ ...lone.question, ...question }], { at: clock.now(), within })[0];
+    expect(ask({ unit: below }, [lone.unitId])).toEqual({ allowed: true, until: null });
+    expect(ask({ unit: lone.unitId }, [below])).toEqual({ error: "forbidden" });
+    expect(ask({ unit: beside }, [lone.unitId])).toEqual({ error: "forbidden" });
+    expect(ask({ unit: "nowhere" }, [lone.unitId])).toEqual({ error: "forbidden" });
+    expect(ask({ person: "nobody" }, [lone.unitId])).toEqual({ allowed: false });
+    expect(ask({}, [])).toEqual({ error: "forbidden" });
+  });
+});
+
+test("A5: a group that is deleted, and one that is nested in a deleted one, give what the database says", async () => {
+  const lone = await lonePerson();
+  const [inner, outer] = await inWork(async (work) => {
+    const ids: [string, string] = [await insertGroup(work.sql), await insertGroup(work.sql)];
+    await insertMembership(work.sql, { groupId: ids[0], personId: lone.personId, from: clock.now() });
+    await insertNesting(work.sql, { parentId: ids[1], childId: ids[0], from: clock.now() });
+    return ids;
+  });
+  await inWork((work) => giveGrant(work, { groupId: outer, role: lone.role, unit: lone.unitId, expiresAfterSeconds: 3600 }));
+  const snapshot = follow();
+  const same = async () => {
+    const expected = await checkAccess(db.pool, {
+      personId: lone.personId,
+      permission: "test.lone.see",
+      unitId: lone.unitId,
+      at: clock.now(),
+    });
+    expect(await says(snapshot.current(), lone.question)).toBe(expected);
+    return expected;
+  };
+  expect(await same()).toBe(true);
+  await db.pool.query("update groups set deleted_at = $2 where id = $1", [inner, clock.now()]);
+  expect(await same()).toBe(true);
+  await db.pool.query("update groups set deleted_at = $2 where id = $1", [outer, clock.now()]);
+  expect(await same()).toBe(false);
+  await db.pool.query("update groups set deleted_at = null where id = $1", [outer]);
+  expect(await same()).toBe(true);
+  clock.forward(3_599_999);
+  expect(await same()).toBe(true);
+  clock.forward(1);
+  expect(await same()).toBe(false);
+});
