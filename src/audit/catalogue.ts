@@ -58,6 +58,8 @@ export const EVENTS = {
   "grant.expired": z.object({ role: z.string(), unit: z.string(), source: z.string(), members: z.number().optional() }),
   "session.ended": z.object({ count: z.number() }),
   "token.created": named.extend({ scope: z.string(), prefix: z.string(), expires: z.string().nullable() }),
+  /** It ends soon, and nothing has taken its place. */
+  "token.ending": named.extend({ expires: z.string() }),
   "token.renewed": named.extend({ expires: z.string() }),
   "token.rotated": named.extend({ replacedBy: z.string(), until: z.string() }),
   "oauth_client.created": named.extend({ expires: z.string().nullable() }),

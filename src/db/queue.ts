@@ -23,6 +23,8 @@ export interface JobPayloads {
   evaluate_rule: { ruleId: string };
   /** Delete the details of plans that ended long ago. */
   prune_runs: Record<string, never>;
+  /** What is looked after once a day. */
+  look_after_things: Record<string, never>;
   /** Complete the search indexes after a sync that made many people. */
   complete_search_indexes: Record<string, never>;
 }

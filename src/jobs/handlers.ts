@@ -19,6 +19,7 @@ import { applyPlan } from "../sync/apply-plan.ts";
 import { pruneRuns } from "../sync/prune.ts";
 import { runSync } from "../sync/run.ts";
 import type { Handlers } from "./queue.ts";
+import { lookAfterThings } from "./upkeep.ts";
 
 export interface HandlersOptions {
   db: Database;
@@ -84,6 +85,9 @@ export function createHandlers({ db, keyRing, targets, publicUrl }: HandlersOpti
     async prune_runs(ctx) {
       const deleted = await pruneRuns(ctx, db);
       if (deleted > 0) ctx.log.info({ deleted }, "details of plans that ended long ago were deleted");
+    },
+    async look_after_things(ctx) {
+      await lookAfterThings(ctx, db);
     },
     async complete_search_indexes() {
       await completeSearchIndexes(db.pool);

@@ -135,17 +135,19 @@ async function wake(ctx: Context, db: Database): Promise<void> {
     const { rows } = await work.sql.query<{ mine: boolean }>("select pg_try_advisory_xact_lock($1) as mine", [WAKE_LOCK]);
     if (!rows[0]?.mine) return;
     await wakeWhatWaits(work);
-    await pruneOnceADay(work);
+    await onceADay(work);
     await keepHooksOften(work);
   });
 }
 
-async function pruneOnceADay({ ctx, sql }: Work): Promise<void> {
+async function onceADay({ ctx, sql }: Work): Promise<void> {
   const { rowCount } = await sql.query(
     "insert into watermarks (key, at) values ('prune_runs', $1) on conflict (key) do update set at = excluded.at where watermarks.at < excluded.at - interval '1 day'",
     [ctx.now()],
   );
-  if (rowCount !== 0) await enqueue(sql, { job: "prune_runs", payload: {}, key: "prune_runs" });
+  if (rowCount === 0) return;
+  await enqueue(sql, { job: "prune_runs", payload: {}, key: "prune_runs" });
+  await enqueue(sql, { job: "look_after_things", payload: {}, key: "look_after_things" });
 }
 
 /** Renewals come long before the end; this is how soon a subscription that was lost without a word is made again. */

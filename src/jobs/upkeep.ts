@@ -1,0 +1,25 @@
+import { tellEndingTokens } from "../auth/ending-tokens.ts";
+import type { Context } from "../context.ts";
+import { inTransaction, type Database, type Work } from "../db/database.ts";
+import { forgetAnswers } from "../db/kept-answers.ts";
+
+/** What is looked after once a day, each in a transaction of its own: a line each. */
+const TASKS: Readonly<Record<string, (work: Work) => Promise<number>>> = {
+  "answers to creates were forgotten": forgetAnswers,
+  "tokens that end soon were told of": tellEndingTokens,
+};
+
+/** Does all of it; what fails doesn't stop the others, and is thrown in the end, so that the job is tried again. */
+export async function lookAfterThings(ctx: Context, db: Database): Promise<void> {
+  const failures: unknown[] = [];
+  for (const [done, task] of Object.entries(TASKS)) {
+    ctx.signal.throwIfAborted();
+    try {
+      const count = await inTransaction(db, ctx, task);
+      if (count > 0) ctx.log.info({ count }, done);
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw new AggregateError(failures, "some of the daily upkeep failed");
+}
