@@ -1,0 +1,111 @@
+/** What a list of people is narrowed by. */
+export interface PeopleFilters {
+  /** Words, each of which is part of a name, a login, an address, a phone number or an employee number. */
+  q?: string | undefined;
+  /** With all units below it. */
+  unitId?: string | undefined;
+  /** With the groups in it. */
+  groupId?: string | undefined;
+  /** Who holds it now, on whatever unit, by themselves or through a group. */
+  roleId?: string | undefined;
+  managerId?: string | undefined;
+  state?: string | undefined;
+  active?: boolean | undefined;
+  /** Name of the connection; null = made here. */
+  origin?: string | null | undefined;
+}
+
+/** Placeholders of one statement. */
+export interface Parameters {
+  readonly values: unknown[];
+  add(value: unknown): string;
+}
+
+export function parameters(values: readonly unknown[] = []): Parameters {
+  const given = [...values];
+  return { values: given, add: (value) => `$${given.push(value)}` };
+}
+
+/** One filter: as a condition on `p`, and, where an index leads to those who meet it, as a query of their ids. */
+export interface Filter {
+  condition: string;
+  ids?: string;
+}
+
+const OPEN = "recorded_to is null and valid_to is null";
+
+/** The filters as SQL. `words` are folded already. */
+export function filtersOf(
+  filters: PeopleFilters,
+  { given, words, at }: { given: Parameters; words: readonly string[]; at: Date },
+): Filter[] {
+  const { unitId, groupId, roleId, managerId, state, active, origin } = filters;
+  const made: Filter[] = [];
+  if (words.length > 0) made.push(search(words, given));
+  if (unitId !== undefined) made.push(among(inUnit(given.add(unitId))));
+  if (groupId !== undefined) made.push(among(inGroups(`select ${given.add(groupId)}::uuid`, "true")));
+  if (roleId !== undefined) made.push(among(withRole({ role: given.add(roleId), at: given.add(at) })));
+  if (managerId !== undefined) {
+    const manager = `${given.add(managerId)}::uuid`;
+    made.push({ condition: `p.manager_id = ${manager}`, ids: `select id from people where manager_id = ${manager}` });
+  }
+  if (state !== undefined) {
+    const wanted = `${given.add(state)}::text`;
+    made.push({
+      condition: `p.state = ${wanted}`,
+      ...(state === "active" ? {} : { ids: `select id from people where state = ${wanted} and state not in ('active', 'deleted')` }),
+    });
+  }
+  if (active !== undefined) made.push({ condition: `p.active = ${given.add(active)}::boolean` });
+  if (origin !== undefined)
+    made.push({
+      condition:
+        origin === null ? "p.origin_id is null" : `p.origin_id = (select id from connections where name = ${given.add(origin)}::text)`,
+    });
+  return made;
+}
+
+/** Of a short word, three letters of which no index knows, only beginnings of words are meant. */
+function search(words: readonly string[], given: Parameters): Filter {
+  const conditions = words.map((word) => {
+    const part = likePart(word);
+    if (word.length > 2) return `search_text like ${given.add(`%${part}%`)}::text`;
+    return `(search_text like ${given.add(`%\n${part}%`)}::text or search_text like ${given.add(`% ${part}%`)}::text)`;
+  });
+  const all = conditions.join(" and ");
+  return { condition: all.replaceAll("search_text", "p.search_text"), ids: `select id from people where ${all} and state <> 'deleted'` };
+}
+
+function among(ids: (person?: string) => string): Filter {
+  return { condition: `(select true from (${ids("p.id")}) one limit 1) is not null`, ids: ids() };
+}
+
+const ofPerson = (column: string, person: string | undefined) => (person === undefined ? "" : ` and ${column} = ${person}`);
+
+function inUnit(unit: string) {
+  return (person?: string) =>
+    `select pu.person_id as id from person_units pu join units u on u.id = pu.unit_id
+      where u.path operator(public.<@) (select path from units where id = ${unit}::uuid) and pu.recorded_to is null and pu.valid_to is null${ofPerson("pu.person_id", person)}`;
+}
+
+function inGroups(groups: string, lasting: string) {
+  return (person?: string) =>
+    `with recursive below (group_id) as (${groups} union select n.child_group_id from below join nestings n on n.parent_group_id = below.group_id and n.${OPEN.replace(" and ", " and n.")})
+      select m.person_id as id from below join memberships m using (group_id) where m.recorded_to is null and m.valid_to is null and ${lasting}${ofPerson("m.person_id", person)}`;
+}
+
+function withRole({ role, at }: { role: string; at: string }) {
+  const held = `g.role_id = ${role}::uuid and g.recorded_to is null and g.valid @> ${at}::timestamptz`;
+  return (person?: string) =>
+    `(select g.person_id as id from grants g where ${held} and g.person_id is not null${ofPerson("g.person_id", person)})
+      union all (with recursive below (group_id, seconds) as (
+        select g.group_id, g.expires_after_seconds from grants g where ${held} and g.group_id is not null
+        union select n.child_group_id, below.seconds from below join nestings n on n.parent_group_id = below.group_id and n.recorded_to is null and n.valid_to is null)
+      select m.person_id from below join memberships m using (group_id) where m.recorded_to is null and m.valid_to is null
+        and (below.seconds is null or m.valid_from + make_interval(secs => below.seconds) > ${at}::timestamptz)${ofPerson("m.person_id", person)})`;
+}
+
+/** LIKE's own signs stand for themselves. */
+export function likePart(text: string): string {
+  return text.replace(/[\\%_]/g, "\\$&");
+}

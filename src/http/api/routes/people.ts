@@ -1,0 +1,95 @@
+import { checkedCustomValues } from "../../../directory/custom-values.ts";
+import { listCustomAttributes } from "../../../directory/custom-attributes.ts";
+import { lockPerson } from "../../../directory/people-checks.ts";
+import { createLocalPerson, editPersonHere } from "../../../sync/local-people.ts";
+import { requireVersion } from "../entity-tag.ts";
+import { changesOf } from "../people/contribution.ts";
+import { refuseForeignAttributes, refuseHiddenAttributes } from "../people/edit-rights.ts";
+import { peopleAnswer, peoplePage, peopleQuery } from "../people/list.ts";
+import { personInput, personPatch, personSchema } from "../people/schemas.ts";
+import { personView } from "../people/view.ts";
+import { route, type Route } from "../route.ts";
+import { idParams } from "../schemas.ts";
+
+const TAG = "People";
+
+export const peopleRoutes: readonly Route[] = [
+  route({
+    method: "get",
+    path: "/people",
+    summary: "The people in the caller's reach: search, filters, pages",
+    description:
+      "With `q`, the best matches come first: whole logins, addresses and names, then beginnings, then parts. Where more than a few thousand match, they come by name.",
+    tag: TAG,
+    access: { permission: "rollcall.people.view", on: "anywhere" },
+    query: peopleQuery,
+    answer: peopleAnswer,
+    handler: (call, { query }) => peoplePage(call, query),
+  }),
+  route({
+    method: "post",
+    path: "/people",
+    summary: "Add a person",
+    description:
+      "The person's origin is `local`. Needs the permission on each of the units named; on the organisation when none is. An origin that lists the person later takes over what it gives.",
+    tag: TAG,
+    access: { permission: "rollcall.people.create", on: "handler" },
+    body: personInput,
+    status: 201,
+    answer: personSchema,
+    idempotent: true,
+    async handler(call, { body }) {
+      const { unitIds, state, ...given } = body;
+      if (unitIds.length === 0) await call.require("rollcall.people.create", { organisation: true });
+      for (const unitId of unitIds) await call.require("rollcall.people.create", { unitId });
+      if (given.managerId != null) await call.require("rollcall.people.view", { personId: given.managerId });
+      const custom = checkedCustomValues(await listCustomAttributes(call.sql), { values: given.custom ?? {}, whole: true });
+      const contribution = changesOf(given, custom);
+      const names = given.name ?? {};
+      const called = [names.givenName, names.familyName].filter(Boolean).join(" ");
+      if (contribution["displayName"] == null && (names.formatted ?? called)) contribution["displayName"] = names.formatted ?? called;
+      const id = await createLocalPerson(call, { contribution, unitIds, state, reason: body.reason });
+      return personView(call, id);
+    },
+  }),
+  route({
+    method: "get",
+    path: "/people/{id}",
+    summary: "One person: profile, state and why, units, who masters what",
+    tag: TAG,
+    access: { permission: "rollcall.people.view", on: { person: "id" } },
+    params: idParams,
+    answer: personSchema,
+    versioned: true,
+    handler: (call, { params }) => personView(call, params.id),
+  }),
+  route({
+    method: "patch",
+    path: "/people/{id}",
+    summary: "Change a profile",
+    description:
+      "A merge patch (RFC 7396): what is not named stays, null empties. Lists are replaced whole. What an origin masters is refused naming it (409), unless its mapping puts its word behind edits made here. People change their own contact details, names, language and what the attributes say; managers those of their team; administrators everything.",
+    tag: TAG,
+    access: { permission: "rollcall.people.edit", on: { person: "id" } },
+    params: idParams,
+    body: personPatch,
+    answer: personSchema,
+    versioned: true,
+    async handler(call, { params: { id }, body }) {
+      const person = await lockPerson(call.sql, id);
+      requireVersion({ ifVersion: call.ifVersion, version: person.version, what: `The person ${person.userName}` });
+      const { custom: given, managerId, reason } = body;
+      await refuseHiddenAttributes(call, { personId: id, given: Object.keys(given ?? {}) });
+      if (managerId != null) await call.require("rollcall.people.view", { personId: managerId });
+      const custom = given && checkedCustomValues(await listCustomAttributes(call.sql), { values: given, whole: false });
+      await editPersonHere(call, {
+        personId: id,
+        keyRing: call.options.keyRing,
+        changes: changesOf(body, custom ?? {}),
+        reason,
+        allow: (edit) => refuseForeignAttributes(call, { personId: id, ...edit }),
+      });
+      return personView(call, id);
+    },
+  }),
+];

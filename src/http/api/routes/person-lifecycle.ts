@@ -1,0 +1,68 @@
+import { z } from "zod";
+import { refuseLastAdministrator } from "../../../access/last-administrator.ts";
+import type { LifecycleAction } from "../../../directory/lifecycle-transitions.ts";
+import { changeLifecycle } from "../../../directory/person-lifecycle.ts";
+import { followPeople } from "../../../sync/local-people.ts";
+import { AppError } from "../../../errors.ts";
+import { personSchema } from "../people/schemas.ts";
+import { personView } from "../people/view.ts";
+import { route, type ApiCall, type Route } from "../route.ts";
+import { idParams, moment, reason } from "../schemas.ts";
+
+const base = {
+  method: "post",
+  tag: "People",
+  access: { permission: "rollcall.people.lifecycle", on: { person: "id" } },
+  params: idParams,
+  answer: personSchema,
+} as const;
+
+async function change(call: ApiCall, given: { personId: string; action: LifecycleAction; reason: string; until?: Date | null }) {
+  const takesAway = given.action !== "activate" && given.until !== null;
+  if (takesAway) await refuseLastAdministrator(call, { personId: given.personId });
+  await changeLifecycle(call, { ...given, oneself: call.caller.personId === given.personId });
+  await followPeople(call, [given.personId]);
+  return personView(call, given.personId);
+}
+
+const because = z.strictObject({ reason });
+
+export const personLifecycleRoutes: readonly Route[] = [
+  route({
+    ...base,
+    path: "/people/{id}/suspend",
+    summary: "Suspend: access, sessions and tokens end at once",
+    body: because,
+    handler: (call, { params, body }) => change(call, { personId: params.id, action: "suspend", ...body }),
+  }),
+  route({
+    ...base,
+    path: "/people/{id}/activate",
+    summary: "Let somebody in again",
+    description:
+      "Lifts what was decided by hand, and an end of access that was reached. What an origin decided ends there: the answer says which blocks are left.",
+    body: because,
+    handler: (call, { params, body }) => change(call, { personId: params.id, action: "activate", ...body }),
+  }),
+  route({
+    ...base,
+    path: "/people/{id}/deactivate",
+    summary: "Deactivate: access ends and the person's own grants are withdrawn; what they own stays theirs",
+    body: because,
+    handler: (call, { params, body }) => change(call, { personId: params.id, action: "deactivate", ...body }),
+  }),
+  route({
+    ...base,
+    path: "/people/{id}/expire",
+    summary: "Set when somebody's access ends, or that it doesn't",
+    body: z.strictObject({
+      until: moment.nullable().describe("The instant at which there is no access any more; null takes the end away."),
+      reason,
+    }),
+    handler(call, { params, body }) {
+      if (body.until !== null && body.until <= call.ctx.now())
+        throw new AppError("invalid", "until: lies in the past; suspend the person instead.", { field: "until" });
+      return change(call, { personId: params.id, action: "expire", ...body });
+    },
+  }),
+];

@@ -1,0 +1,84 @@
+import { z } from "zod";
+import { reachedPeople } from "../../../access/policy.ts";
+import { listTeam } from "../../../directory/person-team.ts";
+import { lockPerson } from "../../../directory/people-checks.ts";
+import { setPersonUnits, unitChanges, unitsOfPerson } from "../../../directory/person-units.ts";
+import { followPeople } from "../../../sync/local-people.ts";
+import { requireVersion } from "../entity-tag.ts";
+import { page, pageOf, pageQuery, placeOf } from "../paging.ts";
+import { personUnit } from "../people/schemas.ts";
+import { route, type Route } from "../route.ts";
+import { flag, idParams, reason, uuid } from "../schemas.ts";
+
+const teamMember = z.object({
+  id: z.string(),
+  userName: z.string(),
+  displayName: z.string().nullable(),
+  title: z.string().nullable(),
+  state: z.string(),
+  managerId: z.string().nullable(),
+  level: z.int().describe("1 = reports directly."),
+});
+
+const unitsAnswer = z.object({ units: z.array(personUnit), version: z.int() }).meta({ id: "PersonUnits" });
+
+export const personTeamRoutes: readonly Route[] = [
+  route({
+    method: "get",
+    path: "/people/{id}/team",
+    summary: "Who reports to a person, directly and through others",
+    tag: "People",
+    access: { permission: "rollcall.people.view", on: { person: "id" } },
+    params: idParams,
+    query: z.strictObject({ ...pageQuery, direct: flag.default(false).describe("Only who reports directly.") }),
+    answer: pageOf(teamMember),
+    async handler(call, { params, query: { limit, cursor, direct } }) {
+      const reach = await call.reach("rollcall.people.view");
+      const rows = await listTeam(call.sql, {
+        managerId: params.id,
+        direct,
+        within: reachedPeople(reach, { person: "p", from: 6 }),
+        limit: limit + 1,
+        after: placeOf(cursor, z.tuple([z.int(), z.uuid()])),
+      });
+      return page(rows, { limit, place: ({ level, id }) => [level, id] });
+    },
+  }),
+  route({
+    method: "get",
+    path: "/people/{id}/units",
+    summary: "The units that a person belongs to: departments, locations, teams",
+    tag: "People",
+    access: { permission: "rollcall.people.view", on: { person: "id" } },
+    params: idParams,
+    answer: unitsAnswer,
+    versioned: true,
+    async handler({ sql }, { params }) {
+      const { rows } = await sql.query<{ version: number }>("select version from people where id = $1", [params.id]);
+      return { units: await unitsOfPerson(sql, params.id), version: rows[0]?.version ?? 0 };
+    },
+  }),
+  route({
+    method: "put",
+    path: "/people/{id}/units",
+    summary: "Put a person into exactly these units",
+    description:
+      "Needs the permission on each unit that is added or taken away. A unit that an origin puts the person into stays (409 when it is left out).",
+    tag: "People",
+    access: { permission: "rollcall.people.edit", on: { person: "id" } },
+    params: idParams,
+    body: z.strictObject({ unitIds: z.array(uuid).max(100), reason: reason.optional() }),
+    answer: unitsAnswer,
+    versioned: true,
+    async handler(call, { params: { id }, body }) {
+      const { sql } = call;
+      const person = await lockPerson(sql, id);
+      requireVersion({ ifVersion: call.ifVersion, version: person.version, what: `The person ${person.userName}` });
+      const { add, remove } = await unitChanges(sql, { personId: id, unitIds: body.unitIds });
+      for (const unitId of [...add, ...remove.map((each) => each.unitId)]) await call.require("rollcall.people.edit", { unitId });
+      if (await setPersonUnits(call, { personId: id, ...body })) await followPeople(call, [id]);
+      const { version } = await lockPerson(sql, id);
+      return { units: await unitsOfPerson(sql, id), version };
+    },
+  }),
+];
