@@ -1,5 +1,6 @@
 import express, { type Express } from "express";
 import type { Logger } from "pino";
+import { createAccessSnapshot } from "./access/snapshot/snapshot.ts";
 import type { Config } from "./config.ts";
 import type { Database } from "./db/database.ts";
 import type { KeyRing } from "./db/envelope.ts";
@@ -36,7 +37,8 @@ export function createApp({ db, keyRing, config, log, now = () => new Date(), qu
   // Entity tags are versions of records here, never hashes of an answer.
   app.set("etag", false);
   app.set("query parser", "simple");
-  const metrics = createMetrics({ db, log, now });
+  const accessSnapshot = createAccessSnapshot({ db, log, now });
+  const metrics = createMetrics({ db, log, now, accessSnapshot });
   app.use(sequence(requestId(), requestLog({ log }), metrics.measure, securityHeaders(), tidyPath()));
   const noted = quirks ?? createQuirkLog({ db, log, now });
   const { bodyLimit, rateLimit, clientCertificate } = config.http;
@@ -44,7 +46,7 @@ export function createApp({ db, keyRing, config, log, now = () => new Date(), qu
     createScimDoor({ db, keyRing, log, now, quirks: noted, bodyLimit, rateLimit, clientCertificate, network: config.outbound });
   app.use("/scim/v2", scim());
   app.use("/scim/:connection/v2", scim());
-  app.use("/api", createApiDoor({ db, keyRing, log, now, bodyLimit, network: config.outbound }));
+  app.use("/api", createApiDoor({ db, accessSnapshot, keyRing, log, now, bodyLimit, network: config.outbound }));
   operationsRoutes(app, { db, metrics, log });
   app.use("/oauth/token", createTokenEndpoint({ db, log, now }));
   app.use("/hooks", createHooksDoor({ db, keyRing, log, now }));

@@ -1,7 +1,9 @@
 import type { RequestHandler } from "express";
 import type { Logger } from "pino";
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { AccessSnapshot } from "../access/snapshot/snapshot.ts";
 import type { Database } from "../db/database.ts";
+import { measureAccessSnapshot } from "./metrics-access.ts";
 import { gatherState, type StateCounts } from "./metrics-state.ts";
 
 export interface Metrics {
@@ -13,7 +15,17 @@ export interface Metrics {
 }
 
 /** Prometheus metrics of one app, in a registry of its own. */
-export function createMetrics({ db, log, now }: { db: Database; log: Logger; now: () => Date }): Metrics {
+export function createMetrics({
+  db,
+  log,
+  now,
+  accessSnapshot,
+}: {
+  db: Database;
+  log: Logger;
+  now: () => Date;
+  accessSnapshot: AccessSnapshot;
+}): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const durations = new Histogram({
@@ -46,6 +58,7 @@ export function createMetrics({ db, log, now }: { db: Database; log: Logger; now
       "attribute",
     ]),
   };
+  measureAccessSnapshot(registry, accessSnapshot);
   const up = gauge("database_up", "Whether the database answered this scrape.");
 
   return {

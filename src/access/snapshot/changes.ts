@@ -56,13 +56,13 @@ export async function readEverything(sql: Sql, { tables, since }: { tables: Tabl
 }
 
 /**
- * Reads anew what the changes name, in a transaction that sees one moment, and then puts it all into the tables at once, so that
- * nobody asks them in between.
+ * Reads anew what the changes name, in a transaction that sees one moment. What is returned puts it all into the tables at once, so
+ * that nobody asks them in between, and a reading that fails leaves them as they were.
  */
 export async function readChanged(
   sql: Sql,
   { tables, since, changes }: { tables: Tables; since: Date } & Pick<Changes, "changes">,
-): Promise<void> {
+): Promise<() => void> {
   const named = (kind: "person" | "group") => [...new Set(changes.flatMap((change) => (change.kind === kind ? change.ids : [])))];
   const has = (kind: "units" | "roles") => changes.some((change) => change.kind === kind);
   const units = has("units") ? await readUnits(sql, { since }) : undefined;
@@ -73,8 +73,10 @@ export async function readChanged(
   const people: PersonRow[][] = [];
   for (let start = 0; start < personIds.length; start += PAGE)
     people.push(await readPeople(sql, { since, ids: personIds.slice(start, start + PAGE) }));
-  if (units) tables.putUnits(units);
-  if (roles) tables.putRoles(roles);
-  if (groups) tables.putGroups(groups);
-  for (const page of people) tables.putPeople(page);
+  return () => {
+    if (units) tables.putUnits(units);
+    if (roles) tables.putRoles(roles);
+    if (groups) tables.putGroups(groups);
+    for (const page of people) tables.putPeople(page);
+  };
 }

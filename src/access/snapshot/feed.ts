@@ -63,7 +63,7 @@ export function followAccess({ db, log, now, onLook, onLost }: FeedOptions): Fee
     listener?.close();
     wake();
   };
-  db.closing.addEventListener("abort", stop, { once: true });
+  db.closing.addEventListener("abort", stop, { signal: stopped.signal });
 
   const sleep = async (ms: number): Promise<void> => {
     const asleep = new AbortController();
@@ -90,17 +90,14 @@ export function followAccess({ db, log, now, onLook, onLost }: FeedOptions): Fee
 
   /** Looks again in a transaction, so that all that is read is of one moment. */
   const catchUp = async (sql: Sql, before: View): Promise<{ revision: string }> => {
-    try {
-      return await inOneMoment(sql, async () => {
-        const found = await readChanges(sql, before);
-        await readChanged(sql, { ...before, changes: found.changes });
-        return found;
-      });
-    } catch (error) {
-      // Perhaps some of it was put in already.
-      view = undefined;
-      throw error;
-    }
+    const { found, put } = await inOneMoment(sql, async () => {
+      const again = await readChanges(sql, before);
+      return { found: again, put: await readChanged(sql, { ...before, changes: again.changes }) };
+    });
+    // Half of it must never be asked: if this fails, everything is read anew.
+    view = undefined;
+    put();
+    return found;
   };
 
   const readAnew = (sql: Sql, asOf: Date): Promise<View> =>

@@ -59,7 +59,8 @@ export function problemOf(error: unknown, requestId: string): ProblemDetails {
   return {
     type: `/api/docs#problem-${code.replaceAll("_", "-")}`,
     title: TITLE[code],
-    status: STATUS[code],
+    // Ourselves, for a while, rather than a system behind us.
+    status: code === "unavailable" && known.retryAfter !== undefined ? 503 : STATUS[code],
     detail: shown,
     code,
     ...(field === undefined ? {} : { field }),

@@ -6,6 +6,7 @@ import type { Database, Sql, Work } from "../../db/database.ts";
 import type { KeyRing } from "../../db/envelope.ts";
 import type { OwnPermission } from "../../access/own-permissions.ts";
 import type { Caller, Reach, Thing } from "../../access/policy.ts";
+import type { AccessSnapshot } from "../../access/snapshot/snapshot.ts";
 import type { Special } from "./special.ts";
 
 /** What the administration API is wired with. */
@@ -14,6 +15,8 @@ export interface ApiOptions {
   keyRing: KeyRing;
   log: Logger;
   now: () => Date;
+  /** Effective access in memory, for other systems' questions. */
+  accessSnapshot: AccessSnapshot;
   /** What connections may reach. */
   network?: Config["outbound"] | undefined;
   /** Largest JSON body, in bytes. */

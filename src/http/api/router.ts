@@ -124,5 +124,10 @@ function asAppError(error: unknown): unknown {
   if (code === "57014") return new AppError("unavailable", "This question takes too long: narrow it.", { cause: error });
   if (code === "40001" || code === "40P01")
     return new AppError("busy", "Somebody changed the same thing at the same time; send it again.", { retryAfter: 1, cause: error });
+  if (typeof code === "string" && DATABASE_GONE.has(code))
+    return new AppError("unavailable", "The database does not answer. Try again soon.", { retryAfter: 1, cause: error });
   return error;
 }
+
+/** What PostgreSQL and the way to it say when it stops, starts, or is not there. */
+const DATABASE_GONE: ReadonlySet<string> = new Set(["57P01", "57P02", "57P03", "08006", "ECONNREFUSED", "ECONNRESET"]);

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { checkAccess, effectiveAccess } from "../../../src/access/effective.ts";
 import { giveGrant, revokeGrant } from "../../../src/access/grants.ts";
@@ -24,9 +24,15 @@ import { cuttable } from "./cuttable.ts";
 let db: TestDatabase;
 const clock = standingClock();
 const inWork = <T>(flow: (work: Work) => Promise<T>) => inTransaction(db, testContext({ now: clock.now }), flow);
-const follow = (url = db.url): AccessSnapshot => createAccessSnapshot({ db: { url, closing: db.closing }, log: silentLog, now: clock.now });
+let ended = new AbortController();
+const follow = (url = db.url): AccessSnapshot =>
+  createAccessSnapshot({ db: { url, closing: ended.signal }, log: silentLog, now: clock.now });
 beforeAll(async () => {
   db = await testDatabase();
+});
+afterEach(() => {
+  ended.abort();
+  ended = new AbortController();
 });
 afterAll(() => db.drop());
 

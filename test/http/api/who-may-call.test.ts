@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { giveGrant } from "../../../src/access/grants.ts";
 import type { Caller } from "../../../src/access/policy.ts";
 import { OUT_OF_REACH } from "../../../src/access/policy.ts";
+import { createAccessSnapshot, type AccessSnapshot } from "../../../src/access/snapshot/snapshot.ts";
 import { projectFolder } from "../../../src/db/folder.ts";
 import { AppError } from "../../../src/errors.ts";
 import { perform } from "../../../src/http/api/perform.ts";
@@ -27,6 +28,7 @@ let own: Side;
 let foreign: Side;
 let columns: { name: string; caller: Caller; about?: Side }[];
 let stranger: Caller;
+let accessSnapshot: AccessSnapshot;
 
 const callerOf = (personId: string): Caller => ({
   actor: `person:${personId}`,
@@ -38,6 +40,7 @@ const callerOf = (personId: string): Caller => ({
 
 beforeAll(async () => {
   door = await openApi();
+  accessSnapshot = createAccessSnapshot({ db: door.db, log: silentLog, now: door.clock.now });
   const top = await door.newUnit({ name: "Top", type: "organization" });
   const side = async (name: string): Promise<Side> => {
     const unitId = await door.newUnit({ name, parentId: top });
@@ -72,6 +75,7 @@ async function outcomeOf(route: Route, { caller, side }: { caller: Caller; side:
     keyRing,
     log: silentLog,
     now: door.clock.now,
+    accessSnapshot,
     network: { allow: [...loopback.allow], direct: [] },
     bodyLimit: 1024 * 1024,
   };

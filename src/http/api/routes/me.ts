@@ -2,6 +2,7 @@ import { z } from "zod";
 import { OWN_PERMISSIONS } from "../../../access/own-permissions.ts";
 import { reachesAnything, reachesOf } from "../../../access/policy.ts";
 import { route, type Route } from "../route.ts";
+import { unitOfPath } from "../unit-of-path.ts";
 
 const me = z
   .object({
@@ -19,12 +20,6 @@ const me = z
   })
   .meta({ id: "Me" });
 
-/** An ltree label is a unit's id without its dashes. */
-function unitOf(path: string): string {
-  const label = path.slice(path.lastIndexOf(".") + 1);
-  return label.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
-}
-
 export const meRoutes: readonly Route[] = [
   route({
     method: "get",
@@ -38,7 +33,7 @@ export const meRoutes: readonly Route[] = [
       const reaches = await reachesOf(sql, { caller, permissions: OWN_PERMISSIONS, at: ctx.now() });
       const permissions = reaches
         .filter(reachesAnything)
-        .map(({ permission, organisation, paths }) => ({ permission, organisation, units: paths.map(unitOf) }));
+        .map(({ permission, organisation, paths }) => ({ permission, organisation, units: paths.map(unitOfPath) }));
       return { actor: caller.actor, personId: caller.personId, permissions };
     },
   }),

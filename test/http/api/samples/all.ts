@@ -1,5 +1,8 @@
+import { checkSamples } from "./check.ts";
+import { peopleSamples } from "./people.ts";
 import type { Samples } from "./sample.ts";
+import { tokenSamples } from "./tokens.ts";
 import { unitSamples } from "./units.ts";
 
 /** A line a noun. */
-export const SAMPLES: Samples = { ...unitSamples };
+export const SAMPLES: Samples = { ...checkSamples, ...peopleSamples, ...tokenSamples, ...unitSamples };

@@ -1,0 +1,91 @@
+import { z } from "zod";
+import { answerAll, foldedNames } from "../../../access/snapshot/answer.ts";
+import type { Reach } from "../../../access/policy.ts";
+import { route, type Route } from "../route.ts";
+import { instant, line } from "../schemas.ts";
+import { unitOfPath } from "../unit-of-path.ts";
+
+const MOST_QUESTIONS = 1000;
+
+const question = z
+  .strictObject({
+    person: line(320).describe("Id or user name."),
+    permission: line(200).describe("`module.resource.action`"),
+    unit: line(200).describe("Id or code."),
+  })
+  .meta({ id: "CheckQuestion" });
+
+const answer = z
+  .union([
+    z.object({
+      allowed: z.literal(true),
+      until: instant.nullable().describe("When it ends by itself, as things stand; null = never."),
+    }),
+    z.object({ allowed: z.literal(false) }),
+    z.object({
+      error: z
+        .enum(["forbidden", "unknown_person", "unknown_unit"])
+        .describe("`forbidden`: the unit is outside of what the caller may ask about, or not there."),
+    }),
+  ])
+  .meta({ id: "CheckAnswer" });
+
+const checked = z
+  .object({
+    asOf: instant.describe("Everything committed before this instant is in the answers; never more than a second ago."),
+    revision: z.string().describe("The state of the database that the answers show; the same text is the same state."),
+    answers: z.array(answer).describe("In the order of the questions."),
+  })
+  .meta({ id: "Checked" });
+
+const status = z
+  .object({
+    state: z.enum(["idle", "loading", "ready", "stale"]).describe("`idle`: nobody has asked this node yet. `stale`: it answers nothing."),
+    asOf: instant.nullable(),
+    revision: z.string().nullable(),
+    ageMs: z.int().nullable().describe("Milliseconds since it last looked at the database."),
+    people: z.int(),
+    units: z.int(),
+    groups: z.int(),
+    roles: z.int().describe("With the permissions that they hold."),
+    bytes: z.int().describe("Memory of people's facts."),
+    readAnew: z.int().describe("How often everything was read."),
+    changes: z.int().describe("How many changes were read alone."),
+  })
+  .meta({ id: "CheckStatus" });
+
+/** Ids of the units that may be asked about; null = all. */
+function withinOf({ everything, paths }: Reach): string[] | null {
+  return everything ? null : paths.map(unitOfPath);
+}
+
+export const checkRoutes: readonly Route[] = [
+  route({
+    method: "post",
+    path: "/check",
+    summary: "May these people do this there?",
+    description: `Up to ${MOST_QUESTIONS} questions, answered from memory as of one instant at most a second ago; when that can't be warranted, none is answered (503, Retry-After).`,
+    tag: "Check",
+    access: { permission: "rollcall.access.check", on: "anywhere" },
+    body: z.strictObject({ questions: z.array(question).min(1).max(MOST_QUESTIONS) }),
+    answer: checked,
+    // Nothing is changed, and most requests need no connection at all.
+    ownTransactions: true,
+    async handler(call, { body }) {
+      const { questions } = body;
+      const within = withinOf(await call.reach("rollcall.access.check"));
+      const folded = await foldedNames(call.sql, questions);
+      const view = await call.options.accessSnapshot.ready();
+      return { asOf: view.asOf, revision: view.revision, answers: answerAll(view, questions, { at: call.ctx.now(), within, folded }) };
+    },
+  }),
+  route({
+    method: "get",
+    path: "/check/status",
+    summary: "What this node's checks are answered from",
+    tag: "Check",
+    access: { permission: "rollcall.access.check", on: "anywhere" },
+    answer: status,
+    handler: async (call) => call.options.accessSnapshot.status(),
+  }),
+];

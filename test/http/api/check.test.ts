@@ -1,0 +1,82 @@
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { giveGrant, revokeGrant } from "../../../src/access/grants.ts";
+import { openApi, type ApiDoor } from "./api-door.ts";
+
+let door: ApiDoor;
+let unitId: string;
+let below: string;
+let personId: string;
+const permission = "rollcall.units.view";
+beforeAll(async () => {
+  door = await openApi();
+  unitId = await door.newUnit({ name: "North", code: "NORTH" });
+  below = await door.newUnit({ name: "Harbour", code: "HARBOUR", parentId: unitId });
+  personId = await door.newPerson({ userName: "Ada@example.com" });
+});
+afterAll(() => door.close());
+
+const check = (questions: unknown, options: { token?: string } = {}) => door.request("POST", "/check", { body: { questions }, ...options });
+
+describe("POST /check", () => {
+  test("A6: answers many questions in order, says as of when, and knows a change made by another node's transaction", async () => {
+    const grantId = await door.work((work) =>
+      giveGrant(work, { personId, role: "rollcall-auditor", unit: "NORTH", until: new Date(door.clock.now().getTime() + 3_600_000) }),
+    );
+    const questions = [
+      { person: personId, permission, unit: below },
+      { person: "ada@EXAMPLE.com", permission, unit: "harbour" },
+      { person: personId, permission: "rollcall.units.edit", unit: unitId },
+      { person: "nobody", permission, unit: unitId },
+      { person: personId, permission, unit: "NOWHERE" },
+    ];
+    const answersWhen = async (allowed: boolean) => {
+      for (;;) {
+        const { status, body } = await check(questions);
+        if (status === 200 && body.answers[0].allowed === allowed) return body;
+      }
+    };
+    const body = await answersWhen(true);
+    const yes = { allowed: true, until: expect.any(String) as unknown };
+    expect(body).toEqual({
+      asOf: expect.any(String) as unknown,
+      revision: expect.any(String) as unknown,
+      answers: [yes, yes, { allowed: false }, { error: "unknown_person" }, { error: "unknown_unit" }],
+    });
+    expect(new Date(body.asOf as string).getTime()).toBeLessThanOrEqual(door.clock.now().getTime());
+    await door.work((work) => revokeGrant(work, { grantId, reason: "test" }));
+    expect((await answersWhen(false)).answers.slice(0, 3)).toEqual([{ allowed: false }, { allowed: false }, { allowed: false }]);
+  });
+
+  test("who may check in one unit asks about it and what is below; anything else is forbidden, not false", async () => {
+    const { token } = await door.newHolder({ role: "rollcall-access-checker", unitId: below });
+    const questions = [below, unitId, "NOWHERE"].map((unit) => ({ person: personId, permission, unit }));
+    const { status, body } = await check(questions, { token });
+    expect([status, body.answers]).toEqual([200, [{ allowed: false }, { error: "forbidden" }, { error: "forbidden" }]]);
+    expect((await check(questions, { token: await door.newToken({ personId }) })).status).toBe(403);
+    const narrowed = await door.newToken({ unitIds: [below] });
+    expect((await check(questions, { token: narrowed })).body.answers[1]).toEqual({ error: "forbidden" });
+  });
+
+  test("questions are bounded, and what is wrong is named", async () => {
+    const one = { person: personId, permission, unit: unitId };
+    const refused = async (questions: unknown) => {
+      const { status, body } = await check(questions);
+      return [status, body.field];
+    };
+    expect(await refused([])).toEqual([422, "questions"]);
+    expect(await refused(Array.from({ length: 1001 }, () => one))).toEqual([422, "questions"]);
+    expect(await refused([one, { ...one, person: "x".repeat(321) }])).toEqual([422, "questions.1.person"]);
+    expect(await refused([{ ...one, at: "2020-01-01" }])).toEqual([422, "questions.0.at"]);
+    const { status, body } = await check(Array.from({ length: 1000 }, () => one));
+    expect([status, body.answers.length]).toEqual([200, 1000]);
+  });
+
+  test("status and metrics say how old and how large the snapshot is", async () => {
+    await check([{ person: personId, permission, unit: unitId }]);
+    const { status, body } = await door.request("GET", "/check/status");
+    expect([status, body.state, body.units]).toEqual([200, expect.stringMatching(/ready|stale/), 2]);
+    const metrics = await (await fetch(`${door.url}/metrics`)).text();
+    expect(metrics).toMatch(/^rollcall_access_snapshot_age_seconds [\d.]+$/m);
+    expect(metrics).toMatch(/^rollcall_access_snapshot_people \d+$/m);
+  });
+});
