@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import type { Config } from "./config.ts";
 import type { Database } from "./db/database.ts";
 import type { KeyRing } from "./db/envelope.ts";
+import { createFeedsDoor } from "./http/feeds/door.ts";
 import { createHooksDoor } from "./http/hooks/door.ts";
 import { createMetrics } from "./http/metrics.ts";
 import { requestId } from "./http/middleware/request-id.ts";
@@ -19,7 +20,7 @@ import { createScimDoor } from "./http/scim/router.ts";
 export interface AppOptions {
   db: Database;
   keyRing: KeyRing;
-  config: Pick<Config, "http"> & Partial<Pick<Config, "outbound">>;
+  config: Pick<Config, "http"> & Partial<Pick<Config, "outbound" | "data">>;
   log: Logger;
   /** The clock; the system's when absent. */
   now?: () => Date;
@@ -45,6 +46,7 @@ export function createApp({ db, keyRing, config, log, now = () => new Date(), qu
   app.use("/scim/:connection/v2", scim());
   operationsRoutes(app, { db, metrics, log });
   app.use("/oauth/token", createTokenEndpoint({ db, log, now }));
+  app.use("/feeds", createFeedsDoor({ db, keyRing, log, now, dataFolder: config.data }));
   app.use("/hooks", createHooksDoor({ db, keyRing, log, now }));
   app.use(plainNotFound());
   app.use(plainErrors({ log }));

@@ -67,6 +67,8 @@ export const EVENTS = {
   "connection.quarantined": named.extend({ failures: z.number() }),
   "connection.resumed": named,
   "connection.removed": named,
+  /** A file was handed in. */
+  "connection.uploaded": named.extend({ file: z.string(), bytes: z.number(), sha256: z.string() }),
   /** Its change notifications can't be kept up; syncs go on by their schedule. */
   "connection.notifications_failed": named,
   "run.finished": z.object({ run: z.number(), mode: z.string(), counts: z.record(z.string(), z.unknown()) }),

@@ -5,7 +5,8 @@ import type { Sql, Work } from "../db/database.ts";
 import { CATALOGUE_VERSION } from "../directory/custom-attributes.ts";
 import { AppError } from "../errors.ts";
 
-export type TokenScope = "scim" | "api";
+/** `feed` hands in files for its connection, and nothing else. */
+export type TokenScope = "scim" | "api" | "feed";
 
 export interface NewToken {
   name: string;
@@ -41,7 +42,7 @@ export interface TokenHolder {
 }
 
 const PREFIX_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789";
-const FORM = /^rc_(scim|api)_([a-z0-9]{8})_[A-Za-z0-9_-]{43}$/;
+const FORM = /^rc_(scim|api|feed)_([a-z0-9]{8})_[A-Za-z0-9_-]{43}$/;
 
 /**
  * Makes a token, `rc_<scope>_<prefix>_<secret>`. Only its SHA-256 is kept: what is returned here is seen once.
@@ -52,6 +53,8 @@ export async function createToken(work: Work, options: NewToken): Promise<{ id: 
   const { name, scope, personId, expiresAt } = options;
   if (name.trim() === "") throw new AppError("invalid", "A token needs a name, by which it can be found and revoked.", { field: "name" });
   if (expiresAt && expiresAt <= ctx.now()) throw new AppError("invalid", "A token can't expire in the past.", { field: "expires" });
+  if (scope === "feed" && options.connectionId === undefined)
+    throw new AppError("invalid", "A token that hands in files belongs to one connection.", { field: "connection" });
   const connectionId = options.connectionId ?? (scope === "scim" ? await ensureScimConnection(work) : null);
   const id = randomUUID();
   const prefix = Array.from({ length: 8 }, () => PREFIX_LETTERS.charAt(randomInt(PREFIX_LETTERS.length))).join("");

@@ -58,7 +58,10 @@ function checkSettings(
   const resolved = resolveSecrets(given, { fields: connector.secretFields, sources });
   let settings = resolved.settings;
   for (const field of connector.secretFields) {
-    if (valueAt(given, field) === undefined && valueAt(stored, field) !== undefined)
+    const [parent = field] = /^.+(?=\.)/.exec(field) ?? [];
+    // Where a definition leaves out a whole part, the part's secrets go with it.
+    const kept = parent === field || valueAt(given, parent) !== undefined;
+    if (kept && valueAt(given, field) === undefined && valueAt(stored, field) !== undefined)
       settings = withValue(settings, { field, value: valueAt(stored, field) });
   }
   const result = connector.settings.safeParse(settings);

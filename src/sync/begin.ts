@@ -10,7 +10,7 @@ import { openPlan } from "./plan.ts";
 import type { OnProgress, Timings } from "./progress.ts";
 
 export type RunMode = "full" | "incremental" | "remap";
-export type RunTrigger = "schedule" | "cli" | "api" | "recovery" | "hook" | "replay";
+export type RunTrigger = "schedule" | "cli" | "api" | "recovery" | "hook" | "upload" | "replay";
 
 /** One execution of a connection's sync, while it goes on. */
 export interface Run {
