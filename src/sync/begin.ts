@@ -37,6 +37,8 @@ export interface Run {
   /** Sentences for the summary: why nothing was swept, and the like. */
   readonly notes: string[];
   readonly next: { seq: number; page: number };
+  /** Native ids, by kind, of known records that this run has read otherwise than they are known. */
+  readonly staged: Readonly<Record<Kind, Set<string>>>;
   /** What was there when the run began: nothing has to be compared with nothing. */
   readonly before: { people: boolean; accounts: ReadonlySet<Kind> };
 }
@@ -79,6 +81,7 @@ export async function beginRun(ctx: Context, options: BeginOptions): Promise<Run
     reads: [],
     notes: [],
     next: { seq: 0, page: 0 },
+    staged: { user: new Set(), group: new Set(), unit: new Set() },
   };
 }
 
