@@ -97,7 +97,7 @@ async function freePort(): Promise<number> {
 export interface Mishap {
   after: number;
   /** `cut` ends the connection, `stall` lets nothing more through; a function is called and all goes on. */
-  then: "cut" | "stall" | (() => void);
+  happens: "cut" | "stall" | (() => void);
 }
 
 /** Stands between client and server, and lets one mishap happen on each connection. */
@@ -127,9 +127,9 @@ export async function startRelay(to: number): Promise<Relay> {
     far.on("data", (data: Buffer) => {
       passed += data.length;
       if (mishap && passed >= mishap.after) {
-        if (mishap.then === "cut") return void near.destroy();
-        if (mishap.then === "stall") return;
-        if (!happened) mishap.then();
+        if (mishap.happens === "cut") return void near.destroy();
+        if (mishap.happens === "stall") return;
+        if (!happened) mishap.happens();
         happened = true;
       }
       near.write(data);

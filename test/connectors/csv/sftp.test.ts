@@ -133,13 +133,13 @@ describe("a feed that is fetched by SFTP from OpenSSH", () => {
   test.each([0, 1, 500, 2_000, 20_000, 200_000])(
     "invariant 1: a connection that is cut after %i bytes is transient, and gives nobody",
     async (after) => {
-      relay.mishap = { after, then: "cut" };
+      relay.mishap = { after, happens: "cut" };
       await expect(read()).rejects.toMatchObject({ name: "Fault", kind: "transient" });
     },
   );
 
   test.each([1, 2_000, 200_000])("a server that falls silent after %i bytes is given up", async (after) => {
-    relay.mishap = { after, then: "stall" };
+    relay.mishap = { after, happens: "stall" };
     await expect(read({ timeoutSeconds: 1 })).rejects.toMatchObject({ name: "Fault", kind: "transient" });
   });
 
@@ -149,7 +149,7 @@ describe("a feed that is fetched by SFTP from OpenSSH", () => {
     ["cut short", () => writeFileSync(file, "id,login\n1,p1\n")],
   ])("invariant 1: a file that is %s while it is fetched is not taken", async (_, change) => {
     let changed = false;
-    relay.mishap = { after: 100_000, then: () => void ((changed = true), change(PEOPLE + 10)) };
+    relay.mishap = { after: 100_000, happens: () => void ((changed = true), change(PEOPLE + 10)) };
     try {
       await expect(read()).rejects.toMatchObject({ kind: "transient", message: expect.stringMatching(/while it was fetched/) });
       expect(changed).toBe(true);
@@ -160,7 +160,7 @@ describe("a feed that is fetched by SFTP from OpenSSH", () => {
 
   test("a read that is stopped ends at once, with an error", async () => {
     const stop = new AbortController();
-    relay.mishap = { after: 100_000, then: () => stop.abort(new Error("stopped")) };
+    relay.mishap = { after: 100_000, happens: () => stop.abort(new Error("stopped")) };
     const opening = csv.openSource?.({ ...options(), signal: stop.signal });
     await expect(opening).rejects.toMatchObject({ kind: "transient", message: expect.stringContaining("stopped") });
   });
