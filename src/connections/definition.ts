@@ -45,6 +45,8 @@ export const mappingSchema = z.strictObject({
       unmatched: z.enum(["create", "ignore"]).default("create"),
       unlinked: z.enum(["link", "dispute"]).default("link"),
       deleted: z.enum(["deactivate", "suspend", "ignore"]).default("deactivate"),
+      /** Who is not active at the source: suspended here, or deactivated, which also closes the grants made to them. */
+      disabled: z.enum(["suspend", "deactivate"]).default("suspend"),
     })
     .prefault({}),
 });

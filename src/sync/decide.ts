@@ -188,16 +188,19 @@ function unitsOf({ contribution }: UserInput): Pick<ItemPayload, "units"> {
   return Array.isArray(units) ? { units: units.filter((unit): unit is string => typeof unit === "string") } : {};
 }
 
+/** What the word of this connection that somebody is not active leads to. */
+function disabledBy(deciding: Deciding, connectionId: number): { connectionId: number; effect: "suspended" | "deactivated" } {
+  const { situations } = connectionId === deciding.connectionId ? deciding.mapping : deciding.mappingOf(connectionId);
+  return { connectionId, effect: situations.disabled === "deactivate" ? "deactivated" : "suspended" };
+}
+
 /** The origins' word on whether the person is active, as changes to the blocks that origins own. */
 function blocksOf(
   merged: Merged,
   { person, deciding }: { person: KnownPerson | undefined; deciding: Deciding },
 ): Pick<ItemPayload, "blocks"> {
   const standing = person?.originBlocks ?? [];
-  const wanted =
-    merged.active?.value === false
-      ? { connectionId: merged.active.connectionId ?? deciding.connectionId, effect: "suspended" as const }
-      : undefined;
+  const wanted = merged.active?.value === false ? disabledBy(deciding, merged.active.connectionId ?? deciding.connectionId) : undefined;
   const stays = (block: KnownPerson["originBlocks"][number]) =>
     wanted !== undefined && block.connectionId === wanted.connectionId && block.effect === wanted.effect;
   const lifts = standing

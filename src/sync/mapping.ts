@@ -47,7 +47,7 @@ const SCIM_SHAPED: CompiledMapping = {
     unit: { ...everything, map: (attributes) => pick(attributes, UNIT_KEYS) },
   },
   match: ["userName"],
-  situations: { unmatched: "create", unlinked: "link", deleted: "deactivate" },
+  situations: { unmatched: "create", unlinked: "link", deleted: "deactivate", disabled: "suspend" },
   employment: DEFAULT_EMPLOYMENT,
 };
 
