@@ -62,7 +62,7 @@ export async function measureDirectory(options: MeasureDirectoryOptions): Promis
     serving = await startServing({ kind, size, folder });
     return await measureServed(options, { serving, databaseUrl: postgres.url });
   } finally {
-    serving?.stop();
+    await serving?.stop();
     postgres.stop();
     await rm(folder, { recursive: true, force: true });
   }
