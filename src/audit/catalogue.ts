@@ -66,6 +66,8 @@ export const EVENTS = {
   "connection.flagged": named,
   "connection.quarantined": named.extend({ failures: z.number() }),
   "connection.resumed": named,
+  /** It was silent for longer than its policy allows: its people's other origins master what it did. */
+  "connection.handed_over": named.extend({ people: z.number() }),
   "connection.removed": named,
   /** A file was handed in. */
   "connection.uploaded": named.extend({ file: z.string(), bytes: z.number(), sha256: z.string() }),

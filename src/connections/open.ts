@@ -33,6 +33,8 @@ export interface ConnectionRow {
   scope_hash: string | null;
   last_full_at: Date | null;
   last_run_at: Date | null;
+  heard_at: Date | null;
+  silent_since: Date | null;
   version: number;
 }
 

@@ -6,7 +6,7 @@ import { employmentChange, type EmploymentChange } from "./employment.ts";
 import type { Match } from "./match.ts";
 import { mergeOrigins, type Merged } from "./merge.ts";
 import { audible, localOrigin, ownOrigin, relied, storedOrigin, withoutEcho, type Speakers } from "./origins.ts";
-import type { Item, ItemPayload, KnownAccount, KnownPerson } from "./records.ts";
+import type { Item, ItemPayload, KnownAccount, KnownOrigin, KnownPerson } from "./records.ts";
 
 /** What is the same for every record of a run. */
 export interface Deciding extends Speakers {
@@ -124,13 +124,21 @@ function decideUpdate(deciding: Deciding, input: UserInput & { reason?: string; 
   });
 }
 
+/** The origins on which a person can rely who leaves this account. */
+export function heirsOf(
+  deciding: Deciding,
+  { person, known }: { person: KnownPerson | undefined; known: KnownAccount },
+): readonly KnownOrigin[] {
+  return relied(deciding, person?.origins.filter((origin) => origin.accountId !== known.id) ?? []);
+}
+
 /** An account that is gone or out of scope: its person leaves, unless another origin still lists it. */
 export function decideLeaver(
   deciding: Deciding,
   input: Omit<UserInput, "match" | "contribution" | "inScope" | "hash" | "newPersonId"> & { known: KnownAccount; why: string },
 ): Item {
   const { person, known } = input;
-  const others = relied(deciding, person?.origins.filter((origin) => origin.accountId !== known.id) ?? []);
+  const others = heirsOf(deciding, { person, known });
   const reaction = deciding.mapping.situations.deleted;
   const payload: ItemPayload = {};
   if (person && others.length > 0) {
