@@ -3,6 +3,7 @@ import { recordEvent } from "../audit/record.ts";
 import { ensureScimConnection } from "../connections/builtin.ts";
 import type { Sql, Work } from "../db/database.ts";
 import { CATALOGUE_VERSION } from "../directory/custom-attributes.ts";
+import { ownTimeEnds, ownTimeStamp, withinOwnTime } from "../directory/own-time.ts";
 import { AppError } from "../errors.ts";
 
 /** `feed` hands in files for its connection, and nothing else. */
@@ -88,7 +89,7 @@ export interface TokenProof {
  * `hash` is the SQL of the token's SHA-256.
  */
 export const TOKEN_STAMP = (hash: string) =>
-  `(select concat_ws(' ', proved.id, proved.revoked_at is null, extract(epoch from proved.expires_at), c.id, c.version, c.enabled, p.active, ${CATALOGUE_VERSION})
+  `(select concat_ws(' ', proved.id, proved.revoked_at is null, extract(epoch from proved.expires_at), c.id, c.version, c.enabled, p.active, ${ownTimeStamp("proved.person_id")}, ${CATALOGUE_VERSION})
      from tokens proved left join connections c on c.id = proved.connection_id left join people p on p.id = proved.person_id where proved.hash = ${hash})`;
 
 interface TokenRow {
@@ -106,6 +107,7 @@ interface TokenRow {
   connection_version: number | null;
   connection_settings: string | null;
   person_active: boolean | null;
+  person_ends: Date | null;
   catalogue_version: number;
   stamp: string;
 }
@@ -123,11 +125,12 @@ export async function authenticateToken(sql: Sql, { bearer, now }: { bearer: str
     name: "token-holder",
     text: `select t.id, t.name, t.scope, t.hash, t.person_id, t.expires_at, t.last_used_at, t.revoked_at,
             c.id as connection_id, c.name as connection_name, c.enabled as connection_enabled,
-            c.version as connection_version, c.settings::text as connection_settings, p.active as person_active, ${CATALOGUE_VERSION} as catalogue_version,
+            c.version as connection_version, c.settings::text as connection_settings, 
+            p.active and ${withinOwnTime({ person: "p.id", at: "$2::timestamptz" })} as person_active, ${ownTimeEnds({ person: "p.id", at: "$2::timestamptz" })} as person_ends, ${CATALOGUE_VERSION} as catalogue_version,
             ${TOKEN_STAMP("$1")} as stamp
      from tokens t left join connections c on c.id = t.connection_id left join people p on p.id = t.person_id
      where t.hash = $1`,
-    values: [hash],
+    values: [hash, now],
   });
   const row = rows[0];
   if (!row || !timingSafeEqual(row.hash, hash)) throw refused();
@@ -140,7 +143,11 @@ export async function authenticateToken(sql: Sql, { bearer, now }: { bearer: str
     personId: row.person_id,
     connection: connectionOf(row),
     catalogueVersion: row.catalogue_version,
-    proof: { hash, stamp: row.stamp, until: earlier(new Date(now.getTime() + USE_NOTED_EVERY_MS), row.expires_at) },
+    proof: {
+      hash,
+      stamp: row.stamp,
+      until: earlier(earlier(new Date(now.getTime() + USE_NOTED_EVERY_MS), row.expires_at), row.person_ends),
+    },
   };
 }
 
