@@ -49,7 +49,9 @@ export function createFeedsDoor({ db, keyRing, log, now, dataFolder }: FeedsDoor
     const loaded = await loadConnection(db.pool, keyRing, connection.id);
     const { maxBytes, keep } = uploadLimitsOf(loaded);
     const feed: Feed = feedOf(request.headers, { maxBytes });
-    const upload = await storeUpload({ folder: uploadsFolder(dataFolder, loaded.name), input: request, ...feed, maxBytes, keep, now });
+    // The request must outlive a refusal in its middle, which is to be answered.
+    const input = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
+    const upload = await storeUpload({ folder: uploadsFolder(dataFolder, loaded.name), input, ...feed, maxBytes, keep, now });
     const ctx = createContext({ actor: `token:${tokenName}`, log, now, correlationId: requestIdOf(response) });
     await inTransaction(db, ctx, (work) => noteUpload(work, { connection: loaded, upload, sync: true }));
     const place = `${request.baseUrl}/${loaded.name}/uploads/${upload.file}`;
