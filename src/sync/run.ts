@@ -10,6 +10,7 @@ import { failRun } from "./fail.ts";
 import { finishRun, type RunSummary } from "./finish.ts";
 import { withSyncLock } from "./lock.ts";
 import { timed, READ_STAGE, type OnProgress } from "./progress.ts";
+import { readRefused } from "./refused.ts";
 import { decideAnew } from "./silence.ts";
 import { kindsOf, readChanges, readInFull, remapStored } from "./read.ts";
 
@@ -104,6 +105,7 @@ async function pullChanges(run: Run, source: Source): Promise<void> {
     run.notes.push(`read in full: ${error.message}`);
     return pullInFull(run, source);
   }
+  for (const kind of kindsOf(run, source)) await timed(run.timings, READ_STAGE[kind], () => readRefused(run, source, kind));
   for (const kind of kindsOf(run, source)) await timed(run.timings, "list ids", () => listIds(run, source, kind));
   await timed(run.timings, "sweep", async () => {
     for (const kind of kindsOf(run, source)) await sweepAbsent(run, source, kind);

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import type { Completeness, Page, SourceRecord } from "../../connectors/contract.ts";
 import { runSync } from "../../src/sync/run.ts";
-import { world, worldSource } from "../helpers/memory-source.ts";
+import { put, world, worldSource } from "../helpers/memory-source.ts";
 import { testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
 import { group, person, syncWorld, testConnection, testKeyRing } from "../helpers/sync.ts";
 
@@ -170,5 +170,47 @@ describe("somebody who comes back", () => {
     );
     expect(rows).toEqual([{ line: "all: staff" }]);
     expect(await members()).toEqual(["staff: ada"]);
+  });
+});
+
+describe("a record that was refused", () => {
+  /** A source that tells each change once. */
+  function telling(from: ReturnType<typeof world>, changes: readonly SourceRecord[]) {
+    return runSync(ctx, {
+      db,
+      keyRing: testKeyRing,
+      connection: "corp",
+      mode: "incremental",
+      trigger: "cli",
+      source: {
+        ...worldSource(from, ["user"]),
+        async *readChanges(): AsyncGenerator<Page, { at: number }> {
+          yield { records: [...changes] };
+          return { at: 2 };
+        },
+      },
+    });
+  }
+
+  test("for a login name that somebody had is taken in by the first run after it is free, without being told again", async () => {
+    const all = world([person("ada"), person("bob")]);
+    await syncWorld(db, ctx, { world: all });
+    await db.pool.query('update connections set cursor = \'{"user": {"at": 1}}\'');
+    const namesake: SourceRecord = {
+      ...person("ada", { mail: "second@lab.test", number: "2" }),
+      nativeId: "id-second",
+      reference: "second",
+    };
+    await db.pool.query("update connections set mapping = jsonb_set(mapping, '{match}', '[\"employeeNumber\"]')");
+    put(all, namesake);
+    expect(await telling(all, [namesake])).toMatchObject({ read: { user: { problems: 1 } } });
+    // It is asked for again, and refused again, as long as the name is taken.
+    expect(await telling(all, [])).toMatchObject({ read: { user: { problems: 1 } } });
+    const renamed: SourceRecord = { ...person("countess"), nativeId: "id-ada", reference: "uid=ada" };
+    put(all, renamed);
+    await telling(all, [renamed]);
+    await telling(all, []);
+    expect((await people()).map((row) => row.user_name)).toEqual(["ada", "bob", "countess"]);
+    expect(await telling(all, [])).toMatchObject({ plan: {}, read: {} });
   });
 });
