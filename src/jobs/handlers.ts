@@ -4,7 +4,7 @@ import { carryOutExpiry } from "../access/expiry.ts";
 import { reconcileGroupRules } from "../access/group-rules.ts";
 import { keepHooks } from "../connections/hooks/keep.ts";
 import { startRounds } from "../connections/hooks/rounds.ts";
-import { enqueueHintedSync } from "../connections/hooks/wake-sync.ts";
+import { enqueueHintedSync } from "../connections/hooks/enqueue.ts";
 import { enqueueUploadSync } from "../connections/upload-sync.ts";
 import type { Context } from "../context.ts";
 import { inTransaction, type Database } from "../db/database.ts";
