@@ -166,7 +166,13 @@ describe("secrets by reference", () => {
 test.each(readdirSync(path.join(projectFolder(), "config/mappings")))("the example config/mappings/%s is a good definition", (name) => {
   const definition: unknown = parseYaml(readFileSync(path.join(projectFolder(), "config/mappings", name), "utf8"));
   const key = { type: "service_account", client_email: "a@b.test", private_key: "-----BEGIN PRIVATE KEY-----" };
-  const environment = { LDAP_PASSWORD: "x", HR_SFTP_KEY: "x", APP_TOKEN: "x", ENTRA_CLIENT_SECRET: "x", GOOGLE_SERVICE_ACCOUNT_KEY: JSON.stringify(key) };
+  const environment = {
+    LDAP_PASSWORD: "x",
+    HR_SFTP_KEY: "x",
+    APP_TOKEN: "x",
+    ENTRA_CLIENT_SECRET: "x",
+    GOOGLE_SERVICE_ACCOUNT_KEY: JSON.stringify(key),
+  };
   const folder = mkdtempSync(path.join(os.tmpdir(), "rollcall-examples-"));
   try {
     const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
