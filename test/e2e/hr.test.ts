@@ -219,7 +219,14 @@ describe("effective dates of an HR feed", () => {
 
   test("P5: an HR system that pushes over SCIM says the same by the employment extension", async () => {
     const { id: connectionId } = await world.work((work) =>
-      addConnection(work, { keyRing: world.keyRing, definition: { name: "pushing-hr", connector: "scim-inbound" } }),
+      addConnection(work, {
+        keyRing: world.keyRing,
+        definition: {
+          name: "pushing-hr",
+          connector: "scim-inbound",
+          mapping: { employment: { readyDaysBefore: 2 } },
+        },
+      }),
     );
     const push = (resource: Record<string, unknown>, id?: string) =>
       world.work(async (work) => {
@@ -230,7 +237,10 @@ describe("effective dates of an HR feed", () => {
     const { id } = await push({ ...resource, [EMPLOYMENT_USER]: { startDate: "2027-09-10", endDate: "2027-09-30T17:30" } });
     expect(connectionId).toBeGreaterThan(0);
     expect(await standing("pushed")).toMatchObject({ state: "suspended" });
-    goTo("2027-09-09T15:00:00Z");
+    goTo("2027-09-07T14:59:50Z");
+    await tick();
+    expect(await standing("pushed")).toMatchObject({ state: "suspended" });
+    goTo("2027-09-07T15:00:00Z");
     await tick();
     expect(await standing("pushed")).toMatchObject({ state: "active", downstream: true });
     await signIn("pushed");
