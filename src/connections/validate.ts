@@ -170,6 +170,8 @@ function consistencyProblems(definition: ConnectionDefinition): Problem[] {
     problems.push({ field: "policy.provision", message: `the connector ${name} can't receive people` });
   if ((policy.writeBack.disable || policy.writeBack.groups) && !connector.openWriteBack)
     problems.push({ field: "policy.writeBack", message: `the connector ${name} can't be written back to` });
+  if (policy.notifications.enabled && !connector.hooks)
+    problems.push({ field: "policy.notifications", message: `the connector ${name} knows no change notifications` });
   if (definition.schedule && !connector.openSource)
     problems.push({ field: "schedule", message: `the connector ${name} is not read on a schedule` });
   const keys = Object.keys(mapping?.user?.attributes ?? {});

@@ -95,6 +95,12 @@ describe("a connection's definition", () => {
       /is needed to create people/,
     ],
     ["matching on what is not mapped", withAttributes({}, { match: ["employeeNumber"] }), "mapping.match.0", /does not fill/],
+    [
+      "notifications that nobody sends",
+      { ...ldap, policy: { notifications: { enabled: true } } },
+      "policy.notifications",
+      /knows no change/,
+    ],
     ["a target that can't receive", { ...ldap, policy: { provision: {} } }, "policy.provision", /can't receive people/],
     ["an unknown key", { ...ldap, shedule: "* * * * *" }, "definition", /Unrecognized key: "shedule"/],
     ["something that is no definition", ["a list"] as object, "definition", /expected object/],
