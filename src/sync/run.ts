@@ -11,6 +11,7 @@ import { finishRun, type RunSummary } from "./finish.ts";
 import { withSyncLock } from "./lock.ts";
 import { timed, READ_STAGE, type OnProgress } from "./progress.ts";
 import { readRefused } from "./refused.ts";
+import { readGroupsOfReturned } from "./returned.ts";
 import { decideAnew } from "./silence.ts";
 import { kindsOf, readChanges, readInFull, remapStored } from "./read.ts";
 
@@ -106,6 +107,7 @@ async function pullChanges(run: Run, source: Source): Promise<void> {
     return pullInFull(run, source);
   }
   for (const kind of kindsOf(run, source)) await timed(run.timings, READ_STAGE[kind], () => readRefused(run, source, kind));
+  await timed(run.timings, READ_STAGE.group, () => readGroupsOfReturned(run, source));
   for (const kind of kindsOf(run, source)) await timed(run.timings, "list ids", () => listIds(run, source, kind));
   await timed(run.timings, "sweep", async () => {
     for (const kind of kindsOf(run, source)) await sweepAbsent(run, source, kind);
