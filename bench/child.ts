@@ -8,6 +8,8 @@ export interface Measured<R> {
   result: R;
   /** Milliseconds, without the start of the process. */
   ms: number;
+  /** Milliseconds of processor time in it, user and system: what others do on the machine changes it little. */
+  cpuMs: number;
   /** Most memory that the process held at once, in bytes. */
   peakBytes: number;
 }
@@ -41,8 +43,13 @@ export function inChild<R>({ step, job }: { step: string; job: unknown }): Promi
 export function answerParent<J, R>(work: (job: J) => Promise<R>): void {
   process.once("message", (job: J) => {
     const started = performance.now();
+    const before = process.cpuUsage();
     work(job).then(
-      (result) => send({ ok: true, measured: { result, ms: performance.now() - started, peakBytes: peakBytes() } }),
+      (result) => {
+        const ms = performance.now() - started;
+        const { user, system } = process.cpuUsage(before);
+        send({ ok: true, measured: { result, ms, cpuMs: (user + system) / 1000, peakBytes: peakBytes() } });
+      },
       (error: unknown) => send({ ok: false, message: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
     );
   });
