@@ -1,15 +1,12 @@
 import { randomBytes } from "node:crypto";
-import type { HookAnswer, HookCall, HookHint, Hooks } from "../../../connectors/contract.ts";
+import type { HookAnswer, HookCall, HookHint } from "../../../connectors/contract.ts";
 import { connectors } from "../../../connectors/registry.ts";
 import type { Context } from "../../context.ts";
-import { inTransaction, type Database, type Sql, type Work } from "../../db/database.ts";
-import { open, type KeyRing } from "../../db/envelope.ts";
-import { policySchema } from "../definition.ts";
-import type { ConnectionState } from "../open.ts";
-import { secretPurpose, type SealedSecrets } from "../secrets.ts";
-import { createGathering } from "./gathering.ts";
-import { hookSecretPurpose } from "./state.ts";
+import { inTransaction, type Database, type Work } from "../../db/database.ts";
+import type { KeyRing } from "../../db/envelope.ts";
+import { findAddressee } from "./addressee.ts";
 import { enqueueHintedSync, enqueueKeeping } from "./enqueue.ts";
+import { createGathering } from "./gathering.ts";
 
 export interface ReceiverOptions {
   db: Database;
@@ -40,7 +37,7 @@ export function createHookReceiver({ db, keyRing }: ReceiverOptions): HookReceiv
   return {
     async receive(ctx, { connection, call }) {
       const forStrangers = answerStrangers(call);
-      const addressee = await findAddressee(db.requestPool, { connection, keyRing });
+      const addressee = await findAddressee(ctx, { sql: db.requestPool, connection, keyRing });
       if (!addressee) return forStrangers;
       const { id, hooks, secret, gatherSeconds } = addressee;
       const answer = hooks.receive(call, { secret });
@@ -83,49 +80,6 @@ function answerStrangers(call: HookCall): HookAnswer | "refused" {
     if (answer !== "refused") return answer;
   }
   return "refused";
-}
-
-interface Addressee {
-  id: number;
-  hooks: Hooks<never>;
-  secret: string | undefined;
-  state: ConnectionState;
-  gatherSeconds: number;
-}
-
-interface AddresseeRow {
-  id: number;
-  name: string;
-  connector: string;
-  state: ConnectionState;
-  policy: unknown;
-  secrets: SealedSecrets;
-  secret: string | null;
-}
-
-/** A connection that takes notifications: undefined for all others. */
-async function findAddressee(sql: Sql, { connection, keyRing }: { connection: string; keyRing: KeyRing }): Promise<Addressee | undefined> {
-  const { rows } = await sql.query<AddresseeRow>(
-    `select c.id, c.name, c.connector, c.state, c.policy, c.secrets, h.secret
-     from connections c left join hooks h on h.connection_id = c.id where c.name = $1 and c.enabled`,
-    [connection],
-  );
-  const row = rows[0];
-  const hooks = row && Object.hasOwn(connectors, row.connector) ? connectors[row.connector]?.hooks : undefined;
-  if (!row || !hooks) return undefined;
-  const { notifications } = policySchema.parse(row.policy);
-  if (!notifications.enabled) return undefined;
-  return { id: row.id, hooks, secret: secretOf(row, { hooks, keyRing }), state: row.state, gatherSeconds: notifications.gatherSeconds };
-}
-
-/** The secret that calls must bear: the administrator's setting, or the one that we made. */
-function secretOf(row: AddresseeRow, { hooks, keyRing }: { hooks: Hooks<never>; keyRing: KeyRing }): string | undefined {
-  if (hooks.secretField === undefined)
-    return row.secret === null ? undefined : open(keyRing, { purpose: hookSecretPurpose(row.name), sealed: row.secret });
-  const sealed = row.secrets[hooks.secretField];
-  if (sealed === undefined) return undefined;
-  const secret: unknown = JSON.parse(open(keyRing, { purpose: secretPurpose({ connection: row.name, field: hooks.secretField }), sealed }));
-  return typeof secret === "string" ? secret : undefined;
 }
 
 async function note(work: Work, { connectionId, gatherSeconds, isReady, count, hint }: Hinted & { connectionId: number }): Promise<void> {
