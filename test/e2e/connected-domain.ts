@@ -1,9 +1,12 @@
 import { openDomain, type Domain } from "../helpers/active-directory.ts";
+import { openBreakingWire, type BreakingWire } from "../helpers/breaking-wire.ts";
 import { connectUpstream, type Connected } from "./upstream.ts";
 
 /** A real domain, a directory connected to it by the mapping that is shipped, and an application downstream. */
 export interface ConnectedDomain extends Connected {
   domain: Domain;
+  /** Between the two. */
+  wire: BreakingWire;
   /** Who is in which group, by the directory's own ids: people, and groups directly in it. */
   memberships(): Promise<Record<string, string[]>>;
 }
@@ -18,12 +21,14 @@ const MEMBERSHIPS = `
 
 export async function connectDomain(changes: "auto" | "uSNChanged" = "auto"): Promise<ConnectedDomain> {
   const domain = await openDomain();
+  const { hostname, port } = new URL(domain.url);
+  const wire = await openBreakingWire({ host: hostname, port: Number(port || 636) });
   const connected = await connectUpstream({
     shipped: "active-directory",
     settings: (shipped) => ({
       ...shipped,
       changes,
-      url: domain.url,
+      url: `ldaps://${hostname}:${wire.port}`,
       caFile: domain.caFile,
       bindDn: domain.adminDn,
       bindPassword: domain.adminPassword,
@@ -31,11 +36,15 @@ export async function connectDomain(changes: "auto" | "uSNChanged" = "auto"): Pr
       groups: { base: domain.groups },
       units: { base: domain.people },
     }),
-    stop: () => domain.stop(),
+    stop: async () => {
+      await wire.stop();
+      await domain.stop();
+    },
   });
   return {
     ...connected,
     domain,
+    wire,
     memberships: async () => {
       const { rows } = await connected.world.db.pool.query<{ id: string; members: string[] }>(MEMBERSHIPS);
       return Object.fromEntries(rows.map(({ id, members }) => [id, members]));
