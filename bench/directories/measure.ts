@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { parse } from "yaml";
@@ -57,11 +57,18 @@ export async function measureDirectory(options: MeasureDirectoryOptions): Promis
   await mkdir(folder, { recursive: true });
   const postgres = await startEmbeddedPostgres({ folder });
   let serving: Serving | undefined;
+  // Ctrl-C in the middle of a measurement leaves nothing behind, either; the system ends with its parent.
+  const stopAtOnce = () => {
+    postgres.stop();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  process.prependOnceListener("exit", stopAtOnce);
   try {
     await inChild({ step: "migrate", job: { url: postgres.url } });
     serving = await startServing({ kind, size, folder });
     return await measureServed(options, { serving, databaseUrl: postgres.url });
   } finally {
+    process.removeListener("exit", stopAtOnce);
     await serving?.stop();
     postgres.stop();
     await rm(folder, { recursive: true, force: true });
