@@ -75,6 +75,8 @@ export interface Source {
   count?(kind: Kind): Promise<number>;
   /** Confirms a sweep's candidate by its id, wherever it stands: 'gone', or the record (with `outOfScope` where a read would not return it). */
   readOne(kind: Kind, nativeId: string): Promise<SourceRecord | "gone">;
+  /** NativeIds of the groups that hold somebody, asked when who was gone comes back between two full reads: for sources whose groups don't tell of that. */
+  groupsOf?(nativeId: string): Promise<readonly string[]>;
   close(): Promise<void>;
 }
 

@@ -23,7 +23,7 @@ const FLOORS = [
 const GROUND = ["src/directory/attributes.ts", "src/db/envelope.ts", "src/db/folder.ts", "src/errors.ts", "connectors/contract.ts"];
 
 /** Rooms with doors of their own: nothing passes between them. */
-const DOORS = ["src/http/scim", "src/http/oauth", "src/http/hooks", "src/http/api", "src/http/login"];
+const DOORS = ["src/http/scim", "src/http/oauth", "src/http/hooks", "src/http/feeds", "src/http/api", "src/http/login"];
 
 /** What the rest knows of connectors: their contract, and of the kit what may be reached, of which there is to be one rule only, and recordings. */
 const KNOWN_OF_CONNECTORS = ["connectors/contract.ts", "connectors/kit/send.ts", "connectors/kit/address.ts", "connectors/kit/recording/"];

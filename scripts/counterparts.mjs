@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Installs the real directories that tests, the demo and the benchmark run against: OpenLDAP, and Samba as an Active Directory.
+// Installs the real directories that tests, the demo and the benchmark run against: OpenLDAP, Samba as an Active Directory, and OpenSSH.
 // Exit codes: 0 they are there, 3 one can't be installed here (the sentence says why and what to do), 1 apt-get failed.
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, realpathSync, rmSync, writeFileSync } from "node:fs";
@@ -33,6 +33,14 @@ const SAMBA = {
   installed: sambaInstalled,
 };
 
+const SSHD = {
+  title: "sshd (OpenSSH server)",
+  purpose: "Installing OpenSSH's server for tests of SFTP",
+  packages: ["openssh-server", "openssh-sftp-server", "openssh-client"],
+  answers: "",
+  installed: sshdInstalled,
+};
+
 /** Whether slapd, its overlays and openssl are here. */
 export function slapdInstalled() {
   return existsSync("/usr/sbin/slapd") && existsSync("/etc/ldap/schema/inetorgperson.schema") && onPath("openssl");
@@ -41,6 +49,11 @@ export function slapdInstalled() {
 /** Whether Samba is here with all that makes a domain controller of it. */
 export function sambaInstalled() {
   return onPath("samba") && onPath("samba-tool") && existsSync("/usr/share/samba/setup") && onPath("openssl");
+}
+
+/** Whether OpenSSH's server is here, and ssh-keygen. */
+export function sshdInstalled() {
+  return existsSync("/usr/sbin/sshd") && onPath("ssh-keygen");
 }
 
 /**
@@ -59,6 +72,15 @@ export function ensureSlapd(options = {}) {
  */
 export function ensureSamba(options = {}) {
   return install(SAMBA, options.say ?? saySo) === 0;
+}
+
+/**
+ * And for OpenSSH's server.
+ * @param {{ say?: (line: string) => void }} [options]
+ * @returns {boolean}
+ */
+export function ensureSshd(options = {}) {
+  return install(SSHD, options.say ?? saySo) === 0;
 }
 
 function saySo(line) {
@@ -113,7 +135,7 @@ function onPath(command) {
 }
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  const codes = [SLAPD, SAMBA].map((counterpart) => install(counterpart, saySo));
+  const codes = [SLAPD, SAMBA, SSHD].map((counterpart) => install(counterpart, saySo));
   process.exitCode = codes.find((code) => code !== 0) ?? 0;
   if (codes[0] === 0) {
     const version = spawnSync("/usr/sbin/slapd", ["-VV"], { encoding: "utf8" }).stderr.split("\n")[0] ?? "";

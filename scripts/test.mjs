@@ -3,13 +3,14 @@
 import { spawnSync } from "node:child_process";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ensureSamba, ensureSlapd } from "./counterparts.mjs";
+import { ensureSamba, ensureSlapd, ensureSshd } from "./counterparts.mjs";
 import { prepare } from "./prepare.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 await prepare();
 ensureSlapd();
 ensureSamba();
+ensureSshd();
 const options = [process.env["NODE_OPTIONS"], "--experimental-vm-modules", "--disable-warning=ExperimentalWarning"]
   .filter(Boolean)
   .join(" ");

@@ -4,6 +4,7 @@ import { createAccessSnapshot } from "./access/snapshot/snapshot.ts";
 import type { Config } from "./config.ts";
 import type { Database } from "./db/database.ts";
 import type { KeyRing } from "./db/envelope.ts";
+import { createFeedsDoor } from "./http/feeds/door.ts";
 import { createHooksDoor } from "./http/hooks/door.ts";
 import { createMetrics } from "./http/metrics.ts";
 import { requestId } from "./http/middleware/request-id.ts";
@@ -21,7 +22,7 @@ import { createScimDoor } from "./http/scim/router.ts";
 export interface AppOptions {
   db: Database;
   keyRing: KeyRing;
-  config: Pick<Config, "http"> & Partial<Pick<Config, "outbound">>;
+  config: Pick<Config, "http"> & Partial<Pick<Config, "outbound" | "data">>;
   log: Logger;
   /** The clock; the system's when absent. */
   now?: () => Date;
@@ -49,6 +50,7 @@ export function createApp({ db, keyRing, config, log, now = () => new Date(), qu
   app.use("/api", createApiDoor({ db, accessSnapshot, keyRing, log, now, bodyLimit, network: config.outbound }));
   operationsRoutes(app, { db, metrics, log });
   app.use("/oauth/token", createTokenEndpoint({ db, log, now }));
+  app.use("/feeds", createFeedsDoor({ db, keyRing, log, now, dataFolder: config.data }));
   app.use("/hooks", createHooksDoor({ db, keyRing, log, now }));
   app.use(plainNotFound());
   app.use(plainErrors({ log }));

@@ -14,6 +14,8 @@ export interface Context {
   readonly signal: AbortSignal;
   /** What connections may reach; absent = public addresses only. */
   readonly network?: Network | undefined;
+  /** Where this node keeps files; absent where it keeps none. */
+  readonly dataFolder?: string | undefined;
 }
 
 export interface ContextOptions {
@@ -23,6 +25,7 @@ export interface ContextOptions {
   now?: () => Date;
   signal?: AbortSignal;
   network?: Network | undefined;
+  dataFolder?: string | undefined;
 }
 
 /** The child logger and a signal of its own are made when somebody asks for them: most requests never do. */
@@ -41,5 +44,6 @@ export function createContext(options: ContextOptions): Context {
       return (signal ??= new AbortController().signal);
     },
     network: options.network,
+    dataFolder: options.dataFolder,
   };
 }

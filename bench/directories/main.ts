@@ -5,12 +5,12 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import type { Size } from "../site.ts";
 import { isOver, renderTable } from "../table.ts";
-import { KINDS, type KindName } from "./kinds.ts";
+import { KINDS, USUAL_KINDS, type KindName } from "./kinds.ts";
 import { measureDirectory, type DirectoryMeasurement } from "./measure.ts";
 import { directoryRows } from "./report.ts";
 
 export const DIRECTORIES_USAGE = `npm run bench -- directories [options]
-  --kinds A,B    only these: ${KINDS.join(", ")}
+  --kinds A,B    of ${KINDS.join(", ")} (${USUAL_KINDS.join(",")})
   --people N     people in each (100000); groups, big groups and changes follow: one group and one change in a hundred people
   --repeat N     bare reads, of which the fastest counts (2)
   --no-growth    leave out the run at a fifth of the size, which memory is compared with
@@ -31,7 +31,7 @@ function readOptions(args: readonly string[]): Options {
   const { values } = parseArgs({
     args: [...args],
     options: {
-      kinds: { type: "string", default: KINDS.join(",") },
+      kinds: { type: "string", default: USUAL_KINDS.join(",") },
       people: { type: "string", default: "100000" },
       repeat: { type: "string", default: "2" },
       "no-growth": { type: "boolean", default: false },

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { parse } from "yaml";
@@ -57,12 +57,19 @@ export async function measureDirectory(options: MeasureDirectoryOptions): Promis
   await mkdir(folder, { recursive: true });
   const postgres = await startEmbeddedPostgres({ folder });
   let serving: Serving | undefined;
+  // Ctrl-C in the middle of a measurement leaves nothing behind, either; the system ends with its parent.
+  const stopAtOnce = () => {
+    postgres.stop();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  process.prependOnceListener("exit", stopAtOnce);
   try {
     await inChild({ step: "migrate", job: { url: postgres.url } });
     serving = await startServing({ kind, size, folder });
     return await measureServed(options, { serving, databaseUrl: postgres.url });
   } finally {
-    serving?.stop();
+    process.removeListener("exit", stopAtOnce);
+    await serving?.stop();
     postgres.stop();
     await rm(folder, { recursive: true, force: true });
   }
@@ -99,7 +106,14 @@ async function measureServed(
   const incremental = await sync("incremental", `sync with ${changed.toLocaleString("en")} changed`);
   const found = incremental.result.read["user"]?.changed;
   if (found !== changed) throw new Error(`${label}: ${changed} people were changed, ${found} were seen to have changed.`);
-  return { kind, size, changed, alwaysFull: serving.alwaysFull, read, first, unchanged, ...(nothingNew && { nothingNew }), incremental };
+  const times = { first, unchanged, ...(nothingNew && { nothingNew }), incremental };
+  // Somebody who ends a long benchmark before its end has seen what there was.
+  say(
+    `${label}: ${Object.entries(times)
+      .map(([name, { ms }]) => `${name} ${(ms / read.ms).toFixed(2)} × read`)
+      .join(", ")}`,
+  );
+  return { kind, size, changed, alwaysFull: serving.alwaysFull, read, ...times };
 }
 
 function labelOf({ kind, size }: MeasureDirectoryOptions): string {

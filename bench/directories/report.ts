@@ -14,6 +14,7 @@ export function directoryRows({ large, small }: { large: DirectoryMeasurement; s
   return [
     { what: `${TITLES[kind]}, ${count(large.size.people)} people`, measured: "" },
     { what: `  bare read, ${count(read.records)} records, ${count(read.members)} members${pages}`, measured: seconds(read.ms) },
+    { what: "      processor time of this process", measured: seconds(read.cpuMs) },
     ...runRows("first sync", first, large),
     ...runRows("full sync, nothing changed", unchanged, large),
     { what: "      rows of people, accounts, memberships written", measured: count(rowsOf(unchanged)) },
@@ -23,10 +24,14 @@ export function directoryRows({ large, small }: { large: DirectoryMeasurement; s
   ];
 }
 
-function runRows(name: string, { ms, requests, result }: RunMeasured, { read }: DirectoryMeasurement): Row[] {
+function runRows(name: string, { ms, cpuMs, requests, result }: RunMeasured, { read }: DirectoryMeasurement): Row[] {
   const pages = read.requests === 0 ? "" : `, ${count(requests)} requests`;
   const stages = Object.entries(result.timings).map(([stage, spent]) => ({ what: `      ${stage}`, measured: seconds(spent) }));
-  return [{ what: `  ${name}${pages}`, measured: seconds(ms), value: ms / read.ms, unit: " × read" }, ...stages];
+  return [
+    { what: `  ${name}${pages}`, measured: seconds(ms), value: ms / read.ms, unit: " × read" },
+    { what: "      processor time of this process", measured: seconds(cpuMs), value: cpuMs / read.cpuMs, unit: " × read's" },
+    ...stages,
+  ];
 }
 
 function rowsOf({ written }: RunMeasured): number {

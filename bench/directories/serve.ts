@@ -3,7 +3,7 @@ import { connectors } from "../../connectors/registry.ts";
 import { createLog } from "../../src/log.ts";
 import { OPEN_NETWORK } from "../network.ts";
 import type { Size } from "../site.ts";
-import type { KindName } from "./kinds.ts";
+import { connectorOf, type KindName } from "./kinds.ts";
 import { rememberAnswersOf } from "./remembering.ts";
 import { fillSystem } from "./systems/fill.ts";
 
@@ -14,7 +14,7 @@ export interface ServeJob {
   folder: string;
 }
 
-export type ServeRequest = { do: "change"; count: number } | { do: "take count" };
+export type ServeRequest = { do: "change"; count: number } | { do: "take count" } | { do: "stop" };
 
 export interface Served {
   settings: Readonly<Record<string, unknown>>;
@@ -36,6 +36,7 @@ async function serve({ kind, size, folder }: ServeJob): Promise<{ served: Served
     served: { settings, alwaysFull: !hasIncrements },
     async answer(request) {
       if (request.do === "take count") return front?.takeCount() ?? 0;
+      if (request.do === "stop") return filled.stop();
       await filled.change(request.count);
       front?.forget();
       if (!hasIncrements) await readThrough(kind, settings);
@@ -47,7 +48,7 @@ async function serve({ kind, size, folder }: ServeJob): Promise<{ served: Served
 
 /** Asks for everything that a full read asks for, so that it has been made. Returns whether the connector has increments. */
 async function readThrough(kind: KindName, settings: Readonly<Record<string, unknown>>): Promise<boolean> {
-  const connector = connectors[kind];
+  const connector = connectors[connectorOf(kind)];
   if (connector?.openSource === undefined) throw new Error(`${kind} is no source.`);
   const source = await connector.openSource({
     settings: connector.settings.parse(settings),
@@ -79,4 +80,5 @@ process.on("message", (message: ServeJob | ServeRequest) => {
     },
   );
 });
+// Whatever was started besides ends with this process.
 process.once("disconnect", () => process.exit(0));

@@ -9,7 +9,7 @@ export interface Serving extends Served {
   change(count: number): Promise<void>;
   /** Requests since the last time that somebody asked. */
   takeCount(): Promise<number>;
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 /** A hundred thousand people as objects, and all their pages as text. */
@@ -18,11 +18,6 @@ const HEAP_MEGABYTES = 6144;
 export async function startServing(job: ServeJob): Promise<Serving> {
   const file = fileURLToPath(new URL(`./serve${path.extname(import.meta.url)}`, import.meta.url));
   const child = fork(file, [], { stdio: ["ignore", "ignore", "inherit", "ipc"], execArgv: [`--max-old-space-size=${HEAP_MEGABYTES}`] });
-  const stop = () => {
-    process.removeListener("exit", stop);
-    child.kill("SIGKILL");
-  };
-  process.prependOnceListener("exit", stop);
   /** One question at a time. */
   const ask = (message: ServeJob | ServeRequest): Promise<unknown> =>
     new Promise((resolve, reject) => {
@@ -35,16 +30,21 @@ export async function startServing(job: ServeJob): Promise<Serving> {
       });
       child.send(message);
     });
+  // Where this process ends before it says so, the other one does, too: nobody is left to ask it.
+  const leave = () => void (child.connected && child.disconnect());
   try {
     const served = (await ask(job)) as Served;
     return {
       ...served,
       change: async (count) => void (await ask({ do: "change", count })),
       takeCount: async () => Number(await ask({ do: "take count" })),
-      stop,
+      stop: async () => {
+        await ask({ do: "stop" });
+        leave();
+      },
     };
   } catch (error) {
-    stop();
+    leave();
     throw error;
   }
 }

@@ -51,5 +51,5 @@ function completenessMessage({ trailer, expectedCount }: CsvSettings, proven: bo
     return `The last line is not "${trailer}" with the right number of people: the file is cut short, or its writer miscounts.`;
   if (expectedCount !== undefined)
     return `The file does not hold ${expectedCount} people: change \`expectedCount\`, or find out who is missing.`;
-  return "Nothing proves that the file is whole, so nobody is taken to be gone because a line is missing. Set `trailer` to change that.";
+  return "Nothing proves that the file is whole, so nobody is taken to be gone, or out of a group, because a line is missing. Set `trailer` to change that.";
 }

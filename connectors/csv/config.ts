@@ -92,7 +92,7 @@ export const csvSettings = z
      * with `END`, the line `END,2000`.
      */
     trailer: z.string().min(1).max(200).optional(),
-    /** The other proof: exactly so many people. Without either, nobody is taken to be gone because a line is missing. */
+    /** The other proof: exactly so many people. Without either, nobody is taken to be gone, or out of a group. */
     expectedCount: z.number().int().min(0).optional(),
   })
   .refine((settings) => WAYS.filter((way) => settings[way] !== undefined).length === 1, {

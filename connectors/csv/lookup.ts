@@ -73,7 +73,7 @@ async function readThrough(reading: { file: CsvFile; settings: CsvSettings }): P
     collected.unit.take(step.value);
   }
   const byId = (records: Iterable<SourceRecord>) => new Map([...records].map((record) => [record.nativeId, record]));
-  const others = { group: byId(collected.group.records()), unit: byId(collected.unit.records()) };
+  const others = { group: byId(collected.group.records(step.value)), unit: byId(collected.unit.records(step.value)) };
   return {
     version,
     name,

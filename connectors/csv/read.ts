@@ -94,14 +94,14 @@ async function* readPeople(reading: Reading): AsyncGenerator<Page, Completeness>
 }
 
 /** Gathers records that many lines make together. */
-type Collect = (reading: Reading) => { take(line: PersonLine): void; records(): Iterable<SourceRecord> };
+type Collect = (reading: Reading) => { take(line: PersonLine): void; records(end: End): Iterable<SourceRecord> };
 
 async function* readCollected(reading: Reading, collect: Collect): AsyncGenerator<Page, Completeness> {
   const collected = collect(reading);
   const lines = personLines(reading);
   let step = await lines.next();
   for (; !step.done; step = await lines.next()) collected.take(step.value);
-  const records = [...collected.records()];
+  const records = [...collected.records(step.value)];
   for (let at = 0; at < records.length; at += PAGE) yield { records: records.slice(at, at + PAGE) };
   return { finalCursor: step.value.proven, count: records.length };
 }
@@ -119,10 +119,10 @@ export const collectGroups: Collect = ({ file, settings }) => {
         else members.set(name, [item.nativeId]);
       }
     },
-    *records() {
-      // With a bad line somebody's groups are unknown: then members are added, and nobody is taken out.
+    *records({ proven }) {
+      // With a bad line, or without the proof that no line is missing, somebody's groups are unknown: then nobody is taken out of one.
       for (const [name, list] of members)
-        yield groupOf(name, { members: bad ? { add: list, remove: [] } : { set: list }, changedAt: file.changedAt });
+        yield groupOf(name, { members: bad || !proven ? { add: list, remove: [] } : { set: list }, changedAt: file.changedAt });
     },
   };
 };

@@ -76,13 +76,14 @@ export async function openSession({ settings, network = { allow: [] }, signal, o
 
   client.on("error", (error) => end(connectFault(error, spoken)));
   client.on("close", () => end(new Fault("transient", `${host} ended the connection.`)));
+  let socket: Socket | undefined;
   try {
-    const socket = openSocket({ host, port, network });
+    const opened = (socket = openSocket({ host, port, network }));
     await within<void>((resolve) => {
       client.once("ready", resolve);
-      socket.once("error", (error) => end(connectFault(error, spoken)));
+      opened.once("error", (error) => end(connectFault(error, spoken)));
       client.connect({
-        sock: socket,
+        sock: opened,
         username: user,
         ...(password === undefined ? {} : { password }),
         ...(privateKey === undefined ? {} : { privateKey }),
@@ -120,6 +121,7 @@ export async function openSession({ settings, network = { allow: [] }, signal, o
   } catch (error) {
     close();
     client.destroy();
+    socket?.destroy();
     throw error instanceof Fault ? error : connectFault(error, spoken);
   }
 }

@@ -30,25 +30,31 @@ export async function* deltaPages(
   const { path, select, needs, what } = tracked;
   const headers = { prefer: `odata.maxpagesize=${client.settings.pageSize}` };
   const asked = new Set<string>();
-  let next = link;
-  for (;;) {
-    const { body } = await (next === undefined
+  let coming =
+    link === undefined
       ? client.call({ method: "GET", path, query: { $select: select.join(",") }, needs, headers })
-      : client.follow(next, { needs, headers }));
+      : client.follow(link, { needs, headers });
+  for (;;) {
+    const { body } = await coming;
     const { page, value } = valueOf(body);
-    yield { objects: value.filter(isObject) };
     const nextLink = textOf(page["@odata.nextLink"]);
     const deltaLink = textOf(page["@odata.deltaLink"]);
+    const digest = nextLink === undefined ? undefined : createHash("sha1").update(nextLink).digest("base64");
+    const circle = digest !== undefined && asked.has(digest);
+    if (nextLink !== undefined && digest !== undefined && !circle) {
+      asked.add(digest);
+      // Asked for while the caller works on this page; awaited in the next round, unless the caller never comes back.
+      coming = client.follow(nextLink, { needs, headers });
+      coming.catch(() => undefined);
+    }
+    yield { objects: value.filter(isObject) };
     if (nextLink === undefined && deltaLink !== undefined) return deltaLink;
     if (nextLink === undefined)
       throw new Fault(
         "transient",
         `Microsoft Graph ended the read of ${what} without a link, so it is not complete. It will be read again.`,
       );
-    const digest = createHash("sha1").update(nextLink).digest("base64");
-    if (asked.has(digest)) throw new Fault("transient", `Microsoft Graph leads the read of ${what} in a circle. It will be read again.`);
-    asked.add(digest);
-    next = nextLink;
+    if (circle) throw new Fault("transient", `Microsoft Graph leads the read of ${what} in a circle. It will be read again.`);
   }
 }
 

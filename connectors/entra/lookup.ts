@@ -93,6 +93,11 @@ export function listMemberships(reading: Pick<Reading, "client">, userId: string
   return listRelated(reading, { path: `/users/${userId}/memberOf`, needs: "GroupMember.Read.All", what: "memberships" });
 }
 
+export async function groupsOf(reading: Reading, userId: string): Promise<string[]> {
+  const all = await listMemberships(reading, userId);
+  return all.flatMap(({ id, "@odata.type": type }) => (type === "#microsoft.graph.group" && isId(id) ? [id] : []));
+}
+
 export async function administrativeUnitsOf(reading: Reading, userId: string): Promise<string[]> {
   const all = await listMemberships(reading, userId);
   return all.flatMap(({ id, "@odata.type": type }) => (type === "#microsoft.graph.administrativeUnit" && isId(id) ? [id] : []));

@@ -4,7 +4,7 @@ import { openClient } from "./client.ts";
 import type { EntraSettings } from "./config.ts";
 import { readAll } from "./full.ts";
 import { count, listIds } from "./listing.ts";
-import { readOne } from "./lookup.ts";
+import { groupsOf, readOne } from "./lookup.ts";
 import { kindsOf, trackedBy, type Reading } from "./reading.ts";
 
 /** A tenant of Microsoft Entra ID as a source of people, groups and units. Signs in at once: a wrong credential is told before a run reads. */
@@ -27,6 +27,8 @@ export async function openEntraSource(options: OpenOptions<EntraSettings>): Prom
     listIds: (kind) => listIds(reading, kind),
     count: (kind) => count(reading, kind),
     readOne: (kind, nativeId) => readOne(reading, kind, nativeId),
+    // A group says nothing when a member is deleted and restored.
+    groupsOf: (nativeId) => groupsOf(reading, nativeId),
     close: () => client.close(),
   };
 }

@@ -25,30 +25,39 @@ export async function* listPages(
   { purpose, path, query, kind, items, fields }: ListingOptions,
 ): AsyncGenerator<Readonly<Record<string, unknown>>[], boolean> {
   const tokens = new Set<string>();
+  const ask = (token: string | undefined) => {
+    const asked = { ...query, pageToken: token, fields: fields === undefined ? undefined : `kind,nextPageToken,${items}(${fields})` };
+    const answer = client.read({ purpose, path, kind, query: asked });
+    // Awaited in the next round, unless the caller never comes back.
+    answer.catch(() => undefined);
+    return answer;
+  };
   let pageToken: string | undefined;
   let restarted = false;
+  let coming = ask(pageToken);
   for (;;) {
     client.signal.throwIfAborted();
     let page: Readonly<Record<string, unknown>>;
     try {
-      page = await client.read({
-        purpose,
-        path,
-        kind,
-        query: { ...query, pageToken, fields: fields === undefined ? undefined : `kind,nextPageToken,${items}(${fields})` },
-      });
+      page = await coming;
     } catch (error) {
       if (pageToken === undefined || restarted || !isWorn(error)) throw error;
       restarted = true;
       pageToken = undefined;
       tokens.clear();
+      coming = ask(pageToken);
       continue;
     }
-    yield objectsIn(page[items]);
     pageToken = textOf(page["nextPageToken"]);
+    const circle = pageToken !== undefined && tokens.has(pageToken);
+    if (pageToken !== undefined && !circle) {
+      tokens.add(pageToken);
+      // The next page comes while the caller works on this one.
+      coming = ask(pageToken);
+    }
+    yield objectsIn(page[items]);
     if (pageToken === undefined) return true;
-    if (tokens.has(pageToken)) return false;
-    tokens.add(pageToken);
+    if (circle) return false;
   }
 }
 

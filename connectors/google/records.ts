@@ -1,4 +1,4 @@
-import type { AttributeValue, RecordProblem, SourceRecord } from "../contract.ts";
+import type { AttributeObject, AttributeValue, RecordProblem, SourceRecord } from "../contract.ts";
 import type { GoogleSettings } from "./config.ts";
 import { attributesOf, isObject, objectsIn, textOf, textsIn } from "./json.ts";
 
@@ -115,10 +115,9 @@ function valueOfType(elements: readonly Resource[], type: string): string | unde
   return textOf(primaryOf(ofType)["value"]);
 }
 
-function present(values: Readonly<Record<string, AttributeValue | undefined>>): Record<string, AttributeValue> {
-  const attributes: Record<string, AttributeValue> = {};
-  for (const [name, value] of Object.entries(values)) {
-    if (value !== undefined && !(Array.isArray(value) && value.length === 0)) attributes[name] = value;
-  }
-  return attributes;
+function present(values: Readonly<Record<string, AttributeValue | undefined>>): AttributeObject {
+  const there = Object.entries(values).filter(
+    (entry): entry is [string, AttributeValue] => entry[1] !== undefined && !(Array.isArray(entry[1]) && entry[1].length === 0),
+  );
+  return Object.fromEntries(there);
 }

@@ -131,6 +131,9 @@ function parse({ text, status }: WireAnswer, { system }: Call): unknown {
   } catch (cause) {
     // An error page that the caller expects by its status is no JSON's fault.
     if (status >= 300) return undefined;
+    // A proxy or a server that gives up in the middle may still end its answer in good form.
+    if (/^\s*[[{]/.test(text))
+      throw new Fault("transient", `${system} answered ${status} with JSON that is broken off or damaged.`, { cause });
     throw new Fault(
       "misconfigured",
       `${system} answered ${status} with something that is not JSON. Check that the URL is that of its API, not of a page.`,

@@ -40,7 +40,11 @@ export async function withRetry<T>(operation: (attempt: number) => Promise<T>, o
       // Jitter only ever adds to what the system asked for.
       const delayMs = Math.round(Math.max(asked, backoff / 2) + (backoff / 2) * random());
       options.onRetry?.(error, { attempt: attempt + 1, delayMs });
-      await sleep(delayMs, signal);
+      // A wait that is cut short throws an error of its own; why the run was stopped, the signal says.
+      await sleep(delayMs, signal).catch((stopped: unknown) => {
+        signal.throwIfAborted();
+        throw stopped;
+      });
     }
   }
 }

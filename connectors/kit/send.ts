@@ -20,14 +20,13 @@ export async function send({ url, maxBytes, system, headers, body, ...options }:
   const answer = await request(url, { ...options, headers: { ...headers }, ...(body === undefined ? {} : { body }) });
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of answer.body) {
-    const bytes = Buffer.from(chunk as Uint8Array);
-    size += bytes.length;
+  for await (const chunk of answer.body as AsyncIterable<Buffer>) {
+    size += chunk.length;
     if (size > maxBytes) {
       answer.body.destroy();
       throw new Fault("rejected", `${system} answered with more than ${maxBytes} bytes. Ask for smaller pages (pageSize).`);
     }
-    chunks.push(bytes);
+    chunks.push(chunk);
   }
   return { status: answer.statusCode, headers: answer.headers, text: Buffer.concat(chunks).toString("utf8") };
 }

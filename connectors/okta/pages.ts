@@ -1,4 +1,3 @@
-import { z } from "zod";
 import { Fault } from "../contract.ts";
 import type { HttpAnswer } from "../kit/http.ts";
 import type { OktaClient } from "./client.ts";
@@ -7,8 +6,12 @@ import { linkTargets, pathWithin } from "./link.ts";
 /** So many empty pages in a row are no slow listing any more. */
 const EMPTY_PAGES = 1000;
 
-const listBody = z.array(z.record(z.string(), z.unknown()));
-export type JsonObject = z.output<typeof listBody>[number];
+/** An object as Okta sent it: nothing is known of it yet. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
 
 export interface Listing {
   path: string;
@@ -29,7 +32,7 @@ export interface ListingEnd {
  * A page without a next link is the end only when its own link is there, as in all of Okta's listings; a full one is asked for
  * twice, since a lost header looks just like the end.
  */
-export async function* readPages(client: OktaClient, { path, query, what }: Listing): AsyncGenerator<JsonObject[], ListingEnd> {
+export async function* readPages(client: OktaClient, { path, query, what }: Listing): AsyncGenerator<readonly JsonObject[], ListingEnd> {
   const ask = (next: string) => client.call({ method: "GET", path: next, what });
   const seen = new Set<string>();
   let empty = 0;
@@ -71,8 +74,7 @@ async function positioned(answer: Promise<HttpAnswer>, what: string): Promise<Ht
   }
 }
 
-function listOf({ body }: HttpAnswer, what: string): JsonObject[] {
-  const parsed = listBody.safeParse(body);
-  if (!parsed.success) throw new Fault("transient", `Okta answered ${what} with something that is no list. It will be read again.`);
-  return parsed.data;
+function listOf({ body }: HttpAnswer, what: string): readonly JsonObject[] {
+  if (Array.isArray(body) && body.every(isJsonObject)) return body;
+  throw new Fault("transient", `Okta answered ${what} with something that is no list. It will be read again.`);
 }

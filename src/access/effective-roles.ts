@@ -1,3 +1,5 @@
+import { withinOwnTime } from "../directory/own-time.ts";
+
 const OPEN = (alias: string) => `${alias}.recorded_to is null`;
 
 /**
@@ -27,5 +29,6 @@ export function heldRolesSql({ person, at }: { person: string; at: string }): st
     case when bool_or(held.ends_at is null) then null else max(held.ends_at) end as ends_at
   from held
   where exists (select from lifecycle_periods l where l.person_id = ${person} and l.state = 'active' and l.valid @> ${at} and ${OPEN("l")})
+    and ${withinOwnTime({ person, at })}
   group by held.role_id, held.unit_id`;
 }

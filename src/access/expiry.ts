@@ -71,9 +71,9 @@ export async function carryOutExpiry(work: Work): Promise<{ started: number; exp
   const { ctx, sql } = work;
   const now = ctx.now();
   const since = await lockWatermark(sql);
-  await carryOutPersonExpiry(work);
+  const [expired, settled] = [await carryOutPersonExpiry(work), await settleEmployment(work)];
   // Who is employed from today on holds what rules give from today on.
-  await evaluateConditionRules(work, { personIds: await settleEmployment(work) });
+  await evaluateConditionRules(work, { personIds: [...expired, ...settled] });
   if (since >= now) return { started: 0, expired: 0, members: 0, next: await scheduleExpiry(work) };
   const { rows: started } = await sql.query<Boundary>(STARTED, [since, now]);
   const { rows: ended } = await sql.query<Boundary>(ENDED, [since, now]);

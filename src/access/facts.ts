@@ -1,5 +1,6 @@
 import type { AttributeObject } from "../../connectors/contract.ts";
 import type { Sql } from "../db/database.ts";
+import { withinOwnTime } from "../directory/own-time.ts";
 import type { PersonFacts } from "../expressions/environment.ts";
 
 // Codes of units, names of groups (through other groups too), keys of roles held anywhere, all at $2.
@@ -27,15 +28,20 @@ const FACTS = `
     select p.person_id, array_agg(distinct coalesce(units.code, units.name)::text) as codes
     from asked join person_units p on p.person_id = asked.id and p.recorded_to is null and p.valid @> $2::timestamptz join units on units.id = p.unit_id group by 1
   )
-  select asked.id, asked.attributes, asked.custom, asked.active, asked.state, connections.name as origin, asked.manager_id as "managerId",
+  select asked.id, asked.attributes, asked.custom, asked.active and timely.is as active,
+    case when asked.active and not timely.is then 'suspended' else asked.state end as state, connections.name as origin, asked.manager_id as "managerId",
     coalesce(placed.codes, '{}') as units, coalesce(grouped.names, '{}') as groups, coalesce(roled.keys, '{}') as roles
   from asked
+  cross join lateral (select ${withinOwnTime({ person: "asked.id", at: "$2::timestamptz" })} as is) timely
   left join connections on connections.id = asked.origin_id
   left join placed on placed.person_id = asked.id
   left join grouped on grouped.person_id = asked.id
   left join roled on roled.person_id = asked.id`;
 
-/** What expressions may ask of people, for many at once. People that are not there are left out. */
+/**
+ * What expressions may ask of people, for many at once. People that are not there are left out. Whose own time is over is not active,
+ * before the job has come that says so; suspended until it says more, because who is only late must not be deleted anywhere.
+ */
 export async function loadPersonFacts(
   sql: Sql,
   { personIds, at }: { personIds: readonly string[]; at: Date },

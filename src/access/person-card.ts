@@ -1,5 +1,6 @@
 import type { AuditLine } from "../audit/tail.ts";
 import type { Sql } from "../db/database.ts";
+import { employmentAbsences } from "../directory/employment.ts";
 import { groupsOfPeople } from "../directory/groups.ts";
 import { findPerson, type FoundPerson } from "../directory/people.ts";
 import { personExpiry } from "../directory/person-expiry.ts";
@@ -10,6 +11,8 @@ export interface PersonCard {
   person: FoundPerson;
   /** When the person's access ends by itself, or ended; null when no end is set. */
   accessEnds: Date | null;
+  /** What the dates of employment give: access from and until; null for whoever has no dates that still count. */
+  employment: { from: Date | null; until: Date | null } | null;
   /** Why the person is not active; empty for somebody who is. */
   blocks: readonly { owner: string; connection: string | null; effect: string; reason: string; since: Date }[];
   accounts: readonly { connection: string; connector: string; situation: string; nativeId: string; changedAt: Date; goneAt: Date | null }[];
@@ -72,6 +75,7 @@ export async function personCard(sql: Sql, { key, at, events = 10 }: { key: stri
   return {
     person,
     accessEnds: await personExpiry(sql, person.id),
+    employment: await employmentOf(sql, { personId: person.id, at }),
     blocks: await rowsOf<PersonCard["blocks"][number]>(BLOCKS),
     accounts: await rowsOf<PersonCard["accounts"][number]>(ACCOUNTS),
     groups: (await groupsOfPeople(sql, { personIds: [person.id], at })).map(({ displayName, direct }) => ({ displayName, direct })),
@@ -81,6 +85,12 @@ export async function personCard(sql: Sql, { key, at, events = 10 }: { key: stri
     deliveries: await rowsOf<PersonCard["deliveries"][number]>(DELIVERIES),
     events: (await rowsOf<AuditLine>(EVENTS, events)).reverse(),
   };
+}
+
+async function employmentOf(sql: Sql, asked: { personId: string; at: Date }): Promise<PersonCard["employment"]> {
+  const absences = await employmentAbsences(sql, asked);
+  if (absences.length === 0) return null;
+  return { from: absences.find(({ to }) => to !== null)?.to ?? null, until: absences.find(({ to }) => to === null)?.from ?? null };
 }
 
 async function summarise(sql: Sql, { personId, at }: { personId: string; at: Date }): Promise<AccessSummary[]> {

@@ -70,7 +70,11 @@ export const EVENTS = {
   "connection.flagged": named,
   "connection.quarantined": named.extend({ failures: z.number() }),
   "connection.resumed": named,
+  /** It was silent for longer than its policy allows: its people's other origins master what it did. */
+  "connection.handed_over": named.extend({ people: z.number() }),
   "connection.removed": named,
+  /** A file was handed in. */
+  "connection.uploaded": named.extend({ file: z.string(), bytes: z.number(), sha256: z.string() }),
   /** Its change notifications can't be kept up; syncs go on by their schedule. */
   "connection.notifications_failed": named,
   "run.finished": z.object({ run: z.number(), mode: z.string(), counts: z.record(z.string(), z.unknown()) }),

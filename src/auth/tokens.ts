@@ -3,10 +3,12 @@ import { recordEvent } from "../audit/record.ts";
 import { ensureScimConnection } from "../connections/builtin.ts";
 import type { Sql, Work } from "../db/database.ts";
 import { CATALOGUE_VERSION } from "../directory/custom-attributes.ts";
+import { ownTimeEnds, ownTimeStamp, withinOwnTime } from "../directory/own-time.ts";
 import { AppError } from "../errors.ts";
 import { networkOf } from "./network.ts";
 
-export type TokenScope = "scim" | "api";
+/** `feed` hands in files for its connection, and nothing else. */
+export type TokenScope = "scim" | "api" | "feed";
 
 export interface NewToken {
   name: string;
@@ -48,7 +50,7 @@ export interface TokenHolder {
 }
 
 const PREFIX_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789";
-const FORM = /^rc_(scim|api)_([a-z0-9]{8})_[A-Za-z0-9_-]{43}$/;
+const FORM = /^rc_(scim|api|feed)_([a-z0-9]{8})_[A-Za-z0-9_-]{43}$/;
 
 /**
  * Makes a token, `rc_<scope>_<prefix>_<secret>`. Only its SHA-256 is kept: what is returned here is seen once.
@@ -59,6 +61,8 @@ export async function createToken(work: Work, options: NewToken): Promise<{ id: 
   const { name, scope, personId, expiresAt } = options;
   if (name.trim() === "") throw new AppError("invalid", "A token needs a name, by which it can be found and revoked.", { field: "name" });
   if (expiresAt && expiresAt <= ctx.now()) throw new AppError("invalid", "A token can't expire in the past.", { field: "expires" });
+  if (scope === "feed" && options.connectionId === undefined)
+    throw new AppError("invalid", "A token that hands in files belongs to one connection.", { field: "connection" });
   const connectionId = options.connectionId ?? (scope === "scim" ? await ensureScimConnection(work) : null);
   const id = randomUUID();
   const prefix = Array.from({ length: 8 }, () => PREFIX_LETTERS.charAt(randomInt(PREFIX_LETTERS.length))).join("");
@@ -104,7 +108,7 @@ export interface TokenProof {
  * `hash` is the SQL of the token's SHA-256.
  */
 export const TOKEN_STAMP = (hash: string) =>
-  `(select concat_ws(' ', proved.id, proved.revoked_at is null, extract(epoch from proved.expires_at), c.id, c.version, c.enabled, p.active, ${CATALOGUE_VERSION})
+  `(select concat_ws(' ', proved.id, proved.revoked_at is null, extract(epoch from proved.expires_at), c.id, c.version, c.enabled, p.active, ${ownTimeStamp("proved.person_id")}, ${CATALOGUE_VERSION})
      from tokens proved left join connections c on c.id = proved.connection_id left join people p on p.id = proved.person_id where proved.hash = ${hash})`;
 
 interface TokenRow {
@@ -124,6 +128,7 @@ interface TokenRow {
   person_active: boolean | null;
   permissions: string[] | null;
   unit_ids: string[] | null;
+  person_ends: Date | null;
   catalogue_version: number;
   stamp: string;
 }
@@ -144,11 +149,12 @@ export async function authenticateToken(
     name: "token-holder",
     text: `select t.id, t.name, t.scope, t.hash, t.person_id, t.expires_at, t.last_used_at, t.revoked_at, t.permissions, t.unit_ids,
             c.id as connection_id, c.name as connection_name, c.enabled as connection_enabled,
-            c.version as connection_version, c.settings::text as connection_settings, p.active as person_active, ${CATALOGUE_VERSION} as catalogue_version,
+            c.version as connection_version, c.settings::text as connection_settings, 
+            p.active and ${withinOwnTime({ person: "p.id", at: "$2::timestamptz" })} as person_active, ${ownTimeEnds({ person: "p.id", at: "$2::timestamptz" })} as person_ends, ${CATALOGUE_VERSION} as catalogue_version,
             ${TOKEN_STAMP("$1")} as stamp
      from tokens t left join connections c on c.id = t.connection_id left join people p on p.id = t.person_id
      where t.hash = $1`,
-    values: [hash],
+    values: [hash, now],
   });
   const row = rows[0];
   if (!row || !timingSafeEqual(row.hash, hash)) throw refused();
@@ -163,7 +169,11 @@ export async function authenticateToken(
     unitIds: row.unit_ids,
     connection: connectionOf(row),
     catalogueVersion: row.catalogue_version,
-    proof: { hash, stamp: row.stamp, until: earlier(new Date(now.getTime() + USE_NOTED_EVERY_MS), row.expires_at) },
+    proof: {
+      hash,
+      stamp: row.stamp,
+      until: earlier(earlier(new Date(now.getTime() + USE_NOTED_EVERY_MS), row.expires_at), row.person_ends),
+    },
   };
 }
 

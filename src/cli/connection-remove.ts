@@ -1,17 +1,34 @@
 import type { Command } from "commander";
-import { removeConnection } from "../connections/store.ts";
 import { inTransaction } from "../db/database.ts";
+import { letGoConnection, type LetGo } from "../sync/remove-connection.ts";
+import { wholeNumber } from "./arguments.ts";
 import type { Shell } from "./shell.ts";
 
 export function connectionRemove(parent: Command, shell: Shell): void {
   parent
     .command("remove")
-    .description("take out a connection that holds no accounts")
+    .description("take out a connection; what it mastered goes over to the other origins of its people")
     .argument("<name>", "the connection")
-    .action((name: string) =>
-      shell.run(async ({ ctx, db, out }) => {
-        await inTransaction(db, ctx, (work) => removeConnection(work, { name }));
-        out.result({ name, removed: true }, `Removed ${name}; its tokens were revoked.`);
+    .option("--dry-run", "say what would become of its people, and change nothing")
+    .option("--leaving <number>", "how many people this may leave without an origin, beyond its limits", wholeNumber)
+    .action((name: string, { dryRun = false, leaving }: { dryRun?: boolean; leaving?: number }) =>
+      shell.run(async ({ ctx, db, keyRing, out }) => {
+        const result = await inTransaction(db, ctx, (work) =>
+          letGoConnection(work, { keyRing, name, preview: dryRun, ...(leaving === undefined ? {} : { leaving }) }),
+        );
+        out.result(
+          { name, removed: !dryRun, ...result },
+          dryRun ? previewOf(name, result) : `Removed ${name}; its tokens were revoked. ${sentence(result)}`,
+        );
       }),
     );
+}
+
+function previewOf(name: string, result: LetGo): string {
+  return `Nothing was changed. Removing ${name} would come to this: ${sentence(result)}`;
+}
+
+function sentence({ handedOver, leaving, disabled, groups, units }: LetGo): string {
+  const others = disabled > 0 ? `, ${disabled} of them as not active` : "";
+  return `people left without an origin: ${leaving}; people whom other origins list: ${handedOver}${others}; groups: ${groups}; units: ${units}.`;
 }

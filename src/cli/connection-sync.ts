@@ -40,7 +40,7 @@ export function connectionSync(parent: Command, shell: Shell): void {
     );
 }
 
-function summaryLines(summary: RunSummary): string[] {
+export function summaryLines(summary: RunSummary): string[] {
   const read = Object.entries(summary.read).map(
     ([kind, { read: count, changed, problems }]) =>
       `${count} ${kind}s (${changed} changed${problems ? `, ${problems} with problems` : ""})`,

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { evaluateConditionRules } from "../access/condition-rules.ts";
 import { inTransaction } from "../db/database.ts";
 import { findPerson } from "../directory/people.ts";
 import { setPersonExpiry } from "../directory/person-expiry.ts";
@@ -20,6 +21,7 @@ export function personExpire(parent: Command, shell: Shell): void {
         const person = await inTransaction(db, ctx, async (work) => {
           const found = await findPerson(work.sql, key);
           await setPersonExpiry(work, { personId: found.id, until, reason });
+          await evaluateConditionRules(work, { personIds: [found.id] });
           return found;
         });
         out.result({ id: person.id, until: until.toISOString() }, `Access of ${person.userName} (${person.id}) ends at ${moment(until)}.`);

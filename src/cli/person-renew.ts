@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { evaluateConditionRules } from "../access/condition-rules.ts";
 import { inTransaction } from "../db/database.ts";
 import { findPerson } from "../directory/people.ts";
 import { setPersonExpiry } from "../directory/person-expiry.ts";
@@ -19,6 +20,7 @@ export function personRenew(parent: Command, shell: Shell): void {
         const person = await inTransaction(db, ctx, async (work) => {
           const found = await findPerson(work.sql, key);
           await setPersonExpiry(work, { personId: found.id, until, reason: options.reason });
+          await evaluateConditionRules(work, { personIds: [found.id] });
           return findPerson(work.sql, found.id);
         });
         out.result(

@@ -28,6 +28,7 @@ function cardLines(card: PersonCard): string[] {
       ["manager", person.manager],
       ["origin", person.origin ?? "local"],
       ["changed", moment(person.modifiedAt)],
+      ["employed", card.employment && employmentText(card.employment)],
       ["access ends", card.accessEnds && moment(card.accessEnds)],
     ]),
     ...section("Blocked by", card.blocks, [
@@ -65,6 +66,10 @@ function cardLines(card: PersonCard): string[] {
     ]),
     ...(card.events.length === 0 ? [] : ["", "What happened", ...card.events.map((event) => `  ${eventText(event)}`)]),
   ];
+}
+
+function employmentText({ from, until }: NonNullable<PersonCard["employment"]>): string {
+  return [from ? `from ${moment(from)}` : "", until ? `until ${moment(until)}` : ""].filter(Boolean).join(" ");
 }
 
 function facts(pairs: readonly (readonly [string, string | null])[]): string[] {

@@ -18,6 +18,7 @@ import { connectionReplay } from "./connection-replay.ts";
 import { connectionResume } from "./connection-resume.ts";
 import { connectionShow } from "./connection-show.ts";
 import { connectionSync } from "./connection-sync.ts";
+import { connectionUpload } from "./connection-upload.ts";
 import { deliveryList } from "./delivery-list.ts";
 import { deliveryRetry } from "./delivery-retry.ts";
 import { EXIT, type ExitCode } from "./exit.ts";
@@ -65,6 +66,7 @@ const GROUPS: readonly { name: string; description: string; commands: readonly (
       connectionHooks,
       connectionCheck,
       connectionSync,
+      connectionUpload,
       connectionReplay,
       connectionResume,
       connectionRemove,

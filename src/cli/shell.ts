@@ -61,7 +61,13 @@ export function createShell({ environment, terminal, json, setExitCode }: ShellO
         const interrupted = abortOnSignals();
         const store = await openStore(config, { log, poolSize: 5 });
         try {
-          const ctx = createContext({ actor: `cli:${os.userInfo().username}`, log, signal: interrupted.signal, network: config.outbound });
+          const ctx = createContext({
+            actor: `cli:${os.userInfo().username}`,
+            log,
+            signal: interrupted.signal,
+            network: config.outbound,
+            dataFolder: config.data,
+          });
           return await action({ ctx, config, db: store.db, keyRing: store.keyRing, out, terminal, migrated: store.migrated });
         } finally {
           interrupted.forget();

@@ -45,6 +45,10 @@ export const mappingSchema = z.strictObject({
       unmatched: z.enum(["create", "ignore"]).default("create"),
       unlinked: z.enum(["link", "dispute"]).default("link"),
       deleted: z.enum(["deactivate", "suspend", "ignore"]).default("deactivate"),
+      /** When the connection itself is removed, for people whom no other lists; absent = as `deleted`. */
+      removed: z.enum(["deactivate", "suspend", "ignore"]).optional(),
+      /** Who is not active at the source: suspended here, or deactivated, which also closes the grants made to them. */
+      disabled: z.enum(["suspend", "deactivate"]).default("suspend"),
     })
     .prefault({}),
 });
@@ -112,10 +116,21 @@ export const writeBackSchema = z.strictObject({
   groups: z.boolean().default(false),
 });
 
+export const silentSchema = z.strictObject({
+  /** Hours without a read that went through, whatever the reason: disabled, quarantined, failing. */
+  afterHours: z
+    .number()
+    .min(1)
+    .max(24 * 366),
+  /** `handOver`: its people's other origins master what it did, until it is read again. `keep`: what it said last stands. */
+  reaction: z.enum(["keep", "handOver"]).default("keep"),
+});
+
 /** `policy` as stored. */
 export const policySchema = z.strictObject({
   provision: provisionSchema.optional(),
   writeBack: writeBackSchema.prefault({}),
+  silent: silentSchema.optional(),
   /** Calls of the system that say that something changed there; each starts an incremental run. */
   notifications: z
     .strictObject({

@@ -6,6 +6,7 @@ import type { Sql } from "../db/database.ts";
 import type { KeyRing } from "../db/envelope.ts";
 import { AppError } from "../errors.ts";
 import { limitsSchema, mappingSchema, policySchema, type Limits, type Mapping, type Policy } from "./definition.ts";
+import { uploadsFolder } from "./uploads-folder.ts";
 import { openSecrets, type SealedSecrets, type Settings } from "./secrets.ts";
 
 export type ConnectionState = "ready" | "flagged" | "quarantined";
@@ -32,6 +33,8 @@ export interface ConnectionRow {
   scope_hash: string | null;
   last_full_at: Date | null;
   last_run_at: Date | null;
+  heard_at: Date | null;
+  silent_since: Date | null;
   version: number;
 }
 
@@ -119,6 +122,8 @@ export interface OpenConnectionOptions {
   now: () => Date;
   /** What may be reached; absent = public addresses only. */
   network?: Network | undefined;
+  /** Where this node keeps files, uploads among them; absent where it keeps none. */
+  dataFolder?: string | undefined;
   /** A recorder or a replay, for connectors that speak HTTP by the kit. */
   conversation?: Conversation | undefined;
 }
@@ -145,10 +150,12 @@ export function openWriteBack(connection: LoadedConnection, options: OpenConnect
 /** The parsed settings, as the connector's own schema gave them. */
 export function openOptions(
   connection: LoadedConnection,
-  { log, signal, now, network, conversation }: OpenConnectionOptions,
+  { log, signal, now, network, dataFolder, conversation }: OpenConnectionOptions,
 ): OpenOptions<never> {
   // The registry holds connectors of many settings types; this value was parsed by this connector's own schema.
-  return { settings: connection.settings as never, log: log.child({ connection: connection.name }), signal, now, network, conversation };
+  const settings = connection.settings as never;
+  const uploads = dataFolder === undefined ? undefined : uploadsFolder(dataFolder, connection.name);
+  return { settings, log: log.child({ connection: connection.name }), signal, now, network, conversation, uploads };
 }
 
 function cannot({ name, connector }: LoadedConnection, what: string): AppError {

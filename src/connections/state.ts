@@ -35,9 +35,12 @@ export async function noteFailure(work: Work, { id, reason }: { id: number; reas
   return "quarantined";
 }
 
-/** A run went through: failures are counted from nought again. */
-export async function noteSuccess(work: Work, { id }: { id: number }): Promise<void> {
-  await work.sql.query("update connections set failures = 0, last_run_at = $2 where id = $1", [id, work.ctx.now()]);
+/** A run went through: failures are counted from nought again. `heard`: the system itself was read, to its end. */
+export async function noteSuccess(work: Work, { id, heard }: { id: number; heard: boolean }): Promise<void> {
+  await work.sql.query(
+    "update connections set failures = 0, last_run_at = $2, heard_at = case when $3 then $2 else heard_at end where id = $1",
+    [id, work.ctx.now(), heard],
+  );
 }
 
 /** Lets a flagged or quarantined connection run again. Returns false when it was ready anyway. Throws `not_found`. */

@@ -58,7 +58,10 @@ function checkSettings(
   const resolved = resolveSecrets(given, { fields: connector.secretFields, sources });
   let settings = resolved.settings;
   for (const field of connector.secretFields) {
-    if (valueAt(given, field) === undefined && valueAt(stored, field) !== undefined)
+    const [parent = field] = /^.+(?=\.)/.exec(field) ?? [];
+    // Where a definition leaves out a whole part, the part's secrets go with it.
+    const kept = parent === field || valueAt(given, parent) !== undefined;
+    if (kept && valueAt(given, field) === undefined && valueAt(stored, field) !== undefined)
       settings = withValue(settings, { field, value: valueAt(stored, field) });
   }
   const result = connector.settings.safeParse(settings);
@@ -167,6 +170,8 @@ function consistencyProblems(definition: ConnectionDefinition): Problem[] {
     problems.push({ field: "policy.provision", message: `the connector ${name} can't receive people` });
   if ((policy.writeBack.disable || policy.writeBack.groups) && !connector.openWriteBack)
     problems.push({ field: "policy.writeBack", message: `the connector ${name} can't be written back to` });
+  if (policy.notifications.enabled && !connector.hooks)
+    problems.push({ field: "policy.notifications", message: `the connector ${name} knows no change notifications` });
   if (definition.schedule && !connector.openSource)
     problems.push({ field: "schedule", message: `the connector ${name} is not read on a schedule` });
   const keys = Object.keys(mapping?.user?.attributes ?? {});

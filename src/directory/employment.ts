@@ -81,7 +81,8 @@ export function sameAbsences(one: readonly Known[], other: readonly Known[], now
 const DUE = `
   select coalesce(a.person_id, b.person_id) as "personId", a.effect, a.connection_id as "absentFor", a.valid_from as "since",
     b.connection_id as "blockedFor", a.id is not null as absent, b.id is not null as blocked
-  from (select * from employment_absences where recorded_to is null and valid_from <= $1 and (valid_to is null or valid_to > $1) and ($2::uuid[] is null or person_id = any($2))) a
+  from (select * from employment_absences e where recorded_to is null and valid_from <= $1 and (valid_to is null or valid_to > $1) and ($2::uuid[] is null or person_id = any($2))
+    and exists (select from people where id = e.person_id and state <> 'deleted')) a
   full join (select * from blocks where owner = 'employment' and recorded_to is null and valid_to is null and ($2::uuid[] is null or person_id = any($2))) b
     on b.person_id = a.person_id and b.connection_id is not distinct from a.connection_id and b.effect = a.effect
   where a.id is null or b.id is null

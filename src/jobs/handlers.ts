@@ -4,7 +4,8 @@ import { carryOutExpiry } from "../access/expiry.ts";
 import { reconcileGroupRules } from "../access/group-rules.ts";
 import { keepHooks } from "../connections/hooks/keep.ts";
 import { startRounds } from "../connections/hooks/rounds.ts";
-import { enqueueHintedSync } from "../connections/hooks/wake-sync.ts";
+import { enqueueHintedSync } from "../connections/hooks/enqueue.ts";
+import { enqueueUploadSync } from "../connections/upload-sync.ts";
 import type { Context } from "../context.ts";
 import { inTransaction, type Database } from "../db/database.ts";
 import type { KeyRing } from "../db/envelope.ts";
@@ -39,9 +40,11 @@ export function createHandlers({ db, keyRing, targets, publicUrl }: HandlersOpti
         try {
           await runSync(ctx, { db, keyRing, connection: connectionId, mode, trigger });
         } catch (error) {
-          if (trigger !== "hook" || !isBusy(error)) throw error;
-          // The run that is under way may have read past what the hint is about.
-          await enqueueHintedSync(db.pool, { connectionId, runAt: later(ctx) });
+          if (!isBusy(error)) throw error;
+          // The run that is under way may have read past what this is about.
+          if (trigger === "hook") await enqueueHintedSync(db.pool, { connectionId, runAt: later(ctx) });
+          else if (trigger === "upload") await enqueueUploadSync(db.pool, { connectionId, runAt: later(ctx) });
+          else throw error;
         }
       });
     },

@@ -4,6 +4,7 @@ import { createContext, type Context } from "../context.ts";
 import { inTransaction, type Database, type Work } from "../db/database.ts";
 import { enqueue } from "../db/queue.ts";
 import { wakeWhatWaits } from "../provision/wake.ts";
+import { handOverSilent } from "../sync/silence.ts";
 
 export interface ScheduleOptions {
   db: Database;
@@ -135,6 +136,7 @@ async function wake(ctx: Context, db: Database): Promise<void> {
     const { rows } = await work.sql.query<{ mine: boolean }>("select pg_try_advisory_xact_lock($1) as mine", [WAKE_LOCK]);
     if (!rows[0]?.mine) return;
     await wakeWhatWaits(work);
+    await handOverSilent(work);
     await onceADay(work);
     await keepHooksOften(work);
   });

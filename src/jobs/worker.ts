@@ -12,7 +12,7 @@ export interface WorkerDeps {
   db: Database;
   keyRing: KeyRing;
   log: Logger;
-  config: Pick<Config, "worker"> & Partial<Pick<Config, "outbound" | "http">>;
+  config: Pick<Config, "worker"> & Partial<Pick<Config, "outbound" | "http" | "data">>;
   now?: () => Date;
   /** How long stop() waits for what is in flight. */
   drainMs?: number;
@@ -34,6 +34,7 @@ export async function startWorker({ db, keyRing, log, config, now = () => new Da
     concurrency: config.worker.concurrency,
     now,
     network: config.outbound,
+    dataFolder: config.data,
     ...(drainMs === undefined ? {} : { drainMs }),
   });
   // What began or ended while no node was up.

@@ -1,6 +1,6 @@
 import type { AttributeObject, AttributeValue } from "../../connectors/contract.ts";
 import type { Provision } from "../connections/definition.ts";
-import { CUSTOM_USER, isObject, personAttribute } from "../directory/attributes.ts";
+import { CUSTOM_USER, EMPLOYMENT_USER, isObject, personAttribute } from "../directory/attributes.ts";
 import type { PersonVariables } from "../expressions/environment.ts";
 import { compileExpression, type Expression } from "../expressions/compile.ts";
 
@@ -23,13 +23,13 @@ export function compilePolicy({ scope, attributes }: Provision): CompiledPolicy 
   return {
     inScope: (person) => inScope(person) === true,
     // Our own id serves as externalId where the directory has none: to the application, we are the provisioning client.
-    resource: (person) => (mapped ? build(person, mapped) : { externalId: person.id, ...withoutCustom(person.profile) }),
+    resource: (person) => (mapped ? build(person, mapped) : { externalId: person.id, ...withoutOwn(person.profile) }),
   };
 }
 
-/** The organisation's own attributes mean something to an application only where its mapping names them. */
-function withoutCustom(profile: AttributeObject): AttributeObject {
-  const { [CUSTOM_USER]: _custom, ...rest } = profile;
+/** The organisation's own attributes, and dates of employment, mean something to an application only where its mapping names them. */
+function withoutOwn(profile: AttributeObject): AttributeObject {
+  const { [CUSTOM_USER]: _custom, [EMPLOYMENT_USER]: _employment, ...rest } = profile;
   return rest;
 }
 

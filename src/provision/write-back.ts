@@ -57,10 +57,7 @@ export async function bringSource(
   for (const account of accounts) {
     const wanted = changeOf(account, standing.blocked);
     if (wanted !== undefined && connection.policy.writeBack.disable) {
-      await locked.sql.query("update accounts set written_back = $2 where id = $1", [
-        account.id,
-        JSON.stringify({ active: wanted, at: now.toISOString() }),
-      ]);
+      await noteIntent(locked, { account, active: wanted, now });
       done = (await write(writeBack, { account, active: wanted })) ?? done;
     }
     if (connection.policy.writeBack.groups && standing.blocked && standing.left) {
@@ -71,6 +68,21 @@ export async function bringSource(
     }
   }
   return done;
+}
+
+/**
+ * Once enabled, what the source says is its own word again, though it should say what it said before: its record counts as
+ * changed, and a plan that was made while we held it disabled is not applied to it.
+ */
+async function noteIntent(
+  { sql }: LockedWork,
+  { account, active, now }: { account: SourceAccount; active: boolean; now: Date },
+): Promise<void> {
+  const anew = active && account.disabledThere;
+  await sql.query(`update accounts set written_back = $2${anew ? ", hash = ''::bytea, version = version + 1" : ""} where id = $1`, [
+    account.id,
+    JSON.stringify({ active, at: now.toISOString() }),
+  ]);
 }
 
 /** True = enable, false = disable, undefined = leave alone. An account that we meant to disable is disabled again, in case we died before. */

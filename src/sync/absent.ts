@@ -134,13 +134,20 @@ async function decideLeaving(run: Run, kind: Kind, leaving: readonly Confirmed[]
           [...known.values()].flatMap(({ subjectId }) => subjectId ?? []),
         )
       : new Map<string, KnownPerson>();
+  const together = new Set([...known.values()].map(({ id }) => id));
   const items = leaving.flatMap(({ candidate, outcome }) => {
     const account = known.get(candidate.nativeId);
     if (!account) return [];
     const why = outcome === "gone" ? `gone from ${run.connection.name}` : `no longer within what ${run.connection.name} reads`;
     const record = { kind, nativeId: candidate.nativeId, attributes: {} };
     return [
-      decideLeaver(run.deciding, { record, known: account, person: people.get(account.subjectId ?? ""), seenAt: run.ctx.now(), why }),
+      decideLeaver(run.deciding, {
+        record,
+        known: account,
+        person: remaining(people.get(account.subjectId ?? ""), together),
+        seenAt: run.ctx.now(),
+        why,
+      }),
     ];
   });
   if (kind === "user") {
@@ -148,4 +155,9 @@ async function decideLeaving(run: Run, kind: Kind, leaving: readonly Confirmed[]
     await sealChanges(sql, { sealing: run, items, people });
   }
   return items;
+}
+
+/** Two accounts of one person that are gone together are no reason for each other to stay. */
+function remaining(person: KnownPerson | undefined, gone: ReadonlySet<number>): KnownPerson | undefined {
+  return person && { ...person, origins: person.origins.filter(({ accountId }) => !gone.has(accountId)) };
 }

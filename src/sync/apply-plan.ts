@@ -38,6 +38,8 @@ interface PlanRow {
   mapping_version: number;
   state: string;
   hash: Buffer | null;
+  /** Its word went over to others while it was silent, and this plan was read from it. */
+  returns: boolean;
 }
 
 /** Units before people before groups; how many items make a transaction, and how many transactions go on at once. */
@@ -106,7 +108,8 @@ export async function applyItems(ctx: Context, { db, planId, onProgress }: Apply
 
 async function loadPlan(db: Database, planId: number): Promise<PlanRow> {
   const { rows } = await db.pool.query<PlanRow>(
-    "select p.id, p.run_id, p.connection_id, c.name as connection, c.mapping_version, p.state, p.hash from plans p join connections c on c.id = p.connection_id where p.id = $1",
+    `select p.id, p.run_id, p.connection_id, c.name as connection, c.mapping_version, p.state, p.hash, c.silent_since is not null and r.mode <> 'remap' as returns
+       from plans p join connections c on c.id = p.connection_id join runs r on r.id = p.run_id where p.id = $1`,
     [planId],
   );
   const [plan] = rows;
@@ -126,6 +129,7 @@ async function startApplying(ctx: Context, { db, planId }: { db: Database; planI
     );
   await inTransaction(db, ctx, async ({ sql }) => {
     await sql.query("update plans set state = 'applying' where id = $1", [planId]);
+    if (plan.returns) await sql.query("update connections set silent_since = null where id = $1", [plan.connection_id]);
     await sql.query("update runs set state = 'applying', finished_at = null where id = $1", [plan.run_id]);
   });
   return plan;
@@ -235,7 +239,7 @@ async function finishApplying(work: Work, { plan, total }: { plan: PlanRow; tota
       from runs r where r.id = $2 and c.id = $1 and $3::timestamptz is not null`,
     [plan.connection_id, plan.run_id, ctx.now(), refused > 0],
   );
-  await noteSuccess(work, { id: plan.connection_id });
+  await noteSuccess(work, { id: plan.connection_id, heard: runs[0]?.mode !== "remap" });
   if (total > 0)
     await recordEvent(work, {
       name: "plan.applied",

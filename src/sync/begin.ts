@@ -10,7 +10,7 @@ import { openPlan } from "./plan.ts";
 import type { OnProgress, Timings } from "./progress.ts";
 
 export type RunMode = "full" | "incremental" | "remap";
-export type RunTrigger = "schedule" | "cli" | "api" | "recovery" | "hook" | "replay";
+export type RunTrigger = "schedule" | "cli" | "api" | "recovery" | "hook" | "upload" | "replay";
 
 /** One execution of a connection's sync, while it goes on. */
 export interface Run {
@@ -37,6 +37,8 @@ export interface Run {
   /** Sentences for the summary: why nothing was swept, and the like. */
   readonly notes: string[];
   readonly next: { seq: number; page: number };
+  /** Native ids, by kind, of known records that this run has read otherwise than they are known. */
+  readonly staged: Readonly<Record<Kind, Set<string>>>;
   /** What was there when the run began: nothing has to be compared with nothing. */
   readonly before: { people: boolean; accounts: ReadonlySet<Kind> };
 }
@@ -70,7 +72,7 @@ export async function beginRun(ctx: Context, options: BeginOptions): Promise<Run
     ...ids,
     ctx,
     startedAt,
-    deciding: await decidingFor(db.pool, connection),
+    deciding: await decidingFor(db.pool, connection, { speaks: options.mode !== "remap" }),
     before: await whatIsThere(db.pool, connection.id),
     timings: {},
     counts: {},
@@ -79,6 +81,7 @@ export async function beginRun(ctx: Context, options: BeginOptions): Promise<Run
     reads: [],
     notes: [],
     next: { seq: 0, page: 0 },
+    staged: { user: new Set(), group: new Set(), unit: new Set() },
   };
 }
 
@@ -102,9 +105,15 @@ async function whatIsThere(sql: Pick<Database["pool"], "query">, connectionId: n
   return { people: rows[0]?.people ?? true, accounts: new Set(rows[0]?.kinds) };
 }
 
-/** What deciding needs to know of this connection and of the others. */
-export async function decidingFor(sql: Pick<Database["pool"], "query">, connection: LoadedConnection): Promise<Deciding> {
-  const { rows } = await sql.query<{ id: number; mapping: LoadedConnection["mapping"] }>("select id, mapping from connections");
+/** What deciding needs to know of this connection and of the others. `speaks`: what is decided about comes from the system itself, just now. */
+export async function decidingFor(
+  sql: Pick<Database["pool"], "query">,
+  connection: LoadedConnection,
+  { speaks = true } = {},
+): Promise<Deciding> {
+  const { rows } = await sql.query<{ id: number; mapping: LoadedConnection["mapping"]; silent: boolean }>(
+    "select id, mapping, silent_since is not null as silent from connections",
+  );
   const stored = new Map(rows.map((row) => [row.id, row.mapping]));
   const compiled = new Map<number, CompiledMapping>([[connection.id, compileMapping(connection.mapping)]]);
   const mappingOf = (id: number): CompiledMapping => {
@@ -118,7 +127,7 @@ export async function decidingFor(sql: Pick<Database["pool"], "query">, connecti
     precedence: connection.precedence,
     mapping: mappingOf(connection.id),
     mappingOf,
-    silent: new Set(),
+    silent: new Set(rows.filter(({ id, silent }) => silent && !(speaks && id === connection.id)).map(({ id }) => id)),
   };
 }
 

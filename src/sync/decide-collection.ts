@@ -26,11 +26,14 @@ export function decideGroup(deciding: Deciding, input: CollectionInput): Item | 
     const description = text(contribution["description"]);
     return {
       group: { displayName, externalId: text(contribution["externalId"]) || null, attributes: description ? { description } : {} },
-      ...(record.members && "set" in record.members
-        ? { members: { count: record.members.set.length, hash: fingerprintOfSet(record.members.set), add: 0, remove: 0 } }
-        : {}),
+      ...(record.members ? { members: membersOf(record.members) } : {}),
     };
   });
+}
+
+/** The counts of changes are filled in when they are staged. */
+function membersOf(members: NonNullable<SourceRecord["members"]>): NonNullable<ItemPayload["members"]> {
+  return "set" in members ? { count: members.set.length, hash: fingerprintOfSet(members.set), add: 0, remove: 0 } : { add: 0, remove: 0 };
 }
 
 /** Decides about one unit record. Pure. */

@@ -6,7 +6,7 @@ import { employmentChange, type EmploymentChange } from "./employment.ts";
 import type { Match } from "./match.ts";
 import { mergeOrigins, type Merged } from "./merge.ts";
 import { audible, localOrigin, ownOrigin, relied, storedOrigin, withoutEcho, type Speakers } from "./origins.ts";
-import type { Item, ItemPayload, KnownAccount, KnownPerson } from "./records.ts";
+import type { Item, ItemPayload, KnownAccount, KnownOrigin, KnownPerson } from "./records.ts";
 
 /** What is the same for every record of a run. */
 export interface Deciding extends Speakers {
@@ -124,13 +124,21 @@ function decideUpdate(deciding: Deciding, input: UserInput & { reason?: string; 
   });
 }
 
+/** The origins on which a person can rely who leaves this account. */
+export function heirsOf(
+  deciding: Deciding,
+  { person, known }: { person: KnownPerson | undefined; known: KnownAccount },
+): readonly KnownOrigin[] {
+  return relied(deciding, person?.origins.filter((origin) => origin.accountId !== known.id) ?? []);
+}
+
 /** An account that is gone or out of scope: its person leaves, unless another origin still lists it. */
 export function decideLeaver(
   deciding: Deciding,
   input: Omit<UserInput, "match" | "contribution" | "inScope" | "hash" | "newPersonId"> & { known: KnownAccount; why: string },
 ): Item {
   const { person, known } = input;
-  const others = relied(deciding, person?.origins.filter((origin) => origin.accountId !== known.id) ?? []);
+  const others = heirsOf(deciding, { person, known });
   const reaction = deciding.mapping.situations.deleted;
   const payload: ItemPayload = {};
   if (person && others.length > 0) {
@@ -188,16 +196,19 @@ function unitsOf({ contribution }: UserInput): Pick<ItemPayload, "units"> {
   return Array.isArray(units) ? { units: units.filter((unit): unit is string => typeof unit === "string") } : {};
 }
 
+/** What the word of this connection that somebody is not active leads to. */
+function disabledBy(deciding: Deciding, connectionId: number): { connectionId: number; effect: "suspended" | "deactivated" } {
+  const { situations } = connectionId === deciding.connectionId ? deciding.mapping : deciding.mappingOf(connectionId);
+  return { connectionId, effect: situations.disabled === "deactivate" ? "deactivated" : "suspended" };
+}
+
 /** The origins' word on whether the person is active, as changes to the blocks that origins own. */
 function blocksOf(
   merged: Merged,
   { person, deciding }: { person: KnownPerson | undefined; deciding: Deciding },
 ): Pick<ItemPayload, "blocks"> {
   const standing = person?.originBlocks ?? [];
-  const wanted =
-    merged.active?.value === false
-      ? { connectionId: merged.active.connectionId ?? deciding.connectionId, effect: "suspended" as const }
-      : undefined;
+  const wanted = merged.active?.value === false ? disabledBy(deciding, merged.active.connectionId ?? deciding.connectionId) : undefined;
   const stays = (block: KnownPerson["originBlocks"][number]) =>
     wanted !== undefined && block.connectionId === wanted.connectionId && block.effect === wanted.effect;
   const lifts = standing

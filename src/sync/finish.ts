@@ -116,7 +116,7 @@ async function holdPlan(
       JSON.stringify(guards),
     ]);
     await sql.query("update runs set state = $2, finished_at = $3 where id = $1", [run.id, waiting ? "superseded" : "held", ctx.now()]);
-    await noteSuccess(work, { id: run.connection.id });
+    await noteSuccess(work, { id: run.connection.id, heard: run.mode !== "remap" });
     if (waiting) return { planId: waiting.id, runId: waiting.run_id };
     await recordEvent(work, {
       name: "plan.held",

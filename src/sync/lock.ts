@@ -1,9 +1,15 @@
 import type { PoolClient } from "pg";
-import type { Database } from "../db/database.ts";
+import type { Database, Sql } from "../db/database.ts";
 import { AppError } from "../errors.ts";
 
 /** Class of the advisory locks by which no two nodes run one connection's sync. */
 const SYNC_LOCK = 7_305_002;
+
+/** Holds the connection's lock until the caller's transaction ends. Throws `busy` when a run of it is under way. */
+export async function lockForTransaction(sql: Sql, { connectionId, name }: { connectionId: number; name: string }): Promise<void> {
+  const { rows } = await sql.query<{ locked: boolean }>("select pg_try_advisory_xact_lock($1, $2) as locked", [SYNC_LOCK, connectionId]);
+  if (!rows[0]?.locked) throw new AppError("busy", `A run of ${name} is in progress. Wait for it to end.`);
+}
 
 /**
  * Holds the connection's lock while `work` runs. The lock is PostgreSQL's own and dies with its holder's connection,

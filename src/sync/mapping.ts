@@ -31,8 +31,10 @@ const LIST_ELEMENT = /^(emails|phoneNumbers|ims|photos|addresses)\.([a-z]+)$/;
 export function compileMapping(mapping: Mapping | null): CompiledMapping {
   if (!mapping) return SCIM_SHAPED;
   const kind = (name: Kind) => (mapping[name] ? compileKind(name, mapping[name]) : undefined);
+  // A mapping that names no kind says how to match and to read dates; attributes are as without one.
+  const named = mapping.user ?? mapping.group ?? mapping.unit;
   return {
-    kinds: { user: kind("user"), group: kind("group"), unit: kind("unit") },
+    kinds: named ? { user: kind("user"), group: kind("group"), unit: kind("unit") } : SCIM_SHAPED.kinds,
     match: mapping.match,
     situations: mapping.situations,
     employment: mapping.employment ?? DEFAULT_EMPLOYMENT,
@@ -47,7 +49,7 @@ const SCIM_SHAPED: CompiledMapping = {
     unit: { ...everything, map: (attributes) => pick(attributes, UNIT_KEYS) },
   },
   match: ["userName"],
-  situations: { unmatched: "create", unlinked: "link", deleted: "deactivate" },
+  situations: { unmatched: "create", unlinked: "link", deleted: "deactivate", disabled: "suspend" },
   employment: DEFAULT_EMPLOYMENT,
 };
 

@@ -1,3 +1,4 @@
+import type { Kind } from "../../connectors/contract.ts";
 import type { Sql, Work } from "../db/database.ts";
 import { textArray } from "../db/text-array.ts";
 import type { Item, ItemPayload } from "./records.ts";
@@ -14,6 +15,16 @@ export async function openPlan({ ctx, sql }: Work, { runId, connectionId }: { ru
 /** Takes back the member changes that the plan already holds for these groups: a group that a source lists twice counts as it was read last. */
 export async function unstageMembers(sql: Sql, { planId, nativeIds }: { planId: number; nativeIds: readonly string[] }): Promise<void> {
   await sql.query("delete from plan_members where plan_id = $1 and group_native_id = any($2::text[])", [planId, nativeIds]);
+}
+
+/** Takes back what the plan already holds for these records: their last word is that nothing changes. */
+export async function unstageItems(
+  sql: Sql,
+  { planId, kind, nativeIds }: { planId: number; kind: Kind; nativeIds: readonly string[] },
+): Promise<void> {
+  if (nativeIds.length === 0) return;
+  await sql.query("delete from plan_items where plan_id = $1 and kind = $2 and native_id = any($3::text[])", [planId, kind, nativeIds]);
+  if (kind === "group") await unstageMembers(sql, { planId, nativeIds });
 }
 
 /** Stages items, numbered from `firstSeq` on; one that the plan holds already for the same record is replaced. */

@@ -1,6 +1,7 @@
 import type { Kind, Page, RecordProblem, SourceRecord } from "../../connectors/contract.ts";
 import type { Sql } from "../db/database.ts";
 import { canonical, fingerprintOf } from "./fingerprint.ts";
+import { changesMembers, mergeMembers } from "./member-changes.ts";
 import type { Changed } from "./stage.ts";
 
 /**
@@ -30,48 +31,53 @@ export interface CompareOptions {
   records: readonly SourceRecord[];
   /** Fingerprints, in the order of the records. */
   hashes: readonly Buffer[];
+  /** Native ids of records that this run read before, and read otherwise than they are known. */
+  staged: ReadonlySet<string>;
 }
 
 export interface Compared {
   changed: Changed[];
+  /** Native ids of records that were read otherwise before, and now say again what is known of them. */
+  reverted: string[];
   /** False: nothing of this page is known yet, so that nobody has to be looked up. */
   known: boolean;
 }
 
 /** The records of a page that differ from what is known, each once. Without `sql` nothing is known. */
-export async function findChanged(
-  sql: Sql | undefined,
-  { connectionId, kind, mappingVersion, runId, page, records, hashes }: CompareOptions,
-): Promise<Compared> {
-  if (records.length === 0) return { changed: [], known: false };
-  if (!sql)
-    return {
-      changed: onceEach(
-        records.map((_, index) => index + 1),
-        { records, hashes },
-      ),
-      known: false,
-    };
+export async function findChanged(sql: Sql | undefined, options: CompareOptions): Promise<Compared> {
+  const { connectionId, kind, mappingVersion, runId, page, records, hashes } = options;
+  if (records.length === 0) return { changed: [], reverted: [], known: false };
+  if (!sql) return { ...lastWords(() => true, options), known: false };
   const { rows } = await sql.query<{ places: number[]; known: boolean }>({
     name: "sync_compare",
     text: COMPARE,
     values: [connectionId, kind, records.map(({ nativeId }) => nativeId), Buffer.concat(hashes), mappingVersion, runId, page],
   });
-  return { changed: onceEach(rows[0]?.places ?? [], { records, hashes }), known: rows[0]?.known ?? false };
+  const places = new Set(rows[0]?.places);
+  return { ...lastWords((index, record) => places.has(index + 1) || changesMembers(record), options), known: rows[0]?.known ?? false };
 }
 
-/** The records at these places (from 1); one that is listed twice counts as it was read last. */
-function onceEach(
-  places: readonly number[],
-  { records, hashes }: { records: readonly SourceRecord[]; hashes: readonly Buffer[] },
-): Changed[] {
+/** One that is listed twice counts as it was read last; what was read of its members in between adds up. */
+function lastWords(
+  differs: (index: number, record: SourceRecord) => boolean,
+  { records, hashes, staged }: Pick<CompareOptions, "records" | "hashes" | "staged">,
+): Pick<Compared, "changed" | "reverted"> {
   const changed = new Map<string, Changed>();
-  for (const place of places) {
-    const record = records[place - 1];
-    const hash = hashes[place - 1];
-    if (record && hash) changed.set(record.nativeId, { record: withReference(record), hash: hash.toString("hex") });
+  const reverted = new Set<string>();
+  for (const [index, record] of records.entries()) {
+    const { nativeId } = record;
+    const hash = hashes[index];
+    const earlier = changed.get(nativeId);
+    if (differs(index, record) && hash) {
+      const members = record.deleted ? undefined : mergeMembers(earlier?.record.members, record.members);
+      changed.set(nativeId, { record: withReference(members ? { ...record, members } : record), hash: hash.toString("hex") });
+      reverted.delete(nativeId);
+    } else if (earlier || staged.has(nativeId)) {
+      changed.delete(nativeId);
+      reverted.add(nativeId);
+    }
   }
-  return [...changed.values()];
+  return { changed: [...changed.values()], reverted: [...reverted] };
 }
 
 /** Systems that name records by native id alone have that as reference, so that members resolve in one way. */

@@ -9,11 +9,13 @@ import {
   type SourceRecord,
 } from "../../connectors/contract.ts";
 import { countsOf, noteProblems, type Run } from "./begin.ts";
-import { stageItems, unstageMembers } from "./plan.ts";
+import { pageOrder } from "./page-order.ts";
+import { stageItems, unstageItems } from "./plan.ts";
 import { READ_STAGE } from "./progress.ts";
+import type { Item } from "./records.ts";
 import { findChanged, storable, withReference } from "./pull.ts";
 import { decideRecords, type Changed } from "./stage.ts";
-import { stageMembers } from "./stage-members.ts";
+import { stageGroupMembers } from "./stage-members.ts";
 import { knownCount } from "./sweep.ts";
 
 /** Units before people before groups, so that what is referred to is there first. */
@@ -45,12 +47,14 @@ export async function readChanges(run: Run, source: Source, kind: Kind): Promise
 /** Stages pages as they come: reading goes on while earlier pages are decided. */
 async function eachPage<R extends Completeness | Cursor>(run: Run, kind: Kind, pages: AsyncGenerator<Page, R>): Promise<R> {
   const working: Promise<void>[] = [];
+  const inOrder = pageOrder();
   try {
     for (;;) {
       const { done, value } = await pages.next();
       if (done) return value;
       run.ctx.signal.throwIfAborted();
-      const work = stagePage(run, kind, value);
+      const ids = value.records.map(({ nativeId }) => nativeId);
+      const work = inOrder(ids, () => stagePage(run, kind, value));
       // Awaited below, in order; until then a failure must not count as unhandled.
       work.catch(() => undefined);
       working.push(work);
@@ -64,7 +68,7 @@ async function eachPage<R extends Completeness | Cursor>(run: Run, kind: Kind, p
 async function stagePage(run: Run, kind: Kind, page: Page): Promise<void> {
   const { records, hashes, problems } = storable(page);
   const number = run.next.page++;
-  const [{ changed, known }] = await Promise.all([
+  const [{ changed, reverted, known }] = await Promise.all([
     findChanged(run.before.accounts.has(kind) ? run.db.pool : undefined, {
       connectionId: run.connection.id,
       kind,
@@ -73,9 +77,11 @@ async function stagePage(run: Run, kind: Kind, page: Page): Promise<void> {
       page: number,
       records,
       hashes,
+      staged: run.staged[kind],
     }),
     noteProblems(run, problems),
   ]);
+  await takeBack(run, kind, reverted);
   const counts = countsOf(run, kind);
   counts.read += page.records.length;
   await stageChanged(run, changed, { known });
@@ -96,25 +102,28 @@ export async function stageChanged(run: Run, changed: readonly Changed[], { know
   });
   countsOf(run, kind).changed += items.length;
   await noteProblems(run, problems);
+  await takeBack(run, kind, withoutItem(run, kind, { changed, items }));
   if (kind === "group") await stageGroupMembers(run, changed, items);
   const firstSeq = run.next.seq;
   run.next.seq += items.length;
   await stageItems(run.db.pool, { planId: run.planId, firstSeq, items });
 }
 
-async function stageGroupMembers(
-  run: Run,
-  changed: readonly Changed[],
-  items: Awaited<ReturnType<typeof decideRecords>>["items"],
-): Promise<void> {
-  await unstageMembers(run.db.pool, { planId: run.planId, nativeIds: items.map(({ nativeId }) => nativeId) });
-  const byId = new Map(items.map((item) => [item.nativeId, item]));
-  const groups = changed.flatMap(({ record }) => {
-    const item = byId.get(record.nativeId);
-    if (!item || item.action === "delete" || !record.members || !("set" in record.members)) return [];
-    return [{ nativeId: record.nativeId, groupId: item.action === "create" ? null : item.subjectId, set: record.members.set }];
-  });
-  await stageMembers(run.db.pool, { planId: run.planId, connectionId: run.connection.id, groups, items });
+/** Who of these was staged before in this run, and comes to nothing now. Notes all of them as staged; in a first read there is nobody to go back to. */
+function withoutItem(run: Run, kind: Kind, { changed, items }: { changed: readonly Changed[]; items: readonly Item[] }): string[] {
+  if (!run.before.accounts.has(kind)) return [];
+  const staged = run.staged[kind];
+  const ids = changed.map(({ record }) => record.nativeId);
+  const again = ids.filter((id) => staged.has(id));
+  for (const id of ids) staged.add(id);
+  if (again.length === 0) return [];
+  const decided = new Set(items.map(({ nativeId }) => nativeId));
+  return again.filter((id) => !decided.has(id));
+}
+
+async function takeBack(run: Run, kind: Kind, nativeIds: readonly string[]): Promise<void> {
+  for (const id of nativeIds) run.staged[kind].delete(id);
+  await unstageItems(run.db.pool, { planId: run.planId, kind, nativeIds });
 }
 
 /** Decides again about stored accounts that an older mapping made; the source is not asked. */

@@ -101,8 +101,8 @@ export interface ItemPayload {
   /** References of the units that this connection puts the person into. */
   units?: readonly string[];
   group?: { displayName: string; externalId: string | null; attributes: AttributeObject };
-  /** Members as read: how many, and the hash over their references; the changes stand in plan_members. */
-  members?: { count: number; hash: string; add: number; remove: number };
+  /** How many join and leave; the changes stand in plan_members. Of a whole list also how long it is, and the hash over its references. */
+  members?: { count?: number; hash?: string; add: number; remove: number };
   unit?: { name: string; code: string | null; type: string; parent: string | null };
   /** Before and after, sealed with the person's key. */
   sealed?: string;

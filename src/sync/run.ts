@@ -10,6 +10,9 @@ import { failRun } from "./fail.ts";
 import { finishRun, type RunSummary } from "./finish.ts";
 import { withSyncLock } from "./lock.ts";
 import { timed, READ_STAGE, type OnProgress } from "./progress.ts";
+import { readRefused } from "./refused.ts";
+import { readGroupsOfReturned } from "./returned.ts";
+import { decideAnew } from "./silence.ts";
 import { kindsOf, readChanges, readInFull, remapStored } from "./read.ts";
 
 export interface RunOptions {
@@ -46,6 +49,7 @@ export async function runSync(ctx: Context, options: RunOptions): Promise<RunSum
     // Loaded again under the lock: a run that has just ended moved the cursor.
     const connection = { ...(await loadConnection(db.pool, keyRing, found.id)), ...rehearsal };
     const mode = rehearsal ? options.mode : effectiveMode(connection, { mode: options.mode, now: ctx.now() });
+    if (connection.row.silent_since !== null && mode !== "remap" && !rehearsal) await decideAnew(db.pool, { connectionId: connection.id });
     const run = await beginRun(held, {
       ...options,
       connection,
@@ -102,6 +106,8 @@ async function pullChanges(run: Run, source: Source): Promise<void> {
     run.notes.push(`read in full: ${error.message}`);
     return pullInFull(run, source);
   }
+  for (const kind of kindsOf(run, source)) await timed(run.timings, READ_STAGE[kind], () => readRefused(run, source, kind));
+  await timed(run.timings, READ_STAGE.group, () => readGroupsOfReturned(run, source));
   for (const kind of kindsOf(run, source)) await timed(run.timings, "list ids", () => listIds(run, source, kind));
   await timed(run.timings, "sweep", async () => {
     for (const kind of kindsOf(run, source)) await sweepAbsent(run, source, kind);

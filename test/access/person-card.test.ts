@@ -4,6 +4,7 @@ import { personCard } from "../../src/access/person-card.ts";
 import { createRole } from "../../src/access/roles.ts";
 import { inTransaction, type Work } from "../../src/db/database.ts";
 import { raiseBlocks } from "../../src/directory/blocks.ts";
+import { setEmployment } from "../../src/directory/employment.ts";
 import { createUnit } from "../../src/directory/units.ts";
 import {
   HOUR,
@@ -72,4 +73,14 @@ test("a person's card says who, from where, in which groups and units, with whic
   expect(left.blocks).toEqual([{ owner: "origin", connection: "ldap", effect: "deactivated", reason: "left", since: clock.now() }]);
   expect(left.access).toEqual([]);
   expect(left.events.map((event) => event.name)).toEqual(["person.deactivated"]);
+});
+
+test("the card of somebody with dates of employment says from and until when they give access", async () => {
+  const id = await insertPerson(db.pool, { userName: "joiner" });
+  const period = { from: later(24 * HOUR, clock.now()), to: later(48 * HOUR, clock.now()) };
+  await inWork((work) => setEmployment(work, [{ personId: id, connectionId: null, period }]));
+  const card = (at: Date) => personCard(db.pool, { key: id, at });
+  expect((await card(clock.now())).employment).toEqual({ from: period.from, until: period.to });
+  expect((await card(period.from)).employment).toEqual({ from: null, until: period.to });
+  expect((await card(clock.now())).blocks).toMatchObject([{ owner: "employment", effect: "suspended" }]);
 });

@@ -108,7 +108,7 @@ describe("stored connections", () => {
     const { id } = await add(ldap("frail", { limits: { failures: 3 } }));
     const fail = () => work((each) => noteFailure(each, { id, reason: "the directory does not answer" }));
     expect([await fail(), await fail()]).toEqual(["ready", "ready"]);
-    await work((each) => noteSuccess(each, { id }));
+    await work((each) => noteSuccess(each, { id, heard: true }));
     expect([await fail(), await fail(), await fail()]).toEqual(["ready", "ready", "quarantined"]);
     expect((await listConnections(db.pool)).find(({ name }) => name === "frail")).toMatchObject({
       state: "quarantined",

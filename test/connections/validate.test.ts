@@ -95,6 +95,12 @@ describe("a connection's definition", () => {
       /is needed to create people/,
     ],
     ["matching on what is not mapped", withAttributes({}, { match: ["employeeNumber"] }), "mapping.match.0", /does not fill/],
+    [
+      "notifications that nobody sends",
+      { ...ldap, policy: { notifications: { enabled: true } } },
+      "policy.notifications",
+      /knows no change/,
+    ],
     ["a target that can't receive", { ...ldap, policy: { provision: {} } }, "policy.provision", /can't receive people/],
     ["an unknown key", { ...ldap, shedule: "* * * * *" }, "definition", /Unrecognized key: "shedule"/],
     ["something that is no definition", ["a list"] as object, "definition", /expected object/],
@@ -166,7 +172,13 @@ describe("secrets by reference", () => {
 test.each(readdirSync(path.join(projectFolder(), "config/mappings")))("the example config/mappings/%s is a good definition", (name) => {
   const definition: unknown = parseYaml(readFileSync(path.join(projectFolder(), "config/mappings", name), "utf8"));
   const key = { type: "service_account", client_email: "a@b.test", private_key: "-----BEGIN PRIVATE KEY-----" };
-  const environment = { LDAP_PASSWORD: "x", APP_TOKEN: "x", ENTRA_CLIENT_SECRET: "x", GOOGLE_SERVICE_ACCOUNT_KEY: JSON.stringify(key) };
+  const environment = {
+    LDAP_PASSWORD: "x",
+    HR_SFTP_KEY: "x",
+    APP_TOKEN: "x",
+    ENTRA_CLIENT_SECRET: "x",
+    GOOGLE_SERVICE_ACCOUNT_KEY: JSON.stringify(key),
+  };
   const folder = mkdtempSync(path.join(os.tmpdir(), "rollcall-examples-"));
   try {
     const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });

@@ -5,6 +5,7 @@ import { checkAccess } from "../../src/access/effective.ts";
 import { carryOutExpiry } from "../../src/access/expiry.ts";
 import { giveGrant } from "../../src/access/grants.ts";
 import { createRole } from "../../src/access/roles.ts";
+import { createRule, deleteRule } from "../../src/access/rules.ts";
 import { inTransaction, type Work } from "../../src/db/database.ts";
 import { raiseBlocks } from "../../src/directory/blocks.ts";
 import { personExpiry, setPersonExpiry } from "../../src/directory/person-expiry.ts";
@@ -39,7 +40,7 @@ beforeAll(async () => {
 afterAll(() => db.drop());
 beforeEach(async () => {
   clock.set(DAY_ONE);
-  await db.pool.query("truncate watermarks; delete from graphile_worker._private_jobs");
+  await db.pool.query("truncate watermarks, person_expiries; delete from graphile_worker._private_jobs");
 });
 
 test("A7, A5: at every instant, whatever was set and however late jobs are, access is there exactly while the person's time lasts", async () => {
@@ -109,6 +110,24 @@ describe("A7: a person's access ends at its time", () => {
     clock.set(later(3 * HOUR));
     await set(personId, null);
     expect(await Promise.all([0.5, 1, 2.9, 3].map((hours) => has(personId, later(hours * HOUR))))).toEqual([true, false, false, true]);
+  });
+
+  test("rules that ask who is active are asked again at that very time", async () => {
+    const personId = await insertPerson(db.pool, { at: DAY_ONE });
+    await inWork((work) => createRule(work, { name: "Working", condition: "person.active", role: "seasonal", unit: "farm" }));
+    const given = async () =>
+      (
+        await db.pool.query(
+          "select from grants where person_id = $1 and rule_id is not null and recorded_to is null and valid_to is null",
+          [personId],
+        )
+      ).rowCount;
+    expect(await given()).toBe(1);
+    await set(personId, later(HOUR));
+    clock.set(later(HOUR));
+    await carryOut();
+    expect(await given()).toBe(0);
+    await inWork((work) => deleteRule(work, { name: "Working" }));
   });
 
   test("who is deleted meanwhile is passed over, and keeps nobody else from being carried out", async () => {

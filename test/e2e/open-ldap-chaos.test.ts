@@ -199,5 +199,5 @@ describe(`B9: OpenLDAP under chaos (slapd; CHAOS_SEED=${CHAOS_SEED})`, () => {
     });
     // A smaller history would be played in a directory that the larger one has changed: the first failure is the one to look at.
     await fc.assert(property, { ...chaos(4), endOnFailure: true });
-  });
+  }, 300_000);
 });

@@ -29,11 +29,12 @@ const UNGUARDED = { count: 10_000, share: 1, floor: 10_000 };
 interface Shipped {
   name: string;
   settings: Record<string, Record<string, unknown>>;
-  mapping: { user: { attributes: Record<string, unknown> } };
+  mapping: { user: { attributes: Record<string, unknown> }; situations?: Record<string, unknown> };
 }
 
 /**
- * Connects a system by a definition from config/mappings, with settings that reach it here, no limits, and write-back allowed.
+ * Connects a system by a definition from config/mappings, with settings that reach it here, no limits, write-back allowed, and grants
+ * closed of whoever is disabled there.
  * What must be stopped besides is stopped last.
  */
 export async function connectUpstream({
@@ -59,7 +60,11 @@ export async function connectUpstream({
       ...file,
       schedule: undefined,
       settings: await settings(file.settings, here),
-      mapping: { ...mapping, user: { ...mapping.user, attributes: { ...mapping.user.attributes, ...mapped } } },
+      mapping: {
+        ...mapping,
+        user: { ...mapping.user, attributes: { ...mapping.user.attributes, ...mapped } },
+        situations: { ...mapping.situations, disabled: "deactivate" },
+      },
       limits: { disable: UNGUARDED, delete: UNGUARDED, window: UNGUARDED, shrink: 1, failures: 100 },
       policy: { writeBack: { disable: true, groups: true } },
     },

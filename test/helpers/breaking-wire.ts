@@ -1,6 +1,6 @@
 import { createServer, connect, type AddressInfo, type Socket } from "node:net";
 
-/** A wire to a server on this machine that passes everything on until it is told to break. */
+/** A wire to a server on this machine that passes everything on until it is told to break; it has the server's address, and a port of its own. */
 export interface BreakingWire {
   port: number;
   /** Resets every connection once so many more bytes of the server's have come through; undefined: never. */
@@ -30,7 +30,7 @@ export async function openBreakingWire(to: { host: string; port: number }): Prom
       else near.write(chunk);
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(0, to.host, resolve));
   return {
     port: (server.address() as AddressInfo).port,
     breakAfter: (bytes) => {

@@ -1,6 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import type { WriteBack } from "../../connectors/contract.ts";
+import { loadConnection } from "../../src/connections/open.ts";
 import { inTransaction } from "../../src/db/database.ts";
 import { liftBlocks, raiseBlocks } from "../../src/directory/blocks.ts";
+import type { LockedWork } from "../../src/provision/lock.ts";
+import type { Projection } from "../../src/provision/row.ts";
+import { bringSource } from "../../src/provision/write-back.ts";
 import { applyPlan } from "../../src/sync/apply-plan.ts";
 import { approvePlan } from "../../src/sync/approve.ts";
 import { put, remove, world, type World } from "../helpers/memory-source.ts";
@@ -159,6 +164,36 @@ describe("M4: no echo between origins", () => {
     expect(await blocks()).toEqual([{ owner: "admin", connection: null, effect: "suspended" }]);
     await inTransaction(db, ctx, (work) => liftBlocks(work, [{ personId, owner: "admin" }]));
     expect((await people())[0]).toMatchObject({ state: "active", title: "Dean" });
+  });
+
+  test("once we have enabled again, an origin that disables at once is believed", async () => {
+    const { cloud } = await hrAndCloud();
+    const { rows } = await db.pool.query<{ id: string }>("select id from people where user_name = 'ada'");
+    const personId = rows[0]?.id ?? "";
+    const cloudConnection = await loadConnection(db.pool, testKeyRing, "cloud");
+    const connection = { ...cloudConnection, policy: { ...cloudConnection.policy, writeBack: { disable: true, groups: false } } };
+    /** The cloud directory as it can be written to. */
+    const writeBack: WriteBack = {
+      disable: () => Promise.resolve(put(cloud, ada("ada", { title: "Engineer", active: false }))),
+      enable: () => Promise.resolve(put(cloud, ada("ada", { title: "Engineer", active: true }))),
+      removeFromGroup: () => Promise.resolve(),
+      close: () => Promise.resolve(),
+    };
+    const bring = () =>
+      // Whose account it is, is all that it asks of the row.
+      inTransaction(db, ctx, ({ sql }) =>
+        bringSource({ sql } as LockedWork, { row: { personId } as Projection, connection, writeBack, now: ctx.now() }),
+      );
+    await inTransaction(db, ctx, (work) => raiseBlocks(work, [{ personId, owner: "admin", effect: "suspended", reason: "on leave" }]));
+    expect(await bring()).toBe("disable");
+    await sync("cloud", cloud);
+    expect(await blocks()).toEqual([{ owner: "admin", connection: null, effect: "suspended" }]);
+    await inTransaction(db, ctx, (work) => liftBlocks(work, [{ personId, owner: "admin" }]));
+    expect(await bring()).toBe("enable");
+    // Their administrator disables her before anybody has read that we enabled her.
+    put(cloud, ada("ada", { title: "Engineer", active: false }));
+    await sync("cloud", cloud);
+    expect(await blocks()).toEqual([{ owner: "origin", connection: "cloud", effect: "suspended" }]);
   });
 
   test("an origin that disables for itself while we block keeps its own decision when ours is lifted", async () => {

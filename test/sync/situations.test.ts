@@ -38,6 +38,26 @@ describe("M2: situations", () => {
     ]);
   });
 
+  test("P5: who is not active at the source is suspended, or deactivated where the mapping says so, and is back when they are", async () => {
+    for (const [name, disabled, state] of [
+      ["mild", "suspend", "suspended"],
+      ["strict", "deactivate", "deactivated"],
+    ] as const) {
+      await testConnection(db, ctx, { name, mapping: { situations: { disabled } } });
+      const source = world([person(name, { active: false }), person(`${name}-second`)]);
+      const stateOf = async () => (await people()).find((each) => each.user_name === name)?.state;
+      await syncWorld(db, ctx, { world: source, connection: name });
+      expect(await stateOf()).toBe(state);
+      put(source, person(name));
+      await syncWorld(db, ctx, { world: source, connection: name });
+      expect(await stateOf()).toBe("active");
+      put(source, person(name, { active: false }));
+      await syncWorld(db, ctx, { world: source, connection: name });
+      await syncWorld(db, ctx, { world: source, connection: name });
+      expect(await stateOf()).toBe(state);
+    }
+  });
+
   test("disputed: two candidates wait for a human, whose choice survives later runs", async () => {
     await testConnection(db, ctx, { name: "hr", mapping: { match: ["userName"] } });
     await testConnection(db, ctx, { name: "corp", mapping: { match: ["employeeNumber", "emails"] } });

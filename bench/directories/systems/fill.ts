@@ -1,4 +1,5 @@
 import type { KindName } from "../kinds.ts";
+import { fillActiveDirectory } from "./active-directory.ts";
 import { fillCsv } from "./csv.ts";
 import { fillEntra } from "./entra.ts";
 import type { Filled, FillOptions } from "./filled.ts";
@@ -10,6 +11,7 @@ const FILL: Readonly<Record<KindName, (options: FillOptions) => Promise<Filled>>
   okta: fillOkta,
   google: fillGoogle,
   csv: fillCsv,
+  "active-directory": fillActiveDirectory,
 };
 
 export function fillSystem(kind: KindName, options: FillOptions): Promise<Filled> {

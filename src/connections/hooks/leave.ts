@@ -1,5 +1,5 @@
 import type { Sql, Work } from "../../db/database.ts";
-import { enqueueKeeping } from "./receive.ts";
+import { enqueueKeeping } from "./enqueue.ts";
 
 /** A connection was added or changed: whether it has what it should have is looked at soon. */
 export async function wakeHooks(sql: Sql, { connectionId, wanted }: { connectionId: number; wanted: boolean }): Promise<void> {

@@ -1,38 +1,75 @@
-import type { HookAnswer, HookCall, HookHint, Hooks } from "../../../connectors/contract.ts";
-import { connectors } from "../../../connectors/registry.ts";
 import { randomBytes } from "node:crypto";
+import type { HookAnswer, HookCall, HookHint } from "../../../connectors/contract.ts";
+import { connectors } from "../../../connectors/registry.ts";
 import type { Context } from "../../context.ts";
-import { inTransaction, type Database, type Sql, type Work } from "../../db/database.ts";
-import { open, type KeyRing } from "../../db/envelope.ts";
-import { enqueue } from "../../db/queue.ts";
-import { policySchema } from "../definition.ts";
-import type { ConnectionState } from "../open.ts";
-import { secretPurpose, type SealedSecrets } from "../secrets.ts";
-import { hookSecretPurpose } from "./state.ts";
-import { enqueueHintedSync } from "./wake-sync.ts";
+import { inTransaction, type Database, type Work } from "../../db/database.ts";
+import type { KeyRing } from "../../db/envelope.ts";
+import { findAddressee } from "./addressee.ts";
+import { enqueueHintedSync, enqueueKeeping } from "./enqueue.ts";
+import { createGathering } from "./gathering.ts";
 
-export interface ReceiveOptions {
+export interface ReceiverOptions {
   db: Database;
   keyRing: KeyRing;
+}
+
+export interface ReceiveOptions {
   /** As it stands in the address: anything. */
   connection: string;
   call: HookCall;
 }
 
-/**
- * Judges a call of a connected system, and notes what it hints at before it is answered. Who can't prove himself gets the answer
- * that he would get for a connection that there is not.
- */
-export async function receiveHook(ctx: Context, { db, keyRing, connection, call }: ReceiveOptions): Promise<HookAnswer | "refused"> {
-  const forStrangers = answerStrangers(call);
-  const addressee = await findAddressee(db.requestPool, { connection, keyRing });
-  if (!addressee) return forStrangers;
-  const { hooks, secret } = addressee;
-  const answer = hooks.receive(call, { secret });
-  if (answer === "refused") return forStrangers;
-  const { hint, ...told } = answer;
-  if (hint) await inTransaction(db, ctx, (work) => note(work, { addressee, hint }));
-  return told;
+/** Judges calls of connected systems. */
+export interface HookReceiver {
+  /**
+   * Says what to answer; what a call hints at is noted before. Who can't prove himself gets the answer that he would get for a
+   * connection that there is not.
+   */
+  receive(ctx: Context, options: ReceiveOptions): Promise<HookAnswer | "refused">;
+}
+
+export function createHookReceiver({ db, keyRing }: ReceiverOptions): HookReceiver {
+  // Systems send in bursts: what comes while one note is written is written together, by the next.
+  const notes = createGathering<Hinted>(
+    (connectionId, hinted) => inTransaction(db, hinted.ctx, (work) => note(work, { connectionId, ...hinted })),
+    merged,
+  );
+  return {
+    async receive(ctx, { connection, call }) {
+      const forStrangers = answerStrangers(call);
+      const addressee = await findAddressee(ctx, { sql: db.requestPool, connection, keyRing });
+      if (!addressee) return forStrangers;
+      const { id, hooks, secret, gatherSeconds } = addressee;
+      const answer = hooks.receive(call, { secret });
+      if (answer === "refused") return forStrangers;
+      const { hint, ...told } = answer;
+      if (hint) await notes.add(id, { ctx, gatherSeconds, isReady: addressee.state === "ready", count: 1, hint });
+      return told;
+    },
+  };
+}
+
+interface Hinted {
+  ctx: Context;
+  gatherSeconds: number;
+  isReady: boolean;
+  count: number;
+  hint: HookHint;
+}
+
+/** Events of one system all have ids, or none has. */
+function merged(before: Hinted, { hint, ...later }: Hinted): Hinted {
+  const events = [...(before.hint.events ?? []), ...(hint.events ?? [])];
+  const keep = before.hint.keep === "renew" ? "renew" : (hint.keep ?? before.hint.keep);
+  return {
+    ...later,
+    count: before.count + later.count,
+    hint: {
+      kinds: [...new Set([...before.hint.kinds, ...hint.kinds])],
+      ...(before.hint.events || hint.events ? { events } : {}),
+      ...(keep === undefined ? {} : { keep }),
+    },
+  };
 }
 
 /** What some systems ask of an address before they trust it, they ask without proof: it is answered for whatever connection. */
@@ -45,77 +82,31 @@ function answerStrangers(call: HookCall): HookAnswer | "refused" {
   return "refused";
 }
 
-interface Addressee {
-  id: number;
-  hooks: Hooks<never>;
-  secret: string | undefined;
-  state: ConnectionState;
-  gatherSeconds: number;
-}
-
-interface AddresseeRow {
-  id: number;
-  name: string;
-  connector: string;
-  state: ConnectionState;
-  policy: unknown;
-  secrets: SealedSecrets;
-  secret: string | null;
-}
-
-/** A connection that takes notifications: undefined for all others. */
-async function findAddressee(sql: Sql, { connection, keyRing }: { connection: string; keyRing: KeyRing }): Promise<Addressee | undefined> {
-  const { rows } = await sql.query<AddresseeRow>(
-    `select c.id, c.name, c.connector, c.state, c.policy, c.secrets, h.secret
-     from connections c left join hooks h on h.connection_id = c.id where c.name = $1 and c.enabled`,
-    [connection],
-  );
-  const row = rows[0];
-  const hooks = row && Object.hasOwn(connectors, row.connector) ? connectors[row.connector]?.hooks : undefined;
-  if (!row || !hooks) return undefined;
-  const { notifications } = policySchema.parse(row.policy);
-  if (!notifications.enabled) return undefined;
-  return { id: row.id, hooks, secret: secretOf(row, { hooks, keyRing }), state: row.state, gatherSeconds: notifications.gatherSeconds };
-}
-
-/** The secret that calls must bear: the administrator's setting, or the one that we made. */
-function secretOf(row: AddresseeRow, { hooks, keyRing }: { hooks: Hooks<never>; keyRing: KeyRing }): string | undefined {
-  if (hooks.secretField === undefined)
-    return row.secret === null ? undefined : open(keyRing, { purpose: hookSecretPurpose(row.name), sealed: row.secret });
-  const sealed = row.secrets[hooks.secretField];
-  if (sealed === undefined) return undefined;
-  const secret: unknown = JSON.parse(open(keyRing, { purpose: secretPurpose({ connection: row.name, field: hooks.secretField }), sealed }));
-  return typeof secret === "string" ? secret : undefined;
-}
-
-async function note(work: Work, { addressee, hint }: { addressee: Addressee; hint: HookHint }): Promise<void> {
+async function note(work: Work, { connectionId, gatherSeconds, isReady, count, hint }: Hinted & { connectionId: number }): Promise<void> {
   const { ctx, sql } = work;
-  const { id, state, gatherSeconds } = addressee;
   const now = ctx.now();
   await sql.query(
-    `insert into hooks (connection_id, notified_at, notifications, renew_asked_at) values ($1, $2, 1, $3)
-     on conflict (connection_id) do update set notified_at = excluded.notified_at, notifications = hooks.notifications + 1,
+    `insert into hooks (connection_id, notified_at, notifications, renew_asked_at) values ($1, $2, $3, $4)
+     on conflict (connection_id) do update set notified_at = excluded.notified_at,
+       notifications = hooks.notifications + excluded.notifications,
        renew_asked_at = coalesce(excluded.renew_asked_at, hooks.renew_asked_at)`,
-    [id, now, hint.keep === "renew" ? now : null],
+    [connectionId, now, count, hint.keep === "renew" ? now : null],
   );
-  if (hint.keep !== undefined) await enqueueKeeping(sql, id);
+  if (hint.keep !== undefined) await enqueueKeeping(sql, connectionId);
   // A connection that waits for somebody is not synced by its schedule either; the first run afterwards finds what was missed.
-  if (state !== "ready" || hint.kinds.length === 0 || !(await isNews(work, { id, events: hint.events }))) return;
-  await enqueueHintedSync(sql, { connectionId: id, runAt: new Date(now.getTime() + gatherSeconds * 1000) });
+  if (!isReady || hint.kinds.length === 0 || !(await isNews(work, { connectionId, events: hint.events }))) return;
+  await enqueueHintedSync(sql, { connectionId, runAt: new Date(now.getTime() + gatherSeconds * 1000) });
 }
 
 /** Whether any of the events was not told before, to whichever node. */
-async function isNews({ ctx, sql }: Work, { id, events }: { id: number; events: readonly string[] | undefined }): Promise<boolean> {
+async function isNews(
+  { ctx, sql }: Work,
+  { connectionId, events }: { connectionId: number; events: readonly string[] | undefined },
+): Promise<boolean> {
   if (events === undefined) return true;
   const { rowCount } = await sql.query(
     "insert into hook_events (connection_id, event_id, seen_at) select $1, event, $3 from unnest($2::text[]) as event on conflict do nothing",
-    [id, events.toSorted(), ctx.now()],
+    [connectionId, [...new Set(events)].sort(), ctx.now()],
   );
   return (rowCount ?? 0) > 0;
-}
-
-/** Has somebody look at a connection's subscriptions soon. */
-export async function enqueueKeeping(sql: Sql, connectionId: number): Promise<void> {
-  const name = `keep_hooks:${connectionId}`;
-  await enqueue(sql, { job: "keep_hooks", payload: { connectionId }, key: name, queue: name, maxAttempts: 3 });
 }

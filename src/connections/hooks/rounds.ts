@@ -1,5 +1,5 @@
 import type { Work } from "../../db/database.ts";
-import { enqueueKeeping } from "./receive.ts";
+import { enqueueKeeping } from "./enqueue.ts";
 
 /** Events are told again within a day or not at all. */
 const TOLD_FOR_MS = 2 * 24 * 3_600_000;

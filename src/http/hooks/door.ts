@@ -1,7 +1,7 @@
 import { raw, Router, type Request, type RequestHandler, type Response } from "express";
 import type { Logger } from "pino";
 import type { HookAnswer, HookCall } from "../../../connectors/contract.ts";
-import { receiveHook } from "../../connections/hooks/receive.ts";
+import { createHookReceiver } from "../../connections/hooks/receive.ts";
 import { createContext } from "../../context.ts";
 import type { Database } from "../../db/database.ts";
 import type { KeyRing } from "../../db/envelope.ts";
@@ -14,20 +14,23 @@ export interface HooksDoorOptions {
   keyRing: KeyRing;
   log: Logger;
   now: () => Date;
+  /** Most calls of one address. */
+  limit?: { perSecond: number; burst: number };
 }
 
 const MOST_BYTES = 512 * 1024;
-/** Of one address. Systems send in bursts, and come again with what was not taken. */
+/** Systems send in bursts, and come again with what was not taken. */
 const LIMIT = { perSecond: 50, burst: 2000 };
 /** Microsoft Graph and Okta wait for three seconds, body and answer together. */
 const ANSWERED_WITHIN_MS = 2500;
 
 /** Where connected systems call when something changed there: a hint that starts a run, never data. */
-export function createHooksDoor({ db, keyRing, log, now }: HooksDoorOptions): Router {
+export function createHooksDoor({ db, keyRing, log, now, limit = LIMIT }: HooksDoorOptions): Router {
   const router = Router();
   const buckets = createTokenBuckets({ now });
-  const limit: RequestHandler = (request, response, next) => {
-    const wait = buckets.take(request.ip ?? "", LIMIT);
+  const receiver = createHookReceiver({ db, keyRing });
+  const limited: RequestHandler = (request, response, next) => {
+    const wait = buckets.take(request.ip ?? "", limit);
     if (wait === undefined) return next();
     response.set("Retry-After", String(Math.max(1, Math.ceil(wait))));
     refuse(response, { status: 429, error: "rate_limited", message: "Too many calls come from this address." });
@@ -35,10 +38,10 @@ export function createHooksDoor({ db, keyRing, log, now }: HooksDoorOptions): Ro
   const receive: RequestHandler = async (request, response) => {
     const { connection } = request.params;
     const ctx = createContext({ actor: "system", log, now, correlationId: requestIdOf(response) });
-    const answer = await receiveHook(ctx, { db, keyRing, connection: String(connection), call: callOf(request) });
+    const answer = await receiver.receive(ctx, { connection: String(connection), call: callOf(request) });
     if (!response.headersSent) send(response, answer);
   };
-  router.all("/:connection", methods, limit, deadline, raw({ type: () => true, limit: MOST_BYTES, inflate: false }), receive);
+  router.all("/:connection", limited, methods, deadline, raw({ type: () => true, limit: MOST_BYTES, inflate: false }), receive);
   return router;
 }
 

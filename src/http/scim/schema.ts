@@ -1,5 +1,6 @@
 import SCIMMY from "scimmy";
 import { ACCESS_DOCUMENT } from "./access-schema.ts";
+import { EMPLOYMENT_DOCUMENT } from "./employment-schema.ts";
 import { CORE_GROUP, CORE_USER, ENTERPRISE_USER } from "../../directory/attributes.ts";
 
 export type AttributeType = "string" | "boolean" | "decimal" | "integer" | "dateTime" | "binary" | "reference" | "complex";
@@ -124,6 +125,7 @@ function asEnforced({ canonicalValues, subAttributes, ...described }: Described)
 export const SCHEMA_DOCUMENTS: readonly SchemaDocument[] = [
   document(SCIMMY.Schemas.User.definition),
   document(SCIMMY.Schemas.EnterpriseUser.definition),
+  EMPLOYMENT_DOCUMENT,
   ACCESS_DOCUMENT,
   document(SCIMMY.Schemas.Group.definition),
 ];
@@ -144,6 +146,7 @@ export const USER: ResourceSchema = {
   attributes: attributeMap([...COMMON, ...attributesOf(CORE_USER)]),
   extensions: [
     { urn: ENTERPRISE_USER, attributes: attributeMap(attributesOf(ENTERPRISE_USER)) },
+    { urn: EMPLOYMENT_DOCUMENT.id, attributes: attributeMap(EMPLOYMENT_DOCUMENT.attributes) },
     { urn: ACCESS_DOCUMENT.id, attributes: attributeMap(ACCESS_DOCUMENT.attributes) },
   ],
 };

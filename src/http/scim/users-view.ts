@@ -1,4 +1,4 @@
-import { ACCESS_USER, CORE_USER, CUSTOM_USER, ENTERPRISE_USER } from "../../directory/attributes.ts";
+import { ACCESS_USER, CORE_USER, CUSTOM_USER, EMPLOYMENT_USER, ENTERPRISE_USER } from "../../directory/attributes.ts";
 import { resourceTotal } from "./resource-total.ts";
 import { usersAccess } from "./users-access.ts";
 import { usersIndexed } from "./users-indexed.ts";
@@ -92,7 +92,7 @@ export function usersView({ parameters, connectionId, base, visibility }: ViewOp
       ],
       [
         "schemas",
-        `select to_jsonb(urn) as element from unnest(array[${[CORE_USER, ENTERPRISE_USER, CUSTOM_USER].map(literal).join(", ")}]) as urn where urn = ${literal(CORE_USER)} or d.document ? urn`,
+        `select to_jsonb(urn) as element from unnest(array[${[CORE_USER, ENTERPRISE_USER, EMPLOYMENT_USER, CUSTOM_USER].map(literal).join(", ")}]) as urn where urn = ${literal(CORE_USER)} or d.document ? urn`,
       ],
     ]),
     ...usersIndexed({ parameters, connection, isGroupSeen }),
@@ -101,6 +101,7 @@ export function usersView({ parameters, connectionId, base, visibility }: ViewOp
         textOf(
           `'{"schemas":["${CORE_USER}"'`,
           extensionText(ENTERPRISE_USER),
+          extensionText(EMPLOYMENT_USER),
           extensionText(CUSTOM_USER),
           ...(access.isAsked(without) ? [literal(`,"${ACCESS_USER}"`)] : []),
           `'],"id":"'`,

@@ -19,11 +19,11 @@ export async function resolveArrivals({ ctx, sql }: Work, accountIds: readonly n
           from arrived r join accounts a on a.id = r.waiting_id where r.kind = 'manager' and p.id = a.person_id and p.manager_id is distinct from r.person_id returning p.id),
       joined as (insert into memberships (group_id, person_id, connection_id, account_id, valid_from, recorded_from)
           select distinct on (a.group_id, r.person_id) a.group_id, r.person_id, r.connection_id, r.account_id, $2::timestamptz, $2::timestamptz
-            from arrived r join accounts a on a.id = r.waiting_id where r.kind = 'member' and r.person_id is not null and a.group_id is not null
+            from arrived r join accounts a on a.id = r.waiting_id where r.kind = 'member' and r.person_id is not null and a.group_id is not null and a.gone_at is null
           on conflict do nothing returning person_id),
       nested as (insert into nestings (parent_group_id, child_group_id, connection_id, account_id, valid_from, recorded_from)
           select distinct a.group_id, r.group_id, r.connection_id, r.account_id, $2::timestamptz, $2::timestamptz
-            from arrived r join accounts a on a.id = r.waiting_id where r.kind = 'member' and r.group_id is not null and a.group_id is not null and a.group_id <> r.group_id
+            from arrived r join accounts a on a.id = r.waiting_id where r.kind = 'member' and r.group_id is not null and a.group_id is not null and a.gone_at is null and a.group_id <> r.group_id
              and not exists (select from nestings n where n.parent_group_id = a.group_id and n.child_group_id = r.group_id and n.connection_id = r.connection_id and n.recorded_to is null and n.valid_to is null)),
       placed as (insert into person_units (person_id, unit_id, connection_id, valid_from, recorded_from)
           select distinct a.person_id, r.unit_id, r.connection_id, $2::timestamptz, $2::timestamptz

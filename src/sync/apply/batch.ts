@@ -44,7 +44,7 @@ export async function applyBatch(batch: Batch): Promise<number> {
       : batch.source.kind === "group"
         ? await applyGroups(batch, shape)
         : await applyUnits(batch);
-  if (batch.source.kind !== "unit") await recordTrail(batch);
+  if (batch.source.kind !== "unit") await recordTrail(batch, { concerned });
   if (shape.leavers || shape.blocks || shape.employment) await countForGuards(batch);
   await wakeFollowers(batch, { concerned, members: shape.members });
   return shape.items;

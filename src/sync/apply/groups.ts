@@ -1,4 +1,5 @@
 import { closePeriods } from "../../directory/periods.ts";
+import { awaitReturn, isRun } from "./leavers.ts";
 import { step, type Batch } from "./source.ts";
 
 /** Makes, changes and removes groups. */
@@ -27,12 +28,18 @@ export async function emptyRemovedGroups(batch: Batch): Promise<string[]> {
     name: "removed_memberships",
     text: `select m.id, m.person_id from item i join memberships m on m.group_id = i.subject_id and m.recorded_to is null and m.valid_to is null where i.action = 'delete'`,
   });
-  const edges = await step<{ id: number }>(batch, {
+  const edges = await step<{ id: number; below: boolean }>(batch, {
     name: "removed_nestings",
-    text: `select n.id from item i join nestings n on i.subject_id in (n.parent_group_id, n.child_group_id) and n.recorded_to is null and n.valid_to is null where i.action = 'delete'`,
+    text: `select n.id, i.subject_id = n.child_group_id as below from item i join nestings n on i.subject_id in (n.parent_group_id, n.child_group_id) and n.recorded_to is null and n.valid_to is null where i.action = 'delete'`,
   });
   await closePeriods(work.sql, { table: "memberships", ids: members.map((row) => row.id), at: work.ctx.now() });
   await closePeriods(work.sql, { table: "nestings", ids: edges.map((row) => row.id), at: work.ctx.now() });
+  await step(batch, {
+    name: "removed_forget",
+    text: `delete from pending_references w using item i where i.action = 'delete' and w.account_id = i.account_id`,
+  });
+  const below = edges.filter((edge) => edge.below).map(({ id }) => id);
+  if (isRun(batch)) await awaitReturn(batch, { table: "nestings", group: "parent_group_id", ids: below });
   return members.map((row) => row.person_id);
 }
 
@@ -79,7 +86,8 @@ async function closeMembers(batch: Batch): Promise<string[]> {
   await closePeriods(work.sql, { table: "nestings", ids: unnested.map((row) => row.id), at: now });
   await step(batch, {
     name: "members_forget",
-    text: `, ${CHANGES} delete from pending_references w using change c where c.op = 'remove' and w.kind = 'member' and w.account_id = c.group_account_id and w.reference = c.reference`,
+    text: `, ${CHANGES} delete from pending_references w using change c left join accounts a on a.id = c.account_id
+        where c.op = 'remove' and w.kind = 'member' and w.account_id = c.group_account_id and w.reference in (c.reference, a.reference)`,
     values: [connection.id],
   });
   return left.map((row) => row.person_id);

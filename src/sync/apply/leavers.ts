@@ -13,5 +13,31 @@ export async function closeLeavers(batch: Batch): Promise<string[]> {
     name: "leavers_forget",
     text: `delete from pending_references w using item i where i.action = 'delete' and w.account_id = i.account_id`,
   });
+  if (isRun(batch)) await awaitReturn(batch, { table: "memberships", group: "group_id", ids: rows.map((row) => row.id) });
   return rows.map((row) => row.person_id);
+}
+
+/** A client's request says itself what follows from it; what a system lists, it goes on listing while somebody is away. */
+export function isRun({ planId }: Batch): boolean {
+  return planId !== undefined;
+}
+
+/**
+ * The group's record at the source still lists who left, and will not change by itself when they come back: until it does,
+ * the reference waits. A list that no longer holds it takes it back (see closeMembers).
+ */
+export async function awaitReturn(
+  { work, connection }: Batch,
+  { table, group, ids }: { table: "memberships" | "nestings"; group: "group_id" | "parent_group_id"; ids: readonly number[] },
+): Promise<void> {
+  if (ids.length === 0) return;
+  await work.sql.query(
+    `insert into pending_references (connection_id, kind, account_id, reference, since)
+     select distinct on (g.id, a.reference) $2::int, 'member', g.id, a.reference, $3::timestamptz
+       from ${table} m join accounts a on a.id = m.account_id
+       join accounts g on g.group_id = m.${group} and g.connection_id = $2 and g.kind = 'group' and g.gone_at is null
+      where m.id = any($1::bigint[]) and m.connection_id = $2 and a.reference is not null
+        and not exists (select from pending_references w where w.account_id = g.id and w.kind = 'member' and w.reference = a.reference)`,
+    [ids, connection.id, work.ctx.now()],
+  );
 }

@@ -1,7 +1,10 @@
 import { step, type Batch } from "./source.ts";
 
-/** The audit trail of a batch, in the batch's own transaction (invariant 8). States and blocks record their own. */
-export async function recordTrail(batch: Batch): Promise<void> {
+/**
+ * The audit trail of a batch, in the batch's own transaction (invariant 8). States and blocks record their own. Items name a person's
+ * units whether they have changed or not: only who is among those concerned was updated by them.
+ */
+export async function recordTrail(batch: Batch, { concerned }: { concerned: readonly string[] }): Promise<void> {
   const { ctx } = batch.work;
   await step(batch, {
     name: "trail",
@@ -15,14 +18,14 @@ export async function recordTrail(batch: Batch): Promise<void> {
           select case
             when i.kind = 'user' then case i.action
               when 'create' then 'person.joined' when 'link' then 'person.linked' when 'dispute' then 'account.disputed' when 'delete' then 'account.gone'
-              else case when i.payload ? 'person' or i.payload ? 'units' then 'person.updated' end end
+              else case when i.payload ? 'person' or (i.payload ? 'units' and i.subject_id = any($9::uuid[])) then 'person.updated' end end
             when i.action = 'delete' then i.kind || '.deleted'
             when i.action = 'create' then i.kind || '.created'
             else i.kind || '.updated' end as name
           union all
           select 'group.members_changed' where i.kind = 'group' and i.payload ? 'members' and (i.payload->'members'->>'add')::int + (i.payload->'members'->>'remove')::int > 0
         ) e on e.name is not null`,
-    values: [ctx.now(), ctx.actor, ctx.correlationId, batch.connection.name, batch.planId ?? null],
+    values: [ctx.now(), ctx.actor, ctx.correlationId, batch.connection.name, batch.planId ?? null, concerned],
   });
 }
 

@@ -1,28 +1,90 @@
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { afterAll, beforeAll, describe } from "@jest/globals";
 import type { Kind } from "../../../connectors/contract.ts";
 import { csvSettings } from "../../../connectors/csv/config.ts";
 import { csv } from "../../../connectors/csv/index.ts";
+import { storeUpload } from "../../../src/connections/uploads.ts";
 import { sourceContract, type SourceWorld } from "../../contract/source.ts";
-import { silentLog } from "../../helpers/database.ts";
+import { loopback, silentLog } from "../../helpers/database.ts";
+import { startSshServer, type SshServer } from "../../helpers/ssh-server.ts";
 
 const PEOPLE = 1200;
-let file = "";
 
-/** An HR system that writes its feed beside the file and renames it into place. */
-async function openWorld(): Promise<SourceWorld> {
-  const folder = mkdtempSync(path.join(os.tmpdir(), "rollcall-csv-contract-"));
-  file = path.join(folder, "people.csv");
+/** How the file of an HR system comes to us. */
+interface Delivery {
+  name: string;
+  /** Brings a whole new file. */
+  bring(text: string): Promise<void>;
+  settings(): object;
+}
+
+let folder = "";
+let server: SshServer;
+let files = 0;
+
+const inPlace = (name: string): Pick<Delivery, "bring"> & { file(): string } => {
+  const file = () => path.join(folder, name);
+  return {
+    file,
+    async bring(text) {
+      writeFileSync(`${file()}.new`, text);
+      renameSync(`${file()}.new`, file());
+    },
+  };
+};
+const local = inPlace("people.csv");
+const remote = inPlace("people-there.csv");
+
+const DELIVERIES: readonly Delivery[] = [
+  { name: "csv, one file", bring: local.bring, settings: () => ({ file: local.file() }) },
+  {
+    name: "csv, the newest file of a folder",
+    async bring(text) {
+      // Written beside, then renamed: of two files of one millisecond the one whose name comes last is the newer.
+      const name = `drop-${String(++files).padStart(6, "0")}.csv`;
+      writeFileSync(path.join(folder, `.${name}`), text);
+      renameSync(path.join(folder, `.${name}`), path.join(folder, name));
+    },
+    settings: () => ({ folder: { path: folder, match: "drop-*.csv", settleSeconds: 0 } }),
+  },
+  {
+    name: "csv, uploads",
+    async bring(text) {
+      const input = (async function* () {
+        yield Buffer.from(text);
+      })();
+      await storeUpload({ folder: path.join(folder, "uploads"), input, keep: 3, maxBytes: 10_000_000, now: () => new Date() });
+    },
+    settings: () => ({ upload: { keep: 3 } }),
+  },
+  {
+    name: "csv, SFTP",
+    bring: remote.bring,
+    settings: () => ({
+      sftp: {
+        host: "127.0.0.1",
+        port: server.port,
+        user: server.user,
+        privateKey: server.privateKey,
+        hostKey: server.fingerprint,
+        path: remote.file(),
+      },
+    }),
+  },
+];
+
+/** An HR system that writes its feed as a whole, each time. */
+async function openWorld({ bring }: Delivery): Promise<SourceWorld> {
   const people = new Map<string, { title: string; groups: string; unit: string }>();
   for (let index = 0; index < PEOPLE; index++)
     people.set(String(index), { title: "Engineer", groups: index % 2 ? "Odd" : "Even;All", unit: `Lab/Room-${index % 7}` });
   const write = () => {
     const lines = [...people].map(([id, { title, groups, unit }]) => `${id},p${id},${title},${groups},${unit}`);
-    writeFileSync(`${file}.new`, ["id,login,title,groups,unit", ...lines, `END,${people.size}`, ""].join("\n"));
-    renameSync(`${file}.new`, file);
+    return bring(["id,login,title,groups,unit", ...lines, `END,${people.size}`, ""].join("\n"));
   };
-  write();
+  await write();
   let next = PEOPLE;
   const expected: Readonly<Record<Kind, () => string[]>> = {
     user: () => [...people.keys()],
@@ -35,36 +97,50 @@ async function openWorld(): Promise<SourceWorld> {
     async addPerson() {
       const id = String(next++);
       people.set(id, { title: "New", groups: "Odd", unit: "Lab" });
-      write();
+      await write();
       return id;
     },
     async changePerson(id) {
       const person = people.get(id);
       if (person) person.title = `${person.title} II`;
-      write();
+      await write();
     },
     async removePerson(id) {
       people.delete(id);
-      write();
+      await write();
     },
-    close: async () => rmSync(folder, { recursive: true, force: true }),
+    close: async () => undefined,
   };
 }
 
-sourceContract({
-  name: "csv",
-  world: openWorld,
-  open: async ({ signal }) => {
-    const settings = csvSettings.parse({
-      file,
-      idColumn: "id",
-      groupsColumn: "groups",
-      unitColumn: "unit",
-      unitSeparator: "/",
-      trailer: "END",
+describe("every way of a CSV feed", () => {
+  beforeAll(async () => {
+    folder = mkdtempSync(path.join(os.tmpdir(), "rollcall-csv-contract-"));
+    server = await startSshServer();
+  });
+  afterAll(async () => {
+    await server?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  for (const delivery of DELIVERIES) {
+    sourceContract({
+      name: delivery.name,
+      world: () => openWorld(delivery),
+      open: async ({ signal }) => {
+        const settings = csvSettings.parse({
+          ...delivery.settings(),
+          idColumn: "id",
+          groupsColumn: "groups",
+          unitColumn: "unit",
+          unitSeparator: "/",
+          trailer: "END",
+        });
+        const uploads = path.join(folder, "uploads");
+        const source = await csv.openSource?.({ settings, log: silentLog, signal, now: () => new Date(), network: loopback, uploads });
+        if (!source) throw new Error("csv has a source");
+        return source;
+      },
     });
-    const source = await csv.openSource?.({ settings, log: silentLog, signal, now: () => new Date() });
-    if (!source) throw new Error("csv has a source");
-    return source;
-  },
+  }
 });

@@ -39,6 +39,20 @@ describe("the kit's HTTP", () => {
     }
   }
 
+  test("JSON that was torn on its way is asked for again; a page for people is the wrong address", async () => {
+    const whole = JSON.stringify({ value: [{ name: "Ada" }, { name: "Bea" }] });
+    for (const text of [whole.slice(0, -3), whole.slice(0, 1), ` [${whole.slice(0, 20)}`, `${whole.slice(0, 20)}\0\0`]) {
+      answer = (_request, response) => response.writeHead(200, { "content-type": "application/json" }).end(text);
+      await expect(ask()).rejects.toMatchObject({ kind: "transient", message: expect.stringContaining("broken off") });
+    }
+    answer = (_request, response) => response.writeHead(200, { "content-length": whole.length + 5 }).end(whole, () => response.destroy());
+    await expect(ask()).rejects.toMatchObject({ kind: "transient" });
+    for (const text of ["<!doctype html><title>Sign in</title>", "OK"]) {
+      answer = (_request, response) => response.writeHead(200, { "content-type": "application/json" }).end(text);
+      await expect(ask()).rejects.toMatchObject({ kind: "misconfigured" });
+    }
+  });
+
   test("a redirect is not followed, and no other host hears of the credential", async () => {
     for (const status of [301, 302, 303, 307, 308]) {
       answer = (_request, response) => response.writeHead(status, { location: `${other.url}/steal` }).end();

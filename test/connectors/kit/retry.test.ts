@@ -25,6 +25,13 @@ describe("trying again", () => {
     expect(waits).toEqual([250, 500, 1000]);
   });
 
+  test("whoever is stopped while waiting learns why", async () => {
+    const stop = new AbortController();
+    const onRetry = () => setImmediate(() => stop.abort(new Error("stopped by the admin")));
+    const { outcome } = await attempts([fault("throttled", 60_000)], { signal: stop.signal, onRetry, sleep: undefined });
+    expect(outcome).toEqual(new Error("stopped by the admin"));
+  });
+
   test("what will fail again is thrown at once", async () => {
     for (const kind of ["expired", "gone", "exists", "rejected", "denied", "misconfigured"] as const) {
       const thrown = fault(kind);

@@ -15,3 +15,9 @@ export async function enqueueHintedSync(sql: Sql, { connectionId, runAt }: { con
     maxAttempts: 3,
   });
 }
+
+/** Has somebody look at a connection's subscriptions soon. */
+export async function enqueueKeeping(sql: Sql, connectionId: number): Promise<void> {
+  const name = `keep_hooks:${connectionId}`;
+  await enqueue(sql, { job: "keep_hooks", payload: { connectionId }, key: name, queue: name, maxAttempts: 3 });
+}

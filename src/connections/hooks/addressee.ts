@@ -1,0 +1,75 @@
+import type { Hooks } from "../../../connectors/contract.ts";
+import { connectors } from "../../../connectors/registry.ts";
+import type { Context } from "../../context.ts";
+import type { Sql } from "../../db/database.ts";
+import { open, type KeyRing } from "../../db/envelope.ts";
+import { policySchema } from "../definition.ts";
+import type { ConnectionState } from "../open.ts";
+import { secretPurpose, type SealedSecrets } from "../secrets.ts";
+import { hookSecretPurpose } from "./state.ts";
+
+/** A connection that takes notifications. */
+export interface Addressee {
+  id: number;
+  hooks: Hooks<never>;
+  secret: string | undefined;
+  state: ConnectionState;
+  gatherSeconds: number;
+}
+
+interface AddresseeRow {
+  id: number;
+  name: string;
+  connector: string;
+  state: ConnectionState;
+  policy: unknown;
+  secrets: SealedSecrets;
+  secret: string | null;
+}
+
+/** Undefined where there is no such connection, or it takes no notifications. */
+export async function findAddressee(
+  ctx: Context,
+  { sql, connection, keyRing }: { sql: Sql; connection: string; keyRing: KeyRing },
+): Promise<Addressee | undefined> {
+  const { rows } = await sql.query<AddresseeRow>(
+    `select c.id, c.name, c.connector, c.state, c.policy, c.secrets, h.secret
+     from connections c left join hooks h on h.connection_id = c.id where c.name = $1 and c.enabled`,
+    [connection],
+  );
+  const row = rows[0];
+  const hooks = row && Object.hasOwn(connectors, row.connector) ? connectors[row.connector]?.hooks : undefined;
+  if (!row || !hooks) return undefined;
+  const { notifications } = policySchema.parse(row.policy);
+  if (!notifications.enabled) return undefined;
+  return {
+    id: row.id,
+    hooks,
+    secret: openedSecret(ctx, { row, hooks, keyRing }),
+    state: row.state,
+    gatherSeconds: notifications.gatherSeconds,
+  };
+}
+
+/** A secret that does not open is the operator's to know of, not the caller's. */
+function openedSecret(
+  ctx: Context,
+  { row, hooks, keyRing }: { row: AddresseeRow; hooks: Hooks<never>; keyRing: KeyRing },
+): string | undefined {
+  try {
+    return secretOf(row, { hooks, keyRing });
+  } catch (error) {
+    ctx.log.error({ err: error, connection: row.name }, "a notification could not be judged");
+    return undefined;
+  }
+}
+
+/** The secret that calls must bear: the administrator's setting, or the one that we made. */
+function secretOf(row: AddresseeRow, { hooks, keyRing }: { hooks: Hooks<never>; keyRing: KeyRing }): string | undefined {
+  if (hooks.secretField === undefined)
+    return row.secret === null ? undefined : open(keyRing, { purpose: hookSecretPurpose(row.name), sealed: row.secret });
+  const sealed = row.secrets[hooks.secretField];
+  if (sealed === undefined) return undefined;
+  const secret: unknown = JSON.parse(open(keyRing, { purpose: secretPurpose({ connection: row.name, field: hooks.secretField }), sealed }));
+  return typeof secret === "string" ? secret : undefined;
+}
