@@ -14,6 +14,7 @@ import { knownPeople } from "./known.ts";
 import { decideLocalEdit, type DecidedEdit, type LocalChanges } from "./local-edit.ts";
 import { compileMapping, type CompiledMapping } from "./mapping.ts";
 import { LOCAL_PRECEDENCE, mergeOrigins } from "./merge.ts";
+import type { Speakers } from "./origins.ts";
 import { managerOf } from "./request/new-person.ts";
 import { newId } from "./stage.ts";
 
@@ -104,7 +105,7 @@ export async function editPersonHere(
   if (!person || person.state === "deleted") throw new AppError("not_found", "There is no such person.", { field: "person" });
   const { rows } = await sql.query<{ managerId: string | null }>('select manager_id as "managerId" from people where id = $1', [personId]);
   const managerId = rows[0]?.managerId ?? null;
-  const speakers = { mappingOf: await mappingsOf(sql), silent: new Set<number>() };
+  const speakers = await speakersOf(sql);
   const edit = decideLocalEdit({ person, managerId, speakers, changes });
   await allow?.({ asked: edit.asked, before: person.attributes, after: edit.merged.profile });
   await refuseMastered(sql, edit);
@@ -193,15 +194,18 @@ function fieldOf(key: string): string {
   return key === "manager" ? "managerId" : key;
 }
 
-async function mappingsOf(sql: Sql): Promise<(connectionId: number) => CompiledMapping> {
-  const { rows } = await sql.query<{ id: number; mapping: Mapping | null }>("select id, mapping from connections");
+async function speakersOf(sql: Sql): Promise<Pick<Speakers, "mappingOf" | "silent">> {
+  const { rows } = await sql.query<{ id: number; mapping: Mapping | null; silent: boolean }>(
+    "select id, mapping, silent_since is not null as silent from connections",
+  );
   const stored = new Map(rows.map(({ id, mapping }) => [id, mapping]));
   const compiled = new Map<number, CompiledMapping>();
-  return (id) => {
+  const mappingOf = (id: number) => {
     const mapping = compiled.get(id) ?? compileMapping(stored.get(id) ?? null);
     compiled.set(id, mapping);
     return mapping;
   };
+  return { mappingOf, silent: new Set(rows.filter(({ silent }) => silent).map(({ id }) => id)) };
 }
 
 /** Two who want the same name or address at the same time: the second is told as if it had come later. */
