@@ -82,5 +82,5 @@ export function unknownToken(id: string): AppError {
 
 /** A leaked token is pasted whole as often as not; its secret part is not looked at. */
 function prefixOf(given: string | undefined): string | null {
-  return given === undefined ? null : (/^rc_(?:scim|api)_([a-z0-9]{8})_/.exec(given)?.[1] ?? given);
+  return given === undefined ? null : (/^rc_(?:scim|api|feed)_([a-z0-9]{8})_/.exec(given)?.[1] ?? given);
 }

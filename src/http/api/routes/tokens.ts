@@ -19,7 +19,7 @@ const tokenSchema = z
   .object({
     id: z.string(),
     name: z.string(),
-    scope: z.enum(["api", "scim"]),
+    scope: z.enum(["api", "scim", "feed"]),
     prefix: z.string().describe("The readable part: `rc_api_<prefix>_…`; a token that was found somewhere is looked up by it."),
     personId: z.string().nullable().describe("Whose it is; null for a service's and a SCIM client's."),
     person: z.string().nullable(),
