@@ -8,6 +8,7 @@ const changed = z.object({
   account: z.number().optional(),
 });
 const named = z.object({ name: z.string() });
+const asked = z.object({ role: z.string(), unit: z.string() });
 
 /**
  * Every event there is, with the shape of its `data`, which holds no personal values: those go into `sealed`
@@ -37,10 +38,15 @@ export const EVENTS = {
   "unit.updated": changed,
   "unit.moved": changed,
   "unit.deleted": changed,
+  /** What it held went into another unit: how many people, grants, rules and units below it. */
+  "unit.merged": z.object({ into: z.string(), people: z.number(), grants: z.number(), rules: z.number(), children: z.number() }),
+  "unit_type.created": named,
+  "unit_type.removed": named,
   "attribute.created": named.extend({ type: z.string() }),
   "attribute.updated": named.extend({ changed: z.array(z.string()) }),
   "attribute.removed": named.extend({ type: z.string() }),
   "role.created": named,
+  "role.deleted": named.extend({ grants: z.number() }),
   "role.updated": named.extend({ version: z.number() }),
   "rule.created": named,
   "rule.updated": named.extend({ version: z.number() }),
@@ -53,9 +59,16 @@ export const EVENTS = {
     until: z.string().nullable(),
     rule: z.string().optional(),
   }),
+  "grant.changed": z.object({ role: z.string(), unit: z.string(), source: z.string(), until: z.string().nullable(), before: z.string().nullable() }),
   "grant.revoked": z.object({ role: z.string(), unit: z.string(), source: z.string(), rule: z.string().optional() }),
   "grant.started": z.object({ role: z.string(), unit: z.string(), source: z.string() }),
   "grant.expired": z.object({ role: z.string(), unit: z.string(), source: z.string(), members: z.number().optional() }),
+  "request.made": asked.extend({ from: z.string().nullable(), until: z.string().nullable() }),
+  "request.approved": asked.extend({ grant: z.string(), until: z.string().nullable() }),
+  "request.refused": asked,
+  "request.withdrawn": asked,
+  /** Nobody decided in time. */
+  "request.lapsed": asked,
   "session.ended": z.object({ count: z.number() }),
   "token.created": named.extend({ scope: z.string(), prefix: z.string(), expires: z.string().nullable() }),
   /** It ends soon, and nothing has taken its place. */
