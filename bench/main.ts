@@ -3,6 +3,7 @@ import { chmod, mkdtemp } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
+import { benchAccess } from "./access/main.ts";
 import { benchDirectories } from "./directories/main.ts";
 import { measure } from "./measure.ts";
 import { reportRows } from "./report.ts";
@@ -10,7 +11,7 @@ import { benchScim } from "./scim/main.ts";
 import type { Size } from "./site.ts";
 import { isOver, renderTable } from "./table.ts";
 
-const USAGE = `npm run bench -- [options]     or: npm run bench -- scim [options], npm run bench -- directories [options]
+const USAGE = `npm run bench -- [options]     or: npm run bench -- scim [options], npm run bench -- directories [options], npm run bench -- access [options]
   --people N     people in the directory (100000)
   --groups N     groups (1000)
   --big NxSIZE   how many of the groups are big ones, and their members (3x12000)
@@ -106,6 +107,7 @@ async function run(): Promise<void> {
   for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => process.exit(130));
   const [first, ...rest] = process.argv.slice(2);
   if (first === "scim") return benchScim(rest);
+  if (first === "access") return benchAccess(rest);
   if (first === "directories") return benchDirectories(rest);
   let options: Options;
   try {

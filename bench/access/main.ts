@@ -1,0 +1,180 @@
+import { rmSync } from "node:fs";
+import { chmod, mkdtemp } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+import { parseArgs } from "node:util";
+import { inChild } from "../child.ts";
+import { startCluster } from "../scim/database.ts";
+import { startOurs } from "../scim/servers/ours.ts";
+import { isOver, megabytes, renderTable, seconds as inSeconds, type Row } from "../table.ts";
+import { fillAccess, type AccessSize } from "./fill.ts";
+import { measureInProcess, type InProcess } from "./in-process.ts";
+import { load, startBare, type LoadResult } from "./over-http.ts";
+
+export const ACCESS_USAGE = `npm run bench -- access [options]
+  --people N    people (100000)
+  --units N     units (1000)
+  --grants N    grants, one in twenty to a group (200000)
+  --groups N    groups (1000)
+  --seconds N   how long each thing is measured (5)
+  --commits N   grants given while it is measured how soon they are known (200)
+  --json        print everything measured, as JSON
+  --strict      exit with 1 when a limit is exceeded`;
+
+const CONNECTIONS = 16;
+/** 200,000 questions a second; half of what a bare handler does; milliseconds. */
+const LIMITS = { microsPerQuestion: 5, timesBare: 2, p99Ms: 10, staleMs: 1000 };
+
+interface Options {
+  size: AccessSize;
+  seconds: number;
+  commits: number;
+  json: boolean;
+  strict: boolean;
+}
+
+function readOptions(args: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      people: { type: "string", default: "100000" },
+      units: { type: "string", default: "1000" },
+      grants: { type: "string", default: "200000" },
+      groups: { type: "string", default: "1000" },
+      seconds: { type: "string", default: "5" },
+      commits: { type: "string", default: "200" },
+      json: { type: "boolean", default: false },
+      strict: { type: "boolean", default: false },
+    },
+  });
+  const whole = (name: "people" | "units" | "grants" | "groups" | "commits"): number => {
+    const value = Number(values[name]);
+    if (!Number.isInteger(value) || value < 1) throw new Error(`--${name} must be a whole number above 0.`);
+    return value;
+  };
+  const seconds = Number(values.seconds);
+  if (!(seconds > 0)) throw new Error("--seconds must be a number above 0.");
+  return {
+    size: { people: whole("people"), units: whole("units"), grants: whole("grants"), groups: whole("groups") },
+    seconds,
+    commits: whole("commits"),
+    json: values.json,
+    strict: values.strict,
+  };
+}
+
+/** The benchmark of effective access; `args` are those after `access`. Sets the exit code. */
+export async function benchAccess(args: readonly string[]): Promise<void> {
+  let options: Options;
+  try {
+    options = readOptions(args);
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${ACCESS_USAGE}\n`);
+    process.exitCode = 2;
+    return;
+  }
+  const measured = await measure(options);
+  const rows = reportRows(measured);
+  if (options.json) process.stdout.write(`${JSON.stringify({ rows: rows.map((row) => ({ ...row, over: isOver(row) })) }, null, 2)}\n`);
+  else process.stdout.write(`\n${renderTable(rows)}\n`);
+  if (options.strict && rows.some(isOver)) process.exitCode = 1;
+}
+
+interface Measurement {
+  inProcess: InProcess;
+  ours: LoadResult;
+  bare: LoadResult;
+  peakBytes: number | undefined;
+}
+
+async function measure({ size, seconds, commits }: Options): Promise<Measurement> {
+  const say = (line: string) => void process.stderr.write(`${line}\n`);
+  const folder = await mkdtemp(path.join(os.tmpdir(), "rollcall-bench-access-"));
+  // The `postgres` user, under which PostgreSQL runs when we are root, must be able to enter.
+  await chmod(folder, 0o755);
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  const cluster = await startCluster(folder);
+  const stopAtOnce = () => cluster.stopAtOnce();
+  process.once("exit", stopAtOnce);
+  try {
+    say(`filling a database: ${size.people.toLocaleString("en")} people, ${size.grants.toLocaleString("en")} grants`);
+    let token = "";
+    await cluster.ensure("access", async (url) => {
+      await inChild({ step: "migrate", job: { url } });
+      token = await fillAccess(url, size);
+    });
+    await cluster.settle();
+    const url = cluster.url("access");
+    say("in process");
+    const inProcess = await measureInProcess({ url, seconds, commits });
+    say("over HTTP");
+    const running = await startOurs({ databaseUrl: url, key: cluster.key, logFile: path.join(folder, "ours.log") });
+    try {
+      const asked = { host: "127.0.0.1", token, questions: inProcess.questions.slice(0, 20_000), connections: CONNECTIONS, seconds };
+      const { port } = running.address;
+      await readFirst({ port, token });
+      const ours = await load({ ...asked, port });
+      const peakBytes = running.peakBytes();
+      const bareServer = await startBare(ours.answer);
+      const bare = await load({ ...asked, port: bareServer.port });
+      bareServer.stop();
+      return { inProcess, ours, bare, peakBytes };
+    } finally {
+      await running.stop();
+    }
+  } finally {
+    process.removeListener("exit", stopAtOnce);
+    await cluster.stop();
+  }
+}
+
+/** The first question is answered once everything is read. */
+async function readFirst({ port, token }: { port: number; token: string }): Promise<void> {
+  const ask = () =>
+    fetch(`http://127.0.0.1:${port}/api/v1/check`, {
+      method: "POST",
+      headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
+      body: JSON.stringify({ questions: [{ person: "nobody", permission: "none", unit: "U0" }] }),
+    });
+  for (let response = await ask(); response.status !== 200; response = await ask())
+    if (response.status !== 503) throw new Error(`POST /check answered ${response.status}: ${await response.text()}`);
+}
+
+function reportRows({ inProcess, ours, bare, peakBytes }: Measurement): Row[] {
+  const ms = (value: number) => `${value.toFixed(2)} ms`;
+  const rate = (value: number) => `${Math.round(value).toLocaleString("en")}/s`;
+  return [
+    { what: "bare SELECT by primary key, p50, p99", measured: `${ms(inProcess.selectP50Ms)}, ${ms(inProcess.selectP99Ms)}` },
+    { what: "reading everything into memory", measured: inSeconds(inProcess.readMs) },
+    { what: "memory that it holds", measured: megabytes(inProcess.snapshotBytes) },
+    {
+      what: `questions in process (${Math.round(inProcess.allowed * 100)} % allowed)`,
+      measured: rate(inProcess.perSecond),
+      value: 1_000_000 / inProcess.perSecond,
+      limit: LIMITS.microsPerQuestion,
+      unit: " µs",
+    },
+    {
+      what: `POST /check, ${CONNECTIONS} connections (bare Express: ${rate(bare.perSecond)})`,
+      measured: rate(ours.perSecond),
+      value: bare.perSecond / ours.perSecond,
+      limit: LIMITS.timesBare,
+      unit: " × slower",
+    },
+    {
+      what: `    p99 (p50 ${ms(ours.p50Ms)}; bare ${ms(bare.p50Ms)}, ${ms(bare.p99Ms)})`,
+      measured: ms(ours.p99Ms),
+      value: ours.p99Ms,
+      limit: LIMITS.p99Ms,
+      unit: " ms",
+    },
+    ...(peakBytes === undefined ? [] : [{ what: "    peak memory of the server", measured: megabytes(peakBytes) }]),
+    {
+      what: `from commit to known on another node, p99 (p50 ${ms(inProcess.staleP50Ms)})`,
+      measured: ms(inProcess.staleP99Ms),
+      value: inProcess.staleP99Ms,
+      limit: LIMITS.staleMs,
+      unit: " ms",
+    },
+  ];
+}
