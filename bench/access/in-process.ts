@@ -14,6 +14,8 @@ export interface InProcess {
   readMs: number;
   snapshotBytes: number;
   perSecond: number;
+  /** Microseconds of processor time a question: what others do on the machine changes it little. */
+  cpuMicros: number;
   /** From the answer to the commit until the snapshot knows, in milliseconds. */
   staleP50Ms: number;
   staleP99Ms: number;
@@ -42,9 +44,10 @@ export async function measureInProcess({ url, seconds, commits }: { url: string;
     let asked = 0;
     let yes = 0;
     let spent = 0;
+    let cpuMicros = 0;
     while (spent < seconds * 1000) {
       const view = await snapshot.ready();
-      const turn = performance.now();
+      const [turn, cpu] = [performance.now(), process.cpuUsage()];
       for (let batch = 0; batch < 50; batch += 1) {
         const start = asked % Math.max(1, questions.length - TOGETHER);
         const answers = answerAll(view, questions.slice(start, start + TOGETHER), { at: now(), within: null });
@@ -52,6 +55,8 @@ export async function measureInProcess({ url, seconds, commits }: { url: string;
         yes += answers.filter((answer) => "allowed" in answer && answer.allowed).length;
       }
       spent += performance.now() - turn;
+      const { user, system } = process.cpuUsage(cpu);
+      cpuMicros += user + system;
       await new Promise((resolve) => setImmediate(resolve));
     }
 
@@ -85,6 +90,7 @@ export async function measureInProcess({ url, seconds, commits }: { url: string;
       readMs,
       snapshotBytes,
       perSecond: (asked / spent) * 1000,
+      cpuMicros: cpuMicros / asked,
       staleP50Ms: percentile(stale, 0.5),
       staleP99Ms: percentile(stale, 0.99),
       selectP50Ms: percentile(selects, 0.5),

@@ -1,5 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import supertest from "supertest";
 import { giveGrant, revokeGrant } from "../../../src/access/grants.ts";
+import { createApp } from "../../../src/app.ts";
+import { cuttable } from "../../access/snapshot/cuttable.ts";
+import { silentLog } from "../../helpers/database.ts";
+import { keyRing } from "../scim/door.ts";
 import { openApi, type ApiDoor } from "./api-door.ts";
 
 let door: ApiDoor;
@@ -78,5 +83,39 @@ describe("POST /check", () => {
     const metrics = await (await fetch(`${door.url}/metrics`)).text();
     expect(metrics).toMatch(/^rollcall_access_snapshot_age_seconds [\d.]+$/m);
     expect(metrics).toMatch(/^rollcall_access_snapshot_people \d+$/m);
+  });
+
+  test("A6: a node that has lost its feed answers 503 with Retry-After, and nothing else", async () => {
+    const way = await cuttable(door.db.url);
+    const closing = new AbortController();
+    try {
+      const app = createApp({
+        db: { ...door.db, url: way.url, closing: closing.signal },
+        keyRing,
+        config: { http: { bodyLimit: 1024 * 1024, trustProxy: false } },
+        log: silentLog,
+      });
+      const ask = () =>
+        supertest(app)
+          .post("/api/v1/check")
+          .set("Authorization", `Bearer ${door.token}`)
+          .send({ questions: [{ person: personId, permission, unit: unitId }] });
+      while ((await ask()).status !== 200);
+      way.cut();
+      let answer = await ask();
+      while (answer.status === 200) answer = await ask();
+      expect([answer.status, answer.headers["retry-after"], answer.body.code, answer.body.answers]).toEqual([
+        503,
+        "1",
+        "unavailable",
+        undefined,
+      ]);
+      expect(answer.type).toBe("application/problem+json");
+      way.mend();
+      while ((await ask()).status !== 200);
+    } finally {
+      closing.abort();
+      await way.close();
+    }
   });
 });
