@@ -16,6 +16,7 @@ import { baseOf } from "./base.ts";
 import { createCatalogue } from "./catalogue.ts";
 import type { QuirkLog } from "./dialects/quirk-log.ts";
 import { recognisedDialect } from "./dialects/recognise.ts";
+import { personReader, type PersonReader } from "./person-client.ts";
 import type { Schemas } from "./schema.ts";
 
 /** What the SCIM door is wired with. */
@@ -49,6 +50,8 @@ export interface Call {
   schemas: Schemas;
   /** The person whose token it is; null for a client that is nobody in particular. */
   personId: string | null;
+  /** What is kept back from that person; absent = nothing is. */
+  reader?: PersonReader | undefined;
 }
 
 /** A request of a client that is remembered, before anything proved that it still may come in. */
@@ -135,6 +138,7 @@ function callOfClient(
     visibility: settings.visibility,
     schemas,
     personId,
+    reader: personReader({ personId, schemas }),
   };
 }
 

@@ -30,7 +30,7 @@ export function schemasWith(attributes: readonly CustomAttribute[]): Schemas {
   };
   const isRequired = attributes.some(({ required }) => required);
   const extension = { urn: CUSTOM_USER, attributes: enforced(attributes, custom), ...(isRequired ? { required: true as const } : {}) };
-  return { group, custom, user: { ...user, extensions: [...user.extensions, extension] } };
+  return { group, custom, ownAttributes: attributes, user: { ...user, extensions: [...user.extensions, extension] } };
 }
 
 /** RFC 7643 section 7. */

@@ -60,14 +60,15 @@ interface Statement {
 
 /** Stands for any connection while a statement is made. */
 const CONNECTION = 0;
-type Place = "connection" | "base" | "id" | "hash";
+type Place = "connection" | "base" | "id" | "hash" | "reader" | "hidden" | "own";
+const READER = { personId: "reader", hidden: "hidden", own: "own" } as const;
 
 /** Statements of whole resources by type and visibility, each made once: most reads are such. */
 const WHOLE = new Map<string, Statement>();
 
 function statementFor(call: Call, { type, projection }: Pick<FindOptions, "type" | "projection">): Statement {
   if (projection) return makeStatement(call, { type, projection });
-  const key = `${type.kind} ${call.visibility}`;
+  const key = `${type.kind} ${call.visibility}${call.reader ? " reader" : ""}`;
   const known = WHOLE.get(key);
   if (known) return known;
   const made = makeStatement(call, { type, projection });
@@ -75,20 +76,21 @@ function statementFor(call: Call, { type, projection }: Pick<FindOptions, "type"
   return made;
 }
 
-function makeStatement({ visibility }: Call, { type, projection }: Pick<FindOptions, "type" | "projection">): Statement {
+function makeStatement({ visibility, reader }: Call, { type, projection }: Pick<FindOptions, "type" | "projection">): Statement {
   const places: Place[] = [];
   // The view is made with names in its values' places.
   const given: Parameters = { values: places, add: (value) => `$${places.push(value === CONNECTION ? "connection" : (value as Place))}` };
-  const view = type.view({ parameters: given, connectionId: CONNECTION, base: "base", visibility });
+  const view = type.view({ parameters: given, connectionId: CONNECTION, base: "base", visibility, ...(reader ? { reader: READER } : {}) });
   const without = notNeeded(projection, view);
   const resource = `select (${view.resource(without)})::text as text, ${view.version} as version
       from ${view.table} ${view.joins} where ${view.id} = ${given.add("id")}::uuid and ${view.visible}`;
   return {
     // Prepared once for each connection: planning would cost more than the read. The name says all that the text depends on.
-    name: ["scim-read", type.kind, visibility, ...partsOf(view, without)].join("-"),
+    name: ["scim-read", type.kind, visibility, ...(reader ? ["reader"] : []), ...partsOf(view, without)].join("-"),
     text: `select ${TOKEN_STAMP(`${given.add("hash")}::bytea`)} as stamp, found.text, found.version from (select) one left join lateral (${resource}) found on true`,
     values: ({ call, id, hash }) => {
-      const by: Record<Place, PlainValue> = { connection: call.connection.id, base: call.base, id, hash };
+      const { personId = null, hidden = null, own = null } = call.reader ?? {};
+      const by: Record<Place, PlainValue> = { connection: call.connection.id, base: call.base, id, hash, reader: personId, hidden, own };
       return places.map((place) => by[place]);
     },
   };

@@ -2,6 +2,7 @@ import SCIMMY from "scimmy";
 import { ACCESS_DOCUMENT } from "./access-schema.ts";
 import { EMPLOYMENT_DOCUMENT } from "./employment-schema.ts";
 import { CORE_GROUP, CORE_USER, ENTERPRISE_USER } from "../../directory/attributes.ts";
+import type { CustomAttribute } from "../../directory/custom-attributes.ts";
 
 export type AttributeType = "string" | "boolean" | "decimal" | "integer" | "dateTime" | "binary" | "reference" | "complex";
 
@@ -165,6 +166,8 @@ export interface Schemas {
   group: ResourceSchema;
   /** The document of the organisation's own attributes; absent when it has none. */
   custom?: SchemaDocument;
+  /** Those attributes as the organisation defined them. */
+  ownAttributes?: readonly CustomAttribute[];
 }
 
 /** Without custom attributes. */

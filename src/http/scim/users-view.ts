@@ -1,4 +1,5 @@
 import { ACCESS_USER, CORE_USER, CUSTOM_USER, EMPLOYMENT_USER, ENTERPRISE_USER } from "../../directory/attributes.ts";
+import type { PersonReader } from "./person-client.ts";
 import { resourceTotal } from "./resource-total.ts";
 import { usersAccess } from "./users-access.ts";
 import { usersIndexed } from "./users-indexed.ts";
@@ -11,6 +12,7 @@ import {
   stringParts,
   textOf,
   whenUsed,
+  type Parameters,
   type View,
   type ViewOptions,
 } from "./view.ts";
@@ -21,7 +23,7 @@ const ENTERPRISE = literal(ENTERPRISE_USER);
  * People as one SCIM client sees them: its own account's attributes where it wrote one, else the merged person;
  * active, groups and ids are ours. Somebody whom this client deleted is gone for it, though others still hold them.
  */
-export function usersView({ parameters, connectionId, base, visibility }: ViewOptions): View {
+export function usersView({ parameters, connectionId, base, visibility, reader }: ViewOptions): View {
   const connection = `${parameters.add(connectionId)}::integer`;
   const door = `${parameters.add(base)}::text`;
   const doorText = whenUsed(parameters, { value: JSON.stringify(base).slice(1, -1), type: "text" });
@@ -62,7 +64,7 @@ export function usersView({ parameters, connectionId, base, visibility }: ViewOp
     joins: `left join accounts a on a.connection_id = ${connection} and a.kind = 'user' and a.native_id = p.id::text
       cross join lateral (select case when a.id is not null then a.attributes when p.manager_id is null then p.attributes
         else p.attributes || jsonb_build_object(${ENTERPRISE}, coalesce(p.attributes->${ENTERPRISE}, '{}'::jsonb) || jsonb_build_object('manager', jsonb_build_object('value', p.manager_id)))
-        end as document offset 0) d`,
+        end as document offset 0) ${reader ? `w ${keptBack({ parameters, reader })}` : "d"}`,
     visible: `${present} and a.gone_at is null${visibility === "own" ? " and a.id is not null" : ""}`,
     unjoined:
       visibility === "own"
@@ -116,6 +118,17 @@ export function usersView({ parameters, connectionId, base, visibility }: ViewOp
         ),
       ),
   };
+}
+
+const CUSTOM = literal(CUSTOM_USER);
+
+/** The document `d` that a person sees of the whole one, `w`: before anything is filtered, sorted or shown. */
+function keptBack({ parameters, reader }: { parameters: Parameters; reader: PersonReader }): string {
+  const [person, hidden, own] = [parameters.add(reader.personId), parameters.add(reader.hidden), parameters.add(reader.own)];
+  const keys = (text: string) => `string_to_array(${text}::text, ',')`;
+  return `cross join lateral (select case when w.document ? ${CUSTOM} then (w.document - ${CUSTOM}) || case when shown.rest = '{}' then '{}' else jsonb_build_object(${CUSTOM}, shown.rest) end
+        else w.document end as document
+      from (select coalesce(w.document->${CUSTOM}, '{}') - ${keys(hidden)} - case when p.id = ${person}::uuid then '{}' else ${keys(own)} end as rest) shown offset 0) d`;
 }
 
 /** Texts by all that they depend on: the placeholders' numbers, of which there are few. */

@@ -1,3 +1,4 @@
+import type { PersonReader } from "./person-client.ts";
 import type { Target } from "./schema.ts";
 
 /** Values of one statement: `add` returns the placeholder. */
@@ -29,6 +30,8 @@ export interface ViewOptions {
   base: string;
   /** `directory` when absent. */
   visibility?: Visibility;
+  /** The person from whom some of the organisation's own attributes are kept back. */
+  reader?: PersonReader | undefined;
 }
 
 /** A condition of the client's that an index may help with. */

@@ -16,6 +16,7 @@ import { refuseUnseenMembers } from "./own-members.ts";
 import { applyPatch } from "./patch/apply.ts";
 import { memberChange, memberIds, type MemberChange } from "./patch/members.ts";
 import { readOperations } from "./patch/operations.ts";
+import { replacedBy, withOthersAttributes } from "./person-client.ts";
 import { isMatch } from "./preconditions.ts";
 import type { Found } from "./read.ts";
 import type { WritableType } from "./resource-type.ts";
@@ -47,6 +48,7 @@ export interface Written {
 export async function createResource(door: ScimDoorOptions, { type, call, body }: WriteOptions & { body: JsonObject }): Promise<Written> {
   const { resource, members } = split(type, coerceResource(type.schema, body));
   if (type.kind === "user") {
+    withOthersAttributes(call, { id: undefined, before: {}, after: resource });
     const written = await createUserAtOnce(door, { call, schema: type.schema, resource: { active: true, ...resource } });
     if (written) return written;
   }
@@ -66,7 +68,7 @@ export async function replaceResource(
   door: ScimDoorOptions,
   { type, call, body, id, ifMatch }: ChangeOptions & { body: JsonObject },
 ): Promise<Written> {
-  const { resource, members } = split(type, coerceResource(type.schema, body));
+  const { resource, members } = split(type, coerceResource(replacedBy(call, type.schema), body));
   const cleared = type.kind === "group" && Object.keys(body).some((name) => name.toLowerCase() === "members");
   const change: MemberChange | undefined = members ? { set: members } : cleared ? { set: [] } : undefined;
   await refuseUnseenMembers(door.db.pool, { call, ids: members ?? [] });
@@ -78,7 +80,7 @@ export async function replaceResource(
         : resource;
     const after = withImmutable(type.schema, { before: held, after: whole });
     refuseImmutable(type.schema, { before: held, after });
-    return after;
+    return type.kind === "user" ? withOthersAttributes(call, { id, before: held, after }) : after;
   };
   const written = type.kind === "user" ? await noted(door, call, () => changeUserAtOnce(door, { call, id, ifMatch, next })) : undefined;
   if (written) return written;
@@ -100,7 +102,10 @@ export async function patchResource(
   const onMembers = operations.filter(({ path }) => isMembers(path.attribute?.name));
   const others = operations.filter(({ path }) => !isMembers(path.attribute?.name));
   const { createsAbsent } = PROFILES[call.dialect];
-  const next = (held: JsonObject) => applyPatch(held, { schema: type.schema, operations: others, createsAbsent });
+  const next = (held: JsonObject) => {
+    const after = applyPatch(held, { schema: type.schema, operations: others, createsAbsent });
+    return type.kind === "user" ? withOthersAttributes(call, { id, before: held, after }) : after;
+  };
   const change = memberChange({ operations: onMembers, replace: call.settings.replaceMembers });
   if (change) await refuseUnseenMembers(door.db.pool, { call, ids: "set" in change ? change.set : change.add });
   const written =
@@ -155,7 +160,8 @@ function split(type: WritableType, whole: JsonObject): { resource: JsonObject; m
 async function lockedDocument({ sql }: Work, { type, call, id, ifMatch }: ChangeOptions): Promise<JsonObject> {
   if (!isUuid(id)) throw notFound(type, id);
   const given = parameters();
-  const view = viewOf(call, { type, parameters: given });
+  // The whole record, whoever asks: what is kept back from them stays in it.
+  const view = viewOf({ ...call, reader: undefined }, { type, parameters: given });
   await sql.query(`select 1 from ${view.table} where ${view.id} = $1::uuid for update`, [id]);
   const { rows } = await sql.query<{ document: JsonObject; version: string; active: boolean | null }>(
     `select ${view.document} as document, ${view.version} as version, ${view.columns.get("active")?.sql ?? "null"} as active
