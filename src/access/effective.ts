@@ -114,6 +114,15 @@ const EFFECTIVE_ACCESS_AS_KNOWN = statement(BELIEVED_THEN, UNITS_BELOW);
 const ACCESS_ON_UNIT = statement(NOW_BELIEVED, UNIT_AND_ABOVE);
 const ACCESS_ON_UNIT_AS_KNOWN = statement(BELIEVED_THEN, UNIT_AND_ABOVE);
 
+/**
+ * SQL of the derivations, one row each with the columns of EffectiveAccess, for use inside a larger statement: $1 is the person, $2 the
+ * instant, $3 a unit (null: all that are covered), $4 a permission (null: each), $5 when it was believed, where that is asked.
+ */
+export function accessSql({ onUnit, asKnown }: { onUnit: boolean; asKnown: boolean }): string {
+  if (asKnown) return onUnit ? ACCESS_ON_UNIT_AS_KNOWN : EFFECTIVE_ACCESS_AS_KNOWN;
+  return onUnit ? ACCESS_ON_UNIT : EFFECTIVE_ACCESS;
+}
+
 const GRANTED_UNITS = `
   select distinct granted.permission, units.path::text, (units.parent_id is null and units.type = 'organization') as top
   from (${statement(NOW_BELIEVED, AS_GRANTED)}) granted join units on units.id = granted."unitId"`;

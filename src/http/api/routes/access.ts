@@ -1,0 +1,78 @@
+import { z } from "zod";
+import { listHeldAccess, listHeldRoles } from "../../../access/history.ts";
+import { page, pageOf, pageQuery, placeOf } from "../paging.ts";
+import { route, type Route } from "../route.ts";
+import { idParams, instant, line, moment, uuid } from "../schemas.ts";
+
+const asOf = {
+  at: moment.optional().describe("What was so, or will be so as things stand, at this instant; now when absent."),
+  knownAt: moment.optional().describe("As it was believed at this instant; as it is believed now when absent."),
+};
+const permission = line(200).describe("`module.resource.action`");
+const narrowed = { ...asOf, unit: uuid.optional(), permission: permission.optional() };
+
+const heldAccess = z
+  .object({
+    unitId: z.string(),
+    unit: z.string(),
+    unitCode: z.string().nullable(),
+    permission: z.string(),
+    derivations: z.int().describe("By how many ways."),
+    until: instant.nullable().describe("When the last of them ends by itself; null = never."),
+  })
+  .meta({ id: "HeldAccess" });
+
+const heldRole = z
+  .object({
+    grantId: z.string(),
+    source: z.string().describe("manual, rule or request"),
+    unitId: z.string(),
+    unit: z.string(),
+    unitCode: z.string().nullable(),
+    role: z.string().describe("The role's key."),
+    roleName: z.string(),
+    groupId: z.string().nullable().describe("The group that holds the grant; null when it is the person's own."),
+    group: z.string().nullable(),
+    ruleId: z.string().nullable(),
+    rule: z.string().nullable(),
+    units: z.int().describe("Units that it covers, the granted one included."),
+    permissions: z.int(),
+    until: instant.nullable(),
+  })
+  .meta({ id: "HeldRole" });
+
+export const accessRoutes: readonly Route[] = [
+  route({
+    method: "get",
+    path: "/people/{id}/access",
+    summary: "What a person may do: permission by permission, unit by unit, at any instant",
+    description: "`at` is when it was so, `knownAt` when it was believed: both together say what was known then of that instant.",
+    tag: "Access",
+    access: { permission: "rollcall.access.view", on: { person: "id" } },
+    params: idParams,
+    query: z.strictObject({ ...pageQuery, ...narrowed }),
+    answer: pageOf(heldAccess),
+    async handler({ ctx, sql }, { params, query: { limit, cursor, at, knownAt, unit, permission: only } }) {
+      const after = placeOf(cursor, z.tuple([z.string(), z.uuid()]));
+      const question = { personId: params.id, at: at ?? ctx.now(), knownAt, unitId: unit, permission: only };
+      const rows = await listHeldAccess(sql, { ...question, limit: limit + 1, after });
+      return page(rows, { limit, place: (last) => [last.permission, last.unitId] });
+    },
+  }),
+  route({
+    method: "get",
+    path: "/people/{id}/access/roles",
+    summary: "The same by unit, role and group: what was granted, and how much follows from it",
+    tag: "Access",
+    access: { permission: "rollcall.access.view", on: { person: "id" } },
+    params: idParams,
+    query: z.strictObject({ ...pageQuery, ...narrowed }),
+    answer: pageOf(heldRole),
+    async handler({ ctx, sql }, { params, query: { limit, cursor, at, knownAt, unit, permission: only } }) {
+      const after = placeOf(cursor, z.tuple([z.uuid(), z.uuid()]));
+      const question = { personId: params.id, at: at ?? ctx.now(), knownAt, unitId: unit, permission: only };
+      const rows = await listHeldRoles(sql, { ...question, limit: limit + 1, after });
+      return page(rows, { limit, place: ({ grantId, groupId }) => [grantId, groupId ?? grantId] });
+    },
+  }),
+];

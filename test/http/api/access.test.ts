@@ -1,0 +1,72 @@
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { giveGrant, revokeGrant } from "../../../src/access/grants.ts";
+import { createRole } from "../../../src/access/roles.ts";
+import { openApi, type ApiDoor } from "./api-door.ts";
+
+let door: ApiDoor;
+let top: string;
+let below: string;
+beforeAll(async () => {
+  door = await openApi();
+  top = await door.newUnit({ name: "Company", type: "organization", code: "company" });
+  below = await door.newUnit({ name: "Sales", parentId: top, code: "sales" });
+  await door.work(async (work) => {
+    await work.sql.query(
+      "insert into permissions (key, module, resource, action) values ('test.door.open', 'test', 'door', 'open'), ('test.door.close', 'test', 'door', 'close')",
+    );
+    await createRole(work, { key: "porter", name: "Porter", permissions: ["test.door.open", "test.door.close"] });
+  });
+});
+afterAll(() => door?.close());
+
+const items = async (path: string) => (await door.request("GET", path).expect(200)).body;
+
+describe("what a person may do", () => {
+  test("B5: at any instant, as it was, and as it was known then", async () => {
+    const personId = await door.newPerson({ unitId: below });
+    const before = door.clock.now();
+    door.clock.forward(3_600_000);
+    const grantId = await door.work((work) => giveGrant(work, { personId, role: "porter", unit: "company" }));
+    const during = door.clock.now();
+    door.clock.forward(3_600_000);
+    await door.work((work) => revokeGrant(work, { grantId, reason: "test" }));
+    door.clock.forward(1000);
+    const access = `/people/${personId}/access`;
+    const at = (moment: Date) => `?at=${moment.toISOString()}`;
+    expect(await items(access)).toEqual({ items: [], next: null });
+    expect((await items(`${access}${at(before)}`)).items).toEqual([]);
+    const held = (await items(`${access}${at(during)}`)).items;
+    expect(held).toHaveLength(4);
+    expect(held).toContainEqual(
+      expect.objectContaining({ unitId: below, unitCode: "sales", permission: "test.door.open", derivations: 1 }),
+    );
+    // Before it was given, nobody knew of it; before it was taken, nobody knew that it would end.
+    expect((await items(`${access}${at(during)}&knownAt=${before.toISOString()}`)).items).toEqual([]);
+    const tomorrow = new Date(door.clock.now().getTime() + 86_400_000);
+    expect((await items(`${access}${at(tomorrow)}&knownAt=${during.toISOString()}`)).items).toHaveLength(4);
+    expect((await items(`${access}${at(tomorrow)}`)).items).toEqual([]);
+    const [role] = (await items(`${access}/roles${at(during)}`)).items;
+    expect(role).toMatchObject({ grantId, role: "porter", unitId: top, group: null, units: 2, permissions: 2 });
+  });
+
+  test("narrowed by unit and permission, in pages that leave nothing out", async () => {
+    const personId = await door.newPerson({ unitId: below });
+    await door.work((work) => giveGrant(work, { personId, role: "porter", unit: "company" }));
+    await door.work((work) => giveGrant(work, { personId, role: "porter", unit: "sales" }));
+    const access = `/people/${personId}/access`;
+    const only = (await items(`${access}?unit=${below}&permission=test.door.open`)).items;
+    expect(only).toEqual([expect.objectContaining({ unitId: below, permission: "test.door.open", derivations: 2 })]);
+    for (const path of [access, `${access}/roles`]) {
+      const whole = (await items(path)).items;
+      const paged: unknown[] = [];
+      for (let cursor: string | null = ""; cursor !== null;) {
+        const part: { items: unknown[]; next: string | null } = await items(`${path}?limit=1${cursor && `&cursor=${cursor}`}`);
+        expect(part.items.length).toBeLessThanOrEqual(1);
+        paged.push(...part.items);
+        cursor = part.next;
+      }
+      expect(paged).toEqual(whole);
+    }
+    await door.request("GET", `${access}?at=yesterday`).expect(422);
+  });
+});
