@@ -22,6 +22,17 @@ export const EVENTS = {
   "person.deactivated": changed.extend({ owner: z.string() }),
   "person.activated": changed.extend({ owner: z.string() }),
   "person.deleted": changed,
+  /** Deleted for good by hand: how many accounts were known of the person, and whether it was done before targets had been told. */
+  "person.erased": z.object({ accounts: z.number(), forced: z.boolean() }),
+  /** Targets were told, and what was kept of the person for that is gone. */
+  "person.erasure_finished": z.object({}),
+  /** Everything that is known of the person was handed out. */
+  "person.exported": z.object({}),
+  "person.photo_set": z.object({ hash: z.string() }),
+  "person.photo_removed": z.object({}),
+  "people.import_previewed": z.object({ create: z.number(), update: z.number(), unchanged: z.number(), errors: z.number() }),
+  "people.import_applied": z.object({ hash: z.string(), created: z.number(), updated: z.number() }),
+  "people.import_discarded": z.object({}),
   /** When its access ends by itself; the end is null when there is none any more. */
   "person.expiry_set": z.object({ until: z.string().nullable() }),
   /** A block reason beside others: the person's state stayed what it was. */
@@ -91,6 +102,8 @@ export const EVENTS = {
   /** Its change notifications can't be kept up; syncs go on by their schedule. */
   "connection.notifications_failed": named,
   "run.finished": z.object({ run: z.number(), mode: z.string(), counts: z.record(z.string(), z.unknown()) }),
+  "run.requested": z.object({ run: z.number(), mode: z.string(), planOnly: z.boolean() }),
+  "run.cancelled": z.object({ run: z.number() }),
   "run.failed": z.object({ run: z.number(), code: z.string() }),
   "plan.held": z.object({ plan: z.number(), guards: z.array(z.string()) }),
   "plan.approved": z.object({ plan: z.number(), hash: z.string() }),
