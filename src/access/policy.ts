@@ -80,7 +80,8 @@ function reachFrom({ caller, permission, granted, narrowed }: Basis): Reach {
   return { permission, everything: false, organisation: granted.some(({ top }) => top), paths, self, teamOf };
 }
 
-async function narrowedTo(sql: Sql, { unitIds }: Caller): Promise<readonly string[] | null> {
+/** Paths of the units, with all below them, to which the credential is narrowed; null = it is not. */
+export async function narrowedTo(sql: Sql, { unitIds }: Caller): Promise<readonly string[] | null> {
   if (unitIds === null) return null;
   const { rows } = await sql.query<{ path: string }>("select path::text from units where id = any($1::uuid[]) and deleted_at is null", [
     unitIds,

@@ -1,11 +1,14 @@
 import type { Route } from "./route.ts";
+import { accessRoutes } from "./routes/access.ts";
 import { attributeRoutes } from "./routes/attributes.ts";
 import { bulkRoutes } from "./routes/bulk.ts";
 import { checkRoutes } from "./routes/check.ts";
+import { grantRoutes } from "./routes/grants.ts";
 import { meRoutes } from "./routes/me.ts";
 import { peopleRoutes } from "./routes/people.ts";
 import { personLifecycleRoutes } from "./routes/person-lifecycle.ts";
 import { personTeamRoutes } from "./routes/person-team.ts";
+import { photoRoutes } from "./routes/photos.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { unitRoutes } from "./routes/units.ts";
 
@@ -13,12 +16,15 @@ import { unitRoutes } from "./routes/units.ts";
 export function apiRoutes(): Route[] {
   const routes = [
     ...meRoutes,
+    ...accessRoutes,
     ...checkRoutes,
     ...peopleRoutes,
     ...personLifecycleRoutes,
     ...personTeamRoutes,
     ...attributeRoutes,
+    ...photoRoutes,
     ...unitRoutes,
+    ...grantRoutes,
     ...tokenRoutes,
   ];
   return [...routes, ...bulkRoutes(routes)];

@@ -14,5 +14,7 @@ export const tokenSamples: Samples = {
     body: { expiresAt: new Date(door.clock.now().getTime() + 86_400_000).toISOString() },
   }),
   "POST /tokens/{id}/revoke": async (door, { personId }) => ({ params: { id: await theirs(door, personId) }, body: { reason: "sample" } }),
-  "POST /tokens": (_door, { unitId }) => ({ body: { for: "service", name: "sample", permissions: ["rollcall.units.view"], unitIds: [unitId] } }),
+  "POST /tokens": (_door, { unitId }) => ({
+    body: { for: "service", name: "sample", permissions: ["rollcall.units.view"], unitIds: [unitId] },
+  }),
 };

@@ -1,0 +1,96 @@
+import type { Sql } from "../db/database.ts";
+import { AppError } from "../errors.ts";
+import { grantedUnits } from "./effective.ts";
+import { narrowedTo, reachOf, type Caller } from "./policy.ts";
+import { permissionsOf, type Role } from "./roles.ts";
+
+/** What a caller holds on one unit. */
+export interface Held {
+  /** Permission keys, of whatever module. */
+  permissions: ReadonlySet<string>;
+  /** Who may make roles for the whole organisation, and services that are narrowed to no permission: nothing is more than theirs. */
+  everything: boolean;
+}
+
+/** Pure: the permissions of a role that one can't give, because one doesn't hold them oneself. */
+export function notHeld(permissions: readonly string[], held: Held): string[] {
+  return held.everything ? [] : permissions.filter((key) => !held.permissions.has(key));
+}
+
+/** What the caller holds on a unit at this instant; what the credential is narrowed to is all that is left of it. */
+export async function heldOn(sql: Sql, { caller, unitId, at }: { caller: Caller; unitId: string; at: Date }): Promise<Held> {
+  const path = await pathOf(sql, unitId);
+  const within = (paths: readonly string[]) => paths.some((each) => path === each || path.startsWith(`${each}.`));
+  const narrowed = await narrowedTo(sql, caller);
+  const nothing: Held = { permissions: new Set(), everything: false };
+  if (narrowed !== null && !within(narrowed)) return nothing;
+  const kept = (keys: readonly string[]) => keys.filter((key) => caller.permissions?.includes(key) ?? true);
+  if (caller.personId === null) return { permissions: new Set(caller.permissions ?? []), everything: caller.permissions === null };
+  const granted = await grantedUnits(sql, { personId: caller.personId, at });
+  const steering = await reachOf(sql, { caller, permission: "rollcall.roles.edit", at });
+  return {
+    permissions: new Set(kept(granted.filter((each) => within([each.path])).map(({ permission }) => permission))),
+    everything: steering.organisation,
+  };
+}
+
+export interface Giving {
+  caller: Caller;
+  role: Pick<Role, "id" | "key" | "name">;
+  unitId: string;
+  at: Date;
+}
+
+/**
+ * Refuses to give, extend or take what one doesn't hold oneself on that unit. That one may give at all (`rollcall.grants.give`) is
+ * asked elsewhere. Throws `forbidden` naming the permissions that are missing.
+ */
+export async function requireMayGive(sql: Sql, { caller, role, unitId, at }: Giving): Promise<void> {
+  const missing = notHeld(await permissionsOf(sql, role.id), await heldOn(sql, { caller, unitId, at }));
+  if (missing.length === 0) return;
+  const named = missing.slice(0, 3).join(", ") + (missing.length > 3 ? ` and ${missing.length - 3} more` : "");
+  throw new AppError("forbidden", `The role ${role.name} holds what you don't hold yourself on this unit: ${named}.`, { field: "role" });
+}
+
+export interface SelfGiving extends Giving {
+  personId?: string | null | undefined;
+  groupId?: string | null | undefined;
+}
+
+/**
+ * Refuses to give oneself anything; through a group that one is in, all that one doesn't hold already without being somebody who
+ * may give everything. Throws `forbidden`.
+ */
+export async function refuseGivingOneself(sql: Sql, { personId, groupId, ...giving }: SelfGiving): Promise<void> {
+  const { caller, role, unitId, at } = giving;
+  if (caller.personId === null) return;
+  if (personId === caller.personId)
+    throw new AppError("forbidden", "Nobody gives roles to themselves: somebody else has to, or ask for it (POST /requests).", {
+      field: "personId",
+    });
+  if (groupId === null || groupId === undefined || !(await isMember(sql, { personId: caller.personId, groupId, at }))) return;
+  const held = await heldOn(sql, { caller, unitId, at });
+  if (notHeld(await permissionsOf(sql, role.id), { ...held, everything: false }).length > 0)
+    throw new AppError("forbidden", "You are in this group yourself, and don't hold this role yet: somebody else has to give it.", {
+      field: "groupId",
+    });
+}
+
+async function isMember(sql: Sql, { personId, groupId, at }: { personId: string; groupId: string; at: Date }): Promise<boolean> {
+  const { rowCount } = await sql.query(
+    `with recursive held (group_id) as (
+       select m.group_id from memberships m where m.person_id = $1 and m.recorded_to is null and m.valid @> $3::timestamptz
+       union
+       select n.parent_group_id from held join nestings n on n.child_group_id = held.group_id and n.recorded_to is null and n.valid @> $3::timestamptz
+     ) select from held where group_id = $2`,
+    [personId, groupId, at],
+  );
+  return rowCount !== null && rowCount > 0;
+}
+
+async function pathOf(sql: Sql, unitId: string): Promise<string> {
+  const { rows } = await sql.query<{ path: string }>("select path::text from units where id = $1 and deleted_at is null", [unitId]);
+  const [unit] = rows;
+  if (!unit) throw new AppError("not_found", `There is no unit ${unitId}.`, { field: "unit" });
+  return unit.path;
+}

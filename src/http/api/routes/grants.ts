@@ -1,0 +1,175 @@
+import { z } from "zod";
+import { changeGrant } from "../../../access/grant-change.ts";
+import { listGrants, readGrant, type GrantLine } from "../../../access/grant-list.ts";
+import { giveGrant, revokeGrant } from "../../../access/grants.ts";
+import { refuseGivingOneself, requireMayGive } from "../../../access/giving.ts";
+import { keepingAnAdministrator } from "../../../access/last-administrator.ts";
+import { findRole } from "../../../access/roles.ts";
+import { requireVersion } from "../entity-tag.ts";
+import { page, pageOf, pageQuery, placeOf } from "../paging.ts";
+import { route, type ApiCall, type Route } from "../route.ts";
+import { flag, idParams, instant, line, moment, reason, uuid } from "../schemas.ts";
+
+export const grantSchema = z
+  .object({
+    id: z.string(),
+    person: z.object({ id: z.string(), userName: z.string(), displayName: z.string().nullable() }).nullable(),
+    group: z.object({ id: z.string(), displayName: z.string() }).nullable(),
+    role: z.object({ id: z.string(), key: z.string(), name: z.string() }),
+    unit: z.object({ id: z.string(), name: z.string(), code: z.string().nullable() }).describe("It covers this unit and all below it."),
+    from: instant,
+    until: instant.nullable(),
+    expiresAfterSeconds: z.int().nullable().describe("Of a group's: so long after a member joined, that member's access ends."),
+    source: z.string().describe("manual, rule or request"),
+    rule: z.string().nullable(),
+    reason: z.string(),
+    grantedBy: z.string(),
+    state: z.enum(["future", "current", "past"]),
+    suspended: z.boolean().describe("Its holder is not active: it gives nothing until they are again."),
+    version: z.int(),
+  })
+  .meta({ id: "Grant" });
+
+const newGrant = z
+  .strictObject({
+    personId: uuid.optional(),
+    groupId: uuid.optional(),
+    role: line(100).describe("The role's key."),
+    unitId: uuid,
+    from: moment.optional().describe("Now when absent or past."),
+    until: moment.optional(),
+    expiresAfterSeconds: z.int().min(1).max(2_147_483_647).optional(),
+    reason,
+  })
+  .refine(({ personId, groupId }) => (personId === undefined) !== (groupId === undefined), {
+    path: ["personId"],
+    message: "a grant goes to a person or to a group, one of them",
+  });
+
+const GIVE = { permission: "rollcall.grants.give", on: "handler" } as const;
+
+export const grantRoutes: readonly Route[] = [
+  route({
+    method: "get",
+    path: "/grants",
+    summary: "Who holds which role where",
+    description: "Grants on the caller's units and those of people there; one's own and one's team's. The latest change first.",
+    tag: "Grants",
+    access: { permission: "rollcall.grants.view", on: "anywhere" },
+    query: z.strictObject({
+      ...pageQuery,
+      person: uuid.optional(),
+      group: uuid.optional(),
+      unit: uuid.optional(),
+      below: flag.default(true).describe("With `unit`: grants on units below it, too."),
+      role: line(100).optional().describe("The role's key."),
+      source: z.enum(["manual", "rule", "request"]).optional(),
+      state: z.enum(["future", "current", "past"]).optional(),
+    }),
+    answer: pageOf(grantSchema),
+    async handler(call, { query: { limit, cursor, person, group, unit, ...filters } }) {
+      const rows = await listGrants(call.sql, {
+        ...filters,
+        reach: await call.reach("rollcall.grants.view"),
+        at: call.ctx.now(),
+        limit: limit + 1,
+        after: placeOf(cursor, z.tuple([z.int()]))?.[0],
+        personId: person,
+        groupId: group,
+        unitId: unit,
+      });
+      return page(rows, { limit, place: ({ version }) => [version] });
+    },
+  }),
+  route({
+    method: "post",
+    path: "/grants",
+    summary: "Give a role to a person or a group",
+    description:
+      "One gives only what one holds oneself on that unit (who may make roles for the whole organisation, anything), and nothing to oneself. " +
+      "Grants may overlap: access lasts as long as any of them. Several at once: POST /bulk.",
+    tag: "Grants",
+    access: GIVE,
+    body: newGrant,
+    status: 201,
+    answer: grantSchema,
+    idempotent: true,
+    async handler(call, { body: { unitId, ...body } }) {
+      await call.require("rollcall.grants.give", { unitId });
+      if (body.personId !== undefined) await call.require("rollcall.people.view", { personId: body.personId });
+      if (body.groupId !== undefined) await call.require("rollcall.groups.view", { anywhere: true });
+      await requireGiving(call, { role: body.role, unitId, personId: body.personId, groupId: body.groupId });
+      return answered(call, await giveGrant(call, { ...body, unit: unitId, source: "manual" }));
+    },
+  }),
+  route({
+    method: "get",
+    path: "/grants/{id}",
+    summary: "One grant",
+    tag: "Grants",
+    access: { permission: "rollcall.grants.view", on: "handler" },
+    params: idParams,
+    answer: grantSchema,
+    versioned: true,
+    handler: (call, { params }) => seen(call, params.id),
+  }),
+  route({
+    method: "patch",
+    path: "/grants/{id}",
+    summary: "Extend or shorten a grant",
+    tag: "Grants",
+    access: GIVE,
+    params: idParams,
+    body: z.strictObject({ until: moment.nullable().optional().describe("Null: without an end."), reason }),
+    answer: grantSchema,
+    versioned: true,
+    async handler(call, { params: { id }, body }) {
+      const grant = await seen(call, id);
+      await call.require("rollcall.grants.give", { unitId: grant.unit.id });
+      await requireGiving(call, { role: grant.role.key, unitId: grant.unit.id, personId: grant.person?.id, groupId: grant.group?.id });
+      requireVersion({ ifVersion: call.ifVersion, version: grant.version, what: "The grant" });
+      await changeGrant(call, { grantId: id, ...body });
+      return answered(call, id);
+    },
+  }),
+  route({
+    method: "post",
+    path: "/grants/{id}/revoke",
+    summary: "Take a grant back, at once",
+    description: "One takes only what one could give; one's own, whoever may give there.",
+    tag: "Grants",
+    access: GIVE,
+    params: idParams,
+    body: z.strictObject({ reason }),
+    status: 204,
+    async handler(call, { params: { id }, body }) {
+      const { unit, role, person } = await seen(call, id);
+      await call.require("rollcall.grants.give", { unitId: unit.id });
+      if (person === null || person.id !== call.caller.personId)
+        await requireMayGive(call.sql, { caller: call.caller, role, unitId: unit.id, at: call.ctx.now() });
+      await keepingAnAdministrator(call, () => revokeGrant(call, { grantId: id, ...body }));
+      return undefined;
+    },
+  }),
+];
+
+async function requireGiving(
+  { sql, caller, ctx }: ApiCall,
+  asked: { role: string; unitId: string; personId?: string | undefined; groupId?: string | undefined },
+): Promise<void> {
+  const role = await findRole(sql, asked.role);
+  const giving = { ...asked, caller, role, at: ctx.now() };
+  await refuseGivingOneself(sql, giving);
+  await requireMayGive(sql, giving);
+}
+
+/** The grant, if the caller may know of it. */
+async function seen(call: ApiCall, grantId: string): Promise<GrantLine> {
+  return readGrant(call.sql, { grantId, reach: await call.reach("rollcall.grants.view"), at: call.ctx.now() });
+}
+
+/** As who has just changed it sees it, whether or not they may look at others. */
+async function answered(call: ApiCall, grantId: string): Promise<GrantLine> {
+  const reach = await call.reach("rollcall.grants.give");
+  return readGrant(call.sql, { grantId, reach, at: call.ctx.now() });
+}
