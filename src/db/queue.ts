@@ -6,7 +6,13 @@ import type { Sql } from "./database.ts";
  */
 export interface JobPayloads {
   /** Run a connection's sync now. */
-  sync: { connectionId: number; mode: "incremental" | "full" | "remap"; trigger: "schedule" | "api" | "recovery" | "hook" | "upload" };
+  sync: {
+    connectionId: number;
+    mode: "incremental" | "full" | "remap";
+    trigger: "schedule" | "api" | "recovery" | "hook" | "upload";
+    /** The run that somebody asked for, which waits in state `queued`. */
+    runId?: number;
+  };
   /** Apply an approved plan (or go on with one that a killed node left). */
   apply_plan: { planId: number };
   /** Make, renew and end the subscriptions to a connection's change notifications; of all connections when none is named. */

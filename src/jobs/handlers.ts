@@ -18,6 +18,8 @@ import { reconcileTarget } from "../provision/reconcile.ts";
 import type { Targets } from "../provision/targets.ts";
 import { applyPlan } from "../sync/apply-plan.ts";
 import { pruneRuns } from "../sync/prune.ts";
+import type { RunMode } from "../sync/begin.ts";
+import { failRequested, requestedRun, wakeRequested } from "../sync/request-run.ts";
 import { runSync } from "../sync/run.ts";
 import type { Handlers } from "./queue.ts";
 import { lookAfterThings } from "./upkeep.ts";
@@ -35,7 +37,8 @@ const BUSY_WAIT_MS = 1_000;
 /** One handler per job. Each reads the state it works on when it starts, so that a job may come twice, late, or for nothing. */
 export function createHandlers({ db, keyRing, targets, publicUrl }: HandlersOptions): Handlers {
   return {
-    async sync(ctx, { connectionId, mode, trigger }) {
+    async sync(ctx, { connectionId, mode, trigger, runId }) {
+      if (runId !== undefined) return toldElsewhere(ctx, () => runRequested(ctx, { db, keyRing, connectionId, mode, runId }));
       await toldElsewhere(ctx, async () => {
         try {
           await runSync(ctx, { db, keyRing, connection: connectionId, mode, trigger });
@@ -114,6 +117,31 @@ async function toldElsewhere(ctx: Context, work: () => Promise<unknown>): Promis
   } catch (error) {
     if (ctx.signal.aborted || !(error instanceof AppError || error instanceof Fault)) throw error;
     ctx.log[isBusy(error) ? "info" : "warn"]({ err: error }, error.message);
+  }
+}
+
+/** It waits, or was under way on a node that died. */
+const MAY_BEGIN: ReadonlySet<string> = new Set(["queued", "pulling", "planned", "applying", "crashed"]);
+
+/** A run that was asked for waits for one that is under way, and says so itself when it can't begin. */
+async function runRequested(
+  ctx: Context,
+  {
+    db,
+    keyRing,
+    connectionId,
+    mode,
+    runId,
+  }: Pick<HandlersOptions, "db" | "keyRing"> & { connectionId: number; mode: RunMode; runId: number },
+): Promise<void> {
+  const asked = await requestedRun(db.pool, runId);
+  if (!asked || !MAY_BEGIN.has(asked.state)) return;
+  try {
+    await runSync(ctx, { db, keyRing, connection: connectionId, mode, trigger: "api", planOnly: asked.planOnly, requested: runId });
+  } catch (error) {
+    if (isBusy(error)) return wakeRequested(db.pool, { connectionId, mode, runId, runAt: later(ctx) });
+    if (error instanceof AppError || error instanceof Fault) await inTransaction(db, ctx, (work) => failRequested(work, { runId, error }));
+    throw error;
   }
 }
 

@@ -2,12 +2,13 @@ import { hostname } from "node:os";
 import type { Completeness, Cursor, Kind, RecordProblem } from "../../connectors/contract.ts";
 import type { LoadedConnection } from "../connections/open.ts";
 import type { Context } from "../context.ts";
-import { inTransaction, type Database } from "../db/database.ts";
+import { inTransaction, type Database, type Sql } from "../db/database.ts";
 import type { KeyRing } from "../db/envelope.ts";
 import type { Deciding } from "./decide.ts";
 import { compileMapping, type CompiledMapping } from "./mapping.ts";
 import { openPlan } from "./plan.ts";
 import type { OnProgress, Timings } from "./progress.ts";
+import { takeRequested, type TakeOptions } from "./request-run.ts";
 
 export type RunMode = "full" | "incremental" | "remap";
 export type RunTrigger = "schedule" | "cli" | "api" | "recovery" | "hook" | "upload" | "replay";
@@ -52,6 +53,8 @@ export interface BeginOptions {
   planOnly: boolean;
   rehearsal: boolean;
   onProgress: OnProgress;
+  /** The run that somebody asked for; see request-run.ts. */
+  requested?: number | undefined;
 }
 
 /** Opens the run and its plan. The connection's lock is held: an open run of it belongs to a node that died, and is closed. */
@@ -60,11 +63,16 @@ export async function beginRun(ctx: Context, options: BeginOptions): Promise<Run
   const startedAt = ctx.now();
   const ids = await inTransaction(db, ctx, async (work) => {
     await closeCrashedRuns(work.sql, { connectionId: connection.id, now: startedAt });
-    const { rows } = await work.sql.query<{ id: number }>(
-      "insert into runs (connection_id, mode, trigger, state, started_at, cursor_before, node) values ($1, $2, $3, 'pulling', $4, $5, $6) returning id",
-      [connection.id, options.mode, options.trigger, startedAt, JSON.stringify(connection.cursor), `${hostname()}:${process.pid}`],
-    );
-    const id = rows[0]?.id ?? 0;
+    const begun = {
+      mode: options.mode,
+      trigger: options.trigger,
+      startedAt,
+      cursor: connection.cursor,
+      node: `${hostname()}:${process.pid}`,
+    };
+    const id =
+      (await takeRequested(work.sql, { runId: options.requested, ...begun })) ??
+      (await insertRun(work.sql, { connectionId: connection.id, ...begun }));
     return { id, planId: await openPlan(work, { runId: id, connectionId: connection.id }) };
   });
   return {
@@ -83,6 +91,17 @@ export async function beginRun(ctx: Context, options: BeginOptions): Promise<Run
     next: { seq: 0, page: 0 },
     staged: { user: new Set(), group: new Set(), unit: new Set() },
   };
+}
+
+async function insertRun(
+  sql: Sql,
+  { connectionId, mode, trigger, startedAt, cursor, node }: Omit<TakeOptions, "runId"> & { connectionId: number },
+): Promise<number> {
+  const { rows } = await sql.query<{ id: number }>(
+    "insert into runs (connection_id, mode, trigger, state, started_at, cursor_before, node) values ($1, $2, $3, 'pulling', $4, $5, $6) returning id",
+    [connectionId, mode, trigger, startedAt, JSON.stringify(cursor), node],
+  );
+  return rows[0]?.id ?? 0;
 }
 
 async function closeCrashedRuns(

@@ -38,6 +38,17 @@ export async function pruneRuns(ctx: Context, db: Database): Promise<number> {
         )
       ).rowCount ?? 0,
   );
+  deleted += await inPortions(
+    ctx,
+    async () =>
+      (
+        await db.pool.query(
+          `delete from run_events where ctid = any(array(
+             select e.ctid from run_events e join runs r on r.id = e.run_id where r.finished_at < $1 and r.state <> 'held' limit $2))`,
+          [new Date(ctx.now().getTime() - DAY_MS), AT_ONCE],
+        )
+      ).rowCount ?? 0,
+  );
   return deleted;
 }
 

@@ -6,6 +6,7 @@ import type { KeyRing } from "../db/envelope.ts";
 import { listIds, sweepAbsent } from "./absent.ts";
 import { resumeApplying } from "./apply-plan.ts";
 import { beginRun, type Run, type RunMode, type RunTrigger } from "./begin.ts";
+import { endCancelled } from "./cancel-run.ts";
 import { failRun } from "./fail.ts";
 import { finishRun, type RunSummary } from "./finish.ts";
 import { withSyncLock } from "./lock.ts";
@@ -13,6 +14,7 @@ import { timed, READ_STAGE, type OnProgress } from "./progress.ts";
 import { readRefused } from "./refused.ts";
 import { readGroupsOfReturned } from "./returned.ts";
 import { decideAnew } from "./silence.ts";
+import { watchRun } from "./watch-run.ts";
 import { kindsOf, readChanges, readInFull, remapStored } from "./read.ts";
 
 export interface RunOptions {
@@ -32,6 +34,8 @@ export interface RunOptions {
   open?: OpenRunSource;
   /** Decide only, in exactly this mode and from these cursors: to a plan that nobody can approve. Nothing else is touched. */
   rehearsal?: { cursor: Readonly<Partial<Record<Kind, Cursor>>> | null };
+  /** The run that somebody asked for and that waits; see request-run.ts. */
+  requested?: number;
 }
 
 export type OpenRunSource = (run: Pick<Run, "ctx" | "connection" | "mode" | "startedAt">) => Promise<Source>;
@@ -44,13 +48,14 @@ export async function runSync(ctx: Context, options: RunOptions): Promise<RunSum
   const { db, keyRing, rehearsal } = options;
   const found = await loadConnection(db.pool, keyRing, options.connection);
   return withSyncLock(db, { connectionId: found.id, name: found.name }, async (lost) => {
-    const held: Context = { ...ctx, signal: AbortSignal.any([ctx.signal, lost]) };
+    const cancelled = new AbortController();
+    const held: Context = { ...ctx, signal: AbortSignal.any([ctx.signal, lost, cancelled.signal]) };
     if (!rehearsal) await resumeApplying(held, { db, keyRing, connectionId: found.id });
     // Loaded again under the lock: a run that has just ended moved the cursor.
     const connection = { ...(await loadConnection(db.pool, keyRing, found.id)), ...rehearsal };
     const mode = rehearsal ? options.mode : effectiveMode(connection, { mode: options.mode, now: ctx.now() });
     if (connection.row.silent_since !== null && mode !== "remap" && !rehearsal) await decideAnew(db.pool, { connectionId: connection.id });
-    const run = await beginRun(held, {
+    const begun = await beginRun(held, {
       ...options,
       connection,
       mode,
@@ -58,15 +63,29 @@ export async function runSync(ctx: Context, options: RunOptions): Promise<RunSum
       rehearsal: rehearsal !== undefined,
       onProgress: options.onProgress ?? (() => undefined),
     });
+    const watch = watchRun(held, { db, runId: begun.id, cancel: (reason) => cancelled.abort(reason) });
+    const run: Run = {
+      ...begun,
+      onProgress: (progress) => {
+        watch.note(progress);
+        begun.onProgress(progress);
+      },
+    };
     try {
       await pull(run, options);
       return await finishRun(run);
     } catch (error) {
+      if (cancelled.signal.aborted) {
+        await endCancelled(run);
+        throw cancelled.signal.reason;
+      }
       // Without a database nothing can be recorded: then the next run finds this one open, and says that it crashed.
       await failRun(run, error).catch((unrecorded: unknown) =>
         held.log.error({ err: unrecorded, run: run.id }, "the failure of a run could not be recorded"),
       );
       throw error;
+    } finally {
+      await watch.stop();
     }
   });
 }
