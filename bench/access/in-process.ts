@@ -2,7 +2,7 @@ import { giveGrant } from "../../src/access/grants.ts";
 import { answerAll } from "../../src/access/snapshot/answer.ts";
 import { createAccessSnapshot } from "../../src/access/snapshot/snapshot.ts";
 import { createContext } from "../../src/context.ts";
-import { inTransaction, openDatabase } from "../../src/db/database.ts";
+import { inTransaction, openDatabase, type Sql } from "../../src/db/database.ts";
 import { createLog } from "../../src/log.ts";
 import { sampleQuestions, type Sample } from "./fill.ts";
 import { percentile } from "./percentile.ts";
@@ -16,6 +16,8 @@ export interface InProcess {
   perSecond: number;
   /** Microseconds of processor time a question: what others do on the machine changes it little. */
   cpuMicros: number;
+  /** The same for one look into a Map of as many ids, in no order: what a question can't go below, as this machine is just now. */
+  lookupMicros: number;
   /** From the answer to the commit until the snapshot knows, in milliseconds. */
   staleP50Ms: number;
   staleP99Ms: number;
@@ -60,6 +62,7 @@ export async function measureInProcess({ url, seconds, commits }: { url: string;
       await new Promise((resolve) => setImmediate(resolve));
     }
 
+    const lookupMicros = await measureLookups(db.pool);
     const [stale, selects]: [number[], number[]] = [[], []];
     const ctx = createContext({ actor: "cli:bench", log });
     const { rows } = await db.pool.query<{ id: string; permission: string; key: string; unit: string }>(
@@ -91,6 +94,7 @@ export async function measureInProcess({ url, seconds, commits }: { url: string;
       snapshotBytes,
       perSecond: (asked / spent) * 1000,
       cpuMicros: cpuMicros / asked,
+      lookupMicros,
       staleP50Ms: percentile(stale, 0.5),
       staleP99Ms: percentile(stale, 0.99),
       selectP50Ms: percentile(selects, 0.5),
@@ -99,6 +103,17 @@ export async function measureInProcess({ url, seconds, commits }: { url: string;
   } finally {
     await db.close();
   }
+}
+
+async function measureLookups(sql: Sql): Promise<number> {
+  const { rows } = await sql.query<{ id: string }>("select id from people order by user_name");
+  const map = new Map(rows.map(({ id }, index) => [id, index]));
+  const { rows: again } = await sql.query<{ id: string }>("select id from people order by md5(id::text)");
+  let found = 0;
+  const before = process.cpuUsage();
+  for (let turn = 0; turn < 5; turn += 1) for (const { id } of again) found += map.get(id) ?? 0;
+  const { user, system } = process.cpuUsage(before);
+  return found < 0 ? 0 : (user + system) / (5 * again.length);
 }
 
 /** What is held once all that is not needed is given back, where node runs with --expose-gc; else as it stands. */

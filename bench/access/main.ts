@@ -148,7 +148,7 @@ function reportRows({ inProcess, ours, bare, peakBytes }: Measurement): Row[] {
     { what: "reading everything into memory", measured: inSeconds(inProcess.readMs) },
     { what: "memory that it holds", measured: megabytes(inProcess.snapshotBytes) },
     {
-      what: `questions in process (${Math.round(inProcess.allowed * 100)} % allowed; ${inProcess.cpuMicros.toFixed(2)} µs of processor time)`,
+      what: `questions in process (${Math.round(inProcess.allowed * 100)} % allowed; ${inProcess.cpuMicros.toFixed(2)} µs of processor time; a look into a Map: ${inProcess.lookupMicros.toFixed(2)})`,
       measured: rate(inProcess.perSecond),
       value: 1_000_000 / inProcess.perSecond,
       limit: LIMITS.microsPerQuestion,

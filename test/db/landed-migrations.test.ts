@@ -26,9 +26,11 @@ const LANDED = {
   "20261122070000_hooks": "a052bc792d18b88b",
   "20261122080000_person_expiry": "3f4bff0772cf4603",
   "20261122120000_access_changes": "60a71f0db334cbb1",
+  "20261122120100_own_time_changes": "733d9364260c5994",
   "20261122140000_personal_data": "8f88eb9d6f2374ee",
   "20261122150000_organisation": "954726fde19d2bce",
   "20261122160000_run_requests": "57084a123e596606",
+  "20261122170000_audit_api": "a96eeda74c42d8e8",
   "20261122180000_token_use": "0b7b05806ed3c4f9",
   "20261122090000_origins": "b2269fa72b8066e1",
 };

@@ -2,7 +2,7 @@ import type { Sql } from "../../db/database.ts";
 import { AppError } from "../../errors.ts";
 import { allowedUntil } from "./decide.ts";
 import type { View } from "./feed.ts";
-import { permissionKey, type Tables } from "./tables.ts";
+import type { Tables } from "./tables.ts";
 
 export interface Question {
   /** Id or user name. */
@@ -49,7 +49,7 @@ function answer(tables: Tables, { person, permission, unit }: Question, { at, co
   if (!there) return { error: "unknown_unit" };
   const personNumber = personOf(tables, { key: person, folded });
   if (personNumber === undefined) return covered ? { allowed: false } : { error: "unknown_person" };
-  const permissionNumber = tables.roles.numbering.find(permissionKey(permission));
+  const permissionNumber = tables.roles.permissions.get(permission);
   if (permissionNumber === undefined) return { allowed: false };
   const until = allowedUntil(tables, { person: personNumber, permission: permissionNumber, unit: unitNumber, at });
   if (until <= at) return { allowed: false };

@@ -7,6 +7,7 @@ export interface Asked {
   /** Its number among the roles. */
   permission: number;
   unit: number;
+  at: number;
 }
 
 /** Longest chain of accesses that follow each other without a break that is looked along for an end. */
@@ -16,11 +17,12 @@ const MOST_IN_A_ROW = 64;
  * Until when the person may do this on this unit without a break, from `at` on, as things stand: the same derivation as
  * effective.ts. `at` itself or less means: not at all. Times are microseconds since 1970; Infinity: nothing ends it by itself.
  */
-export function allowedUntil(tables: Tables, { at, ...asked }: Asked & { at: number }): number {
-  let end = heldUntil(tables, asked, at);
+export function allowedUntil(tables: Tables, asked: Asked): number {
+  const { at } = asked;
+  let end = heldUntil(tables, asked);
   // What follows on is asked for only where something ends.
   for (let turn = 0; turn < MOST_IN_A_ROW && end > at && end < Infinity; turn += 1) {
-    const next = heldUntil(tables, asked, end);
+    const next = heldUntil(tables, { ...asked, at: end });
     if (next <= end) break;
     end = next;
   }
@@ -28,7 +30,7 @@ export function allowedUntil(tables: Tables, { at, ...asked }: Asked & { at: num
 }
 
 /** The end of the longest-lasting derivation that holds at `at`; -Infinity when none does. */
-function heldUntil(tables: Tables, { person, permission, unit }: Asked, at: number): number {
+function heldUntil(tables: Tables, { person, permission, unit, at }: Asked): number {
   const { packed } = tables.people;
   const start = packed.start(person);
   const unitEnd = tables.units.endOf(unit);
@@ -40,31 +42,29 @@ function heldUntil(tables: Tables, { person, permission, unit }: Asked, at: numb
   const spansAt = grantsAt + 4 * value(start + 1);
   const end = spansAt + 3 * value(start + 2);
 
-  let most = unitEnd;
   let active = -Infinity;
   for (let index = activeAt; index < grantsAt; index += 2)
     if (value(index) <= at && at < value(index + 1)) active = Math.max(active, value(index + 1));
   if (active <= at) return -Infinity;
-  most = Math.min(most, active);
 
-  const above = tables.units.above.from(unit, at);
+  const most = Math.min(unitEnd, active);
+  const place: Place = { tables, permission, above: tables.units.above.from(unit, at), at };
   let best = -Infinity;
   for (let index = grantsAt; index < spansAt; index += 4) {
     if (value(index + 2) > at || value(index + 3) <= at) continue;
-    const given = givenUntil(tables, { role: value(index), unit: value(index + 1), permission, above, at });
-    best = Math.max(best, Math.min(given, value(index + 3)));
+    best = Math.max(best, Math.min(givenUntil(place, { role: value(index), unit: value(index + 1) }), value(index + 3)));
     if (best >= most) return most;
   }
   for (let index = spansAt; index < end; index += 3) {
     if (value(index + 1) > at || value(index + 2) <= at) continue;
-    const through = throughGroups(tables, { group: value(index), since: value(index + 1), permission, above, at });
-    best = Math.max(best, Math.min(through, value(index + 2)));
+    best = Math.max(best, Math.min(throughGroups(place, { group: value(index), since: value(index + 1) }), value(index + 2)));
     if (best >= most) return most;
   }
   return Math.min(best, most);
 }
 
-interface Given {
+interface Place {
+  tables: Tables;
   permission: number;
   /** The unit asked about and those above it. */
   above: Reached;
@@ -72,7 +72,7 @@ interface Given {
 }
 
 /** Until when a role on a unit gives the permission on what stands below it. */
-function givenUntil(tables: Tables, { role, unit, permission, above, at }: Given & { role: number; unit: number }): number {
+function givenUntil({ tables, permission, above, at }: Place, { role, unit }: { role: number; unit: number }): number {
   const covered = above.get(unit);
   if (covered === undefined) return -Infinity;
   const roleEnd = tables.roles.endOf(role);
@@ -82,18 +82,18 @@ function givenUntil(tables: Tables, { role, unit, permission, above, at }: Given
 }
 
 /** What membership of a group gives since `since`, by grants to it and to the groups that it is nested in. */
-function throughGroups(tables: Tables, { group, since, at, ...given }: Given & { group: number; since: number }): number {
+function throughGroups(place: Place, { group, since }: { group: number; since: number }): number {
+  const { tables, at } = place;
   let best = -Infinity;
   for (const [each, nested] of tables.groups.above.from(group, at)) {
     const grants = tables.groups.grantsOf(each);
     if (grants.length === 0) continue;
     const groupEnd = Math.min(nested, tables.groups.endOf(each));
     if (groupEnd <= at) continue;
-    for (const { role, unit, from, until, lasts } of grants) {
-      if (from > at) continue;
-      const grantEnd = Math.min(until, since + lasts, groupEnd);
-      if (grantEnd <= at || grantEnd <= best) continue;
-      best = Math.max(best, Math.min(grantEnd, givenUntil(tables, { role, unit, ...given, at })));
+    for (const grant of grants) {
+      if (grant.from > at) continue;
+      const grantEnd = Math.min(grant.until, since + grant.lasts, groupEnd);
+      if (grantEnd > at && grantEnd > best) best = Math.max(best, Math.min(grantEnd, givenUntil(place, grant)));
     }
   }
   return best;

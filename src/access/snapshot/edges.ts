@@ -24,16 +24,16 @@ interface Remembered {
 
 /** Ways along edges, worked out when they are first asked for and again when the clock passes a beginning or an end. */
 export function createReach(edgesOf: (node: number) => readonly Edge[]): Reach {
-  const remembered = new Map<number, Remembered>();
+  const remembered: (Remembered | undefined)[] = [];
   return {
     from(start, at) {
-      const known = remembered.get(start);
+      const known = remembered[start];
       if (known !== undefined && known.since <= at && at < known.before) return known.reached;
       const made = walk(start, { at, edgesOf });
-      remembered.set(start, { ...made, since: at });
+      remembered[start] = { ...made, since: at };
       return made.reached;
     },
-    forget: () => remembered.clear(),
+    forget: () => void (remembered.length = 0),
   };
 }
 

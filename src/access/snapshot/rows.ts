@@ -52,13 +52,15 @@ export interface PersonRow {
   id: string;
   /** User name in the database's lower case; null when there is nobody, or nobody any more, to be called by it. */
   name: string | null;
+  /** When the lifecycle lets in, without what lies outside of the person's own time. */
   active: [from: number, until: Micros][] | null;
   grants: [role: string, unit: string, from: number, until: Micros][] | null;
   /** Touching memberships are one span, as in effective.ts. */
   spans: [group: string, since: number, until: Micros][] | null;
 }
 
-const MICROS = (time: string) => `(extract(epoch from ${time}) * 1000000)::bigint`;
+// As a double, which is exact to the microsecond for a century and several times as fast as `extract`.
+const MICROS = (time: string) => `(date_part('epoch', ${time}) * 1000000)::bigint`;
 /** What is believed now and has not ended before $1, the instant from which on the snapshot can be asked. */
 const OPEN = (table: string) => `${table}.recorded_to is null and (${table}.valid_to is null or ${table}.valid_to > $1::timestamptz)`;
 const PERIOD = (table: string) => `${MICROS(`${table}.valid_from`)} as from, ${MICROS(`${table}.valid_to`)} as until`;
@@ -106,10 +108,16 @@ export async function readGroups(sql: Sql, { since, ids = null }: { since: Date;
 
 const TIMES = (table: string) => `${MICROS(`${table}.valid_from`)}, ${MICROS(`${table}.valid_to`)}`;
 
+/** What is taken from the time in which somebody is active. */
+const AWAY = (table: string) =>
+  `coalesce((select range_agg(away.valid) from ${table} away where away.person_id = who.id and ${OPEN("away")}), '{}'::tstzmultirange)`;
+
 const PEOPLE = `
   select who.id,
     (select lower(p.user_name::text) from people p where p.id = who.id and p.state <> 'deleted') as name,
-    (select json_agg(json_build_array(${TIMES("l")})) from lifecycle_periods l where l.person_id = who.id and l.state = 'active' and ${OPEN("l")}) as active,
+    (select json_agg(json_build_array(${MICROS("lower(span)")}, ${MICROS("upper(span)")})) from unnest(
+      (select range_agg(l.valid) from lifecycle_periods l where l.person_id = who.id and l.state = 'active' and ${OPEN("l")})
+      - ${AWAY("person_expiries")} - ${AWAY("employment_absences")}) span) as active,
     (select json_agg(json_build_array(g.role_id, g.unit_id, ${TIMES("g")})) from grants g where g.person_id = who.id and ${OPEN("g")}) as grants,
     (select json_agg(json_build_array(spans.group_id, ${MICROS("lower(span)")}, ${MICROS("upper(span)")}))
       from (select m.group_id, range_agg(m.valid) as ranges from memberships m where m.person_id = who.id and m.recorded_to is null group by m.group_id) spans

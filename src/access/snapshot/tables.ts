@@ -15,8 +15,8 @@ export interface GroupGrant {
 /** Everything that access follows from, in numbers: what is believed now, with the periods in which it is so. */
 export interface Tables {
   readonly units: Things & { readonly codes: ReadonlyMap<string, number> };
-  /** Roles, and permissions by `permissionKey`, numbered together: both are reached from a role. */
-  readonly roles: Things;
+  /** Roles and permissions, numbered together: both are reached from a role. */
+  readonly roles: Things & { readonly permissions: ReadonlyMap<string, number> };
   readonly groups: Things & { grantsOf(group: number): readonly GroupGrant[] };
   readonly people: {
     readonly numbering: Numbering;
@@ -39,9 +39,7 @@ export interface Things {
 }
 
 /** A permission's key among the roles, which it can't be confused with: their keys are ids. */
-export function permissionKey(permission: string): string {
-  return `permission ${permission}`;
-}
+const permissionKey = (permission: string): string => `permission ${permission}`;
 
 const endOf = (until: number | null): number => until ?? Infinity;
 
@@ -57,9 +55,10 @@ export function createTables(): Tables {
     packed: createPacked(),
   };
   const codes = new Map<string, number>();
+  const permissions = new Map<string, number>();
   return {
     units: { ...units, codes },
-    roles,
+    roles: { ...roles, permissions },
     groups: { ...groups, grantsOf: (group) => groupGrants[group] ?? NONE },
     people: { ...people, isThere: (person) => people.nameOf[person] !== undefined || people.packed.start(person) >= 0 },
     putUnits(rows) {
@@ -74,6 +73,7 @@ export function createTables(): Tables {
     putRoles(rows) {
       roles.clear();
       for (const { id, deleted } of rows.roles) roles.put(id, deleted);
+      for (const { parent } of rows.permissions) permissions.set(parent, roles.numbering.of(permissionKey(parent)));
       roles.hang(rows.permissions.map((row) => ({ ...row, parent: permissionKey(row.parent) })));
       roles.hang(rows.parents);
     },

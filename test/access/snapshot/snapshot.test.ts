@@ -1,11 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { checkAccess, effectiveAccess } from "../../../src/access/effective.ts";
+import { accessSql, checkAccess, effectiveAccess } from "../../../src/access/effective.ts";
 import { giveGrant, revokeGrant } from "../../../src/access/grants.ts";
 import { createRole } from "../../../src/access/roles.ts";
 import { answerAll, foldedNames, type Answer, type Question } from "../../../src/access/snapshot/answer.ts";
 import { createAccessSnapshot, type AccessSnapshot } from "../../../src/access/snapshot/snapshot.ts";
 import { inTransaction, type Work } from "../../../src/db/database.ts";
+import { setPersonExpiry } from "../../../src/directory/person-expiry.ts";
 import { createUnit } from "../../../src/directory/units.ts";
 import {
   DAY_ONE,
@@ -65,22 +66,65 @@ async function expectSame(snapshot: AccessSnapshot, organisation: Organisation, 
   ]);
 }
 
+/** What may befall the own time of somebody: an end that is set or taken back, an absence from one instant to another, or nothing. */
+const ownTime = fc.option(
+  fc.record({
+    person: fc.nat(2),
+    kind: fc.constantFrom("end", "no end", "absence"),
+    from: fc.nat(8),
+    lasts: fc.option(fc.integer({ min: 1, max: 4 })),
+  }),
+  { freq: 2 },
+);
+
+type OwnTime = typeof ownTime extends fc.Arbitrary<infer T> ? T : never;
+
+async function changeOwnTime(work: Work, { organisation, time }: { organisation: Organisation; time: OwnTime }): Promise<void> {
+  if (time === null) return;
+  const personId = organisation.people[time.person] ?? "";
+  const from = new Date(clock.now().getTime() + (time.from * HOUR) / 2);
+  if (time.kind !== "absence") {
+    await setPersonExpiry(work, { personId, until: time.kind === "end" ? from : null, reason: "test" });
+    return;
+  }
+  await work.sql.query("delete from employment_absences where person_id = $1 and valid && tstzrange($2, $3)", [
+    personId,
+    from,
+    time.lasts === null ? null : later(time.lasts * HOUR, from),
+  ]);
+  await work.sql.query(
+    "insert into employment_absences (person_id, effect, valid_from, valid_to, recorded_from) values ($1, 'suspended', $2, $3, $4)",
+    [personId, from, time.lasts === null ? null : later(time.lasts * HOUR, from), clock.now()],
+  );
+}
+
+async function ownBoundaries({ people }: Organisation): Promise<number[]> {
+  const { rows } = await db.pool.query<{ at: Date }>(
+    `select valid_from as at from person_expiries where person_id = any($1) union select valid_from from employment_absences where person_id = any($1)
+     union select valid_to from employment_absences where person_id = any($1) and valid_to is not null`,
+    [people],
+  );
+  return rows.map(({ at }) => at.getTime());
+}
+
 test("A4, A5, A6: the snapshot answers as the database does, after every change that it is fed, now and at every instant ahead", async () => {
   const snapshot = follow();
   await fc.assert(
-    fc.asyncProperty(steps, fc.infiniteStream(fc.boolean()), async (actions, looks) => {
+    fc.asyncProperty(steps, fc.infiniteStream(fc.boolean()), fc.infiniteStream(ownTime), async (actions, looks, times) => {
       clock.set(DAY_ONE);
       const organisation = await inWork(found);
       await snapshot.current();
       for (const action of actions) {
         clock.forward(action.hours * HOUR);
         await inWork((work) => take(work, organisation, action));
+        await inWork((work) => changeOwnTime(work, { organisation, time: times.next().value }));
         if (looks.next().value !== true) continue;
         await snapshot.current();
         await expectSame(snapshot, organisation, clock.now());
       }
       await snapshot.current();
-      const ahead = boundaries(organisation.model).filter((at) => at >= clock.now().getTime());
+      const all = [...boundaries(organisation.model), ...(await ownBoundaries(organisation))];
+      const ahead = all.filter((at) => at >= clock.now().getTime());
       for (const at of new Set([clock.now().getTime(), ...ahead, ...ahead.map((each) => each - 1)])) {
         if (at < clock.now().getTime()) continue;
         await expectSame(snapshot, organisation, new Date(at));
@@ -205,6 +249,22 @@ describe("A6: a change is known within a second, or nothing is answered", () => 
     await until(() => says(snapshot.ready(), lone.question));
     expect(snapshot.status().readAnew).toBeGreaterThan(readAnew);
   });
+});
+
+test("a change in any table that effective access is asked of is told", async () => {
+  const tables = new Set(
+    [...accessSql({ onUnit: true, asKnown: false }).matchAll(/\b(?:from|join) (\w+)/g)].map(([, table = ""]) => table),
+  );
+  const { rows } = await db.pool.query<{ table: string; told: string[] }>(
+    `select relname as table, array(select distinct event from pg_trigger t
+       cross join lateral unnest(case when tgtype & 4 > 0 then array['insert'] else '{}' end || case when tgtype & 8 > 0 then array['delete'] else '{}' end
+         || case when tgtype & 16 > 0 then array['update'] else '{}' end) event
+       where t.tgrelid = c.oid and t.tgfoid in (select oid from pg_proc where proname like 'note_access_of_%') order by event) as told
+     from pg_class c where relkind = 'r' and relnamespace = 'public'::regnamespace and relname = any($1) order by relname`,
+    [[...tables]],
+  );
+  expect(rows.length).toBeGreaterThan(9);
+  for (const { table, told } of rows) expect([table, told]).toEqual([table, ["delete", "insert", "update"]]);
 });
 
 test("changes are pruned as others are written, and nothing is missed meanwhile", async () => {
