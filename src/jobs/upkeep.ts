@@ -1,3 +1,5 @@
+import { lapseRequests } from "../access/requests.ts";
+import { removeExpiredEvents } from "../audit/retention.ts";
 import { tellEndingTokens } from "../auth/ending-tokens.ts";
 import type { Context } from "../context.ts";
 import { inTransaction, type Database, type Work } from "../db/database.ts";
@@ -6,7 +8,13 @@ import { forgetAnswers } from "../db/kept-answers.ts";
 /** What is looked after once a day, each in a transaction of its own: a line each. */
 const TASKS: Readonly<Record<string, (work: Work) => Promise<number>>> = {
   "answers to creates were forgotten": forgetAnswers,
+  "requests that nobody decided have lapsed": lapseRequests,
   "tokens that end soon were told of": tellEndingTokens,
+};
+
+/** What there may be much of: a portion in each transaction, until nothing is left. */
+const IN_PORTIONS: Readonly<Record<string, (work: Work) => Promise<number>>> = {
+  "audit events whose time is over were removed": removeExpiredEvents,
 };
 
 /** Does all of it; what fails doesn't stop the others, and is thrown in the end, so that the job is tried again. */
@@ -16,6 +24,18 @@ export async function lookAfterThings(ctx: Context, db: Database): Promise<void>
     ctx.signal.throwIfAborted();
     try {
       const count = await inTransaction(db, ctx, task);
+      if (count > 0) ctx.log.info({ count }, done);
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  for (const [done, portion] of Object.entries(IN_PORTIONS)) {
+    try {
+      let count = 0;
+      for (let some = 1; some > 0; count += some) {
+        ctx.signal.throwIfAborted();
+        some = await inTransaction(db, ctx, portion);
+      }
       if (count > 0) ctx.log.info({ count }, done);
     } catch (error) {
       failures.push(error);

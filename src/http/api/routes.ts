@@ -1,6 +1,7 @@
 import type { Route } from "./route.ts";
 import { accessRoutes } from "./routes/access.ts";
 import { attributeRoutes } from "./routes/attributes.ts";
+import { auditRoutes } from "./routes/audit.ts";
 import { bulkRoutes } from "./routes/bulk.ts";
 import { checkRoutes } from "./routes/check.ts";
 import { grantRoutes } from "./routes/grants.ts";
@@ -9,6 +10,7 @@ import { peopleRoutes } from "./routes/people.ts";
 import { personLifecycleRoutes } from "./routes/person-lifecycle.ts";
 import { personTeamRoutes } from "./routes/person-team.ts";
 import { photoRoutes } from "./routes/photos.ts";
+import { requestRoutes } from "./routes/requests.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { unitRoutes } from "./routes/units.ts";
 
@@ -25,7 +27,9 @@ export function apiRoutes(): Route[] {
     ...photoRoutes,
     ...unitRoutes,
     ...grantRoutes,
+    ...requestRoutes,
     ...tokenRoutes,
+    ...auditRoutes,
   ];
   return [...routes, ...bulkRoutes(routes)];
 }
