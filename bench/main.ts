@@ -6,12 +6,13 @@ import { parseArgs } from "node:util";
 import { benchAccess } from "./access/main.ts";
 import { benchDirectories } from "./directories/main.ts";
 import { measure } from "./measure.ts";
+import { benchPeople } from "./people/main.ts";
 import { reportRows } from "./report.ts";
 import { benchScim } from "./scim/main.ts";
 import type { Size } from "./site.ts";
 import { isOver, renderTable } from "./table.ts";
 
-const USAGE = `npm run bench -- [options]     or: npm run bench -- scim [options], npm run bench -- directories [options], npm run bench -- access [options]
+const USAGE = `npm run bench -- [options]     or: npm run bench -- scim [options], npm run bench -- directories [options], npm run bench -- access [options], npm run bench -- people [options]
   --people N     people in the directory (100000)
   --groups N     groups (1000)
   --big NxSIZE   how many of the groups are big ones, and their members (3x12000)
@@ -108,6 +109,7 @@ async function run(): Promise<void> {
   const [first, ...rest] = process.argv.slice(2);
   if (first === "scim") return benchScim(rest);
   if (first === "access") return benchAccess(rest);
+  if (first === "people") return benchPeople(rest);
   if (first === "directories") return benchDirectories(rest);
   let options: Options;
   try {

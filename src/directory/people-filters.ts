@@ -73,7 +73,11 @@ function search(words: readonly string[], given: Parameters): Filter {
     return `(search_text like ${given.add(`%\n${part}%`)}::text or search_text like ${given.add(`% ${part}%`)}::text)`;
   });
   const all = conditions.join(" and ");
-  return { condition: all.replaceAll("search_text", "p.search_text"), ids: `select id from people where ${all} and state <> 'deleted'` };
+  // Who are many are walked to, not gathered: an index would be tempting here.
+  return {
+    condition: all.replaceAll("search_text", "(p.search_text || '')"),
+    ids: `select id from people where ${all} and state <> 'deleted'`,
+  };
 }
 
 function among(ids: (person?: string) => string): Filter {

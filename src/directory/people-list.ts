@@ -27,10 +27,8 @@ export type Place = readonly [ranked: boolean, rank: number, key: string, id: st
 
 export interface PeopleListOptions {
   filters: PeopleFilters;
-  /** A condition on `p`, its parameters numbered from 1: who may be shown at all. */
-  within: { text: string; values: readonly unknown[] };
-  /** The same people as a query of ids over the same parameters, where they may be few. */
-  withinIds?: string | undefined;
+  /** A condition on `p`, its parameters numbered from 1: who may be shown at all; with the same as a query of ids, where they may be few. */
+  within: { text: string; values: readonly unknown[]; ids?: string };
   sort: PeopleSort;
   limit: number;
   after?: Place | undefined;
@@ -47,6 +45,8 @@ export interface PeopleList {
 
 /** Up to so many are sorted; what more than that many meet is walked in the order of an index. */
 const FEW = 3000;
+/** So few need no better way. */
+const ENOUGH = 200;
 
 /**
  * People by words and filters (P6), best matches first or in an order that an index has. Of the conditions, the one that leads to the
@@ -54,16 +54,18 @@ const FEW = 3000;
  */
 export async function listPeople(sql: Sql, options: PeopleListOptions): Promise<PeopleList> {
   const words = await foldedWords(sql, options.filters.q);
-  const { filters, within, withinIds, at } = options;
+  const { filters, within, at } = options;
   const given = parameters(within.values);
   const made = filtersOf(filters, { given, words, at });
-  const conditions: Filter[] = [{ condition: within.text, ...(withinIds === undefined ? {} : { ids: withinIds }) }, ...made];
+  const conditions: Filter[] = [...made, { condition: within.text, ...(within.ids === undefined ? {} : { ids: within.ids }) }];
   const few = await fewest(sql, { conditions, values: given.values });
   const source =
     few === undefined
       ? "people p"
       : `(select distinct id from (${few}) met offset 0) d cross join lateral (select * from people where id = d.id offset 0) p`;
-  const where = ["p.state <> 'deleted'", ...conditions.map(({ condition }) => condition)].join(" and ");
+  // What led here holds of everybody who is found so.
+  const others = conditions.filter(({ ids }) => few === undefined || ids !== few);
+  const where = ["p.state <> 'deleted'", ...others.map(({ condition }) => condition)].join(" and ");
   const ranked = options.after ? options.after[0] : options.sort === "relevance" && words.length > 0 && few !== undefined;
   const total = options.count ? await counted(sql, { source, where, values: given.values }) : null;
   return { lines: await page(sql, { ...options, source, where, given, ranked, words }), total };
@@ -83,18 +85,23 @@ async function foldedWords(sql: Sql, q: string | undefined): Promise<string[]> {
     .filter((word) => word !== "");
 }
 
-/** The condition that leads to the fewest people, if they are few: one look that counts no further than it must. */
+/** The condition that leads to the fewest people, if they are few. Each is counted no further than it must be, and none once one is good enough. */
 async function fewest(
   sql: Sql,
   { conditions, values }: { conditions: readonly Filter[]; values: readonly unknown[] },
 ): Promise<string | undefined> {
-  const leading = conditions.flatMap(({ ids }) => ids ?? []);
-  if (leading.length === 0) return undefined;
-  const counts = leading.map((ids) => `(select count(*)::int from (select 1 from (${ids}) met limit ${FEW + 1}) c)`);
-  const { rows } = await sql.query<{ counts: number[] }>(used(`select array[${counts.join(", ")}] as counts`, values));
-  const found = rows[0]?.counts ?? [];
-  const least = Math.min(...found);
-  return least > FEW ? undefined : leading[found.indexOf(least)];
+  let best: { ids: string; count: number } | undefined;
+  for (const { ids } of conditions) {
+    if (ids === undefined) continue;
+    const most = (best?.count ?? FEW + 1) + 1;
+    const { rows } = await sql.query<{ count: number }>(
+      used(`select count(*)::int as count from (select 1 from (${ids}) met limit ${most}) counted`, values),
+    );
+    const count = rows[0]?.count ?? most;
+    if (count <= FEW && count < (best?.count ?? Infinity)) best = { ids, count };
+    if (best && best.count <= ENOUGH) break;
+  }
+  return best?.ids;
 }
 
 async function counted(

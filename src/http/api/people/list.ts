@@ -1,6 +1,5 @@
 import { z } from "zod";
-import { reachedPeople } from "../../../access/policy.ts";
-import { reachedPeopleIds } from "../../../access/reached-people.ts";
+import { listedPeople } from "../../../access/reached-people.ts";
 import { findRole } from "../../../access/roles.ts";
 import { open, seal } from "../../../db/envelope.ts";
 import { findGroup } from "../../../directory/groups.ts";
@@ -57,8 +56,7 @@ export async function peoplePage(call: ApiCall, query: z.output<typeof peopleQue
       active,
       origin: origin === "local" ? null : origin,
     },
-    within: reachedPeople(reach, { person: "p", from: 1 }),
-    withinIds: reachedPeopleIds(reach, { from: 1 })?.text,
+    within: listedPeople(reach),
     sort,
     limit: limit + 1,
     after: openPlace(call, { cursor, sort }),
