@@ -12,7 +12,7 @@ export type SealedSecrets = Readonly<Record<string, string>>;
 export interface SecretSources {
   /** Where `{ env: NAME }` is looked up. */
   environment?: Readonly<Record<string, string | undefined>>;
-  /** What `{ file: PATH }` is relative to: the folder of the definition's own file. */
+  /** What `{ file: PATH }` is relative to: the folder of the definition's own file. Absent: no file is read. */
   folder?: string;
 }
 
@@ -52,12 +52,17 @@ function secretReference(value: unknown): { kind: "env" | "file"; name: string }
   return kind === "env" || kind === "file" ? { kind, name } : undefined;
 }
 
+/** Who has no files and variables of this server, as a caller of the API, must not read them through a connection of theirs. */
+const GIVEN_ITSELF = "must be given itself: files and variables are read only from the command line";
+
 function fromEnvironment(name: string, { environment }: SecretSources): Found {
-  const value = environment?.[name];
+  if (!environment) return { problem: GIVEN_ITSELF };
+  const value = environment[name];
   return value ? { value } : { problem: `the environment variable ${name} is not set` };
 }
 
-function fromFile(name: string, { folder = "." }: SecretSources): Found {
+function fromFile(name: string, { folder }: SecretSources): Found {
+  if (folder === undefined) return { problem: GIVEN_ITSELF };
   const file = path.resolve(folder, name);
   try {
     // Editors and `echo` end a file with a line break that is no part of the secret.
