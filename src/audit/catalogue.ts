@@ -28,7 +28,7 @@ export const EVENTS = {
   "person.erasure_finished": z.object({}),
   /** Everything that is known of the person was handed out. */
   "person.exported": z.object({}),
-  "person.photo_set": z.object({ hash: z.string() }),
+  "person.photo_set": z.object({}),
   "person.photo_removed": z.object({}),
   "people.import_previewed": z.object({ create: z.number(), update: z.number(), unchanged: z.number(), errors: z.number() }),
   "people.import_applied": z.object({ hash: z.string(), created: z.number(), updated: z.number() }),
@@ -70,7 +70,13 @@ export const EVENTS = {
     until: z.string().nullable(),
     rule: z.string().optional(),
   }),
-  "grant.changed": z.object({ role: z.string(), unit: z.string(), source: z.string(), until: z.string().nullable(), before: z.string().nullable() }),
+  "grant.changed": z.object({
+    role: z.string(),
+    unit: z.string(),
+    source: z.string(),
+    until: z.string().nullable(),
+    before: z.string().nullable(),
+  }),
   "grant.revoked": z.object({ role: z.string(), unit: z.string(), source: z.string(), rule: z.string().optional() }),
   "grant.started": z.object({ role: z.string(), unit: z.string(), source: z.string() }),
   "grant.expired": z.object({ role: z.string(), unit: z.string(), source: z.string(), members: z.number().optional() }),
@@ -116,6 +122,10 @@ export const EVENTS = {
   "delivery.retried": z.object({ target: z.string(), count: z.number() }),
   "target.drift_repaired": z.object({ target: z.string(), count: z.number() }),
   "key.rotated": z.object({ from: z.string(), to: z.string(), values: z.number() }),
+  "audit.exported": z.object({ format: z.string(), upTo: z.number() }),
+  "audit.retention_set": z.object({ days: z.number().nullable(), before: z.number().nullable() }),
+  /** Events whose time was over; `audit_removals` has the proof. */
+  "audit.removed": z.object({ count: z.number(), first: z.number(), last: z.number(), days: z.number() }),
   "roles.loaded": z.object({ created: z.number(), updated: z.number(), removed: z.number() }),
 } as const;
 

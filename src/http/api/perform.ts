@@ -17,6 +17,7 @@ export interface ApiRequest {
   body: unknown;
   ifMatch?: string | undefined;
   ifNoneMatch?: string | undefined;
+  accept?: string | undefined;
   idempotencyKey?: string | undefined;
 }
 
@@ -68,6 +69,8 @@ async function answered(route: Route, by: Performed & { request: ApiRequest; sql
     sql,
     options,
     ifVersion,
+    ifNoneMatch: request.ifNoneMatch,
+    accept: request.accept,
     get caller() {
       return known();
     },

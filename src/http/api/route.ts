@@ -47,6 +47,9 @@ export interface ApiCall extends Work {
   require(permission: OwnPermission, thing: Thing): Promise<Reach>;
   /** The version that If-Match names; null for `*`. Only on routes that are `versioned`. */
   ifVersion: number | null;
+  /** The headers of the same names, for answers that are not JSON. */
+  ifNoneMatch: string | undefined;
+  accept: string | undefined;
 }
 
 /** Bytes as they are sent, instead of JSON. */

@@ -62,6 +62,7 @@ function handlerOf(route: Route, options: ApiOptions): RequestHandler {
         body: bodyAsGiven(route, request),
         ifMatch: request.get("If-Match"),
         ifNoneMatch: request.get("If-None-Match"),
+        accept: request.get("Accept"),
         idempotencyKey: request.get("Idempotency-Key"),
       },
     });

@@ -1,0 +1,72 @@
+import { z } from "zod";
+import { inTransaction } from "../../../db/database.ts";
+import { acceptedFormat, encodePhoto, MOST_PHOTO_BYTES, PHOTO_SIZES, PHOTO_TYPES, type PhotoSize } from "../../../directory/photo.ts";
+import { photoHash, readPhoto, removePhoto, storePhoto, withoutPhoto } from "../../../directory/photo-store.ts";
+import { AppError } from "../../../errors.ts";
+import { entityTag, isKnown } from "../entity-tag.ts";
+import { route, type Route } from "../route.ts";
+import { idParams } from "../schemas.ts";
+
+const TAG = "Photos";
+const path = "/people/{id}/photo";
+const size = z.enum(PHOTO_SIZES.map(String) as [string, ...string[]]).transform((text) => Number(text) as PhotoSize);
+
+export const photoRoutes: readonly Route[] = [
+  route({
+    method: "get",
+    path,
+    summary: "A person's photo: a square, WebP or JPEG as Accept says",
+    tag: TAG,
+    access: { permission: "rollcall.people.view", on: { person: "id" } },
+    params: idParams,
+    query: z.strictObject({ size: size.default(256).describe(`Pixels of an edge: ${PHOTO_SIZES.join(", ")}.`) }),
+    sends: "image/webp",
+    async handler(call, { params, query }) {
+      const format = acceptedFormat(call.accept);
+      if (format === undefined) throw new AppError("unsupported_type", "Photos come as image/webp or image/jpeg.", { field: "Accept" });
+      const hash = await photoHash(call.sql, params.id);
+      if (hash === undefined) throw withoutPhoto();
+      const tag = entityTag(`${hash.slice(0, 32)}-${query.size}-${format}`);
+      // Asked again each time, because a permission or a photo may be gone; what is unchanged is not sent again.
+      const headers = {
+        ETag: tag,
+        "Cache-Control": "private, no-cache",
+        Vary: "Accept, Authorization",
+        "X-Content-Type-Options": "nosniff",
+      };
+      if (isKnown(call.ifNoneMatch, tag)) return { special: "unchanged", headers };
+      const bytes = await readPhoto(call.sql, { personId: params.id, size: query.size, format });
+      return { special: "bytes", type: `image/${format}`, bytes, headers };
+    },
+  }),
+  route({
+    method: "put",
+    path,
+    summary: "Set a person's photo",
+    description:
+      "The body is the picture. It is decoded, turned upright, cut to a square, encoded anew in three sizes, and kept without any of its metadata. Of an animated one the first frame counts.",
+    tag: TAG,
+    access: { permission: "rollcall.people.edit", on: { person: "id" } },
+    params: idParams,
+    upload: { types: PHOTO_TYPES, mostBytes: MOST_PHOTO_BYTES },
+    ownTransactions: true,
+    async handler(call, { params, body }: { params: { id: string }; body: unknown }) {
+      if (!Buffer.isBuffer(body) || body.length === 0) throw new AppError("invalid", "The picture is missing.", { field: "body" });
+      const photo = await encodePhoto(body);
+      await inTransaction(call.options.db, call.ctx, (work) => storePhoto(work, { personId: params.id, photo }));
+      return undefined;
+    },
+  }),
+  route({
+    method: "delete",
+    path,
+    summary: "Take a person's photo away",
+    tag: TAG,
+    access: { permission: "rollcall.people.edit", on: { person: "id" } },
+    params: idParams,
+    async handler(call, { params }) {
+      await removePhoto(call, params.id);
+      return undefined;
+    },
+  }),
+];
