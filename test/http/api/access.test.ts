@@ -70,3 +70,53 @@ describe("what a person may do", () => {
     await door.request("GET", `${access}?at=yesterday`).expect(422);
   });
 });
+
+describe("why a person may do something", () => {
+  const explain = (personId: string, unit: string, token?: string, permission = "test.door.open") =>
+    door.request("GET", `/people/${personId}/explain?permission=${permission}&unit=${unit}`, token === undefined ? {} : { token });
+
+  test("B4: the derivation, or what is missing, with what would end it", async () => {
+    const personId = await door.newPerson({ unitId: below });
+    const none = (await explain(personId, "sales").expect(200)).body;
+    expect(none).toMatchObject({ allowed: false, unitId: below, derivations: [], blockedBy: [], removals: [] });
+    const grantId = await door.work((work) => giveGrant(work, { personId, role: "porter", unit: "company" }));
+    const { body } = await explain(personId, below).expect(200);
+    expect(body).toMatchObject({
+      allowed: true,
+      missing: [],
+      allRemovals: true,
+      derivations: [
+        {
+          membership: null,
+          grant: { id: grantId, source: "manual" },
+          units: [{ code: "company" }, { code: "sales" }],
+          roles: [{ key: "porter" }],
+        },
+      ],
+    });
+    expect(body.removals).toContainEqual([{ kind: "grant", grantId, name: "the grant of porter on company" }]);
+    expect((await explain(personId, "sales", undefined, "test.door.paint").expect(200)).body.missing).toEqual([
+      expect.objectContaining({ kind: "no_role_has_it" }),
+    ]);
+    await explain(personId, "nowhere").expect(404);
+  });
+
+  test("whoever asks about themselves learns of no unit and no group that they have nothing to do with", async () => {
+    const hidden = await door.newUnit({ name: "Hidden", parentId: top, code: "hidden" });
+    const personId = await door.newPerson({ unitId: below });
+    const token = await door.newToken({ personId });
+    await door.work(async (work) => {
+      const groupId = "7d9f4f0e-6f5b-4a55-9b5e-0d5f3a5a1b11";
+      await work.sql.query("insert into groups (id, display_name, created_at, modified_at) values ($1, 'Secret', now(), now())", [groupId]);
+      await giveGrant(work, { groupId, role: "porter", unit: "sales" });
+    });
+    expect((await explain(personId, "sales", token).expect(200)).body).toMatchObject({ allowed: false, missing: [] });
+    expect((await explain(personId, "sales").expect(200)).body.missing).toEqual([
+      expect.objectContaining({ kind: "not_a_member", group: "Secret" }),
+    ]);
+    const [refused, unknown] = [await explain(personId, "hidden", token).expect(404), await explain(personId, "hiddex", token).expect(404)];
+    expect(refused.body.detail.replace("hidden", "")).toBe(unknown.body.detail.replace("hiddex", ""));
+    await door.work((work) => giveGrant(work, { personId, role: "porter", unit: hidden }));
+    expect((await explain(personId, "hidden", token).expect(200)).body.allowed).toBe(true);
+  });
+});

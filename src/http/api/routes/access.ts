@@ -1,7 +1,10 @@
 import { z } from "zod";
+import { explainAccess } from "../../../access/explain.ts";
+import { knownUnit } from "../../../access/explain-reach.ts";
 import { listHeldAccess, listHeldRoles } from "../../../access/history.ts";
 import { page, pageOf, pageQuery, placeOf } from "../paging.ts";
 import { route, type Route } from "../route.ts";
+import { explanation } from "../explanation.ts";
 import { idParams, instant, line, moment, uuid } from "../schemas.ts";
 
 const asOf = {
@@ -73,6 +76,24 @@ export const accessRoutes: readonly Route[] = [
       const question = { personId: params.id, at: at ?? ctx.now(), knownAt, unitId: unit, permission: only };
       const rows = await listHeldRoles(sql, { ...question, limit: limit + 1, after });
       return page(rows, { limit, place: ({ grantId, groupId }) => [grantId, groupId ?? grantId] });
+    },
+  }),
+  route({
+    method: "get",
+    path: "/people/{id}/explain",
+    summary: "Why a person may or may not do something on a unit, and what would end it",
+    description:
+      "Whoever asks about themselves or their team is told of the person's own ways only; groups and rules by which others have it are shown to whom the permission covers the unit.",
+    tag: "Access",
+    access: { permission: "rollcall.access.view", on: { person: "id" } },
+    params: idParams,
+    query: z.strictObject({ ...asOf, permission, unit: line(200).describe("Id or code.") }),
+    answer: explanation,
+    async handler(call, { params: { id: personId }, query: { at = call.ctx.now(), knownAt, unit, permission: asked } }) {
+      const reach = await call.reach("rollcall.access.view");
+      const { unitId, administered } = await knownUnit(call.sql, { key: unit, reach, personId, at, knownAt });
+      const told = await explainAccess(call.sql, { personId, permission: asked, unitId, at, knownAt, otherWays: administered });
+      return { ...told, at, knownAt: knownAt ?? null, permission: asked, unitId };
     },
   }),
 ];
