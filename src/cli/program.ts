@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { accountLink } from "./account-link.ts";
 import { accountList } from "./account-list.ts";
+import { administratorAdd } from "./administrator-add.ts";
 import { attributeAdd } from "./attribute-add.ts";
 import { attributeList } from "./attribute-list.ts";
 import { attributeRemove } from "./attribute-remove.ts";
@@ -75,6 +76,7 @@ const GROUPS: readonly { name: string; description: string; commands: readonly (
   { name: "plan", description: "what runs decided", commands: [planList, planShow, planApprove, planReject] },
   { name: "account", description: "what the systems hold, and whose it is", commands: [accountList, accountLink] },
   { name: "delivery", description: "what has to reach the targets yet", commands: [deliveryList, deliveryRetry] },
+  { name: "administrator", description: "who may steer everything", commands: [administratorAdd] },
   { name: "person", description: "people", commands: [personShow, personExpire, personRenew] },
   {
     name: "attribute",

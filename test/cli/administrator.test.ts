@@ -1,0 +1,74 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import supertest from "supertest";
+import { createApp } from "../../src/app.ts";
+import { runCommandLine } from "../../src/cli/program.ts";
+import { loopback, silentLog, testDatabase, type TestDatabase } from "../helpers/database.ts";
+import { keyRing } from "../http/scim/door.ts";
+
+let db: TestDatabase;
+let folder: string;
+beforeAll(async () => {
+  db = await testDatabase();
+  folder = mkdtempSync(path.join(os.tmpdir(), "rollcall-cli-"));
+});
+afterAll(async () => {
+  await db.drop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function rollcall(...line: string[]): Promise<{ code: number; out: string; error: string }> {
+  let out = "";
+  let error = "";
+  const code = await runCommandLine({
+    arguments: line,
+    environment: { PATH: process.env["PATH"], HOME: folder, DATABASE_URL: db.url, ROLLCALL_DATA: folder },
+    terminal: { write: (text) => void (out += text), writeError: (text) => void (error += text), watched: false },
+    version: "1.2.3",
+    startServer: () => Promise.reject(new Error("not here")),
+  });
+  return { code, out, error };
+}
+
+describe("the first administrator", () => {
+  test("A4, G5: on an empty system one command makes organisation, person and grant, the next a token that works", async () => {
+    expect((await rollcall("administrator", "add", "ada@example.com")).error).toContain("--organisation NAME");
+    const first = await rollcall("administrator", "add", "ada@example.com", "--organisation", "Acme Ltd");
+    expect([first.code, first.error]).toEqual([0, ""]);
+    expect(first.out).toMatch(
+      /^Made the organisation Acme Ltd .*\nMade ada@example.com .*\nada@example.com is an administrator of Acme Ltd now\./,
+    );
+    const made = await rollcall("token", "create", "--name", "laptop", "--scope", "api", "--person", "ada@example.com", "--expires", "30d");
+    expect(made.out).toMatch(/^rc_api_\S+\n$/);
+    const config = { http: { bodyLimit: 1024 * 1024, trustProxy: false }, outbound: { allow: [...loopback.allow], direct: [] } };
+    const app = createApp({ db, keyRing, config, log: silentLog, now: () => new Date() });
+    const created = await supertest(app)
+      .post("/api/v1/units")
+      .set("Authorization", `Bearer ${made.out.trim()}`)
+      .send({ name: "Sales", code: "SALES", parentId: null });
+    expect(created.status).toBe(201);
+  }, 60_000);
+
+  test("A4: repeated it changes nothing; another on one unit only; a second organisation is not made by accident", async () => {
+    const again = JSON.parse((await rollcall("administrator", "add", "ada@example.com", "--json")).out) as Record<string, unknown>;
+    expect(again).toMatchObject({ personMade: false, unitMade: false, given: false });
+    const grace = JSON.parse((await rollcall("administrator", "add", "grace", "--unit", "SALES", "--json")).out) as Record<string, unknown>;
+    expect(grace).toMatchObject({ personMade: true, unitMade: false, given: true });
+    const other = await rollcall("administrator", "add", "grace", "--organisation", "Other");
+    expect([other.code === 0, other.error]).toEqual([false, expect.stringContaining("Acme Ltd")]);
+    expect((await db.pool.query("select from units where type = 'organization'")).rowCount).toBe(1);
+  }, 60_000);
+
+  test("G5: a service's token is narrowed to permissions and units; what makes no sense for its scope is refused", async () => {
+    const create = (...more: string[]) => rollcall("token", "create", "--name", "kiosk", ...more);
+    const { code } = await create("--scope", "api", "--permission", "rollcall.access.check", "--unit", "SALES");
+    expect(code).toBe(0);
+    const { rows } = await db.pool.query("select permissions, cardinality(unit_ids) as units from tokens where name = 'kiosk'");
+    expect(rows).toEqual([{ permissions: ["rollcall.access.check"], units: 1 }]);
+    expect((await create("--scope", "api", "--permission", "rollcall.everything")).error).toContain("rollcall.everything");
+    expect((await create("--scope", "scim", "--person", "ada@example.com")).error).toContain("--person");
+    expect((await create("--scope", "api", "--unit", "NOWHERE")).error).toContain("NOWHERE");
+  }, 60_000);
+});
