@@ -139,7 +139,12 @@ export async function grantedUnits(
   sql: Sql,
   { personId, at, permission }: { personId: string; at: Date; permission?: string },
 ): Promise<GrantedUnit[]> {
-  const { rows } = await sql.query<GrantedUnit>(GRANTED_UNITS, [personId, at, null, permission ?? null]);
+  const { rows } = await sql.query<GrantedUnit>({
+    // Asked at the beginning of every request of a person: planning it costs several times its execution.
+    name: "granted-units",
+    text: GRANTED_UNITS,
+    values: [personId, at, null, permission ?? null],
+  });
   return rows;
 }
 

@@ -21,8 +21,10 @@ export function reachedPeopleIds(reach: Reach, { from }: { from: number }): Cond
 }
 
 /** From a person upwards, which costs what the chain is long and not what a team is large. */
-const REPORTS_TO = `(with recursive above (id) as (select p.manager_id union select m.manager_id from above join people m on m.id = above.id where m.manager_id is not null)
-    select true from above where above.id = $3::uuid limit 1)`;
+const reportsTo = (
+  manager: string,
+) => `(with recursive above (id) as (select p.manager_id union select m.manager_id from above join people m on m.id = above.id where m.manager_id is not null)
+    select true from above where above.id = ${manager} limit 1)`;
 
 export interface ListedPeople extends Condition {
   /** The same people as a query of their ids over the same parameters, where reachedPeopleIds has one. */
@@ -31,19 +33,19 @@ export interface ListedPeople extends Condition {
 
 /**
  * What reachedPeople says, for lists that end after a page: asked of one person after the other, because gathering everybody in
- * reach costs more than a page does. The alias of `people` is `p`, the parameters are numbered from 1.
+ * reach costs more than a page does. The alias of `people` is `p`, the parameters are numbered on from `from`.
  */
-export function listedPeople(reach: Reach): ListedPeople {
+export function listedPeople(reach: Reach, { from }: { from: number }): ListedPeople {
   if (reach.everything) return { text: "true", values: [] };
   // The limit keeps the planner from turning the question round.
   const some = (rest: string) =>
     `(select true from person_units pu join units u on u.id = pu.unit_id where pu.person_id = p.id and ${OPEN}${rest} limit 1)`;
   const ways = [
-    `${some(" and u.path operator(public.<@) any($1::ltree[])")} is not null`,
+    `${some(` and u.path operator(public.<@) any($${from}::ltree[])`)} is not null`,
     ...(reach.organisation ? [`${some("")} is null`] : []),
-    "p.id = $2::uuid",
-    ...(reach.teamOf === null ? [] : [`${REPORTS_TO} is not null`]),
+    `p.id = $${from + 1}::uuid`,
+    ...(reach.teamOf === null ? [] : [`${reportsTo(`$${from + 2}::uuid`)} is not null`]),
   ];
-  const ids = reachedPeopleIds(reach, { from: 1 })?.text;
+  const ids = reachedPeopleIds(reach, { from })?.text;
   return { text: `(${ways.join(" or ")})`, values: [reach.paths, reach.self, reach.teamOf], ...(ids === undefined ? {} : { ids }) };
 }

@@ -1,4 +1,5 @@
 import type { Sql } from "../db/database.ts";
+import type { StatementNames } from "../db/statement-names.ts";
 import { filtersOf, likePart, parameters, type Filter, type Parameters, type PeopleFilters } from "./people-filters.ts";
 
 export interface PersonLine {
@@ -35,6 +36,8 @@ export interface PeopleListOptions {
   /** Count them all, too. */
   count?: boolean | undefined;
   at: Date;
+  /** Planning such a statement costs more than a page does: those that come again are planned once. */
+  names: StatementNames;
 }
 
 export interface PeopleList {
@@ -58,7 +61,7 @@ export async function listPeople(sql: Sql, options: PeopleListOptions): Promise<
   const given = parameters(within.values);
   const made = filtersOf(filters, { given, words, at });
   const conditions: Filter[] = [...made, { condition: within.text, ...(within.ids === undefined ? {} : { ids: within.ids }) }];
-  const few = await fewest(sql, { conditions, values: given.values });
+  const few = await fewest(sql, { conditions, values: given.values, names: options.names });
   const source =
     few === undefined
       ? "people p"
@@ -67,7 +70,7 @@ export async function listPeople(sql: Sql, options: PeopleListOptions): Promise<
   const others = conditions.filter(({ ids }) => few === undefined || ids !== few);
   const where = ["p.state <> 'deleted'", ...others.map(({ condition }) => condition)].join(" and ");
   const ranked = options.after ? options.after[0] : options.sort === "relevance" && words.length > 0 && few !== undefined;
-  const total = options.count ? await counted(sql, { source, where, values: given.values }) : null;
+  const total = options.count ? await counted(sql, { source, where, values: given.values, names: options.names }) : null;
   return { lines: await page(sql, { ...options, source, where, given, ranked, words }), total };
 }
 
@@ -88,14 +91,14 @@ async function foldedWords(sql: Sql, q: string | undefined): Promise<string[]> {
 /** The condition that leads to the fewest people, if they are few. Each is counted no further than it must be, and none once one is good enough. */
 async function fewest(
   sql: Sql,
-  { conditions, values }: { conditions: readonly Filter[]; values: readonly unknown[] },
+  { conditions, values, names }: { conditions: readonly Filter[]; values: readonly unknown[]; names: StatementNames },
 ): Promise<string | undefined> {
   let best: { ids: string; count: number } | undefined;
   for (const { ids } of conditions) {
     if (ids === undefined) continue;
     const most = (best?.count ?? FEW + 1) + 1;
     const { rows } = await sql.query<{ count: number }>(
-      used(`select count(*)::int as count from (select 1 from (${ids}) met limit ${most}) counted`, values),
+      statementOf(names, `select count(*)::int as count from (select 1 from (${ids}) met limit ${most}) counted`, values),
     );
     const count = rows[0]?.count ?? most;
     if (count <= FEW && count < (best?.count ?? Infinity)) best = { ids, count };
@@ -106,14 +109,16 @@ async function fewest(
 
 async function counted(
   sql: Sql,
-  { source, where, values }: { source: string; where: string; values: readonly unknown[] },
+  { source, where, values, names }: { source: string; where: string; values: readonly unknown[]; names: StatementNames },
 ): Promise<number> {
-  const { rows } = await sql.query<{ total: number }>(used(`select count(*)::int as total from ${source} where ${where}`, values));
+  const { rows } = await sql.query<{ total: number }>(
+    statementOf(names, `select count(*)::int as total from ${source} where ${where}`, values),
+  );
   return rows[0]?.total ?? 0;
 }
 
 /** PostgreSQL refuses parameters that a statement does not use: those are named in a condition that says nothing. */
-function used(text: string, values: readonly unknown[]): { text: string; values: unknown[] } {
+function statementOf(names: StatementNames, text: string, values: readonly unknown[]): { name?: string; text: string; values: unknown[] } {
   const kept: unknown[] = [];
   const at = new Map<string, string>();
   const renumbered = text.replace(/\$(\d+)/g, (placeholder, number: string) => {
@@ -123,7 +128,8 @@ function used(text: string, values: readonly unknown[]): { text: string; values:
     at.set(placeholder, made);
     return made;
   });
-  return { text: renumbered, values: kept };
+  const name = names.nameOf(renumbered);
+  return { ...(name === undefined ? {} : { name }), text: renumbered, values: kept };
 }
 
 const KEYS = {
@@ -140,7 +146,7 @@ interface PageOptions extends PeopleListOptions {
   words: readonly string[];
 }
 
-async function page(sql: Sql, { sort, limit, after, source, where, given, ranked, words }: PageOptions): Promise<PersonLine[]> {
+async function page(sql: Sql, { names, sort, limit, after, source, where, given, ranked, words }: PageOptions): Promise<PersonLine[]> {
   const descending = sort.startsWith("-");
   const named = sort === "relevance" ? "name" : (sort.replace(/^-/, "") as keyof typeof KEYS);
   const { key, type } = KEYS[named];
@@ -154,7 +160,8 @@ async function page(sql: Sql, { sort, limit, after, source, where, given, ranked
   const beyond = place ? ` and (${order.join(", ")}) ${descending ? "<" : ">"} (${place.join(", ")})` : "";
   const direction = descending ? " desc" : "";
   const { rows } = await sql.query<PersonLine & { rank: number; key: string }>(
-    used(
+    statementOf(
+      names,
       `select p.id, p.user_name::text as "userName", p.display_name as "displayName", p.email::text as email, p.attributes->>'title' as title,
          coalesce(jsonb_path_query_first(p.attributes, '$.phoneNumbers[*] ? (@.primary == true).value') #>> '{}', p.attributes->'phoneNumbers'->0->>'value') as phone,
          p.attributes->'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User'->>'department' as department, p.employee_number as "employeeNumber",

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { giveGrant } from "../../../src/access/grants.ts";
+import { reachedPeople, reachOf } from "../../../src/access/policy.ts";
+import { listedPeople } from "../../../src/access/reached-people.ts";
 import { ENTERPRISE_USER } from "../../../src/directory/attributes.ts";
 import { openApi, type ApiDoor } from "./api-door.ts";
 
@@ -150,6 +152,54 @@ describe("P6: people are found", () => {
     }
     await door.request("GET", "/people?sort=shoe-size").expect(422);
   });
+
+  test("who holds a role is told of those only whose grants the caller sees", async () => {
+    const unit = await door.newUnit({ parentId: top });
+    const holder = await add({ userName: "r-holder" }, unit);
+    await door.work((work) => giveGrant(work, { personId: holder, role: "rollcall-help-desk", unit }));
+    expect(await found("role=rollcall-help-desk&q=r-holder")).toEqual(["r-holder"]);
+    const token = await door.newToken({ permissions: ["rollcall.people.view"], unitIds: [unit] });
+    expect(await found("q=r-holder", token)).toEqual(["r-holder"]);
+    expect(await found("role=rollcall-help-desk", token)).toEqual([]);
+  });
+
+  test("invariant 7: lists hold exactly the people in reach, whatever the units, the teams and the caller", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.record({ unit: fc.option(fc.nat(4)), manager: fc.option(fc.nat(9)) }), { minLength: 4, maxLength: 10 }),
+        fc.nat(4),
+        async (people, granted) => {
+          const units: string[] = [];
+          for (let at = 0; at < 5; at += 1) units.push(await door.newUnit({ parentId: units[Math.floor((at - 1) / 2)] ?? top }));
+          const ids: string[] = [];
+          for (const { unit } of people) ids.push(await door.newPerson(unit === null ? {} : { unitId: units[unit] ?? top }));
+          // Circles too.
+          for (const [at, { manager }] of people.entries())
+            if (manager !== null)
+              await door.db.pool.query("update people set manager_id = $2 where id = $1", [ids[at], ids[manager % ids.length]]);
+          const [personId = ""] = ids;
+          await door.work((work) => giveGrant(work, { personId, role: "rollcall-help-desk", unit: units[granted] ?? top }));
+          const caller = { actor: `person:${personId}` as const, credential: "test", personId, permissions: null, unitIds: null };
+          const among = async ({ text, values }: { text: string; values: unknown[] }) => {
+            // Every parameter stands somewhere.
+            const { rows } = await door.db.pool.query<{ id: string }>(
+              `select p.id from people p where ${text} or (false and $1::ltree[] is null and $2::uuid is null and $3::uuid is null) order by p.id`,
+              values,
+            );
+            return rows.map(({ id }) => id);
+          };
+          for (const permission of ["rollcall.people.view", "rollcall.people.lifecycle"] as const) {
+            const reach = await reachOf(door.db.pool, { caller, permission, at: door.clock.now() });
+            const wanted = await among(reachedPeople(reach, { person: "p", from: 1 }));
+            const { text, values, ids: query } = listedPeople(reach, { from: 1 });
+            expect(await among({ text, values })).toEqual(wanted);
+            expect(await among({ text: `p.id in (${query})`, values })).toEqual(wanted);
+          }
+        },
+      ),
+      { numRuns: 8 },
+    );
+  }, 120_000);
 
   test("within the caller's units only, whatever is asked; a cursor says nothing of anybody, and none is made", async () => {
     const [mine, theirs] = [await door.newUnit({ parentId: top }), await door.newUnit({ parentId: top })];

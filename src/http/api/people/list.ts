@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Condition, Reach } from "../../../access/policy.ts";
 import { listedPeople } from "../../../access/reached-people.ts";
 import { findRole } from "../../../access/roles.ts";
 import { open, seal } from "../../../db/envelope.ts";
@@ -43,29 +44,36 @@ export async function peoplePage(call: ApiCall, query: z.output<typeof peopleQue
   const reach = await call.reach("rollcall.people.view");
   if (unit !== undefined) await call.require("rollcall.units.view", { unitId: unit });
   if (group !== undefined) await call.require("rollcall.groups.view", { anywhere: true }).then(() => findGroup(sql, group));
-  const roleId =
-    role === undefined ? undefined : await call.require("rollcall.grants.view", { anywhere: true }).then(() => findRole(sql, role));
+  const roleId = role === undefined ? undefined : (await findRole(sql, role)).id;
   const { lines, total } = await listPeople(sql, {
     filters: {
       q,
       unitId: unit,
       groupId: group,
-      roleId: roleId?.id,
+      roleId,
       managerId: manager,
       state,
       active,
       origin: origin === "local" ? null : origin,
     },
-    within: listedPeople(reach),
+    within: role === undefined ? listedPeople(reach, { from: 1 }) : await holdersWithin(call, reach),
     sort,
     limit: limit + 1,
     after: openPlace(call, { cursor, sort }),
     count,
     at: ctx.now(),
+    names: call.options.db.statementNames,
   });
   const items = lines.slice(0, limit);
   const last = items.at(-1);
   return { items, next: lines.length > limit && last ? sealPlace(call, { sort, place: last.place }) : null, total };
+}
+
+/** Who holds which role is told of those only whose grants the caller sees. */
+async function holdersWithin(call: ApiCall, reach: Reach): Promise<Condition> {
+  const people = listedPeople(reach, { from: 1 });
+  const grants = listedPeople(await call.reach("rollcall.grants.view"), { from: people.values.length + 1 });
+  return { text: `(${people.text} and ${grants.text})`, values: [...people.values, ...grants.values] };
 }
 
 const placeShape = z.object({ sort: z.string(), place: z.tuple([z.boolean(), z.int(), z.string(), z.uuid()]) });
