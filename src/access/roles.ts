@@ -3,6 +3,7 @@ import { recordEvent } from "../audit/record.ts";
 import type { Sql, Work } from "../db/database.ts";
 import { AppError } from "../errors.ts";
 import { settleRoleContent } from "./role-rows.ts";
+import { keepRoleVersions } from "./role-versions.ts";
 
 export interface Role {
   id: string;
@@ -53,6 +54,7 @@ export async function createRole(work: Work, input: RoleInput): Promise<string> 
   );
   if (rowCount === 0) throw new AppError("conflict", `There is a role with the key ${input.key} already.`, { field: "key" });
   await settleRoleContent(work, [{ roleId: id, permissions, parentIds }]);
+  await keepRoleVersions(work, [id]);
   await recordEvent(work, { name: "role.created", subjectType: "role", subjectId: id, data: { name: input.key } });
   return id;
 }
@@ -85,6 +87,7 @@ export async function updateRole(
     description,
     ctx.now(),
   ]);
+  await keepRoleVersions(work, [role.id]);
   await recordEvent(work, {
     name: "role.updated",
     subjectType: "role",

@@ -3,6 +3,7 @@ import { recordEvent } from "../audit/record.ts";
 import type { Work } from "../db/database.ts";
 import { readRoleFiles, type RoleSet, type ShippedRole } from "./role-files.ts";
 import { settleRoleContent, type RoleContent } from "./role-rows.ts";
+import { keepRoleVersions } from "./role-versions.ts";
 
 /** "rollcall roles" as a number for pg_advisory_xact_lock: two nodes may start at once. */
 const ROLES_LOCK = 7_305_002;
@@ -64,6 +65,7 @@ export async function loadShippedRoles(
       gone,
       work.ctx.now(),
     ]);
+  await keepRoleVersions(work, [...created, ...updated, ...gone]);
   const counts = { created: created.size, updated: updated.size, removed: gone.length };
   if (created.size + updated.size + gone.length > 0) await recordEvent(work, { name: "roles.loaded", subjectType: "role", data: counts });
   return counts;

@@ -6,11 +6,14 @@ import { bulkRoutes } from "./routes/bulk.ts";
 import { checkRoutes } from "./routes/check.ts";
 import { grantRoutes } from "./routes/grants.ts";
 import { meRoutes } from "./routes/me.ts";
+import { moduleRoutes } from "./routes/modules.ts";
 import { peopleRoutes } from "./routes/people.ts";
 import { personLifecycleRoutes } from "./routes/person-lifecycle.ts";
 import { personTeamRoutes } from "./routes/person-team.ts";
 import { photoRoutes } from "./routes/photos.ts";
+import { permissionRoutes } from "./routes/permissions.ts";
 import { requestRoutes } from "./routes/requests.ts";
+import { roleRoutes } from "./routes/roles.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { unitRoutes } from "./routes/units.ts";
 
@@ -26,6 +29,9 @@ export function apiRoutes(): Route[] {
     ...attributeRoutes,
     ...photoRoutes,
     ...unitRoutes,
+    ...roleRoutes,
+    ...permissionRoutes,
+    ...moduleRoutes,
     ...grantRoutes,
     ...requestRoutes,
     ...tokenRoutes,
