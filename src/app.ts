@@ -47,7 +47,7 @@ export function createApp({ db, keyRing, config, log, now = () => new Date(), qu
     createScimDoor({ db, keyRing, log, now, quirks: noted, bodyLimit, rateLimit, clientCertificate, network: config.outbound });
   app.use("/scim/v2", scim());
   app.use("/scim/:connection/v2", scim());
-  app.use("/api", createApiDoor({ db, accessSnapshot, keyRing, log, now, bodyLimit, network: config.outbound }));
+  app.use("/api", createApiDoor({ db, accessSnapshot, keyRing, log, now, bodyLimit, network: config.outbound, dataFolder: config.data }));
   operationsRoutes(app, { db, metrics, log });
   app.use("/oauth/token", createTokenEndpoint({ db, log, now }));
   app.use("/feeds", createFeedsDoor({ db, keyRing, log, now, dataFolder: config.data }));

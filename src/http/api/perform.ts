@@ -1,4 +1,4 @@
-import { reachOf, requirePermission, type Caller, type Thing } from "../../access/policy.ts";
+import { reachOf, requirePermission, type Caller, type Reach, type Thing } from "../../access/policy.ts";
 import type { Context } from "../../context.ts";
 import { inTransaction, type Sql } from "../../db/database.ts";
 import { AppError } from "../../errors.ts";
@@ -18,6 +18,7 @@ export interface ApiRequest {
   ifMatch?: string | undefined;
   ifNoneMatch?: string | undefined;
   accept?: string | undefined;
+  lastEventId?: string | undefined;
   idempotencyKey?: string | undefined;
 }
 
@@ -60,6 +61,8 @@ async function answered(route: Route, by: Performed & { request: ApiRequest; sql
   const { request, caller, ctx, sql, options, ifVersion } = by;
   const params = route.params ? parsed(route.params, request.params, { what: "path" }) : undefined;
   const asked = new Set<string>();
+  // A read is of one moment: where its caller holds a permission is asked once.
+  const held = new Map<string, Reach>();
   const known = () => {
     if (caller === null) throw new Error(`${route.path} is public: it has no caller`);
     return caller;
@@ -71,16 +74,21 @@ async function answered(route: Route, by: Performed & { request: ApiRequest; sql
     ifVersion,
     ifNoneMatch: request.ifNoneMatch,
     accept: request.accept,
+    lastEventId: request.lastEventId,
     get caller() {
       return known();
     },
-    reach(permission) {
+    async reach(permission) {
       asked.add(permission);
-      return reachOf(sql, { caller: known(), permission, at: ctx.now() });
+      const reach = held.get(permission) ?? (await reachOf(sql, { caller: known(), permission, at: ctx.now() }));
+      if (route.method === "get") held.set(permission, reach);
+      return reach;
     },
-    require(permission, thing) {
+    async require(permission, thing) {
       asked.add(permission);
-      return requirePermission(sql, { caller: known(), permission, at: ctx.now(), thing });
+      const reach = await requirePermission(sql, { caller: known(), permission, at: ctx.now(), thing });
+      if (route.method === "get") held.set(permission, reach);
+      return reach;
     },
   };
   const { access } = route;

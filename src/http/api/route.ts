@@ -19,6 +19,8 @@ export interface ApiOptions {
   accessSnapshot: AccessSnapshot;
   /** What connections may reach. */
   network?: Config["outbound"] | undefined;
+  /** Where this node keeps files; absent where it keeps none. */
+  dataFolder?: string | undefined;
   /** Largest JSON body, in bytes. */
   bodyLimit: number;
 }
@@ -50,6 +52,8 @@ export interface ApiCall extends Work {
   /** The headers of the same names, for answers that are not JSON. */
   ifNoneMatch: string | undefined;
   accept: string | undefined;
+  /** The last server-sent event that the caller has seen (Last-Event-ID). */
+  lastEventId: string | undefined;
 }
 
 /** Bytes as they are sent, instead of JSON. */

@@ -40,7 +40,7 @@ export function expressPath(path: string): string {
 
 function handlerOf(route: Route, options: ApiOptions): RequestHandler {
   return async (request, response) => {
-    const caller = route.access === "public" ? null : await authenticateCaller(options.db.requestPool, { request, now: options.now() });
+    const caller = route.access === "public" ? null : await authenticateCaller(options.db, { request, now: options.now() });
     const ended = new AbortController();
     response.once("close", () => ended.abort());
     const ctx = createContext({
@@ -49,6 +49,7 @@ function handlerOf(route: Route, options: ApiOptions): RequestHandler {
       now: options.now,
       correlationId: requestIdOf(response),
       network: options.network,
+      dataFolder: options.dataFolder,
       ...(route.sends === "text/event-stream" ? { signal: ended.signal } : {}),
     });
     const answer: ApiAnswer = await perform(route, {
@@ -63,6 +64,7 @@ function handlerOf(route: Route, options: ApiOptions): RequestHandler {
         ifMatch: request.get("If-Match"),
         ifNoneMatch: request.get("If-None-Match"),
         accept: request.get("Accept"),
+        lastEventId: request.get("Last-Event-ID"),
         idempotencyKey: request.get("Idempotency-Key"),
       },
     });
