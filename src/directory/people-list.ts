@@ -46,6 +46,8 @@ export interface PeopleList {
   total: number | null;
 }
 
+const ASCII = /^[\x21-\x7e]+$/;
+
 /** Up to so many are sorted; what more than that many meet is walked in the order of an index. */
 const FEW = 3000;
 /** So few need no better way. */
@@ -77,11 +79,14 @@ export async function listPeople(sql: Sql, options: PeopleListOptions): Promise<
 async function foldedWords(sql: Sql, q: string | undefined): Promise<string[]> {
   const words = (q ?? "").split(/\s+/).filter((word) => word !== "");
   if (words.length === 0) return [];
-  const { rows } = await sql.query<{ word: string }>({
-    name: "people_fold_words",
-    text: "select fold_text(word) as word from unnest($1::text[]) with ordinality as w (word, at) order by at",
-    values: [words],
-  });
+  // Nothing in ASCII has an accent (the dictionary's rules name none of it).
+  const { rows } = words.every((word) => ASCII.test(word))
+    ? { rows: words.map((word) => ({ word: word.toLowerCase() })) }
+    : await sql.query<{ word: string }>({
+        name: "people_fold_words",
+        text: "select fold_text(word) as word from unnest($1::text[]) with ordinality as w (word, at) order by at",
+        values: [words],
+      });
   // Of a number as it is written in groups (+45 20 30), the signs say nothing.
   return rows
     .map(({ word }) => (/^[+()\d./-]+$/.test(word) && /\d/.test(word) ? word.replace(/\D+/g, "") : word))
