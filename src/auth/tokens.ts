@@ -2,6 +2,7 @@ import { createHash, randomBytes, randomInt, randomUUID, timingSafeEqual } from 
 import { recordEvent } from "../audit/record.ts";
 import { ensureScimConnection } from "../connections/builtin.ts";
 import type { Sql, Work } from "../db/database.ts";
+import type { SharedReads } from "../db/shared-reads.ts";
 import { CATALOGUE_VERSION } from "../directory/custom-attributes.ts";
 import { ownTimeEnds, ownTimeStamp, withinOwnTime } from "../directory/own-time.ts";
 import { AppError } from "../errors.ts";
@@ -134,29 +135,30 @@ interface TokenRow {
 }
 
 /**
- * Finds the holder of a bearer token. Asks the database each time, so that a revocation acts at once.
+ * Finds the holder of a bearer token. Asks the database each time, so that a revocation acts at once; with `reads` together with
+ * others who ask at the same time.
  * Throws `unauthenticated` without saying which of unknown, expired or revoked it is.
  */
 export async function authenticateToken(
   sql: Sql,
-  { bearer, now, from }: { bearer: string | undefined; now: Date; from?: string | undefined },
+  { bearer, now, from, reads }: { bearer: string | undefined; now: Date; from?: string | undefined; reads?: SharedReads | undefined },
 ): Promise<TokenHolder> {
   if (bearer === undefined) throw new AppError("unauthenticated", "A bearer token is needed: send `Authorization: Bearer <token>`.");
   if (!FORM.test(bearer)) throw refused();
   const hash = hashOf(bearer);
   // Prepared once for each connection of the pool: every request begins with it.
-  const { rows } = await sql.query<TokenRow>({
+  const read = {
     name: "token-holder",
     text: `select t.id, t.name, t.scope, t.hash, t.person_id, t.expires_at, t.last_used_at, t.revoked_at, t.permissions, t.unit_ids,
             c.id as connection_id, c.name as connection_name, c.enabled as connection_enabled,
             c.version as connection_version, c.settings::text as connection_settings, 
             p.active and ${withinOwnTime({ person: "p.id", at: "$2::timestamptz" })} as person_active, ${ownTimeEnds({ person: "p.id", at: "$2::timestamptz" })} as person_ends, ${CATALOGUE_VERSION} as catalogue_version,
-            ${TOKEN_STAMP("$1")} as stamp
+            ${TOKEN_STAMP("$1::bytea")} as stamp
      from tokens t left join connections c on c.id = t.connection_id left join people p on p.id = t.person_id
-     where t.hash = $1`,
-    values: [hash, now],
-  });
-  const row = rows[0];
+     where t.hash = $1::bytea`,
+    values: [hash, now.toISOString()],
+  };
+  const [row] = reads ? await reads.query<TokenRow>(read) : (await sql.query<TokenRow>(read)).rows;
   if (!row || !timingSafeEqual(row.hash, hash)) throw refused();
   if (row.revoked_at || (row.expires_at && row.expires_at <= now) || (row.person_id && row.person_active !== true)) throw refused();
   await noteUse(sql, { row, now, network: networkOf(from) });
