@@ -3,6 +3,9 @@ import { findConnection, type ConnectionRow, type ConnectionState } from "./open
 import { nextStrokes } from "./next-strokes.ts";
 import { type Settings } from "./secrets.ts";
 
+/** Part of a definition, as it is stored. */
+type Part = Readonly<Record<string, unknown>>;
+
 /** A connection as it is shown: its definition without secrets, and how it stands. */
 export interface ConnectionView {
   id: number;
@@ -14,13 +17,13 @@ export interface ConnectionView {
   schedule: string | null;
   timeZone: string;
   /** When it will be read next, and when its target is compared next; empty where nothing is due. */
-  nextRuns: readonly Date[];
-  nextReconciliations: readonly Date[];
+  nextRuns: Date[];
+  nextReconciliations: Date[];
   enabled: boolean;
   precedence: number;
-  mapping: unknown;
-  limits: unknown;
-  policy: unknown;
+  mapping: Part | null;
+  limits: Part;
+  policy: Part;
   state: ConnectionState;
   stateReason: string | null;
   /** Runs that failed one after the other. */
@@ -36,7 +39,7 @@ export interface ConnectionView {
   version: number;
 }
 
-type Row = ConnectionRow & Pick<ConnectionView, "people" | "disputed" | "held">;
+type Row = ConnectionRow & Pick<ConnectionView, "people" | "disputed" | "held" | "mapping" | "limits" | "policy">;
 
 const VIEW = `select c.*,
     (select count(*) from accounts a where a.connection_id = c.id and a.kind = 'user' and a.situation = 'linked' and a.gone_at is null) as people,

@@ -16,7 +16,7 @@ export interface ConnectorView {
   /** It tells of changes by calls. */
   notifies: boolean;
   /** Dotted names of the settings that are secrets. */
-  secretFields: readonly string[];
+  secretFields: string[];
   /** JSON Schema (2020-12) of its settings, as they are given; secrets are `writeOnly`, every field has a title. */
   settings: JsonObject;
 }
@@ -31,7 +31,7 @@ export function connectorViews(): ConnectorView[] {
       receives: connector.openTarget !== undefined,
       writesBack: connector.openWriteBack !== undefined,
       notifies: connector.hooks !== undefined,
-      secretFields: connector.secretFields,
+      secretFields: [...connector.secretFields],
       settings: settingsSchema(connector),
     }))
     .toSorted((first, second) => (first.name < second.name ? -1 : 1));

@@ -51,3 +51,12 @@ export async function targetId(sql: Sql, name: string): Promise<number> {
     );
   return id;
 }
+
+/** When reconciliation repaired what had drifted, the newest first. */
+export async function listRepairs(sql: Sql, target: string): Promise<{ at: Date; count: number }[]> {
+  const { rows } = await sql.query<{ at: Date; count: number }>(
+    `select at, (data ->> 'count')::int as count from audit_events where name = 'target.drift_repaired' and data ->> 'target' = $1 order by id desc limit 100`,
+    [target],
+  );
+  return rows;
+}

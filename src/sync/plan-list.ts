@@ -28,7 +28,7 @@ export interface PlanView {
   /** Items by kind and action. */
   counts: Readonly<Record<string, Readonly<Record<string, number>>>>;
   /** What holds it, each with its numbers. */
-  guards: readonly Tripped[];
+  guards: Tripped[];
   /** Items that were not applied. */
   refused: number;
   failed: number;
@@ -82,7 +82,7 @@ export interface PlanItemView {
   subject: string | null;
   reason: string;
   /** Attributes of a person that change. */
-  changed: readonly string[];
+  changed: string[];
   membersAdded: number;
   membersRemoved: number;
   /** When the source says that it changed, and when it was read. */

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { Sql } from "../db/database.ts";
+import { AppError } from "../errors.ts";
 import { MOVING, readRun, type RunState } from "./run-list.ts";
 
 /** What happened to a run, as it is told to who watches. */
@@ -33,7 +34,7 @@ export async function* followRun(sql: Sql, options: FollowOptions): AsyncGenerat
   let told = now().getTime();
   while (!signal.aborted) {
     // The state first: what is written before it has moved on is there when the events are read.
-    const run = await readRun(sql, runId);
+    const state = await stateOf(sql, runId);
     const events = await eventsAfter(sql, { runId, after: last });
     for (const event of events) {
       if (signal.aborted) return;
@@ -41,7 +42,7 @@ export async function* followRun(sql: Sql, options: FollowOptions): AsyncGenerat
       last = event.id;
     }
     if (events.length === AT_ONCE) continue;
-    if (!MOVING.has(run.state)) return void (yield { event: "end", data: run });
+    if (!MOVING.has(state)) return void (yield { event: "end", data: await readRun(sql, runId) });
     if (events.length > 0) told = now().getTime();
     else if (now().getTime() - told >= heartbeatMs) {
       told = now().getTime();
@@ -50,6 +51,12 @@ export async function* followRun(sql: Sql, options: FollowOptions): AsyncGenerat
     // Aborted means that nobody listens any more.
     await wait(everyMs, undefined, { signal }).catch(() => undefined);
   }
+}
+
+async function stateOf(sql: Sql, runId: number): Promise<RunState> {
+  const { rows } = await sql.query<{ state: RunState }>("select state from runs where id = $1", [runId]);
+  if (!rows[0]) throw new AppError("not_found", `There is no run ${runId}.`, { field: "run" });
+  return rows[0].state;
 }
 
 type Stored = Extract<RunEvent, { id: number }>;

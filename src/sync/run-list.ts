@@ -1,5 +1,6 @@
 import type { Sql } from "../db/database.ts";
 import { AppError } from "../errors.ts";
+import type { PlanState } from "./plans.ts";
 
 export const RUN_STATES = [
   "queued",
@@ -34,7 +35,7 @@ export interface RunView {
   /** Records read, changed and refused, by kind. */
   read: Readonly<Record<string, { read: number; changed: number; problems: number }>>;
   /** Why nothing was swept, and the like. */
-  notes: readonly string[];
+  notes: string[];
   /** What proved that a read was complete, by kind. */
   evidence: Readonly<Record<string, unknown>>;
   problems: number;
@@ -42,7 +43,7 @@ export interface RunView {
   error: string | null;
   node: string | null;
   planId: number | null;
-  planState: string | null;
+  planState: PlanState | null;
   /** Items by kind and action. */
   plan: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }

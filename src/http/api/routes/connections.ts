@@ -1,0 +1,151 @@
+import { z } from "zod";
+import { changeConnection } from "../../../connections/change-connection.ts";
+import { listConnectionViews, readConnectionView } from "../../../connections/connection-view.ts";
+import { findConnection } from "../../../connections/open.ts";
+import { listQuirks, quirkSentence } from "../../../connections/quirks.ts";
+import { resumeConnection } from "../../../connections/state.ts";
+import { addConnection } from "../../../connections/store.ts";
+import { letGoConnection } from "../../../sync/remove-connection.ts";
+import { requireVersion } from "../entity-tag.ts";
+import { changeBody, connectionSchema, definitionBody, quirkSchema, removalSchema } from "../machinery/connection-schemas.ts";
+import { connectionName, nameParams } from "../machinery/fields.ts";
+import { page, pageOf, pageQuery, placeOf } from "../paging.ts";
+import { route, type Route } from "../route.ts";
+import { flag } from "../schemas.ts";
+
+const tag = "Connections";
+const view = { permission: "rollcall.connections.view", on: "organisation" } as const;
+const edit = { permission: "rollcall.connections.edit", on: "organisation" } as const;
+const run = { permission: "rollcall.connections.run", on: "organisation" } as const;
+
+export const connectionRoutes: readonly Route[] = [
+  route({
+    method: "get",
+    path: "/connections",
+    summary: "Connections, by name",
+    description: "With `state=quarantined` those that stopped themselves after failures in a row.",
+    tag,
+    access: view,
+    query: z.strictObject({
+      ...pageQuery,
+      connector: z.string().max(100).optional(),
+      state: z.enum(["ready", "flagged", "quarantined"]).optional(),
+    }),
+    answer: pageOf(connectionSchema),
+    async handler(call, { query: { limit, cursor, connector, state } }) {
+      const after = placeOf(cursor, z.tuple([z.string()]))?.[0];
+      const rows = await listConnectionViews(call.sql, { after, limit: limit + 1, connector, state });
+      return page(rows, { limit, place: ({ name }) => [name] });
+    },
+  }),
+  route({
+    method: "post",
+    path: "/connections",
+    summary: "Add a connection",
+    description: "Secrets are given themselves, sealed at once, and never come out again. Every problem is named at once.",
+    tag,
+    access: edit,
+    body: definitionBody,
+    status: 201,
+    answer: connectionSchema,
+    idempotent: true,
+    async handler(call, { body }) {
+      const { name } = await addConnection(call, { definition: body, keyRing: call.options.keyRing });
+      return readConnectionView(call.sql, name);
+    },
+  }),
+  route({
+    method: "get",
+    path: "/connections/{name}",
+    summary: "One connection",
+    tag,
+    access: view,
+    params: nameParams,
+    answer: connectionSchema,
+    versioned: true,
+    handler: (call, { params }) => readConnectionView(call.sql, params.name),
+  }),
+  route({
+    method: "patch",
+    path: "/connections/{name}",
+    summary: "Change a connection",
+    description:
+      "Each part that is given replaces that part whole; null takes it away. Of `settings`, secrets that are left out stay as they are.",
+    tag,
+    access: edit,
+    params: nameParams,
+    body: changeBody,
+    answer: connectionSchema,
+    versioned: true,
+    async handler(call, { params, body }) {
+      const row = await findConnection(call.sql, params.name);
+      requireVersion({ ifVersion: call.ifVersion, version: row.version, what: `The connection ${row.name}` });
+      await changeConnection(call, { row, change: body, keyRing: call.options.keyRing });
+      return readConnectionView(call.sql, row.name);
+    },
+  }),
+  route({
+    method: "delete",
+    path: "/connections/{name}",
+    summary: "Remove a connection, or say what that would come to",
+    description:
+      "What it mastered goes over to the other origins of its people. With `dryRun=true` nothing is changed. Where more people would leave than its limits allow, `leaving` must name that number.",
+    tag,
+    access: edit,
+    params: nameParams,
+    query: z.strictObject({ dryRun: flag.optional(), leaving: z.coerce.number().int().min(0).optional() }),
+    status: 200,
+    answer: removalSchema,
+    versioned: true,
+    async handler(call, { params: { name }, query: { dryRun = false, leaving } }) {
+      const { version } = await findConnection(call.sql, name);
+      requireVersion({ ifVersion: call.ifVersion, version, what: `The connection ${name}` });
+      const { keyRing } = call.options;
+      const result = await letGoConnection(call, { keyRing, name, preview: dryRun, ...(leaving === undefined ? {} : { leaving }) });
+      return { name, removed: !dryRun, ...result };
+    },
+  }),
+  ...(["enable", "disable"] as const).map((action) =>
+    route({
+      method: "post",
+      path: `/connections/{name}/${action}`,
+      summary: action === "enable" ? "Let it run and receive again" : "Stop its runs and deliveries; what is there stays",
+      tag,
+      access: edit,
+      params: nameParams,
+      answer: connectionSchema,
+      async handler(call, { params }) {
+        const row = await findConnection(call.sql, params.name);
+        await changeConnection(call, { row, change: { enabled: action === "enable" }, keyRing: call.options.keyRing });
+        return readConnectionView(call.sql, row.name);
+      },
+    }),
+  ),
+  route({
+    method: "post",
+    path: "/connections/{name}/resume",
+    summary: "Let a flagged or quarantined connection run again",
+    tag,
+    access: run,
+    params: nameParams,
+    answer: connectionSchema,
+    async handler(call, { params }) {
+      await resumeConnection(call, { name: params.name });
+      return readConnectionView(call.sql, params.name);
+    },
+  }),
+  route({
+    method: "get",
+    path: "/connections/{name}/quirks",
+    summary: "Where its SCIM client departs from the RFCs, and how often",
+    tag,
+    access: view,
+    params: z.object({ name: connectionName }),
+    answer: z.object({ items: z.array(quirkSchema) }),
+    async handler(call, { params }) {
+      const { id } = await findConnection(call.sql, params.name);
+      const lines = await listQuirks(call.sql, { connectionId: id });
+      return { items: lines.map((line) => ({ ...line, says: quirkSentence(line) })) };
+    },
+  }),
+];
