@@ -7,6 +7,11 @@ import { closePeriods } from "./periods.ts";
 /** "rollcall unit tree" as a number for pg_advisory_xact_lock: two moves at once could close a circle that neither sees. */
 const TREE_LOCK = 7_305_003;
 
+/** Whoever changes the shape of the tree has it alone until the end of the transaction. */
+export async function lockTree(sql: Sql): Promise<void> {
+  await sql.query("select pg_advisory_xact_lock($1)", [TREE_LOCK]);
+}
+
 export interface Unit {
   id: string;
   name: string;
@@ -49,7 +54,7 @@ export async function createUnit(
   { id = randomUUID(), name, code = null, type = "department", parentId = null, originId = null }: UnitInput,
 ): Promise<string> {
   const { ctx, sql } = work;
-  await sql.query("select pg_advisory_xact_lock($1)", [TREE_LOCK]);
+  await lockTree(sql);
   const parent = parentId === null ? undefined : await findUnit(sql, parentId);
   await refuseTakenCode(sql, { code, id });
   await sql.query(
@@ -102,7 +107,7 @@ const MOVE_SUBTREE = `
  */
 export async function moveUnit(work: Work, { unitId, parentId }: { unitId: string; parentId: string | null }): Promise<void> {
   const { ctx, sql } = work;
-  await sql.query("select pg_advisory_xact_lock($1)", [TREE_LOCK]);
+  await lockTree(sql);
   const unit = await findUnit(sql, unitId);
   const parent = parentId === null ? undefined : await findUnit(sql, parentId);
   if (unit.parentId === (parent?.id ?? null)) return;

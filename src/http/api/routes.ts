@@ -1,20 +1,30 @@
 import type { Route } from "./route.ts";
 import { accessRoutes } from "./routes/access.ts";
+import { accountRoutes } from "./routes/accounts.ts";
 import { attributeRoutes } from "./routes/attributes.ts";
 import { auditRoutes } from "./routes/audit.ts";
 import { bulkRoutes } from "./routes/bulk.ts";
 import { checkRoutes } from "./routes/check.ts";
+import { connectionTrialRoutes } from "./routes/connection-trials.ts";
+import { connectionRoutes } from "./routes/connections.ts";
+import { connectorRoutes } from "./routes/connectors.ts";
+import { deliveryRoutes } from "./routes/deliveries.ts";
 import { grantRoutes } from "./routes/grants.ts";
+import { importRoutes } from "./routes/imports.ts";
 import { meRoutes } from "./routes/me.ts";
 import { moduleRoutes } from "./routes/modules.ts";
 import { peopleRoutes } from "./routes/people.ts";
+import { permissionRoutes } from "./routes/permissions.ts";
 import { personLifecycleRoutes } from "./routes/person-lifecycle.ts";
 import { personTeamRoutes } from "./routes/person-team.ts";
 import { photoRoutes } from "./routes/photos.ts";
-import { permissionRoutes } from "./routes/permissions.ts";
+import { planRoutes } from "./routes/plans.ts";
 import { requestRoutes } from "./routes/requests.ts";
 import { roleRoutes } from "./routes/roles.ts";
+import { runRoutes } from "./routes/runs.ts";
+import { targetRoutes } from "./routes/targets.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
+import { unitTypeRoutes } from "./routes/unit-types.ts";
 import { unitRoutes } from "./routes/units.ts";
 
 /** Every route of the administration API, a line a noun. */
@@ -28,7 +38,9 @@ export function apiRoutes(): Route[] {
     ...personTeamRoutes,
     ...attributeRoutes,
     ...photoRoutes,
+    ...importRoutes,
     ...unitRoutes,
+    ...unitTypeRoutes,
     ...roleRoutes,
     ...permissionRoutes,
     ...moduleRoutes,
@@ -36,6 +48,14 @@ export function apiRoutes(): Route[] {
     ...requestRoutes,
     ...tokenRoutes,
     ...auditRoutes,
+    ...connectorRoutes,
+    ...connectionRoutes,
+    ...connectionTrialRoutes,
+    ...runRoutes,
+    ...planRoutes,
+    ...accountRoutes,
+    ...targetRoutes,
+    ...deliveryRoutes,
   ];
   return [...routes, ...bulkRoutes(routes)];
 }

@@ -1,11 +1,19 @@
 import { z } from "zod";
+import { requireMayGive } from "../../../access/giving.ts";
+import { reconcileGroupRules } from "../../../access/group-rules.ts";
+import { keepingAnAdministrator } from "../../../access/last-administrator.ts";
 import { reachedUnits } from "../../../access/policy.ts";
+import { deleteEmptyUnit, mergeUnits, rolesOnUnit } from "../../../access/unit-merging.ts";
 import { createUnit, findUnit, moveUnit, updateUnit } from "../../../directory/units.ts";
 import { listUnits, readUnit } from "../../../directory/unit-list.ts";
+import { refuseOriginsUnit } from "../../../directory/unit-origin.ts";
+import { readUnitTree } from "../../../directory/unit-tree.ts";
+import { requireUnitType } from "../../../directory/unit-types.ts";
 import { requireVersion } from "../entity-tag.ts";
 import { page, pageOf, pageQuery, placeOf } from "../paging.ts";
-import { route, type Route } from "../route.ts";
-import { idParams, instant, line, uuid } from "../schemas.ts";
+import { peopleAnswer, peoplePage, peopleQuery } from "../people/list.ts";
+import { route, type ApiCall, type Route } from "../route.ts";
+import { idParams, instant, line, reason, uuid } from "../schemas.ts";
 
 export const unitSchema = z
   .object({
@@ -22,6 +30,20 @@ export const unitSchema = z
     modifiedAt: instant,
   })
   .meta({ id: "Unit" });
+
+const treeNode = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    code: z.string().nullable(),
+    type: z.string(),
+    parentId: z.string().nullable(),
+    people: z.int().describe("Who belongs to it directly."),
+    get units() {
+      return z.array(treeNode);
+    },
+  })
+  .meta({ id: "UnitNode" });
 
 const unitFields = z.strictObject({
   name: line(200),
@@ -77,7 +99,28 @@ export const unitRoutes: readonly Route[] = [
     idempotent: true,
     async handler(call, { body }) {
       await call.require("rollcall.units.edit", body.parentId === null ? { organisation: true } : { unitId: body.parentId });
-      return readUnit(call.sql, await createUnit(call, body));
+      await requireUnitType(call.sql, body.type);
+      const id = await createUnit(call, body);
+      await reconcileGroupRules(call, { unitIds: [id] });
+      return readUnit(call.sql, id);
+    },
+  }),
+  route({
+    method: "get",
+    path: "/units/tree",
+    summary: "The units in the caller's reach, one below the other",
+    description: "At most 5,000 in one answer; a bigger tree is read level by level, with `root` and `depth`.",
+    tag: "Units",
+    access: { permission: "rollcall.units.view", on: "anywhere" },
+    query: z.strictObject({
+      root: uuid.optional().describe("Only this one and what stands below it."),
+      depth: z.coerce.number().int().min(0).max(100).optional().describe("How many levels below the top ones."),
+    }),
+    answer: z.object({ units: z.array(treeNode) }),
+    async handler(call, { query: { root, depth } }) {
+      if (root !== undefined) await call.require("rollcall.units.view", { unitId: root });
+      const within = reachedUnits(await call.reach("rollcall.units.view"), { unit: "u", from: 4 });
+      return { units: await readUnitTree(call.sql, { within, root, depth }) };
     },
   }),
   route({
@@ -106,17 +149,79 @@ export const unitRoutes: readonly Route[] = [
       const unit = await findUnit(call.sql, params.id);
       requireVersion({ ifVersion: call.ifVersion, version: unit.version, what: `The unit ${unit.name}` });
       const { parentId, name, code, type } = body;
-      await updateUnit(call, {
-        unitId: unit.id,
-        ...(name === undefined ? {} : { name }),
-        ...(code === undefined ? {} : { code }),
-        ...(type === undefined ? {} : { type }),
+      await refuseOriginsUnit(call.sql, unit.id);
+      if (type !== undefined && type !== unit.type) await requireUnitType(call.sql, type);
+      const moves = parentId !== undefined && parentId !== unit.parentId;
+      if (moves) await call.require("rollcall.units.edit", parentId === null ? { organisation: true } : { unitId: parentId });
+      await keepingAnAdministrator(call, async () => {
+        await updateUnit(call, {
+          unitId: unit.id,
+          ...(name === undefined ? {} : { name }),
+          ...(code === undefined ? {} : { code }),
+          ...(type === undefined ? {} : { type }),
+        });
+        if (moves) await moveUnit(call, { unitId: unit.id, parentId });
       });
-      if (parentId !== undefined && parentId !== unit.parentId) {
-        await call.require("rollcall.units.edit", parentId === null ? { organisation: true } : { unitId: parentId });
-        await moveUnit(call, { unitId: unit.id, parentId });
-      }
+      if (code !== undefined && code !== unit.code) await reconcileGroupRules(call, { unitIds: [unit.id] });
       return readUnit(call.sql, unit.id);
     },
   }),
+  route({
+    method: "delete",
+    path: "/units/{id}",
+    summary: "Delete a unit",
+    description: "Refused while it holds people, grants, rules, requests or other units, unless `moveTo` says into which unit they go.",
+    tag: "Units",
+    access: { permission: "rollcall.units.edit", on: { unit: "id" } },
+    params: idParams,
+    body: z.strictObject({ moveTo: uuid.optional(), reason }),
+    status: 204,
+    versioned: true,
+    async handler(call, { params, body: { moveTo, reason: why } }) {
+      const unit = await findUnit(call.sql, params.id);
+      requireVersion({ ifVersion: call.ifVersion, version: unit.version, what: `The unit ${unit.name}` });
+      if (moveTo === undefined) await keepingAnAdministrator(call, () => deleteEmptyUnit(call, { unitId: unit.id, reason: why }));
+      else await merged(call, { unitId: unit.id, into: moveTo, reason: why });
+      return undefined;
+    },
+  }),
+  route({
+    method: "post",
+    path: "/units/{id}/merge",
+    summary: "Put everything that a unit holds into another, and delete it",
+    description:
+      "People, grants, rules, requests and units below go there; what was so stays in the past. Needs the permission on both, " +
+      "and the right to give there every role that comes along.",
+    tag: "Units",
+    access: { permission: "rollcall.units.edit", on: { unit: "id" } },
+    params: idParams,
+    body: z.strictObject({ into: uuid, reason }),
+    answer: unitSchema,
+    versioned: true,
+    async handler(call, { params, body: { into, reason: why } }) {
+      const unit = await findUnit(call.sql, params.id);
+      requireVersion({ ifVersion: call.ifVersion, version: unit.version, what: `The unit ${unit.name}` });
+      await merged(call, { unitId: unit.id, into, reason: why });
+      return readUnit(call.sql, into);
+    },
+  }),
+  route({
+    method: "get",
+    path: "/units/{id}/people",
+    summary: "The people in a unit or below it",
+    tag: "Units",
+    access: { permission: "rollcall.units.view", on: { unit: "id" } },
+    params: idParams,
+    query: peopleQuery.omit({ unit: true }),
+    answer: peopleAnswer,
+    handler: (call, { params, query }) => peoplePage(call, { ...query, unit: params.id }),
+  }),
 ];
+
+/** What comes along covers more on the other unit: nobody gives by a merge what they could not give there. */
+async function merged(call: ApiCall, merge: { unitId: string; into: string; reason: string }): Promise<void> {
+  const { sql, caller, ctx } = call;
+  await call.require("rollcall.units.edit", { unitId: merge.into });
+  for (const role of await rolesOnUnit(call, merge.unitId)) await requireMayGive(sql, { caller, role, unitId: merge.into, at: ctx.now() });
+  await keepingAnAdministrator(call, () => mergeUnits(call, merge));
+}
