@@ -11,13 +11,13 @@ import { lockRules } from "./rule-lock.ts";
 
 const PAGE = 2000;
 
-interface ConditionRule {
+export interface ConditionRule {
   id: string;
   name: string;
   condition: string;
 }
 
-interface CompiledRule extends ConditionRule {
+export interface CompiledRule extends ConditionRule {
   matches: Expression;
 }
 
@@ -111,7 +111,8 @@ async function evaluatePage(
   return { begun: begun.length, ended: ended.length };
 }
 
-function fulfils({ ctx }: Work, { rule, person }: { rule: CompiledRule; person: PersonFacts }): boolean {
+/** Whether a person matches. One for whom the condition can't be evaluated does not, which is logged; nor does somebody who has left. */
+export function fulfils({ ctx }: Pick<Work, "ctx">, { rule, person }: { rule: CompiledRule; person: PersonFacts }): boolean {
   if (person.state === "deactivated" || person.state === "deleted") return false;
   try {
     return rule.matches(personVariables(person)) === true;

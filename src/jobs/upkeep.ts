@@ -1,14 +1,18 @@
+import { forgetPreviews } from "../access/preview-store.ts";
 import { lapseRequests } from "../access/requests.ts";
 import { removeExpiredEvents } from "../audit/retention.ts";
 import { tellEndingTokens } from "../auth/ending-tokens.ts";
 import type { Context } from "../context.ts";
 import { inTransaction, type Database, type Work } from "../db/database.ts";
 import { forgetAnswers } from "../db/kept-answers.ts";
+import { forgetImports } from "../sync/import-store.ts";
 
 /** What is looked after once a day, each in a transaction of its own: a line each. */
 const TASKS: Readonly<Record<string, (work: Work) => Promise<number>>> = {
   "answers to creates were forgotten": forgetAnswers,
   "requests that nobody decided have lapsed": lapseRequests,
+  "imports of people were forgotten": forgetImports,
+  "previews of changes were forgotten": forgetPreviews,
   "tokens that end soon were told of": tellEndingTokens,
 };
 

@@ -1,0 +1,148 @@
+import { createHash } from "node:crypto";
+import type { Work } from "../db/database.ts";
+import { AppError } from "../errors.ts";
+import type { PreviewChange } from "./preview-change.ts";
+import { comparisonOf, type HeldRoleOnUnit, type PreviewPart, type PreviewWorld } from "./preview-difference.ts";
+import { closureOf, loadHeld, loadHolders, loadWorld, type HeldByRule, type RoleContentNow } from "./preview-load.ts";
+import { simulateRule } from "./preview-rule.ts";
+import { summaryOf, type PreviewSummary } from "./preview-summary.ts";
+import { parseRule } from "./rule-input.ts";
+import { findRole } from "./roles.ts";
+
+/** People are compared so many at a time. */
+const PAGE = 5000;
+
+export interface ComputedPreview {
+  at: Date;
+  units: readonly string[];
+  parts: readonly PreviewPart[];
+  summary: PreviewSummary;
+  /** Over the whole difference: two previews of a change with the same hash say the same. */
+  hash: Buffer;
+}
+
+interface Simulated {
+  /** Whoever may be concerned; nobody else's access differs. */
+  people: readonly string[];
+  before: PreviewWorld;
+  after: PreviewWorld;
+  /** What one who holds this now would hold then. */
+  heldAfter(personId: string, held: readonly HeldByRule[]): readonly HeldRoleOnUnit[];
+}
+
+/**
+ * The blast radius of a change (B3): whose effective access would differ in which permission on which unit at an instant, once the change
+ * is saved. Nothing is written and nothing is locked. Throws what saving it would throw of its input.
+ */
+export async function computePreview(work: Work, { change, at }: { change: PreviewChange; at: Date }): Promise<ComputedPreview> {
+  const { people, before, after, heldAfter } = await simulated(work, { change, at });
+  const comparison = comparisonOf(before, after);
+  const parts = new Map<string, PreviewPart>();
+  const hash = createHash("sha256").update(JSON.stringify(comparison.units));
+  const sorted = [...new Set(people)].sort();
+  for (let start = 0; start < sorted.length; start += PAGE) {
+    work.ctx.signal.throwIfAborted();
+    const held = await loadHeld(work.sql, { personIds: sorted.slice(start, start + PAGE), at });
+    for (const personId of [...held.keys()].sort()) {
+      const now = held.get(personId) ?? [];
+      const difference = comparison.compare(now, heldAfter(personId, now));
+      if (!difference) continue;
+      const key = JSON.stringify(difference);
+      hash.update(`${personId}${key}`);
+      const part = parts.get(key);
+      if (part) part.people.push(personId);
+      else parts.set(key, { people: [personId], difference });
+    }
+  }
+  const all = [...parts.values()];
+  return { at, units: comparison.units, parts: all, summary: summaryOf(all, comparison.units), hash: hash.digest() };
+}
+
+async function simulated(work: Work, { change, at }: { change: PreviewChange; at: Date }): Promise<Simulated> {
+  const world = await loadWorld(work.sql, { at });
+  switch (change.kind) {
+    case "rule":
+      return ruleSaved(work, { input: change.rule, at, world });
+    case "ruleRemoval":
+      return ruleRemoved(work, { name: change.name, at, world });
+    case "role":
+      return roleChanged(work, { change, at, world });
+    case "unitMove":
+      return unitMoved(work, { change, at, world });
+  }
+}
+
+async function ruleSaved(work: Work, { input, at, world }: { input: unknown; at: Date; world: PreviewWorld }): Promise<Simulated> {
+  const { ruleId, unchanged, gives, to } = await simulateRule(work, { rule: parseRule(input), at });
+  const same = { before: world, after: world };
+  if (unchanged) return { people: [], ...same, heldAfter: (_, held) => held };
+  const holders = ruleId === null ? [] : await loadHolders(work.sql, { by: "rules", ids: [ruleId], at });
+  return {
+    people: [...holders, ...to],
+    ...same,
+    heldAfter(personId, held) {
+      const left = ruleId === null ? held : held.filter((each) => each.ruleId !== ruleId);
+      return gives && to.has(personId) ? [...left, gives] : left;
+    },
+  };
+}
+
+async function ruleRemoved(work: Work, { name, at, world }: { name: string; at: Date; world: PreviewWorld }): Promise<Simulated> {
+  const { rows } = await work.sql.query<{ id: string }>("select id from rules where name = $1 and deleted_at is null", [name]);
+  const ruleId = rows[0]?.id;
+  if (ruleId === undefined) throw new AppError("not_found", `There is no rule named ${name}.`, { field: "name" });
+  const people = await loadHolders(work.sql, { by: "rules", ids: [ruleId], at });
+  return { people, before: world, after: world, heldAfter: (_, held) => held.filter((each) => each.ruleId !== ruleId) };
+}
+
+type RoleChange = Extract<PreviewChange, { kind: "role" }>;
+
+async function roleChanged(
+  { sql }: Work,
+  { change, at, world }: { change: RoleChange; at: Date; world: PreviewWorld & { content: RoleContentNow } },
+): Promise<Simulated> {
+  const role = await findRole(sql, change.key);
+  const current = world.content.get(role.id) ?? { permissions: [], parentIds: [] };
+  const parentIds: string[] = [];
+  for (const key of change.inherits ?? []) parentIds.push((await findRole(sql, key)).id);
+  await requirePermissions(change.permissions ?? [], sql);
+  const next = {
+    permissions: change.permissions ?? current.permissions,
+    parentIds: change.inherits === undefined ? current.parentIds : parentIds,
+  };
+  const roles = closureOf(new Map([...world.content, [role.id, next]]));
+  const differing = [...roles].filter(([id, permissions]) => !sameSet(permissions, world.roles.get(id) ?? new Set())).map(([id]) => id);
+  const people = await loadHolders(sql, { by: "roles", ids: differing, at });
+  return { people, before: world, after: { ...world, roles }, heldAfter: (_, held) => held };
+}
+
+async function requirePermissions(keys: readonly string[], sql: Work["sql"]): Promise<void> {
+  const { rows } = await sql.query<{ key: string }>(
+    "select key from unnest($1::text[]) key where not exists (select from permissions where permissions.key = key.key) limit 1",
+    [keys],
+  );
+  if (rows[0]) throw new AppError("invalid", `There is no permission ${rows[0].key}.`, { field: "permissions" });
+}
+
+type UnitMove = Extract<PreviewChange, { kind: "unitMove" }>;
+
+async function unitMoved({ sql }: Work, { change, at, world }: { change: UnitMove; at: Date; world: PreviewWorld }): Promise<Simulated> {
+  const { unitId, parentId } = change;
+  for (const id of [unitId, ...(parentId === null ? [] : [parentId])])
+    if (!world.units.has(id) || world.deleted.has(id))
+      throw new AppError("not_found", `There is no unit ${id}.`, { field: id === unitId ? "unitId" : "parentId" });
+  const above = (id: string | null) => {
+    const ids: string[] = [];
+    for (let each = id; each !== null && !ids.includes(each); each = world.units.get(each) ?? null) ids.push(each);
+    return ids;
+  };
+  const [left, joined] = [above(world.units.get(unitId) ?? null), above(parentId)];
+  if (joined.includes(unitId)) throw new AppError("invalid", "A unit can't be moved below itself.", { field: "parentId" });
+  const differing = [...left.filter((id) => !joined.includes(id)), ...joined.filter((id) => !left.includes(id))];
+  const people = await loadHolders(sql, { by: "units", ids: differing, at });
+  return { people, before: world, after: { ...world, units: new Map([...world.units, [unitId, parentId]]) }, heldAfter: (_, held) => held };
+}
+
+function sameSet(first: ReadonlySet<string>, second: ReadonlySet<string>): boolean {
+  return first.size === second.size && [...first].every((each) => second.has(each));
+}
