@@ -194,7 +194,8 @@ function fieldOf(key: string): string {
   return key === "manager" ? "managerId" : key;
 }
 
-async function speakersOf(sql: Sql): Promise<Pick<Speakers, "mappingOf" | "silent">> {
+/** What the origins of people are, as edits made here see them. */
+export async function speakersOf(sql: Sql): Promise<Pick<Speakers, "mappingOf" | "silent">> {
   const { rows } = await sql.query<{ id: number; mapping: Mapping | null; silent: boolean }>(
     "select id, mapping, silent_since is not null as silent from connections",
   );

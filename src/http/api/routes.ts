@@ -11,6 +11,7 @@ import { connectorRoutes } from "./routes/connectors.ts";
 import { deliveryRoutes } from "./routes/deliveries.ts";
 import { grantRoutes } from "./routes/grants.ts";
 import { importRoutes } from "./routes/imports.ts";
+import { groupRoutes } from "./routes/groups.ts";
 import { meRoutes } from "./routes/me.ts";
 import { moduleRoutes } from "./routes/modules.ts";
 import { peopleRoutes } from "./routes/people.ts";
@@ -41,6 +42,7 @@ export function apiRoutes(): Route[] {
     ...importRoutes,
     ...unitRoutes,
     ...unitTypeRoutes,
+    ...groupRoutes,
     ...roleRoutes,
     ...permissionRoutes,
     ...moduleRoutes,

@@ -1,0 +1,156 @@
+import { reachedPeople, reachedUnits, type Reach } from "../access/policy.ts";
+import type { Sql } from "../db/database.ts";
+import { listCustomAttributes, type StoredAttribute } from "../directory/custom-attributes.ts";
+import type { ImportInput } from "./import-columns.ts";
+import { knownPeople } from "./known.ts";
+import { speakersOf } from "./local-people.ts";
+import type { Speakers } from "./origins.ts";
+import type { KnownPerson } from "./records.ts";
+
+/** Where the caller may do what an import does. Oneself and one's team don't count: a file is an administrator's. */
+export interface ImportReach {
+  import: Reach;
+  create: Reach;
+  edit: Reach;
+  view: Reach;
+}
+
+export interface HeldUnit {
+  rowId: number;
+  unitId: string;
+  /** The connection that puts the person there; null = by hand. */
+  connection: string | null;
+  inReach: boolean;
+}
+
+/** Everything that deciding about the rows needs. */
+export interface ImportFacts {
+  /** By lower-cased login, lower-cased address, employee number: whose they are. */
+  byUserName: ReadonlyMap<string, string>;
+  byEmail: ReadonlyMap<string, string>;
+  byEmployeeNumber: ReadonlyMap<string, readonly string[]>;
+  people: ReadonlyMap<string, KnownPerson>;
+  /** Of the people, those whom the caller may change by a file. */
+  inReach: ReadonlySet<string>;
+  /** By lower-cased code, in reach for whom is new, and for whom is known. */
+  unitsToCreate: ReadonlyMap<string, string>;
+  unitsToEdit: ReadonlyMap<string, string>;
+  held: ReadonlyMap<string, readonly HeldUnit[]>;
+  /** By lower-cased login: who may be named as a manager. */
+  managers: ReadonlyMap<string, string>;
+  /** Who reports to whom, for everybody above anybody concerned. */
+  above: ReadonlyMap<string, string | null>;
+  /** Whether people without a unit may be made. */
+  organisation: boolean;
+  speakers: Pick<Speakers, "mappingOf" | "silent">;
+  /** Names of connections. */
+  connections: ReadonlyMap<number, string>;
+  catalogue: readonly StoredAttribute[];
+}
+
+/** Loads them with a fixed number of statements; `lock` holds the people and units until the transaction ends. */
+export async function loadImportFacts(
+  sql: Sql,
+  { inputs, reach, lock }: { inputs: readonly ImportInput[]; reach: ImportReach; lock: boolean },
+): Promise<ImportFacts> {
+  const of = (pick: (input: ImportInput) => string | undefined) => [...new Set(inputs.flatMap((input) => pick(input) ?? []))];
+  const lowered = (values: string[]) => values.map((value) => value.toLowerCase());
+  const { rows: found } = await sql.query<{ id: string; userName: string; email: string | null; employeeNumber: string | null }>(
+    `select id, lower(user_name::text) as "userName", lower(email::text) as email, employee_number as "employeeNumber" from people where state <> 'deleted' and id in (
+       select id from people where lower(user_name::text) = any($1) and state <> 'deleted'
+       union select id from people where lower(email::text) = any($2) and state <> 'deleted'
+       union select id from people where employee_number = any($3) and state <> 'deleted')`,
+    [lowered(of(({ userName }) => userName)), lowered(of(({ email }) => email)), of(({ employeeNumber }) => employeeNumber)],
+  );
+  const ids = found.map(({ id }) => id);
+  const people = await knownPeople(sql, ids, { lock });
+  const byEmployeeNumber = new Map<string, string[]>();
+  for (const { id, employeeNumber } of found)
+    if (employeeNumber !== null) byEmployeeNumber.set(employeeNumber, [...(byEmployeeNumber.get(employeeNumber) ?? []), id]);
+  const codes = [...new Set(inputs.flatMap(({ units }) => units ?? []))];
+  const managers = await managersOf(sql, { logins: lowered(of(({ manager }) => manager)), reach: reach.view });
+  const { rows: connections } = await sql.query<{ id: number; name: string }>("select id, name from connections");
+  return {
+    byUserName: new Map(found.map(({ id, userName }) => [userName, id])),
+    byEmail: new Map(found.flatMap(({ id, email }) => (email === null ? [] : [[email, id]]))),
+    byEmployeeNumber,
+    people,
+    inReach: await peopleInReach(sql, { ids, reaches: [reach.import, reach.edit] }),
+    unitsToCreate: await unitsByCode(sql, { codes, reaches: [reach.import, reach.create], lock }),
+    unitsToEdit: await unitsByCode(sql, { codes, reaches: [reach.import, reach.edit], lock }),
+    held: await heldUnits(sql, { ids, reaches: [reach.import, reach.edit] }),
+    managers,
+    above: await everybodyAbove(sql, [...ids, ...managers.values()]),
+    organisation: reach.import.organisation && reach.create.organisation,
+    speakers: await speakersOf(sql),
+    connections: new Map(connections.map(({ id, name }) => [id, name])),
+    catalogue: await listCustomAttributes(sql),
+  };
+}
+
+async function peopleInReach(sql: Sql, { ids, reaches }: { ids: readonly string[]; reaches: readonly Reach[] }): Promise<Set<string>> {
+  let left = [...ids];
+  for (const reach of reaches) {
+    const within = reachedPeople(reach, { person: "p", from: 2 });
+    const { rows } = await sql.query<{ id: string }>(`select p.id from people p where p.id = any($1::uuid[]) and ${within.text}`, [
+      left,
+      ...within.values,
+    ]);
+    left = rows.map(({ id }) => id);
+  }
+  return new Set(left);
+}
+
+async function unitsByCode(
+  sql: Sql,
+  { codes, reaches, lock }: { codes: readonly string[]; reaches: readonly Reach[]; lock: boolean },
+): Promise<Map<string, string>> {
+  let found: { id: string; code: string }[] | undefined;
+  for (const reach of reaches) {
+    const within = reachedUnits(reach, { unit: "u", from: 3 });
+    const { rows } = await sql.query<{ id: string; code: string }>(
+      `select u.id, lower(u.code::text) as code from units u where u.code = any($1::citext[]) and ($2::uuid[] is null or u.id = any($2)) and u.deleted_at is null and ${within.text}
+       order by u.id ${lock ? "for key share" : ""}`,
+      [codes, found?.map(({ id }) => id) ?? null, ...within.values],
+    );
+    found = rows;
+  }
+  return new Map((found ?? []).map(({ id, code }) => [code, id]));
+}
+
+async function heldUnits(
+  sql: Sql,
+  { ids, reaches }: { ids: readonly string[]; reaches: readonly Reach[] },
+): Promise<Map<string, HeldUnit[]>> {
+  const held = new Map<string, HeldUnit[]>();
+  const { rows } = await sql.query<HeldUnit & { personId: string; path: string }>(
+    `select pu.id as "rowId", pu.person_id as "personId", pu.unit_id as "unitId", c.name as connection, u.path::text
+     from person_units pu join units u on u.id = pu.unit_id left join connections c on c.id = pu.connection_id
+     where pu.person_id = any($1::uuid[]) and pu.recorded_to is null and pu.valid_to is null order by pu.id`,
+    [ids],
+  );
+  const covers = ({ everything, paths }: Reach, path: string) =>
+    everything || paths.some((each) => path === each || path.startsWith(`${each}.`));
+  for (const { personId, path, ...unit } of rows)
+    held.set(personId, [...(held.get(personId) ?? []), { ...unit, inReach: reaches.every((reach) => covers(reach, path)) }]);
+  return held;
+}
+
+async function managersOf(sql: Sql, { logins, reach }: { logins: readonly string[]; reach: Reach }): Promise<Map<string, string>> {
+  const within = reachedPeople(reach, { person: "p", from: 2 });
+  const { rows } = await sql.query<{ id: string; login: string }>(
+    `select p.id, lower(p.user_name::text) as login from people p where lower(p.user_name::text) = any($1) and p.state <> 'deleted' and ${within.text}`,
+    [logins, ...within.values],
+  );
+  return new Map(rows.map(({ id, login }) => [login, id]));
+}
+
+async function everybodyAbove(sql: Sql, ids: readonly string[]): Promise<Map<string, string | null>> {
+  const { rows } = await sql.query<{ id: string; managerId: string | null }>(
+    `with recursive above (id, manager_id) as (
+       select id, manager_id from people where id = any($1::uuid[]) union select p.id, p.manager_id from above join people p on p.id = above.manager_id
+     ) select id, manager_id as "managerId" from above`,
+    [ids],
+  );
+  return new Map(rows.map(({ id, managerId }) => [id, managerId]));
+}

@@ -1,0 +1,119 @@
+import { createHash, randomUUID } from "node:crypto";
+import { recordEvent } from "../audit/record.ts";
+import type { Sql, Work } from "../db/database.ts";
+import type { KeyRing } from "../db/envelope.ts";
+import { listCustomAttributes } from "../directory/custom-attributes.ts";
+import { personKeys } from "../directory/personal.ts";
+import { AppError } from "../errors.ts";
+import { applyRows } from "./import-apply.ts";
+import { columnsOf, inputOf, type CheckValue } from "./import-columns.ts";
+import { loadImportFacts, type ImportReach } from "./import-facts.ts";
+import type { ImportFile } from "./import-file.ts";
+import { planHash, planRows, type PlannedRow } from "./import-plan.ts";
+import { importCells, markApplied, readImport, storeImport, type ImportCounts } from "./import-store.ts";
+import { newId } from "./stage.ts";
+
+export interface ImportOptions {
+  reach: ImportReach;
+  check: CheckValue;
+  keyRing: KeyRing;
+}
+
+/**
+ * Decides what a file would change, and keeps that as a preview; nobody is changed. Returns its id. Throws `invalid` for a header that is
+ * not understood; what is wrong with rows stands in the preview.
+ */
+export async function previewImport(
+  work: Work,
+  { file, bytes, owner, ...options }: ImportOptions & { file: ImportFile; bytes: Buffer; owner: string },
+): Promise<string> {
+  const columns = columnsOf(file.header, await listCustomAttributes(work.sql));
+  const ids = new Map<number, string>();
+  const idOf = (line: number) => {
+    const id = ids.get(line) ?? newId(work.ctx.now());
+    ids.set(line, id);
+    return id;
+  };
+  const rows = await plan(work.sql, { ...options, columns, rows: file.rows, idOf, lock: false });
+  const id = randomUUID();
+  const counts = countsOf(rows);
+  await storeImport(work, {
+    made: {
+      id,
+      owner,
+      fileHash: createHash("sha256").update(bytes).digest("hex"),
+      hash: planHash(rows),
+      encoding: file.encoding,
+      columns,
+      counts,
+    },
+    rows,
+    cells: new Map(file.rows.map(({ line, cells }) => [line, cells])),
+    keyRing: options.keyRing,
+  });
+  await recordEvent(work, { name: "people.import_previewed", subjectType: "import", subjectId: id, data: counts });
+  return id;
+}
+
+/**
+ * Applies a preview, in the caller's transaction: whole or not at all, and only if deciding anew, with everybody concerned held fast, comes
+ * to what was looked at (invariant 2). Throws `conflict` when it does not, when it has errors, or was applied before.
+ */
+export async function applyImport(
+  work: Work,
+  { id, hash, reason, ...options }: ImportOptions & { id: string; hash: string; reason: string },
+): Promise<void> {
+  const { sql } = work;
+  const stored = await readImport(sql, id, { lock: true });
+  if (stored.state === "applied")
+    throw new AppError("conflict", "This import was applied already; it says what it changed.", { field: "import" });
+  if (stored.hash !== hash) throw new AppError("conflict", "hash: is not that of this preview.", { field: "hash" });
+  if (stored.counts.errors > 0)
+    throw new AppError("conflict", `${stored.counts.errors} rows have errors: mend the file and hand it in again.`, { field: "import" });
+  const cells = await importCells(sql, { id, keyRing: options.keyRing });
+  const newcomers = new Map(cells.flatMap(({ line, personId }) => (personId === null ? [] : [[line, personId] as const])));
+  const idOf = (line: number) => newcomers.get(line) ?? newId(work.ctx.now());
+  const rows = await plan(sql, { ...options, columns: stored.columns, rows: cells, idOf, lock: true });
+  if (planHash(rows) !== hash)
+    throw new AppError(
+      "conflict",
+      "Something of what this import was decided by has changed since: hand the file in again and look anew.",
+      {
+        field: "hash",
+      },
+    );
+  const keys = await personKeys(
+    work,
+    options.keyRing,
+    rows.flatMap(({ personId }) => personId ?? []),
+  );
+  await applyRows(work, { rows, keys, reason });
+  await markApplied(work, { id, rows, keys, reason });
+  await recordEvent(work, {
+    name: "people.import_applied",
+    subjectType: "import",
+    subjectId: id,
+    reason,
+    data: { hash, created: stored.counts.create, updated: stored.counts.update },
+  });
+}
+
+async function plan(
+  sql: Sql,
+  given: Omit<ImportOptions, "keyRing"> & {
+    columns: readonly string[];
+    rows: readonly { line: number; cells: readonly string[] }[];
+    idOf: (line: number) => string;
+    lock: boolean;
+  },
+): Promise<PlannedRow[]> {
+  const { columns, rows, reach, check, idOf, lock } = given;
+  const catalogue = await listCustomAttributes(sql);
+  const inputs = rows.map((row) => inputOf(row, { columns, catalogue, check }));
+  return planRows(inputs, { facts: await loadImportFacts(sql, { inputs, reach, lock }), idOf });
+}
+
+function countsOf(rows: readonly PlannedRow[]): ImportCounts {
+  const count = (action: PlannedRow["action"]) => rows.filter((row) => row.action === action).length;
+  return { create: count("create"), update: count("update"), unchanged: count("unchanged"), errors: count("error") };
+}
