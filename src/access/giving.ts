@@ -1,6 +1,6 @@
 import type { Sql } from "../db/database.ts";
 import { AppError } from "../errors.ts";
-import { grantedUnits } from "./effective.ts";
+import { grantedUnits, type GrantedUnit } from "./effective.ts";
 import { narrowedTo, reachOf, type Caller } from "./policy.ts";
 import { permissionsOf, type Role } from "./roles.ts";
 
@@ -17,21 +17,38 @@ export function notHeld(permissions: readonly string[], held: Held): string[] {
   return held.everything ? [] : permissions.filter((key) => !held.permissions.has(key));
 }
 
-/** What the caller holds on a unit at this instant; what the credential is narrowed to is all that is left of it. */
-export async function heldOn(sql: Sql, { caller, unitId, at }: { caller: Caller; unitId: string; at: Date }): Promise<Held> {
-  const path = await pathOf(sql, unitId);
-  const within = (paths: readonly string[]) => paths.some((each) => path === each || path.startsWith(`${each}.`));
-  const narrowed = await narrowedTo(sql, caller);
-  const nothing: Held = { permissions: new Set(), everything: false };
-  if (narrowed !== null && !within(narrowed)) return nothing;
-  const kept = (keys: readonly string[]) => keys.filter((key) => caller.permissions?.includes(key) ?? true);
-  if (caller.personId === null) return { permissions: new Set(caller.permissions ?? []), everything: caller.permissions === null };
-  const granted = await grantedUnits(sql, { personId: caller.personId, at });
+/** What a caller holds anywhere, at one instant. */
+export interface Holdings {
+  caller: Caller;
+  granted: readonly GrantedUnit[];
+  /** Paths of the units to which the credential is narrowed; null = it is not. */
+  narrowed: readonly string[] | null;
+  /** Whether the caller may make roles for the whole organisation. */
+  steers: boolean;
+}
+
+export async function holdingsOf(sql: Sql, { caller, at }: { caller: Caller; at: Date }): Promise<Holdings> {
+  const { personId } = caller;
   const steering = await reachOf(sql, { caller, permission: "rollcall.roles.edit", at });
   return {
-    permissions: new Set(kept(granted.filter((each) => within([each.path])).map(({ permission }) => permission))),
-    everything: steering.organisation,
+    caller,
+    granted: personId === null ? [] : await grantedUnits(sql, { personId, at }),
+    narrowed: await narrowedTo(sql, caller),
+    steers: steering.organisation,
   };
+}
+
+/** Pure: what these holdings are on the unit of this path; what the credential is narrowed to is all that is left of them. */
+export function heldAt({ caller, granted, narrowed, steers }: Holdings, path: string): Held {
+  const within = (above: string) => path === above || path.startsWith(`${above}.`);
+  if (narrowed !== null && !narrowed.some(within)) return { permissions: new Set(), everything: false };
+  if (caller.personId === null) return { permissions: new Set(caller.permissions ?? []), everything: caller.permissions === null };
+  const here = granted.filter((each) => within(each.path)).map(({ permission }) => permission);
+  return { permissions: new Set(here.filter((key) => caller.permissions?.includes(key) ?? true)), everything: steers };
+}
+
+async function heldOn(sql: Sql, { caller, unitId, at }: { caller: Caller; unitId: string; at: Date }): Promise<Held> {
+  return heldAt(await holdingsOf(sql, { caller, at }), await pathOf(sql, unitId));
 }
 
 export interface Giving {
@@ -46,7 +63,12 @@ export interface Giving {
  * asked elsewhere. Throws `forbidden` naming the permissions that are missing.
  */
 export async function requireMayGive(sql: Sql, { caller, role, unitId, at }: Giving): Promise<void> {
-  const missing = notHeld(await permissionsOf(sql, role.id), await heldOn(sql, { caller, unitId, at }));
+  requireHeldRole(role, { permissions: await permissionsOf(sql, role.id), held: await heldOn(sql, { caller, unitId, at }) });
+}
+
+/** Throws `forbidden` naming the permissions of the role that are missing. */
+export function requireHeldRole(role: Pick<Role, "name">, { permissions, held }: { permissions: readonly string[]; held: Held }): void {
+  const missing = notHeld(permissions, held);
   if (missing.length === 0) return;
   const named = missing.slice(0, 3).join(", ") + (missing.length > 3 ? ` and ${missing.length - 3} more` : "");
   throw new AppError("forbidden", `The role ${role.name} holds what you don't hold yourself on this unit: ${named}.`, { field: "role" });
@@ -76,7 +98,8 @@ export async function refuseGivingOneself(sql: Sql, { personId, groupId, ...givi
     });
 }
 
-async function isMember(sql: Sql, { personId, groupId, at }: { personId: string; groupId: string; at: Date }): Promise<boolean> {
+/** Whether somebody is in a group, through others too. */
+export async function isMember(sql: Sql, { personId, groupId, at }: { personId: string; groupId: string; at: Date }): Promise<boolean> {
   const { rowCount } = await sql.query(
     `with recursive held (group_id) as (
        select m.group_id from memberships m where m.person_id = $1 and m.recorded_to is null and m.valid @> $3::timestamptz

@@ -1,0 +1,39 @@
+import type { Sql } from "../db/database.ts";
+import { groupsAbove } from "../directory/groups.ts";
+import { AppError } from "../errors.ts";
+import { heldAt, isMember, notHeld, requireHeldRole, type Holdings } from "./giving.ts";
+import { permissionsOf } from "./roles.ts";
+
+export interface GroupGiving {
+  /** What the caller held before the change, which may have brought them more. */
+  before: Holdings;
+  groupId: string;
+  at: Date;
+}
+
+/**
+ * Refuses to give roles by way of a group: whoever puts people into it, or makes a rule act for it, must be allowed to give each role
+ * that it holds, on its unit, groups around it included; and nobody brings themselves what they didn't hold. To be asked in the
+ * transaction of the change, after it. Throws `forbidden`.
+ */
+export async function requireMayGiveGroup(sql: Sql, { before, groupId, at }: GroupGiving): Promise<void> {
+  const groupIds = await groupsAbove(sql, { groupIds: [groupId], at });
+  const { rows } = await sql.query<{ id: string; name: string; path: string }>(
+    `select distinct r.id, r.name, u.path::text from grants g join roles r on r.id = g.role_id and r.deleted_at is null
+       join units u on u.id = g.unit_id and u.deleted_at is null
+     where g.group_id = any($1::uuid[]) and g.recorded_to is null and (g.valid_to is null or g.valid_to > $2)`,
+    [groupIds, at],
+  );
+  if (rows.length === 0) return;
+  const { personId } = before.caller;
+  const isIn = personId !== null && (await isMember(sql, { personId, groupId, at }));
+  for (const { path, ...role } of rows) {
+    const held = heldAt(before, path);
+    const permissions = await permissionsOf(sql, role.id);
+    requireHeldRole(role, { permissions, held });
+    if (isIn && notHeld(permissions, { ...held, everything: false }).length > 0)
+      throw new AppError("forbidden", `You are in this group, and it holds the role ${role.name}: nobody brings that to themselves.`, {
+        field: "group",
+      });
+  }
+}

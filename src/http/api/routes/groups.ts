@@ -1,0 +1,188 @@
+import { z } from "zod";
+import { changeGroupMembers, createGroup, deleteGroup, renameGroup } from "../../../access/group-changes.ts";
+import { holdingsOf, type Holdings } from "../../../access/giving.ts";
+import { requireMayGiveGroup } from "../../../access/group-giving.ts";
+import { keepingAnAdministrator } from "../../../access/last-administrator.ts";
+import { reachedPeople } from "../../../access/policy.ts";
+import { listGroups, listMembers, readGroup } from "../../../directory/group-list.ts";
+import { requireVersion } from "../entity-tag.ts";
+import { page, pageOf, pageQuery, placeOf } from "../paging.ts";
+import { route, type ApiCall, type Route } from "../route.ts";
+import { idParams, instant, line, reason, uuid } from "../schemas.ts";
+
+const groupSchema = z
+  .object({
+    id: z.string(),
+    displayName: z.string(),
+    origin: z.string().nullable().describe("The connection that masters it; null = made here."),
+    members: z.int().describe("People who are in it themselves."),
+    groups: z.int().describe("Groups that are in it."),
+    version: z.int(),
+    createdAt: instant,
+    modifiedAt: instant,
+  })
+  .meta({ id: "Group" });
+
+const memberSchema = z.object({
+  id: z.string(),
+  userName: z.string(),
+  displayName: z.string().nullable(),
+  state: z.string(),
+  since: instant,
+});
+
+const MOST_MEMBERS = 1000;
+const members = z
+  .strictObject({
+    people: z.array(uuid).max(MOST_MEMBERS).default([]),
+    groups: z.array(uuid).max(MOST_MEMBERS).default([]),
+  })
+  .default({ people: [], groups: [] });
+
+const TAG = "Groups";
+const VIEW = { permission: "rollcall.groups.view", on: "anywhere" } as const;
+const EDIT = { permission: "rollcall.groups.edit", on: "organisation" } as const;
+const groupPlace = z.tuple([z.string(), z.string()]);
+
+export const groupRoutes: readonly Route[] = [
+  route({
+    method: "get",
+    path: "/groups",
+    summary: "Groups, by name",
+    tag: TAG,
+    access: VIEW,
+    query: z.strictObject({
+      ...pageQuery,
+      q: line(100).optional().describe("Part of the name."),
+      origin: line(100).optional().describe("Name of the connection that masters them; `local` for those made here."),
+    }),
+    answer: pageOf(groupSchema),
+    async handler({ sql }, { query: { limit, cursor, q, origin } }) {
+      const rows = await listGroups(sql, { limit: limit + 1, after: placeOf(cursor, groupPlace), text: q, origin });
+      return page(rows, { limit, place: ({ displayName, id }) => [displayName, id] });
+    },
+  }),
+  route({
+    method: "post",
+    path: "/groups",
+    summary: "Make a group here",
+    description: "Rules that name it act at once, if the caller could give what they give.",
+    tag: TAG,
+    access: EDIT,
+    body: z.strictObject({ displayName: line(200) }),
+    status: 201,
+    answer: groupSchema,
+    idempotent: true,
+    async handler(call, { body }) {
+      const before = await held(call);
+      const id = await createGroup(call, body);
+      await requireMayGiveGroup(call.sql, { before, groupId: id, at: call.ctx.now() });
+      return readGroup(call.sql, id);
+    },
+  }),
+  route({
+    method: "get",
+    path: "/groups/{id}",
+    summary: "One group",
+    tag: TAG,
+    access: VIEW,
+    params: idParams,
+    answer: groupSchema,
+    versioned: true,
+    handler: ({ sql }, { params }) => readGroup(sql, params.id),
+  }),
+  route({
+    method: "patch",
+    path: "/groups/{id}",
+    summary: "Rename a group made here",
+    tag: TAG,
+    access: EDIT,
+    params: idParams,
+    body: z.strictObject({ displayName: line(200) }),
+    answer: groupSchema,
+    versioned: true,
+    async handler(call, { params: { id }, body }) {
+      await requireSeen(call, id);
+      const before = await held(call);
+      await keepingAnAdministrator(call, () => renameGroup(call, { groupId: id, ...body }));
+      await requireMayGiveGroup(call.sql, { before, groupId: id, at: call.ctx.now() });
+      return readGroup(call.sql, id);
+    },
+  }),
+  route({
+    method: "delete",
+    path: "/groups/{id}",
+    summary: "Delete a group made here",
+    description: "Refused while it holds grants, unless `revoke` takes them back.",
+    tag: TAG,
+    access: EDIT,
+    params: idParams,
+    body: z.strictObject({ revoke: z.boolean().default(false), reason }),
+    status: 204,
+    versioned: true,
+    async handler(call, { params: { id }, body }) {
+      await requireSeen(call, id);
+      await keepingAnAdministrator(call, () => deleteGroup(call, { groupId: id, ...body }));
+      return undefined;
+    },
+  }),
+  route({
+    method: "get",
+    path: "/groups/{id}/members",
+    summary: "The people in a group, as far as the caller may see them",
+    tag: TAG,
+    access: VIEW,
+    params: idParams,
+    query: z.strictObject(pageQuery),
+    answer: pageOf(memberSchema),
+    async handler(call, { params: { id }, query: { limit, cursor } }) {
+      await readGroup(call.sql, id);
+      const within = reachedPeople(await call.reach("rollcall.people.view"), { person: "p", from: 5 });
+      const rows = await listMembers(call.sql, { groupId: id, within, limit: limit + 1, after: placeOf(cursor, groupPlace) });
+      return page(rows, { limit, place: (last) => [last.userName, last.id] });
+    },
+  }),
+  route({
+    method: "get",
+    path: "/groups/{id}/groups",
+    summary: "The groups in a group",
+    tag: TAG,
+    access: VIEW,
+    params: idParams,
+    query: z.strictObject(pageQuery),
+    answer: pageOf(groupSchema),
+    async handler({ sql }, { params: { id }, query: { limit, cursor } }) {
+      await readGroup(sql, id);
+      const rows = await listGroups(sql, { limit: limit + 1, after: placeOf(cursor, groupPlace), within: id });
+      return page(rows, { limit, place: (last) => [last.displayName, last.id] });
+    },
+  }),
+  route({
+    method: "post",
+    path: "/groups/{id}/members",
+    summary: "Put people and groups into a group made here, and take others out",
+    description: `At most ${MOST_MEMBERS} of each. Who puts somebody in must be allowed to give every role that the group holds.`,
+    tag: TAG,
+    access: EDIT,
+    params: idParams,
+    body: z.strictObject({ add: members, remove: members, reason: reason.optional() }),
+    answer: groupSchema.extend({ added: z.int(), removed: z.int() }).meta({ id: "ChangedGroup" }),
+    async handler(call, { params: { id }, body }) {
+      const add = { people: [...new Set(body.add.people)], groups: [...new Set(body.add.groups)] };
+      const changes = { ...body, add, groupId: id };
+      const before = await held(call);
+      const counts = await keepingAnAdministrator(call, () => changeGroupMembers(call, changes));
+      if (add.people.length + add.groups.length > 0) await requireMayGiveGroup(call.sql, { before, groupId: id, at: call.ctx.now() });
+      return { ...(await readGroup(call.sql, id)), ...counts };
+    },
+  }),
+];
+
+async function requireSeen(call: ApiCall, id: string): Promise<void> {
+  const group = await readGroup(call.sql, id);
+  requireVersion({ ifVersion: call.ifVersion, version: group.version, what: `The group ${group.displayName}` });
+}
+
+function held({ sql, caller, ctx }: ApiCall): Promise<Holdings> {
+  return holdingsOf(sql, { caller, at: ctx.now() });
+}
