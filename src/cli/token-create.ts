@@ -69,9 +69,9 @@ export function tokenCreate(parent: Command, shell: Shell): void {
     );
 }
 
-/** What narrows a token is for the administration API; what opens a connection, for SCIM. */
+/** What narrows a token is for the administration API; what names a connection, for the others. */
 function refuseStray({ scope, connection, person, permission, unit }: Options): void {
-  const stray = Object.entries(scope === "scim" ? { person, permission, unit } : { connection }).find(([, value]) => value !== undefined);
+  const stray = Object.entries(scope === "api" ? { connection } : { person, permission, unit }).find(([, value]) => value !== undefined);
   if (stray) throw new AppError("invalid", `--${stray[0]}: a token of scope ${scope} has none.`, { field: `--${stray[0]}` });
   const known: readonly string[] = OWN_PERMISSIONS;
   const unknown = permission?.find((key) => !known.includes(key));

@@ -69,6 +69,8 @@ describe("the first administrator", () => {
     expect(rows).toEqual([{ permissions: ["rollcall.access.check"], units: 1 }]);
     expect((await create("--scope", "api", "--permission", "rollcall.everything")).error).toContain("rollcall.everything");
     expect((await create("--scope", "scim", "--person", "ada@example.com")).error).toContain("--person");
+    expect((await create("--scope", "api", "--connection", "hr")).error).toContain("--connection: a token of scope api has none");
+    expect((await create("--scope", "feed", "--connection", "hr")).error).toContain(`no connection "hr"`);
     expect((await create("--scope", "api", "--unit", "NOWHERE")).error).toContain("NOWHERE");
   }, 60_000);
 });
