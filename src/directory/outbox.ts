@@ -46,11 +46,14 @@ interface MarkingPlaceholders {
   decided: string;
 }
 
-const keepOlder = ({ now }: MarkingPlaceholders) => `
+/** The three times of one decision stay together: those of the first that is not delivered yet. */
+const keepOlder = ({ now }: MarkingPlaceholders) => {
+  const waiting = "(p.dirty_at is not null or p.state <> 'idle') and p.decided_at <= excluded.decided_at";
+  const kept = (column: string) => `${column} = case when ${waiting} then p.${column} else excluded.${column} end`;
+  return `
   dirty_at = ${now}, version = p.version + 1,
-  source_changed_at = case when p.dirty_at is not null or p.state <> 'idle' then least(p.source_changed_at, excluded.source_changed_at) else excluded.source_changed_at end,
-  seen_at = case when p.dirty_at is not null or p.state <> 'idle' then least(p.seen_at, excluded.seen_at) else excluded.seen_at end,
-  decided_at = case when p.dirty_at is not null or p.state <> 'idle' then least(p.decided_at, excluded.decided_at) else excluded.decided_at end`;
+  ${["source_changed_at", "seen_at", "decided_at"].map(kept).join(",\n  ")}`;
+};
 
 /**
  * Marks the people of a table expression `changed_people` (id, source_changed_at, seen_at), within a statement that does more:

@@ -66,6 +66,16 @@ describe("marking people", () => {
     await markPeople(work(), { personIds: [person], sourceChangedAt: later(HOUR), seenAt: later(HOUR) });
     expect(await projections()).toMatchObject([{ source_changed_at: later(HOUR), seen_at: later(HOUR), decided_at: later(2 * HOUR) }]);
   });
+
+  test("B7: a later change at the source doesn't mix its time into an earlier decision that waits", async () => {
+    await insertConnection(db.pool, { policy: { provision: {} } });
+    const person = await insertPerson(db.pool);
+    clock.set(later(HOUR));
+    await markPeople(work(), { personIds: [person] });
+    clock.set(later(3 * HOUR));
+    await markPeople(work(), { personIds: [person], sourceChangedAt: later(2 * HOUR), seenAt: later(3 * HOUR) });
+    expect(await projections()).toMatchObject([{ source_changed_at: null, seen_at: later(HOUR), decided_at: later(HOUR) }]);
+  });
 });
 
 test("groups are marked where the target keeps them: all, by name, or because it has them already", async () => {

@@ -33,7 +33,7 @@ test.each(Object.entries(ends))(
     const facts = async () => (await loadPersonFacts(db.pool, { personIds: [personId], at: clock.now() }))[0];
     const { proof } = await held();
 
-    await inWork(end(personId, until));
+    await inWork<unknown>(end(personId, until));
     // Who was proved before the end was known is looked at again, and is not believed past it.
     const { rows } = await db.pool.query<{ stamp: string }>(`select ${TOKEN_STAMP("$1")} as stamp`, [proof.hash]);
     expect(rows[0]?.stamp).not.toBe(proof.stamp);

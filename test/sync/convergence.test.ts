@@ -161,6 +161,6 @@ test("B9, invariant 3: any history with faults, repeats, reorderings and aborted
       );
       expect(overlapping.rowCount).toBe(0);
     }),
-    { numRuns: Number(process.env["CONVERGENCE_RUNS"] ?? 20) },
+    { numRuns: Number(process.env["CONVERGENCE_RUNS"] ?? 12) },
   );
 }, 300_000);

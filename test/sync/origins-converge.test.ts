@@ -99,6 +99,6 @@ test("M3, B9: any history of several origins, read in any order and side by side
       expect(await actual()).toEqual(expected(worlds, rest));
       for (const each of rest) expect(await sync(each)).toMatchObject({ plan: {} });
     }),
-    { numRuns: Number(process.env["CONVERGENCE_RUNS"] ?? 15) },
+    { numRuns: Number(process.env["CONVERGENCE_RUNS"] ?? 8) },
   );
 }, 300_000);
