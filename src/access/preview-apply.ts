@@ -1,6 +1,8 @@
 import type { Work } from "../db/database.ts";
+import { refuseOriginsUnit } from "../directory/unit-origin.ts";
 import { moveUnit } from "../directory/units.ts";
 import { AppError } from "../errors.ts";
+import { keepingAnAdministrator } from "./last-administrator.ts";
 import type { PreviewChange } from "./preview-change.ts";
 import type { StoredPreview } from "./preview-store.ts";
 import { computePreview } from "./preview.ts";
@@ -28,7 +30,7 @@ export async function applyPreview(work: Work, preview: Pick<StoredPreview, "cha
         field: "preview",
       },
     );
-  await applyChange(work, change);
+  await keepingAnAdministrator(work, () => applyChange(work, change));
 }
 
 async function applyChange(work: Work, change: PreviewChange): Promise<void> {
@@ -40,6 +42,7 @@ async function applyChange(work: Work, change: PreviewChange): Promise<void> {
     case "role":
       return updateRole(work, { key: change.key, permissions: change.permissions, inherits: change.inherits });
     case "unitMove":
+      await refuseOriginsUnit(work.sql, change.unitId);
       return moveUnit(work, { unitId: change.unitId, parentId: change.parentId });
   }
 }

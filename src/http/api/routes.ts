@@ -21,9 +21,11 @@ import { personTeamRoutes } from "./routes/person-team.ts";
 import { photoRoutes } from "./routes/photos.ts";
 import { planRoutes } from "./routes/plans.ts";
 import { requestRoutes } from "./routes/requests.ts";
+import { previewRoutes } from "./routes/previews.ts";
 import { roleRoutes } from "./routes/roles.ts";
 import { runRoutes } from "./routes/runs.ts";
 import { targetRoutes } from "./routes/targets.ts";
+import { ruleRoutes } from "./routes/rules.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { unitTypeRoutes } from "./routes/unit-types.ts";
 import { unitRoutes } from "./routes/units.ts";
@@ -48,6 +50,8 @@ export function apiRoutes(): Route[] {
     ...moduleRoutes,
     ...grantRoutes,
     ...requestRoutes,
+    ...previewRoutes,
+    ...ruleRoutes,
     ...tokenRoutes,
     ...auditRoutes,
     ...connectorRoutes,

@@ -1,0 +1,129 @@
+import { z } from "zod";
+import { reachedPeople } from "../../../access/policy.ts";
+import { applyPreview } from "../../../access/preview-apply.ts";
+import { findPreview, listPreviewItems } from "../../../access/preview-store.ts";
+import { page, pageOf, pageQuery, placeOf } from "../paging.ts";
+import { madePreview, previewSchema, requireMayChange, shownPreview } from "../previewing.ts";
+import { route, type ApiCall, type Route } from "../route.ts";
+import { idParams, line, moment, uuid } from "../schemas.ts";
+import { ruleFields, ruleOf } from "./rules.ts";
+
+const key = line(200);
+const at = moment.optional().describe("Compare access at this instant, now or later; when absent, now, or when the rule begins.");
+
+const wanted = z
+  .discriminatedUnion("kind", [
+    z.strictObject({ kind: z.literal("rule"), rule: ruleFields, at }),
+    z.strictObject({ kind: z.literal("ruleRemoval"), name: key, at }),
+    z.strictObject({
+      kind: z.literal("role"),
+      key,
+      permissions: z.array(key).max(5000).optional(),
+      inherits: z.array(key).max(100).optional(),
+      at,
+    }),
+    z.strictObject({ kind: z.literal("unitMove"), unitId: uuid, parentId: uuid.nullable(), at }),
+  ])
+  .meta({
+    description: "A rule as it would be saved, a rule that would be taken away, what a role would hold, or where a unit would stand.",
+  });
+
+const item = z.object({
+  personId: z.string(),
+  userName: z.string(),
+  unitId: z.string(),
+  permission: z.string(),
+  change: z.enum(["gained", "lost"]),
+});
+
+const owned = (call: ApiCall, id: string) => findPreview(call.sql, { id, owner: call.caller.credential, now: call.ctx.now() });
+
+export const previewRoutes: readonly Route[] = [
+  route({
+    method: "post",
+    path: "/previews",
+    summary: "Whose access would differ if this were saved",
+    description:
+      "The difference in effective (person, unit, permission), counted; `GET /previews/{id}/differences` lists it. Needs the permission for the change itself. Nothing is changed.",
+    tag: "Previews",
+    access: { permission: "rollcall.access.view", on: "anywhere" },
+    body: wanted,
+    status: 201,
+    answer: previewSchema,
+    ownTransactions: true,
+    handler(call, { body: { at: instant, ...change } }) {
+      if (change.kind !== "rule") return madePreview(call, change, instant);
+      return madePreview(call, { kind: "rule", rule: JSON.parse(JSON.stringify(ruleOf(change.rule))) }, instant);
+    },
+  }),
+  route({
+    method: "get",
+    path: "/previews/{id}",
+    summary: "A preview that one has made, for an hour",
+    tag: "Previews",
+    access: "signed-in",
+    params: idParams,
+    answer: previewSchema,
+    handler: async (call, { params }) => shownPreview(call.sql, await owned(call, params.id)),
+  }),
+  route({
+    method: "get",
+    path: "/previews/{id}/differences",
+    summary: "Who would gain or lose which permission on which unit",
+    description: "People whose access the caller may not see are counted in the preview and not listed here; a page may be shorter for it.",
+    tag: "Previews",
+    access: "signed-in",
+    params: idParams,
+    query: z.strictObject({
+      ...pageQuery,
+      permission: key.optional(),
+      unit: uuid.optional(),
+      person: uuid.optional(),
+      change: z.enum(["gained", "lost"]).optional(),
+    }),
+    answer: pageOf(item),
+    async handler(call, { params, query: { limit, cursor, unit, person, ...filter } }) {
+      const preview = await owned(call, params.id);
+      const after = placeOf(cursor, z.tuple([z.int(), z.int()]));
+      const rows = await listPreviewItems(call.sql, { preview, limit: limit + 1, after, unitId: unit, personId: person, ...filter });
+      const { items, next } = page(rows, { limit, place: ({ place }) => place });
+      const names = await namesInReach(
+        call,
+        items.map(({ personId }) => personId),
+      );
+      return {
+        items: items
+          .flatMap((each) => ({ userName: names.get(each.personId) ?? "", ...each }))
+          .filter(({ personId }) => names.has(personId)),
+        next,
+      };
+    },
+  }),
+  route({
+    method: "post",
+    path: "/previews/{id}/apply",
+    summary: "Save exactly what was shown",
+    description:
+      "The difference is computed anew in the transaction that saves: when the change would affect other access by now, it is refused (412).",
+    tag: "Previews",
+    access: "signed-in",
+    params: idParams,
+    status: 204,
+    async handler(call, { params }) {
+      const preview = await owned(call, params.id);
+      await requireMayChange(call, preview.change);
+      await applyPreview(call, preview);
+      await call.sql.query("delete from access_previews where id = $1", [preview.id]);
+      return undefined;
+    },
+  }),
+];
+
+async function namesInReach(call: ApiCall, personIds: readonly string[]): Promise<Map<string, string>> {
+  const within = reachedPeople(await call.reach("rollcall.access.view"), { person: "p", from: 2 });
+  const { rows } = await call.sql.query<{ id: string; userName: string }>(
+    `select p.id, p.user_name::text as "userName" from people p where p.id = any($1::uuid[]) and ${within.text}`,
+    [[...new Set(personIds)], ...within.values],
+  );
+  return new Map(rows.map(({ id, userName }) => [id, userName]));
+}
