@@ -8,7 +8,8 @@ type Part = Readonly<Record<string, unknown>>;
 
 /** A connection as it is shown: its definition without secrets, and how it stands. */
 export interface ConnectionView {
-  id: number;
+  /** Its name. */
+  id: string;
   name: string;
   connector: string;
   settings: Settings;
@@ -39,7 +40,8 @@ export interface ConnectionView {
   version: number;
 }
 
-type Row = ConnectionRow & Pick<ConnectionView, "people" | "disputed" | "held" | "mapping" | "limits" | "policy">;
+type Row = Omit<ConnectionRow, "mapping" | "limits" | "policy"> &
+  Pick<ConnectionView, "people" | "disputed" | "held" | "mapping" | "limits" | "policy">;
 
 const VIEW = `select c.*,
     (select count(*) from accounts a where a.connection_id = c.id and a.kind = 'user' and a.situation = 'linked' and a.gone_at is null) as people,
@@ -75,12 +77,12 @@ export async function readConnectionView(sql: Sql, name: string): Promise<Connec
 }
 
 function viewOf(row: Row): ConnectionView {
-  const { id, name, connector, settings, schedule, enabled, precedence, mapping, limits, policy, state, failures, version } = row;
+  const { name, connector, settings, schedule, enabled, precedence, mapping, limits, policy, state, failures, version } = row;
   const runs = enabled && state === "ready";
   const timeZone = row.time_zone;
   const reconcile = (policy as { provision?: { reconcile?: string } }).provision?.reconcile ?? null;
   return {
-    ...{ id, name, connector, settings, schedule, timeZone, enabled, precedence, mapping, limits, policy, state, failures, version },
+    ...{ id: name, name, connector, settings, schedule, timeZone, enabled, precedence, mapping, limits, policy, state, failures, version },
     secrets: Object.fromEntries(Object.keys(row.secrets).map((field) => [field, { set: true as const }])),
     nextRuns: runs ? nextStrokes({ schedule, timeZone }) : [],
     nextReconciliations: runs ? nextStrokes({ schedule: reconcile, timeZone }) : [],

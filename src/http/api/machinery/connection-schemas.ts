@@ -7,7 +7,7 @@ const anything = z.record(z.string(), z.unknown());
 
 export const connectionSchema = z
   .object({
-    id: z.int(),
+    id: z.string().describe("Its name."),
     name: z.string(),
     connector: z.string(),
     settings: anything.describe("Without its secrets."),
