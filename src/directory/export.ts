@@ -1,0 +1,114 @@
+import { z } from "zod";
+import type { Sql } from "../db/database.ts";
+import { open, type KeyRing, type SealingKey } from "../db/envelope.ts";
+import { openPersonKey } from "./personal.ts";
+
+const PERIOD = `valid_from as "from", valid_to as "to", recorded_from as "recordedFrom", recorded_to as "recordedTo"`;
+
+/** What is handed out beside the trail, by name. Hashes of secrets are in none of it. */
+const SECTIONS: Readonly<Record<string, string>> = {
+  profile: `select p.id, p.user_name::text as "userName", p.email::text, p.state, p.active, p.attributes, p.custom, p.local as "editedHere",
+      coalesce((select jsonb_object_agg(m.key, coalesce(c.name, m.value)) from jsonb_each_text(p.mastery) m left join connections c on c.id::text = m.value), '{}') as mastery,
+      origin.name as origin, p.manager_id as "managerId", p.version, p.created_at as "createdAt", p.modified_at as "modifiedAt"
+    from people p left join connections origin on origin.id = p.origin_id where p.id = $1`,
+  photos: `select format, size, set_at as "setAt", encode(bytes, 'base64') as base64 from person_photos where person_id = $1 order by size desc, format limit 1`,
+  accounts: `select c.name as connection, a.kind, a.native_id as "nativeId", a.reference, a.attributes, a.situation, a.written_back as "writtenBack",
+      a.first_seen_at as "firstSeenAt", a.changed_at as "changedAt", a.gone_at as "goneAt" from accounts a join connections c on c.id = a.connection_id where a.person_id = $1 order by a.id`,
+  targets: `select c.name as target, p.native_id as "nativeId", p.desired_state as "desiredState", p.desired, p.delivered_state as "deliveredState", p.delivered, p.delivered_at as "deliveredAt"
+    from projections p join connections c on c.id = p.connection_id where p.person_id = $1 order by p.id`,
+  units: `select u.name::text as unit, u.code::text, u.type, c.name as connection, ${prefixed("pu")} from person_units pu join units u on u.id = pu.unit_id
+    left join connections c on c.id = pu.connection_id where pu.person_id = $1 order by pu.id`,
+  memberships: `select g.display_name::text as "group", c.name as connection, ${prefixed("m")} from memberships m join groups g on g.id = m.group_id
+    left join connections c on c.id = m.connection_id where m.person_id = $1 order by m.id`,
+  grants: `select g.grant_id as id, r.key as role, u.name::text as unit, g.source, g.reason, g.granted_by as "grantedBy", ${prefixed("g")}
+    from grants g join roles r on r.id = g.role_id join units u on u.id = g.unit_id where g.person_id = $1 order by g.id`,
+  accessRequests: `select q.id, r.key as role, u.name::text as unit, q.reason, q.state, q.requested_at as "requestedAt", q.decided_at as "decidedAt", q.decision_reason as "decisionReason"
+    from access_requests q join roles r on r.id = q.role_id join units u on u.id = q.unit_id where q.person_id = $1 or q.requested_by = $1 order by q.requested_at, q.id`,
+  lifecycle: `select state, reason, ${PERIOD} from lifecycle_periods where person_id = $1 order by id`,
+  blocks: `select owner, effect, reason, ${PERIOD} from blocks where person_id = $1 order by id`,
+  employmentAbsences: `select effect, ${PERIOD} from employment_absences where person_id = $1 order by id`,
+  endsOfAccess: `select reason, ${PERIOD} from person_expiries where person_id = $1 order by id`,
+  sessions: `select id, created_at as "createdAt", last_seen_at as "lastSeenAt", expires_at as "expiresAt", ended_at as "endedAt", ended_reason as "endedReason", user_agent as "userAgent", ip
+    from sessions where person_id = $1 order by created_at, id`,
+  tokens: `select id, name, prefix, scope, permissions, created_at as "createdAt", expires_at as "expiresAt", last_used_at as "lastUsedAt", last_used_from as "lastUsedFrom", revoked_at as "revokedAt"
+    from tokens where person_id = $1 order by created_at, id`,
+};
+
+const EVENTS = {
+  eventsAbout: "subject_id = $1::uuid::text",
+  eventsBy: "actor = 'person:' || $1::uuid::text and subject_id is distinct from $1::uuid::text",
+} as const;
+const EVENTS_A_PAGE = 500;
+
+/**
+ * Everything that is known of somebody, as one JSON document in portions: the profile, the photo, accounts, what they were in and held over
+ * time, sessions and tokens, and the trail about and by them, with what was sealed opened. Reads as it is read from.
+ */
+export async function* exportPerson(
+  sql: Sql,
+  { personId, keyRing, at }: { personId: string; keyRing: KeyRing; at: Date },
+): AsyncGenerator<string> {
+  const key = await keyOf(sql, { personId, keyRing });
+  yield `{"exportedAt":${JSON.stringify(at)},"personId":${JSON.stringify(personId)}`;
+  for (const [name, statement] of Object.entries(SECTIONS)) {
+    const { rows } = await sql.query<Record<string, unknown>>(statement, [personId]);
+    yield `,${JSON.stringify(name)}:${JSON.stringify(name === "profile" ? (rows[0] ?? null) : rows)}`;
+  }
+  yield `,"imports":${JSON.stringify(await importsOf(sql, { personId, key }))}`;
+  for (const [name, where] of Object.entries(EVENTS)) {
+    yield `,${JSON.stringify(name)}:[`;
+    let separator = "";
+    for await (const event of eventsOf(sql, { where, personId, key })) {
+      yield `${separator}${JSON.stringify(event)}`;
+      separator = ",";
+    }
+    yield "]";
+  }
+  yield "}";
+}
+
+function prefixed(alias: string): string {
+  return PERIOD.replaceAll(/\b(valid|recorded)_(from|to)\b/g, `${alias}.$&`);
+}
+
+interface StoredEvent {
+  id: number;
+  sealed: string | null;
+}
+
+async function* eventsOf(
+  sql: Sql,
+  { where, personId, key }: { where: string; personId: string; key: SealingKey | undefined },
+): AsyncGenerator<Record<string, unknown>> {
+  for (let after = 0; ;) {
+    const { rows } = await sql.query<StoredEvent>(
+      `select id, at, name, actor, subject_type as "subjectType", subject_id as "subjectId", correlation_id as "correlationId", reason, data, sealed
+       from audit_events where ${where} and id > $2 order by id limit ${EVENTS_A_PAGE}`,
+      [personId, after],
+    );
+    for (const { sealed, ...event } of rows)
+      yield { ...event, personal: where === EVENTS.eventsAbout ? opened(sealed, { personId, key }) : null };
+    const last = rows.at(-1);
+    if (!last || rows.length < EVENTS_A_PAGE) return;
+    after = last.id;
+  }
+}
+
+async function importsOf(sql: Sql, { personId, key }: { personId: string; key: SealingKey | undefined }): Promise<unknown[]> {
+  const { rows } = await sql.query<{ content: string | null }>(
+    `select i.applied_at as "appliedAt", i.applied_by as "appliedBy", r.action, r.content from people_import_rows r join people_imports i on i.id = r.import_id
+     where r.person_id = $1 and i.state = 'applied' order by i.applied_at, i.id`,
+    [personId],
+  );
+  return rows.map(({ content, ...row }) => ({ ...row, changes: opened(content, { personId, key }) }));
+}
+
+async function keyOf(sql: Sql, { personId, keyRing }: { personId: string; keyRing: KeyRing }): Promise<SealingKey | undefined> {
+  const { rows } = await sql.query<{ wrapped: string }>("select wrapped from person_keys where person_id = $1", [personId]);
+  return rows[0] && openPersonKey(keyRing, { personId, wrapped: rows[0].wrapped });
+}
+
+function opened(sealed: string | null, { personId, key }: { personId: string; key: SealingKey | undefined }): unknown {
+  if (sealed === null || key === undefined) return null;
+  return z.json().parse(JSON.parse(open({ current: key, older: [] }, { purpose: `audit:${personId}`, sealed })));
+}
