@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Sql, Work } from "../db/database.ts";
 import { open, personKeyPurpose, seal, sealingKey, type KeyRing, type SealingKey } from "../db/envelope.ts";
+import { AppError } from "../errors.ts";
 
 const PURPOSE = "audit";
 
@@ -59,6 +60,27 @@ export async function openPersonal(
   const key = openPersonKey(keyRing, { personId, wrapped });
   const value: unknown = JSON.parse(open({ current: key, older: [] }, { purpose: `${PURPOSE}:${personId}`, sealed }));
   return value;
+}
+
+/** What `sealPersonal` sealed, by the given ids; what does not open (its key was erased, or is of another master key) is left out. */
+export async function openPersonalOf(
+  { ctx, sql }: Work,
+  { keyRing, values }: { keyRing: KeyRing; values: readonly { id: number; personId: string; sealed: string }[] },
+): Promise<Map<number, unknown>> {
+  const wrapped = await readKeys(sql, [...new Set(values.map(({ personId }) => personId))]);
+  const opened = new Map<number, unknown>();
+  for (const { id, personId, sealed } of values) {
+    const key = wrapped.get(personId);
+    if (key === undefined) continue;
+    try {
+      const own = openPersonKey(keyRing, { personId, wrapped: key });
+      opened.set(id, JSON.parse(open({ current: own, older: [] }, { purpose: `${PURPOSE}:${personId}`, sealed })));
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      ctx.log.warn({ err: error, event: id }, "personal values of an audit event can't be opened");
+    }
+  }
+  return opened;
 }
 
 async function readKeys(sql: Sql, personIds: readonly string[]): Promise<Map<string, string>> {

@@ -1,0 +1,49 @@
+import type { Within } from "../audit/search.ts";
+import { reachedPeople, type Reach } from "./policy.ts";
+import { reachedPeopleIds } from "./reached-people.ts";
+
+/** What belongs to a person besides the person: by these events of it are theirs. */
+const BELONGINGS = [
+  { type: "grant", table: "grants", id: "grant_id", cast: "uuid" },
+  { type: "token", table: "tokens", id: "id", cast: "uuid" },
+  { type: "request", table: "access_requests", id: "id", cast: "uuid" },
+  { type: "account", table: "accounts", id: "id", cast: "bigint" },
+] as const;
+
+const LOOKS_LIKE = { uuid: "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", bigint: "^[0-9]{1,18}$" } as const;
+const subjectAs = (cast: keyof typeof LOOKS_LIKE) => `case when e.subject_id ~ '${LOOKS_LIKE[cast]}' then e.subject_id::${cast} end`;
+
+/** SQL of the person whom an event (`e`) is about, or null: it is about the organisation. */
+const PERSON_OF_EVENT = `case e.subject_type when 'person' then ${subjectAs("uuid")}
+  ${BELONGINGS.map(({ type, table, id, cast }) => `when '${type}' then (select b.person_id from ${table} b where b.${id} = ${subjectAs(cast)} limit 1)`).join("\n  ")} end`;
+
+/**
+ * The events in reach: those about people in reach, their grants, tokens, requests and accounts, and for whoever holds the permission on
+ * the organisation those about nobody, or nobody any more.
+ */
+export function reachedEvents(reach: Reach): Within {
+  if (reach.everything) return { condition: () => ({ text: "true", values: [] }) };
+  if (!reach.organisation) return { subjects: (from) => subjectsOf(reach, from) };
+  return {
+    condition(from) {
+      const people = reachedPeople(reach, { person: "p", from });
+      // Not `not`: who is nobody's self makes the condition null rather than false.
+      return {
+        text: `not exists (select from people p where p.id = ${PERSON_OF_EVENT} and ${people.text} is not true)`,
+        values: people.values,
+      };
+    },
+  };
+}
+
+function subjectsOf(reach: Reach, from: number) {
+  const people = reachedPeopleIds(reach, { from });
+  if (people === undefined) throw new Error("who reaches the organisation has no list of people");
+  return {
+    text: `with who as materialized (${people.text})
+      select 'person' as type, who.id::text as id from who
+      ${BELONGINGS.map(({ type, table, id }) => `union select '${type}', b.${id}::text from ${table} b join who on who.id = b.person_id${table === "grants" ? " and b.recorded_to is null" : ""}`).join("\n      ")}
+      union select 'grant', b.grant_id::text from grants b join who on who.id = b.person_id and b.recorded_to is not null`,
+    values: people.values,
+  };
+}
