@@ -87,11 +87,13 @@ export async function linkAccount(work: Work, { keyRing, accountId, person }: Li
   const [item] = items;
   if (!item?.subjectId)
     throw new AppError("conflict", `Account ${accountId} is outside the scope of ${connection.name}.`, { field: "account" });
-  await applyBatch({
-    work,
-    source: requestSource({ kind: "user", rows: itemRows(items) }),
-    connection: { id: connection.id, name: connection.name, mappingVersion: connection.mappingVersion },
-  });
+  await takenAsConflict(accountId, () =>
+    applyBatch({
+      work,
+      source: requestSource({ kind: "user", rows: itemRows(items) }),
+      connection: { id: connection.id, name: connection.name, mappingVersion: connection.mappingVersion },
+    }),
+  );
   await sql.query("update accounts set linked_by = 'human' where id = $1", [accountId]);
   await recordEvent(work, {
     name: "account.settled",
@@ -118,6 +120,19 @@ export async function linkAccount(work: Work, { keyRing, accountId, person }: Li
       seenAt: ctx.now(),
     });
     return { items: decided ? [decided] : [], problems: [] };
+  }
+}
+
+/** A person of its own who can't be made, because somebody has that name or address already. */
+async function takenAsConflict<T>(accountId: number, write: () => Promise<T>): Promise<T> {
+  try {
+    return await write();
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== "23505") throw error;
+    throw new AppError("conflict", `Account ${accountId} can't be linked so: somebody else has its login name or e-mail address already.`, {
+      field: "person",
+      cause: error,
+    });
   }
 }
 
