@@ -1,5 +1,6 @@
 import { checkSamples } from "./check.ts";
 import { grantSamples } from "./grants.ts";
+import { groupSamples } from "./groups.ts";
 import { peopleSamples } from "./people.ts";
 import { previewSamples } from "./previews.ts";
 import { requestSamples } from "./requests.ts";
@@ -11,6 +12,7 @@ import { unitSamples } from "./units.ts";
 export const SAMPLES: Samples = {
   ...checkSamples,
   ...grantSamples,
+  ...groupSamples,
   ...peopleSamples,
   ...previewSamples,
   ...requestSamples,
