@@ -122,7 +122,7 @@ describe("A1: the shipped roles", () => {
       expect(await rows()).toEqual(before);
       clock.forward(1000);
       expect(await load(["dashboard"])).toEqual({ created: 5, updated: 0, removed: 4 });
-      expect((await rows()).roles).toBe(5);
+      expect((await rows()).roles).toBe(11);
       await expect(findRole(other.pool, "register-user")).rejects.toThrow("There is no role with the key register-user");
       clock.forward(1000);
       expect(await load(["register", "dashboard"])).toEqual({ created: 0, updated: 4, removed: 0 });
