@@ -62,9 +62,9 @@ async function stateOf(sql: Sql, runId: number): Promise<RunState> {
 type Stored = Extract<RunEvent, { id: number }>;
 
 async function eventsAfter(sql: Sql, { runId, after }: { runId: number; after: number }): Promise<Stored[]> {
-  const { rows } = await sql.query<Stored>(
-    `select id, event, data || jsonb_build_object('at', at) as data from run_events where run_id = $1 and id > $2 order by id limit ${AT_ONCE}`,
+  const { rows } = await sql.query<Stored & { at: Date }>(
+    `select id, event, data, at from run_events where run_id = $1 and id > $2 order by id limit ${AT_ONCE}`,
     [runId, after],
   );
-  return rows;
+  return rows.map(({ at, ...row }) => ({ ...row, data: { ...row.data, at } }) as Stored);
 }
