@@ -5,12 +5,14 @@ import { tellEndingTokens } from "../auth/ending-tokens.ts";
 import type { Context } from "../context.ts";
 import { inTransaction, type Database, type Work } from "../db/database.ts";
 import { forgetAnswers } from "../db/kept-answers.ts";
+import { finishErasures } from "../directory/erasure.ts";
 import { forgetImports } from "../sync/import-store.ts";
 
 /** What is looked after once a day, each in a transaction of its own: a line each. */
 const TASKS: Readonly<Record<string, (work: Work) => Promise<number>>> = {
   "answers to creates were forgotten": forgetAnswers,
   "requests that nobody decided have lapsed": lapseRequests,
+  "deleted people were let go of, at targets too": finishErasures,
   "imports of people were forgotten": forgetImports,
   "previews of changes were forgotten": forgetPreviews,
   "tokens that end soon were told of": tellEndingTokens,

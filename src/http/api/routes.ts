@@ -10,6 +10,8 @@ import { connectionRoutes } from "./routes/connections.ts";
 import { connectorRoutes } from "./routes/connectors.ts";
 import { deliveryRoutes } from "./routes/deliveries.ts";
 import { grantRoutes } from "./routes/grants.ts";
+import { deletionRoutes } from "./routes/deletion.ts";
+import { exportRoutes } from "./routes/export.ts";
 import { importRoutes } from "./routes/imports.ts";
 import { groupRoutes } from "./routes/groups.ts";
 import { meRoutes } from "./routes/me.ts";
@@ -26,6 +28,7 @@ import { roleRoutes } from "./routes/roles.ts";
 import { runRoutes } from "./routes/runs.ts";
 import { targetRoutes } from "./routes/targets.ts";
 import { ruleRoutes } from "./routes/rules.ts";
+import { stepRoutes } from "./routes/steps.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { unitTypeRoutes } from "./routes/unit-types.ts";
 import { unitRoutes } from "./routes/units.ts";
@@ -42,6 +45,8 @@ export function apiRoutes(): Route[] {
     ...attributeRoutes,
     ...photoRoutes,
     ...importRoutes,
+    ...deletionRoutes,
+    ...exportRoutes,
     ...unitRoutes,
     ...unitTypeRoutes,
     ...groupRoutes,
@@ -54,6 +59,7 @@ export function apiRoutes(): Route[] {
     ...ruleRoutes,
     ...tokenRoutes,
     ...auditRoutes,
+    ...stepRoutes,
     ...connectorRoutes,
     ...connectionRoutes,
     ...connectionTrialRoutes,

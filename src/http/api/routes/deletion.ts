@@ -1,0 +1,87 @@
+import { z } from "zod";
+import { refuseLastAdministrator } from "../../../access/last-administrator.ts";
+import { erasePerson } from "../../../directory/erasure.ts";
+import { erasureStanding, standsInTheWay } from "../../../directory/erasure-standing.ts";
+import { AppError } from "../../../errors.ts";
+import { route, type Route } from "../route.ts";
+import { flag, idParams, instant, reason } from "../schemas.ts";
+
+const TAG = "Personal data";
+const access = { permission: "rollcall.people.delete", on: { person: "id" } } as const;
+
+const standing = z
+  .object({
+    userName: z.string().describe("What to confirm with."),
+    state: z.string(),
+    allowed: z.boolean(),
+    because: z
+      .array(z.object({ why: z.string(), forcible: z.boolean() }))
+      .describe("What stands in the way, and whether `force` overrides it."),
+    goes: z.object({
+      accounts: z.int(),
+      photos: z.int(),
+      sessions: z.int(),
+      tokens: z.int(),
+      planItems: z.int(),
+      importRows: z.int(),
+      events: z.int().describe("Of the trail: they stay, their personal values go."),
+    }),
+    stays: z.array(z.string()),
+    reports: z.int().describe("People who report to this one: they are left without a manager."),
+    listedBy: z.array(z.string()).describe("Connections that still list the person: they bring them back, as somebody new."),
+    removedLater: z
+      .array(z.object({ target: z.string(), at: instant }))
+      .describe("Targets that remove the account later, as their policy says."),
+  })
+  .meta({ id: "DeletionPreview" });
+
+const STAYS = [
+  "An id without a name, so that what was done keeps its doer and its subject.",
+  "The audit trail, without what was personal in it.",
+  "What other systems say in records of other people: a manager's name, a group's list of members.",
+  "Files and recordings outside of the database, and backups.",
+];
+
+export const deletionRoutes: readonly Route[] = [
+  route({
+    method: "get",
+    path: "/people/{id}/deletion",
+    summary: "What deleting a person for good would take, what would stay, and what stands in the way",
+    tag: TAG,
+    access,
+    params: idParams,
+    answer: standing,
+    async handler(call, { params }) {
+      const found = await erasureStanding(call.sql, params.id);
+      const because = standsInTheWay(found);
+      const { reports, ...goes } = found.counts;
+      return { ...found, allowed: because.length === 0, because, goes, reports, stays: STAYS };
+    },
+  }),
+  route({
+    method: "delete",
+    path: "/people/{id}",
+    summary: "Delete a person for good, with their personal data",
+    description:
+      "Irreversible. The person must have been deactivated, and targets told; `force` with a reason overrides that. A connection that still lists the person brings them back as somebody new.",
+    tag: TAG,
+    access,
+    params: idParams,
+    query: z.strictObject({
+      confirm: z.string().max(300).describe("The person's login."),
+      force: flag.default(false),
+      reason: reason.optional().describe("Needed with `force`."),
+    }),
+    status: 200,
+    answer: z.object({ id: z.string(), waitsFor: z.array(z.string()).describe("Targets that are still told.") }),
+    async handler(call, { params: { id }, query: { confirm, force, reason: why } }) {
+      if (call.caller.personId === id)
+        throw new AppError("forbidden", "Nobody deletes themselves: ask somebody else.", { field: "person" });
+      if (force && why === undefined) throw new AppError("invalid", "reason: is needed with force.", { field: "reason" });
+      await refuseLastAdministrator(call, { personId: id });
+      const { keyRing } = call.options;
+      const { waitsFor } = await erasePerson(call, { personId: id, confirm, force, reason: why ?? "deleted for good", keyRing });
+      return { id, waitsFor };
+    },
+  }),
+];
