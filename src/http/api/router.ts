@@ -2,7 +2,7 @@ import { json, raw, Router, type ErrorRequestHandler, type Request, type Request
 import { createContext } from "../../context.ts";
 import { AppError, messageOf } from "../../errors.ts";
 import { requestIdOf } from "../middleware/request-id.ts";
-import { authenticateCaller } from "./authenticate.ts";
+import { callerAuthentication, type Authenticate } from "./authenticate.ts";
 import { perform, type ApiAnswer } from "./perform.ts";
 import { problemOf } from "./problem.ts";
 import type { ApiOptions, Route } from "./route.ts";
@@ -15,8 +15,9 @@ export function createApi(options: ApiOptions & { routes: readonly Route[] }): R
     response.setHeader("Cache-Control", "no-store");
     next();
   });
+  const authenticate = callerAuthentication(options);
   for (const route of literalFirst(options.routes))
-    router[route.method](expressPath(route.path), ...bodyOf(route, options), handlerOf(route, options));
+    router[route.method](expressPath(route.path), ...bodyOf(route, options), handlerOf(route, { options, authenticate }));
   const paths = new Map<string, Set<string>>();
   for (const { path, method } of literalFirst(options.routes)) paths.set(path, (paths.get(path) ?? new Set()).add(method.toUpperCase()));
   for (const [path, methods] of paths) router.all(expressPath(path), wrongMethod([...methods]));
@@ -38,11 +39,10 @@ export function expressPath(path: string): string {
   return path.replaceAll(/\{(\w+)\}/g, ":$1");
 }
 
-function handlerOf(route: Route, options: ApiOptions): RequestHandler {
+function handlerOf(route: Route, { options, authenticate }: { options: ApiOptions; authenticate: Authenticate }): RequestHandler {
   return async (request, response) => {
-    const caller = route.access === "public" ? null : await authenticateCaller(options.db, { request, now: options.now() });
-    const ended = new AbortController();
-    response.once("close", () => ended.abort());
+    const caller = route.access === "public" ? null : await authenticate(request);
+    const ended = route.sends === "text/event-stream" ? endOf(response) : undefined;
     const ctx = createContext({
       actor: caller?.actor ?? "system",
       log: options.log,
@@ -50,7 +50,7 @@ function handlerOf(route: Route, options: ApiOptions): RequestHandler {
       correlationId: requestIdOf(response),
       network: options.network,
       dataFolder: options.dataFolder,
-      ...(route.sends === "text/event-stream" ? { signal: ended.signal } : {}),
+      ...(ended ? { signal: ended } : {}),
     });
     const answer: ApiAnswer = await perform(route, {
       ctx,
@@ -68,8 +68,15 @@ function handlerOf(route: Route, options: ApiOptions): RequestHandler {
         idempotencyKey: request.get("Idempotency-Key"),
       },
     });
-    await send(response, { answer, signal: ended.signal });
+    await send(response, { answer, ended });
   };
+}
+
+/** Aborts when the caller goes away. Only answers that go on until then need it: making and aborting one costs as much as a small answer. */
+function endOf(response: Response): AbortSignal {
+  const ended = new AbortController();
+  response.once("close", () => ended.abort());
+  return ended.signal;
 }
 
 /** Bodies are read after nobody knows whom yet, so they are small; uploads have their own limit. */

@@ -4,8 +4,8 @@ import type { Response } from "express";
 import type { ApiAnswer } from "./perform.ts";
 import type { ServerEvent } from "./special.ts";
 
-/** Sends an answer: JSON, bytes, a stream, or server-sent events until their end or the caller's. */
-export async function send(response: Response, { answer, signal }: { answer: ApiAnswer; signal: AbortSignal }): Promise<void> {
+/** Sends an answer: JSON, bytes, a stream, or server-sent events until their end or the caller's, which `ended` tells of. */
+export async function send(response: Response, { answer, ended }: { answer: ApiAnswer; ended: AbortSignal | undefined }): Promise<void> {
   response.status(answer.status).set(answer.headers);
   if (!("special" in answer)) {
     if (answer.body === undefined) response.end();
@@ -27,9 +27,10 @@ export async function send(response: Response, { answer, signal }: { answer: Api
     response.set(special.headers ?? {}).type(special.type);
     await pipeline(special.stream, response);
   } else {
+    if (!ended) throw new Error("a route that answers with events says so: sends is text/event-stream");
     response.set({ "Content-Type": "text/event-stream", "X-Accel-Buffering": "no" }).flushHeaders();
-    for await (const event of special.events(signal)) {
-      if (signal.aborted) break;
+    for await (const event of special.events(ended)) {
+      if (ended.aborted) break;
       if (!response.write(textOf(event))) await Promise.race([once(response, "drain"), once(response, "close")]);
     }
     response.end();
