@@ -4,7 +4,7 @@ import os from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { parse as parseYaml } from "yaml";
-import { validateDefinition } from "../../src/connections/validate.ts";
+import { validateDefinition, type ValidateOptions } from "../../src/connections/validate.ts";
 import { projectFolder } from "../../src/db/folder.ts";
 import { AppError, type Problem } from "../../src/errors.ts";
 
@@ -15,9 +15,9 @@ const ldap = {
   mapping: { user: { attributes: { userName: "account.uid" } } },
 };
 
-function problemsOf(definition: unknown): readonly Problem[] {
+function problemsOf(definition: unknown, options?: ValidateOptions): readonly Problem[] {
   try {
-    validateDefinition(definition);
+    validateDefinition(definition, options);
     return [];
   } catch (error) {
     if (error instanceof AppError) return error.problems;
@@ -165,7 +165,14 @@ describe("secrets by reference", () => {
     [{ env: "PW" }, /environment variable PW is not set/],
     [{ file: "missing" }, /missing can't be read \(ENOENT\)/],
   ])("a missing one is named: %j", (reference, message) => {
-    expect(problemsOf(withPassword(reference))).toEqual([{ field: "settings.bindPassword", message: expect.stringMatching(message) }]);
+    const problems = problemsOf(withPassword(reference), { sources: { environment: {}, folder } });
+    expect(problems).toEqual([{ field: "settings.bindPassword", message: expect.stringMatching(message) }]);
+  });
+
+  test.each([[{ env: "PATH" }], [{ file: "bind.password" }]])("where nobody says what may be read, nothing is: %j", (reference) => {
+    expect(problemsOf(withPassword(reference))).toEqual([
+      { field: "settings.bindPassword", message: expect.stringContaining("given itself") },
+    ]);
   });
 });
 
