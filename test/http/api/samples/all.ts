@@ -1,6 +1,7 @@
 import { checkSamples } from "./check.ts";
 import { grantSamples } from "./grants.ts";
 import { groupSamples } from "./groups.ts";
+import { importSamples } from "./imports.ts";
 import { peopleSamples } from "./people.ts";
 import { previewSamples } from "./previews.ts";
 import { requestSamples } from "./requests.ts";
@@ -13,6 +14,7 @@ export const SAMPLES: Samples = {
   ...checkSamples,
   ...grantSamples,
   ...groupSamples,
+  ...importSamples,
   ...peopleSamples,
   ...previewSamples,
   ...requestSamples,
