@@ -38,13 +38,21 @@ export const connectionSchema = z
  * so that every problem is told at once.
  */
 export const definitionBody = anything.meta(described(connectionDefinitionSchema, "ConnectionDefinition"));
-export const changeBody = anything.meta(
-  described(connectionDefinitionSchema.omit({ name: true, connector: true }).partial(), "ConnectionChange"),
-);
+export const changeBody = anything.meta(changed(connectionDefinitionSchema.omit({ name: true, connector: true }), "ConnectionChange"));
 
 function described(schema: z.ZodType, id: string): Record<string, unknown> {
   const { $schema: _, ...shown } = z.toJSONSchema(schema, { io: "input", unrepresentable: "any", reused: "inline" });
   return { ...shown, id };
+}
+
+/** Nothing is needed, nothing has a default, and null takes a part away. */
+function changed(schema: z.ZodType, id: string): Record<string, unknown> {
+  const { required: _, properties, ...shown } = described(schema, id);
+  const parts = Object.entries(properties as Record<string, Record<string, unknown>>).map(([name, { default: __, ...part }]) => [
+    name,
+    { anyOf: [part, { type: "null" }] },
+  ]);
+  return { ...shown, properties: Object.fromEntries(parts) as unknown };
 }
 
 const triedRecord = z.object({
