@@ -73,9 +73,15 @@ const UNIT_PATH = (believed: Belief) => `
   )
   select units.id, units.name::text as name, units.code::text as code from above join units on units.id = above.unit_id order by height`;
 
-const PERSON = (believed: Belief) => `
+// Periods that are open and those that have an end have an index each.
+const STATE = (believed: Belief, ended: "is null" | "is not null") => `
   select 'state' as kind, l.state as what, null::text as connection, l.reason, l.valid_from as since, l.valid_to as until
-  from lifecycle_periods l where l.person_id = $1 and l.valid @> $3::timestamptz and ${believed("l")}
+  from lifecycle_periods l where l.person_id = $1 and l.valid_to ${ended} and l.valid @> $3::timestamptz and ${believed("l")}`;
+
+const PERSON = (believed: Belief) => `
+  ${STATE(believed, "is null")}
+  union all
+  ${STATE(believed, "is not null")}
   union all
   select 'block', b.owner, c.name, b.reason, b.valid_from, b.valid_to
   from blocks b left join connections c on c.id = b.connection_id where b.person_id = $1 and b.valid @> $3::timestamptz and ${believed("b")}

@@ -3,7 +3,7 @@ import { refuseOriginsUnit } from "../directory/unit-origin.ts";
 import { moveUnit } from "../directory/units.ts";
 import { AppError } from "../errors.ts";
 import { keepingAnAdministrator } from "./last-administrator.ts";
-import type { PreviewChange } from "./preview-change.ts";
+import type { SavedChange } from "./preview-change.ts";
 import type { StoredPreview } from "./preview-store.ts";
 import { computePreview } from "./preview.ts";
 import { updateRole } from "./roles.ts";
@@ -17,6 +17,10 @@ import { createRule, deleteRule, updateRule } from "./rules.ts";
  */
 export async function applyPreview(work: Work, preview: Pick<StoredPreview, "change" | "hash" | "at" | "createdAt">): Promise<void> {
   const { change } = preview;
+  if (change.kind === "mapping")
+    throw new AppError("invalid", "A mapping is saved at its connection, whose next run shows its own plan before it applies it.", {
+      field: "preview",
+    });
   // Others who save rules wait, so that nothing comes between the comparison and the change.
   if (change.kind === "rule" || change.kind === "ruleRemoval") await lockRules(work.sql, "alone");
   // What was shown was of the instant of the preview; what was shown of an instant ahead is asked for that one.
@@ -33,7 +37,7 @@ export async function applyPreview(work: Work, preview: Pick<StoredPreview, "cha
   await keepingAnAdministrator(work, () => applyChange(work, change));
 }
 
-async function applyChange(work: Work, change: PreviewChange): Promise<void> {
+async function applyChange(work: Work, change: SavedChange): Promise<void> {
   switch (change.kind) {
     case "rule":
       return saveRule(work, change.rule);

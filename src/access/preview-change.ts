@@ -14,7 +14,11 @@ export const previewChange = z.discriminatedUnion("kind", [
     permissions: z.array(key).max(5000).optional(),
     inherits: z.array(key).max(100).optional(),
   }),
+  /** Carried out by the connection's next run, so it can be looked at, and is saved elsewhere. */
+  z.strictObject({ kind: z.literal("mapping"), connection: key, mapping: z.record(z.string(), z.json()) }),
   z.strictObject({ kind: z.literal("unitMove"), unitId: z.uuid(), parentId: z.uuid().nullable() }),
 ]);
 
 export type PreviewChange = z.input<typeof previewChange>;
+/** What is saved as it was shown. */
+export type SavedChange = Exclude<PreviewChange, { kind: "mapping" }>;

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Work } from "../db/database.ts";
 import { AppError } from "../errors.ts";
-import type { PreviewChange } from "./preview-change.ts";
+import type { PreviewChange, SavedChange } from "./preview-change.ts";
 import { comparisonOf, type HeldRoleOnUnit, type PreviewPart, type PreviewWorld } from "./preview-difference.ts";
 import { closureOf, loadHeld, loadHolders, loadWorld, type HeldByRule, type RoleContentNow } from "./preview-load.ts";
 import { simulateRule } from "./preview-rule.ts";
@@ -21,7 +21,8 @@ export interface ComputedPreview {
   hash: Buffer;
 }
 
-interface Simulated {
+/** What a change would make of access, before it is compared. */
+export interface Simulated {
   /** Whoever may be concerned; nobody else's access differs. */
   people: readonly string[];
   before: PreviewWorld;
@@ -34,8 +35,15 @@ interface Simulated {
  * The blast radius of a change (B3): whose effective access would differ in which permission on which unit at an instant, once the change
  * is saved. Nothing is written and nothing is locked. Throws what saving it would throw of its input.
  */
-export async function computePreview(work: Work, { change, at }: { change: PreviewChange; at: Date }): Promise<ComputedPreview> {
-  const { people, before, after, heldAfter } = await simulated(work, { change, at });
+export async function computePreview(work: Work, { change, at }: { change: SavedChange; at: Date }): Promise<ComputedPreview> {
+  return compareAccess(work, { simulated: await simulated(work, { change, at }), at });
+}
+
+/** Compares the access of everybody who may be concerned, some thousands of them at a time. */
+export async function compareAccess(
+  work: Work,
+  { simulated: { people, before, after, heldAfter }, at }: { simulated: Simulated; at: Date },
+): Promise<ComputedPreview> {
   const comparison = comparisonOf(before, after);
   const parts = new Map<string, PreviewPart>();
   const hash = createHash("sha256").update(JSON.stringify(comparison.units));
@@ -58,7 +66,7 @@ export async function computePreview(work: Work, { change, at }: { change: Previ
   return { at, units: comparison.units, parts: all, summary: summaryOf(all, comparison.units), hash: hash.digest() };
 }
 
-async function simulated(work: Work, { change, at }: { change: PreviewChange; at: Date }): Promise<Simulated> {
+async function simulated(work: Work, { change, at }: { change: SavedChange; at: Date }): Promise<Simulated> {
   const world = await loadWorld(work.sql, { at });
   switch (change.kind) {
     case "rule":

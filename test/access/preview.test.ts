@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { effectiveAccess } from "../../src/access/effective.ts";
 import { applyPreview } from "../../src/access/preview-apply.ts";
-import type { PreviewChange } from "../../src/access/preview-change.ts";
+import type { SavedChange } from "../../src/access/preview-change.ts";
 import { itemsOf } from "../../src/access/preview-items.ts";
 import { minus, numberAt, sizeOf, spansOf, union } from "../../src/access/preview-spans.ts";
 import { findPreview, forgetPreviews, keepPreview, listPreviewItems } from "../../src/access/preview-store.ts";
@@ -45,7 +45,7 @@ const wish = fc.oneof(
 );
 type Wish = typeof wish extends fc.Arbitrary<infer T> ? T : never;
 
-async function changeOf(organisation: Organisation, asked: Wish): Promise<PreviewChange> {
+async function changeOf(organisation: Organisation, asked: Wish): Promise<SavedChange> {
   const id = (ids: string[], index: number) => ids[index] ?? "";
   const { groups, units, roles } = organisation;
   const prefix = units[0] ?? "";
@@ -209,7 +209,7 @@ describe("what a change would do", () => {
     });
     if (change.kind !== "rule") throw new Error("not a rule");
     const begins = new Date(clock.now().getTime() + 5 * HOUR);
-    const later: PreviewChange = { kind: "rule", rule: { ...change.rule, startsAt: begins.toISOString() } };
+    const later: SavedChange = { kind: "rule", rule: { ...change.rule, startsAt: begins.toISOString() } };
     const peopleAt = async (at: Date) => (await inWork((work) => computePreview(work, { change: later, at }))).summary.people;
     expect([await peopleAt(clock.now()), await peopleAt(begins)]).toEqual([0, 1]);
     await inWork((work) => createRule(work, parseRule({ ...change.rule, startsAt: begins })));

@@ -6,6 +6,7 @@ import { requireMayGiveByRule } from "../../access/rule-giving.ts";
 import { inTransaction, type Sql } from "../../db/database.ts";
 import { inReadSnapshot } from "../../db/read-snapshot.ts";
 import { AppError } from "../../errors.ts";
+import { previewMapping } from "../../sync/preview-mapping.ts";
 import type { ApiCall } from "./route.ts";
 import { instant } from "./schemas.ts";
 
@@ -15,7 +16,7 @@ const counted = { gained: z.int(), lost: z.int() };
 export const previewSchema = z
   .object({
     id: z.string(),
-    kind: z.enum(["rule", "ruleRemoval", "role", "unitMove"]),
+    kind: z.enum(["rule", "ruleRemoval", "role", "unitMove", "mapping"]),
     at: instant.describe("The instant for which access was compared."),
     createdAt: instant,
     expiresAt: instant.describe("Until then it can be looked at and saved."),
@@ -48,6 +49,9 @@ export async function requireMayChange(call: ApiCall, change: PreviewChange): Pr
       for (const rule of [...rows, ...wanted]) await requireMayGiveByRule(sql, { caller, rule, at: ctx.now() });
       return;
     }
+    case "mapping":
+      await call.require("rollcall.connections.edit", { organisation: true });
+      return;
     case "role":
       await call.require("rollcall.roles.edit", { organisation: true });
       return;
@@ -61,8 +65,9 @@ export async function requireMayChange(call: ApiCall, change: PreviewChange): Pr
 export async function madePreview(call: ApiCall, change: PreviewChange, at?: Date): Promise<z.input<typeof previewSchema>> {
   const { ctx, options, caller } = call;
   await requireMayChange(call, change);
+  const moment = later(at, beginningOf(change, ctx.now()));
   const computed = await inReadSnapshot(options.db, ctx, (work) =>
-    computePreview(work, { change, at: later(at, beginningOf(change, ctx.now())) }),
+    change.kind === "mapping" ? previewMapping(work, { ...change, at: moment }) : computePreview(work, { change, at: moment }),
   );
   const kept = await inTransaction(options.db, ctx, (work) => keepPreview(work, { owner: caller.credential, change, computed }));
   return shownPreview(call.sql, kept);

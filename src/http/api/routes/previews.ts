@@ -22,10 +22,12 @@ const wanted = z
       inherits: z.array(key).max(100).optional(),
       at,
     }),
+    z.strictObject({ kind: z.literal("mapping"), connection: key, mapping: z.record(z.string(), z.json()), at }),
     z.strictObject({ kind: z.literal("unitMove"), unitId: uuid, parentId: uuid.nullable(), at }),
   ])
   .meta({
-    description: "A rule as it would be saved, a rule that would be taken away, what a role would hold, or where a unit would stand.",
+    description:
+      "A rule as it would be saved, a rule that would be taken away, what a role would hold, where a unit would stand, or how a connection would be mapped.",
   });
 
 const item = z.object({

@@ -1,0 +1,150 @@
+import { isDeepStrictEqual } from "node:util";
+import type { AttributeObject } from "../../connectors/contract.ts";
+import { fulfils, type CompiledRule } from "../access/condition-rules.ts";
+import { loadPersonFacts } from "../access/facts.ts";
+import type { HeldRoleOnUnit } from "../access/preview-difference.ts";
+import { loadWorld } from "../access/preview-load.ts";
+import { compareAccess, type ComputedPreview } from "../access/preview.ts";
+import { compileCondition } from "../access/rule-input.ts";
+import { mappingSchema, type Mapping } from "../connections/definition.ts";
+import type { Sql, Work } from "../db/database.ts";
+import { AppError } from "../errors.ts";
+import { knownPeople } from "./known.ts";
+import { speakersOf } from "./local-people.ts";
+import { compileMapping, type CompiledKind } from "./mapping.ts";
+import { mergeOrigins, type Merged } from "./merge.ts";
+import { audible, localOrigin, storedOrigin, type Speakers } from "./origins.ts";
+import type { KnownPerson } from "./records.ts";
+
+const PAGE = 2000;
+
+/**
+ * Whose access would differ once a connection is mapped otherwise (B3), as far as it follows from what is known of people who are
+ * linked already: their attributes as conditions of rules ask for them, whether the connection says that they are active, and whether it
+ * still lists them. What a mapping makes of groups, units, dates and of accounts that nobody is linked to, the next run's plan shows.
+ * An account on which the mapping fails leaves its person as it is. Throws `not_found` for the connection, `invalid` for the mapping.
+ */
+export async function previewMapping(
+  work: Work,
+  { connection: name, mapping: input, at }: { connection: string; mapping: unknown; at: Date },
+): Promise<ComputedPreview> {
+  const { ctx, sql } = work;
+  const { rows } = await sql.query<{ id: number }>("select id from connections where name = $1", [name]);
+  const connectionId = rows[0]?.id;
+  if (connectionId === undefined) throw new AppError("not_found", `There is no connection named ${name}.`, { field: "connection" });
+  const mapping = mappingOf(input);
+  const compiled = compileMapping(mapping);
+  const known = await speakersOf(sql);
+  const speakers = (own: Speakers["mapping"]): Speakers => ({
+    ...known,
+    connectionId,
+    precedence: 0,
+    mapping: own,
+    mappingOf: (id) => (id === connectionId ? own : known.mappingOf(id)),
+  });
+  const [before, after] = [speakers(known.mappingOf(connectionId)), speakers(compiled)];
+  const rules = await conditionRulesAt(sql, at);
+  const world = await loadWorld(sql, { at });
+  const changes = new Map<string, Change>();
+  for await (const personIds of peopleOf(sql, connectionId)) {
+    ctx.signal.throwIfAborted();
+    const people = await knownPeople(sql, personIds);
+    for (const facts of await loadPersonFacts(sql, { personIds, at: ctx.now() })) {
+      const person = people.get(facts.id);
+      const next =
+        person && nextOf(person, { before, after, listed: compiled.kinds.user, ignored: mapping.situations.deleted === "ignore" });
+      if (!next) continue;
+      const matches = (rule: GivingRule, attributes: AttributeObject, custom: AttributeObject) =>
+        fulfils({ ctx }, { rule, person: { ...facts, attributes, custom } });
+      const differing =
+        next === "leaves"
+          ? []
+          : rules.filter((rule) => matches(rule, next.profile, next.custom) !== matches(rule, person.attributes, person.custom));
+      const gained = next === "leaves" ? [] : differing.filter((rule) => matches(rule, next.profile, next.custom));
+      if (next === "leaves" || differing.length > 0)
+        changes.set(facts.id, {
+          leaves: next === "leaves",
+          gained,
+          lost: new Set(differing.filter((rule) => !gained.includes(rule)).map(({ id }) => id)),
+        });
+    }
+  }
+  const simulated = {
+    people: [...changes.keys()],
+    before: world,
+    after: world,
+    heldAfter(personId: string, held: readonly (HeldRoleOnUnit & { ruleId: string | null })[]): readonly HeldRoleOnUnit[] {
+      const change = changes.get(personId);
+      if (!change) return held;
+      return change.leaves ? [] : [...held.filter(({ ruleId }) => ruleId === null || !change.lost.has(ruleId)), ...change.gained];
+    },
+  };
+  return compareAccess(work, { simulated, at });
+}
+
+interface Change {
+  leaves: boolean;
+  gained: readonly HeldRoleOnUnit[];
+  lost: ReadonlySet<string>;
+}
+
+function mappingOf(input: unknown): Mapping {
+  const result = mappingSchema.safeParse(input);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map((issue) => ({
+    field: ["mapping", ...issue.path.map(String)].join("."),
+    message: issue.message,
+  }));
+  throw new AppError("invalid", `The mapping can't be used: ${problems[0]?.field}: ${problems[0]?.message}.`, {
+    field: problems[0]?.field,
+    problems,
+  });
+}
+
+/** What the mapping makes of one person; undefined when nothing that access follows from. */
+function nextOf(
+  person: KnownPerson,
+  { before, after, listed, ignored }: { before: Speakers; after: Speakers; listed: CompiledKind | undefined; ignored: boolean },
+): Merged | "leaves" | undefined {
+  const own = person.origins.filter(({ connectionId }) => connectionId === after.connectionId);
+  let kept: typeof own;
+  try {
+    kept = own.filter(({ attributes }) => listed?.inScope(attributes));
+    for (const { attributes } of kept) listed?.map(attributes);
+  } catch (error) {
+    if (error instanceof AppError && error.code === "invalid") return undefined;
+    throw error;
+  }
+  const left = [...person.origins.filter((origin) => !own.includes(origin)), ...kept];
+  if (left.length === 0) return ignored ? undefined : "leaves";
+  const mergedBy = (speakers: Speakers, origins: KnownPerson["origins"]) =>
+    mergeOrigins([...audible(speakers, origins).map((origin) => storedOrigin(speakers, origin)), ...localOrigin(person)]);
+  const [was, becomes] = [mergedBy(before, person.origins), mergedBy(after, left)];
+  if (becomes.active?.value === false && was.active?.value !== false) return "leaves";
+  return isDeepStrictEqual([was.profile, was.custom], [becomes.profile, becomes.custom]) ? undefined : becomes;
+}
+
+interface GivingRule extends CompiledRule, HeldRoleOnUnit {}
+
+async function conditionRulesAt(sql: Sql, at: Date): Promise<GivingRule[]> {
+  const { rows } = await sql.query<Omit<GivingRule, "matches">>(
+    `select r.id, r.name, r.condition, r.role_id as "roleId", u.id as "unitId" from rules r join units u on u.code = r.unit_code and u.deleted_at is null
+     where r.condition is not null and r.enabled and r.deleted_at is null and (r.starts_at is null or r.starts_at <= $1) and (r.expires_at is null or r.expires_at > $1)`,
+    [at],
+  );
+  return rows.map((rule) => ({ ...rule, matches: compileCondition(rule.condition, `rule ${rule.name}`) }));
+}
+
+/** The people whom the connection lists, in portions. */
+async function* peopleOf(sql: Sql, connectionId: number): AsyncGenerator<string[]> {
+  for (let after = "00000000-0000-0000-0000-000000000000"; ;) {
+    const { rows } = await sql.query<{ id: string }>(
+      `select distinct person_id as id from accounts where connection_id = $1 and kind = 'user' and situation = 'linked' and gone_at is null and person_id > $2 order by 1 limit $3`,
+      [connectionId, after, PAGE],
+    );
+    const last = rows.at(-1);
+    if (!last) return;
+    yield rows.map(({ id }) => id);
+    after = last.id;
+  }
+}

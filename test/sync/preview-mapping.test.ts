@@ -1,0 +1,97 @@
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { effectiveAccess } from "../../src/access/effective.ts";
+import { itemsOf } from "../../src/access/preview-items.ts";
+import { createRole } from "../../src/access/roles.ts";
+import { createRule } from "../../src/access/rules.ts";
+import { inTransaction } from "../../src/db/database.ts";
+import { createUnit } from "../../src/directory/units.ts";
+import { approvePlan } from "../../src/sync/approve.ts";
+import { previewMapping } from "../../src/sync/preview-mapping.ts";
+import { testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
+import { world } from "../helpers/memory-source.ts";
+import { person, syncWorld, testConnection } from "../helpers/sync.ts";
+
+let db: TestDatabase;
+const ctx = testContext();
+beforeAll(async () => {
+  db = await testDatabase();
+});
+afterAll(() => db?.drop());
+
+async function held(): Promise<Set<string>> {
+  const { rows } = await db.pool.query<{ id: string; name: string }>("select id, user_name as name from people");
+  const all = new Set<string>();
+  for (const { id, name } of rows)
+    for (const { permission } of await effectiveAccess(db.pool, { personId: id, at: ctx.now() })) all.add(`${name} ${permission}`);
+  return all;
+}
+
+test("B3: what a mapping would do to access is what the next run does: by attributes, by who is active, by who is in the scope", async () => {
+  await inTransaction(db, ctx, async (work) => {
+    await work.sql.query(
+      "insert into permissions (key, module, resource, action) select 'test.door.' || a, 'test', 'door', a from unnest(array['open', 'close']) a",
+    );
+    await createUnit(work, { name: "Top", code: "top" });
+    for (const action of ["open", "close"])
+      await createRole(work, { key: `door-${action}`, name: action, permissions: [`test.door.${action}`] });
+    await createRule(work, { name: "sales", condition: 'person.department == "Sales"', role: "door-open", unit: "top" });
+    await createRule(work, { name: "titled", condition: 'person.title == "Sales"', role: "door-close", unit: "top" });
+  });
+  const everybody = [
+    person("stays", { department: "Sales", title: "Sales", area: "Sales", works: true }),
+    person("gains", { department: "Works", title: "Works", area: "Sales", works: true }),
+    person("loses", { department: "Sales", title: "Works", area: "Works", works: true }),
+    person("swaps", { department: "Sales", title: "Sales", area: "Works", works: true }),
+    person("outside", { department: "Sales", title: "Works", area: "Sales", works: true, kind: "external" }),
+    person("idle", { department: "Sales", title: "Works", area: "Sales", works: false }),
+  ];
+  const wide = { count: 10_000, share: 1, floor: 10_000 };
+  await testConnection(db, ctx, { limits: { disable: wide, delete: wide, window: wide, shrink: 1, failures: 100 } });
+  await syncWorld(db, ctx, { world: world(everybody) });
+  const before = await held();
+  expect(before.size).toBe(7);
+  const mapping = {
+    user: {
+      scope: '!("kind" in account)',
+      attributes: {
+        userName: "account.uid",
+        displayName: "account.cn",
+        department: "account.area",
+        title: "account.title",
+        active: "account.works",
+      },
+    },
+  };
+  const computed = await inTransaction(db, ctx, (work) => previewMapping(work, { connection: "corp", mapping, at: ctx.now() }));
+  expect(await held()).toEqual(before);
+  const { rows: people } = await db.pool.query<{ id: string; name: string }>("select id, user_name as name from people");
+  const nameOf = new Map(people.map(({ id, name }) => [id, name]));
+  const said = computed.parts
+    .flatMap((part) => itemsOf(part, { units: computed.units, from: 0, most: 1000 }))
+    .map((item) => `${item.change} ${nameOf.get(item.personId)} ${item.permission}`);
+  expect(said.sort()).toEqual([
+    "gained gains test.door.open",
+    "lost idle test.door.open",
+    "lost loses test.door.open",
+    "lost outside test.door.open",
+    "lost swaps test.door.open",
+  ]);
+
+  await db.pool.query("update connections set mapping = $1, mapping_version = mapping_version + 1", [JSON.stringify(mapping)]);
+  const run = await syncWorld(db, ctx, { world: world(everybody) });
+  // A scope that lets somebody fall out is shown to somebody first.
+  expect(run.state).toBe("held");
+  await inTransaction(db, ctx, (work) => approvePlan(work, { planId: run.planId }));
+  expect(await syncWorld(db, ctx, { world: world(everybody) })).toMatchObject({ state: "done" });
+  const after = await held();
+  const really = [
+    ...[...after].filter((each) => !before.has(each)).map((each) => `gained ${each}`),
+    ...[...before].filter((each) => !after.has(each)).map((each) => `lost ${each}`),
+  ];
+  expect(really.sort()).toEqual(said);
+  const preview = (more: { connection?: string; mapping?: unknown }) =>
+    inTransaction(db, ctx, (work) => previewMapping(work, { connection: "corp", mapping, at: ctx.now(), ...more }));
+  expect((await preview({})).summary.people).toBe(0);
+  await expect(preview({ connection: "nobody" })).rejects.toMatchObject({ code: "not_found" });
+  await expect(preview({ mapping: { user: { attributes: { userName: "account.uid +" } } } })).rejects.toMatchObject({ code: "invalid" });
+});
