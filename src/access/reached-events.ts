@@ -1,4 +1,5 @@
 import type { Within } from "../audit/search.ts";
+import type { Sql } from "../db/database.ts";
 import { reachedPeople, type Reach } from "./policy.ts";
 import { reachedPeopleIds } from "./reached-people.ts";
 
@@ -17,23 +18,33 @@ const subjectAs = (cast: keyof typeof LOOKS_LIKE) => `case when e.subject_id ~ '
 const PERSON_OF_EVENT = `case e.subject_type when 'person' then ${subjectAs("uuid")}
   ${BELONGINGS.map(({ type, table, id, cast }) => `when '${type}' then (select b.person_id from ${table} b where b.${id} = ${subjectAs(cast)} limit 1)`).join("\n  ")} end`;
 
+/** Up to so many people their events are looked up one by one; of more, events are so frequent that walking the trail finds them sooner. */
+const FEW = 5000;
+
 /**
  * The events in reach: those about people in reach, their grants, tokens, requests and accounts, and for whoever holds the permission on
  * the organisation those about nobody, or nobody any more.
  */
-export function reachedEvents(reach: Reach): Within {
+export async function reachedEvents(sql: Sql, reach: Reach): Promise<Within> {
   if (reach.everything) return { condition: () => ({ text: "true", values: [] }) };
-  if (!reach.organisation) return { subjects: (from) => subjectsOf(reach, from) };
+  if (!reach.organisation && (await areFew(sql, reach))) return { subjects: (from) => subjectsOf(reach, from) };
   return {
     condition(from) {
       const people = reachedPeople(reach, { person: "p", from });
       // Not `not`: who is nobody's self makes the condition null rather than false.
-      return {
-        text: `not exists (select from people p where p.id = ${PERSON_OF_EVENT} and ${people.text} is not true)`,
-        values: people.values,
-      };
+      const text = reach.organisation
+        ? `not exists (select from people p where p.id = ${PERSON_OF_EVENT} and ${people.text} is not true)`
+        : `exists (select from people p where p.id = ${PERSON_OF_EVENT} and ${people.text})`;
+      return { text, values: people.values };
     },
   };
+}
+
+async function areFew(sql: Sql, reach: Reach): Promise<boolean> {
+  const people = reachedPeopleIds(reach, { from: 2 });
+  if (people === undefined) return false;
+  const { rowCount } = await sql.query(`select from (${people.text}) who limit $1`, [FEW + 1, ...people.values]);
+  return (rowCount ?? 0) <= FEW;
 }
 
 function subjectsOf(reach: Reach, from: number) {

@@ -84,7 +84,7 @@ export const auditRoutes: readonly Route[] = [
       const [after] = placeOf(cursor, z.tuple([z.int()])) ?? [];
       const events = await seenEvents(call, {
         filter,
-        within: reachedEvents(await call.reach("rollcall.audit.view")),
+        within: await reachedEvents(call.sql, await call.reach("rollcall.audit.view")),
         people: await call.reach("rollcall.people.view"),
         keyRing: call.options.keyRing,
         order: "newest",
@@ -172,5 +172,12 @@ type Filter = { [Key in keyof typeof filters]?: z.output<(typeof filters)[Key]> 
 /** Asks anew for each page: who loses the permission meanwhile gets no more, and the answer breaks off rather than end. */
 async function exportedPage(call: ApiCall, { filter, after, upTo }: { filter: Filter; after: number; upTo: number }) {
   const reach = await call.require("rollcall.audit.export", { anywhere: true });
-  return searchEvents(call.sql, { filter, within: reachedEvents(reach), order: "oldest", after, upTo, limit: EXPORTED_AT_ONCE });
+  return searchEvents(call.sql, {
+    filter,
+    within: await reachedEvents(call.sql, reach),
+    order: "oldest",
+    after,
+    upTo,
+    limit: EXPORTED_AT_ONCE,
+  });
 }
