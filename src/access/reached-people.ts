@@ -41,6 +41,12 @@ export function listedPeople(reach: Reach, { from }: { from: number }): ListedPe
   const some = (rest: string) =>
     `(select true from person_units pu join units u on u.id = pu.unit_id where pu.person_id = p.id and ${OPEN}${rest} limit 1)`;
   const ways = [
+    // Asked once a statement: whoever reaches every tree, and people without a unit, reaches everybody.
+    ...(reach.organisation
+      ? [
+          `(select not exists (select from units top where top.parent_id is null and not top.path operator(public.<@) any($${from}::ltree[])))`,
+        ]
+      : []),
     `${some(` and u.path operator(public.<@) any($${from}::ltree[])`)} is not null`,
     ...(reach.organisation ? [`${some("")} is null`] : []),
     `p.id = $${from + 1}::uuid`,

@@ -64,16 +64,19 @@ export async function listPeople(sql: Sql, options: PeopleListOptions): Promise<
   const made = filtersOf(filters, { given, words, at });
   const conditions: Filter[] = [...made, { condition: within.text, ...(within.ids === undefined ? {} : { ids: within.ids }) }];
   const few = await fewest(sql, { conditions, values: given.values, names: options.names });
-  const source =
-    few === undefined
-      ? "people p"
-      : `(select distinct id from (${few}) met offset 0) d cross join lateral (select * from people where id = d.id offset 0) p`;
+  const source = few === undefined ? "people p" : sourceOf(few, { within, given });
   // What led here holds of everybody who is found so.
-  const others = conditions.filter(({ ids }) => few === undefined || ids !== few);
+  const others = conditions.filter((each) => few === undefined || each.ids !== few.ids);
   const where = ["p.state <> 'deleted'", ...others.map(({ condition }) => condition)].join(" and ");
   const ranked = options.after ? options.after[0] : options.sort === "relevance" && words.length > 0 && few !== undefined;
   const total = options.count ? await counted(sql, { source, where, values: given.values, names: options.names }) : null;
   return { lines: await page(sql, { ...options, source, where, given, ranked, words }), total };
+}
+
+/** Who was found by a filter is not looked for twice; who is in reach is asked again as they are shown. `offset 0` keeps to that way. */
+function sourceOf(few: Few, { within, given }: { within: PeopleListOptions["within"]; given: Parameters }): string {
+  if (few.ids !== within.ids) return `(select * from people where id = any(${given.add(few.found)}::uuid[]) offset 0) p`;
+  return `(select distinct id from (${few.ids}) met offset 0) d cross join lateral (select * from people where id = d.id offset 0) p`;
 }
 
 async function foldedWords(sql: Sql, q: string | undefined): Promise<string[]> {
@@ -93,23 +96,34 @@ async function foldedWords(sql: Sql, q: string | undefined): Promise<string[]> {
     .filter((word) => word !== "");
 }
 
+interface Few {
+  /** The query of the condition that leads to them. */
+  ids: string;
+  /** Their ids as it found them, an array in PostgreSQL's own text: handed back as it came, so that nothing is searched for twice. */
+  found: string | null;
+}
+
 /** The condition that leads to the fewest people, if they are few. Each is counted no further than it must be, and none once one is good enough. */
 async function fewest(
   sql: Sql,
   { conditions, values, names }: { conditions: readonly Filter[]; values: readonly unknown[]; names: StatementNames },
-): Promise<string | undefined> {
-  let best: { ids: string; count: number } | undefined;
+): Promise<Few | undefined> {
+  let best: (Few & { count: number }) | undefined;
   for (const { ids } of conditions) {
     if (ids === undefined) continue;
     const most = (best?.count ?? FEW + 1) + 1;
-    const { rows } = await sql.query<{ count: number }>(
-      statementOf(names, `select count(*)::int as count from (select 1 from (${ids}) met limit ${most}) counted`, values),
+    const { rows } = await sql.query<{ count: number; found: string | null }>(
+      statementOf(
+        names,
+        `select count(*)::int as count, case when count(*) < ${most} then array_agg(id)::text end as found from (select id from (${ids}) met limit ${most}) counted`,
+        values,
+      ),
     );
-    const count = rows[0]?.count ?? most;
-    if (count <= FEW && count < (best?.count ?? Infinity)) best = { ids, count };
+    const { count, found } = rows[0] ?? { count: most, found: null };
+    if (count <= FEW && count < (best?.count ?? Infinity)) best = { ids, count, found };
     if (best && best.count <= ENOUGH) break;
   }
-  return best?.ids;
+  return best;
 }
 
 async function counted(

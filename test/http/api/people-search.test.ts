@@ -180,14 +180,6 @@ describe("P6: people are found", () => {
           const [personId = ""] = ids;
           await door.work((work) => giveGrant(work, { personId, role: "rollcall-help-desk", unit: units[granted] ?? top }));
           const caller = { actor: `person:${personId}` as const, credential: "test", personId, permissions: null, unitIds: null };
-          const among = async ({ text, values }: { text: string; values: unknown[] }) => {
-            // Every parameter stands somewhere.
-            const { rows } = await door.db.pool.query<{ id: string }>(
-              `select p.id from people p where ${text} or (false and $1::ltree[] is null and $2::uuid is null and $3::uuid is null) order by p.id`,
-              values,
-            );
-            return rows.map(({ id }) => id);
-          };
           for (const permission of ["rollcall.people.view", "rollcall.people.lifecycle"] as const) {
             const reach = await reachOf(door.db.pool, { caller, permission, at: door.clock.now() });
             const wanted = await among(reachedPeople(reach, { person: "p", from: 1 }));
@@ -200,6 +192,22 @@ describe("P6: people are found", () => {
       { numRuns: 8 },
     );
   }, 120_000);
+
+  test("invariant 7: whoever reaches the organisation's tree reaches everybody, and nobody of another tree once there is one", async () => {
+    const personId = await door.newPerson({});
+    await door.work((work) => giveGrant(work, { personId, role: "rollcall-help-desk", unit: top }));
+    const caller = { actor: `person:${personId}` as const, credential: "test", personId, permissions: null, unitIds: null };
+    const listed = async () => {
+      const reach = await reachOf(door.db.pool, { caller, permission: "rollcall.people.view", at: door.clock.now() });
+      expect(reach.organisation).toBe(true);
+      const all = await among(listedPeople(reach, { from: 1 }));
+      expect(all).toEqual(await among(reachedPeople(reach, { person: "p", from: 1 })));
+      return all;
+    };
+    expect(await listed()).toEqual(await among({ text: "true", values: [[], null, null] }));
+    const other = await door.newPerson({ unitId: await door.newUnit({ name: "Another", type: "organization" }) });
+    expect(await listed()).toEqual(await among({ text: "p.id <> $2::uuid", values: [[], other, null] }));
+  });
 
   test("within the caller's units only, whatever is asked; a cursor says nothing of anybody, and none is made", async () => {
     const [mine, theirs] = [await door.newUnit({ parentId: top }), await door.newUnit({ parentId: top })];
@@ -219,6 +227,16 @@ describe("P6: people are found", () => {
     expect(await found("", narrow)).toEqual(["w-out"]);
   });
 });
+
+/** Ids of the people whom a condition on `p` holds of. */
+async function among({ text, values }: { text: string; values: unknown[] }): Promise<string[]> {
+  // Every parameter stands somewhere.
+  const { rows } = await door.db.pool.query<{ id: string }>(
+    `select p.id from people p where ${text} or (false and $1::ltree[] is null and $2::uuid is null and $3::uuid is null) order by p.id`,
+    values,
+  );
+  return rows.map(({ id }) => id);
+}
 
 /** As the folding of the names used here. */
 function fold(text: string): string {
