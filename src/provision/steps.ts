@@ -79,7 +79,7 @@ export function stepsOf(facts: StepFacts, { kind, now }: { kind: StepsKind; now:
     by: "a person who may approve plans",
     detail: `Plan ${item.plan} (${item.action}) is held by a guard until somebody approves or rejects it.`,
   }));
-  const targets = facts.targets.map((fact) => targetStep(fact, { kind, leaving: isOut(facts), now }));
+  const targets = facts.targets.map((fact) => targetStep(fact, { kind, gone: isOut(facts), now }));
   const grants = facts.grants.map((grant) => grantStep(grant, now));
   if (kind === "change")
     return [...plans, ...grants.filter(({ state }) => state === "waiting"), ...targets.filter(({ state }) => isOpen(state))];
@@ -114,7 +114,7 @@ const BARE = { target: null, at: null, by: null, error: null, nextTry: null };
 const isOpen = (state: StepState) => state === "waiting" || state === "failed";
 const isOut = ({ state }: Pick<StepFacts, "state">) => state !== "active" && state !== "invited";
 
-function targetStep(fact: TargetFact, { kind, leaving, now }: { kind: StepsKind; leaving: boolean; now: Date }): Step {
+function targetStep(fact: TargetFact, { kind, gone, now }: { kind: StepsKind; gone: boolean; now: Date }): Step {
   const base = {
     ...BARE,
     what: fact.group === null ? ("target-account" as const) : ("target-group" as const),
@@ -128,7 +128,7 @@ function targetStep(fact: TargetFact, { kind, leaving, now }: { kind: StepsKind;
   if (fact.desiredState === "absent") return { ...settled, state: "skipped", detail: "Nothing is wanted there." };
   if (kind === "offboarding" && fact.group === null) {
     if (there && fact.provisioned)
-      return { ...settled, state: "waiting", detail: leaving ? "It is still there." : "It follows when access ends." };
+      return { ...settled, state: "waiting", detail: gone ? "It is still there." : "It follows when access ends." };
     const later = fact.desiredState === "disabled" && fact.removeAfter !== null && fact.removeAfter > now ? fact.removeAfter : null;
     return {
       ...settled,
