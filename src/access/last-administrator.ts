@@ -45,20 +45,20 @@ const NOBODY = "00000000-0000-0000-0000-000000000000";
 /**
  * Does what may take somebody's rights away, in the caller's transaction, and refuses it when nobody is left who steers the organisation.
  * Where nobody did before, it is let through. One at a time, so that two don't take the last two at once. Throws `conflict`.
+ * @param at the instant at which somebody must be left; now when absent
  */
-export async function keepingAnAdministrator<T>(work: Work, act: () => Promise<T>): Promise<T> {
+export async function keepingAnAdministrator<T>(work: Work, act: () => Promise<T>, { at }: { at?: Date } = {}): Promise<T> {
   await work.sql.query("select pg_advisory_xact_lock($1)", [ADMINISTRATORS_LOCK]);
-  const before = await isSteered(work);
+  const before = await isSteered(work, at);
   const result = await act();
-  if (before && !(await isSteered(work)))
+  if (before && !(await isSteered(work, at)))
     throw new AppError("conflict", "This would leave the organisation without an administrator: make another one first.", {
       field: "grant",
     });
   return result;
 }
 
-async function isSteered({ ctx, sql }: Work): Promise<boolean> {
-  const at = ctx.now();
+async function isSteered({ ctx, sql }: Work, at: Date = ctx.now()): Promise<boolean> {
   const { rows } = await sql.query<{ id: string }>(CANDIDATES, [NOBODY, STEERING, at]);
   for (const { id } of rows) if ((await grantedUnits(sql, { personId: id, permission: STEERING, at })).some(({ top }) => top)) return true;
   return false;

@@ -102,6 +102,15 @@ export function missingImport(cause?: unknown): AppError {
   return new AppError("not_found", "There is no such import; previews are kept for a day.", { field: "import", cause });
 }
 
+/** Whom an import makes or changes. */
+export async function peopleOfImport(sql: Sql, id: string): Promise<string[]> {
+  const { rows } = await sql.query<{ id: string }>(
+    "select person_id as id from people_import_rows where import_id = $1 and person_id is not null and action in ('create', 'update')",
+    [id],
+  );
+  return rows.map((row) => row.id);
+}
+
 /** The newest first; of one owner, or everybody's. */
 export async function listImports(
   sql: Sql,

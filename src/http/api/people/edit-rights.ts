@@ -7,18 +7,27 @@ import { notEditableBy, visibleTo } from "../../../directory/person-edit-rights.
 import { AppError } from "../../../errors.ts";
 import type { ApiCall } from "../route.ts";
 
+/** What accounts find their person by, beside the primary address. */
+const MATCHED_BY: ReadonlySet<string> = new Set(["userName", "employeeNumber", "externalId"]);
+
 /** Refuses attributes that the caller may not change about this person (P2, P7). Throws `forbidden` naming each. */
 export async function refuseForeignAttributes(
   call: ApiCall,
   { personId, asked, before, after }: { personId: string; asked: readonly string[]; before: AttributeObject; after: AttributeObject },
 ): Promise<void> {
   const { sql } = call;
-  const relation = await relationTo(sql, { reach: await call.reach("rollcall.people.edit"), personId });
-  if (relation === "administrator" || asked.length === 0) return;
+  if (asked.length === 0) return;
+  const reach = await call.reach("rollcall.people.edit");
+  const relation = await relationTo(sql, { reach, personId });
+  const oneself = personId === call.caller.personId;
+  if (relation === "administrator" && (!oneself || reach.organisation)) return;
   const refused = new Set(notEditableBy(relation, { keys: asked, catalogue: await listCustomAttributes(sql) }));
   // By it an account is matched, and a link to sign in is sent there.
   if (asked.includes("emails") && primaryEmail(before)?.toLowerCase() !== primaryEmail(after)?.toLowerCase()) refused.add("emails");
-  for (const key of await askedByRules(sql, asked)) refused.add(key);
+  // In one's own unit, too: an account of somebody else would become one's own.
+  for (const key of asked.filter((each) => oneself && MATCHED_BY.has(each))) refused.add(key);
+  // What rules would give an administrator is asked after the change.
+  if (relation !== "administrator") for (const key of await askedByRules(sql, asked)) refused.add(key);
   const [first] = refused;
   if (first === undefined) return;
   const problems = [...refused].map((field) => ({ field, message: "is left to administrators" }));

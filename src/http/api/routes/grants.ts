@@ -128,7 +128,7 @@ export const grantRoutes: readonly Route[] = [
       await call.require("rollcall.grants.give", { unitId: grant.unit.id });
       await requireGiving(call, { role: grant.role.key, unitId: grant.unit.id, personId: grant.person?.id, groupId: grant.group?.id });
       requireVersion({ ifVersion: call.ifVersion, version: grant.version, what: "The grant" });
-      await changeGrant(call, { grantId: id, ...body });
+      await keepingAnAdministrator(call, () => changeGrant(call, { grantId: id, ...body }), body.until ? { at: body.until } : {});
       return answered(call, id);
     },
   }),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { requireMayGiveByRules, watchRules } from "../../../access/indirect-giving.ts";
 import { OUT_OF_REACH, reachedPeople, reachesOf, type Reach } from "../../../access/policy.ts";
 import { recordEvent } from "../../../audit/record.ts";
 import { inTransaction } from "../../../db/database.ts";
@@ -8,7 +9,15 @@ import { applyImport, previewImport } from "../../../sync/import.ts";
 import { importColumns } from "../../../sync/import-columns.ts";
 import type { ImportReach } from "../../../sync/import-facts.ts";
 import { readImportFile } from "../../../sync/import-file.ts";
-import { deleteImport, listImportRows, listImports, missingImport, readImport, type StoredImport } from "../../../sync/import-store.ts";
+import {
+  deleteImport,
+  listImportRows,
+  listImports,
+  missingImport,
+  peopleOfImport,
+  readImport,
+  type StoredImport,
+} from "../../../sync/import-store.ts";
 import { page, pageOf, pageQuery, placeOf } from "../paging.ts";
 import { personPatch } from "../people/schemas.ts";
 import { route, type ApiCall, type Route } from "../route.ts";
@@ -178,7 +187,10 @@ export const importRoutes: readonly Route[] = [
     answer: importSchema,
     async handler(call, { params, body }) {
       const { id } = await ownImport(call, params.id);
+      const personIds = await peopleOfImport(call.sql, id);
+      const watch = await watchRules(call.sql, { caller: call.caller, at: call.ctx.now(), personIds });
       await applyImport(call, { id, ...body, reach: await importReach(call), check: checkValue, keyRing: call.options.keyRing });
+      await requireMayGiveByRules(call.sql, watch, { personIds });
       return readImport(call.sql, id);
     },
   }),

@@ -1,3 +1,4 @@
+import { requireMayGiveByRules, watchRules } from "../../../access/indirect-giving.ts";
 import { checkedCustomValues } from "../../../directory/custom-values.ts";
 import { listCustomAttributes } from "../../../directory/custom-attributes.ts";
 import { lockPerson } from "../../../directory/people-checks.ts";
@@ -5,6 +6,7 @@ import { createLocalPerson, editPersonHere } from "../../../sync/local-people.ts
 import { requireVersion } from "../entity-tag.ts";
 import { changesOf } from "../people/contribution.ts";
 import { refuseForeignAttributes, refuseHiddenAttributes } from "../people/edit-rights.ts";
+import { refuseLeadingStrangers } from "../people/leading.ts";
 import { peopleAnswer, peoplePage, peopleQuery } from "../people/list.ts";
 import { personInput, personPatch, personSchema } from "../people/schemas.ts";
 import { personView } from "../people/view.ts";
@@ -48,7 +50,9 @@ export const peopleRoutes: readonly Route[] = [
       const names = given.name ?? {};
       const called = [names.givenName, names.familyName].filter(Boolean).join(" ");
       if (contribution["displayName"] == null && (names.formatted ?? called)) contribution["displayName"] = names.formatted ?? called;
+      const watch = await watchRules(call.sql, { caller: call.caller, at: call.ctx.now() });
       const id = await createLocalPerson(call, { contribution, unitIds, state, reason: body.reason });
+      await requireMayGiveByRules(call.sql, watch, { personIds: [id] });
       return personView(call, id);
     },
   }),
@@ -80,7 +84,11 @@ export const peopleRoutes: readonly Route[] = [
       requireVersion({ ifVersion: call.ifVersion, version: person.version, what: `The person ${person.userName}` });
       const { custom: given, managerId, reason } = body;
       await refuseHiddenAttributes(call, { personId: id, given: Object.keys(given ?? {}) });
-      if (managerId != null) await call.require("rollcall.people.view", { personId: managerId });
+      if (managerId != null) {
+        await call.require("rollcall.people.view", { personId: managerId });
+        await refuseLeadingStrangers(call, { personId: id, managerId });
+      }
+      const watch = await watchRules(call.sql, { caller: call.caller, at: call.ctx.now(), personIds: [id] });
       const custom = given && checkedCustomValues(await listCustomAttributes(call.sql), { values: given, whole: false });
       await editPersonHere(call, {
         personId: id,
@@ -89,6 +97,7 @@ export const peopleRoutes: readonly Route[] = [
         reason,
         allow: (edit) => refuseForeignAttributes(call, { personId: id, ...edit }),
       });
+      await requireMayGiveByRules(call.sql, watch, { personIds: [id] });
       return personView(call, id);
     },
   }),

@@ -1,9 +1,12 @@
 import { z } from "zod";
+import { requireMayGiveByRules, watchRules } from "../../../access/indirect-giving.ts";
 import { reachedPeople } from "../../../access/policy.ts";
+import { relationTo } from "../../../access/relation.ts";
 import { listTeam } from "../../../directory/person-team.ts";
 import { lockPerson } from "../../../directory/people-checks.ts";
 import { setPersonUnits, unitChanges, unitsOfPerson } from "../../../directory/person-units.ts";
 import { followPeople } from "../../../sync/local-people.ts";
+import { AppError } from "../../../errors.ts";
 import { requireVersion } from "../entity-tag.ts";
 import { page, pageOf, pageQuery, placeOf } from "../paging.ts";
 import { personUnit } from "../people/schemas.ts";
@@ -74,9 +77,15 @@ export const personTeamRoutes: readonly Route[] = [
       const { sql } = call;
       const person = await lockPerson(sql, id);
       requireVersion({ ifVersion: call.ifVersion, version: person.version, what: `The person ${person.userName}` });
+      // Leading somebody is no reason to take them into one's unit, where one may do more with them.
+      const relation = await relationTo(sql, { reach: await call.reach("rollcall.people.edit"), personId: id });
+      if (relation !== "administrator")
+        throw new AppError("forbidden", "The units of a person are left to administrators.", { field: "rollcall.people.edit" });
+      const watch = await watchRules(sql, { caller: call.caller, at: call.ctx.now(), personIds: [id] });
       const { add, remove } = await unitChanges(sql, { personId: id, unitIds: body.unitIds });
       for (const unitId of [...add, ...remove.map((each) => each.unitId)]) await call.require("rollcall.people.edit", { unitId });
       if (await setPersonUnits(call, { personId: id, ...body })) await followPeople(call, [id]);
+      await requireMayGiveByRules(sql, watch, { personIds: [id] });
       const { version } = await lockPerson(sql, id);
       return { units: await unitsOfPerson(sql, id), version };
     },

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { requireMayGive } from "../../../access/giving.ts";
+import { requireMayGiveByRules, watchRules } from "../../../access/indirect-giving.ts";
 import { reconcileGroupRules } from "../../../access/group-rules.ts";
 import { keepingAnAdministrator } from "../../../access/last-administrator.ts";
 import { reachedUnits } from "../../../access/policy.ts";
@@ -14,6 +15,7 @@ import { page, pageOf, pageQuery, placeOf } from "../paging.ts";
 import { peopleAnswer, peoplePage, peopleQuery } from "../people/list.ts";
 import { route, type ApiCall, type Route } from "../route.ts";
 import { idParams, instant, line, reason, uuid } from "../schemas.ts";
+import { requireMayMove, requireMayPutUnder, requireSteersOrganisation } from "../unit-moving.ts";
 
 export const unitSchema = z
   .object({
@@ -101,7 +103,9 @@ export const unitRoutes: readonly Route[] = [
       await call.require("rollcall.units.edit", body.parentId === null ? { organisation: true } : { unitId: body.parentId });
       await requireUnitType(call.sql, body.type);
       const id = await createUnit(call, body);
+      const watch = await watchRules(call.sql, { caller: call.caller, at: call.ctx.now(), unitId: id });
       await reconcileGroupRules(call, { unitIds: [id] });
+      await requireMayGiveByRules(call.sql, watch, { unitId: id });
       return readUnit(call.sql, id);
     },
   }),
@@ -152,7 +156,9 @@ export const unitRoutes: readonly Route[] = [
       await refuseOriginsUnit(call.sql, unit.id);
       if (type !== undefined && type !== unit.type) await requireUnitType(call.sql, type);
       const moves = parentId !== undefined && parentId !== unit.parentId;
-      if (moves) await call.require("rollcall.units.edit", parentId === null ? { organisation: true } : { unitId: parentId });
+      await requireSteersOrganisation(call, { from: unit, to: { type: type ?? unit.type, parentId: moves ? parentId : unit.parentId } });
+      if (moves) await requireMayMove(call, { unit, parentId });
+      const watch = await watchRules(call.sql, { caller: call.caller, at: call.ctx.now(), unitId: unit.id });
       await keepingAnAdministrator(call, async () => {
         await updateUnit(call, {
           unitId: unit.id,
@@ -162,7 +168,10 @@ export const unitRoutes: readonly Route[] = [
         });
         if (moves) await moveUnit(call, { unitId: unit.id, parentId });
       });
-      if (code !== undefined && code !== unit.code) await reconcileGroupRules(call, { unitIds: [unit.id] });
+      if (code !== undefined && code !== unit.code) {
+        await keepingAnAdministrator(call, () => reconcileGroupRules(call, { unitIds: [unit.id] }));
+        await requireMayGiveByRules(call.sql, watch, { unitId: unit.id });
+      }
       return readUnit(call.sql, unit.id);
     },
   }),
@@ -222,6 +231,7 @@ export const unitRoutes: readonly Route[] = [
 async function merged(call: ApiCall, merge: { unitId: string; into: string; reason: string }): Promise<void> {
   const { sql, caller, ctx } = call;
   await call.require("rollcall.units.edit", { unitId: merge.into });
+  await requireMayPutUnder(call, { unit: await findUnit(sql, merge.unitId), parentId: merge.into });
   for (const role of await rolesOnUnit(call, merge.unitId)) await requireMayGive(sql, { caller, role, unitId: merge.into, at: ctx.now() });
   await keepingAnAdministrator(call, () => mergeUnits(call, merge));
 }

@@ -1,0 +1,25 @@
+import { requireMayBringUnder } from "../../access/indirect-giving.ts";
+import { findUnit, type Unit } from "../../directory/units.ts";
+import type { ApiCall } from "./route.ts";
+
+/** Asks for everything that a move of a unit needs. Throws `forbidden`, `not_found` for a parent that the caller may not know of. */
+export async function requireMayMove(call: ApiCall, { unit, parentId }: { unit: Unit; parentId: string | null }): Promise<void> {
+  await call.require("rollcall.units.edit", parentId === null ? { organisation: true } : { unitId: parentId });
+  await requireSteersOrganisation(call, { from: unit, to: { ...unit, parentId } });
+  if (parentId !== null) await requireMayPutUnder(call, { unit, parentId });
+}
+
+/** Refuses to bring a unit, or what it holds, where others' grants give more than the caller may. Throws `forbidden`. */
+export async function requireMayPutUnder(call: ApiCall, { unit, parentId }: { unit: Unit; parentId: string }): Promise<void> {
+  const { sql, caller, ctx } = call;
+  await requireMayBringUnder(sql, { caller, path: unit.path, under: (await findUnit(sql, parentId)).path, at: ctx.now() });
+}
+
+/** A unit of type organization at the top is from where everything is steered: who makes roles for all decides which it is. */
+export async function requireSteersOrganisation(
+  call: ApiCall,
+  { from, to }: { from: Pick<Unit, "type" | "parentId">; to: Pick<Unit, "type" | "parentId"> },
+): Promise<void> {
+  const isOrganisation = ({ type, parentId }: Pick<Unit, "type" | "parentId">) => type === "organization" && parentId === null;
+  if (isOrganisation(from) !== isOrganisation(to)) await call.require("rollcall.roles.edit", { organisation: true });
+}

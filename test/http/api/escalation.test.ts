@@ -1,0 +1,126 @@
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { checkAccess } from "../../../src/access/effective.ts";
+import { giveGrant } from "../../../src/access/grants.ts";
+import { createRole } from "../../../src/access/roles.ts";
+import { createRule } from "../../../src/access/rules.ts";
+import { openApi, type ApiDoor } from "./api-door.ts";
+
+const ANY = { "If-Match": "*" };
+const REASON = { reason: "tried" };
+const UNIT_ADMINISTRATOR = "rollcall-unit-administrator";
+
+let door: ApiDoor;
+let top: string;
+let own: string;
+let foreign: string;
+let keeper: { personId: string; token: string };
+
+beforeAll(async () => {
+  door = await openApi();
+  top = await door.newUnit({ name: "Company", type: "organization" });
+  own = await door.newUnit({ name: "Own", parentId: top });
+  foreign = await door.newUnit({ name: "Foreign", parentId: top });
+  await door.newHolder({ role: "rollcall-administrator", unitId: top });
+  keeper = await door.newHolder({ role: UNIT_ADMINISTRATOR, unitId: own });
+  await door.work((work) => createRole(work, { key: "mover", name: "Mover", permissions: ["rollcall.units.view", "rollcall.units.edit"] }));
+});
+afterAll(() => door?.close());
+
+const may = (personId: string, permission: string, unitId: string) =>
+  checkAccess(door.db.pool, { personId, unitId, permission, at: door.clock.now() });
+const join = (personId: string, unitId: string) =>
+  door.db.pool.query("insert into person_units (person_id, unit_id, valid_from, recorded_from) values ($1, $2, now(), now())", [
+    personId,
+    unitId,
+  ]);
+
+describe("nobody brings themselves, or gives, more than they hold", () => {
+  test("A1: a unit at the top is not made the organisation by who administers that unit alone", async () => {
+    const branch = await door.newUnit({ name: "Branch", type: "department" });
+    const { personId, token } = await door.newHolder({ role: "rollcall-administrator", unitId: branch });
+    await door.request("PATCH", `/units/${branch}`, { token, headers: ANY, body: { type: "organization" } }).expect(403);
+    await door.request("POST", "/roles", { token, body: { key: "mine", name: "Mine" } }).expect(403);
+    expect(await may(personId, "rollcall.roles.edit", top)).toBe(false);
+    await door.request("PATCH", `/units/${branch}`, { token, headers: ANY, body: { type: "location" } }).expect(200);
+  });
+
+  test("P7: who leads somebody does not take them into their own unit, nor put themselves there", async () => {
+    const report = await door.newPerson({ unitId: foreign, managerId: keeper.personId });
+    const put = (id: string, unitIds: string[]) =>
+      door.request("PUT", `/people/${id}/units`, { token: keeper.token, headers: ANY, body: { unitIds } });
+    await put(report, [foreign, own]).expect(403);
+    await put(keeper.personId, [own]).expect(403);
+    await door.request("POST", `/people/${report}/suspend`, { token: keeper.token, body: REASON }).expect(403);
+    const member = await door.newPerson({ unitId: own });
+    const room = await door.newUnit({ name: "Room", parentId: own });
+    await put(member, [own, room]).expect(200);
+  });
+
+  test("A4: attributes that rules ask for, and those that accounts are matched by, are changed by somebody else, even in one's own unit", async () => {
+    await door.newUnit({ name: "Head office", parentId: top, code: "HEAD" });
+    await door.work((work) =>
+      createRule(work, { name: "chiefs", condition: 'person.profile.title == "Chief"', role: "rollcall-administrator", unit: "HEAD" }),
+    );
+    const self = await door.newHolder({ role: UNIT_ADMINISTRATOR, unitId: own });
+    await join(self.personId, own);
+    const patch = (id: string, body: object, token = self.token) => door.request("PATCH", `/people/${id}`, { token, headers: ANY, body });
+    await patch(self.personId, { title: "Chief" }).expect(403);
+    await patch(self.personId, { employeeNumber: "1" }).expect(403);
+    await patch(self.personId, { emails: [{ value: "chief@example.org", primary: true }] }).expect(403);
+    await patch(self.personId, { costCenter: "4711" }).expect(200);
+  });
+
+  test("A4: who may not give what Rollcall itself is steered by does not do so by way of somebody's attributes", async () => {
+    const other = await door.newPerson({ unitId: own });
+    await door.request("PATCH", `/people/${other}`, { token: keeper.token, headers: ANY, body: { title: "Chief" } }).expect(403);
+    await door
+      .request("POST", "/people", { token: keeper.token, body: { userName: "accomplice", title: "Chief", unitIds: [own] } })
+      .expect(403);
+    await door.request("PATCH", `/people/${other}`, { headers: ANY, body: { title: "Chief" } }).expect(200);
+  });
+
+  test("A4: a unit does not take a code for which a rule gives what its administrator could not give", async () => {
+    const group = (await door.request("POST", "/groups", { body: { displayName: "Waiting" } }).expect(201)).body.id;
+    await door.request("POST", `/groups/${group}/members`, { body: { add: { people: [keeper.personId] } } }).expect(200);
+    await door.work((work) => createRule(work, { name: "waiting", group: "Waiting", role: "rollcall-administrator", unit: "COMING" }));
+    const { token } = keeper;
+    await door.request("PATCH", `/units/${own}`, { token, headers: ANY, body: { code: "COMING" } }).expect(403);
+    await door.request("POST", "/units", { token, body: { name: "Trap", code: "COMING", parentId: own } }).expect(403);
+    const { body } = await door.request("POST", "/units", { body: { name: "Coming", code: "COMING", parentId: own } }).expect(201);
+    expect(await may(keeper.personId, "rollcall.people.delete", body.id)).toBe(true);
+    await door.request("PATCH", `/units/${body.id}`, { token: keeper.token, headers: ANY, body: { code: null } }).expect(200);
+  });
+
+  test("A4: a unit does not come under others who could not be given there what they hold", async () => {
+    const held = await door.newUnit({ name: "Held", parentId: foreign });
+    const { personId, token } = await door.newHolder({ role: UNIT_ADMINISTRATOR, unitId: own });
+    await door.work((work) => giveGrant(work, { personId, role: "mover", unit: held }));
+    await door.request("PATCH", `/units/${held}`, { token, headers: ANY, body: { parentId: own } }).expect(403);
+    await door.request("POST", `/units/${held}/merge`, { token, headers: ANY, body: { into: own, ...REASON } }).expect(403);
+    await door.request("DELETE", `/units/${held}`, { token, headers: ANY, body: { moveTo: own, ...REASON } }).expect(403);
+    expect(await may(personId, "rollcall.people.edit", held)).toBe(false);
+    const [a, b] = [await door.newUnit({ name: "A", parentId: own }), await door.newUnit({ name: "B", parentId: own })];
+    await door.request("PATCH", `/units/${a}`, { token, headers: ANY, body: { parentId: b } }).expect(200);
+  });
+
+  test("P7: nobody makes themselves the manager of people whom they don't administer", async () => {
+    const chief = await door.newPerson({ unitId: own });
+    const below = await door.newPerson({ unitId: foreign, managerId: chief });
+    const managed = (id: string, managerId: string, token = keeper.token) =>
+      door.request("PATCH", `/people/${id}`, { token, headers: ANY, body: { managerId } });
+    await managed(chief, keeper.personId).expect(403);
+    const own2 = await door.newPerson({ unitId: own, managerId: keeper.personId });
+    await managed(chief, own2).expect(403);
+    await door.request("GET", `/people/${below}`, { token: keeper.token }).expect(404);
+    await managed(await door.newPerson({ unitId: own }), keeper.personId).expect(200);
+  });
+
+  test("A5: the last grant that steers the organisation is not given an end", async () => {
+    const { rows } = await door.db.pool.query<{ grant_id: string }>(
+      "select grant_id from grants g join roles r on r.id = g.role_id where r.key = 'rollcall-administrator' and g.unit_id = $1 and g.recorded_to is null",
+      [top],
+    );
+    const until = new Date(door.clock.now().getTime() + 60_000).toISOString();
+    await door.request("PATCH", `/grants/${rows[0]?.grant_id}`, { headers: ANY, body: { until, ...REASON } }).expect(409);
+  });
+});
