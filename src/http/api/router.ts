@@ -61,11 +61,11 @@ function handlerOf(route: Route, { options, authenticate }: { options: ApiOption
         params: Object.fromEntries(Object.entries(request.params).map(([name, value]) => [name, String(value)])),
         query: request.query,
         body: bodyAsGiven(route, request),
-        ifMatch: request.get("If-Match"),
-        ifNoneMatch: request.get("If-None-Match"),
-        accept: request.get("Accept"),
-        lastEventId: request.get("Last-Event-ID"),
-        idempotencyKey: request.get("Idempotency-Key"),
+        ifMatch: request.headers["if-match"],
+        ifNoneMatch: request.headers["if-none-match"],
+        accept: request.headers["accept"],
+        lastEventId: single(request.headers["last-event-id"]),
+        idempotencyKey: single(request.headers["idempotency-key"]),
       },
     });
     await send(response, { answer, ended });
@@ -87,13 +87,21 @@ function bodyOf(route: Route, { bodyLimit }: ApiOptions): RequestHandler[] {
 
 function bodyAsGiven(route: Route, request: Request): unknown {
   const body: unknown = request.body;
-  const sent = Number(request.get("Content-Length") ?? 0) > 0 || request.get("Transfer-Encoding") !== undefined;
-  if ((route.body || route.upload) && body === undefined && sent)
+  if ((route.body || route.upload) && body === undefined && hasBody(request))
     throw new AppError("unsupported_type", `This route takes ${(route.upload?.types ?? ["application/json"]).join(", ")}.`, {
       field: "Content-Type",
     });
   if (route.upload && !Buffer.isBuffer(body)) throw new AppError("invalid", "The body is missing.", { field: "body" });
   return body;
+}
+
+function hasBody({ headers }: Request): boolean {
+  return Number(headers["content-length"] ?? 0) > 0 || headers["transfer-encoding"] !== undefined;
+}
+
+/** Node joins what comes several times, but for the type. */
+function single(value: string | string[] | undefined): string | undefined {
+  return typeof value === "object" ? value.join(", ") : value;
 }
 
 function wrongMethod(methods: readonly string[]): RequestHandler {

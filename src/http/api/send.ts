@@ -6,10 +6,11 @@ import type { ServerEvent } from "./special.ts";
 
 /** Sends an answer: JSON, bytes, a stream, or server-sent events until their end or the caller's, which `ended` tells of. */
 export async function send(response: Response, { answer, ended }: { answer: ApiAnswer; ended: AbortSignal | undefined }): Promise<void> {
-  response.status(answer.status).set(answer.headers);
+  response.statusCode = answer.status;
+  for (const [name, value] of Object.entries(answer.headers)) response.setHeader(name, value);
   if (!("special" in answer)) {
     if (answer.body === undefined) response.end();
-    else response.type("application/json").send(JSON.stringify(answer.body));
+    else sendJson(response, answer.body);
     return;
   }
   const { special } = answer;
@@ -35,6 +36,14 @@ export async function send(response: Response, { answer, ended }: { answer: ApiA
     }
     response.end();
   }
+}
+
+/** Express would look up the type, and ask whether the answer is fresh, which its entity tag has settled already. */
+function sendJson(response: Response, body: unknown): void {
+  const text = JSON.stringify(body);
+  response.setHeader("Content-Type", "application/json; charset=utf-8");
+  response.setHeader("Content-Length", Buffer.byteLength(text));
+  response.end(text);
 }
 
 /** One event as it goes over the wire (HTML, server-sent events); JSON has no line breaks. */
