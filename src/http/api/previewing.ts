@@ -5,10 +5,12 @@ import { computePreview } from "../../access/preview.ts";
 import { requireMayGiveByRule } from "../../access/rule-giving.ts";
 import { inTransaction, type Sql } from "../../db/database.ts";
 import { inReadSnapshot } from "../../db/read-snapshot.ts";
+import { findUnit } from "../../directory/units.ts";
 import { AppError } from "../../errors.ts";
 import { previewMapping } from "../../sync/preview-mapping.ts";
 import type { ApiCall } from "./route.ts";
 import { instant } from "./schemas.ts";
+import { requireMayMove } from "./unit-moving.ts";
 
 const counted = { gained: z.int(), lost: z.int() };
 
@@ -57,7 +59,7 @@ export async function requireMayChange(call: ApiCall, change: PreviewChange): Pr
       return;
     case "unitMove":
       await call.require("rollcall.units.edit", { unitId: change.unitId });
-      await call.require("rollcall.units.edit", change.parentId === null ? { organisation: true } : { unitId: change.parentId });
+      await requireMayMove(call, { unit: await findUnit(sql, change.unitId), parentId: change.parentId });
   }
 }
 

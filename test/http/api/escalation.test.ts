@@ -98,6 +98,7 @@ describe("nobody brings themselves, or gives, more than they hold", () => {
     await door.request("PATCH", `/units/${held}`, { token, headers: ANY, body: { parentId: own } }).expect(403);
     await door.request("POST", `/units/${held}/merge`, { token, headers: ANY, body: { into: own, ...REASON } }).expect(403);
     await door.request("DELETE", `/units/${held}`, { token, headers: ANY, body: { moveTo: own, ...REASON } }).expect(403);
+    await door.request("POST", "/previews", { token, body: { kind: "unitMove", unitId: held, parentId: own } }).expect(403);
     expect(await may(personId, "rollcall.people.edit", held)).toBe(false);
     const [a, b] = [await door.newUnit({ name: "A", parentId: own }), await door.newUnit({ name: "B", parentId: own })];
     await door.request("PATCH", `/units/${a}`, { token, headers: ANY, body: { parentId: b } }).expect(200);

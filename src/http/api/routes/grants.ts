@@ -127,8 +127,12 @@ export const grantRoutes: readonly Route[] = [
       const grant = await seen(call, id);
       await call.require("rollcall.grants.give", { unitId: grant.unit.id });
       await requireGiving(call, { role: grant.role.key, unitId: grant.unit.id, personId: grant.person?.id, groupId: grant.group?.id });
-      requireVersion({ ifVersion: call.ifVersion, version: grant.version, what: "The grant" });
-      await keepingAnAdministrator(call, () => changeGrant(call, { grantId: id, ...body }), body.until ? { at: body.until } : {});
+      const change = async () => {
+        // One after the other here: two of the same version are not both saved.
+        requireVersion({ ifVersion: call.ifVersion, version: (await seen(call, id)).version, what: "The grant" });
+        await changeGrant(call, { grantId: id, ...body });
+      };
+      await keepingAnAdministrator(call, change, body.until ? { at: body.until } : {});
       return answered(call, id);
     },
   }),

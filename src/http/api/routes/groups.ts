@@ -104,7 +104,10 @@ export const groupRoutes: readonly Route[] = [
     async handler(call, { params: { id }, body }) {
       await requireSeen(call, id);
       const before = await held(call);
-      await keepingAnAdministrator(call, () => renameGroup(call, { groupId: id, ...body }));
+      await keepingAnAdministrator(call, async () => {
+        await requireSeen(call, id);
+        await renameGroup(call, { groupId: id, ...body });
+      });
       await requireMayGiveGroup(call.sql, { before, groupId: id, at: call.ctx.now() });
       return readGroup(call.sql, id);
     },
@@ -122,7 +125,10 @@ export const groupRoutes: readonly Route[] = [
     versioned: true,
     async handler(call, { params: { id }, body }) {
       await requireSeen(call, id);
-      await keepingAnAdministrator(call, () => deleteGroup(call, { groupId: id, ...body }));
+      await keepingAnAdministrator(call, async () => {
+        await requireSeen(call, id);
+        await deleteGroup(call, { groupId: id, ...body });
+      });
       return undefined;
     },
   }),
@@ -178,6 +184,7 @@ export const groupRoutes: readonly Route[] = [
   }),
 ];
 
+/** Asked again under the lock that changes take one after the other: two of the same version are not both saved. */
 async function requireSeen(call: ApiCall, id: string): Promise<void> {
   const group = await readGroup(call.sql, id);
   requireVersion({ ifVersion: call.ifVersion, version: group.version, what: `The group ${group.displayName}` });

@@ -8,7 +8,7 @@ import { listRoleVersions } from "../../../access/role-versions.ts";
 import { createRole, findRole, updateRole } from "../../../access/roles.ts";
 import { requireVersion } from "../entity-tag.ts";
 import { page, pageOf, pageQuery, placeOf } from "../paging.ts";
-import { route, type Route } from "../route.ts";
+import { route, type ApiCall, type Route } from "../route.ts";
 import { instant, line, moment, reason } from "../schemas.ts";
 
 const roleSchema = z
@@ -156,17 +156,16 @@ export const roleRoutes: readonly Route[] = [
     answer: roleSchema,
     versioned: true,
     async handler(call, { params: asked, body: { name, description, permissions, inherits } }) {
-      const role = await findRole(call.sql, asked.key);
-      requireVersion({ ifVersion: call.ifVersion, version: role.version, what: `The role ${role.name}` });
-      await keepingAnAdministrator(call, () =>
-        updateRole(call, {
+      await keepingAnAdministrator(call, async () => {
+        await requireUnchanged(call, asked.key);
+        await updateRole(call, {
           key: asked.key,
           ...(name === undefined ? {} : { name }),
           ...(description === undefined ? {} : { description }),
           ...(permissions === undefined ? {} : { permissions: [...new Set(permissions)] }),
           ...(inherits === undefined ? {} : { inherits: [...new Set(inherits)] }),
-        }),
-      );
+        });
+      });
       return readRole(call.sql, { key: asked.key, at: call.ctx.now() });
     },
   }),
@@ -182,9 +181,10 @@ export const roleRoutes: readonly Route[] = [
     status: 204,
     versioned: true,
     async handler(call, { params: asked, body }) {
-      const role = await findRole(call.sql, asked.key);
-      requireVersion({ ifVersion: call.ifVersion, version: role.version, what: `The role ${role.name}` });
-      await keepingAnAdministrator(call, () => deleteRole(call, { key: asked.key, ...body }));
+      await keepingAnAdministrator(call, async () => {
+        await requireUnchanged(call, asked.key);
+        await deleteRole(call, { key: asked.key, ...body });
+      });
       return undefined;
     },
   }),
@@ -206,3 +206,9 @@ export const roleRoutes: readonly Route[] = [
     },
   }),
 ];
+
+/** Under the lock that changes take one after the other: two of the same version are not both saved. Throws `precondition_failed`. */
+async function requireUnchanged({ sql, ifVersion }: ApiCall, key: string): Promise<void> {
+  const role = await findRole(sql, key);
+  requireVersion({ ifVersion, version: role.version, what: `The role ${role.name}` });
+}

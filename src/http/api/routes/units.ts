@@ -5,7 +5,7 @@ import { reconcileGroupRules } from "../../../access/group-rules.ts";
 import { keepingAnAdministrator } from "../../../access/last-administrator.ts";
 import { reachedUnits } from "../../../access/policy.ts";
 import { deleteEmptyUnit, mergeUnits, rolesOnUnit } from "../../../access/unit-merging.ts";
-import { createUnit, findUnit, moveUnit, updateUnit } from "../../../directory/units.ts";
+import { createUnit, findUnit, moveUnit, updateUnit, type Unit } from "../../../directory/units.ts";
 import { listUnits, readUnit } from "../../../directory/unit-list.ts";
 import { refuseOriginsUnit } from "../../../directory/unit-origin.ts";
 import { readUnitTree } from "../../../directory/unit-tree.ts";
@@ -150,8 +150,7 @@ export const unitRoutes: readonly Route[] = [
     answer: unitSchema,
     versioned: true,
     async handler(call, { params, body }) {
-      const unit = await findUnit(call.sql, params.id);
-      requireVersion({ ifVersion: call.ifVersion, version: unit.version, what: `The unit ${unit.name}` });
+      const unit = await unchangedUnit(call, params.id);
       const { parentId, name, code, type } = body;
       await refuseOriginsUnit(call.sql, unit.id);
       if (type !== undefined && type !== unit.type) await requireUnitType(call.sql, type);
@@ -160,6 +159,7 @@ export const unitRoutes: readonly Route[] = [
       if (moves) await requireMayMove(call, { unit, parentId });
       const watch = await watchRules(call.sql, { caller: call.caller, at: call.ctx.now(), unitId: unit.id });
       await keepingAnAdministrator(call, async () => {
+        await unchangedUnit(call, unit.id);
         await updateUnit(call, {
           unitId: unit.id,
           ...(name === undefined ? {} : { name }),
@@ -187,9 +187,12 @@ export const unitRoutes: readonly Route[] = [
     status: 204,
     versioned: true,
     async handler(call, { params, body: { moveTo, reason: why } }) {
-      const unit = await findUnit(call.sql, params.id);
-      requireVersion({ ifVersion: call.ifVersion, version: unit.version, what: `The unit ${unit.name}` });
-      if (moveTo === undefined) await keepingAnAdministrator(call, () => deleteEmptyUnit(call, { unitId: unit.id, reason: why }));
+      const unit = await unchangedUnit(call, params.id);
+      if (moveTo === undefined)
+        await keepingAnAdministrator(call, async () => {
+          await unchangedUnit(call, unit.id);
+          await deleteEmptyUnit(call, { unitId: unit.id, reason: why });
+        });
       else await merged(call, { unitId: unit.id, into: moveTo, reason: why });
       return undefined;
     },
@@ -208,8 +211,7 @@ export const unitRoutes: readonly Route[] = [
     answer: unitSchema,
     versioned: true,
     async handler(call, { params, body: { into, reason: why } }) {
-      const unit = await findUnit(call.sql, params.id);
-      requireVersion({ ifVersion: call.ifVersion, version: unit.version, what: `The unit ${unit.name}` });
+      const unit = await unchangedUnit(call, params.id);
       await merged(call, { unitId: unit.id, into, reason: why });
       return readUnit(call.sql, into);
     },
@@ -233,5 +235,15 @@ async function merged(call: ApiCall, merge: { unitId: string; into: string; reas
   await call.require("rollcall.units.edit", { unitId: merge.into });
   await requireMayPutUnder(call, { unit: await findUnit(sql, merge.unitId), parentId: merge.into });
   for (const role of await rolesOnUnit(call, merge.unitId)) await requireMayGive(sql, { caller, role, unitId: merge.into, at: ctx.now() });
-  await keepingAnAdministrator(call, () => mergeUnits(call, merge));
+  await keepingAnAdministrator(call, async () => {
+    await unchangedUnit(call, merge.unitId);
+    await mergeUnits(call, merge);
+  });
+}
+
+/** Asked again under the lock that changes take one after the other: two of the same version are not both saved. Throws `precondition_failed`. */
+async function unchangedUnit(call: ApiCall, id: string): Promise<Unit> {
+  const unit = await findUnit(call.sql, id);
+  requireVersion({ ifVersion: call.ifVersion, version: unit.version, what: `The unit ${unit.name}` });
+  return unit;
 }

@@ -1,0 +1,102 @@
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { makeRequest } from "../../../src/access/requests.ts";
+import { openApi, type ApiDoor } from "./api-door.ts";
+
+let door: ApiDoor;
+let top: string;
+let unit: string;
+beforeAll(async () => {
+  door = await openApi();
+  top = await door.newUnit({ name: "Company", type: "organization" });
+  unit = await door.newUnit({ name: "Sales", parentId: top });
+});
+afterAll(() => door?.close());
+
+/** The statuses of the same request, sent several times at once. */
+async function atOnce(
+  method: string,
+  path: string,
+  body: (index: number) => unknown,
+  headers: Record<string, string> = {},
+): Promise<number[]> {
+  const answers = await Promise.all(Array.from({ length: 4 }, (_, index) => door.request(method, path, { body: body(index), headers })));
+  return answers.map(({ status }) => status).sort();
+}
+const once = (first: number, others: number) => [first, others, others, others].sort();
+
+describe("two who do the same at the same time", () => {
+  test("one of them makes the person, the role, the attribute, the unit of a code; the others are told that it is there", async () => {
+    expect(await atOnce("POST", "/people", () => ({ userName: "twice", unitIds: [unit] }))).toEqual(once(201, 409));
+    expect(await atOnce("POST", "/roles", () => ({ key: "twice", name: "Twice" }))).toEqual(once(201, 409));
+    expect(await atOnce("POST", "/attributes", () => ({ key: "twice", type: "string" }))).toEqual(once(201, 409));
+    expect(await atOnce("POST", "/units", () => ({ name: "Twice", code: "TWICE", parentId: top }))).toEqual(once(201, 409));
+    expect(await atOnce("POST", "/unit-types", () => ({ key: "twice", name: "Twice" }))).toEqual(once(201, 409));
+  });
+
+  test("one key makes one thing, and everybody is told of it", async () => {
+    const body = { displayName: "Once" };
+    const headers = { "Idempotency-Key": "once" };
+    const answers = await Promise.all([1, 2, 3].map(() => door.request("POST", "/groups", { body, headers })));
+    expect(new Set(answers.map((answer) => (answer.body as { id: string }).id)).size).toBe(1);
+  });
+
+  test("of changes of the same version one is saved", async () => {
+    const tag = { "If-Match": '"1"' };
+    const made = async (path: string, body: object) => ((await door.request("POST", path, { body }).expect(201)).body as { id: string }).id;
+    const department = await made("/units", { name: "Before", parentId: top });
+    expect(await atOnce("PATCH", `/units/${department}`, (index) => ({ name: `Name ${index}` }), tag)).toEqual(once(200, 412));
+    const person = await made("/people", { userName: "changed", unitIds: [unit] });
+    const { version } = (await door.request("GET", `/people/${person}`)).body as { version: number };
+    expect(await atOnce("PATCH", `/people/${person}`, (index) => ({ title: `Title ${index}` }), { "If-Match": `"${version}"` })).toEqual(
+      once(200, 412),
+    );
+    const group = await made("/groups", { displayName: "Before" });
+    expect(await atOnce("PATCH", `/groups/${group}`, (index) => ({ displayName: `Group ${index}` }), tag)).toEqual(once(200, 412));
+    await made("/roles", { key: "changed", name: "Before" });
+    expect(await atOnce("PATCH", "/roles/changed", (index) => ({ name: `Role ${index}` }), tag)).toEqual(once(200, 412));
+    await made("/attributes", { key: "changed", type: "string" });
+    expect(await atOnce("PATCH", "/attributes/changed", (index) => ({ description: `It ${index}` }), tag)).toEqual(once(200, 412));
+    const grant = (
+      await door.request("POST", "/grants", { body: { personId: person, role: "rollcall-auditor", unitId: unit, reason: "given" } })
+    ).body as { id: string; version: number };
+    const until = (index: number) => ({ until: `20${40 + index}-01-01T00:00:00Z`, reason: "shorter" });
+    expect(await atOnce("PATCH", `/grants/${grant.id}`, until, { "If-Match": `"${grant.version}"` })).toEqual(once(200, 412));
+  });
+
+  test("a request is decided once, whoever decides", async () => {
+    const [personId, requestedBy] = [await door.newPerson({ unitId: unit }), await door.newPerson({ unitId: unit })];
+    const id = await door.work((work) =>
+      makeRequest(work, { personId, requestedBy, role: "rollcall-auditor", unitId: unit, reason: "asked" }),
+    );
+    expect(await atOnce("POST", `/requests/${id}/approve`, () => ({ reason: "yes" }))).toEqual(once(200, 409));
+    const { rows } = await door.db.pool.query("select from grants where person_id = $1", [personId]);
+    expect(rows).toHaveLength(1);
+  });
+
+  test("an import is applied once", async () => {
+    const file = Buffer.from("userName,displayName\r\nimported,Imported\r\n");
+    const headers = { "Content-Type": "text/csv" };
+    const { id, hash } = (await door.request("POST", "/people/imports", { body: file, headers }).expect(201)).body as {
+      id: string;
+      hash: string;
+    };
+    expect(await atOnce("POST", `/people/imports/${id}/apply`, () => ({ hash, reason: "begins" }))).toEqual(once(200, 409));
+  });
+
+  test("the unit that two empty or fill at once is left with nobody in a unit that is gone", async () => {
+    const [a, b] = [await door.newUnit({ name: "A", parentId: top }), await door.newUnit({ name: "B", parentId: top })];
+    const person = await door.newPerson({ unitId: a });
+    const headers = { "If-Match": "*" };
+    const [merged, put] = await Promise.all([
+      door.request("POST", `/units/${a}/merge`, { headers, body: { into: b, reason: "merged" } }),
+      door.request("PUT", `/people/${person}/units`, { headers, body: { unitIds: [a, unit] } }),
+    ]);
+    expect(merged.status).toBe(200);
+    expect([200, 404]).toContain(put.status);
+    const { rows } = await door.db.pool.query(
+      "select u.name from person_units pu join units u on u.id = pu.unit_id where pu.person_id = $1 and pu.recorded_to is null and pu.valid_to is null and u.deleted_at is not null",
+      [person],
+    );
+    expect(rows).toEqual([]);
+  });
+});
