@@ -54,6 +54,8 @@ describe("two who do the same at the same time", () => {
     expect(await atOnce("PATCH", `/groups/${group}`, (index) => ({ displayName: `Group ${index}` }), tag)).toEqual(once(200, 412));
     await made("/roles", { key: "changed", name: "Before" });
     expect(await atOnce("PATCH", "/roles/changed", (index) => ({ name: `Role ${index}` }), tag)).toEqual(once(200, 412));
+    const rule = await made("/rules", { name: "changed", group: "Nobody yet", role: "rollcall-auditor", unit: "TWICE" });
+    expect(await atOnce("PATCH", `/rules/${rule}`, (index) => ({ group: `Group ${index}` }), tag)).toEqual(once(200, 412));
     await made("/attributes", { key: "changed", type: "string" });
     expect(await atOnce("PATCH", "/attributes/changed", (index) => ({ description: `It ${index}` }), tag)).toEqual(once(200, 412));
     const grant = (

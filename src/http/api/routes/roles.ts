@@ -208,7 +208,7 @@ export const roleRoutes: readonly Route[] = [
 ];
 
 /** Under the lock that changes take one after the other: two of the same version are not both saved. Throws `precondition_failed`. */
-async function requireUnchanged({ sql, ifVersion }: ApiCall, key: string): Promise<void> {
-  const role = await findRole(sql, key);
+async function requireUnchanged({ sql, ifVersion }: ApiCall, roleKey: string): Promise<void> {
+  const role = await findRole(sql, roleKey);
   requireVersion({ ifVersion, version: role.version, what: `The role ${role.name}` });
 }

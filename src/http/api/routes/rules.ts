@@ -149,7 +149,10 @@ export const ruleRoutes: readonly Route[] = [
       const rule = ruleOf({ ...inputOf(known), ...body });
       await mayGive(call, known);
       await mayGive(call, rule);
-      await keepingAnAdministrator(call, () => updateRule(call, rule));
+      await keepingAnAdministrator(call, async () => {
+        await requireUnchanged(call, id);
+        await updateRule(call, rule);
+      });
       return readRule(sql, { id, at: ctx.now() });
     },
   }),
@@ -166,8 +169,17 @@ export const ruleRoutes: readonly Route[] = [
       const known = await readRule(call.sql, { id, at: call.ctx.now() });
       requireVersion({ ifVersion: call.ifVersion, version: known.version, what: `The rule ${known.name}` });
       await mayGive(call, known);
-      await keepingAnAdministrator(call, () => deleteRule(call, { name: known.name }));
+      await keepingAnAdministrator(call, async () => {
+        await requireUnchanged(call, id);
+        await deleteRule(call, { name: known.name });
+      });
       return undefined;
     },
   }),
 ];
+
+/** Under the lock that changes take one after the other: two of the same version are not both saved. Throws `precondition_failed`. */
+async function requireUnchanged({ sql, ctx, ifVersion }: ApiCall, id: string): Promise<void> {
+  const { name, version } = await readRule(sql, { id, at: ctx.now() });
+  requireVersion({ ifVersion, version, what: `The rule ${name}` });
+}
