@@ -7,6 +7,7 @@ import { once, type KeptAnswer } from "./idempotency.ts";
 import { parsed } from "./problem.ts";
 import type { ApiCall, ApiOptions, Route } from "./route.ts";
 import { isSpecial, type Special } from "./special.ts";
+import { refuseUnstorable } from "./storable.ts";
 
 /** A request as the frame sees it, whichever way it came: by HTTP, or as a line of a bulk request. */
 export interface ApiRequest {
@@ -35,6 +36,7 @@ export type ApiAnswer = KeptAnswer | { status: number; headers: Readonly<Record<
 
 /** One request, from who may call to the answer: permission, input, handler, output. Throws AppError. */
 export async function perform(route: Route, { request, ...by }: Performed & { request: ApiRequest }): Promise<ApiAnswer> {
+  if (route.body) refuseUnstorable(request.body);
   const ifVersion = route.versioned && route.method !== "get" ? versionMatched(request.ifMatch) : null;
   const { ctx, options, sql: given } = by;
   const run = (sql: Sql) => answered(route, { request, ...by, sql, ifVersion });

@@ -139,6 +139,9 @@ function asAppError(error: unknown): unknown {
   // RFC 3629 text that PostgreSQL has no word for (U+0000), statements cut off, and two changes that met.
   if (code === "22021" || code === "22P05")
     return new AppError("invalid", "The request holds text that can't be stored (U+0000).", { cause: error });
+  // What a cursor or a time may hold, and the database can't compare with.
+  if (typeof code === "string" && OUT_OF_RANGE.has(code))
+    return new AppError("invalid", "The request holds a number, a time or a cursor that is out of range.", { cause: error });
   if (code === "57014") return new AppError("unavailable", "This question takes too long: narrow it.", { cause: error });
   if (code === "40001" || code === "40P01")
     return new AppError("busy", "Somebody changed the same thing at the same time; send it again.", { retryAfter: 1, cause: error });
@@ -149,3 +152,6 @@ function asAppError(error: unknown): unknown {
 
 /** What PostgreSQL and the way to it say when it stops, starts, or is not there. */
 const DATABASE_GONE: ReadonlySet<string> = new Set(["57P01", "57P02", "57P03", "08006", "ECONNREFUSED", "ECONNRESET"]);
+
+/** Numbers, times and other texts that are none of their type, or too large for it. */
+const OUT_OF_RANGE: ReadonlySet<string> = new Set(["22003", "22007", "22008", "22P02"]);

@@ -12,7 +12,9 @@ export const instant = z
 /** A moment in a request, with its offset. */
 export const moment = z.iso
   .datetime({ offset: true, error: "must be a date and time with its offset: 2027-01-31T18:00:00Z" })
-  .transform((text) => new Date(text));
+  .transform((text) => new Date(text))
+  // With its offset it may lie outside of what an answer can show.
+  .refine((at) => at.getUTCFullYear() >= 1 && at.getUTCFullYear() <= 9999, "must lie in the years 1 to 9999, in UTC");
 
 /** A query parameter that is true or false. */
 export const flag = z.enum(["true", "false"]).transform((text) => text === "true");

@@ -171,3 +171,50 @@ describe("hostile input", () => {
       expect([path, Math.floor((await send({ method, path, body })) / 100)]).toEqual([path, 4]);
   });
 });
+
+describe("what can't be kept", () => {
+  const HALF = "x\ud800";
+
+  test("text that no database has a word for is refused naming its field, wherever it stands", async () => {
+    const person = there["people"] ?? "";
+    const unitId = await door.newUnit();
+    const asked: [string, string, unknown, string][] = [
+      ["POST", "/people", { userName: "half", displayName: HALF }, "displayName"],
+      ["PATCH", `/people/${person}`, { addresses: [{ streetAddress: HALF }] }, "addresses.0.streetAddress"],
+      ["PATCH", `/people/${person}`, { addresses: [{ streetAddress: "a\u0000b" }] }, "addresses.0.streetAddress"],
+      ["POST", `/people/${person}/suspend`, { reason: HALF }, "reason"],
+      ["POST", "/attributes", { key: "half", type: "choice", choices: [HALF] }, "choices.0"],
+      ["POST", "/unit-types", { key: "half", name: HALF }, "name"],
+      ["POST", "/grants", { personId: person, role: "rollcall-auditor", unitId, reason: HALF }, "reason"],
+      ["POST", "/tokens", { for: "service", name: HALF, permissions: ["rollcall.units.view"], unitIds: null }, "name"],
+    ];
+    for (const [method, path, body, field] of asked) {
+      const { body: problem } = await door.request(method, path, { body, headers: { "If-Match": "*" } }).expect(422);
+      expect([path, problem.field]).toEqual([path, field]);
+    }
+  });
+
+  test("times outside of the calendar are refused", async () => {
+    const unit = there["units"] ?? "";
+    const expires = { until: "9999-12-31T23:59:59-23:59", reason: "late" };
+    await door.request("POST", `/people/${there["people"]}/expire`, { body: expires }).expect(422);
+    await door.request("GET", `/people/${there["people"]}/explain?permission=a.b.c&unit=${unit}&at=9999-12-31T23:59:59-23:59`).expect(422);
+  });
+
+  test("cursors that nobody was given are refused, whatever they hold", async () => {
+    const id = "00000000-0000-4000-8000-000000000000";
+    const places = [[2 ** 40], [2 ** 53 - 1], ["0000-01-01T00:00:00Z", id], ["a", "b"], [2 ** 31, id], ["\u0000", id]];
+    const lists = OPERATIONS.filter(({ operation }) => operation.parameters.some(({ name }) => name === "cursor"));
+    for (const { path } of lists)
+      for (const place of places) {
+        const cursor = Buffer.from(JSON.stringify(place)).toString("base64url");
+        const at = path.replaceAll(/\{\w+\}/g, there[path.split("/")[1] ?? ""] ?? "1");
+        expect(await send({ method: "get", path: `${at}?cursor=${cursor}` })).toBeLessThan(500);
+      }
+  });
+
+  test("a body that is too deep is refused before an Idempotency-Key is looked at", async () => {
+    const headers = { "Idempotency-Key": "deep" };
+    expect(await send({ method: "post", path: "/units", body: `{"name":${tooDeep(200_000, "[")}}`, headers })).toBe(422);
+  });
+});
