@@ -112,11 +112,18 @@ async function sampleOf(route: Route, side: Side): Promise<SampleRequest> {
   if (on === "handler")
     throw new Error(`${nameOf(route)} names what it is about in its body or by another id: write a sample for it in test/http/api/samples`);
   const names = [...route.path.matchAll(/\{(\w+)\}/g)].map(([, name = ""]) => name);
+  const some = wellFormed(route, names);
   const valueOf = (name: string) => {
-    if (typeof on === "object") return "unit" in on ? (name === on.unit ? side.unitId : "1") : name === on.person ? side.personId : "1";
-    return "1";
+    if (typeof on === "object") return "unit" in on ? (name === on.unit ? side.unitId : some) : name === on.person ? side.personId : some;
+    return some;
   };
   return { params: Object.fromEntries(names.map((name) => [name, valueOf(name)])) };
+}
+
+/** What the path's schema takes, so that the permission is what is asked for next. */
+function wellFormed({ params }: Route, names: readonly string[]): string {
+  const fits = (value: string) => params?.safeParse(Object.fromEntries(names.map((name) => [name, value]))).success ?? true;
+  return ["1", "sample", "00000000-0000-4000-8000-000000000000"].find(fits) ?? "1";
 }
 
 /** One word where it makes no difference whose it is. */
