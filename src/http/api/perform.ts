@@ -7,7 +7,7 @@ import { once, type KeptAnswer } from "./idempotency.ts";
 import { parsed } from "./problem.ts";
 import type { ApiCall, ApiOptions, Route } from "./route.ts";
 import { isSpecial, type Special } from "./special.ts";
-import { refuseUnstorable } from "./storable.ts";
+import { refuseTooDeep, refuseUnstorable } from "./storable.ts";
 
 /** A request as the frame sees it, whichever way it came: by HTTP, or as a line of a bulk request. */
 export interface ApiRequest {
@@ -36,7 +36,7 @@ export type ApiAnswer = KeptAnswer | { status: number; headers: Readonly<Record<
 
 /** One request, from who may call to the answer: permission, input, handler, output. Throws AppError. */
 export async function perform(route: Route, { request, ...by }: Performed & { request: ApiRequest }): Promise<ApiAnswer> {
-  if (route.body) refuseUnstorable(request.body);
+  if (route.body) refuseTooDeep(request.body);
   const ifVersion = route.versioned && route.method !== "get" ? versionMatched(request.ifMatch) : null;
   const { ctx, options, sql: given } = by;
   const run = (sql: Sql) => answered(route, { request, ...by, sql, ifVersion });
@@ -99,6 +99,7 @@ async function answered(route: Route, by: Performed & { request: ApiRequest; sql
   if (!route.query && Object.keys(request.query).length > 0)
     throw new AppError("invalid", `${Object.keys(request.query)[0]}: this route has no query parameters.`, { field: "query" });
   const body = route.body ? parsed(route.body, request.body, { what: "body" }) : request.body;
+  if (route.body) refuseUnstorable(request.body);
   const result = await route.handler(call, { params, query, body });
   if (typeof access === "object" && !asked.has(access.permission))
     throw new Error(`${route.method} ${route.path} did not ask for ${access.permission}`);

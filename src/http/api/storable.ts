@@ -5,20 +5,30 @@ const MOST_LEVELS = 64;
 /** U+0000, and half of a surrogate pair: PostgreSQL has no word for them. */
 const UNSTORABLE = /[\p{Cs}\0]/u;
 
-/** Refuses a JSON body that is nested too deep or holds text that nobody can keep, before anything walks it. Throws `invalid` naming the field. */
+/** Refuses a JSON body that is nested too deep, before anything walks it. Throws `invalid` naming the field. */
+export function refuseTooDeep(body: unknown): void {
+  for (const { value, at } of everything(body))
+    if (typeof value === "object" && value !== null && at.length >= MOST_LEVELS)
+      throw refused(at.slice(0, 3), `is nested deeper than ${MOST_LEVELS} levels`);
+}
+
+/** Refuses text that nobody can keep, which a schema may have let through. The body is not too deep. Throws `invalid` naming the field. */
 export function refuseUnstorable(body: unknown): void {
+  for (const { value, at } of everything(body)) {
+    if (UNSTORABLE.test(at.at(-1) ?? "")) throw refused(at.slice(0, -1), "has a name with a character that can't be kept");
+    if (typeof value === "string" && UNSTORABLE.test(value))
+      throw refused(at, "holds a character that can't be kept (U+0000, or half of a surrogate pair)");
+  }
+}
+
+/** Every value in a body with its place, without recursion. */
+function* everything(body: unknown): Generator<{ value: unknown; at: readonly string[] }> {
   const left: { value: unknown; at: readonly string[] }[] = [{ value: body, at: [] }];
   for (let next = left.pop(); next !== undefined; next = left.pop()) {
+    yield next;
     const { value, at } = next;
-    if (typeof value === "string") {
-      if (UNSTORABLE.test(value)) throw refused(at, "holds a character that can't be kept (U+0000, or half of a surrogate pair)");
-    } else if (typeof value === "object" && value !== null && !Buffer.isBuffer(value)) {
-      if (at.length >= MOST_LEVELS) throw refused(at.slice(0, 3), `is nested deeper than ${MOST_LEVELS} levels`);
-      for (const [key, each] of Object.entries(value)) {
-        if (UNSTORABLE.test(key)) throw refused(at, "has a name with a character that can't be kept");
-        left.push({ value: each, at: [...at, key] });
-      }
-    }
+    if (typeof value !== "object" || value === null || Buffer.isBuffer(value)) continue;
+    for (const [key, each] of Object.entries(value)) left.push({ value: each, at: [...at, key] });
   }
 }
 
