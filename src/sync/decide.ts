@@ -81,8 +81,10 @@ function decideUpdate(deciding: Deciding, input: UserInput & { reason?: string; 
   const { person, known } = input;
   if (!person) throw new AppError("internal", `The person of account ${input.record.nativeId} was not loaded.`);
   const contribution = contributionOf(input);
-  const others = person.origins.filter((origin) => origin.accountId !== known?.id).map((origin) => storedOrigin(deciding, origin));
-  const before = mergeOrigins(audible(deciding, person.origins).map((origin) => storedOrigin(deciding, origin)));
+  const others = person.origins
+    .filter((origin) => origin.accountId !== known?.id)
+    .map((origin) => storedOrigin(deciding, { origin, person }));
+  const before = mergeOrigins(audible(deciding, person.origins).map((origin) => storedOrigin(deciding, { origin, person })));
   const merged = mergeOrigins([...audible(deciding, [ownOrigin(deciding, contribution), ...others]), ...localOrigin(person)]);
   const next = personPayload(merged, { before: person, userOf: input });
   const personChanged =
@@ -142,7 +144,7 @@ export function decideLeaver(
   const reaction = deciding.mapping.situations.deleted;
   const payload: ItemPayload = {};
   if (person && others.length > 0) {
-    const merged = mergeOrigins([...others.map((origin) => storedOrigin(deciding, origin)), ...localOrigin(person)]);
+    const merged = mergeOrigins([...others.map((origin) => storedOrigin(deciding, { origin, person })), ...localOrigin(person)]);
     if (profileColumns(merged.profile).userName !== "") {
       const next = personPayload(merged, { before: person, userOf: input });
       if (next.changed.length > 0 || !isDeepStrictEqual(next.mastery, person.mastery)) payload.person = next;
