@@ -63,6 +63,11 @@ function storable(at: number): Date {
   return new Date(Math.min(Math.max(at, EARLIEST), LATEST));
 }
 
+/** The instant of one date, a bare day being its local midnight. Throws `invalid`, naming `field`. */
+export function instantOf(date: EmploymentDate, field: string): Date {
+  return storable(instantsOf(date, { field, dayTime: 0 }).at);
+}
+
 function instantsOf(
   { value, timeZone }: EmploymentDate,
   { field, dayTime, daysBefore = 0 }: { field: string; dayTime: number; daysBefore?: number },

@@ -3,6 +3,7 @@ import { AppError } from "../errors.ts";
 import type { CompiledMapping } from "./mapping.ts";
 import { EVERYTHING, LOCAL_PRECEDENCE, type Origin } from "./merge.ts";
 import type { KnownAccount, KnownOrigin, KnownPerson } from "./records.ts";
+import { transferred } from "./transfer.ts";
 
 /** What deciding knows of the connections whose words it weighs. */
 export interface Speakers {
@@ -26,8 +27,8 @@ export function ownOrigin(speakers: Speakers, contribution: Contribution): Origi
 }
 
 /** The word of another account of the person. */
-export function storedOrigin(speakers: Speakers, { origin, person }: { origin: KnownOrigin; person: KnownPerson }): Origin {
-  const contribution = storedContribution(speakers, origin);
+export function storedOrigin(speakers: Speakers, { origin, person, now }: { origin: KnownOrigin; person: KnownPerson; now: Date }): Origin {
+  const contribution = storedContribution(speakers, { ...origin, now });
   return {
     connectionId: origin.connectionId,
     precedence: origin.precedence,
@@ -37,9 +38,13 @@ export function storedOrigin(speakers: Speakers, { origin, person }: { origin: K
 }
 
 /** What a stored account says; undefined for one that its own mapping fails on. */
-function storedContribution(speakers: Speakers, { connectionId, attributes }: KnownOrigin): Contribution | undefined {
+function storedContribution(
+  speakers: Speakers,
+  { connectionId, attributes, now }: Pick<KnownOrigin, "connectionId" | "attributes"> & { now: Date },
+): Contribution | undefined {
+  const { kinds, employment } = speakers.mappingOf(connectionId);
   try {
-    return speakers.mappingOf(connectionId).kinds.user?.map(attributes) ?? {};
+    return transferred(kinds.user?.map(attributes) ?? {}, { policy: employment, now }).contribution;
   } catch (error) {
     if (error instanceof AppError && error.code === "invalid") return undefined;
     throw error;

@@ -24,6 +24,7 @@ const LANDED = {
   "20261122070000_hooks": "a052bc792d18b88b",
   "20261122080000_person_expiry": "3f4bff0772cf4603",
   "20261122090000_origins": "b2269fa72b8066e1",
+  "20261122110000_transfers": "5d02ff62c605a461",
 };
 
 test("no migration is edited once it has landed, and none stands outside this list", () => {
