@@ -1,11 +1,12 @@
 import { isDeepStrictEqual } from "node:util";
 import type { SourceRecord } from "../../connectors/contract.ts";
-import { fromProfile, profileColumns, type Contribution } from "../directory/attributes.ts";
+import { profileColumns, type Contribution } from "../directory/attributes.ts";
 import { AppError } from "../errors.ts";
 import { employmentChange, type EmploymentChange } from "./employment.ts";
 import type { Match } from "./match.ts";
 import { mergeOrigins, type Merged } from "./merge.ts";
 import { audible, localOrigin, ownOrigin, relied, storedOrigin, withoutEcho, type Speakers } from "./origins.ts";
+import { personPayload } from "./person-payload.ts";
 import type { Item, ItemPayload, KnownAccount, KnownOrigin, KnownPerson } from "./records.ts";
 import { transferred } from "./transfer.ts";
 
@@ -261,33 +262,6 @@ function employmentOf(
     mappingOf: deciding.mappingOf,
     now: input.seenAt,
   });
-}
-
-function personPayload(
-  merged: Merged,
-  { before, userOf }: { before: KnownPerson | undefined; userOf: { record: SourceRecord } },
-): NonNullable<ItemPayload["person"]> {
-  const columns = profileColumns(merged.profile);
-  if (columns.userName === "")
-    throw new AppError("invalid", `${userOf.record.nativeId} has no userName after mapping; a person needs one.`, { field: "userName" });
-  const changed = before ? changedKeys(fromProfile(before.attributes), fromProfile(merged.profile)) : [];
-  return {
-    ...columns,
-    attributes: merged.profile,
-    custom: merged.custom,
-    mastery: merged.mastery,
-    manager: merged.manager ?? null,
-    changed,
-  };
-}
-
-/** Most values are texts, for which a deep comparison costs a hundred times as much. */
-function isSame(old: Contribution[string], next: Contribution[string]): boolean {
-  return old === next || (typeof old === "object" && typeof next === "object" && isDeepStrictEqual(old, next));
-}
-
-function changedKeys(old: Contribution, next: Contribution): string[] {
-  return [...new Set([...Object.keys(old), ...Object.keys(next)])].filter((key) => !isSame(old[key], next[key])).sort();
 }
 
 function item(
