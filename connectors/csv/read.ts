@@ -2,7 +2,7 @@ import { Fault, type Completeness, type Kind, type Page, type RecordProblem, typ
 import type { CsvFile, Row } from "./client.ts";
 import type { CsvSettings } from "./config.ts";
 import { columnsOf, type Columns } from "./header.ts";
-import { groupOf, isProblem, namesIn, personOf, unitsOf } from "./records.ts";
+import { groupOf, isProblem, namesIn, personOf, saysWhom, unitsOf } from "./records.ts";
 
 const PAGE = 500;
 
@@ -20,7 +20,7 @@ export interface PersonLine {
 /** What the file says about itself, known at its end. */
 export interface End {
   people: number;
-  /** The trailer or the expected count says that this is all. */
+  /** The trailer or the expected count says that this is all, and every line says about whom it is. */
   proven: boolean;
 }
 
@@ -30,6 +30,7 @@ export async function* personLines({ file, settings }: Reading): AsyncGenerator<
   let columns: Columns | undefined;
   let promised: number | undefined;
   let afterTrailer = false;
+  let certain = true;
   let lines = 0;
   for await (const row of file.rows()) {
     if (columns === undefined) {
@@ -45,6 +46,7 @@ export async function* personLines({ file, settings }: Reading): AsyncGenerator<
     afterTrailer ||= promised !== undefined;
     lines += 1;
     const item = personOf(row, { columns, settings, changedAt: file.changedAt });
+    certain &&= saysWhom(item, { row, columns });
     if (seen.has(item.nativeId)) {
       yield {
         item: {
@@ -65,7 +67,8 @@ export async function* personLines({ file, settings }: Reading): AsyncGenerator<
   const byCount = settings.expectedCount === undefined || settings.expectedCount === lines;
   return {
     people: lines,
-    proven: columns !== undefined && byTrailer && byCount && (settings.trailer !== undefined || settings.expectedCount !== undefined),
+    proven:
+      columns !== undefined && certain && byTrailer && byCount && (settings.trailer !== undefined || settings.expectedCount !== undefined),
   };
 }
 

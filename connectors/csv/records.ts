@@ -7,6 +7,8 @@ const LONGEST_ID = 255;
 /** What becomes of letters that were once read in a wrong encoding. */
 const DAMAGED = /[\u0080-\u009f\ufffd]/;
 
+const NOBODYS: ReadonlySet<string> = new Set(["torn", "no_id", "bad_id"]);
+
 /** A person, or what is wrong with the line. */
 export function personOf(
   row: Row,
@@ -44,6 +46,16 @@ export function personOf(
   }
   // Defines its properties, whatever they are called: `__proto__` is a header like others.
   return { kind: "user", nativeId, reference: nativeId, changedAt, attributes: Object.fromEntries(attributes) };
+}
+
+/**
+ * Whether it is certain whose line this is. Of another one, whoever is missing from the file may stand there: under a name
+ * that was cut short, or in a cell that a delimiter moved.
+ */
+export function saysWhom(item: SourceRecord | RecordProblem, { row, columns }: { row: Row; columns: Columns }): boolean {
+  if (!isProblem(item)) return true;
+  if (item.code === "columns") return columns.id === 0;
+  return !NOBODYS.has(item.code) && !DAMAGED.test(row.cells[columns.id] ?? "");
 }
 
 export function isProblem(item: SourceRecord | RecordProblem): item is RecordProblem {

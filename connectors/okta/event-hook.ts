@@ -6,7 +6,16 @@ const MAX_CHALLENGE = 2048;
 const delivery = z.object({
   data: z.object({
     events: z
-      .array(z.object({ uuid: z.string().min(1).max(128), eventType: z.string().min(1).max(256) }))
+      .array(
+        z.object({
+          uuid: z
+            .string()
+            .min(1)
+            .max(128)
+            .regex(/^[^\0]+$/),
+          eventType: z.string().min(1).max(256),
+        }),
+      )
       .min(1)
       .max(10_000),
   }),

@@ -32,14 +32,16 @@ const OF_EMPLOYMENT = `
   union all
   select min(valid_to) from employment_absences where recorded_to is null and valid_to > $1 and $2::uuid[] is null`;
 
-const NEXT = `select min(at) as at from (${OF_GRANTS} union all ${OF_MEMBERS} union all ${OF_PEOPLE} union all ${OF_EMPLOYMENT}) boundaries`;
+const OF_TRANSFERS = "select min(at) as at from transfers where at > $1 and $2::uuid[] is null";
+
+const NEXT = `select min(at) as at from (${OF_GRANTS} union all ${OF_MEMBERS} union all ${OF_PEOPLE} union all ${OF_EMPLOYMENT} union all ${OF_TRANSFERS}) boundaries`;
 
 export interface BoundaryOptions {
   /** Only boundaries of these grants; of all when absent. */
   grantIds?: readonly string[];
 }
 
-/** The next instant after `after` at which a grant begins or ends, or a person's own time, for whoever; null when nothing is ahead. */
+/** The next instant after `after` at which a grant begins or ends, a person's own time does, or a transfer comes, for whoever; null when nothing is ahead. */
 export async function nextBoundary(sql: Sql, after: Date, { grantIds }: BoundaryOptions = {}): Promise<Date | null> {
   const { rows } = await sql.query<{ at: Date | null }>(NEXT, [after, grantIds ?? null]);
   return rows[0]?.at ?? null;

@@ -1,5 +1,5 @@
 import type { Kind } from "../../connectors/contract.ts";
-import { PERSON_ATTRIBUTES, personAttribute, type PersonAttributeType } from "../directory/attributes.ts";
+import { PERSON_ATTRIBUTES, TRANSFER_DATE, TRANSFERS, personAttribute, type PersonAttributeType } from "../directory/attributes.ts";
 import type { ExpectedType } from "../expressions/compile.ts";
 
 /** Lists whose elements have a type: `emails.work: account.mail` fills the element of type `work`. */
@@ -21,7 +21,8 @@ const EXPECTED: Readonly<Record<PersonAttributeType, ExpectedType>> = {
 export function expectedOf(kind: Kind, key: string): ExpectedType | undefined {
   if (kind === "group") return GROUP_KEYS.includes(key) ? "string" : undefined;
   if (kind === "unit") return UNIT_KEYS.includes(key) ? "string" : undefined;
-  const attribute = personAttribute(key);
+  if (key === TRANSFER_DATE) return "string";
+  const attribute = TRANSFERS.get(key) ?? personAttribute(key);
   if (attribute) return EXPECTED[attribute.type];
   return typedElement(key) ? "string" : undefined;
 }
@@ -37,5 +38,6 @@ export function typedElement(key: string): { list: string; type: string } | unde
 export function knownKeys(kind: Kind): string {
   if (kind === "group") return GROUP_KEYS.join(", ");
   if (kind === "unit") return UNIT_KEYS.join(", ");
-  return [...PERSON_ATTRIBUTES.map(({ key }) => key), ...TYPED_LISTS.map((list) => `${list}.<type>`), "custom.<key>"].join(", ");
+  const typed = TYPED_LISTS.map((list) => `${list}.<type>`);
+  return [...PERSON_ATTRIBUTES.map(({ key }) => key), ...typed, "custom.<key>", TRANSFER_DATE, ...TRANSFERS.keys()].join(", ");
 }

@@ -69,6 +69,17 @@ export const PERSON_ATTRIBUTES: readonly PersonAttribute[] = [
 
 const byKey = new Map(PERSON_ATTRIBUTES.map((attribute) => [attribute.key, attribute]));
 
+/** In mappings, before the key of what somebody has from the date of a transfer on. */
+const TRANSFER_PREFIX = "transfer.";
+export const TRANSFER_DATE = `${TRANSFER_PREFIX}date`;
+/** What a transfer can change, and the name by which a mapping says what it will be. */
+export const TRANSFERS: ReadonlyMap<string, PersonAttribute> = new Map(
+  ["title", "department", "division", "organization", "costCenter", "manager", "units"].flatMap((key) => {
+    const attribute = byKey.get(key);
+    return attribute ? [[`${TRANSFER_PREFIX}${key}`, attribute] as const] : [];
+  }),
+);
+
 /** Before the key of an organisation's own attribute, in mappings and in `mastery`. */
 export const CUSTOM_PREFIX = "custom.";
 

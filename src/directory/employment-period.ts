@@ -35,6 +35,8 @@ export interface EmploymentPeriod {
 const DAY_MS = 86_400_000;
 /** `2026-11-22`, `2026-11-22T18:00`, `2026-11-22T18:00:00.000+01:00`. */
 const FORM = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?)?$/;
+const EARLIEST = Date.UTC(1000, 0);
+const LATEST = Date.UTC(9999, 11, 31);
 /** What some systems write where there is no end. */
 const ENDLESS = "9999-12-31";
 
@@ -52,8 +54,18 @@ export function employmentPeriod(
       ? instantsOf(end, { field: "employment.endDate", dayTime: minutesOf(endsAt) * 60_000 })
       : undefined;
   // Being ready early gives no access to somebody whose employment was called off before it began.
-  if (begins && ends && ends.at <= begins.at) return { from: new Date(ends.at), to: new Date(ends.at) };
-  return { from: begins ? new Date(begins.ready) : null, to: ends ? new Date(ends.at) : null };
+  if (begins && ends && ends.at <= begins.at) return { from: storable(ends.at), to: storable(ends.at) };
+  return { from: begins ? storable(begins.ready) : null, to: ends ? storable(ends.at) : null };
+}
+
+/** Some systems write 0001-01-01 where they know no day. East of Greenwich that is in a year that PostgreSQL has not. */
+function storable(at: number): Date {
+  return new Date(Math.min(Math.max(at, EARLIEST), LATEST));
+}
+
+/** The instant of one date, a bare day being its local midnight. Throws `invalid`, naming `field`. */
+export function instantOf(date: EmploymentDate, field: string): Date {
+  return storable(instantsOf(date, { field, dayTime: 0 }).at);
 }
 
 function instantsOf(

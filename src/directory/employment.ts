@@ -100,13 +100,14 @@ interface DueRow {
 
 /**
  * Blocks everybody who is not employed now, and lifts that block from everybody who is, in the caller's transaction and with it all
- * that follows: sessions, tokens, grants, deliveries. Of everybody, or of the people named. Returns the ids of those concerned.
+ * that follows: sessions, tokens, grants, deliveries. Of everybody, or of the people named, whom the caller holds locked. Returns the ids of those concerned.
  */
 export async function settleEmployment(
   work: Work,
   { personIds, times }: { personIds?: readonly string[]; times?: ReadonlyMap<string, DecisionTimes> } = {},
 ): Promise<string[]> {
-  const { rows } = await work.sql.query<DueRow>(DUE, [work.ctx.now(), personIds ?? null]);
+  const concerned = personIds ?? (await lockDue(work));
+  const { rows } = await work.sql.query<DueRow>(DUE, [work.ctx.now(), concerned]);
   const timesOf = ({ personId, since }: DueRow): DecisionTimes => times?.get(personId) ?? (since ? { sourceChangedAt: since } : {});
   const raised = rows.filter(({ absent }) => absent);
   // Raised first: nobody is let in for a moment because another connection gives the dates now.
@@ -128,6 +129,14 @@ export async function settleEmployment(
     lifted.map((row) => ({ ...pick(timesOf(row)), personId: row.personId, owner: "employment" as const, connectionId: row.blockedFor })),
   );
   return [...new Set([...raised, ...lifted].map(({ personId }) => personId))];
+}
+
+/** Under their locks it is asked again: a run that has just believed other dates must not be undone by what was so before. */
+async function lockDue({ ctx, sql }: Work): Promise<string[]> {
+  const { rows } = await sql.query<DueRow>(DUE, [ctx.now(), null]);
+  const personIds = [...new Set(rows.map(({ personId }) => personId))];
+  if (personIds.length > 0) await sql.query(LOCK_PEOPLE, [personIds]);
+  return personIds;
 }
 
 const keyOf = (personId: string, connectionId: number | null) => `${personId} ${connectionId ?? "local"}`;

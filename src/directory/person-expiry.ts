@@ -25,9 +25,15 @@ const INSERT = `
 const DUE = `
   select e.person_id as "personId", e.reason, e.valid_from as "sourceChangedAt"
   from person_expiries e join people on people.id = e.person_id and people.state <> 'deleted'
-  where e.recorded_to is null and e.valid_to is null and e.valid_from <= $1 and ($2::uuid is null or e.person_id = $2)
+  where e.recorded_to is null and e.valid_to is null and e.valid_from <= $1 and ($2::uuid[] is null or e.person_id = any($2))
     and not exists (select from blocks b where b.person_id = e.person_id and b.owner = 'expiry' and b.recorded_to is null and b.valid_to is null)
   order by e.person_id`;
+
+interface DueRow {
+  personId: string;
+  reason: string;
+  sourceChangedAt: Date;
+}
 
 /**
  * Says when a person's access ends, or that it doesn't (a renewal), in the caller's transaction. Whoever was out because of an earlier
@@ -57,10 +63,13 @@ export async function setPersonExpiry(work: Work, { personId, until, reason }: P
  * Returns the ids of those whose state changed.
  */
 export async function carryOutPersonExpiry(work: Work, { personId }: { personId?: string } = {}): Promise<string[]> {
-  const { rows } = await work.sql.query<{ personId: string; reason: string; sourceChangedAt: Date }>(DUE, [
-    work.ctx.now(),
-    personId ?? null,
-  ]);
+  const { ctx, sql } = work;
+  const due = (personIds: readonly string[] | null) => sql.query<DueRow>(DUE, [ctx.now(), personIds]);
+  const personIds = personId === undefined ? (await due(null)).rows.map((row) => row.personId) : [personId];
+  if (personIds.length === 0) return [];
+  // Under their locks it is asked again: whose access has just been renewed must not be put out.
+  await sql.query("select from people where id = any($1::uuid[]) order by id for update", [personIds]);
+  const { rows } = await due(personIds);
   return raiseBlocks(
     work,
     rows.map((row) => ({ ...row, owner: "expiry" as const, effect: "suspended" as const })),

@@ -21,6 +21,7 @@ import { pruneRuns } from "../sync/prune.ts";
 import type { RunMode } from "../sync/begin.ts";
 import { failRequested, requestedRun, wakeRequested } from "../sync/request-run.ts";
 import { runSync } from "../sync/run.ts";
+import { startTransfers } from "../sync/start-transfers.ts";
 import type { Handlers } from "./queue.ts";
 import { lookAfterThings } from "./upkeep.ts";
 
@@ -47,6 +48,13 @@ export function createHandlers({ db, keyRing, targets, publicUrl }: HandlersOpti
           // The run that is under way may have read past what this is about.
           if (trigger === "hook") await enqueueHintedSync(db.pool, { connectionId, runAt: later(ctx) });
           else if (trigger === "upload") await enqueueUploadSync(db.pool, { connectionId, runAt: later(ctx) });
+          else if (mode === "remap")
+            await enqueue(db.pool, {
+              job: "sync",
+              payload: { connectionId, mode, trigger },
+              key: `sync:${connectionId}:remap`,
+              runAt: later(ctx),
+            });
           else throw error;
         }
       });
@@ -86,7 +94,10 @@ export function createHandlers({ db, keyRing, targets, publicUrl }: HandlersOpti
       await reconcileTarget(ctx, { db, targets, connection });
     },
     async expire(ctx) {
-      await inTransaction(db, ctx, carryOutExpiry);
+      await inTransaction(db, ctx, async (work) => {
+        await startTransfers(work);
+        await carryOutExpiry(work);
+      });
     },
     async prune_runs(ctx) {
       const deleted = await pruneRuns(ctx, db);

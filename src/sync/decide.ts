@@ -1,12 +1,14 @@
 import { isDeepStrictEqual } from "node:util";
 import type { SourceRecord } from "../../connectors/contract.ts";
-import { fromProfile, profileColumns, type Contribution } from "../directory/attributes.ts";
+import { profileColumns, type Contribution } from "../directory/attributes.ts";
 import { AppError } from "../errors.ts";
 import { employmentChange, type EmploymentChange } from "./employment.ts";
 import type { Match } from "./match.ts";
 import { mergeOrigins, type Merged } from "./merge.ts";
 import { audible, localOrigin, ownOrigin, relied, storedOrigin, withoutEcho, type Speakers } from "./origins.ts";
+import { personPayload } from "./person-payload.ts";
 import type { Item, ItemPayload, KnownAccount, KnownOrigin, KnownPerson } from "./records.ts";
+import { transferred } from "./transfer.ts";
 
 /** What is the same for every record of a run. */
 export interface Deciding extends Speakers {
@@ -28,9 +30,19 @@ export interface UserInput {
   seenAt: Date;
 }
 
+/** A record with what it contributes now, its transfer considered. */
+interface TimedInput extends UserInput {
+  /** When it will contribute something else. */
+  ahead: Date | null;
+  /** A transfer has changed the manager: the stored record says so from its instant on, too, so that comparing shows nothing. */
+  managerMoved: boolean;
+}
+
 /** Decides about one user record. Pure; undefined = nothing to do. Throws `invalid` for a record that can't become a person. */
-export function decideUser(deciding: Deciding, input: UserInput): Item | undefined {
-  const { known, record } = input;
+export function decideUser(deciding: Deciding, said: UserInput): Item | undefined {
+  const { known, record } = said;
+  const { contribution, ahead } = transferred(said.contribution, { policy: deciding.mapping.employment, now: said.seenAt });
+  const input: TimedInput = { ...said, contribution, ahead, managerMoved: contribution["manager"] !== said.contribution["manager"] };
   const linked = known !== undefined && known.subjectId !== null && known.situation !== "disputed";
   if (record.deleted)
     return linked && known.situation === "linked"
@@ -45,7 +57,7 @@ export function decideUser(deciding: Deciding, input: UserInput): Item | undefin
   return decideNew(deciding, input);
 }
 
-function decideNew(deciding: Deciding, input: UserInput): Item {
+function decideNew(deciding: Deciding, input: TimedInput): Item {
   const match = input.match ?? { situation: "unmatched" };
   if (match.situation === "disputed") return setAside(input, { situation: "disputed", candidates: match.candidates, reason: match.reason });
   if (match.situation === "unlinked") {
@@ -71,22 +83,30 @@ function decideNew(deciding: Deciding, input: UserInput): Item {
       account: { ...account(input), situation: "linked", linkedBy: "create" },
       person,
       ...unitsOf(input),
+      ...(input.ahead ? { transfer: { at: input.ahead.toISOString() } } : {}),
       ...blocksOf(merged, { person: undefined, deciding }),
       ...employmentOf(merged, { person: undefined, deciding, input }).payload,
     },
   });
 }
 
-function decideUpdate(deciding: Deciding, input: UserInput & { reason?: string; link?: boolean }): Item {
+function decideUpdate(deciding: Deciding, input: TimedInput & { reason?: string; link?: boolean }): Item {
   const { person, known } = input;
   if (!person) throw new AppError("internal", `The person of account ${input.record.nativeId} was not loaded.`);
   const contribution = contributionOf(input);
-  const others = person.origins.filter((origin) => origin.accountId !== known?.id).map((origin) => storedOrigin(deciding, origin));
-  const before = mergeOrigins(audible(deciding, person.origins).map((origin) => storedOrigin(deciding, origin)));
+  const others = person.origins
+    .filter((origin) => origin.accountId !== known?.id)
+    .map((origin) => storedOrigin(deciding, { origin, person, now: input.seenAt }));
+  const before = mergeOrigins(
+    audible(deciding, person.origins).map((origin) => storedOrigin(deciding, { origin, person, now: input.seenAt })),
+  );
   const merged = mergeOrigins([...audible(deciding, [ownOrigin(deciding, contribution), ...others]), ...localOrigin(person)]);
   const next = personPayload(merged, { before: person, userOf: input });
   const personChanged =
-    next.changed.length > 0 || !isDeepStrictEqual(next.mastery, person.mastery) || !isDeepStrictEqual(before.manager, merged.manager);
+    next.changed.length > 0 ||
+    input.managerMoved ||
+    !isDeepStrictEqual(next.mastery, person.mastery) ||
+    !isDeepStrictEqual(before.manager, merged.manager);
   const blocks = blocksOf(merged, { person, deciding });
   const raised = blocks.blocks?.some((block) => block.op === "raise");
   const lifted = blocks.blocks?.some((block) => block.op === "lift");
@@ -118,6 +138,7 @@ function decideUpdate(deciding: Deciding, input: UserInput & { reason?: string; 
       account: { ...account(input), situation: "linked", ...(input.link ? { linkedBy: "match" as const } : {}) },
       ...(personChanged ? { person: next } : {}),
       ...unitsOf(input),
+      ...(input.ahead ? { transfer: { at: input.ahead.toISOString() } } : {}),
       ...blocks,
       ...employment.payload,
     },
@@ -142,7 +163,10 @@ export function decideLeaver(
   const reaction = deciding.mapping.situations.deleted;
   const payload: ItemPayload = {};
   if (person && others.length > 0) {
-    const merged = mergeOrigins([...others.map((origin) => storedOrigin(deciding, origin)), ...localOrigin(person)]);
+    const merged = mergeOrigins([
+      ...others.map((origin) => storedOrigin(deciding, { origin, person, now: input.seenAt })),
+      ...localOrigin(person),
+    ]);
     if (profileColumns(merged.profile).userName !== "") {
       const next = personPayload(merged, { before: person, userOf: input });
       if (next.changed.length > 0 || !isDeepStrictEqual(next.mastery, person.mastery)) payload.person = next;
@@ -238,33 +262,6 @@ function employmentOf(
     mappingOf: deciding.mappingOf,
     now: input.seenAt,
   });
-}
-
-function personPayload(
-  merged: Merged,
-  { before, userOf }: { before: KnownPerson | undefined; userOf: { record: SourceRecord } },
-): NonNullable<ItemPayload["person"]> {
-  const columns = profileColumns(merged.profile);
-  if (columns.userName === "")
-    throw new AppError("invalid", `${userOf.record.nativeId} has no userName after mapping; a person needs one.`, { field: "userName" });
-  const changed = before ? changedKeys(fromProfile(before.attributes), fromProfile(merged.profile)) : [];
-  return {
-    ...columns,
-    attributes: merged.profile,
-    custom: merged.custom,
-    mastery: merged.mastery,
-    manager: merged.manager ?? null,
-    changed,
-  };
-}
-
-/** Most values are texts, for which a deep comparison costs a hundred times as much. */
-function isSame(old: Contribution[string], next: Contribution[string]): boolean {
-  return old === next || (typeof old === "object" && typeof next === "object" && isDeepStrictEqual(old, next));
-}
-
-function changedKeys(old: Contribution, next: Contribution): string[] {
-  return [...new Set([...Object.keys(old), ...Object.keys(next)])].filter((key) => !isSame(old[key], next[key])).sort();
 }
 
 function item(

@@ -64,7 +64,7 @@ function readable(said: NonNullable<Merged["employment"]>, input: EmploymentInpu
 /** Each date is read as the connection that says it wants it read. */
 function periodOf({ start, end, timeZone }: NonNullable<Merged["employment"]>, { mappingOf }: EmploymentInput): EmploymentPeriod {
   const policyOf = ({ connectionId }: SaidDate) => (connectionId === null ? DEFAULT_EMPLOYMENT : mappingOf(connectionId).employment);
-  const dateOf = (said: SaidDate) => ({ value: said.value, timeZone: timeZone ?? zoneOf(said, policyOf(said)) });
+  const dateOf = (said: SaidDate) => ({ value: said.value, timeZone: timeZone ?? zoneOf(said.timeZone, policyOf(said)) });
   return employmentPeriod(
     { start: start && dateOf(start), end: end && dateOf(end) },
     {
@@ -75,7 +75,7 @@ function periodOf({ start, end, timeZone }: NonNullable<Merged["employment"]>, {
 }
 
 /** A person's zone is often a preference in words of its own (RFC 7643 section 4.1.1): one that is no IANA name says nothing. */
-function zoneOf({ timeZone }: SaidDate, policy: EmploymentPolicy): string {
+export function zoneOf(timeZone: string | undefined, policy: Pick<EmploymentPolicy, "timeZone">): string {
   return timeZone !== undefined && openZone(timeZone) ? timeZone : policy.timeZone;
 }
 

@@ -1,6 +1,6 @@
 import type { AttributeObject, AttributeValue, Kind } from "../../connectors/contract.ts";
 import type { Mapping } from "../connections/definition.ts";
-import { fromProfile, personAttribute, type Contribution } from "../directory/attributes.ts";
+import { TRANSFER_DATE, TRANSFERS, fromProfile, personAttribute, type Contribution } from "../directory/attributes.ts";
 import { DEFAULT_EMPLOYMENT, type EmploymentPolicy } from "../directory/employment-period.ts";
 import { AppError } from "../errors.ts";
 import { compileExpression, type ExpectedType, type Expression } from "../expressions/compile.ts";
@@ -12,6 +12,8 @@ export interface CompiledKind {
   map(attributes: AttributeObject): Contribution;
   /** Attributes with a precedence of their own. */
   precedence: Readonly<Record<string, number>>;
+  /** Whether it names a date of transfer: then what an account contributes depends on the time. */
+  transfers: boolean;
 }
 
 export interface CompiledMapping {
@@ -41,7 +43,7 @@ export function compileMapping(mapping: Mapping | null): CompiledMapping {
   };
 }
 
-const everything = { inScope: () => true, precedence: {} };
+const everything = { inScope: () => true, precedence: {}, transfers: false };
 const SCIM_SHAPED: CompiledMapping = {
   kinds: {
     user: { ...everything, map: fromProfile },
@@ -82,6 +84,7 @@ function compileKind(kind: Kind, mapping: NonNullable<Mapping["user"]>): Compile
     precedence,
     inScope: (account) => scope === undefined || scope(account) === true,
     map: (account) => mapAttributes(attributes, account),
+    transfers: TRANSFER_DATE in mapping.attributes,
   };
 }
 
@@ -92,9 +95,10 @@ function targetOf(kind: Kind, key: string, field: string): { key: string; elemen
       throw new AppError("invalid", `${field}: a ${kind} has no attribute ${key}; there are ${[...known].join(", ")}.`, { field });
     return { key, expected: "string" };
   }
+  if (key === TRANSFER_DATE) return { key, expected: "string" };
   const [, list, element] = LIST_ELEMENT.exec(key) ?? [];
   if (list && element) return { key: list, element, expected: "any" };
-  const attribute = personAttribute(key);
+  const attribute = TRANSFERS.get(key) ?? personAttribute(key);
   if (!attribute) throw new AppError("invalid", `${field}: a person has no attribute ${key}.`, { field });
   if (attribute.type === "boolean") return { key, expected: "bool" };
   if (attribute.type === "references") return { key, expected: "list" };

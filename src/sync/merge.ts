@@ -37,7 +37,8 @@ export interface Merged {
 export const LOCAL_PRECEDENCE = 1000;
 
 const CUSTOM = "custom.";
-const EVERYTHING = "*";
+/** In `mastery`: all attributes that are not named. */
+export const EVERYTHING = "*";
 const KEYS = PERSON_ATTRIBUTES.map((attribute) => attribute.key);
 
 /** Merges what the origins say, attribute by attribute. Independent of the order in which they are given. */

@@ -1,8 +1,9 @@
-import type { Contribution } from "../directory/attributes.ts";
+import { fromProfile, type Contribution } from "../directory/attributes.ts";
 import { AppError } from "../errors.ts";
 import type { CompiledMapping } from "./mapping.ts";
-import { LOCAL_PRECEDENCE, type Origin } from "./merge.ts";
+import { EVERYTHING, LOCAL_PRECEDENCE, type Origin } from "./merge.ts";
 import type { KnownAccount, KnownOrigin, KnownPerson } from "./records.ts";
+import { transferred } from "./transfer.ts";
 
 /** What deciding knows of the connections whose words it weighs. */
 export interface Speakers {
@@ -26,23 +27,38 @@ export function ownOrigin(speakers: Speakers, contribution: Contribution): Origi
 }
 
 /** The word of another account of the person. */
-export function storedOrigin(speakers: Speakers, origin: KnownOrigin): Origin {
+export function storedOrigin(speakers: Speakers, { origin, person, now }: { origin: KnownOrigin; person: KnownPerson; now: Date }): Origin {
+  const contribution = storedContribution(speakers, { ...origin, now });
   return {
     connectionId: origin.connectionId,
     precedence: origin.precedence,
     overrides: speakers.mappingOf(origin.connectionId).kinds.user?.precedence ?? {},
-    contribution: withoutEcho(storedContribution(speakers, origin), origin.writtenBack),
+    contribution: contribution ? withoutEcho(contribution, origin.writtenBack) : lastWord(person, origin),
   };
 }
 
-/** What a stored account says. One that its own mapping fails on says nothing: its own run names it, and nobody else's record waits for that. */
-function storedContribution(speakers: Speakers, { connectionId, attributes }: KnownOrigin): Contribution {
+/** What a stored account says; undefined for one that its own mapping fails on. */
+function storedContribution(
+  speakers: Speakers,
+  { connectionId, attributes, now }: Pick<KnownOrigin, "connectionId" | "attributes"> & { now: Date },
+): Contribution | undefined {
+  const { kinds, employment } = speakers.mappingOf(connectionId);
   try {
-    return speakers.mappingOf(connectionId).kinds.user?.map(attributes) ?? {};
+    return transferred(kinds.user?.map(attributes) ?? {}, { policy: employment, now }).contribution;
   } catch (error) {
-    if (error instanceof AppError && error.code === "invalid") return {};
+    if (error instanceof AppError && error.code === "invalid") return undefined;
     throw error;
   }
+}
+
+/**
+ * What goes on holding of an origin whose account can't be read: its own run names it, and nobody else's record waits for that.
+ * Were it silent instead, a mapping with a mistake would let in whoever that origin keeps out.
+ */
+function lastWord({ attributes, mastery, originBlocks }: KnownPerson, { connectionId }: KnownOrigin): Contribution {
+  const mastered = Object.entries(fromProfile(attributes)).filter(([key]) => (mastery[key] ?? mastery[EVERYTHING]) === connectionId);
+  const isOut = originBlocks.some((block) => block.connectionId === connectionId);
+  return { ...Object.fromEntries(mastered), ...(isOut || mastery["active"] === connectionId ? { active: !isOut } : {}) };
 }
 
 /** What was edited here. */

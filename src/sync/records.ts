@@ -98,6 +98,8 @@ export interface ItemPayload {
   blocks?: readonly { op: "raise" | "lift"; connectionId: number | null; effect: "suspended" | "deactivated"; reason: string }[];
   /** When the person is employed, as ISO 8601 instants; a null period = nobody gives dates any more. */
   employment?: { connectionId: number | null; period: { from: string | null; to: string | null } | null };
+  /** When a transfer that the record names comes: an ISO 8601 instant ahead. */
+  transfer?: { at: string };
   /** References of the units that this connection puts the person into. */
   units?: readonly string[];
   group?: { displayName: string; externalId: string | null; attributes: AttributeObject };

@@ -10,7 +10,10 @@ export interface Candidate {
   nativeId: string;
 }
 
-/** Live accounts that were known before the run and that the run has not seen, a page at a time in id order. */
+/**
+ * Live accounts that were known before the run and that the run has not seen, a page at a time in id order. Whose record was
+ * read but can't be taken is there: neither gone, nor a reason for the run to stop.
+ */
 export async function sweepCandidates(
   sql: Sql,
   options: { connectionId: number; kind: Kind; runId: number; startedAt: Date; after: number; limit: number },
@@ -20,6 +23,7 @@ export async function sweepCandidates(
     text: `select a.id as "accountId", a.native_id as "nativeId" from accounts a
       where a.connection_id = $1 and a.kind = $2 and a.gone_at is null and a.first_seen_at < $4 and a.id > $5
         and not exists (select from (select unnest(account_ids) as id from run_seen where run_id = $3 and kind = $2) s where s.id = a.id)
+        and not exists (select from run_problems p where p.run_id = $3 and p.kind = $2 and p.native_id = a.native_id)
       order by a.id limit $6`,
     values: [options.connectionId, options.kind, options.runId, options.startedAt, options.after, options.limit],
   });

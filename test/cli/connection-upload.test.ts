@@ -85,6 +85,15 @@ test("what can't be handed in is refused with a sentence, and nothing is kept", 
   expect(kept()).toEqual(before);
 });
 
+test("what was handed in goes with its connection: another one of that name does not read it", async () => {
+  expect(await rollcall("connection", "remove", "hr", "--dry-run")).toMatchObject({ code: 0 });
+  expect(kept()).toHaveLength(2);
+  expect(await rollcall("connection", "remove", "hr", "--leaving", "2")).toMatchObject({ code: 0 });
+  expect(readdirSync(path.join(folder, "uploads"))).not.toContain("hr");
+  expect(await rollcall("connection", "add", definition("hr", { upload: {} }))).toMatchObject({ code: 0 });
+  expect((await rollcall("connection", "check", "hr")).out).toMatch(/FAIL {2}file: Nothing was uploaded yet/);
+});
+
 test("a definition that no longer has an SFTP server keeps none of its secrets", async () => {
   const hostKey = `SHA256:${"A".repeat(43)}`;
   const sftp = { host: "sftp.example.com", user: "hr", password: "hunter2", hostKey, path: "/out/people.csv" };

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { checkAccess } from "../../src/access/effective.ts";
@@ -10,6 +11,7 @@ import { inTransaction, type Work } from "../../src/db/database.ts";
 import { liftBlocks, raiseBlocks } from "../../src/directory/blocks.ts";
 import { setEmployment } from "../../src/directory/employment.ts";
 import type { EmploymentPeriod } from "../../src/directory/employment-period.ts";
+import { setPersonExpiry } from "../../src/directory/person-expiry.ts";
 import { createUnit } from "../../src/directory/units.ts";
 import { testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
 import { HOUR, insertConnection, insertGroup, insertMembership, insertPerson, later, standingClock } from "./fixtures.ts";
@@ -115,6 +117,24 @@ describe("when somebody is employed", () => {
     expect(await employ(personId, period)).toEqual(period.from);
     expect(await nextBoundary(db.pool, later(999 * HOUR, clock.now()))).toEqual(period.from);
     expect(await nextBoundary(db.pool, period.from)).toEqual(period.to);
+  });
+
+  test("a job that comes while a run believes other dates carries out those, and not the ones before", async () => {
+    const [stays, renewed] = [await member(), await member()];
+    await employ(stays, { from: null, to: later(HOUR, clock.now()) });
+    await inWork((work) => setPersonExpiry(work, { personId: renewed, until: later(HOUR, clock.now()), reason: "contract" }));
+    clock.forward(2 * HOUR);
+    let job: Promise<unknown> = Promise.resolve();
+    await inWork(async (work) => {
+      await setEmployment(work, [{ personId: stays, connectionId: hr, period: null }]);
+      await setPersonExpiry(work, { personId: renewed, until: null, reason: "prolonged" });
+      job = inWork(carryOutExpiry);
+      const waits = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+      while ((await db.pool.query(waits)).rowCount === 0) await setTimeout(20);
+    });
+    await job;
+    expect(await stateOf(stays)).toEqual({ state: "active", active: true });
+    expect(await stateOf(renewed)).toEqual({ state: "active", active: true });
   });
 
   test("somebody whom nobody knows is passed over", async () => {

@@ -7,6 +7,7 @@ import { parse } from "yaml";
 import { checkAccess } from "../../src/access/effective.ts";
 import { carryOutExpiry } from "../../src/access/expiry.ts";
 import { giveGrant } from "../../src/access/grants.ts";
+import { createRule } from "../../src/access/rules.ts";
 import { createRole } from "../../src/access/roles.ts";
 import { createUnit } from "../../src/directory/units.ts";
 import { ENTERPRISE_USER, EMPLOYMENT_USER } from "../../src/directory/attributes.ts";
@@ -15,11 +16,26 @@ import { addConnection } from "../../src/connections/store.ts";
 import { validateDefinition } from "../../src/connections/validate.ts";
 import { syncOne } from "../../src/sync/one.ts";
 import { runSync } from "../../src/sync/run.ts";
+import { startTransfers } from "../../src/sync/start-transfers.ts";
 import { startWorld, type World } from "../provision/world.ts";
 import { fourTimes } from "./four-times.ts";
 
 const PERMISSION = "test.door.open";
-const COLUMNS = ["number", "login", "first", "last", "mail", "department", "manager", "start", "end", "zone"] as const;
+const COLUMNS = [
+  "number",
+  "login",
+  "first",
+  "last",
+  "mail",
+  "department",
+  "manager",
+  "start",
+  "end",
+  "zone",
+  "moves",
+  "next",
+  "boss",
+] as const;
 type Line = Partial<Record<(typeof COLUMNS)[number], string>> & { number: string };
 
 let world: World;
@@ -55,6 +71,13 @@ function goTo(instant: string): void {
 async function tick(): Promise<void> {
   await world.work(carryOutExpiry);
   await world.drain();
+}
+
+/** The job that is queued for this instant, and the run that it starts where a transfer has come. */
+async function carryOut(): Promise<void> {
+  const moving = await world.work(startTransfers);
+  if (moving > 0) await runSync(world.ctx, { db: world.db, keyRing: world.keyRing, connection: "hr", mode: "remap", trigger: "recovery" });
+  await tick();
 }
 
 async function personOf(login: string): Promise<string> {
@@ -111,7 +134,11 @@ describe("effective dates of an HR feed", () => {
     await world.db.pool.query("insert into permissions (key, module, resource, action) values ($1, 'test', 'door', 'open')", [PERMISSION]);
     await world.work((work) => createRole(work, { key: "doors", name: "Doors", permissions: [PERMISSION] }));
     await world.work((work) => createUnit(work, { name: "Lobby", code: "lobby" }));
-    const shipped = parse(readFileSync(new URL("../../config/mappings/hr-csv.yaml", import.meta.url), "utf8")) as { settings: object };
+    // The lines that are commented out are for files with columns for transfers, as these are.
+    const text = readFileSync(new URL("../../config/mappings/hr-csv.yaml", import.meta.url), "utf8");
+    const columns = { moves: "account.moves", next_department: "account.next", next_manager: "account.boss" };
+    const named = Object.entries(columns).reduce((yaml, [column, own]) => yaml.replace(`account.${column}`, own), text);
+    const shipped = parse(named.replaceAll(/# (transfer\.)/g, "$1")) as { settings: object };
     const definition = validateDefinition(
       {
         ...shipped,
@@ -203,6 +230,34 @@ describe("effective dates of an HR feed", () => {
     feed({ number: "3", end: "" });
     await sync();
     expect(await standing("n3")).toMatchObject({ state: "active", downstream: true });
+  });
+
+  test("P5: a transfer that the feed names ahead is carried out at local midnight by the job alone, and by it the rights of the department", async () => {
+    feed({ number: "20" });
+    feed({ number: "21", department: "Sales", moves: "2027-07-05", next: "Laboratory", boss: "20", zone: "Asia/Tokyo" });
+    await sync();
+    await world.work((work) =>
+      createRule(work, {
+        name: "laboratory",
+        condition: `person.department == "Laboratory"`,
+        role: "doors",
+        unit: "lobby",
+      }),
+    );
+    const id = await personOf("n21");
+    const manager = async () =>
+      (await world.db.pool.query("select m.user_name from people p join people m on m.id = p.manager_id where p.id = $1", [id])).rows;
+    goTo("2027-07-04T14:59:50Z");
+    await carryOut();
+    expect([await mayOpen(id), await manager()]).toEqual([false, []]);
+    goTo("2027-07-04T15:00:00Z");
+    await carryOut();
+    expect([await mayOpen(id), await manager()]).toEqual([true, [{ user_name: "n20" }]]);
+    await sync();
+    expect(await mayOpen(id)).toBe(true);
+    feed({ number: "21", moves: "2027-08-01" });
+    await sync();
+    expect(await mayOpen(id)).toBe(false);
   });
 
   test("P5: a date that can't be read is that line's problem, and nobody's end is lost by it", async () => {

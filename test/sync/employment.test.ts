@@ -78,4 +78,35 @@ describe("in a run", () => {
     expect((await syncWorld(db, ctx, { world: feed("2027-04-01") })).state).toBe("held");
     expect((await db.pool.query("select from employment_absences")).rowCount).toBe(0);
   });
+
+  test("days at the very ends of the calendar are stored like others: a start of 0001-01-01 keeps no end from being believed", async () => {
+    await testConnection(db, ctx, {
+      name: "old",
+      mapping: {
+        user: { attributes: { userName: "account.uid", "employment.startDate": "account.start", "employment.endDate": "account.end" } },
+        employment: { timeZone: "Asia/Tokyo" },
+      },
+    });
+    const said = [
+      person("no-start", { start: "0001-01-01", end: "2027-03-01" }),
+      person("no-end", { start: "0001-01-01", end: "9999-12-30T23:59:59-12:00" }),
+      person("neither", { start: "0000-01-01", end: "0001-01-01" }),
+      person("never", { start: "9999-12-31", end: "" }),
+    ];
+    const { state } = await syncWorld(db, ctx, { connection: "old", world: world(said) });
+    const { rows: failed } = await db.pool.query("select from plan_outcomes where state = 'failed'");
+    const { rows } = await db.pool.query("select user_name, state from people where user_name = any($1) order by 1", [
+      ["no-start", "no-end", "neither", "never"],
+    ]);
+    expect({ state, failed: failed.length, rows }).toEqual({
+      state: "done",
+      failed: 0,
+      rows: [
+        { user_name: "neither", state: "deactivated" },
+        { user_name: "never", state: "suspended" },
+        { user_name: "no-end", state: "active" },
+        { user_name: "no-start", state: "deactivated" },
+      ],
+    });
+  });
 });

@@ -27,11 +27,15 @@ interface AddresseeRow {
   secret: string | null;
 }
 
+/** As definitions allow them; of any other there is no connection, and PostgreSQL takes no zero bytes. */
+const NAME = /^[a-z0-9-]{1,63}$/;
+
 /** Undefined where there is no such connection, or it takes no notifications. */
 export async function findAddressee(
   ctx: Context,
   { sql, connection, keyRing }: { sql: Sql; connection: string; keyRing: KeyRing },
 ): Promise<Addressee | undefined> {
+  if (!NAME.test(connection)) return undefined;
   const { rows } = await sql.query<AddresseeRow>(
     `select c.id, c.name, c.connector, c.state, c.policy, c.secrets, h.secret
      from connections c left join hooks h on h.connection_id = c.id where c.name = $1 and c.enabled`,

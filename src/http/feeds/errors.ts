@@ -27,8 +27,7 @@ export function refuse(response: Response, { error, log, cutOff }: { error: unkn
     response.destroy();
     return;
   }
-  const known =
-    error instanceof AppError ? error : new AppError("internal", "Something went wrong here; the log of this server says what.");
+  const known = error instanceof AppError ? error : unknownError(error);
   const status = STATUS[known.code];
   if (status >= 500) log.error({ err: error }, "a feed request failed");
   if (known.code === "unauthenticated") response.set("WWW-Authenticate", 'Bearer realm="Rollcall feeds"');
@@ -37,4 +36,11 @@ export function refuse(response: Response, { error, log, cutOff }: { error: unkn
     .status(status)
     .set("Cache-Control", "no-store")
     .json({ error: known.code, message: known.message, ...(known.field === undefined ? {} : { field: known.field }) });
+}
+
+/** What the router refuses before a route is found is the caller's mistake: an address that is no UTF-8. */
+function unknownError(error: unknown): AppError {
+  return (error as { status?: unknown } | null)?.status === 400
+    ? new AppError("invalid", "The request can't be read.")
+    : new AppError("internal", "Something went wrong here; the log of this server says what.");
 }

@@ -11,6 +11,7 @@ import { applyBlocks, storePeople } from "./people.ts";
 import { storePersonUnits } from "./person-units.ts";
 import { noteOrigins } from "./origins.ts";
 import { step, type Batch } from "./source.ts";
+import { noteTransfers } from "./transfers.ts";
 import { countForGuards, recordTrail } from "./trail.ts";
 import { storeUnits } from "./units.ts";
 
@@ -19,6 +20,7 @@ interface Shape {
   items: number;
   blocks: boolean;
   employment: boolean;
+  transfers: boolean;
   units: boolean;
   leavers: boolean;
   /** Some people gain an origin that they did not have. */
@@ -53,7 +55,7 @@ export async function applyBatch(batch: Batch): Promise<number> {
 async function shapeOf(batch: Batch): Promise<Shape> {
   const rows = await step<Shape>(batch, {
     name: "shape",
-    text: `select count(*)::int as items, coalesce(bool_or(payload ? 'blocks'), false) as blocks, coalesce(bool_or(payload ? 'employment'), false) as employment, coalesce(bool_or(payload ? 'units'), false) as units,
+    text: `select count(*)::int as items, coalesce(bool_or(payload ? 'blocks'), false) as blocks, coalesce(bool_or(payload ? 'employment'), false) as employment, coalesce(bool_or(payload ? 'transfer'), false) as transfers, coalesce(bool_or(payload ? 'units'), false) as units,
         coalesce(bool_or(action = 'delete'), false) as leavers, coalesce(bool_or(action = 'link'), false) as links, coalesce(bool_or((payload->'members'->>'add')::int + (payload->'members'->>'remove')::int > 0), false) as members,
         coalesce(bool_or((payload->'members'->>'remove')::int > 0), false) as removals,
         coalesce(bool_or(account_id is not null or action <> 'create'), false) as known from item`,
@@ -63,6 +65,7 @@ async function shapeOf(batch: Batch): Promise<Shape> {
       items: 0,
       blocks: false,
       employment: false,
+      transfers: false,
       units: false,
       leavers: false,
       links: false,
@@ -81,6 +84,7 @@ async function applyUsers(batch: Batch, shape: Shape): Promise<string[]> {
   concerned.push(...(await resolveArrivals(batch.work, await awaitedAccounts(batch))));
   if (shape.blocks) await applyBlocks(batch);
   if (shape.employment) await applyEmployment(batch);
+  if (shape.transfers) await noteTransfers(batch);
   return concerned;
 }
 

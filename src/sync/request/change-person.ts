@@ -31,7 +31,13 @@ export interface ChangePersonOptions {
  */
 export async function changePerson(options: ChangePersonOptions): Promise<"changed" | "general" | "moved"> {
   const { standing, known } = options;
-  if (standing.shared || standing.conditions || standing.account.mappingVersion !== known.connection.mappingVersion) return "general";
+  if (
+    standing.shared ||
+    standing.conditions ||
+    known.deciding.mapping.kinds.user?.transfers ||
+    standing.account.mappingVersion !== known.connection.mappingVersion
+  )
+    return "general";
   const change = decideChange(options);
   if (!change) return "general";
   if (change.block === "raise") await refuseGuarded(options.sql, { ...options, connection: known.connection, action: "disable" });

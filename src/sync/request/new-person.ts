@@ -84,8 +84,8 @@ async function decideArrival(
     newPersonId: record.nativeId,
     seenAt: at,
   });
-  const { person, account, blocks, units, employment } = item?.payload ?? {};
-  if (!item?.subjectId || item.action !== "create" || !person || !account || blocks || units || employment) return undefined;
+  const { person, account, blocks, units, employment, transfer } = item?.payload ?? {};
+  if (!item?.subjectId || item.action !== "create" || !person || !account || blocks || units || employment || transfer) return undefined;
   if (claims.byUserName.has(person.userName.toLowerCase())) return undefined;
   settleClaims(item, claims);
   return { item: { ...item, subjectId: item.subjectId }, person, account, followers: look };

@@ -172,6 +172,25 @@ describe("the end of a file", () => {
     expect((await read("id\n1\nEND,1", { trailer: "END" })).end.finalCursor).toBe(true);
   });
 
+  test.each([
+    ["cut in its last line's id", "id,login\n1001,ada\n10", { expectedCount: 2 }],
+    ["without an id in a line", "id,login\n1001,ada\n,ben\nEND,2\n", { trailer: "END" }],
+    ["with an id that is too long", `id,login\n1001,ada\n${"1".repeat(256)},ben\nEND,2\n`, { trailer: "END" }],
+    ["with an id whose letters were lost", "id,login\n1001,ada\n10\ufffd2,ben\nEND,2\n", { trailer: "END" }],
+    ["with a delimiter in a name before the id", "name,id\nAda,1001\nMoe, Ben,1002\nEND,2\n", { trailer: "END" }],
+  ])("invariant 1: a file %s does not say who is missing, whatever it counts", async (_, text, settings) => {
+    const { records, problems, end } = await read(text, settings);
+    expect(records).toHaveLength(1);
+    expect(problems).toHaveLength(1);
+    expect(end.finalCursor).toBe(false);
+  });
+
+  test("a bad line that says whose it is leaves the proof whole", async () => {
+    const { problems, end } = await read("id,login\n1001,ada\n1002,ben,moe\n1003,c\ufffd\nEND,3\n", { trailer: "END" });
+    expect(problems.map(({ nativeId }) => nativeId)).toEqual(["1002", "1003"]);
+    expect(end.finalCursor).toBe(true);
+  });
+
   test("invariant 1: cut at any byte, a file gives only people of the whole one, and never proves itself", async () => {
     const person = fc.record({
       title: fc.string({ unit: "grapheme", maxLength: 8 }).map((title) => title.replaceAll(/[\0\u0080-\u009f\ufffd]/g, "")),
@@ -223,12 +242,12 @@ describe("the end of a file", () => {
 
 describe("asking for one", () => {
   test("reads a file through once for all who are asked for, and again when there is another", async () => {
-    const opened = options("id,login\n1,ada\n1,twice\n,none\n3,torn,cells\nEND,4\n", { trailer: "END" });
+    const opened = options("id,login\n1,ada\n1,twice\n3,torn,cells\nEND,3\n", { trailer: "END" });
     const source = await csv.openSource?.(opened);
     if (!source) throw new Error("csv has a source");
     expect(await source.readOne("user", "1")).toMatchObject({ attributes: { login: "ada" } });
     expect(await source.readOne("user", "9")).toBe("gone");
-    await expect(source.readOne("user", "3")).rejects.toMatchObject({ kind: "rejected", message: expect.stringContaining("Line 5") });
+    await expect(source.readOne("user", "3")).rejects.toMatchObject({ kind: "rejected", message: expect.stringContaining("Line 4") });
     // Read through already: what it says by now would be seen only by reading it again.
     writeFileSync(opened.settings.file ?? "", "id,login\n9,new\nEND,1\n");
     expect(await source.readOne("user", "9")).toMatchObject({ nativeId: "9" });

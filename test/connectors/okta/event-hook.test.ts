@@ -34,6 +34,10 @@ describe("Okta's event hook", () => {
     expect(receive({ body: eventDelivery([{ uuid: "4", eventType: "user.session.start" }]) })).toEqual({ status: 204 });
   });
 
+  test("an id with a zero byte, which can't be kept, is refused and not sent again for ever", () => {
+    expect(receive({ body: eventDelivery([{ uuid: "a\0b", eventType: "user.lifecycle.create" }]) })).toEqual({ status: 400 });
+  });
+
   test("whatever it is sent is answered, never thrown at", () => {
     fc.assert(
       fc.property(fc.anything(), fc.constantFrom("GET" as const, "POST" as const), (body, method) => {

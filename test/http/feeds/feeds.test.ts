@@ -142,6 +142,10 @@ describe("who may hand in what", () => {
     expect(await answer({ token: second.token })).toEqual([401, "unauthenticated"]);
   });
 
+  test("an address that is no text is the caller's mistake, and no failure of ours", async () => {
+    expect((await door.put("/feeds/%E0%A4%A", { body: "id\n" })).status).toBe(400);
+  });
+
   test("a feed token opens no other door, and belongs to a connection", async () => {
     const { token } = await door.connection("door");
     expect((await door.get("/scim/v2/Users", { token })).status).toBe(403);

@@ -86,6 +86,13 @@ describe("the door for change notifications", () => {
     expect(await here.waiting("sync")).toEqual([]);
   });
 
+  test("a name that no connection can have is one that there is not, whatever PostgreSQL would say of it", async () => {
+    const { status, body } = await seen("nobody", { method: "POST" });
+    for (const name of ["a%00b", "Entra", "%F0%9F%99%82", "a".repeat(5000)])
+      expect(await seen(name, { method: "POST" })).toMatchObject({ status, body });
+    expect(status).toBe(403);
+  });
+
   test("each system is answered in its own way", async () => {
     expect(await verifyEventHook({ url: addressOf("okta"), secret: OKTA_SECRET })).toBe(true);
     expect(await seen("entra", { method: "POST", query: "?validationToken=Validation%3A%20%3Cb%3E" })).toMatchObject({

@@ -1,0 +1,54 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { addConnection } from "../../../src/connections/store.ts";
+import { inTransaction } from "../../../src/db/database.ts";
+import { runSync } from "../../../src/sync/run.ts";
+import { testContext, testDatabase, type TestDatabase } from "../../helpers/database.ts";
+import { testKeyRing as keyRing } from "../../helpers/sync.ts";
+
+let db: TestDatabase;
+let folder: string;
+beforeAll(async () => {
+  db = await testDatabase();
+  folder = mkdtempSync(path.join(os.tmpdir(), "rollcall-csv-bad-lines-"));
+  const definition = {
+    name: "hr",
+    connector: "csv",
+    settings: { file: path.join(folder, "people.csv"), idColumn: "id", trailer: "END" },
+    mapping: { user: { attributes: { userName: "account.login", title: "account.title" } } },
+  };
+  await inTransaction(db, testContext(), (work) => addConnection(work, { definition, keyRing }));
+});
+afterAll(async () => {
+  await db?.drop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const PEOPLE = Array.from({ length: 60 }, (_, index) => `${index},p${index},Engineer`);
+async function sync(lines: readonly string[]): Promise<string> {
+  writeFileSync(path.join(folder, "people.csv"), ["id,login,title", ...lines, `END,${lines.length}`, ""].join("\n"));
+  return (await runSync(testContext(), { db, keyRing, connection: "hr", mode: "full", trigger: "cli" })).state;
+}
+const active = async () => (await db.pool.query("select from people where active")).rowCount;
+const titleOf = async (login: string) =>
+  (await db.pool.query("select attributes->>'title' as title, state from people where user_name = $1", [login])).rows[0];
+
+test("a bad line of somebody who is known keeps them as they are, and stops nobody else's change, joining or leaving", async () => {
+  expect(await sync(PEOPLE)).toBe("done");
+  const [, ...others] = PEOPLE;
+  const bad = "0,p0,Head, of Sales";
+  expect(await sync([bad, ...others.slice(1), "60,p60,Engineer", "2,p2,Dean"].filter((line) => line !== "2,p2,Engineer"))).toBe("done");
+  expect(await titleOf("p0")).toEqual({ title: "Engineer", state: "active" });
+  expect(await titleOf("p1")).toMatchObject({ state: "deactivated" });
+  expect(await titleOf("p2")).toMatchObject({ title: "Dean" });
+  expect(await active()).toBe(60);
+});
+
+test("a line that says of nobody whose it is takes nobody away, and stops nobody else's change", async () => {
+  const lines = PEOPLE.filter((line) => !/^[13],/.test(line)).map((line) => line.replace("p4,Engineer", "p4,Rector"));
+  expect(await sync([...lines, ",p3,Engineer"])).toBe("done");
+  expect(await titleOf("p3")).toMatchObject({ state: "active" });
+  expect(await titleOf("p4")).toMatchObject({ title: "Rector" });
+});
