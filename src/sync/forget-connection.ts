@@ -21,9 +21,10 @@ export async function forgetConnection(sql: Sql, connectionId: number): Promise<
     "update plans set state = 'superseded' where connection_id = $1 and state in ('staging', 'closed', 'held', 'approved', 'applying')",
     [connectionId],
   );
-  await sql.query("update runs set state = 'superseded' where connection_id = $1 and state in ('queued', 'pulling', 'planned', 'held', 'applying')", [
-    connectionId,
-  ]);
+  await sql.query(
+    "update runs set state = 'superseded' where connection_id = $1 and state in ('queued', 'pulling', 'planned', 'held', 'applying')",
+    [connectionId],
+  );
   await sql.query("delete from projections where connection_id = $1", [connectionId]);
   await sql.query("delete from accounts where connection_id = $1", [connectionId]);
 }

@@ -46,12 +46,14 @@ export interface ImportFacts {
   /** Names of connections. */
   connections: ReadonlyMap<number, string>;
   catalogue: readonly StoredAttribute[];
+  /** The instant at which it is decided. */
+  now: Date;
 }
 
 /** Loads them with a fixed number of statements; `lock` holds the people and units until the transaction ends. */
 export async function loadImportFacts(
   sql: Sql,
-  { inputs, reach, lock }: { inputs: readonly ImportInput[]; reach: ImportReach; lock: boolean },
+  { inputs, reach, lock, now }: { inputs: readonly ImportInput[]; reach: ImportReach; lock: boolean; now: Date },
 ): Promise<ImportFacts> {
   const of = (pick: (input: ImportInput) => string | undefined) => [...new Set(inputs.flatMap((input) => pick(input) ?? []))];
   const lowered = (values: string[]) => values.map((value) => value.toLowerCase());
@@ -85,6 +87,7 @@ export async function loadImportFacts(
     speakers: await speakersOf(sql),
     connections: new Map(connections.map(({ id, name }) => [id, name])),
     catalogue: await listCustomAttributes(sql),
+    now,
   };
 }
 

@@ -156,6 +156,7 @@ function planRow(input: ImportInput, { facts, personId, newId, newcomers, proble
     person,
     managerId: facts.above.get(personId) ?? null,
     speakers: facts.speakers,
+    now: facts.now,
     changes: Object.fromEntries(given),
   });
   if (edit.asked.includes("userName")) problems.push({ field: "userName", message: "a login can't be changed once it is set" });

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import { recordEvent } from "../audit/record.ts";
-import type { Sql, Work } from "../db/database.ts";
+import type { Work } from "../db/database.ts";
 import type { KeyRing } from "../db/envelope.ts";
 import { listCustomAttributes } from "../directory/custom-attributes.ts";
 import { personKeys } from "../directory/personal.ts";
@@ -34,7 +34,7 @@ export async function previewImport(
     ids.set(line, id);
     return id;
   };
-  const rows = await plan(work.sql, { ...options, columns, rows: file.rows, idOf, lock: false });
+  const rows = await plan(work, { ...options, columns, rows: file.rows, idOf, lock: false });
   const id = randomUUID();
   const counts = countsOf(rows);
   await storeImport(work, {
@@ -73,7 +73,7 @@ export async function applyImport(
   const cells = await importCells(sql, { id, keyRing: options.keyRing });
   const newcomers = new Map(cells.flatMap(({ line, personId }) => (personId === null ? [] : [[line, personId] as const])));
   const idOf = (line: number) => newcomers.get(line) ?? newId(work.ctx.now());
-  const rows = await plan(sql, { ...options, columns: stored.columns, rows: cells, idOf, lock: true });
+  const rows = await plan(work, { ...options, columns: stored.columns, rows: cells, idOf, lock: true });
   if (planHash(rows) !== hash)
     throw new AppError(
       "conflict",
@@ -99,7 +99,7 @@ export async function applyImport(
 }
 
 async function plan(
-  sql: Sql,
+  { ctx, sql }: Work,
   given: Omit<ImportOptions, "keyRing"> & {
     columns: readonly string[];
     rows: readonly { line: number; cells: readonly string[] }[];
@@ -110,7 +110,7 @@ async function plan(
   const { columns, rows, reach, check, idOf, lock } = given;
   const catalogue = await listCustomAttributes(sql);
   const inputs = rows.map((row) => inputOf(row, { columns, catalogue, check }));
-  return planRows(inputs, { facts: await loadImportFacts(sql, { inputs, reach, lock }), idOf });
+  return planRows(inputs, { facts: await loadImportFacts(sql, { inputs, reach, lock, now: ctx.now() }), idOf });
 }
 
 function countsOf(rows: readonly PlannedRow[]): ImportCounts {

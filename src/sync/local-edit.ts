@@ -9,11 +9,13 @@ import type { KnownPerson } from "./records.ts";
 export type LocalChanges = Readonly<Record<string, AttributeValue | null>>;
 
 export interface LocalEdit {
-  person: Pick<KnownPerson, "attributes" | "local" | "origins">;
+  person: Pick<KnownPerson, "attributes" | "local" | "origins" | "mastery" | "originBlocks">;
   /** Of the manager, as it stands. */
   managerId: string | null;
   speakers: Pick<Speakers, "mappingOf" | "silent">;
   changes: LocalChanges;
+  /** Decides which of an account's words hold already (a transfer ahead). */
+  now: Date;
 }
 
 export interface DecidedEdit {
@@ -33,10 +35,10 @@ export interface DecidedEdit {
  * gives the attribute, and where the mapping puts the origin's word behind it (a precedence above LOCAL_PRECEDENCE); elsewhere it is
  * refused, never kept unseen (invariant 9). Emptying what was edited here gives the attribute back to the origin.
  */
-export function decideLocalEdit({ person, managerId, speakers, changes }: LocalEdit): DecidedEdit {
+export function decideLocalEdit({ person, managerId, speakers, changes, now }: LocalEdit): DecidedEdit {
   const before = currentContribution({ attributes: person.attributes, managerId });
   const all: Speakers = { ...speakers, connectionId: 0, precedence: 0, mapping: speakers.mappingOf(0) };
-  const origins = audible(speakers, person.origins).map((origin) => storedOrigin(all, origin));
+  const origins = audible(speakers, person.origins).map((origin) => storedOrigin(all, { origin, person, now }));
   // Of whom nobody else speaks any more, everything that is known is said here.
   const held: Contribution = origins.length === 0 ? { ...before, ...person.local } : (person.local ?? {});
   const wanted = Object.entries(changes).filter(([key, value]) => !isDeepStrictEqual(before[key] ?? null, emptied(value)));
@@ -92,5 +94,5 @@ function emptied(value: AttributeValue | null): AttributeValue | null {
 }
 
 function asKnown(person: LocalEdit["person"]): KnownPerson {
-  return { id: "", version: 0, state: "", custom: {}, mastery: {}, originBlocks: [], absences: [], ...person };
+  return { id: "", version: 0, state: "", custom: {}, absences: [], ...person };
 }

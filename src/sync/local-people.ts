@@ -106,7 +106,7 @@ export async function editPersonHere(
   const { rows } = await sql.query<{ managerId: string | null }>('select manager_id as "managerId" from people where id = $1', [personId]);
   const managerId = rows[0]?.managerId ?? null;
   const speakers = await speakersOf(sql);
-  const edit = decideLocalEdit({ person, managerId, speakers, changes });
+  const edit = decideLocalEdit({ person, managerId, speakers, changes, now: ctx.now() });
   await allow?.({ asked: edit.asked, before: person.attributes, after: edit.merged.profile });
   await refuseMastered(sql, edit);
   if (edit.changed.includes("userName"))

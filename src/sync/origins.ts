@@ -26,8 +26,11 @@ export function ownOrigin(speakers: Speakers, contribution: Contribution): Origi
   };
 }
 
+/** What is known of a person of whom an origin speaks. */
+type Heard = Pick<KnownPerson, "attributes" | "mastery" | "originBlocks">;
+
 /** The word of another account of the person. */
-export function storedOrigin(speakers: Speakers, { origin, person, now }: { origin: KnownOrigin; person: KnownPerson; now: Date }): Origin {
+export function storedOrigin(speakers: Speakers, { origin, person, now }: { origin: KnownOrigin; person: Heard; now: Date }): Origin {
   const contribution = storedContribution(speakers, { ...origin, now });
   return {
     connectionId: origin.connectionId,
@@ -55,7 +58,7 @@ function storedContribution(
  * What goes on holding of an origin whose account can't be read: its own run names it, and nobody else's record waits for that.
  * Were it silent instead, a mapping with a mistake would let in whoever that origin keeps out.
  */
-function lastWord({ attributes, mastery, originBlocks }: KnownPerson, { connectionId }: KnownOrigin): Contribution {
+function lastWord({ attributes, mastery, originBlocks }: Heard, { connectionId }: KnownOrigin): Contribution {
   const mastered = Object.entries(fromProfile(attributes)).filter(([key]) => (mastery[key] ?? mastery[EVERYTHING]) === connectionId);
   const isOut = originBlocks.some((block) => block.connectionId === connectionId);
   return { ...Object.fromEntries(mastered), ...(isOut || mastery["active"] === connectionId ? { active: !isOut } : {}) };

@@ -52,7 +52,8 @@ export async function previewMapping(
     for (const facts of await loadPersonFacts(sql, { personIds, at: ctx.now() })) {
       const person = people.get(facts.id);
       const next =
-        person && nextOf(person, { before, after, listed: compiled.kinds.user, ignored: mapping.situations.deleted === "ignore" });
+        person &&
+        nextOf(person, { before, after, listed: compiled.kinds.user, ignored: mapping.situations.deleted === "ignore", now: ctx.now() });
       if (!next) continue;
       const matches = (rule: GivingRule, attributes: AttributeObject, custom: AttributeObject) =>
         fulfils({ ctx }, { rule, person: { ...facts, attributes, custom } });
@@ -104,7 +105,13 @@ function mappingOf(input: unknown): Mapping {
 /** What the mapping makes of one person; undefined when nothing that access follows from. */
 function nextOf(
   person: KnownPerson,
-  { before, after, listed, ignored }: { before: Speakers; after: Speakers; listed: CompiledKind | undefined; ignored: boolean },
+  {
+    before,
+    after,
+    listed,
+    ignored,
+    now,
+  }: { before: Speakers; after: Speakers; listed: CompiledKind | undefined; ignored: boolean; now: Date },
 ): Merged | "leaves" | undefined {
   const own = person.origins.filter(({ connectionId }) => connectionId === after.connectionId);
   let kept: typeof own;
@@ -118,7 +125,7 @@ function nextOf(
   const left = [...person.origins.filter((origin) => !own.includes(origin)), ...kept];
   if (left.length === 0) return ignored ? undefined : "leaves";
   const mergedBy = (speakers: Speakers, origins: KnownPerson["origins"]) =>
-    mergeOrigins([...audible(speakers, origins).map((origin) => storedOrigin(speakers, origin)), ...localOrigin(person)]);
+    mergeOrigins([...audible(speakers, origins).map((origin) => storedOrigin(speakers, { origin, person, now })), ...localOrigin(person)]);
   const [was, becomes] = [mergedBy(before, person.origins), mergedBy(after, left)];
   if (becomes.active?.value === false && was.active?.value !== false) return "leaves";
   return isDeepStrictEqual([was.profile, was.custom], [becomes.profile, becomes.custom]) ? undefined : becomes;

@@ -73,7 +73,10 @@ describe("rules by API", () => {
   test("M3: a condition is type-checked, and every problem named", async () => {
     const send = (more: object) =>
       door.request("POST", "/rules", { body: { name: "wrong", role: "porter", unit: "company", ...more } }).expect(422);
-    expect((await send({ condition: "person.active + 1" })).body).toMatchObject({ code: "invalid", detail: expect.stringContaining("bool") });
+    expect((await send({ condition: "person.active + 1" })).body).toMatchObject({
+      code: "invalid",
+      detail: expect.stringContaining("bool"),
+    });
     expect((await send({ condition: "person.shoeSize == 1" })).body).toMatchObject({
       code: "invalid",
       detail: expect.stringContaining("shoeSize"),
