@@ -73,7 +73,7 @@ test("A4, A5, A6, B5: effective access equals a naive model over random organisa
         }
       }
     }),
-    { numRuns: 25, interruptAfterTimeLimit: 60_000 },
+    { numRuns: 15, interruptAfterTimeLimit: 60_000 },
   );
 }, 180_000);
 

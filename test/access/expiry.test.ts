@@ -101,7 +101,7 @@ test("invariant 6: no grant outlives its expiry, however late jobs come, at ever
         }
       },
     ),
-    { numRuns: 30 },
+    { numRuns: 18 },
   );
 });
 

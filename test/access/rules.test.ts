@@ -84,7 +84,7 @@ describe("rules on groups", () => {
         expect(await units(personId, later(9 * HOUR))).toEqual([]);
         clock.set(DAY_ONE);
       }),
-      { numRuns: 24 },
+      { numRuns: 14 },
     );
   });
 

@@ -244,6 +244,6 @@ test(`B9: any history of the tenant, with any faults and any schedule of full an
       await sync("full");
       expect(await actual()).toEqual(expected());
     }),
-    chaos(15),
+    chaos(8),
   );
 }, 300_000);

@@ -218,7 +218,7 @@ test(`B9: any history, any faults and any schedule of runs end equal to the org 
         await fake.close();
       }
     }),
-    chaos(12),
+    chaos(6),
   );
 }, 300_000);
 

@@ -104,7 +104,7 @@ describe("P6: people are found", () => {
         } while (cursor !== "");
         expect([...all].sort()).toEqual(naive.sort());
       }),
-      { numRuns: 40 },
+      { numRuns: 20 },
     );
   }, 120_000);
 

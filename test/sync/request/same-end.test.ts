@@ -121,7 +121,7 @@ test("M1: whatever a client writes, one statement and the stages of a run come t
         expect(await whatIsKnown(quick, id)).toEqual(await whatIsKnown(slow, twin));
       }
     }),
-    { numRuns: 40 },
+    { numRuns: 24 },
   );
   expect(general).toBeLessThan(steps / 10);
   const counted = (db: TestDatabase) => db.pool.query("select action, sum(count)::int as count from guard_counts group by action");
