@@ -10,6 +10,7 @@ export default {
   globalSetup: "<rootDir>/test/helpers/global-setup.mjs",
   globalTeardown: "<rootDir>/test/helpers/global-teardown.mjs",
   reporters: ["default", "<rootDir>/scripts/closing-line.mjs"],
-  maxWorkers: 2,
+  // Two cores; who waits for PostgreSQL or a child process leaves room for a third.
+  maxWorkers: 3,
   testTimeout: 60_000,
 };
