@@ -7,6 +7,7 @@ import { isCidr } from "../connectors/kit/address.ts";
 import { projectFolder } from "./db/folder.ts";
 import { sealingKey, type KeyRing, type SealingKey } from "./db/envelope.ts";
 import { AppError, messageOf, type Problem } from "./errors.ts";
+import { signInSettings } from "./sign-in-settings.ts";
 
 const logLevel = z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]);
 const KEY_FORM = "must be 32 bytes as 64 hexadecimal digits or base64 (`openssl rand -hex 32` makes one)";
@@ -81,6 +82,7 @@ export const configSchema = z.strictObject({
       direct: z.array(z.string().min(1)).max(200).default([]),
     })
     .prefault({}),
+  signIn: signInSettings.prefault({}),
   modules: z.array(z.string()).default(["register", "dashboard"]),
 });
 

@@ -31,6 +31,13 @@ export const OWN_PERMISSIONS = [
   "rollcall.audit.retain",
   "rollcall.tokens.view",
   "rollcall.tokens.edit",
+  "rollcall.sessions.view",
+  "rollcall.sessions.end",
+  "rollcall.credentials.view",
+  "rollcall.credentials.reset",
+  "rollcall.incidents.view",
+  "rollcall.incidents.edit",
+  "rollcall.sign_in.edit",
 ] as const;
 
 export type OwnPermission = (typeof OWN_PERMISSIONS)[number];
@@ -42,6 +49,9 @@ export const ON_ONESELF: ReadonlySet<OwnPermission> = new Set<OwnPermission>([
   "rollcall.people.export",
   "rollcall.grants.view",
   "rollcall.access.view",
+  "rollcall.sessions.view",
+  "rollcall.sessions.end",
+  "rollcall.credentials.view",
 ]);
 
 /** What managers may do with who reports to them, directly or through others (P7). */
