@@ -37,7 +37,7 @@ export const OWN_PERMISSIONS = [
   "rollcall.credentials.reset",
   "rollcall.incidents.view",
   "rollcall.incidents.edit",
-  "rollcall.sign_in.edit",
+  "rollcall.authentication.edit",
 ] as const;
 
 export type OwnPermission = (typeof OWN_PERMISSIONS)[number];
