@@ -18,6 +18,24 @@ export const signInSettings = z.strictObject({
       stepUpMinutes: minutes(24 * 60).default(10),
     })
     .prefault({}),
+  factors: z
+    .strictObject({
+      /** What may be enrolled; what is enrolled already goes on to work. */
+      allowed: z
+        .array(z.enum(["totp", "sms", "email", "passkey"]))
+        .min(1)
+        .default(["totp", "sms", "email", "passkey"]),
+      /** The name under which authenticator apps and passkeys file it. */
+      issuer: z
+        .string()
+        .regex(/^[^:\p{Cc}]{1,60}$/u, "must be a name of at most 60 characters without a colon")
+        .default("Rollcall"),
+      /** For how long a code that was sent is good. */
+      codeMinutes: minutes(60).default(5),
+      /** Most codes sent to one person within an hour. */
+      codesAnHour: z.coerce.number().int().min(1).max(100).default(10),
+    })
+    .prefault({}),
 });
 
 export type SignInSettings = z.output<typeof signInSettings>;

@@ -87,6 +87,16 @@ export const EVENTS = {
   /** Nobody decided in time. */
   "request.lapsed": asked,
   "session.ended": z.object({ count: z.number() }),
+  "factor.added": z.object({ kind: z.string(), factor: z.string() }),
+  "factor.removed": z.object({ kind: z.string(), factor: z.string() }),
+  /** All of a person's second factors were taken away by somebody else. */
+  "factor.reset": z.object({ factors: z.number(), recoveryCodes: z.number() }),
+  /** A passkey's counter did not go on from where it was: there may be a copy of it. It was refused. */
+  "factor.counter_regressed": z.object({ factor: z.string(), known: z.number(), came: z.number() }),
+  "factor.recovery_code_used": z.object({ left: z.number() }),
+  "factor.recovery_codes_made": z.object({ count: z.number() }),
+  "factor.requirement_set": z.object({ kind: z.string(), requirement: z.string() }),
+  "factor.requirement_removed": z.object({ kind: z.string(), requirement: z.string() }),
   "token.created": named.extend({ scope: z.string(), prefix: z.string(), expires: z.string().nullable() }),
   /** It ends soon, and nothing has taken its place. */
   "token.ending": named.extend({ expires: z.string() }),

@@ -35,6 +35,7 @@ const ANYWHERE: readonly Texts[] = [
   { table: "grants", key: "id", columns: ["reason"] },
   { table: "access_requests", key: "id", columns: ["reason", "decision_reason"] },
   { table: "people_imports", key: "id", columns: ["reason"] },
+  { table: "factor_requirements", key: "id", columns: ["reason"] },
   { table: "runs", key: "id", columns: ["error_message"] },
   { table: "run_problems", key: "id", columns: ["message"] },
   { table: "deliveries", key: "id", columns: ["message"] },

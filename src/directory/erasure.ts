@@ -116,6 +116,10 @@ async function subjectsOf(sql: Sql, personId: string): Promise<string[]> {
 const EMPTYING: readonly string[] = [
   "delete from person_photos where person_id = $1",
   "delete from sessions where person_id = $1",
+  "delete from factor_challenges where person_id = $1",
+  "delete from factors where person_id = $1",
+  "delete from recovery_codes where person_id = $1",
+  "delete from factor_requirements where person_id = $1",
   `update tokens set name = '${ERASED}', last_used_from = null where person_id = $1`,
   `update audit_events set data = jsonb_set(data, '{name}', '"${ERASED}"') where subject_type = 'token' and data ? 'name' and subject_id in (select id::text from tokens where person_id = $1)`,
   "update audit_events set sealed = null where subject_id = $1::uuid::text and sealed is not null",

@@ -30,6 +30,7 @@ const SECTIONS: Readonly<Record<string, string>> = {
   endsOfAccess: `select reason, ${PERIOD} from person_expiries where person_id = $1 order by id`,
   sessions: `select id, created_at as "createdAt", last_seen_at as "lastSeenAt", expires_at as "expiresAt", ended_at as "endedAt", ended_reason as "endedReason", user_agent as "userAgent", ip
     from sessions where person_id = $1 order by created_at, id`,
+  secondFactors: `select id, kind, label, created_at as "createdAt", last_used_at as "lastUsedAt" from factors where person_id = $1 order by created_at, id`,
   tokens: `select id, name, prefix, scope, permissions, created_at as "createdAt", expires_at as "expiresAt", last_used_at as "lastUsedAt", last_used_from as "lastUsedFrom", revoked_at as "revokedAt"
     from tokens where person_id = $1 order by created_at, id`,
 };
