@@ -86,6 +86,16 @@ export const EVENTS = {
   "request.withdrawn": asked,
   /** Nobody decided in time. */
   "request.lapsed": asked,
+  /** Somebody signed in, and how. */
+  "session.started": z.object({ session: z.string(), methods: z.array(z.string()) }),
+  /** Somebody proved again who they are, and how. */
+  "session.proven": z.object({ session: z.string(), methods: z.array(z.string()) }),
+  /** A security notice to the person waits to be sent. */
+  "notice.queued": z.object({ notice: z.string(), channel: z.string(), id: z.string() }),
+  /** It could not be sent, and is not tried again by itself. */
+  "notice.failed": z.object({ notice: z.string(), channel: z.string(), id: z.string() }),
+  "notice.resent": z.object({ notice: z.string(), channel: z.string(), id: z.string() }),
+  "notice.chosen": z.object({ notice: z.string(), wanted: z.boolean() }),
   "session.ended": z.object({ count: z.number() }),
   "factor.added": z.object({ kind: z.string(), factor: z.string() }),
   "factor.removed": z.object({ kind: z.string(), factor: z.string() }),

@@ -116,6 +116,10 @@ async function subjectsOf(sql: Sql, personId: string): Promise<string[]> {
 const EMPTYING: readonly string[] = [
   "delete from person_photos where person_id = $1",
   "delete from sessions where person_id = $1",
+  "delete from notices where person_id = $1",
+  "delete from notice_preferences where person_id = $1",
+  "delete from sign_ins where person_id = $1",
+  "delete from sign_in_devices where person_id = $1",
   "delete from factor_challenges where person_id = $1",
   "delete from factors where person_id = $1",
   "delete from recovery_codes where person_id = $1",

@@ -28,9 +28,12 @@ const SECTIONS: Readonly<Record<string, string>> = {
   blocks: `select owner, effect, reason, ${PERIOD} from blocks where person_id = $1 order by id`,
   employmentAbsences: `select effect, ${PERIOD} from employment_absences where person_id = $1 order by id`,
   endsOfAccess: `select reason, ${PERIOD} from person_expiries where person_id = $1 order by id`,
-  sessions: `select id, created_at as "createdAt", last_seen_at as "lastSeenAt", expires_at as "expiresAt", ended_at as "endedAt", ended_reason as "endedReason", user_agent as "userAgent", ip
+  sessions: `select id, created_at as "createdAt", last_seen_at as "lastSeenAt", expires_at as "expiresAt", ended_at as "endedAt", ended_reason as "endedReason", user_agent as "userAgent", ip, methods, proven_at as "provenAt"
     from sessions where person_id = $1 order by created_at, id`,
+  devices: `select id, first_seen_at as "firstSeenAt", last_seen_at as "lastSeenAt", user_agent as "userAgent", network from sign_in_devices where person_id = $1 order by first_seen_at, id`,
   secondFactors: `select id, kind, label, created_at as "createdAt", last_used_at as "lastUsedAt" from factors where person_id = $1 order by created_at, id`,
+  notices: `select id, notice, channel, language, state, problem, created_at as "createdAt", ended_at as "endedAt" from notices where person_id = $1 order by created_at, id`,
+  noticePreferences: `select notice, wanted, set_at as "setAt" from notice_preferences where person_id = $1 order by notice`,
   tokens: `select id, name, prefix, scope, permissions, created_at as "createdAt", expires_at as "expiresAt", last_used_at as "lastUsedAt", last_used_from as "lastUsedFrom", revoked_at as "revokedAt"
     from tokens where person_id = $1 order by created_at, id`,
 };

@@ -2,6 +2,9 @@ import { forgetPreviews } from "../access/preview-store.ts";
 import { lapseRequests } from "../access/requests.ts";
 import { removeExpiredEvents } from "../audit/retention.ts";
 import { tellEndingTokens } from "../auth/ending-tokens.ts";
+import { forgetSessions } from "../auth/sessions/list.ts";
+import { forgetDevices } from "../auth/sign-in/devices.ts";
+import { forgetSignIns } from "../auth/sign-in/store.ts";
 import type { Context } from "../context.ts";
 import { inTransaction, type Database, type Work } from "../db/database.ts";
 import { forgetAnswers } from "../db/kept-answers.ts";
@@ -16,6 +19,9 @@ const TASKS: Readonly<Record<string, (work: Work) => Promise<number>>> = {
   "imports of people were forgotten": forgetImports,
   "previews of changes were forgotten": forgetPreviews,
   "tokens that end soon were told of": tellEndingTokens,
+  "sessions that ended long ago were forgotten": forgetSessions,
+  "sign-ins that are over were forgotten": forgetSignIns,
+  "browsers that nobody came from any more were forgotten": forgetDevices,
 };
 
 /** What there may be much of: a portion in each transaction, until nothing is left. */

@@ -36,7 +36,10 @@ const LANDED = {
   "20261122180000_token_use": "0b7b05806ed3c4f9",
   "20261122090000_origins": "b2269fa72b8066e1",
   "20261122110000_transfers": "5d02ff62c605a461",
+  "20261123050000_notices": "438f24e92e6c8711",
+  "20261123000000_sign_in": "b13895388c8553ed",
   "20261123020000_factors": "671f07da1eba7610",
+  "20261123060000_sign_in_attempts": "a5d6d7e9bc59f94c",
 };
 
 test("no migration is edited once it has landed, and none stands outside this list", () => {
