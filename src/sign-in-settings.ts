@@ -2,6 +2,15 @@ import { z } from "zod";
 
 const minutes = (most: number) => z.coerce.number().int().min(1).max(most);
 
+/** So many attempts within so many minutes; those that succeed are given back. */
+const budget = (usual: { attempts: number; minutes: number }) =>
+  z
+    .strictObject({
+      attempts: z.coerce.number().int().min(1).max(1_000_000).default(usual.attempts),
+      minutes: minutes(60 * 24).default(usual.minutes),
+    })
+    .prefault({});
+
 /** How people sign in: a part each, with its defaults. Read as `config.signIn`. */
 export const signInSettings = z.strictObject({
   session: z
@@ -34,6 +43,18 @@ export const signInSettings = z.strictObject({
       codeMinutes: minutes(60).default(5),
       /** Most codes sent to one person within an hour. */
       codesAnHour: z.coerce.number().int().min(1).max(100).default(10),
+    })
+    .prefault({}),
+  limits: z
+    .strictObject({
+      /** From a device on which its owner has signed in before: a budget that nobody else can use up. */
+      device: budget({ attempts: 10, minutes: 15 }),
+      /** Of one account, from all other devices together. */
+      account: budget({ attempts: 10, minutes: 15 }),
+      /** Of one network (an IPv4 /24, an IPv6 /48), known devices left aside. */
+      network: budget({ attempts: 100, minutes: 15 }),
+      /** Of all there is, known devices left aside. */
+      overall: budget({ attempts: 3000, minutes: 1 }),
     })
     .prefault({}),
 });

@@ -1,0 +1,130 @@
+import { createHash } from "node:crypto";
+import type { Logger } from "pino";
+import { RateLimiterPostgres, RateLimiterRes } from "rate-limiter-flexible";
+import type { Database } from "../../db/database.ts";
+import type { KeyRing } from "../../db/envelope.ts";
+import { AppError } from "../../errors.ts";
+import type { SignInSettings } from "../../sign-in-settings.ts";
+import { networkOf } from "../network.ts";
+import type { AttemptKind } from "./attempts.ts";
+import { limitStore } from "./limit-store.ts";
+import { typedNameHash } from "./typed-names.ts";
+
+export interface LimitedAttempt {
+  kind: AttemptKind;
+  address: string | undefined;
+  /** What was typed as the login, where something was. */
+  name?: string | null;
+  personId: string | null;
+  /** The device cookie's id, only where this person has signed in with it before; else null. */
+  device: string | null;
+}
+
+export interface AttemptLimits {
+  /**
+   * Counts an attempt before anything of it is looked at. Throws `rate_limited` with `retryAfter`, in the same words whichever budget is
+   * used up and whether or not the account exists; `unavailable` when it can't be counted, because whoever can't count must not guess.
+   */
+  take(attempt: LimitedAttempt): Promise<void>;
+  /** Gives back what a successful attempt took. */
+  succeeded(attempt: LimitedAttempt): Promise<void>;
+}
+
+export interface AttemptLimitsOptions {
+  db: Pick<Database, "requestPool">;
+  keyRing: KeyRing;
+  settings: SignInSettings["limits"];
+  now: () => Date;
+  log?: Logger;
+}
+
+type BudgetName = keyof SignInSettings["limits"];
+
+/** One budget that an attempt takes from. */
+interface Share {
+  budget: BudgetName;
+  key: string;
+}
+
+/**
+ * Which budgets an attempt takes from, the first to refuse first. A device of the owner's has one of its own and no other: whatever is
+ * done from elsewhere never keeps it out. An attempt that its network is refused does not count against the account. Pure.
+ */
+export function sharesOf({
+  kind,
+  subject,
+  network,
+  device,
+}: {
+  kind: AttemptKind;
+  subject: string | null;
+  network: string;
+  device: string | null;
+}): Share[] {
+  if (device !== null && subject !== null)
+    return [{ budget: "device", key: `${kind}:${subject}:${createHash("sha256").update(device).digest("base64url")}` }];
+  return [
+    { budget: "network", key: network },
+    ...(subject === null ? [] : [{ budget: "account" as const, key: `${kind}:${subject}` }]),
+    { budget: "overall", key: "all" },
+  ];
+}
+
+/** Limits over all nodes, counted in PostgreSQL by one statement a budget, so that of attempts at the same time no more come through. */
+export function createAttemptLimits({ db, keyRing, settings, now, log }: AttemptLimitsOptions): AttemptLimits {
+  const storeClient = limitStore(db, now);
+  const limiter = (budget: BudgetName) =>
+    new RateLimiterPostgres({
+      storeClient,
+      storeType: "client",
+      tableName: "attempt_limits",
+      tableCreated: true,
+      clearExpiredByTimeout: false,
+      keyPrefix: budget,
+      points: settings[budget].attempts,
+      duration: settings[budget].minutes * 60,
+    });
+  const limiters = { device: limiter("device"), account: limiter("account"), network: limiter("network"), overall: limiter("overall") };
+  const sharesFor = ({ kind, address, name, personId, device }: LimitedAttempt) =>
+    sharesOf({
+      kind,
+      // By what was typed: an account's other names must not tell that they are its.
+      subject: name ? `name:${typedNameHash(keyRing, name)}` : personId && `person:${personId}`,
+      network: networkOf(address) ?? "unknown",
+      device: personId === null ? null : device,
+    });
+
+  return {
+    async take(attempt) {
+      for (const { budget, key } of sharesFor(attempt)) {
+        try {
+          await limiters[budget].consume(key);
+        } catch (error) {
+          if (error instanceof RateLimiterRes) throw tooMany(error);
+          log?.error({ err: error, budget }, "an attempt to sign in can't be counted, and was refused");
+          throw new AppError("unavailable", "Signing in is not possible for the moment. Try again soon.", { retryAfter: 10, cause: error });
+        }
+      }
+    },
+    async succeeded(attempt) {
+      for (const { budget, key } of sharesFor(attempt)) {
+        if (budget === "device") await limiters.device.delete(key);
+        else await limiters[budget].reward(key);
+      }
+    },
+  };
+}
+
+function tooMany({ msBeforeNext }: RateLimiterRes): AppError {
+  const retryAfter = Math.max(1, Math.ceil(msBeforeNext / 1000));
+  const minutes = Math.ceil(retryAfter / 60);
+  return new AppError("rate_limited", `Too many attempts. Try again in ${minutes} ${minutes === 1 ? "minute" : "minutes"}.`, {
+    retryAfter,
+  });
+}
+
+/** Forgets counters whose time is over. */
+export async function forgetLimits({ sql, now }: { sql: Pick<Database["pool"], "query">; now: Date }): Promise<number> {
+  const { rowCount } = await sql.query("delete from attempt_limits where expire < $1", [now.getTime()]);
+  return rowCount ?? 0;
+}
