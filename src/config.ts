@@ -82,6 +82,12 @@ export const configSchema = z.strictObject({
       direct: z.array(z.string().min(1)).max(200).default([]),
     })
     .prefault({}),
+  connections: z
+    .strictObject({
+      /** Folders of this server in which files may stand that connections are pointed to by API; none unless named. */
+      folders: z.array(z.string().max(1000).refine(path.isAbsolute, "must be whole paths, such as /srv/feeds")).max(100).default([]),
+    })
+    .prefault({}),
   signIn: signInSettings.prefault({}),
   modules: z.array(z.string()).default(["register", "dashboard"]),
 });
@@ -100,6 +106,9 @@ const ENVIRONMENT: Readonly<Record<string, string>> = {
   ROLLCALL_OUTBOUND_ALLOW: "outbound.allow",
   https_proxy: "outbound.proxy",
   HTTPS_PROXY: "outbound.proxy",
+  ROLLCALL_SMTP_PASSWORD: "signIn.notify.email.smtp.password",
+  ROLLCALL_SMS_SECRET: "signIn.notify.sms.http.secret",
+  ROLLCALL_WEBHOOK_SECRET: "signIn.notify.webhook.secret",
   no_proxy: "outbound.direct",
   NO_PROXY: "outbound.direct",
 };
@@ -135,16 +144,15 @@ export function readConfig({ environment, folder = path.join(projectFolder(), "c
   for (const [variable, key] of Object.entries(ENVIRONMENT)) {
     const value = environment[variable];
     if (value === undefined || value === "") continue;
-    const [top = key, inner] = key.split(".");
-    const setting = LISTS.has(key) ? value.split(",").flatMap((each) => each.trim() || []) : value;
-    merged[top] = inner === undefined ? setting : { ...(isMapping(merged[top]) ? merged[top] : {}), [inner]: setting };
+    put(merged, { path: key.split("."), value: LISTS.has(key) ? value.split(",").flatMap((each) => each.trim() || []) : value });
     sourceOf[key] = variable;
   }
   const result = configSchema.safeParse(merged);
   if (!result.success) {
     for (const issue of result.error.issues) {
       const [top, ...rest] = issue.path.map(String);
-      const source = top === undefined ? "config" : (sourceOf[`${top}.${rest[0]}`] ?? sourceOf[top] ?? "config");
+      const source =
+        top === undefined ? "config" : (sourceOf[[top, ...rest].join(".")] ?? sourceOf[`${top}.${rest[0]}`] ?? sourceOf[top] ?? "config");
       const field = source.startsWith("config") ? `${source}: ${[top, ...rest].filter(Boolean).join(".")}` : source;
       problems.push({ field, message: issue.message });
     }
@@ -159,6 +167,17 @@ export function readConfig({ environment, folder = path.join(projectFolder(), "c
     );
   }
   return result.data;
+}
+
+/** Sets what a path of keys names; what stands beside it stays. */
+function put(settings: Record<string, unknown>, { path: [key, ...below], value }: { path: readonly string[]; value: unknown }): void {
+  if (key === undefined) return;
+  if (below.length === 0) settings[key] = value;
+  else {
+    const inner = isMapping(settings[key]) ? { ...settings[key] } : {};
+    put(inner, { path: below, value });
+    settings[key] = inner;
+  }
 }
 
 function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -11,6 +11,15 @@ const budget = (usual: { attempts: number; minutes: number }) =>
     })
     .prefault({});
 
+/** `Name <local@domain>` or a bare address, without anything that could end a header or name a second mailbox. */
+const mailbox = z
+  .string()
+  .max(320)
+  .regex(
+    /^([^\p{Cc}<>,;:"\\]{1,100} )?<?[^\s\p{Cc}<>,;:"@]{1,64}@[A-Za-z0-9.-]{1,253}>?$/u,
+    "must be an address such as Rollcall <rollcall@example.com>",
+  );
+
 /** How people sign in: a part each, with its defaults. Read as `config.signIn`. */
 export const signInSettings = z.strictObject({
   session: z
@@ -55,6 +64,89 @@ export const signInSettings = z.strictObject({
       network: budget({ attempts: 100, minutes: 15 }),
       /** Of all there is, known devices left aside. */
       overall: budget({ attempts: 3000, minutes: 1 }),
+    })
+    .prefault({}),
+  notify: z
+    .strictObject({
+      /** What texts call this installation: the organisation's name. */
+      name: z
+        .string()
+        .regex(/^[^\p{Cc}]{1,60}$/u, "must be a name of at most 60 characters")
+        .default("Rollcall"),
+      /** For whom has no language of their own, or one that there are no texts in: the name of a file in config/languages. */
+      language: z
+        .string()
+        .regex(/^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$/, "must be a language tag such as en or pt-BR")
+        .default("en"),
+      /** How long it is kept that something was sent. */
+      keepDays: z.coerce.number().int().min(1).max(3650).default(90),
+      email: z
+        .strictObject({
+          /** `smtp`, or `webhook`: the operator's own system sends them. */
+          provider: z.enum(["off", "smtp", "webhook"]).default("off"),
+          from: mailbox.default("Rollcall <rollcall@localhost>"),
+          replyTo: mailbox.optional(),
+          smtp: z
+            .strictObject({
+              host: z.string().min(1).max(253).default("127.0.0.1"),
+              port: z.coerce.number().int().min(1).max(65535).default(587),
+              /** starttls: nothing is sent before the connection is encrypted. tls: from the first byte. none: for a relay on this machine. */
+              security: z.enum(["starttls", "tls", "none"]).default("starttls"),
+              user: z.string().min(1).optional(),
+              password: z.string().min(1).optional(),
+              /** File with the certificate (PEM) of the authority that signed the server's, where the system does not know it. */
+              caFile: z.string().min(1).optional(),
+              timeoutSeconds: z.coerce.number().int().min(1).max(300).default(30),
+              /** Most connections of a node to the server. */
+              connections: z.coerce.number().int().min(1).max(50).default(2),
+            })
+            .prefault({}),
+          /** Signs what is sent (RFC 6376), where the server does not. */
+          dkim: z
+            .strictObject({ domain: z.string().min(1).max(253), selector: z.string().min(1).max(63), keyFile: z.string().min(1) })
+            .optional(),
+        })
+        .prefault({}),
+      sms: z
+        .strictObject({
+          provider: z.enum(["off", "http", "webhook"]).default("off"),
+          http: z
+            .strictObject({
+              url: z.url({ protocol: /^https?$/, error: "must be the https address of the provider" }).default("https://sms.example.com/"),
+              format: z.enum(["json", "form"]).default("json"),
+              /** Fields of the body; {to}, {from}, {text}, {id}, {user} and {secret} are filled in. */
+              fields: z.record(z.string().min(1).max(100), z.string().max(2000)).default({ to: "{to}", from: "{from}", text: "{text}" }),
+              /** Headers, filled in likewise; {basic} is user and secret as HTTP Basic wants them. */
+              headers: z
+                .record(z.string().regex(/^[A-Za-z0-9-]{1,64}$/), z.string().max(2000))
+                .default({ Authorization: "Bearer {secret}" }),
+              from: z.string().max(20).default("Rollcall"),
+              user: z.string().max(200).default(""),
+              secret: z.string().max(2000).default(""),
+              timeoutSeconds: z.coerce.number().int().min(1).max(120).default(15),
+            })
+            .prefault({}),
+        })
+        .prefault({}),
+      /** The operator's own system: messages where a provider is `webhook`, and events such as incidents. */
+      webhook: z
+        .strictObject({
+          url: z.url({ protocol: /^https?$/, error: "must be an https address" }).optional(),
+          /** At least 32 characters: HMAC-SHA256 over the time and the body proves that it was us. */
+          secret: z.string().min(32, "must be at least 32 characters").optional(),
+          timeoutSeconds: z.coerce.number().int().min(1).max(120).default(15),
+        })
+        .prefault({}),
+    })
+    .superRefine((notify, ctx) => {
+      const needsWebhook = [notify.email.provider, notify.sms.provider].includes("webhook");
+      const { url, secret } = notify.webhook;
+      if ((needsWebhook || secret !== undefined) && url === undefined)
+        ctx.addIssue({ code: "custom", path: ["webhook", "url"], message: "must be given for a provider that is `webhook`" });
+      if (url !== undefined && secret === undefined)
+        ctx.addIssue({ code: "custom", path: ["webhook", "secret"], message: "must be given beside the url" });
+      if ((notify.email.smtp.user === undefined) !== (notify.email.smtp.password === undefined))
+        ctx.addIssue({ code: "custom", path: ["email", "smtp", "password"], message: "user and password go together" });
     })
     .prefault({}),
 });

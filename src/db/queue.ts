@@ -31,6 +31,10 @@ export interface JobPayloads {
   prune_runs: Record<string, never>;
   /** What is looked after once a day. */
   look_after_things: Record<string, never>;
+  /** Send one notice to a person. */
+  send_notice: { id: string };
+  /** Send an event to the operator's system. The body holds ids, never what people are called or a secret. */
+  send_webhook: { id: string; event: string; at: string; body: Readonly<Record<string, unknown>> };
   /** Complete the search indexes after a sync that made many people. */
   complete_search_indexes: Record<string, never>;
 }
