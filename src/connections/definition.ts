@@ -126,9 +126,29 @@ export const silentSchema = z.strictObject({
   reaction: z.enum(["keep", "handOver"]).default("keep"),
 });
 
+/** Who may sign in by this connection. */
+export const signInPolicySchema = z.strictObject({
+  /** Somebody whom nobody here matches becomes a person by signing in, if the mapping makes people at all. */
+  create: z.boolean().default(false),
+  /** Somebody here who matches is tied to the account at the first sign-in; otherwise an administrator does that. */
+  link: z.boolean().default(true),
+  /** Domains whose addresses the provider hands out itself, so that they hold even where it does not call them verified. */
+  verifiedDomains: z
+    .array(
+      z
+        .string()
+        .toLowerCase()
+        .regex(/^(?=.{1,253}$)[a-z0-9-]+(\.[a-z0-9-]+)+$/, "must be a domain: example.com"),
+    )
+    .max(100)
+    .default([]),
+});
+export type SignInPolicy = z.output<typeof signInPolicySchema>;
+
 /** `policy` as stored. */
 export const policySchema = z.strictObject({
   provision: provisionSchema.optional(),
+  signIn: signInPolicySchema.optional(),
   writeBack: writeBackSchema.prefault({}),
   silent: silentSchema.optional(),
   /** Calls of the system that say that something changed there; each starts an incremental run. */

@@ -1,0 +1,104 @@
+import type { AttributeObject, SourceRecord } from "../../connectors/contract.ts";
+import type { LoadedConnection } from "../connections/open.ts";
+import type { Work } from "../db/database.ts";
+import type { KeyRing } from "../db/envelope.ts";
+import { applyBatch } from "./apply/batch.ts";
+import { requestSource } from "./apply/source.ts";
+import { decidingFor } from "./begin.ts";
+import type { Deciding } from "./decide.ts";
+import { fingerprint } from "./fingerprint.ts";
+import { knownAccounts } from "./known.ts";
+import { itemRows } from "./plan.ts";
+import type { Item, KnownAccount } from "./records.ts";
+import { refuseGuarded } from "./request/guard.ts";
+import { decideRecords } from "./stage.ts";
+
+export interface OneAccount {
+  connection: LoadedConnection;
+  keyRing: KeyRing;
+  /** The account's id in its own system. */
+  nativeId: string;
+  /** What that system says of it. */
+  attributes: AttributeObject;
+  /** Whether somebody whom nobody matches may become a person; the connection's mapping must allow it, too. */
+  create: boolean;
+  /** Whether the account may be tied to the person whom it matches; the connection's mapping must allow it, too. */
+  link: boolean;
+}
+
+export type AccountOutcome =
+  | { outcome: "unchanged" | "updated" | "linked" | "created"; personId: string }
+  /** Nobody is signed in by it. `unmatched` and `disputed` accounts are kept, so that an administrator can settle them. */
+  | { outcome: "unmatched" | "disputed" | "left" | "refused"; personId: string | null; reason: string };
+
+/**
+ * Takes one account, as its system has just described it, through the stages of a sync: scope, match, map, decide, guard, apply.
+ * In the caller's transaction, under row locks, without run or plan. Whoever is known by the account is told from its native id alone.
+ * Throws `held` when a guard trips: then the caller rolls back, and nothing was changed.
+ */
+export async function syncAccount(work: Work, options: OneAccount): Promise<AccountOutcome> {
+  const { connection, nativeId } = options;
+  await oneAtATime(work, { connectionId: connection.id, nativeId });
+  const known = (await knownAccounts(work.sql, { connectionId: connection.id, kind: "user", nativeIds: [nativeId], lock: true })).get(
+    nativeId,
+  );
+  const record: SourceRecord = { kind: "user", nativeId, reference: nativeId, attributes: options.attributes };
+  const hash = fingerprint(record).toString("hex");
+  if (known?.subjectId && isSame(known, { hash, mappingVersion: connection.mappingVersion }))
+    return { outcome: "unchanged", personId: known.subjectId };
+  const { items, problems } = await decideRecords(work.sql, {
+    deciding: restricted(await decidingFor(work.sql, connection), options),
+    changed: [{ record, hash }],
+    seenAt: work.ctx.now(),
+    lock: true,
+    sealing: { ctx: work.ctx, keyRing: options.keyRing },
+  });
+  const [item] = items;
+  if (!item) return { outcome: "refused", personId: known?.subjectId ?? null, reason: problems[0]?.message ?? "nothing to do" };
+  await applyOne(work, { connection, item });
+  return outcomeOf(item);
+}
+
+/** Two first sign-ins of one account at once would both make a person. */
+async function oneAtATime({ sql }: Work, { connectionId, nativeId }: { connectionId: number; nativeId: string }): Promise<void> {
+  await sql.query("select pg_advisory_xact_lock(hashtextextended('account ' || $1::text || ' ' || $2::text, 0))", [connectionId, nativeId]);
+}
+
+function isSame(known: KnownAccount, { hash, mappingVersion }: { hash: string; mappingVersion: number }): boolean {
+  return known.situation === "linked" && !known.gone && known.hash === hash && known.mappingVersion === mappingVersion;
+}
+
+function restricted(deciding: Deciding, { create, link }: Pick<OneAccount, "create" | "link">): Deciding {
+  const { situations } = deciding.mapping;
+  return {
+    ...deciding,
+    mapping: {
+      ...deciding.mapping,
+      situations: {
+        ...situations,
+        unmatched: create ? situations.unmatched : "ignore",
+        unlinked: link ? situations.unlinked : "dispute",
+      },
+    },
+  };
+}
+
+async function applyOne(work: Work, { connection, item }: { connection: LoadedConnection; item: Item }): Promise<void> {
+  const { action } = item;
+  if (action === "disable" || action === "delete") await refuseGuarded(work.sql, { ctx: work.ctx, connection, action });
+  await applyBatch({
+    work,
+    connection: { id: connection.id, name: connection.name, mappingVersion: connection.mappingVersion },
+    source: requestSource({ kind: "user", rows: itemRows([item]) }),
+  });
+}
+
+const SIGNED_IN = { create: "created", link: "linked", update: "updated", enable: "updated", disable: "updated" } as const;
+const SET_ASIDE = { ignore: "unmatched", dispute: "disputed", delete: "left" } as const;
+
+function outcomeOf({ action, subjectId, reason }: Item): AccountOutcome {
+  if (action === "ignore" || action === "dispute" || action === "delete")
+    return { outcome: SET_ASIDE[action], personId: subjectId, reason };
+  if (subjectId === null) return { outcome: "refused", personId: null, reason };
+  return { outcome: SIGNED_IN[action], personId: subjectId };
+}
