@@ -54,6 +54,40 @@ export const signInSettings = z.strictObject({
       codesAnHour: z.coerce.number().int().min(1).max(100).default(10),
     })
     .prefault({}),
+  password: z
+    .strictObject({
+      /** What hashing costs (RFC 9106). A stored hash of other costs is made anew when its owner signs in. */
+      argon2: z
+        .strictObject({
+          memoryKiB: z.coerce.number().int().min(8).max(1_048_576).default(19_456),
+          passes: z.coerce.number().int().min(1).max(50).default(2),
+          lanes: z.coerce.number().int().min(1).max(16).default(1),
+        })
+        .prefault({}),
+      minLength: z.coerce.number().int().min(8).max(64).default(12),
+      /** How many of lower case, upper case, digits and others there must be; not asked from `passphraseLength` on. */
+      classes: z.coerce.number().int().min(1).max(4).default(3),
+      passphraseLength: z.coerce.number().int().min(8).max(128).default(20),
+      /** Least score of zxcvbn, 0 to 4: 3 withstands 10^8 guesses, 4 withstands 10^10. */
+      minScore: z.coerce.number().int().min(0).max(4).default(3),
+      /** How many of the last passwords, the present one included, may not be used again. */
+      history: z.coerce.number().int().min(0).max(24).default(5),
+      /** File of SHA-1 hashes of passwords that are known to others, in order, a line each. */
+      breachedFile: z.string().min(1).optional(),
+      /** For how long a temporary password works. */
+      temporaryHours: z.coerce.number().int().min(1).max(720).default(72),
+    })
+    .prefault({}),
+  links: z
+    .strictObject({
+      invitationHours: z.coerce.number().int().min(1).max(720).default(6),
+      resetHours: z.coerce.number().int().min(1).max(72).default(1),
+      /** Whether somebody who is saved as `invited` is sent an invitation at once. */
+      inviteWhenSaved: z.boolean().default(true),
+      /** Who asks for a reset again within this time gets no second one. */
+      resetEveryMinutes: minutes(60).default(5),
+    })
+    .prefault({}),
   limits: z
     .strictObject({
       /** From a device on which its owner has signed in before: a budget that nobody else can use up. */

@@ -96,6 +96,11 @@ export const EVENTS = {
   "notice.failed": z.object({ notice: z.string(), channel: z.string(), id: z.string() }),
   "notice.resent": z.object({ notice: z.string(), channel: z.string(), id: z.string() }),
   "notice.chosen": z.object({ notice: z.string(), wanted: z.boolean() }),
+  /** `changed` by the person, `reset` or `invitation` by a link, `temporary` by an administrator, `command` on the machine. */
+  "password.set": z.object({ how: z.string() }),
+  "login_link.created": z.object({ purpose: z.string(), delivery: z.string(), until: z.string() }),
+  "login_link.revoked": z.object({ purpose: z.string(), count: z.number() }),
+  "login_link.used": z.object({ purpose: z.string() }),
   "session.ended": z.object({ count: z.number() }),
   "factor.added": z.object({ kind: z.string(), factor: z.string() }),
   "factor.removed": z.object({ kind: z.string(), factor: z.string() }),

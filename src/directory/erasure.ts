@@ -116,6 +116,9 @@ async function subjectsOf(sql: Sql, personId: string): Promise<string[]> {
 const EMPTYING: readonly string[] = [
   "delete from person_photos where person_id = $1",
   "delete from sessions where person_id = $1",
+  "delete from passwords where person_id = $1",
+  "delete from password_history where person_id = $1",
+  "delete from login_links where person_id = $1",
   "delete from notices where person_id = $1",
   "delete from notice_preferences where person_id = $1",
   "delete from sign_ins where person_id = $1",

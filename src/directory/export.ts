@@ -34,6 +34,9 @@ const SECTIONS: Readonly<Record<string, string>> = {
   secondFactors: `select id, kind, label, created_at as "createdAt", last_used_at as "lastUsedAt" from factors where person_id = $1 order by created_at, id`,
   notices: `select id, notice, channel, language, state, problem, created_at as "createdAt", ended_at as "endedAt" from notices where person_id = $1 order by created_at, id`,
   noticePreferences: `select notice, wanted, set_at as "setAt" from notice_preferences where person_id = $1 order by notice`,
+  passwords: `select set_at as "setAt", temporary_until as "temporaryUntil" from passwords where person_id = $1`,
+  loginLinks: `select purpose, delivery, created_at as "createdAt", created_by as "createdBy", expires_at as "expiresAt", used_at as "usedAt", revoked_at as "revokedAt"
+    from login_links where person_id = $1 order by created_at, id`,
   tokens: `select id, name, prefix, scope, permissions, created_at as "createdAt", expires_at as "expiresAt", last_used_at as "lastUsedAt", last_used_from as "lastUsedFrom", revoked_at as "revokedAt"
     from tokens where person_id = $1 order by created_at, id`,
 };

@@ -40,6 +40,7 @@ const LANDED = {
   "20261123000000_sign_in": "b13895388c8553ed",
   "20261123020000_factors": "671f07da1eba7610",
   "20261123060000_sign_in_attempts": "a5d6d7e9bc59f94c",
+  "20261123010000_passwords": "0a5b8c466e4b9678",
 };
 
 test("no migration is edited once it has landed, and none stands outside this list", () => {
