@@ -259,6 +259,11 @@ export interface Connector<S = unknown> {
   settings: z.ZodType<S>;
   /** Names of settings that are secrets: stored sealed, never shown. Dotted for nested ones. */
   secretFields: readonly string[];
+  /**
+   * Names of settings that are paths of files or folders of this server, dotted for nested ones: every setting that a connector hands to
+   * the file system stands here. Callers of the API may set them only within the folders that the operator names.
+   */
+  localPaths?: readonly string[];
   /** Attribute names that `account` has in mapping expressions, when they are known beforehand. */
   openSource?(options: OpenOptions<S>): Promise<Source>;
   openTarget?(options: OpenOptions<S>): Promise<Target>;

@@ -22,7 +22,7 @@ import { createScimDoor } from "./http/scim/router.ts";
 export interface AppOptions {
   db: Database;
   keyRing: KeyRing;
-  config: Pick<Config, "http"> & Partial<Pick<Config, "outbound" | "data">>;
+  config: Pick<Config, "http"> & Partial<Pick<Config, "outbound" | "data" | "connections">>;
   log: Logger;
   /** The clock; the system's when absent. */
   now?: () => Date;
@@ -47,7 +47,8 @@ export function createApp({ db, keyRing, config, log, now = () => new Date(), qu
     createScimDoor({ db, keyRing, log, now, quirks: noted, bodyLimit, rateLimit, clientCertificate, network: config.outbound });
   app.use("/scim/v2", scim());
   app.use("/scim/:connection/v2", scim());
-  app.use("/api", createApiDoor({ db, accessSnapshot, keyRing, log, now, bodyLimit, network: config.outbound, dataFolder: config.data }));
+  const { outbound: network, data: dataFolder, connections: { folders: connectionFolders } = { folders: [] } } = config;
+  app.use("/api", createApiDoor({ db, accessSnapshot, keyRing, log, now, bodyLimit, network, dataFolder, connectionFolders }));
   operationsRoutes(app, { db, metrics, log });
   app.use("/oauth/token", createTokenEndpoint({ db, log, now }));
   app.use("/feeds", createFeedsDoor({ db, keyRing, log, now, dataFolder: config.data }));

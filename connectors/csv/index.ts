@@ -12,6 +12,7 @@ export const csv: Connector<CsvSettings> = {
   title: "CSV file",
   settings: csvSettings,
   secretFields: ["sftp.password", "sftp.privateKey", "sftp.passphrase"],
+  localPaths: ["file", "folder.path"],
   openSource,
   check,
   uploads: ({ upload, maxBytes }) => (upload === undefined ? undefined : { keep: upload.keep, maxBytes }),

@@ -10,21 +10,25 @@ import type { ConnectionDefinition } from "./definition.ts";
 /** What of a definition is to be another; each part is replaced whole, and null takes it away. Secrets that are left out stay. */
 export type ConnectionChange = Readonly<Record<string, unknown>>;
 
+export interface ChangeOptions {
+  change: ConnectionChange;
+  keyRing: KeyRing;
+  /** Folders in which files that the settings name must be, when they are new. */
+  folders: readonly string[];
+}
+
 /** Changes a stored connection, in the caller's transaction. Throws `invalid` with every problem, named as in a definition. */
 export async function changeConnection(
   work: Work,
-  { row, change, keyRing }: { row: ConnectionRow; change: ConnectionChange; keyRing: KeyRing },
+  { row, change, keyRing, folders }: ChangeOptions & { row: ConnectionRow },
 ): Promise<AddedConnection> {
-  return addConnection(work, { definition: changedDefinition(row, change), keyRing, replace: true });
+  return addConnection(work, { definition: changedDefinition(row, change), keyRing, folders, replace: true });
 }
 
 /** The definition as it would be, validated and with its secrets. Throws `invalid` with every problem. */
-export function tryDefinition(
-  row: ConnectionRow,
-  { change, keyRing }: { change: ConnectionChange; keyRing: KeyRing },
-): ConnectionDefinition {
+export function tryDefinition(row: ConnectionRow, { change, keyRing, folders }: ChangeOptions): ConnectionDefinition {
   const stored = openSecrets({}, { connection: row.name, secrets: row.secrets, keyRing });
-  return validateDefinition(changedDefinition(row, change), { stored });
+  return validateDefinition(changedDefinition(row, change), { stored, files: { folders, stored: row.settings } });
 }
 
 function changedDefinition(row: ConnectionRow, change: ConnectionChange): Record<string, unknown> {

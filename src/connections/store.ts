@@ -18,6 +18,8 @@ export interface AddConnectionOptions {
   replace?: boolean;
   /** Where secrets given as `{ env: NAME }` or `{ file: PATH }` are found. */
   sources?: SecretSources;
+  /** Folders in which files that the settings name must be, when they are new. Absent = anywhere. */
+  folders?: readonly string[];
 }
 
 export interface AddedConnection {
@@ -34,11 +36,12 @@ export interface AddedConnection {
  */
 export async function addConnection(
   work: Work,
-  { definition: input, keyRing, replace = false, sources }: AddConnectionOptions,
+  { definition: input, keyRing, replace = false, sources, folders }: AddConnectionOptions,
 ): Promise<AddedConnection> {
   const existing = await lockByName(work.sql, nameOf(input));
   const stored = existing ? openSecrets({}, { connection: existing.name, secrets: existing.secrets, keyRing }) : {};
-  const definition = validateDefinition(input, { sources, stored });
+  const files = folders && { folders, stored: existing?.settings };
+  const definition = validateDefinition(input, { sources, stored, files });
   if (!existing) return woken(work, { definition, added: await insert(work, { definition, keyRing }) });
   if (!replace)
     throw new AppError("conflict", `There already is a connection "${definition.name}". Choose another name, or replace it (--replace).`, {

@@ -5,12 +5,22 @@ import { AppError, type Problem } from "../errors.ts";
 import { compileExpression, type ExpectedType } from "../expressions/compile.ts";
 import type { Subject } from "../expressions/environment.ts";
 import { connectionDefinitionSchema, type ConnectionDefinition } from "./definition.ts";
+import { localPathProblems } from "./local-paths.ts";
 import { expectedOf, knownKeys, typedElement } from "./mapping-keys.ts";
 import { resolveSecrets, valueAt, withValue, type SecretSources, type Settings } from "./secrets.ts";
 
 export interface ValidateOptions {
   sources?: SecretSources;
   /** Secrets that are already stored: a definition that replaces may leave them out. */
+  stored?: Settings;
+  /** Which files of this server the settings may name. Absent = any: who gives commands here can read them anyway. */
+  files?: AllowedFiles;
+}
+
+export interface AllowedFiles {
+  /** Folders in which new paths must be. */
+  folders: readonly string[];
+  /** The settings as they are stored: a path that stays is not judged again. */
   stored?: Settings;
 }
 
@@ -20,10 +30,10 @@ type Plain = Readonly<Record<string, unknown>>;
  * Reads a definition as an administrator wrote it: its shape, the connector's own settings, schedule, time zone, and
  * every expression, type-checked. Returns it with secrets resolved. Throws `invalid` with every problem at once.
  */
-export function validateDefinition(input: unknown, { sources = {}, stored = {} }: ValidateOptions = {}): ConnectionDefinition {
+export function validateDefinition(input: unknown, { sources = {}, stored = {}, files }: ValidateOptions = {}): ConnectionDefinition {
   const raw = plain(input);
   const shape = connectionDefinitionSchema.safeParse(input);
-  const settings = checkSettings(raw, { sources, stored });
+  const settings = checkSettings(raw, { sources, stored, files });
   const problems = [
     ...(shape.success
       ? []
@@ -43,7 +53,7 @@ export function validateDefinition(input: unknown, { sources = {}, stored = {} }
 
 function checkSettings(
   raw: Plain,
-  { sources, stored }: { sources: SecretSources; stored: Settings },
+  { sources, stored, files }: { sources: SecretSources; stored: Settings; files: AllowedFiles | undefined },
 ): { settings: Settings; problems: Problem[] } {
   const given = plain(raw["settings"]);
   const name = raw["connector"];
@@ -69,7 +79,9 @@ function checkSettings(
   const problems = result.success
     ? []
     : result.error.issues.map(({ path, message }) => ({ field: ["settings", ...path.map(String)].join("."), message }));
-  return { settings, problems: [...resolved.problems, ...problems.filter(({ field }) => !unresolved.has(field))] };
+  const { folders, stored: storedSettings = {} } = files ?? {};
+  const places = folders && localPathProblems(settings, { fields: connector.localPaths ?? [], folders, stored: storedSettings });
+  return { settings, problems: [...resolved.problems, ...problems.filter(({ field }) => !unresolved.has(field)), ...(places ?? [])] };
 }
 
 function scheduleProblems(raw: Plain): Problem[] {

@@ -1,9 +1,11 @@
 import { generateKeyPairSync } from "node:crypto";
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { parse as parseYaml } from "yaml";
+import { z } from "zod";
+import { connectors } from "../../connectors/registry.ts";
 import { validateDefinition, type ValidateOptions } from "../../src/connections/validate.ts";
 import { projectFolder } from "../../src/db/folder.ts";
 import { AppError, type Problem } from "../../src/errors.ts";
@@ -175,6 +177,79 @@ describe("secrets by reference", () => {
     ]);
   });
 });
+
+describe("files of this server", () => {
+  let folder: string;
+  const at = (...names: string[]) => path.join(folder, ...names);
+  const refused = (file: string, { folders = [at("data")], stored }: { folders?: string[]; stored?: object } = {}) =>
+    problemsOf({ name: "hr", connector: "csv", settings: { file, idColumn: "id" } }, { files: { folders, stored: { ...stored } } }).map(
+      ({ field }) => field,
+    );
+  beforeAll(() => {
+    folder = mkdtempSync(path.join(os.tmpdir(), "rollcall-places-"));
+    for (const name of ["data/inner", "data-evil", "elsewhere"]) mkdirSync(at(name), { recursive: true });
+    symlinkSync(at("elsewhere"), at("data/way-out"));
+    symlinkSync(at("nothing-yet"), at("data/to-nothing"));
+    symlinkSync(at("data/inner"), at("data/way-in"));
+    symlinkSync(at("data"), at("alias"));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  test("may be named within the folders that are allowed, whether they are there yet or not", () => {
+    for (const name of ["data/a.csv", "data/inner/a.csv", "data/not-yet/a.csv", "data/way-in/a.csv", "data/inner/../a.csv", "data/..a.csv"])
+      expect([name, refused(`${folder}/${name}`)]).toEqual([name, []]);
+    expect(refused(at("alias/a.csv"), { folders: [`${at("alias")}/`] })).toEqual([]);
+    expect(refused("/etc/passwd", { folders: ["/"] })).toEqual([]);
+  });
+
+  test("may be named nowhere else, by whatever spelling and over whatever link", () => {
+    const spellings = [
+      "data-evil/a.csv",
+      "data/../elsewhere/a.csv",
+      "data/../data-evil/a.csv",
+      "data/way-out/a.csv",
+      "data/way-out/not-yet/a.csv",
+      "data/to-nothing",
+      "data/to-nothing/a.csv",
+      "data/a.csv\0/../../elsewhere",
+      "elsewhere",
+    ];
+    for (const name of spellings) expect([name, refused(`${folder}/${name}`)]).toEqual([name, ["settings.file"]]);
+    for (const file of ["data/a.csv", "./a.csv", "../../etc/passwd", "/etc/passwd", "/proc/self/environ", `file://${at("data/a.csv")}`])
+      expect([file, refused(file)]).toEqual([file, ["settings.file"]]);
+    expect(refused(at("data/a.csv"), { folders: [] })).toEqual(["settings.file"]);
+  });
+
+  test("stay where they were set, as long as the whole part stays", () => {
+    expect(refused("/etc/passwd", { stored: { file: "/etc/passwd" } })).toEqual([]);
+    expect(refused("/etc/shadow", { stored: { file: "/etc/passwd" } })).toEqual(["settings.file"]);
+    const folderOf = (match: string) => ({
+      name: "hr",
+      connector: "csv",
+      settings: { folder: { path: "/var/feeds", match }, idColumn: "id" },
+    });
+    const files = { folders: [], stored: { folder: { path: "/var/feeds", match: "hr-*.csv" } } };
+    expect(problemsOf(folderOf("hr-*.csv"), { files })).toEqual([]);
+    expect(problemsOf(folderOf("*"), { files }).map(({ field }) => field)).toEqual(["settings.folder.path"]);
+  });
+
+  test("no connector has a setting that looks like one and is not declared", () => {
+    const remote = new Set(["csv sftp.path"]);
+    for (const { name, settings, localPaths = [] } of Object.values(connectors)) {
+      const found = namesIn(z.toJSONSchema(settings, { io: "input", unrepresentable: "any" })).filter((field) =>
+        /(^|\.|[a-z])(file|folder|path|directory)s?$/i.test(field),
+      );
+      const paths = found.filter((field) => !remote.has(`${name} ${field}`) && !localPaths.some((each) => each.startsWith(`${field}.`)));
+      expect([name, paths.sort()]).toEqual([name, [...localPaths].sort()]);
+    }
+  });
+});
+
+/** Dotted names of all settings of a form. */
+function namesIn(schema: unknown): string[] {
+  const { properties = {} } = schema as { properties?: Record<string, unknown> };
+  return Object.entries(properties).flatMap(([name, inner]) => [name, ...namesIn(inner).map((each) => `${name}.${each}`)]);
+}
 
 test.each(readdirSync(path.join(projectFolder(), "config/mappings")))("the example config/mappings/%s is a good definition", (name) => {
   const definition: unknown = parseYaml(readFileSync(path.join(projectFolder(), "config/mappings", name), "utf8"));

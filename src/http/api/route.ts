@@ -19,6 +19,8 @@ export interface ApiOptions {
   accessSnapshot: AccessSnapshot;
   /** What connections may reach. */
   network?: Config["outbound"] | undefined;
+  /** Folders of this server that connections may be pointed to. */
+  connectionFolders: readonly string[];
   /** Where this node keeps files; absent where it keeps none. */
   dataFolder?: string | undefined;
   /** Largest JSON body, in bytes. */

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
+import os from "node:os";
 import path from "node:path";
 import supertest, { type Test } from "supertest";
 import { giveGrant } from "../../../src/access/grants.ts";
@@ -51,7 +52,11 @@ export async function openApi(): Promise<ApiDoor> {
   const ctx = testContext({ now: clock.now });
   const work = <T>(act: (work: Work) => Promise<T>) => inTransaction(db, ctx, act);
   await work((each) => loadShippedRoles(each, { folder: path.join(projectFolder(), "config/roles"), modules: ["register", "dashboard"] }));
-  const config = { http: { bodyLimit: 1024 * 1024, trustProxy: false }, outbound: { allow: [...loopback.allow], direct: [] } };
+  const config = {
+    http: { bodyLimit: 1024 * 1024, trustProxy: false },
+    outbound: { allow: [...loopback.allow], direct: [] },
+    connections: { folders: [os.tmpdir()] },
+  };
   const server = createApp({ db, keyRing, config, log: silentLog, now: clock.now }).listen(0, "127.0.0.1");
   await once(server, "listening");
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

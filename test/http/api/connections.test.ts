@@ -1,6 +1,9 @@
 import { writeFileSync } from "node:fs";
+import os from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { addConnection } from "../../../src/connections/store.ts";
+import { keyRing } from "../scim/door.ts";
 import { people, startMachinery, type Machinery } from "./machinery.ts";
 
 let world: Machinery;
@@ -11,6 +14,7 @@ beforeAll(async () => {
 afterAll(() => world?.close());
 
 const anyVersion = { "If-Match": "*" };
+const nowhere = path.join(os.tmpdir(), "nobody-wrote-this.csv");
 const SECRET = "hush-hush-4711";
 
 const ldap = (more: Record<string, unknown> = {}) => ({
@@ -142,6 +146,26 @@ describe("M2: connections by API", () => {
     expect(rows).toEqual([{ name: "account.login", accounts: 0 }]);
   });
 
+  test("which files of this server are read is for the operator to say, not for a caller", async () => {
+    const { door } = world;
+    const file = "/etc/passwd";
+    const hr = (name: string, settings: Record<string, unknown>) => world.hr(name, { settings: { idColumn: "number", ...settings } });
+    const refused = await door.request("POST", "/connections", { body: hr("thief", { file }) }).expect(422);
+    expect(refused.body.errors).toEqual([{ field: "settings.file", detail: expect.stringContaining("connections.folders") }]);
+    await door.request("POST", "/connections", { body: hr("thief", { folder: { path: "/etc" } }) }).expect(422);
+    await door.request("POST", "/connections", { body: ldap({ caFile: file }) }).expect(422);
+    // What was set at the command line stays, and can be switched off and on; another file can't be chosen.
+    await door.work((work) => addConnection(work, { keyRing, definition: hr("operators", { file }) }));
+    const change = (settings: unknown) =>
+      door.request("PATCH", "/connections/operators", { body: { settings }, headers: anyVersion }).then(({ status }) => status);
+    await door.request("POST", "/connections/operators/disable").expect(200);
+    await door.request("POST", "/connections/operators/enable").expect(200);
+    expect(await change({ file, idColumn: "name" })).toBe(200);
+    expect(await change({ file: "/etc/shadow", idColumn: "name" })).toBe(422);
+    expect(await change({ upload: {}, idColumn: "name" })).toBe(200);
+    expect(await change({ file, idColumn: "name" })).toBe(422);
+  });
+
   test("a removal is previewed, held beyond the limits, and carried out by whoever names the number", async () => {
     const { door } = world;
     await door.request("POST", "/connections", { body: world.hr("leaving") }).expect(201);
@@ -162,8 +186,8 @@ describe("M2: connections by API", () => {
     ["POST", "/connections", "text", 422],
     ["POST", "/connections", [], 422],
     ["POST", "/connections", { name: "trial", connector: "nothing" }, 422],
-    ["POST", "/connections", { name: "trial", connector: "csv", settings: { file: "/x", idColumn: "id" } }, 409],
-    ["POST", "/connections", { name: "x", connector: "csv", settings: { file: "/x", idColumn: "id" }, mapping: "none" }, 422],
+    ["POST", "/connections", { name: "trial", connector: "csv", settings: { file: nowhere, idColumn: "id" } }, 409],
+    ["POST", "/connections", { name: "x", connector: "csv", settings: { file: nowhere, idColumn: "id" }, mapping: "none" }, 422],
     ["PATCH", "/connections/trial", { name: "other" }, 422],
     ["PATCH", "/connections/trial", { connector: "ldap" }, 422],
     ["PATCH", "/connections/trial", { precedence: -1 }, 422],

@@ -77,6 +77,7 @@ async function outcomeOf(route: Route, { caller, side }: { caller: Caller; side:
     now: door.clock.now,
     accessSnapshot,
     network: { allow: [...loopback.allow], direct: [] },
+    connectionFolders: [],
     bodyLimit: 1024 * 1024,
   };
   const sample = await sampleOf(route, side);

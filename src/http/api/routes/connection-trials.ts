@@ -51,9 +51,9 @@ export const connectionTrialRoutes: readonly Route[] = [
     answer: checkSchema,
     ownTransactions: true,
     async handler(call, { params, body }) {
-      const { keyRing } = call.options;
+      const { keyRing, connectionFolders: folders } = call.options;
       const connection = await loadConnection(call.sql, keyRing, params.name);
-      const { mapping = null } = tryDefinition(connection.row, { change: { mapping: body.mapping }, keyRing });
+      const { mapping = null } = tryDefinition(connection.row, { change: { mapping: body.mapping }, keyRing, folders });
       return answerOf(await mappingTried(() => tryMapping(patient(call), { connection: { ...connection, mapping }, limit: SAMPLE })));
     },
   }),

@@ -42,7 +42,8 @@ export const connectionRoutes: readonly Route[] = [
     method: "post",
     path: "/connections",
     summary: "Add a connection",
-    description: "Secrets are given themselves, sealed at once, and never come out again. Every problem is named at once.",
+    description:
+      "Secrets are given themselves, sealed at once, and never come out again. Files of the server may be named only within the folders that its configuration allows (`connections.folders`). Every problem is named at once.",
     tag,
     access: edit,
     body: definitionBody,
@@ -50,7 +51,8 @@ export const connectionRoutes: readonly Route[] = [
     answer: connectionSchema,
     idempotent: true,
     async handler(call, { body }) {
-      const { name } = await addConnection(call, { definition: body, keyRing: call.options.keyRing });
+      const { keyRing, connectionFolders: folders } = call.options;
+      const { name } = await addConnection(call, { definition: body, keyRing, folders });
       return readConnectionView(call.sql, name);
     },
   }),
@@ -80,7 +82,8 @@ export const connectionRoutes: readonly Route[] = [
     async handler(call, { params, body }) {
       const row = await findConnection(call.sql, params.name);
       requireVersion({ ifVersion: call.ifVersion, version: row.version, what: `The connection ${row.name}` });
-      await changeConnection(call, { row, change: body, keyRing: call.options.keyRing });
+      const { keyRing, connectionFolders: folders } = call.options;
+      await changeConnection(call, { row, change: body, keyRing, folders });
       return readConnectionView(call.sql, row.name);
     },
   }),
@@ -116,7 +119,8 @@ export const connectionRoutes: readonly Route[] = [
       answer: connectionSchema,
       async handler(call, { params }) {
         const row = await findConnection(call.sql, params.name);
-        await changeConnection(call, { row, change: { enabled: action === "enable" }, keyRing: call.options.keyRing });
+        const { keyRing, connectionFolders: folders } = call.options;
+        await changeConnection(call, { row, change: { enabled: action === "enable" }, keyRing, folders });
         return readConnectionView(call.sql, row.name);
       },
     }),
