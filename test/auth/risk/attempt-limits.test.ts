@@ -1,0 +1,166 @@
+import { execFile } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import path from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import fc from "fast-check";
+import {
+  createAttemptLimits,
+  forgetLimits,
+  sharesOf,
+  type AttemptLimits,
+  type LimitedAttempt,
+} from "../../../src/auth/risk/attempt-limits.ts";
+import { typedNameHash } from "../../../src/auth/risk/typed-names.ts";
+import { sealingKey } from "../../../src/db/envelope.ts";
+import { projectFolder } from "../../../src/db/folder.ts";
+import { AppError } from "../../../src/errors.ts";
+import { signInSettings } from "../../../src/sign-in-settings.ts";
+import { testDatabase, type TestDatabase } from "../../helpers/database.ts";
+
+const keyRing = { current: sealingKey(Buffer.alloc(32, 7)), older: [] };
+const { limits: usual } = signInSettings.parse({});
+let db: TestDatabase;
+let ahead = 0;
+const now = () => new Date(Date.now() + ahead);
+const limitsOf = (settings: Partial<typeof usual> = {}): AttemptLimits =>
+  createAttemptLimits({ db, keyRing, settings: { ...usual, ...settings }, now });
+
+beforeAll(async () => {
+  db = await testDatabase();
+});
+afterAll(() => db.drop());
+
+const attempt = (more: Partial<LimitedAttempt> = {}): LimitedAttempt => ({
+  kind: "password",
+  address: "192.0.2.7",
+  name: `name-${randomUUID()}`,
+  personId: null,
+  device: null,
+  ...more,
+});
+
+async function refusal(limits: AttemptLimits, one: LimitedAttempt): Promise<AppError | undefined> {
+  try {
+    await limits.take(one);
+    return undefined;
+  } catch (error) {
+    if (error instanceof AppError) return error;
+    throw error;
+  }
+}
+
+async function through(limits: AttemptLimits, attempts: readonly LimitedAttempt[]): Promise<number> {
+  const refusals = await Promise.all(attempts.map((each) => refusal(limits, each)));
+  return refusals.filter((each) => each === undefined).length;
+}
+
+test("W2: however many come at once, an account takes no more attempts than its budget, over all networks", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 0, max: 14 }), async (budget, beyond) => {
+      const limits = limitsOf({ account: { attempts: budget, minutes: 15 } });
+      const name = randomUUID();
+      const attempts = Array.from({ length: budget + beyond }, (_, at) => attempt({ name, address: `198.51.${at}.1` }));
+      expect(await through(limits, attempts)).toBe(budget);
+    }),
+    { numRuns: 15 },
+  );
+});
+
+test("W2: two processes share one budget", async () => {
+  const url = db.url;
+  const script = path.join(projectFolder(), "test/auth/risk/take-in-process.mjs");
+  const run = async () => Number((await promisify(execFile)(process.execPath, [script, url, "8"])).stdout);
+  const [first, second] = await Promise.all([run(), run()]);
+  expect(first + second).toBe(usual.account.attempts);
+});
+
+test("W2: an attack from elsewhere never locks the owner's own browser out, and the owner's budget is not the attack's", async () => {
+  const limits = limitsOf();
+  const personId = randomUUID();
+  const name = `owner-${personId}`;
+  const attack = Array.from({ length: 60 }, (_, at) => attempt({ name, personId, address: `203.0.${at % 7}.9` }));
+  expect(await through(limits, attack)).toBe(usual.account.attempts);
+  const owner = attempt({ name, personId, device: "a browser that they have used", address: "203.0.1.9" });
+  expect(
+    await through(
+      limits,
+      Array.from({ length: usual.device.attempts }, () => owner),
+    ),
+  ).toBe(usual.device.attempts);
+  expect((await refusal(limits, owner))?.code).toBe("rate_limited");
+  await limits.succeeded(owner);
+  expect(await refusal(limits, owner)).toBeUndefined();
+  // What the owner did gave the attack nothing back.
+  expect((await refusal(limits, attempt({ name, personId })))?.code).toBe("rate_limited");
+});
+
+test("W2: names that nobody has are limited like those that somebody has, in the same words", async () => {
+  const limits = limitsOf();
+  const [known, unknown] = [attempt({ personId: randomUUID() }), attempt()];
+  const counts = [];
+  for (const one of [known, unknown])
+    counts.push(
+      await through(
+        limits,
+        Array.from({ length: 12 }, () => one),
+      ),
+    );
+  expect(counts).toEqual([usual.account.attempts, usual.account.attempts]);
+  const [first, second] = [await refusal(limits, known), await refusal(limits, unknown)];
+  expect(first).toMatchObject({ code: "rate_limited", message: second?.message });
+  expect(first?.retryAfter).toBeGreaterThan(0);
+  expect(first?.retryAfter).toBeLessThanOrEqual(usual.account.minutes * 60);
+});
+
+test("W2: a network is refused after its budget, which costs the accounts it goes on to name nothing; its time over, it may come again", async () => {
+  const limits = limitsOf({ network: { attempts: 5, minutes: 15 } });
+  const victim = randomUUID();
+  const sprayed = Array.from({ length: 9 }, () => attempt({ address: "2001:db8:77::5" }));
+  expect(await through(limits, sprayed)).toBe(5);
+  const late = Array.from({ length: 30 }, () => attempt({ address: "2001:db8:77:9::1", name: victim }));
+  expect(await through(limits, late)).toBe(0);
+  expect(await refusal(limits, attempt({ name: victim, address: "192.0.77.1" }))).toBeUndefined();
+  ahead += 16 * 60_000;
+  expect(await refusal(limits, attempt({ address: "2001:db8:77::5" }))).toBeUndefined();
+});
+
+test("successes are given back, and counters whose time is over are forgotten", async () => {
+  const limits = limitsOf({ account: { attempts: 2, minutes: 5 } });
+  const one = attempt();
+  for (let turn = 0; turn < 6; turn++) {
+    await limits.take(one);
+    await limits.succeeded(one);
+  }
+  expect(await through(limits, [one, one, one])).toBe(2);
+  ahead += 60 * 60_000;
+  expect(await forgetLimits({ sql: db.pool, now: now() })).toBeGreaterThan(0);
+  expect((await db.pool.query("select from attempt_limits")).rowCount).toBe(0);
+});
+
+test("what can't be counted is refused as unavailable, never as too many attempts", async () => {
+  const broken = createAttemptLimits({
+    db: { requestPool: { query: () => Promise.reject(new Error("the server is gone")) } as unknown as TestDatabase["requestPool"] },
+    keyRing,
+    settings: usual,
+    now,
+  });
+  expect(await refusal(broken, attempt())).toMatchObject({ code: "unavailable", retryAfter: 10 });
+});
+
+test("spellings of one login share a budget; the name can't be read from what is kept", () => {
+  const hash = (name: string) => typedNameHash(keyRing, name);
+  for (const spelling of ["ADA@Example.COM", " ada@example.com ", "ada​@example.com", "ａda@example.com", "ADÀ@example.com"])
+    expect(hash(spelling)).toBe(hash("ada@example.com"));
+  expect(hash("İda")).toBe(hash("ida"));
+  expect(hash("bob@example.com")).not.toBe(hash("ada@example.com"));
+  expect(typedNameHash({ current: sealingKey(Buffer.alloc(32, 8)), older: [] }, "ada@example.com")).not.toBe(hash("ada@example.com"));
+});
+
+test("a known device takes from its own budget alone; without a subject there is none", () => {
+  const budgets = (device: string | null, subject: string | null) =>
+    sharesOf({ kind: "password", subject, network: "192.0.2.0/24", device }).map(({ budget }) => budget);
+  expect(budgets("d", "person:1")).toEqual(["device"]);
+  expect(budgets(null, "person:1")).toEqual(["network", "account", "overall"]);
+  expect(budgets("d", null)).toEqual(["network", "overall"]);
+});
