@@ -3,6 +3,7 @@ import { csv } from "./csv/index.ts";
 import { entra } from "./entra/index.ts";
 import { google } from "./google/index.ts";
 import { ldap } from "./ldap/index.ts";
+import { oidc } from "./oidc/index.ts";
 import { okta } from "./okta/index.ts";
 import { scim } from "./scim/index.ts";
 import { scimInbound } from "./scim-inbound/index.ts";
@@ -13,6 +14,7 @@ export const connectors: Readonly<Record<string, Connector<never>>> = {
   entra: registered(entra),
   google: registered(google),
   ldap: registered(ldap),
+  oidc: registered(oidc),
   okta: registered(okta),
   scim: registered(scim),
   "scim-inbound": registered(scimInbound),

@@ -37,18 +37,35 @@ export interface FetchOptions {
   /** For everything together. */
   timeoutMs: number;
   maxBytes: number;
+  /** GET when absent. */
+  method?: "GET" | "POST";
+  /** Names in lower case; instead of asking for JSON. */
+  headers?: Readonly<Record<string, string>>;
+  body?: string | undefined;
+  /** PEM of the CA that signed the server's certificate, when it is a private one. */
+  ca?: string | undefined;
 }
 
-/** One GET without a credential, under the same rules as all others: what is guarded, limited, and not redirected. */
-export async function fetchText({ url, network, timeoutMs, maxBytes }: FetchOptions): Promise<WireAnswer> {
+/** One request of its own, under the same rules as all others: what is guarded, limited, and not redirected. */
+export async function fetchText({
+  url,
+  network,
+  timeoutMs,
+  maxBytes,
+  method = "GET",
+  headers = { accept: "application/json" },
+  body,
+  ca,
+}: FetchOptions): Promise<WireAnswer> {
   const target = new URL(url);
-  const dispatcher = openDispatcher({ url: target, network, timeoutMs });
+  const dispatcher = openDispatcher({ url: target, network, timeoutMs, ca });
   try {
     return await send({
       dispatcher,
       url: target,
-      method: "GET",
-      headers: { accept: "application/json" },
+      method,
+      headers,
+      body,
       maxBytes,
       system: target.host,
       signal: AbortSignal.timeout(timeoutMs),
