@@ -20,6 +20,11 @@ const mailbox = z
     "must be an address such as Rollcall <rollcall@example.com>",
   );
 
+const count = z.coerce.number().int().min(1).max(1_000_000);
+const days = z.coerce.number().int().min(1).max(3650);
+/** Patterns that somebody can't cause at another's account without that person's credentials. */
+const RESPONDED = ["network_change", "dormant_waking", "factor_fatigue", "recovery_removal", "token_place"] as const;
+
 /** How people sign in: a part each, with its defaults. Read as `config.signIn`. */
 export const signInSettings = z.strictObject({
   session: z
@@ -181,6 +186,43 @@ export const signInSettings = z.strictObject({
         ctx.addIssue({ code: "custom", path: ["webhook", "secret"], message: "must be given beside the url" });
       if ((notify.email.smtp.user === undefined) !== (notify.email.smtp.password === undefined))
         ctx.addIssue({ code: "custom", path: ["email", "smtp", "password"], message: "user and password go together" });
+    })
+    .prefault({}),
+  risk: z
+    .strictObject({
+      /** Failures of one account, with no success between. */
+      manyFailures: z.strictObject({ failures: count.default(10), minutes: minutes(24 * 60).default(15) }).prefault({}),
+      /** One network that fails at many accounts, with few attempts each. */
+      spraying: z
+        .strictObject({ accounts: count.default(10), minutes: minutes(24 * 60).default(60), mostEach: count.default(5) })
+        .prefault({}),
+      /** Failures at many accounts from many networks, far beyond what usually fails. */
+      stuffing: z
+        .strictObject({
+          accounts: count.default(100),
+          networks: count.default(20),
+          minutes: minutes(24 * 60).default(15),
+          failuresPerSuccess: count.default(5),
+        })
+        .prefault({}),
+      /** Two places of one person within minutes, the second of which they have not come from for so many days. */
+      networkChange: z.strictObject({ minutes: minutes(24 * 60).default(30), knownDays: days.default(90) }).prefault({}),
+      /** Somebody signs in who had not for so long. */
+      dormant: z.strictObject({ days: days.default(90) }).prefault({}),
+      /** Challenges sent, or answered wrongly, shortly before one is accepted. */
+      factorFatigue: z.strictObject({ challenges: count.default(5), minutes: minutes(24 * 60).default(15) }).prefault({}),
+      /** A token comes from a network that it has not come from for `knownDays`; of a new token everything is new for `learnDays`. */
+      tokenPlace: z.strictObject({ learnDays: days.default(7), knownDays: days.default(90) }).prefault({}),
+      /** A factor is removed so soon after a recovery code was used. */
+      recoveryRemoval: z.strictObject({ minutes: minutes(7 * 24 * 60).default(60) }).prefault({}),
+      /** A CSV file of networks and what place each is: `192.0.2.0/24,Helsinki`. Within one place no change of network is looked at. */
+      placesFile: z.string().min(1).optional(),
+      /** What is done at once to whom an incident is about. Only for patterns that take somebody's right credentials: by others an attacker could have people locked out. */
+      responses: z.partialRecord(z.enum(RESPONDED), z.enum(["none", "end-sessions", "suspend"])).default({}),
+      /** An incident that happens again within so many days of its closing is opened again; later it is a new one. */
+      reopenDays: days.default(30),
+      /** For how long attempts are kept. */
+      keepDays: days.default(180),
     })
     .prefault({}),
 });

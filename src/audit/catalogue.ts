@@ -112,6 +112,14 @@ export const EVENTS = {
   "factor.recovery_codes_made": z.object({ count: z.number() }),
   "factor.requirement_set": z.object({ kind: z.string(), requirement: z.string() }),
   "factor.requirement_removed": z.object({ kind: z.string(), requirement: z.string() }),
+  /** A pattern in the attempts to get in; `subject` is what kind of thing it is about. */
+  "incident.opened": z.object({ kind: z.string(), subject: z.string() }),
+  /** It happened again, or somebody looks at it again. */
+  "incident.reopened": z.object({ kind: z.string(), subject: z.string() }),
+  "incident.changed": z.object({ kind: z.string(), changed: z.array(z.string()) }),
+  /** What was done at once to the person it is about. */
+  "incident.responded": z.object({ kind: z.string(), response: z.string() }),
+  "incident.closed": z.object({ kind: z.string(), outcome: z.string() }),
   "token.created": named.extend({ scope: z.string(), prefix: z.string(), expires: z.string().nullable() }),
   /** It ends soon, and nothing has taken its place. */
   "token.ending": named.extend({ expires: z.string() }),

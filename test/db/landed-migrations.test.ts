@@ -41,6 +41,7 @@ const LANDED = {
   "20261123020000_factors": "671f07da1eba7610",
   "20261123060000_sign_in_attempts": "a5d6d7e9bc59f94c",
   "20261123010000_passwords": "0a5b8c466e4b9678",
+  "20261123060100_incidents": "60682bd92c49a2d5",
 };
 
 test("no migration is edited once it has landed, and none stands outside this list", () => {
