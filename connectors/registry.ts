@@ -5,6 +5,7 @@ import { google } from "./google/index.ts";
 import { ldap } from "./ldap/index.ts";
 import { oidc } from "./oidc/index.ts";
 import { okta } from "./okta/index.ts";
+import { saml } from "./saml/index.ts";
 import { scim } from "./scim/index.ts";
 import { scimInbound } from "./scim-inbound/index.ts";
 
@@ -16,6 +17,7 @@ export const connectors: Readonly<Record<string, Connector<never>>> = {
   ldap: registered(ldap),
   oidc: registered(oidc),
   okta: registered(okta),
+  saml: registered(saml),
   scim: registered(scim),
   "scim-inbound": registered(scimInbound),
 };
