@@ -1,0 +1,22 @@
+import { isIP } from "node:net";
+import { AppError } from "../../errors.ts";
+
+/** As whom passkeys know us (WebAuthn section 5.4.2). */
+export interface RelyingParty {
+  /** The host name: a passkey is good for it alone. */
+  id: string;
+  name: string;
+  /** Scheme, host and port, as the browser says them. */
+  origin: string;
+}
+
+/** Who we are by the address that people sign in at. Throws `misconfigured` for one that no browser makes passkeys for. Pure. */
+export function relyingPartyOf({ baseUrl, name }: { baseUrl: string; name: string }): RelyingParty {
+  const { hostname, origin, protocol } = new URL(baseUrl);
+  const isLocal = hostname === "localhost" || hostname.endsWith(".localhost");
+  if (isIP(hostname.replaceAll(/[[\]]/g, "")) !== 0 || (protocol !== "https:" && !isLocal))
+    throw new AppError("misconfigured", `Passkeys need a host name and https (or localhost); people sign in at ${origin}.`, {
+      field: "http.publicUrl",
+    });
+  return { id: hostname, name, origin };
+}
