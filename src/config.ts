@@ -180,6 +180,11 @@ function put(settings: Record<string, unknown>, { path: [key, ...below], value }
   }
 }
 
+/** Where people's browsers reach this server, without a slash at the end: links in messages lead there, and there alone. */
+export function baseUrlOf({ http, port = 8080 }: { http: Pick<Config["http"], "publicUrl">; port?: number | undefined }): string {
+  return http.publicUrl?.replace(/\/+$/, "") ?? `http://localhost:${port}`;
+}
+
 function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -117,8 +117,6 @@ export const signInSettings = z.strictObject({
         .string()
         .regex(/^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$/, "must be a language tag such as en or pt-BR")
         .default("en"),
-      /** How long it is kept that something was sent. */
-      keepDays: z.coerce.number().int().min(1).max(3650).default(90),
       email: z
         .strictObject({
           /** `smtp`, or `webhook`: the operator's own system sends them. */

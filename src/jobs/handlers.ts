@@ -12,6 +12,8 @@ import type { KeyRing } from "../db/envelope.ts";
 import { enqueue } from "../db/queue.ts";
 import { completeSearchIndexes } from "../db/search-indexes.ts";
 import { AppError } from "../errors.ts";
+import type { Notifier } from "../notify/notifier.ts";
+import { sendNotice } from "../notify/send-notice.ts";
 import { deliver } from "../provision/deliver.ts";
 import { projectTarget } from "../provision/project.ts";
 import { reconcileTarget } from "../provision/reconcile.ts";
@@ -29,6 +31,8 @@ export interface HandlersOptions {
   db: Database;
   keyRing: KeyRing;
   targets: Targets;
+  /** What people and the operator's system are told with; a node without it leaves that to others. */
+  notifier?: Notifier | undefined;
   /** Where this deployment is reached from outside. */
   publicUrl?: string | undefined;
 }
@@ -36,7 +40,7 @@ export interface HandlersOptions {
 const BUSY_WAIT_MS = 1_000;
 
 /** One handler per job. Each reads the state it works on when it starts, so that a job may come twice, late, or for nothing. */
-export function createHandlers({ db, keyRing, targets, publicUrl }: HandlersOptions): Handlers {
+export function createHandlers({ db, keyRing, targets, notifier, publicUrl }: HandlersOptions): Handlers {
   return {
     async sync(ctx, { connectionId, mode, trigger, runId }) {
       if (runId !== undefined) return toldElsewhere(ctx, () => runRequested(ctx, { db, keyRing, connectionId, mode, runId }));
@@ -106,6 +110,14 @@ export function createHandlers({ db, keyRing, targets, publicUrl }: HandlersOpti
     async look_after_things(ctx) {
       await lookAfterThings(ctx, db);
     },
+    ...(notifier && {
+      async send_notice(ctx, { id }) {
+        await sendNotice(ctx, { db, keyRing, notifier, id });
+      },
+      async send_webhook(ctx, event) {
+        await notifier.webhook?.send(event, { now: ctx.now() });
+      },
+    }),
     async complete_search_indexes() {
       await completeSearchIndexes(db.pool);
     },

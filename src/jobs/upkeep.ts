@@ -9,6 +9,7 @@ import type { Context } from "../context.ts";
 import { inTransaction, type Database, type Work } from "../db/database.ts";
 import { forgetAnswers } from "../db/kept-answers.ts";
 import { finishErasures } from "../directory/erasure.ts";
+import { forgetNotices } from "../directory/notice-retention.ts";
 import { forgetImports } from "../sync/import-store.ts";
 
 /** What is looked after once a day, each in a transaction of its own: a line each. */
@@ -18,6 +19,7 @@ const TASKS: Readonly<Record<string, (work: Work) => Promise<number>>> = {
   "deleted people were let go of, at targets too": finishErasures,
   "imports of people were forgotten": forgetImports,
   "previews of changes were forgotten": forgetPreviews,
+  "notices that are long over were forgotten": forgetNotices,
   "tokens that end soon were told of": tellEndingTokens,
   "sessions that ended long ago were forgotten": forgetSessions,
   "sign-ins that are over were forgotten": forgetSignIns,

@@ -1,9 +1,11 @@
 import type { Logger } from "pino";
-import type { Config } from "../config.ts";
+import { baseUrlOf, type Config } from "../config.ts";
 import type { Database } from "../db/database.ts";
 import type { KeyRing } from "../db/envelope.ts";
 import { enqueue } from "../db/queue.ts";
+import { openNotifier } from "../notify/notifier.ts";
 import { openTargets } from "../provision/targets.ts";
+import { signInSettings } from "../sign-in-settings.ts";
 import { createHandlers } from "./handlers.ts";
 import { startQueue } from "./queue.ts";
 import { startSchedule } from "./schedule.ts";
@@ -12,7 +14,7 @@ export interface WorkerDeps {
   db: Database;
   keyRing: KeyRing;
   log: Logger;
-  config: Pick<Config, "worker"> & Partial<Pick<Config, "outbound" | "http" | "data">>;
+  config: Pick<Config, "worker"> & Partial<Pick<Config, "outbound" | "http" | "data" | "port" | "signIn">>;
   now?: () => Date;
   /** How long stop() waits for what is in flight. */
   drainMs?: number;
@@ -27,10 +29,15 @@ export interface Worker {
 export async function startWorker({ db, keyRing, log, config, now = () => new Date(), drainMs }: WorkerDeps): Promise<Worker> {
   const closing = new AbortController();
   const targets = openTargets({ keyRing, log, signal: closing.signal, now, network: config.outbound });
+  const notifier = openNotifier({
+    settings: (config.signIn ?? signInSettings.parse({})).notify,
+    baseUrl: baseUrlOf({ http: config.http ?? {}, port: config.port }),
+    network: config.outbound,
+  });
   const queue = await startQueue({
     db,
     log,
-    handlers: createHandlers({ db, keyRing, targets, publicUrl: config.http?.publicUrl }),
+    handlers: createHandlers({ db, keyRing, targets, notifier, publicUrl: config.http?.publicUrl }),
     concurrency: config.worker.concurrency,
     now,
     network: config.outbound,
@@ -45,7 +52,7 @@ export async function startWorker({ db, keyRing, log, config, now = () => new Da
       await schedule.stop();
       await queue.stop();
       closing.abort();
-      await targets.close();
+      await Promise.all([targets.close(), notifier.close()]);
     },
   };
 }
