@@ -4,7 +4,7 @@ import { recordEvent } from "../audit/record.ts";
 import { KEY_FILE_CHECKED_EVERY_MS, keyFile, loadKeyRing, writeKeyFile, type Config } from "../config.ts";
 import type { Context } from "../context.ts";
 import { inTransaction, type Database, type Sql, type Work } from "../db/database.ts";
-import { keyIdOf, open, personKeyPurpose, seal, sealingKey, type KeyRing } from "../db/envelope.ts";
+import { keyIdOf, open, personKeyPurpose, samlKeyPurpose, seal, sealingKey, type KeyRing } from "../db/envelope.ts";
 import { AppError } from "../errors.ts";
 import { hookSecretPurpose } from "./hooks/state.ts";
 import { secretPurpose, type SealedSecrets } from "./secrets.ts";
@@ -69,7 +69,9 @@ function beginInFile(config: Config): KeyRing["older"] {
 
 /** Seals anew what another key sealed; says how many values that were. */
 async function sealAnew({ sql }: Work, ring: KeyRing): Promise<number> {
-  return (await sealConnections(sql, ring)) + (await sealHooks(sql, ring)) + (await sealPersonKeys(sql, ring));
+  return (
+    (await sealConnections(sql, ring)) + (await sealHooks(sql, ring)) + (await sealSamlKeys(sql, ring)) + (await sealPersonKeys(sql, ring))
+  );
 }
 
 async function sealConnections(sql: Sql, ring: KeyRing): Promise<number> {
@@ -115,6 +117,16 @@ async function sealHooks(sql: Sql, ring: KeyRing): Promise<number> {
     count += (renewed === secret ? 0 : 1) + left.changed;
   }
   return count;
+}
+
+async function sealSamlKeys(sql: Sql, ring: KeyRing): Promise<number> {
+  const { rows } = await sql.query<{ id: string; sealed: string }>(
+    "select id, private_key as sealed from saml_keys where not starts_with(private_key, $1) order by id for update",
+    [`v1.${ring.current.id}.`],
+  );
+  for (const { id, sealed } of rows)
+    await sql.query("update saml_keys set private_key = $2 where id = $1", [id, again(ring, { purpose: samlKeyPurpose(id), sealed })]);
+  return rows.length;
 }
 
 async function sealPersonKeys(sql: Sql, ring: KeyRing): Promise<number> {

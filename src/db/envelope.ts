@@ -53,6 +53,11 @@ export function personKeyPurpose(personId: string): string {
   return `person.${personId}`;
 }
 
+/** What the private key of a SAML key pair (saml_keys.private_key) is sealed for. */
+export function samlKeyPurpose(id: string): string {
+  return `saml_key.${id}`;
+}
+
 /** The id of the key that sealed this value. */
 export function keyIdOf(sealed: string): string | undefined {
   return sealed.split(".")[1];

@@ -42,6 +42,7 @@ const LANDED = {
   "20261123060000_sign_in_attempts": "a5d6d7e9bc59f94c",
   "20261123010000_passwords": "0a5b8c466e4b9678",
   "20261123060100_incidents": "60682bd92c49a2d5",
+  "20261123030000_saml": "e7e6f3c85b995a9a",
 };
 
 test("no migration is edited once it has landed, and none stands outside this list", () => {
