@@ -136,6 +136,10 @@ export const EVENTS = {
   /** It was silent for longer than its policy allows: its people's other origins master what it did. */
   "connection.handed_over": named.extend({ people: z.number() }),
   "connection.removed": named,
+  /** A key of ours at an identity provider: published beside the one in use, or in use from now on. */
+  "connection.key_changed": named.extend({ state: z.enum(["published", "in_use"]) }),
+  /** An identity provider signs with other certificates than before, or is reached elsewhere. */
+  "connection.provider_changed": named.extend({ changed: z.array(z.string()) }),
   /** A file was handed in. */
   "connection.uploaded": named.extend({ file: z.string(), bytes: z.number(), sha256: z.string() }),
   /** Its change notifications can't be kept up; syncs go on by their schedule. */
