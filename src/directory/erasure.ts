@@ -122,6 +122,7 @@ const EMPTYING: readonly string[] = [
   "delete from notices where person_id = $1",
   "delete from notice_preferences where person_id = $1",
   "delete from sign_ins where person_id = $1",
+  "delete from offline_grants where person_id = $1",
   "delete from sign_in_devices where person_id = $1",
   "delete from factor_challenges where person_id = $1",
   "delete from factors where person_id = $1",

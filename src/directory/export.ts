@@ -30,6 +30,8 @@ const SECTIONS: Readonly<Record<string, string>> = {
   endsOfAccess: `select reason, ${PERIOD} from person_expiries where person_id = $1 order by id`,
   sessions: `select id, created_at as "createdAt", last_seen_at as "lastSeenAt", expires_at as "expiresAt", ended_at as "endedAt", ended_reason as "endedReason", user_agent as "userAgent", ip, methods, proven_at as "provenAt"
     from sessions where person_id = $1 order by created_at, id`,
+  offlineGrants: `select c.name as connection, o.subject, o.granted_at as "grantedAt", o.refreshed_at as "refreshedAt" from offline_grants o
+    join connections c on c.id = o.connection_id where o.person_id = $1 order by o.granted_at`,
   devices: `select id, first_seen_at as "firstSeenAt", last_seen_at as "lastSeenAt", user_agent as "userAgent", network from sign_in_devices where person_id = $1 order by first_seen_at, id`,
   secondFactors: `select id, kind, label, created_at as "createdAt", last_used_at as "lastUsedAt" from factors where person_id = $1 order by created_at, id`,
   notices: `select id, notice, channel, language, state, problem, created_at as "createdAt", ended_at as "endedAt" from notices where person_id = $1 order by created_at, id`,
