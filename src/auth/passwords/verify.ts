@@ -1,0 +1,75 @@
+import type { Logger } from "pino";
+import type { Sql } from "../../db/database.ts";
+import { AppError } from "../../errors.ts";
+import { hashOfNothing, hashPassword, isOfOtherCosts, isPassword, type PasswordSettings } from "./hash.ts";
+import { isKnownToOthers, LONGEST_PASSWORD } from "./policy.ts";
+
+export interface Verification {
+  /** Null where nobody is known by the name: it costs the same. */
+  personId: string | null;
+  password: string;
+  settings: PasswordSettings;
+  now: Date;
+  /** Told when the file of known passwords can't be read, which keeps nobody out. */
+  log?: Pick<Logger, "warn">;
+}
+
+export interface Verified {
+  matches: boolean;
+  /** It is temporary, or has become known to others: it lets in only to set another. False where it does not match. */
+  mustChange: boolean;
+}
+
+/**
+ * Whether this is the person's password. Whether the person may come in at all is asked elsewhere. Takes one look and one comparison
+ * whoever is asked for: nobody, somebody without a password, somebody whose temporary one is over. A hash of other costs than those of
+ * today is made anew when it matches.
+ */
+export async function verifyPassword(sql: Sql, { personId, password, settings, now, log }: Verification): Promise<Verified> {
+  const { rows } = await sql.query<{ hash: string; temporaryUntil: Date | null }>(
+    `select hash, temporary_until as "temporaryUntil" from passwords where person_id = $1`,
+    [personId],
+  );
+  const [known] = rows;
+  // What is longer was never set; the work is bounded for it too.
+  const typed = Array.from(password.slice(0, 2 * LONGEST_PASSWORD + 1))
+    .slice(0, LONGEST_PASSWORD + 1)
+    .join("");
+  const fits = await isPassword(typed, known?.hash ?? hashOfNothing(settings.argon2));
+  if (!known || !fits || (known.temporaryUntil && known.temporaryUntil <= now)) return { matches: false, mustChange: false };
+  if (isOfOtherCosts(known.hash, settings.argon2)) {
+    // Whoever sets another password meanwhile has set it.
+    await sql.query("update passwords set hash = $3 where person_id = $1 and hash = $2", [
+      personId,
+      known.hash,
+      await hashPassword(typed, settings.argon2),
+    ]);
+  }
+  return { matches: true, mustChange: known.temporaryUntil !== null || (await hasBecomeKnown(typed, { settings, log })) };
+}
+
+async function hasBecomeKnown(password: string, { settings, log }: Pick<Verification, "settings" | "log">): Promise<boolean> {
+  try {
+    return await isKnownToOthers(password, settings);
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    log?.warn({ err: error }, error.message);
+    return false;
+  }
+}
+
+export interface PasswordStanding {
+  /** Null: has none, and comes in otherwise. */
+  setAt: Date | null;
+  /** Of a temporary one: until when it works. */
+  temporaryUntil: Date | null;
+}
+
+/** Whether somebody has a password, since when, and whether it is theirs. */
+export async function passwordStanding(sql: Sql, personId: string): Promise<PasswordStanding> {
+  const { rows } = await sql.query<PasswordStanding>(
+    `select set_at as "setAt", temporary_until as "temporaryUntil" from passwords where person_id = $1`,
+    [personId],
+  );
+  return rows[0] ?? { setAt: null, temporaryUntil: null };
+}
