@@ -27,7 +27,7 @@ export async function checkOidc(options: OpenOptions<OidcSettings>): Promise<Che
 }
 
 async function read({ settings, network }: OpenOptions<OidcSettings>, url: string): Promise<string> {
-  const { status, text } = await fetchText({ url, network, timeoutMs: settings.timeoutMs, maxBytes: MOST_BYTES, ca: settings.ca });
+  const { status, text } = await fetchText({ url, network, timeoutMs: settings.timeoutMs, maxBytes: MOST_BYTES });
   if (status !== 200) throw new Error(`it answered ${status}`);
   return text;
 }

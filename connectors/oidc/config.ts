@@ -66,10 +66,10 @@ const fields = z.strictObject({
     .prefault({}),
   /** Who enters an address of these is sent to this provider. */
   domains: z.array(domain).max(100).default([]),
-  /** On the button of the sign-in page; without one there is none. */
-  label: z.string().min(1).max(60).optional(),
-  /** PEM of the CA that signed the provider's certificate, when it is a private one. */
-  ca: z.string().includes("-----BEGIN CERTIFICATE-----", { message: "must be a certificate in PEM" }).optional(),
+  /** What the button of the sign-in page says; the connection's name when absent. */
+  title: z.string().min(1).max(60).optional(),
+  /** Whether that button stands there for everybody. */
+  listed: z.boolean().default(true),
   timeoutMs: z.number().int().min(100).max(60_000).default(5000),
 });
 

@@ -5,10 +5,13 @@ import type { IssuerSettings } from "../../connectors/scim-inbound/config.ts";
 import { fetchText } from "../../connectors/kit/send.ts";
 import { AppError } from "../errors.ts";
 
+/** Whose keys, and where they are; found through the issuer's discovery document when that is absent. */
+export type KeyIssuer = Pick<IssuerSettings, "issuer"> & { jwksUri?: string | undefined };
+
 /** The keys of issuers, fetched when they are needed and kept. */
 export interface KeySets {
   /** Finds a token's key; a key id that is not known makes the set be fetched again, though not more often than now and then. */
-  keyOf(issuer: IssuerSettings): JWTVerifyGetKey;
+  keyOf(issuer: KeyIssuer): JWTVerifyGetKey;
 }
 
 export interface KeySetOptions {
@@ -53,7 +56,7 @@ export function createKeySets({ now, timeoutMs = 5000, network }: KeySetOptions)
     },
   };
 
-  async function setOf(issuer: IssuerSettings): Promise<Kept> {
+  async function setOf(issuer: KeyIssuer): Promise<Kept> {
     const held = kept.get(keyFor(issuer));
     const age = held ? now().getTime() - held.fetchedAt : Number.POSITIVE_INFINITY;
     if (held && age < FRESH_MS) return held;
@@ -70,12 +73,12 @@ export function createKeySets({ now, timeoutMs = 5000, network }: KeySetOptions)
   }
 
   /** Whoever sends made-up key ids must not make us ask the issuer each time. */
-  function mayTry(issuer: IssuerSettings): boolean {
+  function mayTry(issuer: KeyIssuer): boolean {
     return now().getTime() - (tried.get(keyFor(issuer)) ?? Number.NEGATIVE_INFINITY) >= AGAIN_AFTER_MS;
   }
 
   /** Several requests that need the same keys wait for one answer. */
-  function refreshed(issuer: IssuerSettings): Promise<Kept> {
+  function refreshed(issuer: KeyIssuer): Promise<Kept> {
     const key = keyFor(issuer);
     const waiting = underWay.get(key);
     if (waiting) return waiting;
@@ -96,11 +99,11 @@ export function createKeySets({ now, timeoutMs = 5000, network }: KeySetOptions)
   }
 }
 
-function keyFor({ issuer, jwksUri }: IssuerSettings): string {
+function keyFor({ issuer, jwksUri }: KeyIssuer): string {
   return `${issuer} ${jwksUri ?? ""}`;
 }
 
-async function fetchKeys(issuer: IssuerSettings, reach: Reach): Promise<JSONWebKeySet> {
+async function fetchKeys(issuer: KeyIssuer, reach: Reach): Promise<JSONWebKeySet> {
   try {
     const uri = issuer.jwksUri ?? (await discovered(issuer, reach));
     return keySetSchema.parse(await fetchJson(uri, reach)) as JSONWebKeySet;
@@ -110,7 +113,7 @@ async function fetchKeys(issuer: IssuerSettings, reach: Reach): Promise<JSONWebK
 }
 
 /** OpenID Connect Discovery 1.0 section 4: the document must be the issuer's own. */
-async function discovered({ issuer }: IssuerSettings, reach: Reach): Promise<string> {
+async function discovered({ issuer }: KeyIssuer, reach: Reach): Promise<string> {
   const document = discoverySchema.parse(await fetchJson(`${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`, reach));
   if (document.issuer !== issuer) throw new Error(`the discovery document is of another issuer (${document.issuer.slice(0, 200)})`);
   const { protocol } = new URL(document.jwks_uri);
@@ -125,7 +128,7 @@ async function fetchJson(url: string, reach: Reach): Promise<unknown> {
   return JSON.parse(text) as unknown;
 }
 
-function unreachable({ issuer }: IssuerSettings, cause?: unknown): AppError {
+function unreachable({ issuer }: KeyIssuer, cause?: unknown): AppError {
   return new AppError("unavailable", `The keys of the issuer ${issuer} can't be read; try again.`, {
     retryAfter: AGAIN_AFTER_MS / 1000,
     cause,

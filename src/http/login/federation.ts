@@ -1,0 +1,119 @@
+import { noteAttempt } from "../../auth/risk/attempts.ts";
+import { loginHolder } from "../../auth/sign-in/login-names.ts";
+import { passFirst, type SignIn } from "../../auth/sign-in/store.ts";
+import type { AttributeObject } from "../../../connectors/contract.ts";
+import { signInPolicySchema } from "../../connections/definition.ts";
+import type { LoadedConnection } from "../../connections/open.ts";
+import { inTransaction, type Work } from "../../db/database.ts";
+import { tellPerson } from "../../directory/notices.ts";
+import { AppError } from "../../errors.ts";
+import { noteHeldRequest } from "../../sync/one.ts";
+import { syncAccount, type AccountOutcome } from "../../sync/one-account.ts";
+import { withoutUnvouched, type Vouched } from "../../sync/vouched-addresses.ts";
+import { setSecret } from "./cookies.ts";
+import type { Visit } from "./visit.ts";
+
+/** Somebody, as an identity provider describes them. */
+export interface FederatedSubject {
+  /** What the provider calls them for ever: never an address, never given to anybody else. */
+  nativeId: string;
+  attributes: AttributeObject;
+  /** Whether the provider vouches for e-mail addresses: for all that stand in the attributes, for none, or for these alone (lower case). */
+  emailVerified: Vouched;
+}
+
+export interface FederatedSignIn {
+  connection: LoadedConnection;
+  subject: FederatedSubject;
+  /** The sign-in under way in this browser. */
+  signIn: Pick<SignIn, "id">;
+  federation: { method: "saml" | "oidc"; subject: string; session?: string | undefined };
+  /** The sign-in at the provider stands for both factors. */
+  bothFactors?: boolean;
+  /** Done in the same transaction once it is known who it is. */
+  also?: (work: Work, personId: string) => Promise<void>;
+}
+
+/** Why somebody whom a provider has proven is not let in; people are told none of it. */
+type Refusal = "unmatched" | "disputed" | "left" | "refused" | "held" | "not_active" | "disabled";
+
+type Passed = { passed: true; secret: string; personId: string } | { passed: false; why: Refusal; personId: string | null };
+
+/**
+ * Signs in whom an identity provider has proven: the account of the connection says who it is; one that is not known goes through the
+ * stages of a sync first, with the connection's mapping, match rules and guards, and as its `policy.signIn` allows. Afterwards the
+ * browser's cookie carries on at /login/next. Throws `forbidden`, in the same words for whatever reason, for who is not let in.
+ */
+export async function signInFederated(visit: Visit, options: FederatedSignIn): Promise<{ redirect: string }> {
+  const { connection } = options;
+  const { db, keyRing, now } = visit.options;
+  const outcome = await decided(visit, options);
+  await noteAttempt(db.requestPool, {
+    at: now(),
+    keyRing,
+    kind: "federated",
+    outcome: outcome.passed ? "ok" : "refused",
+    personId: outcome.personId,
+    address: visit.address,
+    userAgent: visit.userAgent,
+    why: outcome.passed ? null : outcome.why,
+  });
+  if (!outcome.passed) {
+    visit.ctx.log.info({ connection: connection.name, why: outcome.why }, "a federated sign-in was not let in");
+    throw new AppError("forbidden", visit.say("pages.federation.refused"), { field: "federation" });
+  }
+  setSecret(visit.response, { cookie: "signIn", secret: outcome.secret });
+  return { redirect: "/login/next" };
+}
+
+/** The connection speaks: what changes is its word, and the trail says so. */
+async function decided(visit: Visit, options: FederatedSignIn): Promise<Passed> {
+  const { connection } = options;
+  const { db } = visit.options;
+  if (!connection.row.enabled) return { passed: false, why: "disabled", personId: null };
+  const ctx = { ...visit.ctx, actor: `connection:${connection.name}` as const };
+  try {
+    return await inTransaction(db, ctx, (work) => passed(work, { visit, options }));
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== "held") throw error;
+    await inTransaction(db, ctx, (work) => noteHeldRequest(work, { connection, error }));
+    return { passed: false, why: "held", personId: null };
+  }
+}
+
+async function passed(work: Work, { visit, options }: { visit: Visit; options: FederatedSignIn }): Promise<Passed> {
+  const { connection, federation, bothFactors = false } = options;
+  const { keyRing } = visit.options;
+  const result = await takeIn(work, { visit, options });
+  if ("reason" in result) {
+    work.ctx.log.info({ connection: connection.name, reason: result.reason }, "an account that wanted to sign in was set aside");
+    return { passed: false, why: result.outcome, personId: result.personId };
+  }
+  const { personId, outcome } = result;
+  const holder = await loginHolder(work.sql, { personId, at: work.ctx.now() });
+  if (holder?.present !== true) return { passed: false, why: "not_active", personId };
+  // Created people have no other way in that somebody could be surprised by.
+  if (outcome === "linked") await tellPerson(work, { keyRing, personId, notice: "sign_in.linked", data: { connection: connection.name } });
+  await options.also?.(work, personId);
+  const { secret } = await passFirst(work, {
+    signIn: options.signIn,
+    personId,
+    method: federation.method,
+    trusted: bothFactors,
+    federation: { connectionId: connection.id, subject: federation.subject, session: federation.session },
+  });
+  return { passed: true, secret, personId };
+}
+
+function takeIn(work: Work, { visit, options }: { visit: Visit; options: FederatedSignIn }): Promise<AccountOutcome> {
+  const { connection, subject } = options;
+  const policy = signInPolicySchema.parse(connection.policy.signIn ?? {});
+  return syncAccount(work, {
+    connection,
+    keyRing: visit.options.keyRing,
+    nativeId: subject.nativeId,
+    attributes: withoutUnvouched(subject.attributes, { vouched: subject.emailVerified, domains: policy.verifiedDomains }),
+    create: policy.create,
+    link: policy.link,
+  });
+}
