@@ -199,9 +199,15 @@ const USE_NOTED_EVERY_MS = 60_000;
 async function noteUse(sql: Sql, { row, now, network }: { row: TokenRow; now: Date; network: string | null }): Promise<void> {
   const before = new Date(now.getTime() - USE_NOTED_EVERY_MS);
   if (row.last_used_at && row.last_used_at > before) return;
+  // A change of network is noted with where the token was until then: by that it is seen when one comes from a new place.
   await sql.query(
-    `update tokens set last_used_at = $2, last_used_from = coalesce($4, last_used_from)
-     where id = $1 and (last_used_at is null or last_used_at <= $3)`,
+    `with before as (select last_used_at as at, last_used_from as network from tokens where id = $1),
+       used as (update tokens set last_used_at = $2, last_used_from = coalesce($4, last_used_from)
+         where id = $1 and (last_used_at is null or last_used_at <= $3) returning id, person_id)
+     insert into sign_in_attempts (at, kind, outcome, person_id, token_id, network)
+     select noted.at, 'token', 'ok', used.person_id, used.id, noted.network
+     from used, before, lateral (values (before.at, before.network), ($2::timestamptz, $4::text)) as noted (at, network)
+     where $4 is not null and before.network is distinct from $4 and noted.network is not null and noted.at is not null`,
     [row.id, now, before, network],
   );
 }

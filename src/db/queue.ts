@@ -35,6 +35,8 @@ export interface JobPayloads {
   send_notice: { id: string };
   /** Send an event to the operator's system. The body holds ids, never what people are called or a secret. */
   send_webhook: { id: string; event: string; at: string; body: Readonly<Record<string, unknown>> };
+  /** Look for patterns in the attempts to get in: in all since the last time, or those of one person who just got in. */
+  detect_incidents: { personId?: string };
   /** Complete the search indexes after a sync that made many people. */
   complete_search_indexes: Record<string, never>;
 }

@@ -2,6 +2,7 @@ import { Fault } from "../../connectors/contract.ts";
 import { evaluateRule } from "../access/condition-rules.ts";
 import { carryOutExpiry } from "../access/expiry.ts";
 import { reconcileGroupRules } from "../access/group-rules.ts";
+import type { IncidentWatch } from "../auth/risk/incident-watch.ts";
 import { keepHooks } from "../connections/hooks/keep.ts";
 import { startRounds } from "../connections/hooks/rounds.ts";
 import { enqueueHintedSync } from "../connections/hooks/enqueue.ts";
@@ -33,6 +34,8 @@ export interface HandlersOptions {
   targets: Targets;
   /** What people and the operator's system are told with; a node without it leaves that to others. */
   notifier?: Notifier | undefined;
+  /** Looks for patterns in the attempts to get in; a node without it leaves that to others. */
+  incidents?: IncidentWatch | undefined;
   /** Where this deployment is reached from outside. */
   publicUrl?: string | undefined;
 }
@@ -40,7 +43,7 @@ export interface HandlersOptions {
 const BUSY_WAIT_MS = 1_000;
 
 /** One handler per job. Each reads the state it works on when it starts, so that a job may come twice, late, or for nothing. */
-export function createHandlers({ db, keyRing, targets, notifier, publicUrl }: HandlersOptions): Handlers {
+export function createHandlers({ db, keyRing, targets, notifier, incidents, publicUrl }: HandlersOptions): Handlers {
   return {
     async sync(ctx, { connectionId, mode, trigger, runId }) {
       if (runId !== undefined) return toldElsewhere(ctx, () => runRequested(ctx, { db, keyRing, connectionId, mode, runId }));
@@ -109,6 +112,7 @@ export function createHandlers({ db, keyRing, targets, notifier, publicUrl }: Ha
     },
     async look_after_things(ctx) {
       await lookAfterThings(ctx, db);
+      await incidents?.forget(ctx);
     },
     ...(notifier && {
       async send_notice(ctx, { id }) {
@@ -120,6 +124,9 @@ export function createHandlers({ db, keyRing, targets, notifier, publicUrl }: Ha
     }),
     async complete_search_indexes() {
       await completeSearchIndexes(db.pool);
+    },
+    async detect_incidents(ctx, { personId }) {
+      await incidents?.detect(ctx, personId);
     },
     async evaluate_rule(ctx, { ruleId }) {
       await inTransaction(db, ctx, async (work) => {

@@ -139,6 +139,7 @@ async function wake(ctx: Context, db: Database): Promise<void> {
     await handOverSilent(work);
     await onceADay(work);
     await keepHooksOften(work);
+    await lookForIncidents(work);
   });
 }
 
@@ -159,4 +160,14 @@ async function keepHooksOften({ ctx, sql }: Work): Promise<void> {
     [ctx.now()],
   );
   if (rowCount !== 0) await enqueue(sql, { job: "keep_hooks", payload: {}, key: "keep_hooks" });
+}
+
+/** What must be answered sooner is looked at when somebody gets in. */
+async function lookForIncidents({ ctx, sql }: Work): Promise<void> {
+  const { rowCount } = await sql.query(
+    "insert into watermarks (key, at) values ('look_for_incidents', $1) on conflict (key) do update set at = excluded.at where watermarks.at <= excluded.at - interval '1 minute'",
+    [ctx.now()],
+  );
+  if (rowCount !== 0)
+    await enqueue(sql, { job: "detect_incidents", payload: {}, key: "detect_incidents", queue: "detect_incidents", maxAttempts: 3 });
 }

@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import { createIncidentWatch } from "../auth/risk/incident-watch.ts";
 import { baseUrlOf, type Config } from "../config.ts";
 import type { Database } from "../db/database.ts";
 import type { KeyRing } from "../db/envelope.ts";
@@ -29,15 +30,17 @@ export interface Worker {
 export async function startWorker({ db, keyRing, log, config, now = () => new Date(), drainMs }: WorkerDeps): Promise<Worker> {
   const closing = new AbortController();
   const targets = openTargets({ keyRing, log, signal: closing.signal, now, network: config.outbound });
+  const signIn = config.signIn ?? signInSettings.parse({});
+  const incidents = createIncidentWatch({ db, keyRing, settings: signIn.risk });
   const notifier = openNotifier({
-    settings: (config.signIn ?? signInSettings.parse({})).notify,
+    settings: signIn.notify,
     baseUrl: baseUrlOf({ http: config.http ?? {}, port: config.port }),
     network: config.outbound,
   });
   const queue = await startQueue({
     db,
     log,
-    handlers: createHandlers({ db, keyRing, targets, notifier, publicUrl: config.http?.publicUrl }),
+    handlers: createHandlers({ db, keyRing, targets, notifier, incidents, publicUrl: config.http?.publicUrl }),
     concurrency: config.worker.concurrency,
     now,
     network: config.outbound,

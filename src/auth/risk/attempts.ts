@@ -1,5 +1,6 @@
 import type { Sql } from "../../db/database.ts";
 import type { KeyRing } from "../../db/envelope.ts";
+import { enqueue } from "../../db/queue.ts";
 import { networkOf } from "../network.ts";
 import { typedNameHash, userAgentHash } from "./typed-names.ts";
 
@@ -27,9 +28,12 @@ export interface Attempt {
 const INSERT = `insert into sign_in_attempts (at, kind, outcome, person_id, name_hash, address, network, user_agent_hash, why)
   values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`;
 
+/** Ways in after which there may be something to answer at once. */
+const LOOKED_AT: ReadonlySet<AttemptKind> = new Set(["password", "second_factor", "federated"]);
+
 /**
  * Notes that somebody tried to get in: what the detectors read. Called outside of the transaction of a request that fails, which would
- * take it back. It costs the same for known and unknown names.
+ * take it back. It costs the same for known and unknown names. Who got in is looked at by a job at once.
  */
 export async function noteAttempt(sql: Sql, attempt: Attempt): Promise<void> {
   const { at, keyRing, kind, outcome, personId, name, address, userAgent, why } = attempt;
@@ -44,4 +48,6 @@ export async function noteAttempt(sql: Sql, attempt: Attempt): Promise<void> {
     userAgent ? userAgentHash(userAgent) : null,
     why ?? null,
   ]);
+  if (outcome === "ok" && personId !== null && LOOKED_AT.has(kind))
+    await enqueue(sql, { job: "detect_incidents", payload: { personId }, maxAttempts: 3 });
 }
