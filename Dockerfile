@@ -15,6 +15,7 @@ COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist/src ./dist/src
 COPY --from=build /app/dist/connectors ./dist/connectors
+COPY --from=build /app/src/http/login/public ./src/http/login/public
 COPY --from=build /app/prisma ./prisma
 COPY --from=build /app/config ./config
 COPY --from=build /app/bin ./bin

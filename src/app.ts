@@ -1,7 +1,8 @@
 import express, { type Express } from "express";
 import type { Logger } from "pino";
 import { createAccessSnapshot } from "./access/snapshot/snapshot.ts";
-import type { Config } from "./config.ts";
+import { createAttemptLimits } from "./auth/risk/attempt-limits.ts";
+import { baseUrlOf, type Config } from "./config.ts";
 import type { Database } from "./db/database.ts";
 import type { KeyRing } from "./db/envelope.ts";
 import { createFeedsDoor } from "./http/feeds/door.ts";
@@ -17,12 +18,15 @@ import { createTokenEndpoint } from "./http/oauth/token-endpoint.ts";
 import { operationsRoutes } from "./http/operations.ts";
 import { createQuirkLog, type QuirkLog } from "./http/scim/dialects/quirk-log.ts";
 import { createApiDoor } from "./http/api/door.ts";
+import { createLoginDoor } from "./http/login/door.ts";
+import { createTexts } from "./http/login/texts.ts";
 import { createScimDoor } from "./http/scim/router.ts";
+import { signInSettings } from "./sign-in-settings.ts";
 
 export interface AppOptions {
   db: Database;
   keyRing: KeyRing;
-  config: Pick<Config, "http"> & Partial<Pick<Config, "outbound" | "data" | "connections">>;
+  config: Pick<Config, "http"> & Partial<Pick<Config, "outbound" | "data" | "connections" | "signIn" | "port">>;
   log: Logger;
   /** The clock; the system's when absent. */
   now?: () => Date;
@@ -48,11 +52,18 @@ export function createApp({ db, keyRing, config, log, now = () => new Date(), qu
   app.use("/scim/v2", scim());
   app.use("/scim/:connection/v2", scim());
   const { outbound: network, data: dataFolder, connections: { folders: connectionFolders } = { folders: [] } } = config;
-  app.use("/api", createApiDoor({ db, accessSnapshot, keyRing, log, now, bodyLimit, network, dataFolder, connectionFolders }));
+  const { signIn = signInSettings.parse({}) } = config;
+  const baseUrl = baseUrlOf(config);
+  app.use(
+    "/api",
+    createApiDoor({ db, accessSnapshot, keyRing, log, now, bodyLimit, network, dataFolder, connectionFolders, signIn, baseUrl }),
+  );
   operationsRoutes(app, { db, metrics, log });
   app.use("/oauth/token", createTokenEndpoint({ db, log, now }));
   app.use("/feeds", createFeedsDoor({ db, keyRing, log, now, dataFolder: config.data }));
   app.use("/hooks", createHooksDoor({ db, keyRing, log, now }));
+  const limits = createAttemptLimits({ db, keyRing, settings: signIn.limits, now, log });
+  app.use(createLoginDoor({ db, keyRing, log, now, settings: signIn, baseUrl, limits, texts: createTexts(), network }));
   app.use(plainNotFound());
   app.use(plainErrors({ log }));
   return app;

@@ -159,6 +159,19 @@ export async function takeState(
   return rows[0]?.kept;
 }
 
+/** Whether this sign-in lets in only to set another password. */
+export function mustChangePassword({ state }: Pick<SignIn, "state">): boolean {
+  return state["must_change"] === true;
+}
+
+/** Notes whether the password that was proven must be changed before anything else; that it was, once it is. */
+export async function keepMustChange(
+  work: Pick<Work, "sql">,
+  { signIn, mustChange }: { signIn: Pick<SignIn, "id">; mustChange: boolean },
+): Promise<void> {
+  await keepState(work, { signIn, step: "must_change", value: mustChange ? true : null });
+}
+
 export async function endSignIn({ ctx, sql }: Work, { id }: Pick<SignIn, "id">): Promise<void> {
   await sql.query("update sign_ins set ended_at = $2, state = '{}' where id = $1 and ended_at is null", [id, ctx.now()]);
 }

@@ -7,6 +7,7 @@ import type { KeyRing } from "../../db/envelope.ts";
 import type { OwnPermission } from "../../access/own-permissions.ts";
 import type { Caller, Reach, Thing } from "../../access/policy.ts";
 import type { AccessSnapshot } from "../../access/snapshot/snapshot.ts";
+import type { SignInSettings } from "../../sign-in-settings.ts";
 import type { Special } from "./special.ts";
 
 /** What the administration API is wired with. */
@@ -23,6 +24,10 @@ export interface ApiOptions {
   connectionFolders: readonly string[];
   /** Where this node keeps files; absent where it keeps none. */
   dataFolder?: string | undefined;
+  /** How people sign in. */
+  signIn: SignInSettings;
+  /** Where people's browsers reach this server, without a slash at the end. */
+  baseUrl: string;
   /** Largest JSON body, in bytes. */
   bodyLimit: number;
 }

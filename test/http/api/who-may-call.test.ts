@@ -10,6 +10,7 @@ import { AppError } from "../../../src/errors.ts";
 import { perform } from "../../../src/http/api/perform.ts";
 import type { ApiOptions, Route } from "../../../src/http/api/route.ts";
 import { apiRoutes } from "../../../src/http/api/routes.ts";
+import { signInSettings } from "../../../src/sign-in-settings.ts";
 import { loopback, silentLog, testContext } from "../../helpers/database.ts";
 import { keyRing } from "../scim/door.ts";
 import { openApi, type ApiDoor } from "./api-door.ts";
@@ -78,6 +79,8 @@ async function outcomeOf(route: Route, { caller, side }: { caller: Caller; side:
     accessSnapshot,
     network: { allow: [...loopback.allow], direct: [] },
     connectionFolders: [],
+    signIn: signInSettings.parse({}),
+    baseUrl: "http://localhost",
     bodyLimit: 1024 * 1024,
   };
   const sample = await sampleOf(route, side);

@@ -1,0 +1,93 @@
+import { recordEvent } from "../../audit/record.ts";
+import type { Sql, Work } from "../../db/database.ts";
+import type { KeyRing } from "../../db/envelope.ts";
+import { tellPerson } from "../../directory/notices.ts";
+import { AppError } from "../../errors.ts";
+import type { SignInSettings } from "../../sign-in-settings.ts";
+import { factorsOf } from "../factors/factors.ts";
+import { factorNeeded } from "../factors/needed.ts";
+import { rotateSession } from "../sessions/rotate.ts";
+import { newSecret, shortUserAgent, type SignInMethod } from "../sessions/session.ts";
+import { startSession } from "../sessions/start.ts";
+import { noteDevice } from "./devices.ts";
+import { nextStep, type SignInFacts, type SignInStep } from "./steps.ts";
+import { endSignIn, lockSignIn, mustChangePassword, type SignIn } from "./store.ts";
+
+/** What is known of a sign-in and its person, for deciding where it goes next. */
+export async function signInFacts(sql: Sql, { signIn, at }: { signIn: SignIn; at: Date }): Promise<SignInFacts> {
+  const { purpose, personId, firstMethod: first, secondMethod: second, trusted } = signIn;
+  if (personId === null) return { purpose, first: null, second: null, trusted: false, enrolled: false, needed: false, mustChange: false };
+  const factors = await factorsOf(sql, personId);
+  return {
+    purpose,
+    first,
+    second,
+    trusted,
+    enrolled: factors.length > 0,
+    needed: await factorNeeded(sql, { personId, at }),
+    mustChange: mustChangePassword(signIn),
+  };
+}
+
+/** Where a sign-in goes next. */
+export async function stepOf(sql: Sql, question: { signIn: SignIn; at: Date }): Promise<SignInStep> {
+  return nextStep(await signInFacts(sql, question));
+}
+
+export interface CompleteOptions {
+  signIn: Pick<SignIn, "id">;
+  settings: SignInSettings["session"];
+  keyRing: KeyRing;
+  /** The secret of the browser's device cookie; one is made when it has none. */
+  device: string | undefined;
+  address: string | undefined;
+  userAgent: string | undefined;
+}
+
+export interface Completed {
+  personId: string;
+  /** The session's secret, for its cookie. */
+  secret: string;
+  /** The device's secret, for its cookie. */
+  device: string;
+  returnTo: string | null;
+}
+
+/**
+ * Ends a sign-in by starting a session, or by giving the session another secret where somebody has proven again that it is them.
+ * Whether every step was taken is looked at here once more, under a lock. A browser that is new for the person is told to them.
+ * Throws `forbidden` when a step is missing, the sign-in is over, or the person may not be here.
+ */
+export async function completeSignIn(
+  work: Work,
+  { signIn: { id }, settings, keyRing, device, address, userAgent }: CompleteOptions,
+): Promise<Completed> {
+  const { ctx, sql } = work;
+  const signIn = await lockSignIn(work, id);
+  const { personId, sessionId, returnTo, firstMethod, secondMethod, connectionId, federationSubject } = signIn;
+  if (personId === null || (await stepOf(sql, { signIn, at: ctx.now() })) !== "complete")
+    throw new AppError("forbidden", "A step of this sign-in is missing: begin again.", { field: "sign_in" });
+  const methods = [firstMethod, secondMethod].filter((method): method is SignInMethod => method !== null);
+  await endSignIn(work, signIn);
+  if (signIn.purpose === "step_up") {
+    if (sessionId === null) throw new Error(`the step-up ${id} is of no session`);
+    const { secret } = await rotateSession(work, { id: sessionId, proven: methods });
+    await recordEvent(work, { name: "session.proven", subjectType: "person", subjectId: personId, data: { session: sessionId, methods } });
+    return { personId, secret, device: device ?? newSecret().secret, returnTo };
+  }
+  const deviceSecret = device ?? newSecret().secret;
+  const seen = await noteDevice(work, { personId, secret: deviceSecret, address, userAgent });
+  const federation =
+    connectionId === null || federationSubject === null
+      ? undefined
+      : { connectionId, subject: federationSubject, session: signIn.federationSession ?? undefined };
+  const { secret } = await startSession(work, { personId, methods, settings, deviceId: seen.id, address, userAgent, federation });
+  if (seen.isNew && !seen.isFirst)
+    await tellPerson(work, {
+      keyRing,
+      personId,
+      notice: "device.new",
+      data: { address: address ?? "?", userAgent: shortUserAgent(userAgent) ?? "?", at: ctx.now().toISOString() },
+    });
+  return { personId, secret, device: deviceSecret, returnTo };
+}

@@ -1,0 +1,30 @@
+import path from "node:path";
+import { Router, static as files, type RequestHandler } from "express";
+import { projectFolder } from "../../db/folder.ts";
+import { accountRoutes } from "./account.ts";
+import type { LoginOptions } from "./options.ts";
+import { signInRoutes } from "./sign-in.ts";
+import { signOutRoutes } from "./sign-out.ts";
+import { stepUpRoutes } from "./step-up.ts";
+
+/** The parts of the door: a line each. */
+const PARTS: readonly ((options: LoginOptions) => Router)[] = [
+  signInRoutes,
+  stepUpRoutes,
+  accountRoutes,
+  (options) => signOutRoutes(options, []),
+];
+
+/** Where people sign in and steer their own account: /login, /logout, /account and the addresses that identity providers send them to. Cookies only. */
+export function createLoginDoor(options: LoginOptions): Router {
+  const router = Router({ caseSensitive: true });
+  router.get("/", toAccount);
+  router.use(
+    "/login/public",
+    files(path.join(projectFolder(), "src/http/login/public"), { index: false, redirect: false, maxAge: "1h", fallthrough: false }),
+  );
+  for (const part of PARTS) router.use(part(options));
+  return router;
+}
+
+const toAccount: RequestHandler = (_request, response) => response.redirect(302, "/account");

@@ -1,0 +1,22 @@
+import type { Logger } from "pino";
+import type { Config } from "../../config.ts";
+import type { Database } from "../../db/database.ts";
+import type { KeyRing } from "../../db/envelope.ts";
+import type { AttemptLimits } from "../../auth/risk/attempt-limits.ts";
+import type { SignInSettings } from "../../sign-in-settings.ts";
+import type { Texts } from "./texts.ts";
+
+/** What the login door is wired with. */
+export interface LoginOptions {
+  db: Database;
+  keyRing: KeyRing;
+  log: Logger;
+  now: () => Date;
+  settings: SignInSettings;
+  /** Where browsers reach this server, without a slash at the end: `https://rollcall.example.com`. */
+  baseUrl: string;
+  limits: AttemptLimits;
+  texts: Texts;
+  /** What connections may reach. */
+  network?: Config["outbound"] | undefined;
+}

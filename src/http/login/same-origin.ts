@@ -1,0 +1,34 @@
+import { createHmac, timingSafeEqual } from "node:crypto";
+import type { Request } from "express";
+import { AppError } from "../../errors.ts";
+
+/** What forms of a page carry, so that no other site can send them: made of the secret in the cookie, which no other site can read. */
+export function csrfOf(secret: string): string {
+  return createHmac("sha256", secret).update("csrf").digest("base64url");
+}
+
+/**
+ * Refuses a change that another site asks for: by what the browser says of where it comes from, and by the token of the form
+ * (OWASP, Cross-Site Request Forgery Prevention). Throws `forbidden`.
+ */
+export function requireOwnForm(request: Request, { secret, token }: { secret: string | undefined; token: unknown }): void {
+  requireSameOrigin(request);
+  const given = Buffer.from(typeof token === "string" ? token : "");
+  const expected = Buffer.from(secret === undefined ? "" : csrfOf(secret));
+  if (secret === undefined || given.length !== expected.length || !timingSafeEqual(given, expected))
+    throw new AppError("forbidden", "This form is too old, or did not come from this site: open the page again.", { field: "csrf" });
+}
+
+/** Refuses what a browser says comes from another site. Browsers send one of the two headers with every POST. */
+export function requireSameOrigin(request: Request): void {
+  const site = request.headers["sec-fetch-site"];
+  const { origin } = request.headers;
+  const foreign =
+    (site !== undefined && site !== "same-origin" && site !== "none") || (origin !== undefined && hostOf(origin) !== request.host);
+  if (foreign || (site === undefined && origin === undefined))
+    throw new AppError("forbidden", "This request came from another site: open the page here and send it from there.", { field: "origin" });
+}
+
+function hostOf(origin: string): string | undefined {
+  return URL.canParse(origin) ? new URL(origin).host : undefined;
+}

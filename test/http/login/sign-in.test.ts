@@ -1,0 +1,177 @@
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { raiseBlocks } from "../../../src/directory/blocks.ts";
+import { COOKIES } from "../../../src/http/login/cookies.ts";
+import { openLogin, PASSWORD, type LoginDoor } from "./login-door.ts";
+
+let door: LoginDoor;
+beforeAll(async () => (door = await openLogin()), 60_000);
+afterAll(() => door?.close());
+
+const SESSION = COOKIES.session;
+
+describe("signing in by password", () => {
+  test("G2, G6: by user name or e-mail address, to the page that was asked for; signing out ends it at once", async () => {
+    const { userName } = await door.newPerson({ email: "ada@example.com" });
+    for (const name of [userName, userName.toUpperCase(), "Ada@example.com"]) {
+      const browser = door.browser();
+      const asked = await browser.get("/account");
+      expect(asked.location).toBe("/login?return_to=%2Faccount");
+      const page = await door.signIn(browser, { name, returnTo: "/account" });
+      expect(page.status).toBe(200);
+      expect(page.text).toContain(`You are signed in as ${userName}.`);
+      expect(await browser.get("/login")).toMatchObject({ status: 303, location: "/account" });
+      const before = browser.cookies.get(SESSION) ?? "";
+      await browser.get("/account");
+      expect((await browser.submit("/logout")).location).toBe("/login");
+      expect(browser.cookies.has(SESSION)).toBe(false);
+      browser.cookies.set(SESSION, before);
+      expect((await browser.get("/account")).status).toBe(303);
+    }
+  });
+
+  test("G2: an unknown name, a wrong password and somebody who may not come in are told the same", async () => {
+    const { userName } = await door.newPerson();
+    const suspended = await door.newPerson();
+    await door.work((work) => raiseBlocks(work, [{ personId: suspended.personId, owner: "admin", effect: "suspended", reason: "test" }]));
+    const bare = await door.newPerson({ password: null });
+    const answers = [
+      await door.signIn(door.browser(), { name: userName, password: "wrong" }),
+      await door.signIn(door.browser(), { name: "nobody" }),
+      await door.signIn(door.browser(), { name: suspended.userName }),
+      await door.signIn(door.browser(), { name: bare.userName }),
+    ];
+    const names = [userName, "nobody", suspended.userName, bare.userName];
+    const plain = answers.map(({ status, text }, at) => [
+      status,
+      text.replaceAll(names[at] ?? "", "NAME").replaceAll(/name="csrf" value="[^"]+"/g, ""),
+    ]);
+    for (const each of plain) expect(each).toEqual(plain[0]);
+    expect(plain[0]?.[0]).toBe(401);
+  });
+
+  test("G6: a session that was planted before, or a sign-in that was, is worth nothing after (fixation)", async () => {
+    const { userName } = await door.newPerson();
+    const attacker = door.browser();
+    await attacker.get("/login");
+    const planted = attacker.cookies.get(COOKIES.signIn) ?? "";
+    const victim = door.browser();
+    victim.cookies.set(COOKIES.signIn, planted);
+    victim.cookies.set(SESSION, planted);
+    await door.signIn(victim, { name: userName });
+    expect(victim.cookies.get(SESSION)).not.toBe(planted);
+    attacker.cookies.set(SESSION, planted);
+    expect((await attacker.get("/account")).status).toBe(303);
+    expect((await attacker.get("/login/next")).location).toBe("/login");
+  });
+
+  test("G6: forms of another site change nothing (CSRF)", async () => {
+    const { userName, personId } = await door.newPerson();
+    const browser = door.browser();
+    await door.signIn(browser, { name: userName });
+    await browser.get("/account");
+    const token = browser.csrf();
+    for (const [fields, headers] of [
+      [{ csrf: "" }, {}],
+      [{ csrf: token.replace(/.$/, (last) => (last === "A" ? "B" : "A")) }, {}],
+      [{}, { Origin: "https://evil.example" }],
+      [{}, { "Sec-Fetch-Site": "cross-site" }],
+      [{}, { "Sec-Fetch-Site": "same-site" }],
+      [{}, { Origin: "null" }],
+    ] as [Record<string, string>, Record<string, string>][])
+      expect([fields, headers, (await browser.submit("/logout", fields, headers)).status]).toEqual([fields, headers, 403]);
+    // Another's token is as good as none.
+    const other = door.browser();
+    await door.signIn(other, { name: (await door.newPerson()).userName });
+    await other.get("/account");
+    expect((await browser.submit("/logout", { csrf: other.csrf() })).status).toBe(403);
+    const { rows } = await door.db.pool.query("select from sessions where person_id = $1 and ended_at is null", [personId]);
+    expect(rows).toHaveLength(1);
+  });
+
+  test("G6: what is asked to go back to is a page of ours", async () => {
+    const { userName } = await door.newPerson();
+    for (const bad of [
+      "https://evil.example/",
+      "//evil.example",
+      "/\\evil.example",
+      "/\t/evil.example",
+      "javascript:alert(1)",
+      "/login",
+      "/logout",
+    ]) {
+      const browser = door.browser();
+      await browser.get("/login");
+      await browser.submit("/login/password", { name: userName, password: PASSWORD, return_to: bad });
+      expect([bad, (await browser.get("/login/next")).location]).toEqual([bad, "/account"]);
+    }
+  });
+
+  test("G6: nobody has more sessions than there may be, however many sign in at once; the oldest go", async () => {
+    const { userName, personId } = await door.newPerson();
+    const first = door.browser();
+    await door.signIn(first, { name: userName });
+    await Promise.all(Array.from({ length: 8 }, () => door.signIn(door.browser(), { name: userName })));
+    const { rows } = await door.db.pool.query("select from sessions where person_id = $1 and ended_at is null", [personId]);
+    expect(rows).toHaveLength(door.settings.session.most);
+    expect((await first.get("/account")).status).toBe(303);
+  });
+
+  test("G6: a session ends when idle, and in the end however busy it is", async () => {
+    const { userName } = await door.newPerson();
+    const busy = door.browser();
+    await door.signIn(busy, { name: userName });
+    const idle = door.browser();
+    await door.signIn(idle, { name: userName });
+    const minutes = (count: number) => count * 60_000;
+    for (let passed = 0; passed < 700; passed += 20) {
+      door.clock.forward(minutes(20));
+      expect([passed, (await busy.get("/account")).status]).toEqual([passed, 200]);
+    }
+    expect((await idle.get("/account")).status).toBe(303);
+    door.clock.forward(minutes(20));
+    expect((await busy.get("/account")).status).toBe(303);
+  });
+
+  test("G6, invariant 5: who is suspended is signed out in the same transaction, and can't finish a sign-in that is under way", async () => {
+    const { userName, personId } = await door.newPerson();
+    const inside = door.browser();
+    await door.signIn(inside, { name: userName });
+    const halfway = door.browser();
+    await halfway.get("/login");
+    await halfway.submit("/login/password", { name: userName, password: PASSWORD });
+    await door.work((work) => raiseBlocks(work, [{ personId, owner: "admin", effect: "suspended", reason: "test" }]));
+    expect((await inside.get("/account")).status).toBe(303);
+    expect((await halfway.get("/login/next")).status).toBe(403);
+    expect((await halfway.get("/account")).status).toBe(303);
+  });
+
+  test("G6: own sessions are listed and ended, others' are not there", async () => {
+    const { userName } = await door.newPerson();
+    const here = door.browser({ userAgent: "Here" });
+    const there = door.browser({ userAgent: "There <script>" });
+    await door.signIn(here, { name: userName });
+    await door.signIn(there, { name: userName });
+    const page = await here.get("/account");
+    expect(page.text).toContain("There &lt;script&gt;");
+    const stranger = door.browser();
+    await door.signIn(stranger, { name: (await door.newPerson()).userName });
+    const { rows } = await door.db.pool.query<{ id: string }>("select id from sessions where user_agent = 'Here'");
+    expect((await stranger.submit("/account/sessions/end", { session: rows[0]?.id ?? "" })).status).toBe(404);
+    expect((await here.submit("/account/sessions/end")).location).toBe("/account");
+    expect((await there.get("/account")).status).toBe(303);
+    expect((await here.get("/account")).status).toBe(200);
+  });
+
+  test("G7: a new browser is told to the person, the first and a known one are not", async () => {
+    const { userName, personId } = await door.newPerson();
+    const told = async () =>
+      (await door.db.pool.query("select from notices where person_id = $1 and notice = 'device.new'", [personId])).rows.length;
+    const first = door.browser();
+    await door.signIn(first, { name: userName });
+    first.cookies.delete(SESSION);
+    await door.signIn(first, { name: userName });
+    expect(await told()).toBe(0);
+    await door.signIn(door.browser(), { name: userName });
+    expect(await told()).toBe(1);
+  });
+});
