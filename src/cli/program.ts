@@ -28,6 +28,7 @@ import { migrateCommand } from "./migrate.ts";
 import type { Terminal } from "./output.ts";
 import { personExpire } from "./person-expire.ts";
 import { personRenew } from "./person-renew.ts";
+import { personResetFactors } from "./person-reset-factors.ts";
 import { personShow } from "./person-show.ts";
 import { planApprove } from "./plan-approve.ts";
 import { planList } from "./plan-list.ts";
@@ -77,7 +78,7 @@ const GROUPS: readonly { name: string; description: string; commands: readonly (
   { name: "account", description: "what the systems hold, and whose it is", commands: [accountList, accountLink] },
   { name: "delivery", description: "what has to reach the targets yet", commands: [deliveryList, deliveryRetry] },
   { name: "administrator", description: "who may steer everything", commands: [administratorAdd] },
-  { name: "person", description: "people", commands: [personShow, personExpire, personRenew] },
+  { name: "person", description: "people", commands: [personShow, personExpire, personRenew, personResetFactors] },
   {
     name: "attribute",
     description: "the organisation's own attributes of people",

@@ -12,6 +12,7 @@ import { deliveryRoutes } from "./routes/deliveries.ts";
 import { grantRoutes } from "./routes/grants.ts";
 import { deletionRoutes } from "./routes/deletion.ts";
 import { exportRoutes } from "./routes/export.ts";
+import { factorRoutes } from "./routes/factors.ts";
 import { importRoutes } from "./routes/imports.ts";
 import { groupRoutes } from "./routes/groups.ts";
 import { meRoutes } from "./routes/me.ts";
@@ -28,6 +29,7 @@ import { roleRoutes } from "./routes/roles.ts";
 import { runRoutes } from "./routes/runs.ts";
 import { targetRoutes } from "./routes/targets.ts";
 import { ruleRoutes } from "./routes/rules.ts";
+import { sessionRoutes } from "./routes/sessions.ts";
 import { stepRoutes } from "./routes/steps.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { unitTypeRoutes } from "./routes/unit-types.ts";
@@ -47,6 +49,8 @@ export function apiRoutes(): Route[] {
     ...importRoutes,
     ...deletionRoutes,
     ...exportRoutes,
+    ...factorRoutes,
+    ...sessionRoutes,
     ...unitRoutes,
     ...unitTypeRoutes,
     ...groupRoutes,

@@ -1,4 +1,5 @@
 import { checkSamples } from "./check.ts";
+import { factorSamples } from "./factors.ts";
 import { grantSamples } from "./grants.ts";
 import { groupSamples } from "./groups.ts";
 import { importSamples } from "./imports.ts";
@@ -12,6 +13,7 @@ import { unitSamples } from "./units.ts";
 /** A line a noun. */
 export const SAMPLES: Samples = {
   ...checkSamples,
+  ...factorSamples,
   ...grantSamples,
   ...groupSamples,
   ...importSamples,
