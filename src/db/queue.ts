@@ -33,10 +33,14 @@ export interface JobPayloads {
   look_after_things: Record<string, never>;
   /** Send one notice to a person. */
   send_notice: { id: string };
+  /** Send the link to set another password, if the sealed name is somebody's. */
+  send_reset: { name: string };
   /** Send an event to the operator's system. The body holds ids, never what people are called or a secret. */
   send_webhook: { id: string; event: string; at: string; body: Readonly<Record<string, unknown>> };
   /** Look for patterns in the attempts to get in: in all since the last time, or those of one person who just got in. */
   detect_incidents: { personId?: string };
+  /** Read the metadata of a SAML identity provider again. */
+  refresh_saml_metadata: { connectionId: number };
   /** Complete the search indexes after a sync that made many people. */
   complete_search_indexes: Record<string, never>;
 }

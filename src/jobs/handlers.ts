@@ -3,6 +3,7 @@ import { evaluateRule } from "../access/condition-rules.ts";
 import { carryOutExpiry } from "../access/expiry.ts";
 import { reconcileGroupRules } from "../access/group-rules.ts";
 import type { IncidentWatch } from "../auth/risk/incident-watch.ts";
+import { sendReset } from "../auth/links/forgot.ts";
 import { keepHooks } from "../connections/hooks/keep.ts";
 import { startRounds } from "../connections/hooks/rounds.ts";
 import { enqueueHintedSync } from "../connections/hooks/enqueue.ts";
@@ -21,6 +22,7 @@ import { reconcileTarget } from "../provision/reconcile.ts";
 import type { Targets } from "../provision/targets.ts";
 import { applyPlan } from "../sync/apply-plan.ts";
 import { pruneRuns } from "../sync/prune.ts";
+import type { SignInSettings } from "../sign-in-settings.ts";
 import type { RunMode } from "../sync/begin.ts";
 import { failRequested, requestedRun, wakeRequested } from "../sync/request-run.ts";
 import { runSync } from "../sync/run.ts";
@@ -36,6 +38,8 @@ export interface HandlersOptions {
   notifier?: Notifier | undefined;
   /** Looks for patterns in the attempts to get in; a node without it leaves that to others. */
   incidents?: IncidentWatch | undefined;
+  /** What links to set another password are made by; a node without it leaves them to others. */
+  resets?: { settings: SignInSettings; baseUrl: string } | undefined;
   /** Where this deployment is reached from outside. */
   publicUrl?: string | undefined;
 }
@@ -43,7 +47,7 @@ export interface HandlersOptions {
 const BUSY_WAIT_MS = 1_000;
 
 /** One handler per job. Each reads the state it works on when it starts, so that a job may come twice, late, or for nothing. */
-export function createHandlers({ db, keyRing, targets, notifier, incidents, publicUrl }: HandlersOptions): Handlers {
+export function createHandlers({ db, keyRing, targets, notifier, incidents, resets, publicUrl }: HandlersOptions): Handlers {
   return {
     async sync(ctx, { connectionId, mode, trigger, runId }) {
       if (runId !== undefined) return toldElsewhere(ctx, () => runRequested(ctx, { db, keyRing, connectionId, mode, runId }));
@@ -120,6 +124,11 @@ export function createHandlers({ db, keyRing, targets, notifier, incidents, publ
       },
       async send_webhook(ctx, event) {
         await notifier.webhook?.send(event, { now: ctx.now() });
+      },
+    }),
+    ...(resets && {
+      async send_reset(ctx, { name }) {
+        await inTransaction(db, ctx, (work) => sendReset(work, { ...resets, keyRing, name }));
       },
     }),
     async complete_search_indexes() {

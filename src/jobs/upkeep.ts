@@ -1,6 +1,7 @@
 import { forgetPreviews } from "../access/preview-store.ts";
 import { lapseRequests } from "../access/requests.ts";
 import { removeExpiredEvents } from "../audit/retention.ts";
+import { forgetLinks } from "../auth/links/links.ts";
 import { tellEndingTokens } from "../auth/ending-tokens.ts";
 import { forgetChallenges } from "../auth/factors/challenges.ts";
 import { forgetSessions } from "../auth/sessions/list.ts";
@@ -22,6 +23,7 @@ const TASKS: Readonly<Record<string, (work: Work) => Promise<number>>> = {
   "previews of changes were forgotten": forgetPreviews,
   "notices that are long over were forgotten": forgetNotices,
   "tokens that end soon were told of": tellEndingTokens,
+  "links of one use were forgotten": forgetLinks,
   "proofs that nobody waits for were forgotten": forgetChallenges,
   "sessions that ended long ago were forgotten": forgetSessions,
   "sign-ins that are over were forgotten": forgetSignIns,

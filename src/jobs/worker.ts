@@ -32,15 +32,24 @@ export async function startWorker({ db, keyRing, log, config, now = () => new Da
   const targets = openTargets({ keyRing, log, signal: closing.signal, now, network: config.outbound });
   const signIn = config.signIn ?? signInSettings.parse({});
   const incidents = createIncidentWatch({ db, keyRing, settings: signIn.risk });
+  const baseUrl = baseUrlOf({ http: config.http ?? {}, port: config.port });
   const notifier = openNotifier({
     settings: signIn.notify,
-    baseUrl: baseUrlOf({ http: config.http ?? {}, port: config.port }),
+    baseUrl,
     network: config.outbound,
   });
   const queue = await startQueue({
     db,
     log,
-    handlers: createHandlers({ db, keyRing, targets, notifier, incidents, publicUrl: config.http?.publicUrl }),
+    handlers: createHandlers({
+      db,
+      keyRing,
+      targets,
+      notifier,
+      incidents,
+      resets: { settings: signIn, baseUrl },
+      publicUrl: config.http?.publicUrl,
+    }),
     concurrency: config.worker.concurrency,
     now,
     network: config.outbound,

@@ -8,7 +8,9 @@ export interface LoginHolder {
   hasPassword: boolean;
 }
 
-const HOLDER = `select p.id as "personId", p.active and p.state = 'active' and ${withinOwnTime({ person: "p.id", at: "$2::timestamptz" })} as present,
+// Somebody invited comes in by a temporary password as far as setting their own, which makes them active.
+const HOLDER = `select p.id as "personId", p.active and (p.state = 'active'
+    or (p.state = 'invited' and exists (select from passwords w where w.person_id = p.id and w.temporary_until is not null))) and ${withinOwnTime({ person: "p.id", at: "$2::timestamptz" })} as present,
   exists (select from passwords w where w.person_id = p.id) as "hasPassword" from people p where p.state <> 'deleted'`;
 
 /** The person who signs in by this name: a user name or, where nobody has that one, the e-mail address of the profile. */

@@ -1,0 +1,47 @@
+import type { Work } from "../../db/database.ts";
+import { open, seal, type KeyRing } from "../../db/envelope.ts";
+import { enqueue } from "../../db/queue.ts";
+import type { SignInSettings } from "../../sign-in-settings.ts";
+import { findByLoginName } from "../sign-in/login-names.ts";
+import { handOutLink } from "./hand-out.ts";
+
+/** What a typed name is sealed for: people type passwords into the wrong field. */
+const PURPOSE = "login.forgot";
+
+/**
+ * Takes down that somebody forgot the password of this name, for a job to look into. The same is done whether or not anybody has that
+ * name: neither the answer nor its time tells.
+ */
+export async function askForReset({ sql }: Pick<Work, "sql">, { name, keyRing }: { name: string; keyRing: KeyRing }): Promise<void> {
+  await enqueue(sql, { job: "send_reset", payload: { name: seal(keyRing.current, { purpose: PURPOSE, plain: name }) }, maxAttempts: 5 });
+}
+
+export interface ResetAsked {
+  /** As `askForReset` sealed it. */
+  name: string;
+  keyRing: KeyRing;
+  settings: SignInSettings;
+  baseUrl: string;
+}
+
+/**
+ * Sends the link to set another password, if the name is somebody's who is active, can be reached, and has a password: who comes in by an
+ * identity provider alone gets no second way in. Not again within `links.resetEveryMinutes`, so that nobody is flooded. Returns whether
+ * it was sent.
+ */
+export async function sendReset(work: Work, { name, keyRing, settings, baseUrl }: ResetAsked): Promise<boolean> {
+  const { ctx, sql } = work;
+  const now = ctx.now();
+  const holder = await findByLoginName(sql, { name: open(keyRing, { purpose: PURPOSE, sealed: name }), at: now });
+  if (!holder?.present) return false;
+  const { personId } = holder;
+  await sql.query("select from people where id = $1 for update", [personId]);
+  const { rowCount } = await sql.query(
+    `select from people p join passwords w on w.person_id = p.id where p.id = $1 and p.state = 'active' and p.email is not null
+       and not exists (select from login_links l where l.person_id = p.id and l.purpose = 'reset' and l.created_at > $2)`,
+    [personId, new Date(now.getTime() - settings.links.resetEveryMinutes * 60_000)],
+  );
+  if (!rowCount) return false;
+  await handOutLink(work, { personId, purpose: "reset", delivery: "send", keyRing, settings, baseUrl });
+  return true;
+}

@@ -1,0 +1,67 @@
+import type { Work } from "../../db/database.ts";
+import type { KeyRing } from "../../db/envelope.ts";
+import { canReach, tellPerson } from "../../directory/notices.ts";
+import { AppError } from "../../errors.ts";
+import type { SignInSettings } from "../../sign-in-settings.ts";
+import { createLink, linkUrl, type LinkPurpose } from "./links.ts";
+
+export interface HandingOut {
+  personId: string;
+  purpose: LinkPurpose;
+  /** `send`: to the person's e-mail address, in their language. `show`: to whoever asks, who hands it over. */
+  delivery: "send" | "show";
+  keyRing: KeyRing;
+  settings: SignInSettings;
+  /** Where browsers reach this server. */
+  baseUrl: string;
+}
+
+export interface HandedOut {
+  until: Date;
+  /** The link, where it is to be shown; null where it was sent. */
+  link: string | null;
+}
+
+/**
+ * Makes a link of one use and hands it over (G1, G2); an earlier one of the same purpose works no more. Throws `conflict` for somebody
+ * for whom there is none in their state, and where nothing can be sent to them: the link can be shown then.
+ */
+export async function handOutLink(work: Work, { personId, purpose, delivery, keyRing, settings, baseUrl }: HandingOut): Promise<HandedOut> {
+  if (delivery === "send") await requireReachable(work, { personId, settings });
+  const { token, until } = await createLink(work, {
+    personId,
+    purpose,
+    hours: purpose === "invitation" ? settings.links.invitationHours : settings.links.resetHours,
+    delivery: delivery === "send" ? "sent" : "shown",
+  });
+  const link = linkUrl(baseUrl, token);
+  if (delivery === "show") return { until, link };
+  const notice = purpose === "invitation" ? "invitation" : "password.reset";
+  await tellPerson(work, { keyRing, personId, notice, data: { link, until } });
+  return { until, link: null };
+}
+
+async function requireReachable({ sql }: Work, { personId, settings }: Pick<HandingOut, "personId" | "settings">): Promise<void> {
+  if (!canReach(settings))
+    throw new AppError("conflict", "No e-mail service is set up here: ask for the link and hand it over yourself.", { field: "delivery" });
+  if (!(await hasAddress({ sql }, personId)))
+    throw new AppError("conflict", "This person has no e-mail address: ask for the link and hand it over yourself.", { field: "delivery" });
+}
+
+async function hasAddress({ sql }: Pick<Work, "sql">, personId: string): Promise<boolean> {
+  const { rowCount } = await sql.query("select from people where id = $1 and email is not null", [personId]);
+  return Boolean(rowCount);
+}
+
+/**
+ * Sends somebody who was just saved as invited their invitation, where the settings say so and they can be reached; nothing happens to
+ * others. Returns whether it was.
+ */
+export async function inviteWhenSaved(work: Work, options: Omit<HandingOut, "purpose" | "delivery">): Promise<boolean> {
+  const { personId, settings } = options;
+  if (!settings.links.inviteWhenSaved || !canReach(settings) || !(await hasAddress(work, personId))) return false;
+  const { rowCount } = await work.sql.query("select from people where id = $1 and state = 'invited' and active", [personId]);
+  if (!rowCount) return false;
+  await handOutLink(work, { ...options, purpose: "invitation", delivery: "send" });
+  return true;
+}
