@@ -60,6 +60,7 @@ export function loadLanguages({
     // Plain text goes out; whoever makes HTML of it escapes all of it once.
     interpolation: { escapeValue: false, skipOnVariables: true },
     returnNull: false,
+    showSupportNotice: false,
   });
   return {
     tags,

@@ -39,6 +39,8 @@ type Ending = { state: "sent"; language: string } | { state: "skipped" | "failed
 /** Waits after the first, second … try; codes are wanted at once, and a mail server may be away for a night. */
 const WAITS_S = [5, 15, 60, 300, 900, 1800, 3600, 7200];
 
+const MAX_PROBLEM = 400;
+
 /**
  * Sends one notice that waits, or says why it can't be. It is marked after the provider has taken it: who is killed in between sends it
  * again under the same Message-ID. What a provider refuses for now is tried again until the notice is worth nothing any more.
@@ -143,9 +145,7 @@ async function end(ctx: Context, { db, waiting, ending }: { db: Database; waitin
 }
 
 /** A server that repeats what it was sent must not carry a link or a code into a place where it is kept. */
-function withoutValues(text: string, { data }: NoticeContent): string {
-  return [data["link"], data["code"]].reduce<string>(
-    (left, value) => (value === undefined ? left : left.replaceAll(String(value), "…")),
-    text,
-  );
+function withoutValues(text: string, { data, address }: NoticeContent): string {
+  const secrets = [data["link"], String(data["link"] ?? "").split("#")[1], data["code"], address];
+  return secrets.reduce<string>((left, secret) => (secret ? left.replaceAll(String(secret), "…") : left), text).slice(0, MAX_PROBLEM);
 }

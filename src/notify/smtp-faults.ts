@@ -19,7 +19,7 @@ const MISCONFIGURED: ReadonlySet<string> = new Set(["ETLS", "EDNS", "ECONFIG", "
  */
 export function faultOfSmtp(error: unknown, { server }: { server: string }): Fault {
   const { code = "", command = "", responseCode, response } = error as SmtpError;
-  const words = (response ?? messageOf(error)).replaceAll(/[\p{Cc}\s]+/gu, " ").slice(0, 300);
+  const words = (response ?? messageOf(error)).replaceAll(/[\p{Cc}\s]+/gu, " ").slice(0, 5000);
   const said = `The mail server ${server} ${response === undefined ? "can't be used" : "answered"}: ${words}`;
   return new Fault(kindOf({ code, command, responseCode }), said, { cause: error });
 }
