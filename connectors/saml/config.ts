@@ -29,14 +29,22 @@ export const samlSettings = z
     metadataCertificate: certificate.optional(),
     /** What we are called there; our metadata's address when absent. */
     ownEntityId: entityId.optional(),
+    /** On the button of the sign-in page; the connection's name when absent. */
+    title: z.string().min(1).max(60).optional(),
+    /** Whether there is a button for everybody, or only the way by `domains` and links. */
+    listed: z.boolean().default(true),
     /** People with addresses of these domains are led to this identity provider. */
     domains: z.array(domain).max(200).default([]),
     /** What must be signed. A signature that is there must hold in any case. */
     signed: z.enum(["assertion", "response", "both"]).default("assertion"),
     /** Refuse assertions that are not encrypted. */
     requireEncryption: z.boolean().default(false),
+    /** The identity provider's sign-in stands for both factors when it says that it was one of these (AuthnContextClassRef). */
+    bothFactors: z.array(z.string().min(1).max(500)).max(20).default([]),
     /** Sign our requests. */
     signRequests: z.boolean().default(true),
+    /** Sign our metadata. */
+    signMetadata: z.boolean().default(false),
     /** Believe responses that nobody asked for: whoever obtains one can sign another's browser in. */
     idpInitiated: z.boolean().default(false),
     /** By how much the clocks may differ. */
@@ -46,16 +54,14 @@ export const samlSettings = z
     nativeId: attributeName.optional(),
     /** Attributes that are lists even where they have one value. */
     lists: z.array(attributeName).max(100).default(["groups", "memberOf", "roles"]),
-    /** The attribute with the e-mail address. */
-    email: attributeName.default("mail"),
-    /** Addresses of these domains are believed to be the person's own: only those that the identity provider's organisation holds. */
-    verifiedDomains: z.array(domain).max(200).default([]),
     /** Have people prove themselves anew at the identity provider at each sign-in. */
     forceAuthn: z.boolean().default(false),
     /** Ways of proving oneself that are asked for (AuthnContextClassRef); none when empty. */
     authnContext: z.array(z.string().min(1).max(500)).max(20).default([]),
     /** Tell the identity provider when somebody signs out here, so that the session there ends, too. */
     singleLogout: z.boolean().default(true),
+    /** Longest wait for the metadata, in milliseconds. */
+    timeoutMs: z.number().int().min(100).max(60_000).default(10_000),
   })
   .refine(({ metadataUrl, metadata }) => (metadataUrl === undefined) !== (metadata === undefined), {
     path: ["metadataUrl"],

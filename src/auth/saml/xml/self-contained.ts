@@ -1,4 +1,5 @@
 import type { XmlElement } from "./element.ts";
+import { escaped } from "./escape.ts";
 
 /** The element's own text, with the namespaces that it has from around it declared on itself. `text` is what it was read from. */
 export function selfContained(element: XmlElement, text: string): string {
@@ -12,8 +13,4 @@ export function selfContained(element: XmlElement, text: string): string {
 
 function declares(tag: string, prefix: string): boolean {
   return new RegExp(`\\sxmlns${prefix === "" ? "" : `:${prefix.replaceAll(".", "\\.")}`}\\s*=`).test(tag);
-}
-
-function escaped(value: string): string {
-  return value.replaceAll("&", "&amp;").replaceAll('"', "&quot;").replaceAll("<", "&lt;");
 }

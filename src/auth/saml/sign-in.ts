@@ -1,0 +1,75 @@
+import type { Context } from "../../context.ts";
+import { inTransaction, type Database } from "../../db/database.ts";
+import type { KeyRing } from "../../db/envelope.ts";
+import { hashOfSecret } from "../sessions/session.ts";
+import { beginSignIn, type SignIn } from "../sign-in/store.ts";
+import type { ValidatedAssertion } from "./assertion.ts";
+import type { SamlConnection } from "./connection.ts";
+import { authnRequestUrl } from "./outgoing.ts";
+import { ownEndpoints } from "./own-endpoints.ts";
+import { ensureOwnKeys, ownKeys } from "./own-keys.ts";
+import { identityProviderOf } from "./providers.ts";
+import { refused } from "./refusal.ts";
+import { rememberRequest, useRequest } from "./requests.ts";
+import { keepNameIdForm } from "./sign-out.ts";
+import { useOnce } from "./used-messages.ts";
+import { validateResponse } from "./validate-response.ts";
+
+export interface SamlOptions {
+  db: Database;
+  keyRing: KeyRing;
+  /** Without a slash at the end. */
+  baseUrl: string;
+  connection: SamlConnection;
+}
+
+/** Where to send a browser to sign in at the identity provider. `browser` is the secret in its cookie. Throws `unavailable`. */
+export async function beginSamlSignIn(
+  ctx: Context,
+  { db, keyRing, baseUrl, connection, browser, returnTo }: SamlOptions & { browser: string; returnTo: string },
+): Promise<string> {
+  const provider = await identityProviderOf(ctx, { db, connection });
+  const { settings, id: connectionId } = connection;
+  return inTransaction(db, ctx, async (work) => {
+    const [current] = await ensureOwnKeys(work, { connection, keyRing });
+    const id = await rememberRequest(work, { kind: "sign_in", connectionId, browser: hashOfSecret(browser), returnTo });
+    return authnRequestUrl(
+      { settings, provider, endpoints: ownEndpoints(connection, baseUrl), privateKey: current?.privateKey ?? "" },
+      { id },
+    );
+  });
+}
+
+/**
+ * Takes the response that a browser brought: proven, asked for by this very browser (or nobody, where the connection allows that),
+ * and never seen before. Returns the sign-in that it goes on with. Throws `unauthenticated`, its field saying why.
+ */
+export async function takeSamlResponse(
+  ctx: Context,
+  { db, keyRing, baseUrl, connection, encoded, browser }: SamlOptions & { encoded: string; browser: string | undefined },
+): Promise<{ assertion: ValidatedAssertion; signIn: SignIn }> {
+  const { settings, id: connectionId } = connection;
+  const [provider, keys] = [await identityProviderOf(ctx, { db, connection }), await ownKeys(db.pool, { connection, keyRing })];
+  const endpoints = ownEndpoints(connection, baseUrl);
+  const assertion = await validateResponse(encoded, {
+    settings,
+    identityProvider: provider,
+    own: endpoints,
+    decryptionKeys: keys.map(({ privateKey }) => privateKey),
+    now: ctx.now(),
+  });
+  return inTransaction(db, ctx, async (work) => {
+    await useOnce(work, { connectionId, id: assertion.id, until: assertion.usableUntil });
+    const { inResponseTo: id } = assertion;
+    if (id === undefined && !settings.idpInitiated)
+      throw refused(
+        "in_response_to",
+        "Nobody asked for this response, and the connection takes none that were not asked for (idpInitiated).",
+      );
+    const request = id && browser && (await useRequest(work, { id, kind: "sign_in", connectionId, browser: hashOfSecret(browser) }));
+    if (id !== undefined && !request) throw refused("in_response_to", "The response answers no request that this browser made.");
+    await keepNameIdForm(work, { connection, nameId: assertion.nameId });
+    const { signIn } = await beginSignIn(work, { returnTo: request ? request.returnTo : null });
+    return { assertion, signIn };
+  });
+}
