@@ -18,6 +18,7 @@ import { createTokenEndpoint } from "./http/oauth/token-endpoint.ts";
 import { operationsRoutes } from "./http/operations.ts";
 import { createQuirkLog, type QuirkLog } from "./http/scim/dialects/quirk-log.ts";
 import { createApiDoor } from "./http/api/door.ts";
+import { sessionCaller } from "./http/login/console-caller.ts";
 import { createLoginDoor } from "./http/login/door.ts";
 import { createTexts } from "./http/login/texts.ts";
 import { createScimDoor } from "./http/scim/router.ts";
@@ -54,10 +55,9 @@ export function createApp({ db, keyRing, config, log, now = () => new Date(), qu
   const { outbound: network, data: dataFolder, connections: { folders: connectionFolders } = { folders: [] } } = config;
   const { signIn = signInSettings.parse({}) } = config;
   const baseUrl = baseUrlOf(config);
-  app.use(
-    "/api",
-    createApiDoor({ db, accessSnapshot, keyRing, log, now, bodyLimit, network, dataFolder, connectionFolders, signIn, baseUrl }),
-  );
+  const api = { db, accessSnapshot, keyRing, log, now, bodyLimit, network, dataFolder, connectionFolders, signIn, baseUrl };
+  app.use("/api", createApiDoor(api));
+  app.use("/console/api", createApiDoor({ ...api, authenticate: sessionCaller({ db, settings: signIn, now }) }));
   operationsRoutes(app, { db, metrics, log });
   app.use("/oauth/token", createTokenEndpoint({ db, log, now }));
   app.use("/feeds", createFeedsDoor({ db, keyRing, log, now, dataFolder: config.data }));

@@ -15,6 +15,8 @@ export interface Caller {
   permissions: readonly string[] | null;
   /** Units, with all below them, to which it is narrowed; null = not narrowed. */
   unitIds: readonly string[] | null;
+  /** When a person who is signed in last proved who they are; absent for tokens, which prove nothing but themselves. */
+  provenAt?: Date;
 }
 
 /** Where a caller holds one permission. */

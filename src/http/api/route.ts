@@ -8,6 +8,7 @@ import type { OwnPermission } from "../../access/own-permissions.ts";
 import type { Caller, Reach, Thing } from "../../access/policy.ts";
 import type { AccessSnapshot } from "../../access/snapshot/snapshot.ts";
 import type { SignInSettings } from "../../sign-in-settings.ts";
+import type { Authenticate } from "./authenticate.ts";
 import type { Special } from "./special.ts";
 
 /** What the administration API is wired with. */
@@ -16,6 +17,8 @@ export interface ApiOptions {
   keyRing: KeyRing;
   log: Logger;
   now: () => Date;
+  /** Who calls; by bearer token when absent. */
+  authenticate?: Authenticate;
   /** Effective access in memory, for other systems' questions. */
   accessSnapshot: AccessSnapshot;
   /** What connections may reach. */
@@ -96,6 +99,8 @@ export interface RouteDefinition<P extends z.ZodType, Q extends z.ZodType, B ext
   versioned?: true;
   /** Takes an Idempotency-Key: sent again with the same one, a create answers what it answered and creates nothing. */
   idempotent?: true;
+  /** Somebody who is signed in must have proven lately that it is them. */
+  sensitive?: true;
   /** Runs outside of one transaction, because it makes its own or talks to others: `sql` is the pool. */
   ownTransactions?: true;
   handler(call: ApiCall, input: { params: z.output<P>; query: z.output<Q>; body: z.output<B> }): Promise<z.input<A> | Special>;

@@ -15,7 +15,7 @@ export function createApi(options: ApiOptions & { routes: readonly Route[] }): R
     response.setHeader("Cache-Control", "no-store");
     next();
   });
-  const authenticate = callerAuthentication(options);
+  const authenticate = options.authenticate ?? callerAuthentication(options);
   for (const route of literalFirst(options.routes))
     router[route.method](expressPath(route.path), ...bodyOf(route, options), handlerOf(route, { options, authenticate }));
   const paths = new Map<string, Set<string>>();

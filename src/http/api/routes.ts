@@ -14,6 +14,7 @@ import { deletionRoutes } from "./routes/deletion.ts";
 import { exportRoutes } from "./routes/export.ts";
 import { factorRoutes } from "./routes/factors.ts";
 import { importRoutes } from "./routes/imports.ts";
+import { incidentRoutes } from "./routes/incidents.ts";
 import { groupRoutes } from "./routes/groups.ts";
 import { meRoutes } from "./routes/me.ts";
 import { moduleRoutes } from "./routes/modules.ts";
@@ -72,6 +73,7 @@ export function apiRoutes(): Route[] {
     ...accountRoutes,
     ...targetRoutes,
     ...deliveryRoutes,
+    ...incidentRoutes,
   ];
   return [...routes, ...bulkRoutes(routes)];
 }

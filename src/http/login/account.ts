@@ -24,6 +24,12 @@ export function accountRoutes(options: LoginOptions): Router {
   return pageRoutes(options, [
     pageRoute({ method: "get", path: "/account", needs: "session", handler: (visit) => accountPage(visit) }),
     pageRoute({
+      method: "get",
+      path: "/account/token",
+      needs: "session",
+      handler: ({ csrf }) => Promise.resolve({ json: { csrf } }),
+    }),
+    pageRoute({
       method: "post",
       path: "/account/sessions/end",
       needs: "session",

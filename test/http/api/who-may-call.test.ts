@@ -22,7 +22,7 @@ import type { SampleRequest, Side } from "./samples/sample.ts";
  * who-may-call.txt, which is read before it is changed: WRITE_TABLE=1 writes it anew.
  */
 const TABLE = path.join(projectFolder(), "test/http/api/who-may-call.txt");
-const ROLES = ["administrator", "operator", "unit-administrator", "help-desk", "auditor", "access-checker"];
+const ROLES = ["administrator", "operator", "unit-administrator", "help-desk", "auditor", "security-analyst", "access-checker"];
 
 let door: ApiDoor;
 let own: Side;

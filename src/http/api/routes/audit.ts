@@ -133,6 +133,7 @@ export const auditRoutes: readonly Route[] = [
   route({
     method: "put",
     path: "/audit/retention",
+    sensitive: true,
     summary: "Set how long events are kept",
     description:
       "What is older is removed once a day, in portions, each with a proof of what went (`/audit/removals`). Nothing brings it back.",

@@ -41,6 +41,7 @@ export const connectionRoutes: readonly Route[] = [
   route({
     method: "post",
     path: "/connections",
+    sensitive: true,
     summary: "Add a connection",
     description:
       "Secrets are given themselves, sealed at once, and never come out again. Files of the server may be named only within the folders that its configuration allows (`connections.folders`). Every problem is named at once.",
@@ -70,6 +71,7 @@ export const connectionRoutes: readonly Route[] = [
   route({
     method: "patch",
     path: "/connections/{name}",
+    sensitive: true,
     summary: "Change a connection",
     description:
       "Each part that is given replaces that part whole; null takes it away. Of `settings`, secrets that are left out stay as they are.",
@@ -90,6 +92,7 @@ export const connectionRoutes: readonly Route[] = [
   route({
     method: "delete",
     path: "/connections/{name}",
+    sensitive: true,
     summary: "Remove a connection, or say what that would come to",
     description:
       "What it mastered goes over to the other origins of its people. With `dryRun=true` nothing is changed. Where more people would leave than its limits allow, `leaving` must name that number.",

@@ -61,6 +61,7 @@ export const deletionRoutes: readonly Route[] = [
   route({
     method: "delete",
     path: "/people/{id}",
+    sensitive: true,
     summary: "Delete a person for good, with their personal data",
     description:
       "Irreversible. The person must have been deactivated, and targets told; `force` with a reason overrides that. A connection that still lists the person brings them back as somebody new.",

@@ -64,6 +64,7 @@ export const factorRoutes: readonly Route[] = [
   route({
     method: "post",
     path: "/people/{id}/factors/reset",
+    sensitive: true,
     summary: "Take all of a person's second factors and recovery codes away",
     description:
       "For who has lost them. The person is told. Needs everything that the person may do, and nobody does it to themselves. Sessions go on: end them where a device was stolen.",
@@ -111,6 +112,7 @@ export const factorRoutes: readonly Route[] = [
   route({
     method: "post",
     path: "/factor-requirements/{id}/lift",
+    sensitive: true,
     summary: "Take a requirement away",
     description:
       "Factors that people have are still asked for. That of a person is lifted by who may do all that they may, and never by themselves.",

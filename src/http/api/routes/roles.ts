@@ -98,6 +98,7 @@ export const roleRoutes: readonly Route[] = [
   route({
     method: "post",
     path: "/roles",
+    sensitive: true,
     summary: "Make a role: from scratch, from a template, on top of others",
     tag: TAG,
     access: EDIT,
@@ -147,6 +148,7 @@ export const roleRoutes: readonly Route[] = [
   route({
     method: "patch",
     path: "/roles/{key}",
+    sensitive: true,
     summary: "Change a role of one's own; acts at once",
     description: "Predefined ones can't be changed.",
     tag: TAG,
@@ -172,6 +174,7 @@ export const roleRoutes: readonly Route[] = [
   route({
     method: "delete",
     path: "/roles/{key}",
+    sensitive: true,
     summary: "Delete a role of one's own",
     description: "Refused while it is granted or inherited, unless `revoke` says to take it back everywhere.",
     tag: TAG,

@@ -82,6 +82,7 @@ export const tokenRoutes: readonly Route[] = [
   route({
     method: "post",
     path: "/tokens",
+    sensitive: true,
     summary: "Make a token of your own, or of a service",
     description:
       "The token itself is in this answer and nowhere else. Nobody hands out more than they hold: one of a service needs `rollcall.tokens.edit` on the organisation.",
@@ -112,6 +113,7 @@ export const tokenRoutes: readonly Route[] = [
   route({
     method: "post",
     path: "/tokens/{id}/rotate",
+    sensitive: true,
     summary: "Make another in its place; both work for a while",
     tag: "Tokens",
     access: "signed-in",

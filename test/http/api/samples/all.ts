@@ -3,10 +3,12 @@ import { factorSamples } from "./factors.ts";
 import { grantSamples } from "./grants.ts";
 import { groupSamples } from "./groups.ts";
 import { importSamples } from "./imports.ts";
+import { incidentSamples } from "./incidents.ts";
 import { peopleSamples } from "./people.ts";
 import { previewSamples } from "./previews.ts";
 import { requestSamples } from "./requests.ts";
 import type { Samples } from "./sample.ts";
+import { sessionSamples } from "./sessions.ts";
 import { tokenSamples } from "./tokens.ts";
 import { unitSamples } from "./units.ts";
 
@@ -17,9 +19,11 @@ export const SAMPLES: Samples = {
   ...grantSamples,
   ...groupSamples,
   ...importSamples,
+  ...incidentSamples,
   ...peopleSamples,
   ...previewSamples,
   ...requestSamples,
+  ...sessionSamples,
   ...tokenSamples,
   ...unitSamples,
 };

@@ -1,0 +1,78 @@
+import { z } from "zod";
+import { endSessions } from "../../../auth/sessions/end.ts";
+import { listSessions, readSession } from "../../../auth/sessions/list.ts";
+import { SIGN_IN_METHODS } from "../../../auth/sessions/session.ts";
+import { tellPerson } from "../../../directory/notices.ts";
+import { AppError } from "../../../errors.ts";
+import { reaches, OUT_OF_REACH } from "../../../access/policy.ts";
+import { route, type ApiCall, type Route } from "../route.ts";
+import { idParams, instant, reason } from "../schemas.ts";
+
+const sessionSchema = z
+  .object({
+    id: z.uuid(),
+    personId: z.uuid(),
+    createdAt: instant,
+    lastSeenAt: instant.describe("To the minute."),
+    expiresAt: instant.describe("When it ends however busy it is."),
+    address: z.string().nullable(),
+    userAgent: z.string().nullable(),
+    methods: z.array(z.enum(SIGN_IN_METHODS)).describe("What was proven."),
+    connection: z.string().nullable().describe("The identity provider's connection."),
+  })
+  .meta({ id: "Session" });
+
+const ended = z.object({ ended: z.int().min(0).describe("How many sessions were alive.") });
+const because = z.strictObject({ reason });
+
+/** Who is signed out by somebody else is told. */
+async function end(call: ApiCall, which: { id: string; personId: string } | { personId: string }, why: string): Promise<{ ended: number }> {
+  const { count } = await endSessions(call, { ...("id" in which ? { id: which.id } : { personId: which.personId }), reason: why });
+  if (count > 0 && call.caller.personId !== which.personId)
+    await tellPerson(call, { keyRing: call.options.keyRing, personId: which.personId, notice: "sessions.ended" });
+  return { ended: count };
+}
+
+export const sessionRoutes: readonly Route[] = [
+  route({
+    method: "get",
+    path: "/people/{id}/sessions",
+    summary: "Where somebody is signed in",
+    tag: "Sessions",
+    access: { permission: "rollcall.sessions.view", on: { person: "id" } },
+    params: idParams,
+    answer: z.object({ items: z.array(sessionSchema) }),
+    handler: async ({ sql, ctx, options }, { params }) => ({
+      items: await listSessions(sql, { personId: params.id, now: ctx.now(), settings: options.signIn.session }),
+    }),
+  }),
+  route({
+    method: "post",
+    path: "/people/{id}/sessions/end",
+    summary: "Sign somebody out everywhere",
+    description: "Every session ends at once, that of the caller included where it is their own. Somebody else is told.",
+    tag: "Sessions",
+    access: { permission: "rollcall.sessions.end", on: { person: "id" } },
+    params: idParams,
+    body: because,
+    answer: ended,
+    handler: (call, { params, body }) => end(call, { personId: params.id }, body.reason),
+  }),
+  route({
+    method: "post",
+    path: "/sessions/{id}/end",
+    summary: "End one session",
+    tag: "Sessions",
+    access: { permission: "rollcall.sessions.end", on: "handler" },
+    params: idParams,
+    body: because,
+    answer: ended,
+    async handler(call, { params, body }) {
+      const reach = await call.reach("rollcall.sessions.end");
+      const { id, personId } = await readSession(call.sql, params.id);
+      if (!(await reaches(call.sql, { reach, thing: { personId } })))
+        throw new AppError("not_found", `There is no session ${id}, or it has ended.`, { field: "id", cause: OUT_OF_REACH });
+      return end(call, { id, personId }, body.reason);
+    },
+  }),
+];

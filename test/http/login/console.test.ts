@@ -1,0 +1,107 @@
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { giveGrant } from "../../../src/access/grants.ts";
+import { createUnit } from "../../../src/directory/units.ts";
+import { createToken } from "../../../src/auth/tokens.ts";
+import type { Browser } from "./browser.ts";
+import { openLogin, PASSWORD, type LoginDoor } from "./login-door.ts";
+
+let door: LoginDoor;
+let administrator: { personId: string; userName: string };
+beforeAll(async () => {
+  door = await openLogin();
+  administrator = await door.newPerson();
+  await door.work(async (work) => {
+    const unit = await createUnit(work, { name: "Company", type: "organization" });
+    await giveGrant(work, { personId: administrator.personId, role: "rollcall-administrator", unit });
+  });
+}, 60_000);
+afterAll(() => door?.close());
+
+const cookieOf = (browser: Browser) => [...browser.cookies].map(([name, value]) => `${name}=${value}`).join("; ");
+
+async function call(
+  browser: Browser,
+  { method = "GET", path, body, headers = {} }: { method?: string; path: string; body?: unknown; headers?: Record<string, string> },
+) {
+  const answer = await fetch(`${door.url}${path}`, {
+    method,
+    headers: { Cookie: cookieOf(browser), ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...headers },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  return { status: answer.status, body: (await answer.json().catch(() => undefined)) as Record<string, unknown> };
+}
+
+async function signedIn(): Promise<{ browser: Browser; own: Record<string, string> }> {
+  const browser = door.browser();
+  await door.signIn(browser, { name: administrator.userName });
+  const { csrf } = JSON.parse((await browser.get("/account/token")).text) as { csrf: string };
+  return { browser, own: { Origin: door.url, "Sec-Fetch-Site": "same-origin", "X-CSRF-Token": csrf } };
+}
+
+test("G6: the console's API takes the session's cookie and no bearer token, /api the reverse", async () => {
+  const { browser } = await signedIn();
+  const { token } = await door.work((work) => createToken(work, { name: "service", scope: "api" }));
+  const bearer = { Authorization: `Bearer ${token}` };
+  expect((await call(browser, { path: "/console/api/v1/me" })).status).toBe(200);
+  expect((await call(browser, { path: "/api/v1/me" })).status).toBe(401);
+  expect((await call(door.browser(), { path: "/console/api/v1/me", headers: bearer })).status).toBe(401);
+  expect((await call(door.browser(), { path: "/api/v1/me", headers: bearer })).status).toBe(200);
+});
+
+test("G6: changes by cookie come from our own pages and carry their token", async () => {
+  const { browser, own } = await signedIn();
+  const change = { method: "POST", path: "/console/api/v1/units", body: { name: "Sales" } };
+  expect((await call(browser, { ...change, headers: own })).status).toBe(201);
+  const { "X-CSRF-Token": token = "", ...from } = own;
+  for (const headers of [
+    {},
+    from,
+    { "X-CSRF-Token": token },
+    { ...own, Origin: "https://evil.example" },
+    { ...own, "Sec-Fetch-Site": "cross-site" },
+    { ...own, "X-CSRF-Token": `${token}x` },
+  ])
+    expect([headers, (await call(browser, { ...change, headers })).status]).toEqual([headers, 403]);
+});
+
+test("G3, G6: what does the most harm wants a recent proof; proving it again gives the session another secret", async () => {
+  const { browser, own } = await signedIn();
+  const make = (headers: Record<string, string>) =>
+    call(browser, {
+      method: "POST",
+      path: "/console/api/v1/tokens",
+      body: { for: "service", name: "sample", permissions: ["rollcall.units.view"], unitIds: null },
+      headers,
+    });
+  expect(await make(own)).toMatchObject({ status: 201 });
+  door.clock.forward((door.settings.session.stepUpMinutes + 1) * 60_000);
+  const refused = await make(own);
+  expect(refused.status).toBe(403);
+  expect(JSON.stringify(refused.body)).toContain("step_up");
+  const before = new Map(browser.cookies);
+  const page = await browser.get("/login/step-up?return_to=/account");
+  expect(page.text).toContain('type="password"');
+  expect((await browser.submit("/login/step-up", { password: "wrong", return_to: "/account" })).status).toBe(401);
+  expect(await browser.follow(await browser.submit("/login/step-up", { password: PASSWORD, return_to: "/account" }))).toMatchObject({
+    status: 200,
+  });
+  const { csrf } = JSON.parse((await browser.get("/account/token")).text) as { csrf: string };
+  expect((await make({ ...own, "X-CSRF-Token": csrf })).status).toBe(201);
+  const stale = door.browser();
+  for (const [name, value] of before) stale.cookies.set(name, value);
+  expect((await call(stale, { path: "/console/api/v1/me" })).status).toBe(401);
+});
+
+test("G6: an administrator sees where somebody is signed in, and ends it; the person is told", async () => {
+  const { browser, own } = await signedIn();
+  const ada = await door.newPerson();
+  const adas = door.browser({ userAgent: "Ada's" });
+  await door.signIn(adas, { name: ada.userName });
+  const { body } = await call(browser, { path: `/console/api/v1/people/${ada.personId}/sessions` });
+  expect(body).toMatchObject({ items: [{ userAgent: "Ada's", methods: ["password"], connection: null }] });
+  const path = `/console/api/v1/people/${ada.personId}/sessions/end`;
+  expect((await call(browser, { method: "POST", path, body: { reason: "lost laptop" }, headers: own })).body).toEqual({ ended: 1 });
+  expect((await adas.get("/account")).status).toBe(303);
+  const { rows } = await door.db.pool.query("select from notices where person_id = $1 and notice = 'sessions.ended'", [ada.personId]);
+  expect(rows).toHaveLength(1);
+});
