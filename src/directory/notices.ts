@@ -1,7 +1,7 @@
 import { createHmac, randomUUID } from "node:crypto";
 import { z } from "zod";
 import { recordEvent } from "../audit/record.ts";
-import type { Work } from "../db/database.ts";
+import type { Sql, Work } from "../db/database.ts";
 import { open, seal, type KeyRing, type SealingKey } from "../db/envelope.ts";
 import { enqueue } from "../db/queue.ts";
 import type { SignInSettings } from "../sign-in-settings.ts";
@@ -45,7 +45,8 @@ export async function tellPerson<N extends NoticeName>(work: Work, { keyRing, pe
   const id = randomUUID();
   const now = ctx.now();
   const channel = to?.channel ?? "email";
-  const address = to?.address ?? null;
+  // The address of now: what is told of a change must not go to where the change leads.
+  const address = to?.address ?? (await ownAddress(sql, personId));
   // Two that come at once must see each other.
   await sql.query("select pg_advisory_xact_lock(hashtextextended($1, 7305050))", [`${personId} ${notice}`]);
   const { rowCount } = await sql.query(
@@ -90,6 +91,11 @@ export function openNotice(key: SealingKey, { id, sealed }: { id: string; sealed
 /** Whether messages can be sent this way at all; where not, an administrator is shown the link to hand over. */
 export function canReach({ notify }: Pick<SignInSettings, "notify">, channel: NoticeChannel = "email"): boolean {
   return notify[channel].provider !== "off";
+}
+
+async function ownAddress(sql: Sql, personId: string): Promise<string | null> {
+  const { rows } = await sql.query<{ email: string | null }>("select email::text from people where id = $1", [personId]);
+  return rows[0]?.email ?? null;
 }
 
 function noticePurpose(id: string): string {

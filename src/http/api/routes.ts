@@ -18,6 +18,7 @@ import { incidentRoutes } from "./routes/incidents.ts";
 import { groupRoutes } from "./routes/groups.ts";
 import { meRoutes } from "./routes/me.ts";
 import { moduleRoutes } from "./routes/modules.ts";
+import { noticeRoutes } from "./routes/notices.ts";
 import { peopleRoutes } from "./routes/people.ts";
 import { permissionRoutes } from "./routes/permissions.ts";
 import { personLifecycleRoutes } from "./routes/person-lifecycle.ts";
@@ -52,6 +53,7 @@ export function apiRoutes(): Route[] {
     ...exportRoutes,
     ...factorRoutes,
     ...sessionRoutes,
+    ...noticeRoutes,
     ...unitRoutes,
     ...unitTypeRoutes,
     ...groupRoutes,

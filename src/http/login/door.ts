@@ -2,6 +2,9 @@ import path from "node:path";
 import { Router, static as files, type RequestHandler } from "express";
 import { projectFolder } from "../../db/folder.ts";
 import { accountRoutes } from "./account.ts";
+import { noticesRoutes } from "./notices.ts";
+import { oidcRoutes } from "./oidc.ts";
+import { oidcSignOut } from "./oidc-sign-out.ts";
 import type { LoginOptions } from "./options.ts";
 import { signInRoutes } from "./sign-in.ts";
 import { signOutRoutes } from "./sign-out.ts";
@@ -12,7 +15,9 @@ const PARTS: readonly ((options: LoginOptions) => Router)[] = [
   signInRoutes,
   stepUpRoutes,
   accountRoutes,
-  (options) => signOutRoutes(options, []),
+  noticesRoutes,
+  (options) => signOutRoutes(options, [oidcSignOut]),
+  oidcRoutes,
 ];
 
 /** Where people sign in and steer their own account: /login, /logout, /account and the addresses that identity providers send them to. Cookies only. */
