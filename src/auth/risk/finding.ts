@@ -23,7 +23,7 @@ export interface Subject {
 }
 
 /** Counts, networks and places; never a name or a secret. */
-export type Facts = Readonly<Record<string, number | string | null | readonly string[]>>;
+export type Facts = Readonly<Record<string, number | string | null | string[]>>;
 
 /** What a detector says of one subject. */
 export interface Evidence {

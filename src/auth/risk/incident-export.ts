@@ -1,0 +1,21 @@
+import type { Reach } from "../../access/policy.ts";
+import type { Sql } from "../../db/database.ts";
+import { evidenceOf, listIncidents, notesOf, type IncidentFilter } from "./incident-list.ts";
+
+const A_PAGE = 100;
+
+/** Incidents in reach with evidence and notes, a line of JSON each, a portion a page: however many there are, only one page is held. */
+export async function* exportedIncidents(sql: Sql, { reach, ...filter }: IncidentFilter & { reach: Reach }): AsyncGenerator<string> {
+  for (let after: readonly [string, string] | undefined; ;) {
+    const incidents = await listIncidents(sql, { reach, limit: A_PAGE, after, ...filter });
+    const lines: string[] = [];
+    for (const incident of incidents) {
+      const { id } = incident;
+      lines.push(`${JSON.stringify({ ...incident, evidence: await evidenceOf(sql, id), notes: await notesOf(sql, id) })}\n`);
+    }
+    if (lines.length > 0) yield lines.join("");
+    const last = incidents.at(-1);
+    if (!last || incidents.length < A_PAGE) return;
+    after = [last.lastAt.toISOString(), last.id];
+  }
+}
