@@ -9,13 +9,6 @@ const domain = z
 const entityId = z.string().min(1).max(1024);
 const attributeName = z.string().min(1).max(500);
 
-/** Formats of a NameID that may be asked for (saml-core-2.0 section 8.3). */
-const NAME_ID_FORMATS = {
-  unspecified: "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified",
-  emailAddress: "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress",
-  persistent: "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",
-} as const;
-
 /** A SAML 2.0 identity provider by which people sign in. It holds no secret of theirs: our own keys are made and sealed here. */
 export const samlSettings = z
   .strictObject({
@@ -69,11 +62,6 @@ export const samlSettings = z
   });
 
 export type SamlSettings = z.output<typeof samlSettings>;
-
-/** The URN of a NameID's format, as settings name it. */
-export function nameIdFormatOf({ nameIdFormat }: Pick<SamlSettings, "nameIdFormat">): string {
-  return NAME_ID_FORMATS[nameIdFormat];
-}
 
 function isSafeUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;

@@ -4,6 +4,7 @@ import { carryOutExpiry } from "../access/expiry.ts";
 import { reconcileGroupRules } from "../access/group-rules.ts";
 import type { IncidentWatch } from "../auth/risk/incident-watch.ts";
 import { sendReset } from "../auth/links/forgot.ts";
+import { refreshSamlMetadata } from "../auth/saml/refresh-job.ts";
 import { keepHooks } from "../connections/hooks/keep.ts";
 import { startRounds } from "../connections/hooks/rounds.ts";
 import { enqueueHintedSync } from "../connections/hooks/enqueue.ts";
@@ -131,6 +132,9 @@ export function createHandlers({ db, keyRing, targets, notifier, incidents, rese
         await inTransaction(db, ctx, (work) => sendReset(work, { ...resets, keyRing, name }));
       },
     }),
+    async refresh_saml_metadata(ctx, { connectionId }) {
+      await toldElsewhere(ctx, () => refreshSamlMetadata(ctx, { db, keyRing, connectionId }));
+    },
     async complete_search_indexes() {
       await completeSearchIndexes(db.pool);
     },

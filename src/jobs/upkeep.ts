@@ -4,6 +4,10 @@ import { removeExpiredEvents } from "../audit/retention.ts";
 import { forgetLinks } from "../auth/links/links.ts";
 import { tellEndingTokens } from "../auth/ending-tokens.ts";
 import { forgetChallenges } from "../auth/factors/challenges.ts";
+import { forgetReplacedKeys } from "../auth/saml/own-keys.ts";
+import { refreshProviders } from "../auth/saml/providers.ts";
+import { forgetRequests } from "../auth/saml/requests.ts";
+import { forgetUsedMessages } from "../auth/saml/used-messages.ts";
 import { forgetSessions } from "../auth/sessions/list.ts";
 import { forgetDevices } from "../auth/sign-in/devices.ts";
 import { forgetSignIns } from "../auth/sign-in/store.ts";
@@ -26,6 +30,10 @@ const TASKS: Readonly<Record<string, (work: Work) => Promise<number>>> = {
   "links of one use were forgotten": forgetLinks,
   "proofs that nobody waits for were forgotten": forgetChallenges,
   "sessions that ended long ago were forgotten": forgetSessions,
+  "requests to identity providers that nobody answered were forgotten": forgetRequests,
+  "messages of identity providers that could not come again were forgotten": forgetUsedMessages,
+  "keys that were replaced long ago were forgotten": forgetReplacedKeys,
+  "metadata of identity providers are read again": refreshProviders,
   "sign-ins that are over were forgotten": forgetSignIns,
   "browsers that nobody came from any more were forgotten": forgetDevices,
 };

@@ -18,6 +18,13 @@ export const BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer";
 /** The format of a NameID that names an entity, which is what an Issuer is when it names none (saml-core-2.0 section 8.3.6). */
 export const ENTITY_FORMAT = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity";
 
+/** Formats of a NameID that may be asked for, as settings name them (saml-core-2.0 section 8.3). */
+export const NAME_ID_FORMATS = {
+  unspecified: "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified",
+  emailAddress: "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress",
+  persistent: "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",
+} as const;
+
 /** Algorithms that may stand in a signature inside of XML. SHA-1 is broken for signatures, and an HMAC would make the public key a secret. */
 export const SIGNATURE_ALGORITHMS: ReadonlySet<string> = new Set([
   "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256",

@@ -1,6 +1,7 @@
 import { SAML } from "@node-saml/passport-saml";
-import { nameIdFormatOf, type SamlSettings } from "../../../connectors/saml/config.ts";
+import type { SamlSettings } from "../../../connectors/saml/config.ts";
 import type { NameId } from "./assertion.ts";
+import { NAME_ID_FORMATS } from "./names.ts";
 import type { OwnEndpoints } from "./own-endpoints.ts";
 import type { IdentityProvider } from "./provider-metadata.ts";
 
@@ -29,7 +30,7 @@ export async function logoutRequestUrl(
   const user = {
     issuer: options.provider.entityId,
     nameID: value,
-    nameIDFormat: format ?? nameIdFormatOf({ nameIdFormat: "unspecified" }),
+    nameIDFormat: format ?? NAME_ID_FORMATS.unspecified,
     nameQualifier,
     spNameQualifier,
     sessionIndex,
@@ -58,7 +59,7 @@ function library(
     issuer: endpoints.entityId,
     idpCert: provider.certificates,
     signatureAlgorithm: "sha256",
-    identifierFormat: settings.nameIdFormat === "unspecified" ? null : nameIdFormatOf(settings),
+    identifierFormat: settings.nameIdFormat === "unspecified" ? null : NAME_ID_FORMATS[settings.nameIdFormat],
     forceAuthn: settings.forceAuthn,
     authnContext: settings.authnContext,
     disableRequestedAuthnContext: settings.authnContext.length === 0,

@@ -1,7 +1,15 @@
 import { SignedXml } from "xml-crypto";
-import { nameIdFormatOf, type SamlSettings } from "../../../connectors/saml/config.ts";
+import type { SamlSettings } from "../../../connectors/saml/config.ts";
 import { base64Of } from "./certificate.ts";
-import { BINDINGS, CANONICALISATION, ENCRYPTION_ALGORITHMS, ENVELOPED, MALLEABLE_ENCRYPTION_ALGORITHMS, NAMESPACES } from "./names.ts";
+import {
+  BINDINGS,
+  CANONICALISATION,
+  ENCRYPTION_ALGORITHMS,
+  ENVELOPED,
+  MALLEABLE_ENCRYPTION_ALGORITHMS,
+  NAME_ID_FORMATS,
+  NAMESPACES,
+} from "./names.ts";
 import type { OwnEndpoints } from "./own-endpoints.ts";
 import type { OwnKey } from "./own-keys.ts";
 import { escaped } from "./xml/escape.ts";
@@ -26,7 +34,7 @@ export function ownMetadata({ endpoints, settings, keys }: OwnMetadataOptions): 
     ...published.map(({ certificate }) => keyDescriptor("signing", certificate)),
     ...(newest ? [keyDescriptor("encryption", newest.certificate, [...ENCRYPTION_ALGORITHMS, ...MALLEABLE_ENCRYPTION_ALGORITHMS])] : []),
   ];
-  const xml = `<md:EntityDescriptor xmlns:md="${NAMESPACES.metadata}" ID="${id}" entityID="${escaped(entityId)}"><md:SPSSODescriptor AuthnRequestsSigned="${settings.signRequests}" WantAssertionsSigned="${settings.signed !== "response"}" protocolSupportEnumeration="${NAMESPACES.protocol}">${descriptors.join("")}<md:SingleLogoutService Binding="${BINDINGS.redirect}" Location="${escaped(sloUrl)}"/><md:SingleLogoutService Binding="${BINDINGS.post}" Location="${escaped(sloUrl)}"/><md:NameIDFormat>${nameIdFormatOf(settings)}</md:NameIDFormat><md:AssertionConsumerService Binding="${BINDINGS.post}" Location="${escaped(acsUrl)}" index="0" isDefault="true"/></md:SPSSODescriptor></md:EntityDescriptor>`;
+  const xml = `<md:EntityDescriptor xmlns:md="${NAMESPACES.metadata}" ID="${id}" entityID="${escaped(entityId)}"><md:SPSSODescriptor AuthnRequestsSigned="${settings.signRequests}" WantAssertionsSigned="${settings.signed !== "response"}" protocolSupportEnumeration="${NAMESPACES.protocol}">${descriptors.join("")}<md:SingleLogoutService Binding="${BINDINGS.redirect}" Location="${escaped(sloUrl)}"/><md:SingleLogoutService Binding="${BINDINGS.post}" Location="${escaped(sloUrl)}"/><md:NameIDFormat>${NAME_ID_FORMATS[settings.nameIdFormat]}</md:NameIDFormat><md:AssertionConsumerService Binding="${BINDINGS.post}" Location="${escaped(acsUrl)}" index="0" isDefault="true"/></md:SPSSODescriptor></md:EntityDescriptor>`;
   return settings.signMetadata && current ? signedMetadata(xml, current) : xml;
 }
 

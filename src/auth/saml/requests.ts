@@ -9,6 +9,8 @@ export interface NewRequest {
   connectionId: number;
   /** Hash of the secret in the browser's cookie: an answer is taken from that browser only. */
   browser?: Buffer | undefined;
+  /** The sign-in that it belongs to, where that began before. */
+  signInId?: string | undefined;
   /** A path of ours. */
   returnTo?: string | undefined;
 }
@@ -19,14 +21,37 @@ export function newMessageId(): string {
 }
 
 /** Keeps a request until its answer comes; returns its id, which goes out in it. */
-export async function rememberRequest({ ctx, sql }: Work, { kind, connectionId, browser, returnTo }: NewRequest): Promise<string> {
+export async function rememberRequest(
+  { ctx, sql }: Work,
+  { kind, connectionId, browser, signInId, returnTo }: NewRequest,
+): Promise<string> {
   const id = newMessageId();
   const now = ctx.now();
   await sql.query(
-    "insert into saml_requests (id, kind, connection_id, browser, return_to, created_at, expires_at) values ($1, $2, $3, $4, $5, $6, $7)",
-    [id, kind, connectionId, browser ?? null, returnTo ?? null, now, new Date(now.getTime() + MINUTES * 60_000)],
+    `insert into saml_requests (id, kind, connection_id, browser, sign_in_id, return_to, created_at, expires_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+    [id, kind, connectionId, browser ?? null, signInId ?? null, returnTo ?? null, now, new Date(now.getTime() + MINUTES * 60_000)],
   );
   return id;
+}
+
+/** Keeps where the browser is to be sent with a request to sign out, until it comes to be sent there. */
+export async function keepAddress({ sql }: Pick<Work, "sql">, { id, url }: { id: string; url: string }): Promise<void> {
+  await sql.query("update saml_requests set return_to = $2 where id = $1", [id, url]);
+}
+
+/** Takes that address, once. Undefined when there is none any more. */
+export async function takeAddress(
+  { ctx, sql }: Work,
+  { id, connectionId }: Pick<Answer, "id" | "connectionId">,
+): Promise<string | undefined> {
+  const { rows } = await sql.query<{ url: string }>(
+    `update saml_requests r set return_to = null from (select id, return_to as url from saml_requests where id = $1 for update) before
+     where r.id = before.id and r.kind = 'sign_out' and r.connection_id = $2 and r.expires_at > $3 and before.url is not null
+     returning before.url`,
+    [id, connectionId, ctx.now()],
+  );
+  return rows[0]?.url;
 }
 
 export interface Answer {
@@ -37,14 +62,16 @@ export interface Answer {
   browser?: Buffer | undefined;
 }
 
+export interface UsedRequest {
+  returnTo: string | null;
+  signInId: string | null;
+}
+
 /** Uses the request up that an answer is to; of two answers one finds it. Undefined when nobody asked, it is too late, or another browser did. */
-export async function useRequest(
-  { ctx, sql }: Work,
-  { id, kind, connectionId, browser }: Answer,
-): Promise<{ returnTo: string | null } | undefined> {
-  const { rows } = await sql.query<{ returnTo: string | null }>(
+export async function useRequest({ ctx, sql }: Work, { id, kind, connectionId, browser }: Answer): Promise<UsedRequest | undefined> {
+  const { rows } = await sql.query<UsedRequest>(
     `delete from saml_requests where id = $1 and kind = $2 and connection_id = $3 and expires_at > $4 and browser is not distinct from $5
-     returning return_to as "returnTo"`,
+     returning return_to as "returnTo", sign_in_id as "signInId"`,
     [id, kind, connectionId, ctx.now(), browser ?? null],
   );
   return rows[0];

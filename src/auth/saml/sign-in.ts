@@ -2,7 +2,7 @@ import type { Context } from "../../context.ts";
 import { inTransaction, type Database } from "../../db/database.ts";
 import type { KeyRing } from "../../db/envelope.ts";
 import { hashOfSecret } from "../sessions/session.ts";
-import { beginSignIn, type SignIn } from "../sign-in/store.ts";
+import { beginSignIn, lockSignIn, type SignIn } from "../sign-in/store.ts";
 import type { ValidatedAssertion } from "./assertion.ts";
 import type { SamlConnection } from "./connection.ts";
 import { authnRequestUrl } from "./outgoing.ts";
@@ -23,20 +23,31 @@ export interface SamlOptions {
   connection: SamlConnection;
 }
 
-/** Where to send a browser to sign in at the identity provider. `browser` is the secret in its cookie. Throws `unavailable`. */
-export async function beginSamlSignIn(
-  ctx: Context,
-  { db, keyRing, baseUrl, connection, browser, returnTo }: SamlOptions & { browser: string; returnTo: string },
-): Promise<string> {
+export interface BeginOptions extends SamlOptions {
+  /** The secret in the browser's cookie. */
+  browser: string;
+  returnTo: string;
+  /** A step-up that began before: its person proves anew who they are. */
+  stepUp?: Pick<SignIn, "id"> | undefined;
+}
+
+/** Where to send a browser to sign in at the identity provider. Throws `unavailable`. */
+export async function beginSamlSignIn(ctx: Context, options: BeginOptions): Promise<string> {
+  const { db, keyRing, baseUrl, connection, browser, returnTo, stepUp } = options;
   const provider = await identityProviderOf(ctx, { db, connection });
-  const { settings, id: connectionId } = connection;
+  const { id: connectionId } = connection;
+  const settings = { ...connection.settings, forceAuthn: connection.settings.forceAuthn || stepUp !== undefined };
   return inTransaction(db, ctx, async (work) => {
     const [current] = await ensureOwnKeys(work, { connection, keyRing });
-    const id = await rememberRequest(work, { kind: "sign_in", connectionId, browser: hashOfSecret(browser), returnTo });
-    return authnRequestUrl(
-      { settings, provider, endpoints: ownEndpoints(connection, baseUrl), privateKey: current?.privateKey ?? "" },
-      { id },
-    );
+    const id = await rememberRequest(work, {
+      kind: "sign_in",
+      connectionId,
+      browser: hashOfSecret(browser),
+      signInId: stepUp?.id,
+      returnTo,
+    });
+    const endpoints = ownEndpoints(connection, baseUrl);
+    return authnRequestUrl({ settings, provider, endpoints, privateKey: current?.privateKey ?? "" }, { id });
   });
 }
 
@@ -69,7 +80,7 @@ export async function takeSamlResponse(
     const request = id && browser && (await useRequest(work, { id, kind: "sign_in", connectionId, browser: hashOfSecret(browser) }));
     if (id !== undefined && !request) throw refused("in_response_to", "The response answers no request that this browser made.");
     await keepNameIdForm(work, { connection, nameId: assertion.nameId });
-    const { signIn } = await beginSignIn(work, { returnTo: request ? request.returnTo : null });
-    return { assertion, signIn };
+    if (request && request.signInId !== null) return { assertion, signIn: await lockSignIn(work, request.signInId) };
+    return { assertion, signIn: (await beginSignIn(work, { returnTo: request ? request.returnTo : null })).signIn };
   });
 }

@@ -10,7 +10,7 @@ import { ownEndpoints } from "./own-endpoints.ts";
 import { ensureOwnKeys } from "./own-keys.ts";
 import type { IdentityProvider } from "./provider-metadata.ts";
 import { identityProviderOf } from "./providers.ts";
-import { newMessageId, rememberRequest, useRequest } from "./requests.ts";
+import { keepAddress, newMessageId, rememberRequest, useRequest } from "./requests.ts";
 import { useOnce } from "./used-messages.ts";
 import type { IncomingMessage } from "./incoming.ts";
 import { refused } from "./refusal.ts";
@@ -29,13 +29,13 @@ interface FederatedSession {
 }
 
 /**
- * Where to send the browser of somebody who signs out here, so that the identity provider ends its session too; undefined where the
- * session came from elsewhere, or there is no single logout. Throws what identityProviderOf throws.
+ * Prepares the sign-out at the identity provider of somebody who signs out here: the request's id, and the connection that it is of.
+ * Undefined where the session came from elsewhere, or there is no single logout. Throws what identityProviderOf throws.
  */
 export async function signOutElsewhere(
   ctx: Context,
   { db, keyRing, baseUrl, sessionId }: SignOutOptions & { sessionId: string },
-): Promise<string | undefined> {
+): Promise<{ connection: string; request: string } | undefined> {
   const { rows } = await db.pool.query<FederatedSession>(
     `select c.name, s.federation_subject as subject, s.federation_session as session, p.name_id
      from sessions s join connections c on c.id = s.connection_id left join saml_providers p on p.connection_id = c.id
@@ -51,11 +51,11 @@ export async function signOutElsewhere(
   return inTransaction(db, ctx, async (work) => {
     const id = await rememberRequest(work, { kind: "sign_out", connectionId: connection.id });
     const nameId = { ...found.name_id, value: found.subject };
-    return logoutRequestUrl(await outgoing(work, { connection, provider, keyRing, baseUrl }), {
-      id,
-      nameId,
-      sessionIndex: found.session ?? undefined,
-    });
+    const options = await outgoing(work, { connection, provider, keyRing, baseUrl });
+    const url = await logoutRequestUrl(options, { id, nameId, sessionIndex: found.session ?? undefined });
+    if (url === undefined) return undefined;
+    await keepAddress(work, { id, url });
+    return { connection: connection.name, request: id };
   });
 }
 

@@ -6,6 +6,8 @@ import { noticesRoutes } from "./notices.ts";
 import { oidcRoutes } from "./oidc.ts";
 import { oidcSignOut } from "./oidc-sign-out.ts";
 import type { LoginOptions } from "./options.ts";
+import { samlRoutes } from "./saml.ts";
+import { samlSignOut } from "./saml-sign-out.ts";
 import { signInRoutes } from "./sign-in.ts";
 import { signOutRoutes } from "./sign-out.ts";
 import { stepUpRoutes } from "./step-up.ts";
@@ -16,8 +18,9 @@ const PARTS: readonly ((options: LoginOptions) => Router)[] = [
   stepUpRoutes,
   accountRoutes,
   noticesRoutes,
-  (options) => signOutRoutes(options, [oidcSignOut]),
+  (options) => signOutRoutes(options, [oidcSignOut, samlSignOut]),
   oidcRoutes,
+  samlRoutes,
 ];
 
 /** Where people sign in and steer their own account: /login, /logout, /account and the addresses that identity providers send them to. Cookies only. */

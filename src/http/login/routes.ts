@@ -123,7 +123,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
 };
 
 /** An error as a page, or as JSON to our own scripts. Who must prove again that it is them is sent to do so. */
-function failed({ log }: LoginOptions): ErrorRequestHandler {
+export function failed({ log }: LoginOptions): ErrorRequestHandler {
   return (error, request, response, next) => {
     if (response.headersSent) return next(error);
     const visit = response.locals["visit"] as Visit | undefined;
