@@ -22,20 +22,29 @@ export interface NewPassword {
   settings: PasswordSettings;
   /** The session that goes on: the one in which the person did it. */
   keepSession?: string | undefined;
+  /** The sign-in that goes on, likewise. */
+  keepSignIn?: string | undefined;
+  /** When the password was set that the person has proven to know: refused when another was set since. */
+  provenSetAt?: Date | null | undefined;
 }
 
 /**
  * Sets a password of the person's own choice, in the caller's transaction, under the person's row lock: checks every rule, keeps the
- * one before so that it is not used again, ends sessions and open links, tells the person, and makes somebody invited active. Throws `invalid`
- * with a problem `password.RULE` for each rule that it breaks, `conflict` for somebody who may not come in.
+ * one before so that it is not used again, ends sessions, sign-ins and open links, tells the person, and makes somebody invited active. Throws `invalid`
+ * with a problem `password.RULE` for each rule that it breaks, `conflict` for somebody who may not come in and for a proof that is out of date.
  */
-export async function setPassword(work: Work, { personId, password, how, keyRing, settings, keepSession }: NewPassword): Promise<void> {
+export async function setPassword(
+  work: Work,
+  { personId, password, how, keyRing, settings, keepSession, keepSignIn, provenSetAt }: NewPassword,
+): Promise<void> {
   const { sql } = work;
   const about = await aboutPerson(sql, personId);
   const broken = await brokenRules(password, { settings, about });
   // Made before the lock, which others wait for.
   const hash = await hashPassword(password, settings.argon2);
-  const { state, before } = await lockPassword(work, personId);
+  const { state, before, setAt } = await lockPassword(work, personId);
+  if (provenSetAt !== undefined && provenSetAt?.getTime() !== setAt?.getTime())
+    throw new AppError("conflict", "The password was changed meanwhile: begin again.", { field: "password" });
   const rules: PasswordRule[] = (await wasUsed(sql, { personId, password, settings, before })) ? [...broken, "history"] : broken;
   if (rules.length > 0) {
     const problems = problemsOf(rules, settings);
@@ -43,7 +52,7 @@ export async function setPassword(work: Work, { personId, password, how, keyRing
   }
   await store(work, { personId, hash, before, temporaryUntil: null, settings });
   await recordEvent(work, { name: "password.set", subjectType: "person", subjectId: personId, data: { how } });
-  await endWhatIsOpen(work, { personId, keepSession });
+  await endWhatIsOpen(work, { personId, keepSession, keepSignIn });
   if (state === "invited") await activateInvited(work, { personId, reason: "the person has set a password" });
   if (before !== null) await tellPerson(work, { keyRing, personId, notice: "password.changed" });
 }
@@ -75,12 +84,18 @@ function temporaryPassword(): string {
   return [group(), group(), group(), group()].join("-");
 }
 
+interface Standing {
+  state: "active" | "invited";
+  before: string | null;
+  setAt: Date | null;
+}
+
 /** The hash that stands (null: none), under the lock that all who change a person take. Throws `conflict`. */
-async function lockPassword({ ctx, sql }: Work, personId: string): Promise<{ state: "active" | "invited"; before: string | null }> {
+async function lockPassword({ ctx, sql }: Work, personId: string): Promise<Standing> {
   // Two statements: what stands is read once the lock is held.
   await sql.query("select from people where id = $1 for update", [personId]);
-  const { rows } = await sql.query<{ state: "active" | "invited"; before: string | null }>(
-    `select p.state, w.hash as before from people p left join passwords w on w.person_id = p.id
+  const { rows } = await sql.query<Standing>(
+    `select p.state, w.hash as before, w.set_at as "setAt" from people p left join passwords w on w.person_id = p.id
      where p.id = $1 and p.state in ('active', 'invited') and ${withinOwnTime({ person: "p.id", at: "$2::timestamptz" })}`,
     [personId, ctx.now()],
   );
@@ -128,9 +143,16 @@ async function store({ ctx, sql }: Work, { personId, hash, before, temporaryUnti
   );
 }
 
-/** Sessions and links that another password may have opened. */
-async function endWhatIsOpen(work: Work, { personId, keepSession }: { personId: string; keepSession?: string | undefined }): Promise<void> {
+/** Sessions, sign-ins under way and links that the password before may have opened. */
+async function endWhatIsOpen(
+  work: Work,
+  { personId, keepSession, keepSignIn }: Pick<NewPassword, "personId" | "keepSession" | "keepSignIn">,
+): Promise<void> {
   await endSessions(work, { personId, except: keepSession, reason: "password" });
+  await work.sql.query(
+    "update sign_ins set ended_at = $2, state = '{}' where person_id = $1 and ended_at is null and id is distinct from $3::uuid",
+    [personId, work.ctx.now(), keepSignIn ?? null],
+  );
   await work.sql.query("update login_links set revoked_at = $2 where person_id = $1 and used_at is null and revoked_at is null", [
     personId,
     work.ctx.now(),
