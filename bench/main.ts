@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import { benchAccess } from "./access/main.ts";
 import { benchDirectories } from "./directories/main.ts";
 import { benchExplain } from "./explain.ts";
+import { benchLogin } from "./login/main.ts";
 import { measure } from "./measure.ts";
 import { benchPeople } from "./people/main.ts";
 import { reportRows } from "./report.ts";
@@ -13,7 +14,7 @@ import { benchScim } from "./scim/main.ts";
 import type { Size } from "./site.ts";
 import { isOver, renderTable } from "./table.ts";
 
-const USAGE = `npm run bench -- [options]     or: npm run bench -- scim [options], npm run bench -- directories [options], npm run bench -- access [options], npm run bench -- explain [options], npm run bench -- people [options]
+const USAGE = `npm run bench -- [options]     or: npm run bench -- scim [options], npm run bench -- directories [options], npm run bench -- access [options], npm run bench -- explain [options], npm run bench -- people [options], npm run bench -- login [options]
   --people N     people in the directory (100000)
   --groups N     groups (1000)
   --big NxSIZE   how many of the groups are big ones, and their members (3x12000)
@@ -112,6 +113,7 @@ async function run(): Promise<void> {
   if (first === "explain") return benchExplain(rest);
   if (first === "access") return benchAccess(rest);
   if (first === "people") return benchPeople(rest);
+  if (first === "login") return benchLogin(rest);
   if (first === "directories") return benchDirectories(rest);
   let options: Options;
   try {

@@ -1,0 +1,202 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { rmSync } from "node:fs";
+import { chmod, mkdtemp } from "node:fs/promises";
+import { Agent } from "node:http";
+import type { AddressInfo } from "node:net";
+import os from "node:os";
+import path from "node:path";
+import { parseArgs } from "node:util";
+import { createApp } from "../../src/app.ts";
+import { hashPassword, isPassword } from "../../src/auth/passwords/hash.ts";
+import { openDatabase } from "../../src/db/database.ts";
+import { sealingKey } from "../../src/db/envelope.ts";
+import { createLog } from "../../src/log.ts";
+import { signInSettings, type SignInSettings } from "../../src/sign-in-settings.ts";
+import { percentile } from "../access/percentile.ts";
+import { inChild } from "../child.ts";
+import { startCluster } from "../scim/database.ts";
+import { isOver, renderTable, type Row } from "../table.ts";
+import { openBenchBrowser, type Where } from "./browser.ts";
+import { detectableShift, kolmogorovSmirnov } from "./distribution.ts";
+import { fillLogins, PASSWORD } from "./fill.ts";
+
+const USAGE = `npm run bench -- login [options]
+  --people N    people with a password (1000)
+  --tries N     answers that are timed, of each kind (1000)
+  --seconds N   how long sign-ins are counted (10)
+  --json        print everything measured, as JSON
+  --strict      exit with 1 when a limit is exceeded`;
+
+const AT_ONCE = 8;
+/** Every attempt comes from one address here. */
+const UNLIMITED = { attempts: 1_000_000, minutes: 1440 };
+const MOST_TIMES_SLOWER = 1.5;
+
+interface Options {
+  people: number;
+  tries: number;
+  seconds: number;
+  json: boolean;
+  strict: boolean;
+}
+
+function readOptions(args: readonly string[]): Options {
+  const text = (value: string) => ({ type: "string", default: value }) as const;
+  const flag = { type: "boolean", default: false } as const;
+  const { values } = parseArgs({
+    args: [...args],
+    options: { people: text("1000"), tries: text("1000"), seconds: text("10"), json: flag, strict: flag },
+  });
+  const whole = (name: "people" | "tries" | "seconds"): number => {
+    const value = Number(values[name]);
+    if (!Number.isInteger(value) || value < 1) throw new Error(`--${name} must be a whole number above 0.`);
+    return value;
+  };
+  return {
+    people: Math.max(10, whole("people")),
+    tries: whole("tries"),
+    seconds: whole("seconds"),
+    json: values.json,
+    strict: values.strict,
+  };
+}
+
+/** The benchmark of signing in; `args` are those after `login`. Sets the exit code. */
+export async function benchLogin(args: readonly string[]): Promise<void> {
+  let options: Options;
+  try {
+    options = readOptions(args);
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}\n`);
+    process.exitCode = 2;
+    return;
+  }
+  const rows = await measure(options);
+  if (options.json) process.stdout.write(`${JSON.stringify({ rows: rows.map((row) => ({ ...row, over: isOver(row) })) }, null, 2)}\n`);
+  else process.stdout.write(`\n${renderTable(rows)}\n`);
+  if (options.strict && rows.some(isOver)) process.exitCode = 1;
+}
+
+async function measure(options: Options): Promise<Row[]> {
+  const folder = await mkdtemp(path.join(os.tmpdir(), "rollcall-bench-login-"));
+  // The `postgres` user, under which PostgreSQL runs when we are root, must be able to enter.
+  await chmod(folder, 0o755);
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  const cluster = await startCluster(folder);
+  const stopAtOnce = () => cluster.stopAtOnce();
+  process.once("exit", stopAtOnce);
+  const settings = signInSettings.parse({
+    limits: { device: UNLIMITED, account: UNLIMITED, network: UNLIMITED, overall: UNLIMITED },
+  });
+  try {
+    const filled: { names?: string[] } = {};
+    await cluster.ensure("login", async (url) => {
+      await inChild({ step: "migrate", job: { url } });
+      filled.names = await fillLogins(url, { people: options.people, settings: settings.password });
+    });
+    await cluster.settle();
+    return await measureAt(cluster.url("login"), { names: filled.names ?? [], settings, ...options });
+  } finally {
+    process.removeListener("exit", stopAtOnce);
+    await cluster.stop();
+  }
+}
+
+type Measured = Options & { names: readonly string[]; settings: SignInSettings };
+
+async function measureAt(url: string, { names, settings, tries, seconds }: Measured): Promise<Row[]> {
+  const say = (line: string) => void process.stderr.write(`${line}\n`);
+  const db = openDatabase({ url, poolSize: 12 });
+  const log = createLog({ level: "silent" });
+  const config = { http: { bodyLimit: 1024 * 1024, trustProxy: false }, signIn: settings };
+  const server = createApp({ db, keyRing: { current: sealingKey(randomBytes(32)), older: [] }, config, log }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const agent = new Agent({ keepAlive: true });
+  const where: Where = { port: (server.address() as AddressInfo).port, agent };
+  try {
+    say(`${tries} wrong passwords each, for accounts that exist and for names of nobody`);
+    const { known, unknown } = await wrongPasswords({ where, names, tries });
+    say(`sign-ins for ${seconds} s, ${AT_ONCE} at once`);
+    const ours = await perSecond(seconds, (at) => signIn(where, names[at % names.length] ?? ""));
+    say("bare argon2id");
+    const hash = await hashPassword(PASSWORD, settings.password.argon2);
+    const bare = await perSecond(seconds, async () => {
+      if (!(await isPassword(PASSWORD, hash))) throw new Error("the password does not fit its hash");
+    });
+    const all = [...known, ...unknown];
+    const shift = detectableShift(all, { each: tries });
+    const told = `p50 ${percentile(known, 0.5).toFixed(2)} and ${percentile(unknown, 0.5).toFixed(2)} ms, p99 ${percentile(known, 0.99).toFixed(1)} and ${percentile(unknown, 0.99).toFixed(1)} ms`;
+    return [
+      {
+        what: `a wrong password, known and unknown name: Kolmogorov–Smirnov, n = ${tries} each, α = 0.01`,
+        measured: told,
+        value: kolmogorovSmirnov(known, unknown),
+        limit: 1,
+        unit: " of critical",
+      },
+      { what: "smallest shift that this test finds in 95 of 100 repetitions", measured: `${shift.toFixed(2)} ms` },
+      { what: `bare argon2id, ${AT_ONCE} at once`, measured: `${bare.toFixed(1)}/s` },
+      {
+        what: `whole sign-ins (three requests), ${AT_ONCE} at once`,
+        measured: `${ours.toFixed(1)}/s`,
+        value: bare / ours,
+        limit: MOST_TIMES_SLOWER,
+        unit: "x slower",
+      },
+    ];
+  } finally {
+    agent.destroy();
+    server.closeAllConnections();
+    await new Promise((closed) => server.close(closed));
+    await db.close();
+  }
+}
+
+/** One after the other, of both kinds in turn by chance, so that whatever the machine does meanwhile meets both alike. */
+async function wrongPasswords({ where, names, tries }: { where: Where; names: readonly string[]; tries: number }) {
+  const [known, unknown]: [number[], number[]] = [[], []];
+  const browser = openBenchBrowser(where);
+  await browser.get("/login");
+  for (let at = 0; known.length < tries || unknown.length < tries; at += 1) {
+    const isKnown = Math.random() < 0.5;
+    const times = isKnown ? known : unknown;
+    if (times.length >= tries) continue;
+    const name = isKnown ? (names[at % names.length] ?? "") : `person-${at % names.length}-${randomUUID().slice(0, 4)}`;
+    const begun = performance.now();
+    const { status } = await browser.post("/login/password", { name, password: "not the one it is" });
+    const took = performance.now() - begun;
+    if (status !== 401) throw new Error(`a wrong password was answered with ${status}`);
+    // What is run for the first time takes its time.
+    if (at >= 50) times.push(took);
+  }
+  return { known, unknown };
+}
+
+async function signIn(where: Where, name: string): Promise<void> {
+  const browser = openBenchBrowser(where);
+  await browser.get("/login");
+  const proven = await browser.post("/login/password", { name, password: PASSWORD });
+  const { status } = await browser.get("/login/next");
+  if (proven.status !== 303 || status !== 303) throw new Error(`signing in was answered with ${proven.status} and ${status}`);
+}
+
+/** How often an act is done within a second, several at once, after half that time to warm up. */
+async function perSecond(seconds: number, act: (at: number) => Promise<void>): Promise<number> {
+  let next = 0;
+  const run = async (lasting: number): Promise<number> => {
+    const begun = performance.now();
+    let count = 0;
+    await Promise.all(
+      Array.from({ length: AT_ONCE }, async () => {
+        while (performance.now() < begun + lasting) {
+          await act((next += 1));
+          count += 1;
+        }
+      }),
+    );
+    return (count * 1000) / (performance.now() - begun);
+  };
+  await run(seconds * 500);
+  return run(seconds * 1000);
+}
