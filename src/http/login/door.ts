@@ -5,9 +5,12 @@ import { accountRoutes } from "./account.ts";
 import { noticesRoutes } from "./notices.ts";
 import { oidcRoutes } from "./oidc.ts";
 import { oidcSignOut } from "./oidc-sign-out.ts";
+import { forgotRoutes } from "./forgot.ts";
+import { linkRoutes } from "./link.ts";
 import type { LoginOptions } from "./options.ts";
 import { samlRoutes } from "./saml.ts";
 import { samlSignOut } from "./saml-sign-out.ts";
+import { passwordChangeRoutes } from "./password-change.ts";
 import { signInRoutes } from "./sign-in.ts";
 import { signOutRoutes } from "./sign-out.ts";
 import { stepUpRoutes } from "./step-up.ts";
@@ -17,6 +20,9 @@ const PARTS: readonly ((options: LoginOptions) => Router)[] = [
   signInRoutes,
   stepUpRoutes,
   accountRoutes,
+  linkRoutes,
+  forgotRoutes,
+  passwordChangeRoutes,
   noticesRoutes,
   (options) => signOutRoutes(options, [oidcSignOut, samlSignOut]),
   oidcRoutes,

@@ -1,0 +1,160 @@
+import { Router } from "express";
+import { authorizationRequest, pendingSchema, type Pending } from "../../auth/oidc/authorization-request.ts";
+import { authorizationResponse } from "../../auth/oidc/authorization-response.ts";
+import { keepOfflineGrant } from "../../auth/oidc/offline-grants.ts";
+import { createProviders, type Providers } from "../../auth/oidc/providers.ts";
+import { oidcSubject } from "../../auth/oidc/subject.ts";
+import { noteAttempt } from "../../auth/risk/attempts.ts";
+import { beginSignIn, keepState, takeState, type SignIn } from "../../auth/sign-in/store.ts";
+import { inTransaction } from "../../db/database.ts";
+import { open, seal } from "../../db/envelope.ts";
+import { AppError } from "../../errors.ts";
+import { setSecret } from "./cookies.ts";
+import { signInFederated } from "./federation.ts";
+import { leaveTo } from "./leave.ts";
+import { oidcAddress, oidcConnection, type OidcConnection } from "./oidc-connection.ts";
+import { oidcSignOutRoutes } from "./oidc-sign-out.ts";
+import type { LoginOptions } from "./options.ts";
+import type { Reply } from "./page.ts";
+import { ownPath } from "./return-to.ts";
+import { pageRoute, pageRoutes } from "./routes.ts";
+import type { Visit } from "./visit.ts";
+
+/** What is kept between the way to the provider and the way back, by its name in the sign-in's state. */
+const STEP = "oidc";
+
+/** Signing in by OpenID Connect: to the provider, back from it, and out again both ways. */
+export function oidcRoutes(options: LoginOptions): Router {
+  const providers = createProviders({ now: options.now, network: options.network });
+  const router = Router({ caseSensitive: true });
+  router.use(oidcSignOutRoutes(options, providers));
+  router.use(
+    pageRoutes(options, [
+      pageRoute({ method: "get", path: "/oidc/:connection/login", needs: "nothing", handler: (visit) => toProvider(visit, providers) }),
+      pageRoute({
+        method: "get",
+        path: "/oidc/:connection/callback",
+        needs: "nothing",
+        handler: (visit) => fromProvider(visit, providers),
+      }),
+    ]),
+  );
+  return router;
+}
+
+async function toProvider(visit: Visit, providers: Providers): Promise<Reply> {
+  const { options, request } = visit;
+  const known = await oidcConnection(options, request.params["connection"]);
+  const { connection, settings } = known;
+  const provider = await providers.of(settings);
+  const stepUp = request.query["step_up"] === "1";
+  const { url, pending } = await authorizationRequest(provider, {
+    connectionId: connection.id,
+    redirectUri: oidcAddress(options, { name: connection.name, page: "callback" }),
+    loginHint: loginHint(request.query["login_hint"]),
+    fresh: stepUp,
+  });
+  await inTransaction(options.db, visit.ctx, async (work) => {
+    const signIn = stepUp ? ofStepUp(visit) : await begun(visit);
+    const sealed = seal(options.keyRing.current, { purpose: purposeOf(signIn), plain: JSON.stringify(pending) });
+    await keepState(work, { signIn, step: STEP, value: sealed });
+
+    async function begun(each: Visit): Promise<SignIn> {
+      const { signIn: fresh, secret } = await beginSignIn(work, { returnTo: ownPath(request.query["return_to"]) });
+      setSecret(each.response, { cookie: "signIn", secret });
+      return fresh;
+    }
+  });
+  return leaveTo(visit, { url, provider: settings.title ?? connection.name });
+}
+
+/** The step-up that /login/step-up has begun in this browser. */
+function ofStepUp({ signIn }: Visit): SignIn {
+  if (signIn?.purpose !== "step_up" || signIn.firstMethod !== null)
+    throw new AppError("forbidden", "There is nothing to prove at the moment: begin again.", { field: "sign_in" });
+  return signIn;
+}
+
+async function fromProvider(visit: Visit, providers: Providers): Promise<Reply> {
+  const { options, request, address } = visit;
+  const known = await oidcConnection(options, request.params["connection"]);
+  const attempt = { kind: "federated" as const, address, personId: null, device: null };
+  await options.limits.take(attempt);
+  try {
+    const reply = await arrive(visit, { known, providers });
+    await options.limits.succeeded(attempt);
+    return reply;
+  } catch (error) {
+    if (!(error instanceof AppError) || error.field !== "oidc") throw error;
+    await noteFailure(visit, { name: known.connection.name, error });
+    throw new AppError("forbidden", visit.say("pages.federation.failed"), { field: "federation", cause: error });
+  }
+}
+
+async function arrive(visit: Visit, { known, providers }: { known: OidcConnection; providers: Providers }): Promise<Reply> {
+  const { options, request } = visit;
+  const { connection, settings } = known;
+  const { signIn, pending } = await pendingOf(visit, known);
+  const provider = await providers.of(settings);
+  const callback = new URL(oidcAddress(options, { name: connection.name, page: "callback" }));
+  callback.search = new URL(request.originalUrl, callback).search;
+  const { idToken, claims, refreshToken } = await authorizationResponse(provider, { url: callback, pending, now: options.now() });
+  const subject = oidcSubject(settings, { sub: idToken.sub, claims });
+  const { sid } = idToken;
+  const { refreshHours } = settings;
+  return await signInFederated(visit, {
+    connection,
+    signIn,
+    subject: { nativeId: subject.nativeId, attributes: subject.attributes, emailVerified: subject.verified },
+    federation: { method: "oidc", subject: subject.subject, session: typeof sid === "string" ? sid : undefined },
+    bothFactors: subject.bothFactors,
+    also: async (work, personId) => {
+      if (refreshToken === undefined || refreshHours === undefined) return;
+      await keepOfflineGrant(work, {
+        keyRing: options.keyRing,
+        connectionId: connection.id,
+        nativeId: subject.nativeId,
+        personId,
+        subject: subject.subject,
+        refreshToken,
+        refreshHours,
+      });
+    },
+  });
+}
+
+/** What this browser was sent away with, taken once: an answer that comes again, or to another browser, finds nothing. */
+async function pendingOf(visit: Visit, { connection, settings }: OidcConnection): Promise<{ signIn: SignIn; pending: Pending }> {
+  const { signIn, options } = visit;
+  const refused = (reason: string) =>
+    new AppError("forbidden", `An answer of ${settings.issuer} was refused: ${reason}.`, { field: "oidc" });
+  if (!signIn) throw refused("this browser has no sign-in under way");
+  const kept = await inTransaction(options.db, visit.ctx, (work) => takeState(work, { signIn, step: STEP }));
+  if (typeof kept !== "string") throw refused("this browser waits for none");
+  const pending = pendingSchema.parse(JSON.parse(open(options.keyRing, { purpose: purposeOf(signIn), sealed: kept })));
+  if (pending.connectionId !== connection.id) throw refused("this browser was sent to another provider");
+  return { signIn, pending };
+}
+
+async function noteFailure(visit: Visit, { name, error }: { name: string; error: AppError }): Promise<void> {
+  const { options, address, userAgent, ctx } = visit;
+  ctx.log.warn({ connection: name, reason: error.message }, "a sign-in by OpenID Connect was refused");
+  await noteAttempt(options.db.requestPool, {
+    at: options.now(),
+    keyRing: options.keyRing,
+    kind: "federated",
+    outcome: "failed",
+    personId: null,
+    address,
+    userAgent,
+    why: "not_believed",
+  });
+}
+
+function purposeOf({ id }: Pick<SignIn, "id">): string {
+  return `sign-in.${id}.oidc`;
+}
+
+function loginHint(value: unknown): string | undefined {
+  return typeof value === "string" && value.length > 0 && value.length <= 320 ? value : undefined;
+}
