@@ -1,7 +1,9 @@
 import path from "node:path";
 import { Router, static as files, type RequestHandler } from "express";
 import { projectFolder } from "../../db/folder.ts";
+import { accountFactorRoutes } from "./account-factors.ts";
 import { accountRoutes } from "./account.ts";
+import { enrolRoutes } from "./enrol.ts";
 import { noticesRoutes } from "./notices.ts";
 import { oidcRoutes } from "./oidc.ts";
 import { oidcSignOut } from "./oidc-sign-out.ts";
@@ -11,6 +13,8 @@ import type { LoginOptions } from "./options.ts";
 import { samlRoutes } from "./saml.ts";
 import { samlSignOut } from "./saml-sign-out.ts";
 import { passwordChangeRoutes } from "./password-change.ts";
+import { passkeyRoutes } from "./passkey.ts";
+import { secondFactorRoutes } from "./second-factor.ts";
 import { signInRoutes } from "./sign-in.ts";
 import { signOutRoutes } from "./sign-out.ts";
 import { stepUpRoutes } from "./step-up.ts";
@@ -18,8 +22,12 @@ import { stepUpRoutes } from "./step-up.ts";
 /** The parts of the door: a line each. */
 const PARTS: readonly ((options: LoginOptions) => Router)[] = [
   signInRoutes,
+  passkeyRoutes,
+  secondFactorRoutes,
+  enrolRoutes,
   stepUpRoutes,
   accountRoutes,
+  accountFactorRoutes,
   linkRoutes,
   forgotRoutes,
   passwordChangeRoutes,

@@ -2,7 +2,6 @@ import type { Router } from "express";
 import { z } from "zod";
 import { verifyPassword } from "../../auth/passwords/verify.ts";
 import { noteAttempt, type AttemptOutcome } from "../../auth/risk/attempts.ts";
-import { newSecret } from "../../auth/sessions/session.ts";
 import { completeSignIn, stepOf } from "../../auth/sign-in/complete.ts";
 import { isKnownDevice } from "../../auth/sign-in/devices.ts";
 import { findByLoginName, type LoginHolder } from "../../auth/sign-in/login-names.ts";
@@ -10,13 +9,13 @@ import { providerOf, signInProviders, type SignInProvider } from "../../auth/sig
 import { beginSignIn, keepMustChange, passFirst, type SignIn } from "../../auth/sign-in/store.ts";
 import type { SignInStep } from "../../auth/sign-in/steps.ts";
 import { inTransaction } from "../../db/database.ts";
-import { clearSecret, secretIn, setSecret } from "./cookies.ts";
+import { anonymousForm } from "./anonymous-form.ts";
+import { clearSecret, setSecret } from "./cookies.ts";
 import { html, type Html } from "./html.ts";
 import type { LoginOptions } from "./options.ts";
 import { field, form, message, type Reply } from "./page.ts";
 import { HOME, ownPath } from "./return-to.ts";
 import { pageRoute, pageRoutes } from "./routes.ts";
-import { csrfOf } from "./same-origin.ts";
 import type { Visit } from "./visit.ts";
 
 const LONGEST_NAME = 320;
@@ -84,22 +83,13 @@ export function providerPath({ kind, name }: Pick<SignInProvider, "kind" | "name
   return `/${kind}/${encodeURIComponent(name)}/login?return_to=${encodeURIComponent(returnTo)}`;
 }
 
-/** Forms before anybody is known are bound to a cookie of the browser, of which nothing is kept here. */
-function anonymous(visit: Visit): Pick<Visit, "csrf"> {
-  const known = secretIn(visit.request, "signIn");
-  if (known !== undefined) return { csrf: csrfOf(known) };
-  const { secret } = newSecret();
-  setSecret(visit.response, { cookie: "signIn", secret });
-  return { csrf: csrfOf(secret) };
-}
-
 function namePage(
   visit: Visit,
   { returnTo, providers, way }: { returnTo: string; providers: readonly SignInProvider[]; way: "password" | undefined },
 ): Reply {
   const { say } = visit;
   const listed = providers.filter((each) => each.listed);
-  const bound = anonymous(visit);
+  const bound = anonymousForm(visit);
   const body = html`${form(bound, {
       action: "/login",
       body: html`<input
