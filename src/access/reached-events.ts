@@ -9,6 +9,7 @@ const BELONGINGS = [
   { type: "token", table: "tokens", id: "id", cast: "uuid" },
   { type: "request", table: "access_requests", id: "id", cast: "uuid" },
   { type: "account", table: "accounts", id: "id", cast: "bigint" },
+  { type: "incident", table: "incidents", id: "id", cast: "uuid" },
 ] as const;
 
 const LOOKS_LIKE = { uuid: "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", bigint: "^[0-9]{1,18}$" } as const;

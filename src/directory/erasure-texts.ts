@@ -21,6 +21,12 @@ const THEIRS: readonly (Texts & { where: string })[] = [
     where: "(person_id = $1 or requested_by = $1) and $2::text[] is not null",
   },
   {
+    table: "incident_notes",
+    key: "id",
+    columns: ["text"],
+    where: "incident_id in (select id from incidents where person_id = $1) and $2::text[] is not null",
+  },
+  {
     table: "audit_events",
     key: "id",
     columns: ["reason", "data"],
@@ -40,6 +46,7 @@ const ANYWHERE: readonly Texts[] = [
   { table: "run_problems", key: "id", columns: ["message"] },
   { table: "deliveries", key: "id", columns: ["message"] },
   { table: "projections", key: "id", columns: ["last_error"] },
+  { table: "incident_notes", key: "id", columns: ["text"] },
   { table: "connections", key: "id", columns: ["state_reason"] },
 ];
 

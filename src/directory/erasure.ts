@@ -106,7 +106,7 @@ async function subjectsOf(sql: Sql, personId: string): Promise<string[]> {
   const { rows } = await sql.query<{ id: string }>(
     `select id::text from tokens where person_id = $1 union select id::text from accounts where person_id = $1
      union select grant_id::text from grants where person_id = $1 union select id::text from access_requests where person_id = $1 or requested_by = $1
-     union select id::text from projections where person_id = $1`,
+     union select id::text from projections where person_id = $1 union select id::text from incidents where person_id = $1`,
     [personId],
   );
   return rows.map(({ id }) => id);
@@ -116,6 +116,9 @@ async function subjectsOf(sql: Sql, personId: string): Promise<string[]> {
 const EMPTYING: readonly string[] = [
   "delete from person_photos where person_id = $1",
   "delete from sessions where person_id = $1",
+  // What a network did is counted without them: their attempts go, and what was counted of them.
+  "delete from sign_in_attempts where person_id = $1 or token_id in (select id from tokens where person_id = $1)",
+  `update incident_evidence set facts = '{}' where incident_id in (select id from incidents where person_id = $1)`,
   "delete from passwords where person_id = $1",
   "delete from password_history where person_id = $1",
   "delete from login_links where person_id = $1",

@@ -41,6 +41,10 @@ const SECTIONS: Readonly<Record<string, string>> = {
     from login_links where person_id = $1 order by created_at, id`,
   tokens: `select id, name, prefix, scope, permissions, created_at as "createdAt", expires_at as "expiresAt", last_used_at as "lastUsedAt", last_used_from as "lastUsedFrom", revoked_at as "revokedAt"
     from tokens where person_id = $1 order by created_at, id`,
+  attemptsToSignIn: `select at, kind, outcome, address, network, why from sign_in_attempts where person_id = $1 order by id`,
+  incidents: `select i.id, i.kind, i.state, i.outcome, i.response, i.opened_at as "openedAt", i.last_at as "lastAt", i.closed_at as "closedAt",
+      (select jsonb_agg(jsonb_build_object('firstAt', e.first_at, 'lastAt', e.last_at, 'facts', e.facts) order by e.hour) from incident_evidence e where e.incident_id = i.id) as evidence
+    from incidents i where i.person_id = $1 order by i.opened_at, i.id`,
 };
 
 const EVENTS = {

@@ -29,7 +29,7 @@ const INSERT = `insert into sign_in_attempts (at, kind, outcome, person_id, name
   values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`;
 
 /** Ways in after which there may be something to answer at once. */
-const LOOKED_AT: ReadonlySet<AttemptKind> = new Set(["password", "second_factor", "federated"]);
+const LOOKED_AT: ReadonlySet<AttemptKind> = new Set(["password", "second_factor", "step_up", "federated"]);
 
 /**
  * Notes that somebody tried to get in: what the detectors read. Called outside of the transaction of a request that fails, which would

@@ -35,7 +35,7 @@ function finding(kind: IncidentKind, { personId, evidence }: { personId: string;
 async function patternsOfStruggle(sql: Sql, { now, since, settings, personId }: PeopleSearch): Promise<Finding[]> {
   const { rows } = await sql.query<{ id: string }>(
     `select distinct a.person_id as id from sign_in_attempts a where ${RECENT}
-       and (a.outcome <> 'ok' or a.kind = 'challenge' or (a.kind = 'second_factor' and exists (select from sign_in_attempts b
+       and (a.outcome <> 'ok' or a.kind = 'challenge' or (a.kind in ('second_factor', 'step_up') and exists (select from sign_in_attempts b
          where b.person_id = a.person_id and b.at > $1::timestamptz - interval '1 day' and (b.kind = 'challenge' or b.outcome <> 'ok'))))`,
     [since, personId ?? null],
   );

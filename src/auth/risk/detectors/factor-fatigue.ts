@@ -1,6 +1,8 @@
 import { named, type Evidence } from "../finding.ts";
 import type { NotedAttempt } from "../noted-attempts.ts";
 
+const ANSWERS: ReadonlySet<string> = new Set(["second_factor", "step_up"]);
+
 /**
  * Many challenges to one person, sent, denied or answered wrongly, and then one is accepted: somebody who knows the password asks until the
  * owner gives in. Pure.
@@ -15,8 +17,8 @@ export function factorFatigue(
   for (const attempt of attempts) {
     const { at, kind, outcome } = attempt;
     waiting = waiting.filter((each) => each.at.getTime() > at.getTime() - minutes * 60_000);
-    if (kind === "challenge" || (kind === "second_factor" && outcome !== "ok")) waiting.push(attempt);
-    else if (kind === "second_factor") {
+    if (kind === "challenge" || (ANSWERS.has(kind) && outcome !== "ok")) waiting.push(attempt);
+    else if (ANSWERS.has(kind)) {
       const first = waiting[0];
       if (first && waiting.length >= challenges)
         found = {
