@@ -25,11 +25,15 @@ import { deliveryRetry } from "./delivery-retry.ts";
 import { EXIT, type ExitCode } from "./exit.ts";
 import { keyRotate } from "./key-rotate.ts";
 import { migrateCommand } from "./migrate.ts";
+import { noticePreview } from "./notice-preview.ts";
+import { noticeTest } from "./notice-test.ts";
 import type { Terminal } from "./output.ts";
 import { personExpire } from "./person-expire.ts";
 import { personRenew } from "./person-renew.ts";
 import { personResetFactors } from "./person-reset-factors.ts";
+import { personSessions } from "./person-sessions.ts";
 import { personShow } from "./person-show.ts";
+import { personSignOut } from "./person-sign-out.ts";
 import { planApprove } from "./plan-approve.ts";
 import { planList } from "./plan-list.ts";
 import { planReject } from "./plan-reject.ts";
@@ -78,7 +82,11 @@ const GROUPS: readonly { name: string; description: string; commands: readonly (
   { name: "account", description: "what the systems hold, and whose it is", commands: [accountList, accountLink] },
   { name: "delivery", description: "what has to reach the targets yet", commands: [deliveryList, deliveryRetry] },
   { name: "administrator", description: "who may steer everything", commands: [administratorAdd] },
-  { name: "person", description: "people", commands: [personShow, personExpire, personRenew, personResetFactors] },
+  {
+    name: "person",
+    description: "people",
+    commands: [personShow, personExpire, personRenew, personResetFactors, personSessions, personSignOut],
+  },
   {
     name: "attribute",
     description: "the organisation's own attributes of people",
@@ -86,6 +94,7 @@ const GROUPS: readonly { name: string; description: string; commands: readonly (
   },
   { name: "rule", description: "who gets which role on which unit", commands: [ruleLoad, ruleList] },
   { name: "role", description: "roles and their permissions", commands: [roleList, roleCompare] },
+  { name: "notice", description: "messages to people", commands: [noticePreview, noticeTest] },
   { name: "audit", description: "the trail of every change and decision", commands: [auditTail] },
   { name: "key", description: "the master key", commands: [keyRotate] },
 ];
