@@ -41,6 +41,8 @@ export interface JobPayloads {
   detect_incidents: { personId?: string };
   /** Read the metadata of a SAML identity provider again. */
   refresh_saml_metadata: { connectionId: number };
+  /** Ask OpenID providers what they say now of those whose time to be asked about has come. */
+  refresh_claims: Record<string, never>;
   /** Complete the search indexes after a sync that made many people. */
   complete_search_indexes: Record<string, never>;
 }

@@ -29,6 +29,7 @@ import { failRequested, requestedRun, wakeRequested } from "../sync/request-run.
 import { runSync } from "../sync/run.ts";
 import { startTransfers } from "../sync/start-transfers.ts";
 import type { Handlers } from "./queue.ts";
+import { refreshFederatedClaims } from "./refresh-claims.ts";
 import { lookAfterThings } from "./upkeep.ts";
 
 export interface HandlersOptions {
@@ -134,6 +135,9 @@ export function createHandlers({ db, keyRing, targets, notifier, incidents, rese
     }),
     async refresh_saml_metadata(ctx, { connectionId }) {
       await toldElsewhere(ctx, () => refreshSamlMetadata(ctx, { db, keyRing, connectionId }));
+    },
+    async refresh_claims(ctx) {
+      await refreshFederatedClaims(ctx, { db, keyRing });
     },
     async complete_search_indexes() {
       await completeSearchIndexes(db.pool);

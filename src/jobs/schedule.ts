@@ -139,6 +139,7 @@ async function wake(ctx: Context, db: Database): Promise<void> {
     await handOverSilent(work);
     await onceADay(work);
     await keepHooksOften(work);
+    await refreshWhatIsDue(work);
     await lookForIncidents(work);
   });
 }
@@ -160,6 +161,14 @@ async function keepHooksOften({ ctx, sql }: Work): Promise<void> {
     [ctx.now()],
   );
   if (rowCount !== 0) await enqueue(sql, { job: "keep_hooks", payload: {}, key: "keep_hooks" });
+}
+
+async function refreshWhatIsDue({ ctx, sql }: Work): Promise<void> {
+  const { rows } = await sql.query<{ due: boolean }>(
+    "select exists (select from offline_grants o join connections c on c.id = o.connection_id and c.enabled where o.due_at <= $1) as due",
+    [ctx.now()],
+  );
+  if (rows[0]?.due) await enqueue(sql, { job: "refresh_claims", payload: {}, key: "refresh_claims", queue: "refresh_claims" });
 }
 
 /** What must be answered sooner is looked at when somebody gets in. */

@@ -2,6 +2,7 @@ import { forgetPreviews } from "../access/preview-store.ts";
 import { lapseRequests } from "../access/requests.ts";
 import { removeExpiredEvents } from "../audit/retention.ts";
 import { forgetLinks } from "../auth/links/links.ts";
+import { forgetLogoutTokens } from "../auth/oidc/logout-token.ts";
 import { tellEndingTokens } from "../auth/ending-tokens.ts";
 import { forgetChallenges } from "../auth/factors/challenges.ts";
 import { forgetReplacedKeys } from "../auth/saml/own-keys.ts";
@@ -27,6 +28,7 @@ const TASKS: Readonly<Record<string, (work: Work) => Promise<number>>> = {
   "previews of changes were forgotten": forgetPreviews,
   "notices that are long over were forgotten": forgetNotices,
   "tokens that end soon were told of": tellEndingTokens,
+  "logout tokens that could not be used any more were forgotten": forgetLogoutTokens,
   "links of one use were forgotten": forgetLinks,
   "proofs that nobody waits for were forgotten": forgetChallenges,
   "sessions that ended long ago were forgotten": forgetSessions,

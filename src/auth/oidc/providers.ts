@@ -1,5 +1,14 @@
-import { Configuration, allowInsecureRequests, clockSkew, clockTolerance, customFetch, type ClientAuth } from "openid-client";
-import { ClientSecretBasic, ClientSecretPost, PrivateKeyJwt } from "openid-client";
+import {
+  allowInsecureRequests,
+  ClientSecretBasic,
+  ClientSecretPost,
+  clockSkew,
+  clockTolerance,
+  Configuration,
+  customFetch,
+  PrivateKeyJwt,
+  type ClientAuth,
+} from "openid-client";
 import type { JWTVerifyGetKey } from "jose";
 import type { Network } from "../../../connectors/contract.ts";
 import { discoveryUrl, readMetadata, type ProviderMetadata } from "../../../connectors/kit/openid-metadata.ts";

@@ -1,26 +1,14 @@
 import { noteAttempt } from "../../auth/risk/attempts.ts";
 import { loginHolder } from "../../auth/sign-in/login-names.ts";
 import { passFirst, type SignIn } from "../../auth/sign-in/store.ts";
-import type { AttributeObject } from "../../../connectors/contract.ts";
-import { signInPolicySchema } from "../../connections/definition.ts";
 import type { LoadedConnection } from "../../connections/open.ts";
 import { inTransaction, type Work } from "../../db/database.ts";
 import { tellPerson } from "../../directory/notices.ts";
 import { AppError } from "../../errors.ts";
+import { syncFederated, type FederatedSubject } from "../../sync/federated-account.ts";
 import { noteHeldRequest } from "../../sync/one.ts";
-import { syncAccount, type AccountOutcome } from "../../sync/one-account.ts";
-import { withoutUnvouched, type Vouched } from "../../sync/vouched-addresses.ts";
 import { setSecret } from "./cookies.ts";
 import type { Visit } from "./visit.ts";
-
-/** Somebody, as an identity provider describes them. */
-export interface FederatedSubject {
-  /** What the provider calls them for ever: never an address, never given to anybody else. */
-  nativeId: string;
-  attributes: AttributeObject;
-  /** Whether the provider vouches for e-mail addresses: for all that stand in the attributes, for none, or for these alone (lower case). */
-  emailVerified: Vouched;
-}
 
 export interface FederatedSignIn {
   connection: LoadedConnection;
@@ -84,7 +72,7 @@ async function decided(visit: Visit, options: FederatedSignIn): Promise<Passed> 
 async function passed(work: Work, { visit, options }: { visit: Visit; options: FederatedSignIn }): Promise<Passed> {
   const { connection, federation, bothFactors = false } = options;
   const { keyRing } = visit.options;
-  const result = await takeIn(work, { visit, options });
+  const result = await syncFederated(work, { connection, keyRing, subject: options.subject });
   if ("reason" in result) {
     work.ctx.log.info({ connection: connection.name, reason: result.reason }, "an account that wanted to sign in was set aside");
     return { passed: false, why: result.outcome, personId: result.personId };
@@ -103,17 +91,4 @@ async function passed(work: Work, { visit, options }: { visit: Visit; options: F
     federation: { connectionId: connection.id, subject: federation.subject, session: federation.session },
   });
   return { passed: true, secret, personId };
-}
-
-function takeIn(work: Work, { visit, options }: { visit: Visit; options: FederatedSignIn }): Promise<AccountOutcome> {
-  const { connection, subject } = options;
-  const policy = signInPolicySchema.parse(connection.policy.signIn ?? {});
-  return syncAccount(work, {
-    connection,
-    keyRing: visit.options.keyRing,
-    nativeId: subject.nativeId,
-    attributes: withoutUnvouched(subject.attributes, { vouched: subject.emailVerified, domains: policy.verifiedDomains }),
-    create: policy.create,
-    link: policy.link,
-  });
 }
