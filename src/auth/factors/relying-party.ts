@@ -1,5 +1,4 @@
 import { isIP } from "node:net";
-import { AppError } from "../../errors.ts";
 
 /** As whom passkeys know us (WebAuthn section 5.4.2). */
 export interface RelyingParty {
@@ -10,13 +9,10 @@ export interface RelyingParty {
   origin: string;
 }
 
-/** Who we are by the address that people sign in at. Throws `misconfigured` for one that no browser makes passkeys for. Pure. */
-export function relyingPartyOf({ baseUrl, name }: { baseUrl: string; name: string }): RelyingParty {
+/** Who we are by the address that people sign in at; undefined for one that no browser makes passkeys for: a number, or without TLS (localhost apart). Pure. */
+export function relyingPartyOf({ baseUrl, name }: { baseUrl: string; name: string }): RelyingParty | undefined {
   const { hostname, origin, protocol } = new URL(baseUrl);
   const isLocal = hostname === "localhost" || hostname.endsWith(".localhost");
-  if (isIP(hostname.replaceAll(/[[\]]/g, "")) !== 0 || (protocol !== "https:" && !isLocal))
-    throw new AppError("misconfigured", `Passkeys need a host name and https (or localhost); people sign in at ${origin}.`, {
-      field: "http.publicUrl",
-    });
+  if (isIP(hostname.replaceAll(/[[\]]/g, "")) !== 0 || (protocol !== "https:" && !isLocal)) return undefined;
   return { id: hostname, name, origin };
 }

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { Secret, TOTP } from "otpauth";
 import { beginTotpEnrolment, finishTotpEnrolment } from "../../../src/auth/factors/enrolment.ts";
 import type { FactorCall } from "../../../src/auth/factors/kinds.ts";
-import { relyingPartyOf } from "../../../src/auth/factors/relying-party.ts";
+import { relyingPartyOf, type RelyingParty } from "../../../src/auth/factors/relying-party.ts";
 import { inTransaction, type Work } from "../../../src/db/database.ts";
 import { sealingKey, type KeyRing } from "../../../src/db/envelope.ts";
 import { openNotice } from "../../../src/directory/notices.ts";
@@ -15,7 +15,7 @@ export interface FactorRoom {
   db: TestDatabase;
   keyRing: KeyRing;
   clock: { now: () => Date; forward(ms: number): void };
-  relyingParty: ReturnType<typeof relyingPartyOf>;
+  relyingParty: RelyingParty;
   work<T>(act: (work: Work) => Promise<T>): Promise<T>;
   newPerson(): Promise<string>;
   /** A call in a sign-in of its own. */
@@ -40,11 +40,13 @@ export async function openFactorRoom(): Promise<FactorRoom> {
   const ctx = testContext({ now: clock.now });
   const work: FactorRoom["work"] = (act) => inTransaction(db, ctx, act);
   const settings = signInSettings.parse({}).factors;
+  const relyingParty = relyingPartyOf({ baseUrl: ORIGIN, name: "Rollcall" });
+  if (!relyingParty) throw new Error("no passkeys at this address");
   const room: FactorRoom = {
     db,
     keyRing,
     clock,
-    relyingParty: relyingPartyOf({ baseUrl: ORIGIN, name: "Rollcall" }),
+    relyingParty,
     work,
     async newPerson() {
       const id = randomUUID();
