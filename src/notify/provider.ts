@@ -5,7 +5,8 @@ export interface Message {
   /** Of the notice, the same for each try: by it, what comes twice is known to be one. */
   id: string;
   channel: NoticeChannel;
-  notice: NoticeName;
+  /** `test`: an operator looks whether messages come. */
+  notice: NoticeName | "test";
   /** An e-mail address, or a telephone number (E.164). */
   to: string;
   language: string;

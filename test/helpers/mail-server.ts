@@ -110,25 +110,17 @@ export async function startMailServer({ account, plain = false }: MailServerOpti
         chunks.push(chunk);
         if (behaviour === "drop") for (const socket of sockets) socket.destroy();
       });
-      stream.on("end", () => {
+      const take = async () => {
         const refused = refusal(session, "DATA");
         if (refused) return done(refused);
         const raw = Buffer.concat(chunks).toString("utf8");
-        void PostalMime.parse(raw).then((parsed) => {
-          if (behaviour === "echo") {
-            const words = (parsed.text ?? "").replaceAll(/\s+/g, " ");
-            return done(Object.assign(new Error(words), { responseCode: 451 }));
-          }
-          mails.push({
-            to: session.envelope.rcptTo.map(({ address }) => address),
-            raw,
-            parsed,
-            secure: session.secure,
-            user: session.user,
-          });
-          if (behaviour !== "hold") done();
-        });
-      });
+        const parsed = await PostalMime.parse(raw);
+        if (behaviour === "echo") return done(Object.assign(new Error((parsed.text ?? "").replaceAll(/\s+/g, " ")), { responseCode: 451 }));
+        const to = session.envelope.rcptTo.map(({ address }) => address);
+        mails.push({ to, raw, parsed, secure: session.secure, user: session.user });
+        if (behaviour !== "hold") done();
+      };
+      stream.on("end", () => void take());
     },
   });
   server.server.on("connection", (socket: { destroy(): void }) => sockets.add(socket));

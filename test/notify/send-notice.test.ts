@@ -80,8 +80,8 @@ async function restart(options: Parameters<typeof start>[0]): Promise<void> {
 }
 
 async function tell<N extends NoticeName>(notice: N, data?: NoticeData<N>, to?: TellOptions<N>["to"]): Promise<void> {
-  await inTransaction(db, ctx, (work) =>
-    tellPerson(work, { keyRing: testKeyRing, personId: ada, notice, ...(data ? { data } : {}), ...(to ? { to } : {}) }),
+  await inTransaction(db, ctx, (each) =>
+    tellPerson(each, { keyRing: testKeyRing, personId: ada, notice, ...(data ? { data } : {}), ...(to ? { to } : {}) }),
   );
 }
 
@@ -91,7 +91,7 @@ interface Job {
 }
 
 /** Takes the jobs that are due off the queue and does them, as a worker would; says how many there were. */
-async function work(): Promise<number> {
+async function doJobs(): Promise<number> {
   const { rows } = await db.pool.query<{ payload: { id: string } }>(
     `delete from graphile_worker._private_jobs j using graphile_worker._private_tasks t where t.id = j.task_id and t.identifier = 'send_notice' and j.run_at <= greatest($1, now()) returning j.payload`,
     [clock.now()],
@@ -126,7 +126,7 @@ describe("a notice", () => {
   test("G1: an invitation comes in the person's language and time zone, as plain text and HTML, over an encrypted connection", async () => {
     await tell("invitation", invitation());
     expect(mail.mails).toHaveLength(0);
-    await work();
+    await doJobs();
     const [came] = mail.mails;
     expect(came).toMatchObject({
       to: ["ada@example.com"],
@@ -157,11 +157,11 @@ describe("a notice", () => {
     };
     await look();
     mail.next("echo", "echo");
-    await work();
+    await doJobs();
     await look();
     for (const { problem } of await notices()) expect(problem).toMatch(/451 .*…/);
     clock.forward(60_000);
-    await work();
+    await doJobs();
     await look();
     expect(mail.mails.map(({ to }) => to[0]).sort()).toEqual(["ada@example.com", "new@example.com"]);
   });
@@ -181,7 +181,7 @@ describe("a notice", () => {
     clock.forward(61_000);
     await tell("password.changed");
     expect((await notices()).filter(({ notice }) => notice === "password.changed")).toHaveLength(2);
-    expect(await work()).toBe(6);
+    expect(await doJobs()).toBe(6);
     expect(mail.mails).toHaveLength(6);
   });
 
@@ -197,7 +197,7 @@ describe("a notice", () => {
     await tell("grant.given", grant);
     await tell("grant.ends_soon", { ...grant, until: later(HOUR) });
     await tell("password.changed");
-    await work();
+    await doJobs();
     expect((await notices()).map(({ notice }) => notice)).toEqual([
       "grant.ends_soon",
       expect.stringMatching(/grant|password/),
@@ -215,7 +215,7 @@ describe("a notice", () => {
     await tell("password.changed", undefined, { channel: "sms", address: "+358401234567" });
     await db.pool.query("update people set email = null where id = $1", [ada]);
     await tell("sessions.ended");
-    await work();
+    await doJobs();
     expect((await notices()).map(({ state, problem, emptied }) => ({ state, problem, emptied }))).toEqual(
       expect.arrayContaining([
         { state: "skipped", problem: "Nothing is set up to send this: signIn.notify.sms.provider is off.", emptied: true },
@@ -228,7 +228,7 @@ describe("a notice", () => {
 
   test("never takes anybody elsewhere: a link to another address is not sent", async () => {
     await tell("invitation", { link: "https://rollcall.example.com.evil.example/x", until: later(HOUR) });
-    await work();
+    await doJobs();
     expect(mail.begun()).toBe(0);
     expect(await notices()).toMatchObject([{ state: "failed", problem: expect.stringContaining("http.publicUrl") }]);
   });
@@ -240,7 +240,7 @@ describe("a notice", () => {
     ]);
     await tell("device.new", { address: "192.0.2.7", userAgent: "Your account is locked: call evil.example", at: DAY_ONE });
     await tell("sign_in.linked", { connection: "Entra\r\nBcc: x@evil.example\r\n\r\n<b>" });
-    await work();
+    await doJobs();
     for (const { raw, parsed, to } of mail.mails) {
       expect(to).toEqual(["ada@example.com"]);
       expect(parsed.bcc ?? []).toEqual([]);
@@ -256,13 +256,13 @@ describe("a notice", () => {
     ]) {
       await tell("code", { code: CODE, until: later(HOUR) }, { channel: "email", address });
     }
-    await work();
+    await doJobs();
     expect(mail.mails).toHaveLength(2);
   });
 
   test("goes with the person: erased, and handed out before", async () => {
     await tell("password.changed");
-    await work();
+    await doJobs();
     let document = "";
     for await (const part of exportPerson(db.pool, { personId: ada, keyRing: testKeyRing, at: clock.now() })) document += part;
     expect(JSON.parse(document)).toMatchObject({ notices: [{ notice: "password.changed", state: "sent" }] });
@@ -280,7 +280,7 @@ describe("a mail server that refuses or breaks off", () => {
     mail.next({ refuse: "RCPT", code: 451, words: "greylisted" }, "drop", { refuse: "DATA", code: 452 }, { refuse: "MAIL", code: 421 });
     const waits: number[] = [];
     for (let tries = 1; tries <= 4; tries++) {
-      expect(await work()).toBe(1);
+      expect(await doJobs()).toBe(1);
       expect(mail.begun()).toBe(tries);
       expect(await notices()).toMatchObject([{ state: "queued", attempts: tries, emptied: false }]);
       const [job] = await waiting();
@@ -288,7 +288,7 @@ describe("a mail server that refuses or breaks off", () => {
       clock.set(job?.run_at ?? clock.now());
     }
     expect(waits).toEqual([5_000, 15_000, 60_000, 300_000]);
-    expect(await work()).toBe(1);
+    expect(await doJobs()).toBe(1);
     expect(mail.mails).toHaveLength(1);
     expect(mail.begun()).toBe(5);
     expect(await notices()).toMatchObject([{ state: "sent", attempts: 5, problem: null, emptied: true }]);
@@ -299,7 +299,7 @@ describe("a mail server that refuses or breaks off", () => {
   test("for good: not tried again, told to administrators in the server's own words, kept for sending again", async () => {
     await tell("password.changed");
     mail.next({ refuse: "RCPT", code: 550, words: "5.1.1 no such mailbox" });
-    await work();
+    await doJobs();
     expect(await waiting()).toEqual([]);
     expect(await notices()).toMatchObject([
       { state: "failed", problem: expect.stringContaining("550 5.1.1 no such mailbox"), emptied: false },
@@ -315,12 +315,12 @@ describe("a mail server that refuses or breaks off", () => {
   test("a wrong password of ours is no fault of the message: it goes once the operator has set it right", async () => {
     await restart({ account: { user: "rollcall", password: "right" }, user: "rollcall", password: "wrong" });
     await tell("password.changed");
-    await work();
+    await doJobs();
     expect(await notices()).toMatchObject([{ state: "queued", problem: expect.stringContaining("535") }]);
     await notifier.close();
     notifier = openNotifier({ settings: settingsFor({ user: "rollcall", password: "right" }), baseUrl: BASE });
     clock.forward(HOUR);
-    await work();
+    await doJobs();
     expect(mail.mails).toMatchObject([{ user: "rollcall", secure: true }]);
     expect(await everything()).not.toMatch(/wrong"|"right"/);
   });
@@ -328,7 +328,7 @@ describe("a mail server that refuses or breaks off", () => {
   test("nothing is sent to a server that does not encrypt, or whose certificate nobody vouches for", async () => {
     await restart({ plain: true });
     await tell("password.changed");
-    await work();
+    await doJobs();
     expect(mail.begun()).toBe(0);
     expect(await notices()).toMatchObject([{ state: "queued" }]);
     await restart({});
@@ -337,7 +337,7 @@ describe("a mail server that refuses or breaks off", () => {
     const { caFile: _believed, ...unbelieved } = smtp;
     notifier = openNotifier({ settings: { ...settingsFor(), email: { ...email, smtp: unbelieved } }, baseUrl: BASE });
     clock.forward(HOUR);
-    await work();
+    await doJobs();
     expect(mail.begun()).toBe(0);
     expect(await notices()).toMatchObject([{ state: "queued", attempts: 2 }]);
   });
@@ -345,9 +345,9 @@ describe("a mail server that refuses or breaks off", () => {
   test("a code that has ended meanwhile is not sent, and nothing is left of it", async () => {
     await tell("code", { code: CODE, until: later(60_000) });
     mail.next({ refuse: "RCPT", code: 451 });
-    await work();
+    await doJobs();
     clock.forward(61_000);
-    await work();
+    await doJobs();
     expect(mail.begun()).toBe(1);
     expect(await notices()).toMatchObject([{ state: "failed", emptied: true }]);
     expect(await waiting()).toEqual([]);

@@ -4,6 +4,7 @@ import { grantSamples } from "./grants.ts";
 import { groupSamples } from "./groups.ts";
 import { importSamples } from "./imports.ts";
 import { incidentSamples } from "./incidents.ts";
+import { noticeSamples } from "./notices.ts";
 import { peopleSamples } from "./people.ts";
 import { previewSamples } from "./previews.ts";
 import { requestSamples } from "./requests.ts";
@@ -20,6 +21,7 @@ export const SAMPLES: Samples = {
   ...groupSamples,
   ...importSamples,
   ...incidentSamples,
+  ...noticeSamples,
   ...peopleSamples,
   ...previewSamples,
   ...requestSamples,
