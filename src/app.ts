@@ -63,7 +63,19 @@ export function createApp({ db, keyRing, config, log, now = () => new Date(), qu
   app.use("/feeds", createFeedsDoor({ db, keyRing, log, now, dataFolder: config.data }));
   app.use("/hooks", createHooksDoor({ db, keyRing, log, now }));
   const limits = createAttemptLimits({ db, keyRing, settings: signIn.limits, now, log });
-  app.use(createLoginDoor({ db, keyRing, log, now, settings: signIn, baseUrl, limits, texts: createTexts(), network }));
+  app.use(
+    createLoginDoor({
+      db,
+      keyRing,
+      log,
+      now,
+      settings: signIn,
+      baseUrl,
+      limits,
+      texts: createTexts({ fallback: signIn.notify.language }),
+      network,
+    }),
+  );
   app.use(plainNotFound());
   app.use(plainErrors({ log }));
   return app;
