@@ -2,7 +2,7 @@ import { createPrivateKey, generateKeyPairSync, randomBytes } from "node:crypto"
 import { promisify } from "node:util";
 import { SignedXml } from "xml-crypto";
 import { encrypt, type EncryptionAlgorithm } from "xml-encryption";
-import { selfSignedCertificate } from "../../../src/auth/saml/certificate.ts";
+import { base64Of, selfSignedCertificate } from "../../../src/auth/saml/certificate.ts";
 
 /** An identity provider's (or our own) key, as PEM. */
 export interface Keys {
@@ -30,9 +30,10 @@ export const SP = "https://rollcall.example.com/saml/corp/metadata";
 export const ACS = "https://rollcall.example.com/saml/corp/acs";
 export const NOW = new Date("2027-03-01T12:00:00Z");
 
-const at = (seconds: number) => new Date(NOW.getTime() + seconds * 1000).toISOString();
+const from = (now: Date) => (seconds: number) => new Date(now.getTime() + seconds * 1000).toISOString();
 
 export interface AssertionParts {
+  now?: Date;
   id?: string;
   issuer?: string;
   nameId?: string;
@@ -55,17 +56,19 @@ export function newId(): string {
 
 /** An assertion as identity providers make them, unsigned. */
 export function assertionXml(parts: AssertionParts = {}): string {
+  const at = from(parts.now ?? NOW);
   const { id = newId(), issuer = IDP, nameId = "ada@example.org", audience = SP, recipient = ACS } = parts;
-  const { inResponseTo = "_request", from = at(-60), until = at(300), confirmedUntil = until, authenticatedAt = at(-30) } = parts;
+  const { inResponseTo = "_request", from: begins = at(-60), until = at(300), confirmedUntil = until, authenticatedAt = at(-30) } = parts;
   const asked = "inResponseTo" in parts && parts.inResponseTo === undefined ? "" : ` InResponseTo="${escaped(inResponseTo)}"`;
   const attributes = Object.entries(parts.attributes ?? { mail: ["ada@example.org"] }).map(
     ([name, values]) =>
       `<saml:Attribute Name="${escaped(name)}">${values.map((value) => `<saml:AttributeValue>${escaped(value)}</saml:AttributeValue>`).join("")}</saml:Attribute>`,
   );
-  return `<saml:Assertion xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="${id}" Version="2.0" IssueInstant="${at(-10)}"><saml:Issuer>${escaped(issuer)}</saml:Issuer><saml:Subject><saml:NameID Format="urn:oasis:names:tc:SAML:2.0:nameid-format:persistent">${nameId}</saml:NameID><saml:SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer"><saml:SubjectConfirmationData NotOnOrAfter="${confirmedUntil}" Recipient="${escaped(recipient)}"${asked}/></saml:SubjectConfirmation></saml:Subject><saml:Conditions NotBefore="${from}" NotOnOrAfter="${until}"><saml:AudienceRestriction><saml:Audience>${escaped(audience)}</saml:Audience></saml:AudienceRestriction></saml:Conditions><saml:AuthnStatement AuthnInstant="${authenticatedAt}" SessionIndex="${parts.sessionIndex ?? "_session"}"><saml:AuthnContext><saml:AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:Password</saml:AuthnContextClassRef></saml:AuthnContext></saml:AuthnStatement><saml:AttributeStatement>${attributes.join("")}</saml:AttributeStatement></saml:Assertion>`;
+  return `<saml:Assertion xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="${id}" Version="2.0" IssueInstant="${at(-10)}"><saml:Issuer>${escaped(issuer)}</saml:Issuer><saml:Subject><saml:NameID Format="urn:oasis:names:tc:SAML:2.0:nameid-format:persistent">${nameId}</saml:NameID><saml:SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer"><saml:SubjectConfirmationData NotOnOrAfter="${confirmedUntil}" Recipient="${escaped(recipient)}"${asked}/></saml:SubjectConfirmation></saml:Subject><saml:Conditions NotBefore="${begins}" NotOnOrAfter="${until}"><saml:AudienceRestriction><saml:Audience>${escaped(audience)}</saml:Audience></saml:AudienceRestriction></saml:Conditions><saml:AuthnStatement AuthnInstant="${authenticatedAt}" SessionIndex="${parts.sessionIndex ?? "_session"}"><saml:AuthnContext><saml:AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:Password</saml:AuthnContextClassRef></saml:AuthnContext></saml:AuthnStatement><saml:AttributeStatement>${attributes.join("")}</saml:AttributeStatement></saml:Assertion>`;
 }
 
 export interface ResponseParts {
+  now?: Date;
   id?: string;
   issuer?: string;
   destination?: string;
@@ -75,6 +78,7 @@ export interface ResponseParts {
 
 /** A response around an assertion, unsigned. */
 export function responseXml(inner: string, parts: ResponseParts = {}): string {
+  const at = from(parts.now ?? NOW);
   const { id = newId(), issuer = IDP, destination = ACS, inResponseTo = "_request", status = "Success" } = parts;
   const asked = "inResponseTo" in parts && parts.inResponseTo === undefined ? "" : ` InResponseTo="${escaped(inResponseTo)}"`;
   return `<samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="${id}" Version="2.0" IssueInstant="${at(-10)}" Destination="${escaped(destination)}"${asked}><saml:Issuer xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion">${escaped(issuer)}</saml:Issuer><samlp:Status><samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:${status}"/></samlp:Status>${inner}</samlp:Response>`;
@@ -129,4 +133,17 @@ export async function encrypted(
 
 export function encoded(xml: string): string {
   return Buffer.from(xml).toString("base64");
+}
+
+/** Metadata of the identity provider that signs with these certificates. */
+export function providerMetadata(
+  certificates: readonly string[],
+  { entityId = IDP, sso = "https://idp.example.org/sso", slo = "https://idp.example.org/slo", more = "" } = {},
+): string {
+  const keys = certificates.map(
+    (certificate) =>
+      `<KeyDescriptor use="signing"><ds:KeyInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:X509Data><ds:X509Certificate>${base64Of(certificate)}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></KeyDescriptor>`,
+  );
+  const redirect = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect";
+  return `<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" ID="_m" entityID="${entityId}"${more}><IDPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">${keys.join("")}<SingleLogoutService Binding="${redirect}" Location="${slo}"/><SingleSignOnService Binding="${redirect}" Location="${sso}"/></IDPSSODescriptor></EntityDescriptor>`;
 }

@@ -1,0 +1,317 @@
+import { createSign } from "node:crypto";
+import { createServer, type Server } from "node:http";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { deflateRawSync, inflateRawSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { prepareNextKey, useNextKey } from "../../../src/auth/saml/own-keys.ts";
+import { refreshSamlMetadata } from "../../../src/auth/saml/refresh-job.ts";
+import { COOKIES } from "../../../src/http/login/cookies.ts";
+import { encoded, IDP, newId, newKeys, providerMetadata, signed } from "../../auth/saml/signer.ts";
+import { testContext } from "../../helpers/database.ts";
+import { keyRing } from "../scim/door.ts";
+import type { Browser } from "./browser.ts";
+import { openLogin, type LoginDoor } from "./login-door.ts";
+import { addSaml, answerOf, begin, ownMetadataOf, post, type Own } from "./saml-door.ts";
+
+const idp = newKeys("idp");
+const later = newKeys("later");
+let door: LoginDoor;
+let own: Own;
+const now = () => door.clock.now();
+
+beforeAll(async () => {
+  door = await openLogin({ signIn: { limits: { network: { attempts: 1000, minutes: 1 } } } });
+  await addSaml(door, { name: "corp", settings: { metadata: providerMetadata([idp.certificate]), domains: ["example.org"] } });
+  own = await ownMetadataOf(door, "corp");
+}, 60_000);
+afterAll(() => door?.close());
+
+const reasons = async () =>
+  (await door.db.pool.query<{ why: string }>("select why from sign_in_attempts where kind = 'federated' and outcome = 'failed'")).rows
+    .length;
+
+/** The whole way: begun here, answered there. */
+async function signIn(browser: Browser, nameId: string, more: { sessionIndex?: string; returnTo?: string; relayState?: string } = {}) {
+  const { id } = await begin(browser, "corp", more.returnTo);
+  const SAMLResponse = answerOf({ key: idp, own, now: now(), nameId, inResponseTo: id, sessionIndex: more.sessionIndex });
+  const fields = { SAMLResponse, ...(more.relayState === undefined ? {} : { RelayState: more.relayState }) };
+  return { fields, answer: await browser.follow(await post(browser, own.acsUrl, fields)) };
+}
+
+describe("signing in by SAML", () => {
+  test("G4: a person who is known signs in by the identity provider, to the page that was asked for", async () => {
+    const { userName } = await door.newPerson();
+    const browser = door.browser();
+    const { url, xml } = await begin(browser, "corp");
+    expect(url.href.startsWith("https://idp.example.org/sso?")).toBe(true);
+    expect(xml).toContain(`AssertionConsumerServiceURL="${own.acsUrl}"`);
+    expect(url.searchParams.get("SigAlg")).toBe("http://www.w3.org/2001/04/xmldsig-more#rsa-sha256");
+    const { answer } = await signIn(browser, userName);
+    expect(answer.text).toContain(`You are signed in as ${userName}.`);
+    expect(browser.cookies.has(COOKIES.session)).toBe(true);
+  });
+
+  test("G4: somebody new is made a person by the stages of a sync", async () => {
+    const { answer } = await signIn(door.browser(), "newcomer");
+    expect(answer.text).toContain("newcomer");
+    const { rows } = await door.db.pool.query("select origin_id is not null as mastered from people where user_name = 'newcomer'");
+    expect(rows).toEqual([{ mastered: true }]);
+  });
+
+  test("people of a domain are led to their identity provider from the sign-in page", async () => {
+    const browser = door.browser();
+    await browser.get("/login");
+    const answer = await browser.submit("/login", { name: "ada@example.org" });
+    expect(answer.location).toMatch(/^\/saml\/corp\/login\?/);
+  });
+
+  test("a response is taken once, and from the browser that asked for it only", async () => {
+    const { userName } = await door.newPerson();
+    const browser = door.browser();
+    const { fields } = await signIn(browser, userName);
+    const before = await reasons();
+    expect((await post(browser, own.acsUrl, fields)).status).toBe(403);
+    const asked = await begin(browser, "corp");
+    const SAMLResponse = answerOf({ key: idp, own, now: now(), nameId: userName, inResponseTo: asked.id });
+    const stranger = door.browser();
+    await begin(stranger, "corp");
+    expect((await post(stranger, own.acsUrl, { SAMLResponse })).status).toBe(403);
+    expect((await post(door.browser(), own.acsUrl, { SAMLResponse })).status).toBe(403);
+    expect(stranger.cookies.has(COOKIES.session)).toBe(false);
+    expect(await reasons()).toBe(before + 3);
+  });
+
+  test("of two who bring one response at the same time, one gets in", async () => {
+    const { userName } = await door.newPerson();
+    const browser = door.browser();
+    const { id } = await begin(browser, "corp");
+    const SAMLResponse = answerOf({ key: idp, own, now: now(), nameId: userName, inResponseTo: id });
+    const answers = await Promise.all([1, 2, 3, 4].map(() => post(browser, own.acsUrl, { SAMLResponse })));
+    expect(answers.map(({ status }) => status).sort()).toEqual([303, 403, 403, 403]);
+  });
+
+  test("a response that nobody asked for is refused, unless the connection takes such", async () => {
+    const { userName } = await door.newPerson();
+    const unasked = (to: Own) => answerOf({ key: idp, own: to, now: now(), nameId: userName, inResponseTo: undefined });
+    expect((await post(door.browser(), own.acsUrl, { SAMLResponse: unasked(own) })).status).toBe(403);
+    await addSaml(door, { name: "open", settings: { metadata: providerMetadata([idp.certificate]), idpInitiated: true } });
+    const open = await ownMetadataOf(door, "open");
+    const browser = door.browser();
+    const RelayState = "https://evil.example/";
+    const first = await post(browser, open.acsUrl, { SAMLResponse: unasked(open), RelayState });
+    expect(first.location).toBe("/login/next");
+    const last = await browser.follow(first);
+    expect(last.text).toContain(userName);
+    // Of two identity providers, one can't answer for the other.
+    const asked = await begin(browser, "corp");
+    const SAMLResponse = answerOf({ key: idp, own: open, now: now(), nameId: userName, inResponseTo: asked.id });
+    expect((await post(browser, open.acsUrl, { SAMLResponse })).status).toBe(403);
+    expect((await post(browser, own.acsUrl, { SAMLResponse })).status).toBe(403);
+  });
+
+  test("neither RelayState nor return_to leads anywhere else", async () => {
+    const { userName } = await door.newPerson();
+    for (const elsewhere of ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)"]) {
+      const browser = door.browser();
+      const { id } = await begin(browser, "corp", elsewhere);
+      const SAMLResponse = answerOf({ key: idp, own, now: now(), nameId: userName, inResponseTo: id });
+      let answer = await post(browser, own.acsUrl, { SAMLResponse, RelayState: elsewhere });
+      for (; answer.location !== null; answer = await browser.get(answer.location)) expect(answer.location).toMatch(/^\/(?!\/)/);
+      expect(answer.status).toBe(200);
+    }
+  });
+
+  test("what is refused is told in the same words, and no more, whatever was wrong; nothing unknown has a door", async () => {
+    const browser = door.browser();
+    const wrong = newKeys("wrong");
+    const one = await post(browser, own.acsUrl, { SAMLResponse: answerOf({ key: wrong, own, now: now(), inResponseTo: "_x" }) });
+    const other = await post(browser, own.acsUrl, { SAMLResponse: "PGE+" });
+    const none = await post(browser, own.acsUrl, {});
+    const text = (html: string) => /<p class="problem"[^>]*>[^<]+/.exec(html)?.[0];
+    expect([other, none].map(({ status, text: html }) => [status, text(html)])).toEqual([
+      [one.status, text(one.text)],
+      [one.status, text(one.text)],
+    ]);
+    for (const name of ["nobody", "scim", "%00", "a".repeat(100)]) expect((await browser.get(`/saml/${name}/metadata`)).status).toBe(404);
+    expect((await post(browser, own.acsUrl, { SAMLResponse: "x".repeat(600_000) })).status).toBe(413);
+  });
+});
+
+describe("single logout", () => {
+  const logoutRequest = (
+    nameId: string,
+    { sessionIndex, destination = own.sloUrl, at = now() }: { sessionIndex?: string; destination?: string; at?: Date },
+  ) =>
+    `<samlp:LogoutRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="${newId()}" Version="2.0" IssueInstant="${at.toISOString()}" Destination="${destination}"><saml:Issuer>${IDP}</saml:Issuer><saml:NameID>${nameId}</saml:NameID>${sessionIndex === undefined ? "" : `<samlp:SessionIndex>${sessionIndex}</samlp:SessionIndex>`}</samlp:LogoutRequest>`;
+
+  /** The path with a message in its query, signed. */
+  function redirected(
+    name: "SAMLRequest" | "SAMLResponse",
+    xml: string,
+    { key = idp, relayState = "there & back", hash = "sha256" } = {},
+  ): string {
+    const algorithm = hash === "sha1" ? "http://www.w3.org/2000/09/xmldsig#rsa-sha1" : "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256";
+    const message = encodeURIComponent(deflateRawSync(xml).toString("base64"));
+    const query = `${name}=${message}&RelayState=${encodeURIComponent(relayState)}&SigAlg=${encodeURIComponent(algorithm)}`;
+    const signature = createSign(hash).update(query).sign(key.privateKey, "base64");
+    return `${new URL(own.sloUrl).pathname}?${query}&Signature=${encodeURIComponent(signature)}`;
+  }
+
+  async function signedIn(sessionIndex: string) {
+    const { userName } = await door.newPerson();
+    const browser = door.browser();
+    await signIn(browser, userName, { sessionIndex });
+    const isIn = async () => (await browser.get("/account")).status === 200;
+    expect(await isIn()).toBe(true);
+    return { userName, browser, isIn };
+  }
+
+  test("G6: the identity provider ends the session that it names, is answered, and can't send its request again", async () => {
+    const { userName, browser, isIn } = await signedIn("_s1");
+    const other = await redirectedSession("_s2", userName);
+    const path = redirected("SAMLRequest", logoutRequest(userName, { sessionIndex: "_s1" }));
+    const answer = await browser.get(path);
+    const url = new URL(answer.location ?? "");
+    expect(url.href.startsWith("https://idp.example.org/slo?")).toBe(true);
+    expect(url.searchParams.get("RelayState")).toBe("there & back");
+    expect(inflateRawSync(Buffer.from(url.searchParams.get("SAMLResponse") ?? "", "base64")).toString()).toContain("status:Success");
+    expect(await isIn()).toBe(false);
+    expect((await other.get("/account")).status).toBe(200);
+    expect((await browser.get(path)).status).toBe(403);
+    // Without a session's name all of the person's end; this one is posted.
+    const SAMLRequest = encoded(signed(logoutRequest(userName, {}), { key: idp.privateKey, element: "LogoutRequest" }));
+    expect((await post(browser, own.sloUrl, { SAMLRequest })).status).toBe(303);
+    expect((await other.get("/account")).status).toBe(303);
+  });
+
+  async function redirectedSession(sessionIndex: string, userName: string): Promise<Browser> {
+    const browser = door.browser();
+    await signIn(browser, userName, { sessionIndex });
+    return browser;
+  }
+
+  test("what is not signed, signed by somebody else or with SHA-1, changed, too old, or for another address ends nothing", async () => {
+    const { userName, browser, isIn } = await signedIn("_s3");
+    const good = logoutRequest(userName, {});
+    const old = logoutRequest(userName, { at: new Date(now().getTime() - 3_600_000) });
+    const paths = [
+      redirected("SAMLRequest", good).replace(/&Signature=.*/, ""),
+      redirected("SAMLRequest", good, { key: newKeys("wrong") }),
+      redirected("SAMLRequest", good, { hash: "sha1" }),
+      redirected("SAMLRequest", good).replace("there", "elsewhere"),
+      `${redirected("SAMLRequest", good)}&RelayState=twice`,
+      redirected("SAMLRequest", old),
+      redirected("SAMLRequest", logoutRequest(userName, { destination: "https://elsewhere.example/slo" })),
+      redirected("SAMLRequest", good.replace(IDP, "https://other.example.org")),
+      redirected("SAMLRequest", good.replace("<saml:NameID>", "<saml:NameID><!---->")),
+      redirected("SAMLRequest", "x".repeat(10_000_000)),
+      redirected("SAMLResponse", good),
+      new URL(own.sloUrl).pathname,
+    ];
+    for (const path of paths) expect((await browser.get(path)).status).toBe(403);
+    for (const SAMLRequest of [
+      encoded(good),
+      encoded(signed(good, { key: idp.privateKey, element: "LogoutRequest" }).replace(userName, "somebody")),
+    ])
+      expect((await post(browser, own.sloUrl, { SAMLRequest })).status).toBe(403);
+    expect(await isIn()).toBe(true);
+  });
+
+  test("who signs out here is sent to the identity provider with a signed request, whose answer is taken once", async () => {
+    const { userName, browser, isIn } = await signedIn("_s4");
+    await browser.get("/account");
+    const away = await browser.submit("/logout");
+    expect(away.location).toMatch(/^\/saml\/corp\/logout\?request=_/);
+    const page = await browser.get(away.location ?? "");
+    const url = new URL(/^0; url=(.+)$/.exec(page.headers.get("refresh") ?? "")?.[1] ?? "");
+    const request = inflateRawSync(Buffer.from(url.searchParams.get("SAMLRequest") ?? "", "base64")).toString();
+    expect(request).toContain(`>${userName}</saml:NameID>`);
+    expect(request).toContain("_s4</");
+    expect(await isIn()).toBe(false);
+    expect((await browser.get(away.location ?? "")).location).toBe("/login");
+    const id = / ID="([^"]+)"/.exec(request)?.[1] ?? "";
+    const response = `<samlp:LogoutResponse xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="${newId()}" Version="2.0" IssueInstant="${now().toISOString()}" Destination="${own.sloUrl}" InResponseTo="${id}"><saml:Issuer>${IDP}</saml:Issuer><samlp:Status><samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"/></samlp:Status></samlp:LogoutResponse>`;
+    const back = redirected("SAMLResponse", response);
+    expect((await browser.get(back)).location).toBe("/login");
+    expect((await browser.get(back)).status).toBe(403);
+  });
+});
+
+describe("metadata", () => {
+  let server: Server;
+  let metadata = "";
+  let url = "";
+  beforeAll(async () => {
+    server = createServer((_request, response) => void response.end(metadata)).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/metadata`;
+  });
+  afterAll(() => void server.close());
+
+  const ctx = () => testContext({ now: door.clock.now });
+  const answer = async (name: string, key = idp) => {
+    const [browser, to] = [door.browser(), await ownMetadataOf(door, name)];
+    const { id } = await begin(browser, name);
+    return (await post(browser, to.acsUrl, { SAMLResponse: answerOf({ key, own: to, now: now(), nameId: "newcomer", inResponseTo: id }) }))
+      .status;
+  };
+
+  test("G4: read from their address, and again, so that the identity provider may change its certificate", async () => {
+    metadata = providerMetadata([idp.certificate]);
+    const connectionId = await addSaml(door, {
+      name: "by-url",
+      settings: { metadataUrl: url },
+      policy: { signIn: { create: true, link: true } },
+    });
+    expect(await answer("by-url", later)).toBe(403);
+    expect(await answer("by-url")).toBe(303);
+    metadata = `<?xml version="1.0"?><!-- both, for a while -->${providerMetadata([idp.certificate, later.certificate])}`;
+    await refreshSamlMetadata(ctx(), { db: door.db, keyRing, connectionId });
+    const { rows } = await door.db.pool.query("select data from audit_events where name = 'connection.provider_changed'");
+    expect(rows).toEqual([{ data: { name: "by-url", changed: ["certificates"] } }]);
+    expect(await answer("by-url", later)).toBe(303);
+    // What can't be read changes nothing of what is known.
+    metadata = "<html>maintenance</html>";
+    await expect(refreshSamlMetadata(ctx(), { db: door.db, keyRing, connectionId })).rejects.toMatchObject({ code: "unavailable" });
+    const known = await door.db.pool.query(
+      "select problem, jsonb_array_length(provider -> 'certificates') as certificates from saml_providers where connection_id = $1",
+      [connectionId],
+    );
+    expect(known.rows).toEqual([{ problem: expect.stringMatching(/metadata/), certificates: 2 }]);
+  });
+
+  test("a certificate that is pinned must have signed them; those of another, or past their end, are refused", async () => {
+    metadata = providerMetadata([idp.certificate]);
+    await addSaml(door, { name: "pinned", settings: { metadataUrl: url, metadataCertificate: later.certificate } });
+    const asked = async () => {
+      await door.db.pool.query("update saml_providers set tried_at = null");
+      return (await door.browser().get("/saml/pinned/login")).status;
+    };
+    expect(await asked()).toBe(503);
+    metadata = signed(providerMetadata([idp.certificate]), { key: idp.privateKey, element: "EntityDescriptor" });
+    expect(await asked()).toBe(503);
+    metadata = signed(providerMetadata([idp.certificate]), { key: later.privateKey, element: "EntityDescriptor" });
+    expect(await asked()).toBe(200);
+    await addSaml(door, { name: "pinned", settings: { metadataUrl: url, entityId: "https://other.example.org" } });
+    expect(await asked()).toBe(503);
+    metadata = providerMetadata([idp.certificate], { entityId: "https://other.example.org", more: ' validUntil="2020-01-01T00:00:00Z"' });
+    expect(await asked()).toBe(503);
+    metadata = providerMetadata([idp.certificate], { entityId: "https://other.example.org", sso: "http://plain.example.org/sso" });
+    expect(await asked()).toBe(503);
+  });
+
+  test("ours hold the key in use and, during a roll-over, the next one; what is signed changes when it takes over", async () => {
+    const name = "rolling";
+    const id = await addSaml(door, { name, settings: { metadata: providerMetadata([idp.certificate]), signMetadata: true } });
+    const [first] = (await ownMetadataOf(door, name)).certificates;
+    await door.work((work) => prepareNextKey(work, { connection: { id, name }, keyRing }));
+    const both = await ownMetadataOf(door, name);
+    expect(both.certificates).toHaveLength(2);
+    expect(both.certificates[0]).toBe(first);
+    expect(both.xml).toContain("<ds:Signature");
+    await door.work((work) => useNextKey(work, { connection: { id, name } }));
+    expect((await ownMetadataOf(door, name)).certificates).toEqual([both.certificates[1]]);
+    await expect(door.work((work) => useNextKey(work, { connection: { id, name } }))).rejects.toMatchObject({ code: "conflict" });
+  });
+});
