@@ -13,6 +13,7 @@ import { requestLog } from "./http/middleware/request-log.ts";
 import { sequence } from "./http/middleware/sequence.ts";
 import { securityHeaders } from "./http/middleware/security-headers.ts";
 import { plainErrors, plainNotFound } from "./http/middleware/plain-errors.ts";
+import { steadyBody } from "./http/middleware/steady-body.ts";
 import { tidyPath } from "./http/middleware/tidy-path.ts";
 import { createTokenEndpoint } from "./http/oauth/token-endpoint.ts";
 import { operationsRoutes } from "./http/operations.ts";
@@ -22,6 +23,7 @@ import { sessionCaller } from "./http/login/console-caller.ts";
 import { createLoginDoor } from "./http/login/door.ts";
 import { createTexts } from "./http/login/texts.ts";
 import { createScimDoor } from "./http/scim/router.ts";
+import { wellKnownRoutes } from "./http/well-known.ts";
 import { signInSettings } from "./sign-in-settings.ts";
 
 export interface AppOptions {
@@ -45,7 +47,8 @@ export function createApp({ db, keyRing, config, log, now = () => new Date(), qu
   app.set("query parser", "simple");
   const accessSnapshot = createAccessSnapshot({ db, log, now });
   const metrics = createMetrics({ db, log, now, accessSnapshot });
-  app.use(sequence(requestId(), requestLog({ log }), metrics.measure, securityHeaders(), tidyPath()));
+  const headers = securityHeaders({ https: config.http.publicUrl?.startsWith("https:") ?? false });
+  app.use(sequence(requestId(), requestLog({ log }), metrics.measure, headers, steadyBody(), tidyPath()));
   const noted = quirks ?? createQuirkLog({ db, log, now });
   const { bodyLimit, rateLimit, clientCertificate } = config.http;
   const scim = () =>
@@ -59,6 +62,7 @@ export function createApp({ db, keyRing, config, log, now = () => new Date(), qu
   app.use("/api", createApiDoor(api));
   app.use("/console/api", createApiDoor({ ...api, authenticate: sessionCaller({ db, settings: signIn, now }) }));
   operationsRoutes(app, { db, metrics, log });
+  wellKnownRoutes(app, { http: config.http, now });
   app.use("/oauth/token", createTokenEndpoint({ db, log, now }));
   app.use("/feeds", createFeedsDoor({ db, keyRing, log, now, dataFolder: config.data }));
   app.use("/hooks", createHooksDoor({ db, keyRing, log, now }));

@@ -52,6 +52,20 @@ export const configSchema = z.strictObject({
         .url({ protocol: /^https$/, error: "must be an https address, such as https://rollcall.example.com" })
         .refine((url) => !/[?#]/.test(url) && !/^https:\/\/[^/]*@/.test(url), "must be an address without user, query and fragment")
         .optional(),
+      /** Whom to tell of a weakness, as /.well-known/security.txt says it (RFC 9116); there is none without a contact. */
+      security: z
+        .strictObject({
+          contacts: z
+            .array(z.url({ protocol: /^(https|mailto|tel)$/, error: "must be an address: mailto:, tel: or https:" }))
+            .max(10)
+            .default([]),
+          policy: z.url({ protocol: /^https$/ }).optional(),
+          languages: z
+            .array(z.string().regex(/^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$/, "must be language tags, such as en or pt-BR"))
+            .max(20)
+            .default([]),
+        })
+        .optional(),
       /** Hops of trusted proxies, or their addresses, as Express takes them. */
       trustProxy: z.union([z.boolean(), z.number().int(), z.string()]).default(false),
       /** Most requests of one SCIM token, on each node; a connection may set its own. No limit when absent. */

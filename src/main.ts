@@ -15,6 +15,10 @@ import { createLog } from "./log.ts";
 /** Connections for requests, beside those of the jobs. */
 const WEB_CONNECTIONS = 12;
 const REQUESTS_MAY_TAKE_MS = 15_000;
+const HEADERS_MAY_TAKE_MS = 15_000;
+/** Bodies that stop coming are cut off sooner (middleware/steady-body.ts). */
+const LARGE_FILES_MAY_TAKE_MS = 300_000;
+const MOST_HEADER_BYTES = 16 * 1024;
 
 // Who reads only the first lines (`rollcall audit tail | head`) has all that was wanted.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -84,7 +88,10 @@ function untilSignal(log: Logger): Promise<void> {
 }
 
 function listen(app: RequestListener, config: Config): Promise<Server> {
-  const server = createServer(app);
+  const server = createServer(
+    { headersTimeout: HEADERS_MAY_TAKE_MS, requestTimeout: LARGE_FILES_MAY_TAKE_MS, maxHeaderSize: MOST_HEADER_BYTES },
+    app,
+  );
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
       reject(

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { Router } from "express";
 import { projectFolder } from "../../db/folder.ts";
+import { pagePolicy } from "../middleware/security-headers.ts";
 import { DOCS_STYLE, docsPage } from "./docs-page.ts";
 import { openApiOf, type OpenApiDocument } from "./openapi.ts";
 import type { ApiOptions } from "./route.ts";
@@ -17,7 +18,7 @@ export function createApiDoor(options: ApiOptions): Router {
   router.get("/v1/openapi.json", (_request, response) => {
     response.json(described());
   });
-  router.get("/docs", (_request, response) => {
+  router.get("/docs", pagePolicy("documents"), (_request, response) => {
     response.type("html").send(docsPage(described()));
   });
   router.get("/docs.css", (_request, response) => {

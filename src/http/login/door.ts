@@ -1,6 +1,8 @@
+import type { ServerResponse } from "node:http";
 import path from "node:path";
 import { Router, static as files, type RequestHandler } from "express";
 import { projectFolder } from "../../db/folder.ts";
+import { pagePolicy } from "../middleware/security-headers.ts";
 import { accountFactorRoutes } from "./account-factors.ts";
 import { accountRoutes } from "./account.ts";
 import { enrolRoutes } from "./enrol.ts";
@@ -40,13 +42,23 @@ const PARTS: readonly ((options: LoginOptions) => Router)[] = [
 /** Where people sign in and steer their own account: /login, /logout, /account and the addresses that identity providers send them to. Cookies only. */
 export function createLoginDoor(options: LoginOptions): Router {
   const router = Router({ caseSensitive: true });
+  router.use(pagePolicy());
   router.get("/", toAccount);
   router.use(
     "/login/public",
-    files(path.join(projectFolder(), "src/http/login/public"), { index: false, redirect: false, maxAge: "1h", fallthrough: false }),
+    files(path.join(projectFolder(), "src/http/login/public"), {
+      index: false,
+      redirect: false,
+      setHeaders: keepAnHour,
+      fallthrough: false,
+    }),
   );
   for (const part of PARTS) router.use(part(options));
   return router;
 }
 
 const toAccount: RequestHandler = (_request, response) => response.redirect(302, "/account");
+
+function keepAnHour(response: ServerResponse): void {
+  response.setHeader("Cache-Control", "public, max-age=3600");
+}
