@@ -4,6 +4,9 @@ import { keyRing } from "../scim/door.ts";
 import type { Answer, Browser } from "./browser.ts";
 import type { LoginDoor } from "./login-door.ts";
 
+/** What the application believes to be called; a browser there is one that asks the test's own port. */
+export const BASE = "http://localhost:8080";
+
 export const MAPPING = {
   user: {
     attributes: {
