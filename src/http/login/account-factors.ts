@@ -7,7 +7,9 @@ import { makeRecoveryCodes, recoveryCodesLeft } from "../../auth/factors/recover
 import { inTransaction } from "../../db/database.ts";
 import { lockPerson } from "../../directory/people-checks.ts";
 import { AppError } from "../../errors.ts";
-import { enrolPages, kindChoices, recoveryCodesPage, type Place } from "./enrolling.ts";
+import { kindChoices, recoveryCodesPage } from "./enrol-pages.ts";
+import type { Place } from "./enrol-place.ts";
+import { enrolPages } from "./enrolling.ts";
 import { html, type Html } from "./html.ts";
 import type { LoginOptions } from "./options.ts";
 import { form, message, type Reply } from "./page.ts";

@@ -1,8 +1,11 @@
 import type { Router } from "express";
 import { stepOf } from "../../auth/sign-in/complete.ts";
 import { lockSignIn, passSecond } from "../../auth/sign-in/store.ts";
+import { lockPerson } from "../../directory/people-checks.ts";
 import { AppError } from "../../errors.ts";
-import { enrolPages, kindChoices, type Place } from "./enrolling.ts";
+import { kindChoices } from "./enrol-pages.ts";
+import type { Place } from "./enrol-place.ts";
+import { enrolPages } from "./enrolling.ts";
 import { html } from "./html.ts";
 import type { LoginOptions } from "./options.ts";
 import { pageRoute, pageRoutes } from "./routes.ts";
@@ -14,6 +17,8 @@ const AT_SIGN_IN: Place<"sign_in"> = {
   // Whoever has a factor shows it: only somebody who has none may enrol one here.
   async who(work, { signIn }) {
     const current = await lockSignIn(work, signIn.id);
+    // Of two sign-ins that enrol the first factor at once, the second finds it.
+    await lockPerson(work.sql, signIn.personId);
     if ((await stepOf(work.sql, { signIn: current, at: work.ctx.now() })) !== "enrol")
       throw new AppError("forbidden", "There is a second factor already: sign in with it.", { field: "sign_in" });
     return { personId: signIn.personId, boundTo: `sign-in:${signIn.id}` };

@@ -8,12 +8,12 @@ import { beginSignIn, passFirst } from "../../auth/sign-in/store.ts";
 import { inTransaction } from "../../db/database.ts";
 import { AppError } from "../../errors.ts";
 import { setSecret } from "./cookies.ts";
+import { requireRelyingParty } from "./enrol-place.ts";
 import type { LoginOptions } from "./options.ts";
 import type { Reply } from "./page.ts";
 import { ownPath } from "./return-to.ts";
 import { pageRoute, pageRoutes } from "./routes.ts";
 import { csrfOf } from "./same-origin.ts";
-import { relyingPartyFor } from "./second-factor.ts";
 import type { Visit } from "./visit.ts";
 
 const optionsForm = z.object({ return_to: z.string().max(1000).optional() });
@@ -61,10 +61,4 @@ async function prove(visit: Visit, { response }: z.output<typeof responseForm>):
   await limits.succeeded(attempt);
   setSecret(visit.response, { cookie: "signIn", secret });
   return { json: { redirect: "/login/next" } };
-}
-
-function requireRelyingParty(options: LoginOptions) {
-  const relyingParty = relyingPartyFor(options);
-  if (!relyingParty) throw new AppError("not_found", "There are no passkeys at this address.");
-  return relyingParty;
 }

@@ -5,7 +5,7 @@ import type { Factor, Proof, SentKind } from "../../auth/factors/kinds.ts";
 import { authenticationResponse } from "../../auth/factors/passkey-responses.ts";
 import { askForPasskey, verifyPasskey } from "../../auth/factors/passkeys.ts";
 import { useRecoveryCode } from "../../auth/factors/recovery-codes.ts";
-import { relyingPartyOf, type RelyingParty } from "../../auth/factors/relying-party.ts";
+import type { RelyingParty } from "../../auth/factors/relying-party.ts";
 import { sendFactorCode, verifySentCode, verifyTotp } from "../../auth/factors/verification.ts";
 import { noteAttempt } from "../../auth/risk/attempts.ts";
 import type { SignInMethod } from "../../auth/sessions/session.ts";
@@ -13,7 +13,8 @@ import { stepOf } from "../../auth/sign-in/complete.ts";
 import { isKnownDevice } from "../../auth/sign-in/devices.ts";
 import { lockSignIn, passSecond } from "../../auth/sign-in/store.ts";
 import { inTransaction, type Work } from "../../db/database.ts";
-import { AppError } from "../../errors.ts";
+import { canReach } from "../../directory/notices.ts";
+import { relyingPartyFor, requireRelyingParty } from "./enrol-place.ts";
 import { html, type Html } from "./html.ts";
 import type { LoginOptions } from "./options.ts";
 import { field, form, message, type Reply } from "./page.ts";
@@ -25,11 +26,6 @@ type Proving = VisitWith<"sign_in">;
 
 export const code = z.string().trim().min(1).max(64);
 export const sentKind = z.enum(["sms", "email"]);
-
-/** As whom passkeys know this server; undefined where there can be none. */
-export function relyingPartyFor({ baseUrl, settings }: Pick<LoginOptions, "baseUrl" | "settings">): RelyingParty | undefined {
-  return relyingPartyOf({ baseUrl, name: settings.factors.issuer });
-}
 
 /** The second step of a sign-in, and the way to prove again that it is oneself, with whatever the person has enrolled. */
 export function secondFactorRoutes(options: LoginOptions): Router {
@@ -66,8 +62,7 @@ export function secondFactorRoutes(options: LoginOptions): Router {
       needs,
       form: z.object({ response: responseField(authenticationResponse) }),
       handler(visit, given) {
-        const relyingParty = relyingPartyFor(visit.options);
-        if (!relyingParty) throw new AppError("not_found", "There are no passkeys at this address.");
+        const relyingParty = requireRelyingParty(visit.options);
         return prove(visit, { method: "passkey", check: (work) => verifyPasskey(work, { ...callOf(visit), relyingParty, ...given }) });
       },
     }),
@@ -143,7 +138,9 @@ async function page(visit: Proving, { problem, sent, status }: { problem?: Html;
           <button>${say("pages.second_factor.submit")}</button>`,
       })
     }
-    <div class="choices">${factors.filter(({ kind }) => kind === "sms" || kind === "email").map((factor) => sendForm(visit, factor))}</div>
+    <div class="choices">
+      ${factors.filter(({ kind }) => (kind === "sms" || kind === "email") && canReach(options.settings, kind)).map((factor) => sendForm(visit, factor))}
+    </div>
     <details>
       <summary>${say("pages.second_factor.recovery")}</summary>
       ${form(visit, {

@@ -11,7 +11,7 @@ import type { Answer, Browser } from "./browser.ts";
 import { openLogin, type LoginDoor } from "./login-door.ts";
 
 let door: LoginDoor;
-beforeAll(async () => (door = await openLogin()), 60_000);
+beforeAll(async () => (door = await openLogin({ signIn: { notify: { email: { provider: "smtp" }, sms: { provider: "http" } } } })), 60_000);
 afterAll(() => door?.close());
 
 const ORIGIN = "http://localhost:8080";
@@ -37,8 +37,9 @@ async function withApp(browser: Browser) {
   expect(choices.text).toContain("Your account needs a second factor");
   const begun = await browser.submit("/login/enrol/totp");
   const secret = (/id="key">([^<]+)</.exec(begun.text)?.[1] ?? "").replaceAll(" ", "");
-  const done = await browser.submit("/login/enrol/totp/finish", { code: codeOf(secret), label: "" });
-  return { ...person, secret, codes: recoveryCodesOn(done), done };
+  const used = codeOf(secret);
+  const done = await browser.submit("/login/enrol/totp/finish", { code: used, label: "" });
+  return { ...person, secret, used, codes: recoveryCodesOn(done), done };
 }
 
 async function sentCode(personId: string): Promise<string> {
@@ -68,7 +69,7 @@ describe("who must have a second factor", () => {
 
   test("G3: an app is enrolled by its code; recovery codes are shown once; the next login asks for it", async () => {
     const browser = door.browser();
-    const { userName, secret, codes, done } = await withApp(browser);
+    const { userName, secret, used, codes, done } = await withApp(browser);
     expect(done.text).toContain("shown only now");
     expect(codes).toHaveLength(10);
     const page = await browser.follow(await browser.get("/login/next"));
@@ -77,7 +78,7 @@ describe("who must have a second factor", () => {
     const again = door.browser();
     const asked = await door.signIn(again, { name: userName });
     expect(asked.text).toContain("authenticator app");
-    expect(await again.submit("/login/second-factor/totp", { code: codeOf(secret) })).toMatchObject({ status: 401 });
+    expect(await again.submit("/login/second-factor/totp", { code: used })).toMatchObject({ status: 401 });
     expect((await again.get("/login/next")).location).toBe("/login/second-factor");
     await again.get("/login/second-factor");
     const through = await again.submit("/login/second-factor/totp", { code: codeOf(secret, 1) });
@@ -109,6 +110,22 @@ describe("who must have a second factor", () => {
       (await door.db.pool.query("select from factor_challenges where person_id = $1 and purpose = 'enrol' and used_at is null", [personId]))
         .rowCount,
     ).toBe(0);
+  });
+
+  test("G3: of two who know the password and enrol at once, one does", async () => {
+    const { personId, userName } = await needed();
+    const browsers = [door.browser(), door.browser(), door.browser()];
+    const ready = await Promise.all(
+      browsers.map(async (browser) => {
+        await door.signIn(browser, { name: userName });
+        const begun = await browser.submit("/login/enrol/totp");
+        return { browser, secret: (/id="key">([^<]+)</.exec(begun.text)?.[1] ?? "").replaceAll(" ", "") };
+      }),
+    );
+    await Promise.all(ready.map(({ browser, secret }) => browser.submit("/login/enrol/totp/finish", { code: codeOf(secret), label: "" })));
+    expect(await factorsOf(door.db.pool, personId)).toHaveLength(1);
+    for (const { browser } of ready) await browser.follow(await browser.get("/login/next"));
+    expect(browsers.filter(isIn)).toHaveLength(1);
   });
 
   test("G3: an e-mail address is confirmed first, and a code sent there lets in once", async () => {
