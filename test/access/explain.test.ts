@@ -14,6 +14,7 @@ import { updateUnit } from "../../src/directory/units.ts";
 import { DAY_ONE, HOUR, insertConnection, insertMembership, standingClock } from "../directory/fixtures.ts";
 import { testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
 import { assertUntilSeen } from "../helpers/until-seen.ts";
+import { whileTimeLasts } from "../helpers/while-time-lasts.ts";
 import { found, PEOPLE, PERMISSIONS, steps, take, UNITS, type Organisation } from "./organisation.ts";
 
 let db: TestDatabase;
@@ -138,63 +139,74 @@ describe("why", () => {
         fc.nat(UNITS - 1),
         fc.nat(PERMISSIONS.length - 1),
         fc.nat(40),
-        async (actions, unit, permission, halfHours) => {
-          const organisation = await walk(actions);
-          for (let person = 0; person < PEOPLE; person += 1) {
-            const asked = {
-              personId: organisation.people[person] ?? "",
-              permission: PERMISSIONS[permission] ?? "",
-              unitId: organisation.units[unit] ?? "",
-              at: clock.now(),
-            };
-            const explanation = await explainAccess(db.pool, { ...asked, otherWays: true });
-            const rows = await accessOnUnit(db.pool, asked);
-            expect(explanation.allowed).toBe(rows.length > 0);
-            if (explanation.allowed) {
-              const byHand = rows.map((row) => [row.grantId, row.memberGroupId, row.endsAt]).sort();
-              const ways = new Set(byHand.map((each) => JSON.stringify(each)));
-              const told = explanation.derivations.map(({ grant, membership, endsAt }) =>
-                JSON.stringify([grant.id, membership?.groupId ?? null, endsAt]),
+        whileTimeLasts(
+          async (actions, unit, permission, halfHours) => {
+            const organisation = await walk(actions);
+            for (let person = 0; person < PEOPLE; person += 1) {
+              const asked = {
+                personId: organisation.people[person] ?? "",
+                permission: PERMISSIONS[permission] ?? "",
+                unitId: organisation.units[unit] ?? "",
+                at: clock.now(),
+              };
+              const explanation = await explainAccess(db.pool, { ...asked, otherWays: true });
+              const rows = await accessOnUnit(db.pool, asked);
+              expect(explanation.allowed).toBe(rows.length > 0);
+              if (explanation.allowed) {
+                const byHand = rows.map((row) => [row.grantId, row.memberGroupId, row.endsAt]).sort();
+                const ways = new Set(byHand.map((each) => JSON.stringify(each)));
+                const told = explanation.derivations.map(({ grant, membership, endsAt }) =>
+                  JSON.stringify([grant.id, membership?.groupId ?? null, endsAt]),
+                );
+                expect(new Set(told)).toEqual(ways);
+                await requireRemovals(explanation, asked);
+                removed += explanation.removals.length;
+              }
+              const past = {
+                ...asked,
+                at: new Date(DAY_ONE.getTime() + (halfHours * HOUR) / 2),
+                knownAt: new Date(clock.now().getTime() - HOUR),
+              };
+              expect((await explainAccess(db.pool, { ...past, otherWays: true })).allowed).toBe(
+                (await accessOnUnit(db.pool, past)).length > 0,
               );
-              expect(new Set(told)).toEqual(ways);
-              await requireRemovals(explanation, asked);
-              removed += explanation.removals.length;
             }
-            const past = {
-              ...asked,
-              at: new Date(DAY_ONE.getTime() + (halfHours * HOUR) / 2),
-              knownAt: new Date(clock.now().getTime() - HOUR),
-            };
-            expect((await explainAccess(db.pool, { ...past, otherWays: true })).allowed).toBe(
-              (await accessOnUnit(db.pool, past)).length > 0,
-            );
-          }
-        },
+          },
+          { enough: () => removed > 0 },
+        ),
       ),
-      { numRuns: 12, interruptAfterTimeLimit: 60_000, seen: () => removed },
+      { numRuns: 12, seen: () => removed },
     );
   }, 180_000);
 
   test("B4: why not: each missing link, closed, really opens the access", async () => {
     let closings = 0;
     await assertUntilSeen(
-      fc.asyncProperty(steps, fc.nat(UNITS - 1), fc.nat(PERMISSIONS.length - 1), async (actions, unit, permission) => {
-        const organisation = await walk(actions);
-        const asked = {
-          personId: organisation.people[0] ?? "",
-          permission: PERMISSIONS[permission] ?? "",
-          unitId: organisation.units[unit] ?? "",
-          at: clock.now(),
-        };
-        const { missing, derivations, blockedBy } = await explainAccess(db.pool, { ...asked, otherWays: true });
-        expect(derivations.length === 0 || missing.length === 0).toBe(true);
-        if (blockedBy.length > 0) return;
-        for (const link of missing.filter(({ kind }) => kind !== "no_role_has_it" && kind !== "member_time_over")) {
-          expect([link, await closed(link, asked)]).toEqual([link, true]);
-          closings += 1;
-        }
-      }),
-      { numRuns: 15, interruptAfterTimeLimit: 60_000, seen: () => closings },
+      fc.asyncProperty(
+        steps,
+        fc.nat(UNITS - 1),
+        fc.nat(PERMISSIONS.length - 1),
+        whileTimeLasts(
+          async (actions, unit, permission) => {
+            const organisation = await walk(actions);
+            const asked = {
+              personId: organisation.people[0] ?? "",
+              permission: PERMISSIONS[permission] ?? "",
+              unitId: organisation.units[unit] ?? "",
+              at: clock.now(),
+            };
+            const { missing, derivations, blockedBy } = await explainAccess(db.pool, { ...asked, otherWays: true });
+            expect(derivations.length === 0 || missing.length === 0).toBe(true);
+            if (blockedBy.length > 0) return;
+            for (const link of missing.filter(({ kind }) => kind !== "no_role_has_it" && kind !== "member_time_over")) {
+              expect([link, await closed(link, asked)]).toEqual([link, true]);
+              closings += 1;
+            }
+          },
+          { enough: () => closings > 0 },
+        ),
+      ),
+      { numRuns: 15, seen: () => closings },
     );
   }, 180_000);
 

@@ -8,6 +8,7 @@ import { createAccessSnapshot, type AccessSnapshot } from "../../../src/access/s
 import { inTransaction, type Work } from "../../../src/db/database.ts";
 import { setPersonExpiry } from "../../../src/directory/person-expiry.ts";
 import { createUnit } from "../../../src/directory/units.ts";
+import { AppError } from "../../../src/errors.ts";
 import {
   DAY_ONE,
   HOUR,
@@ -19,15 +20,30 @@ import {
   standingClock,
 } from "../../directory/fixtures.ts";
 import { silentLog, testContext, testDatabase, type TestDatabase } from "../../helpers/database.ts";
-import { boundaries, found, PERMISSIONS, steps, take, type Organisation } from "../organisation.ts";
+import { whileTimeLasts } from "../../helpers/while-time-lasts.ts";
+import { boundaries, found, PERMISSIONS, steps, take, type Organisation, type Step } from "../organisation.ts";
 import { cuttable } from "./cuttable.ts";
 
 let db: TestDatabase;
 const clock = standingClock();
 const inWork = <T>(flow: (work: Work) => Promise<T>) => inTransaction(db, testContext({ now: clock.now }), flow);
 let ended = new AbortController();
-const follow = (url = db.url): AccessSnapshot =>
+const followImpatiently = (url = db.url): AccessSnapshot =>
   createAccessSnapshot({ db: { url, closing: ended.signal }, log: silentLog, now: clock.now });
+/** Asks again where the snapshot says to: a machine that is busy for a second is not what these tests are about. */
+function follow(): AccessSnapshot {
+  const snapshot = followImpatiently();
+  return { ...snapshot, ready: () => patiently(snapshot.ready), current: () => patiently(snapshot.current) };
+}
+async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof AppError && error.code === "unavailable") || ended.signal.aborted) throw error;
+    }
+  }
+}
 beforeAll(async () => {
   db = await testDatabase();
 });
@@ -110,33 +126,38 @@ async function ownBoundaries({ people }: Organisation): Promise<number[]> {
 test("A4, A5, A6: the snapshot answers as the database does, after every change that it is fed, now and at every instant ahead", async () => {
   const snapshot = follow();
   await fc.assert(
-    fc.asyncProperty(steps, fc.infiniteStream(fc.boolean()), fc.infiniteStream(ownTime), async (actions, looks, times) => {
-      clock.set(DAY_ONE);
-      const organisation = await inWork(found);
-      await snapshot.current();
-      for (const action of actions) {
-        clock.forward(action.hours * HOUR);
-        await inWork((work) => take(work, organisation, action));
-        await inWork((work) => changeOwnTime(work, { organisation, time: times.next().value }));
-        if (looks.next().value !== true) continue;
+    fc.asyncProperty(
+      steps,
+      fc.infiniteStream(fc.boolean()),
+      fc.infiniteStream(ownTime),
+      whileTimeLasts(async (actions: Step[], looks: fc.Stream<boolean>, times: fc.Stream<OwnTime>) => {
+        clock.set(DAY_ONE);
+        const organisation = await inWork(found);
         await snapshot.current();
-        await expectSame(snapshot, organisation, clock.now());
-      }
-      await snapshot.current();
-      const all = [...boundaries(organisation.model), ...(await ownBoundaries(organisation))];
-      const ahead = all.filter((at) => at >= clock.now().getTime());
-      for (const at of new Set([clock.now().getTime(), ...ahead, ...ahead.map((each) => each - 1)])) {
-        if (at < clock.now().getTime()) continue;
-        await expectSame(snapshot, organisation, new Date(at));
-        for (const { question, answer } of await asked(snapshot, organisation, new Date(at))) {
-          if (!("allowed" in answer) || !answer.allowed || answer.until === null) continue;
-          const check = (instant: Date) =>
-            checkAccess(db.pool, { personId: question.person, permission: question.permission, unitId: question.unit, at: instant });
-          expect([answer.until, await check(later(-1, answer.until)), await check(answer.until)]).toEqual([answer.until, true, false]);
+        for (const action of actions) {
+          clock.forward(action.hours * HOUR);
+          await inWork((work) => take(work, organisation, action));
+          await inWork((work) => changeOwnTime(work, { organisation, time: times.next().value }));
+          if (looks.next().value !== true) continue;
+          await snapshot.current();
+          await expectSame(snapshot, organisation, clock.now());
         }
-      }
-    }),
-    { numRuns: 12, interruptAfterTimeLimit: 60_000 },
+        await snapshot.current();
+        const all = [...boundaries(organisation.model), ...(await ownBoundaries(organisation))];
+        const ahead = all.filter((at) => at >= clock.now().getTime());
+        for (const at of new Set([clock.now().getTime(), ...ahead, ...ahead.map((each) => each - 1)])) {
+          if (at < clock.now().getTime()) continue;
+          await expectSame(snapshot, organisation, new Date(at));
+          for (const { question, answer } of await asked(snapshot, organisation, new Date(at))) {
+            if (!("allowed" in answer) || !answer.allowed || answer.until === null) continue;
+            const check = (instant: Date) =>
+              checkAccess(db.pool, { personId: question.person, permission: question.permission, unitId: question.unit, at: instant });
+            expect([answer.until, await check(later(-1, answer.until)), await check(answer.until)]).toEqual([answer.until, true, false]);
+          }
+        }
+      }),
+    ),
+    { numRuns: 12 },
   );
   // Only clocks that were set back made it read everything.
   expect(snapshot.status().changes).toBeGreaterThan(snapshot.status().readAnew * 5);
@@ -203,15 +224,15 @@ describe("A6: a change is known within a second, or nothing is answered", () => 
       const lone = await lonePerson();
       const way = await cuttable(db.url);
       try {
-        const snapshot = follow(way.url);
-        expect(await says(snapshot.current(), lone.question)).toBe(false);
+        const snapshot = followImpatiently(way.url);
+        expect(await says(patiently(snapshot.current), lone.question)).toBe(false);
         way[how]();
         await give(lone);
         await until(async () => snapshot.status().state === "stale");
         await expect(snapshot.ready()).rejects.toMatchObject({ code: "unavailable", retryAfter: 1 });
         way.mend();
         await until(async () => snapshot.status().state === "ready");
-        expect(await says(snapshot.ready(), lone.question)).toBe(true);
+        expect(await says(patiently(snapshot.ready), lone.question)).toBe(true);
       } finally {
         await way.close();
       }
@@ -275,8 +296,10 @@ test("changes are pruned as others are written, and nothing is missed meanwhile"
   const lone = await lonePerson();
   const snapshot = follow();
   await snapshot.current();
+  // As if taken when all of them were done. Now it would stand before the oldest transaction that is open in any database of the cluster.
   await db.pool.query(
-    "update access_change_fence set taken_at = clock_timestamp() - interval '11 minutes', taken = pg_snapshot_xmin(pg_current_snapshot()), pruned = '0'",
+    `update access_change_fence set taken_at = clock_timestamp() - interval '11 minutes', pruned = '0',
+       taken = (select (xid::text::bigint + 1)::text::xid8 from access_changes order by xid desc limit 1)`,
   );
   const { rows: before } = await db.pool.query<{ count: number }>(
     "select count(*) from access_changes where xid < (select taken from access_change_fence)",
