@@ -9,6 +9,7 @@ export default {
   modulePathIgnorePatterns: ["<rootDir>/dist/", "<rootDir>/data/"],
   globalSetup: "<rootDir>/test/helpers/global-setup.mjs",
   globalTeardown: "<rootDir>/test/helpers/global-teardown.mjs",
+  testSequencer: "<rootDir>/test/helpers/slow-first.mjs",
   reporters: ["default", "<rootDir>/scripts/closing-line.mjs"],
   // Two cores; who waits for PostgreSQL or a child process leaves room for a third.
   maxWorkers: 3,
