@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Installs the real directories that tests, the demo and the benchmark run against: OpenLDAP, Samba as an Active Directory, and OpenSSH.
+// Installs the real directories that tests, the demo and the benchmark run against: OpenLDAP, Samba as an Active Directory, OpenSSH, and SimpleSAMLphp.
 // Exit codes: 0 they are there, 3 one can't be installed here (the sentence says why and what to do), 1 apt-get failed.
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, realpathSync, rmSync, writeFileSync } from "node:fs";
@@ -41,6 +41,14 @@ const SSHD = {
   installed: sshdInstalled,
 };
 
+const SIMPLESAMLPHP = {
+  title: "SimpleSAMLphp (SAML identity provider)",
+  purpose: "Installing SimpleSAMLphp, the SAML identity provider of the tests",
+  packages: ["simplesamlphp", "php-cli", "php-xml", "php-mbstring", "php-sqlite3", "php-curl"],
+  answers: "",
+  installed: simpleSamlPhpInstalled,
+};
+
 /** Whether slapd, its overlays and openssl are here. */
 export function slapdInstalled() {
   return existsSync("/usr/sbin/slapd") && existsSync("/etc/ldap/schema/inetorgperson.schema") && onPath("openssl");
@@ -54,6 +62,11 @@ export function sambaInstalled() {
 /** Whether OpenSSH's server is here, and ssh-keygen. */
 export function sshdInstalled() {
   return existsSync("/usr/sbin/sshd") && onPath("ssh-keygen");
+}
+
+/** Whether SimpleSAMLphp is here, and a PHP to run it. */
+export function simpleSamlPhpInstalled() {
+  return existsSync("/usr/share/simplesamlphp/www") && onPath("php");
 }
 
 /**
@@ -81,6 +94,15 @@ export function ensureSamba(options = {}) {
  */
 export function ensureSshd(options = {}) {
   return install(SSHD, options.say ?? saySo) === 0;
+}
+
+/**
+ * And for SimpleSAMLphp.
+ * @param {{ say?: (line: string) => void }} [options]
+ * @returns {boolean}
+ */
+export function ensureSimpleSamlPhp(options = {}) {
+  return install(SIMPLESAMLPHP, options.say ?? saySo) === 0;
 }
 
 function saySo(line) {
@@ -135,7 +157,7 @@ function onPath(command) {
 }
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  const codes = [SLAPD, SAMBA, SSHD].map((counterpart) => install(counterpart, saySo));
+  const codes = [SLAPD, SAMBA, SSHD, SIMPLESAMLPHP].map((counterpart) => install(counterpart, saySo));
   process.exitCode = codes.find((code) => code !== 0) ?? 0;
   if (codes[0] === 0) {
     const version = spawnSync("/usr/sbin/slapd", ["-VV"], { encoding: "utf8" }).stderr.split("\n")[0] ?? "";

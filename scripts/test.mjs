@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ensureSamba, ensureSlapd, ensureSshd } from "./counterparts.mjs";
+import { ensureSamba, ensureSimpleSamlPhp, ensureSlapd, ensureSshd } from "./counterparts.mjs";
 import { prepare } from "./prepare.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -11,6 +11,7 @@ await prepare();
 ensureSlapd();
 ensureSamba();
 ensureSshd();
+ensureSimpleSamlPhp();
 const options = [process.env["NODE_OPTIONS"], "--experimental-vm-modules", "--disable-warning=ExperimentalWarning"]
   .filter(Boolean)
   .join(" ");

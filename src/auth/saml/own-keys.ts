@@ -24,7 +24,8 @@ export interface KeyOptions {
 /** How long a key that was replaced opens what identity providers still encrypt with it. */
 const KEPT_DAYS = 30;
 const VALID_YEARS = 10;
-const BITS = 3072;
+/** What every identity provider takes; a roll-over makes others. */
+const BITS = 2048;
 
 /** The connection's keys: the one in use, then the next, then those replaced, the latest first. */
 export async function ownKeys(sql: Sql, { connection, keyRing }: KeyOptions): Promise<OwnKey[]> {
