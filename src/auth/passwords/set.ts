@@ -63,14 +63,20 @@ export async function setPassword(
  */
 export async function setTemporaryPassword(
   work: Work,
-  { personId, keyRing, settings }: Pick<NewPassword, "personId" | "keyRing" | "settings">,
+  { personId, keyRing, settings, reason }: Pick<NewPassword, "personId" | "keyRing" | "settings"> & { reason?: string },
 ): Promise<{ password: string; until: Date }> {
   const password = temporaryPassword();
   const hash = await hashPassword(password, settings.argon2);
   const { before } = await lockPassword(work, personId);
   const until = new Date(work.ctx.now().getTime() + settings.temporaryHours * 3_600_000);
   await store(work, { personId, hash, before, temporaryUntil: until, settings });
-  await recordEvent(work, { name: "password.set", subjectType: "person", subjectId: personId, data: { how: "temporary" } });
+  await recordEvent(work, {
+    name: "password.set",
+    subjectType: "person",
+    subjectId: personId,
+    ...(reason === undefined ? {} : { reason }),
+    data: { how: "temporary" },
+  });
   await endWhatIsOpen(work, { personId });
   await tellPerson(work, { keyRing, personId, notice: "password.changed" });
   return { password, until };

@@ -19,6 +19,7 @@ import { groupRoutes } from "./routes/groups.ts";
 import { meRoutes } from "./routes/me.ts";
 import { moduleRoutes } from "./routes/modules.ts";
 import { noticeRoutes } from "./routes/notices.ts";
+import { passwordRoutes } from "./routes/passwords.ts";
 import { peopleRoutes } from "./routes/people.ts";
 import { permissionRoutes } from "./routes/permissions.ts";
 import { personLifecycleRoutes } from "./routes/person-lifecycle.ts";
@@ -52,6 +53,7 @@ export function apiRoutes(): Route[] {
     ...deletionRoutes,
     ...exportRoutes,
     ...factorRoutes,
+    ...passwordRoutes,
     ...sessionRoutes,
     ...noticeRoutes,
     ...unitRoutes,

@@ -10,6 +10,7 @@ import { createApp } from "../../../src/app.ts";
 import { createToken, type NewToken } from "../../../src/auth/tokens.ts";
 import { inTransaction, type Work } from "../../../src/db/database.ts";
 import { projectFolder } from "../../../src/db/folder.ts";
+import { signInSettings } from "../../../src/sign-in-settings.ts";
 import { createUnit } from "../../../src/directory/units.ts";
 import { loopback, silentLog, testContext, testDatabase, type TestDatabase } from "../../helpers/database.ts";
 import { keyRing } from "../scim/door.ts";
@@ -41,7 +42,8 @@ export interface ApiDoor {
   close(): Promise<void>;
 }
 
-export async function openApi(): Promise<ApiDoor> {
+/** @param signIn settings of signing in that are not the usual ones */
+export async function openApi({ signIn = {} }: { signIn?: Record<string, unknown> } = {}): Promise<ApiDoor> {
   const db = await testDatabase();
   let offset = 0;
   const clock = {
@@ -56,6 +58,7 @@ export async function openApi(): Promise<ApiDoor> {
     http: { bodyLimit: 1024 * 1024, trustProxy: false },
     outbound: { allow: [...loopback.allow], direct: [] },
     connections: { folders: [os.tmpdir()] },
+    signIn: signInSettings.parse(signIn),
   };
   const server = createApp({ db, keyRing, config, log: silentLog, now: clock.now }).listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -1,4 +1,5 @@
 import { requireMayGiveByRules, watchRules } from "../../../access/indirect-giving.ts";
+import { inviteWhenSaved } from "../../../auth/links/hand-out.ts";
 import { checkedCustomValues } from "../../../directory/custom-values.ts";
 import { listCustomAttributes } from "../../../directory/custom-attributes.ts";
 import { lockPerson } from "../../../directory/people-checks.ts";
@@ -33,7 +34,7 @@ export const peopleRoutes: readonly Route[] = [
     path: "/people",
     summary: "Add a person",
     description:
-      "The person's origin is `local`. Needs the permission on each of the units named; on the organisation when none is. An origin that lists the person later takes over what it gives.",
+      "The person's origin is `local`. Needs the permission on each of the units named; on the organisation when none is. An origin that lists the person later takes over what it gives. Who is saved as `invited` is sent an invitation, where that is set up.",
     tag: TAG,
     access: { permission: "rollcall.people.create", on: "handler" },
     body: personInput,
@@ -53,6 +54,8 @@ export const peopleRoutes: readonly Route[] = [
       const watch = await watchRules(call.sql, { caller: call.caller, at: call.ctx.now() });
       const id = await createLocalPerson(call, { contribution, unitIds, state, reason: body.reason });
       await requireMayGiveByRules(call.sql, watch, { personIds: [id] });
+      const { keyRing, signIn: settings, baseUrl } = call.options;
+      await inviteWhenSaved(call, { personId: id, keyRing, settings, baseUrl });
       return personView(call, id);
     },
   }),

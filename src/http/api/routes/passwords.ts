@@ -1,0 +1,138 @@
+import { z } from "zod";
+import { requireHoldsAll } from "../../../access/taking-over.ts";
+import { handOutLink } from "../../../auth/links/hand-out.ts";
+import { linksOf, revokeLink, type LinkPurpose } from "../../../auth/links/links.ts";
+import { setTemporaryPassword } from "../../../auth/passwords/set.ts";
+import { passwordStanding } from "../../../auth/passwords/verify.ts";
+import { route, type ApiCall, type Route } from "../route.ts";
+import { idParams, instant, reason } from "../schemas.ts";
+
+const TAG = "Passwords and invitations";
+const reset = { permission: "rollcall.credentials.reset", on: { person: "id" } } as const;
+
+const standingSchema = z
+  .object({
+    setAt: instant.nullable().describe("Null: has no password here."),
+    temporaryUntil: instant.nullable().describe("Of a temporary one: until when it lets in to choose another."),
+    links: z.array(
+      z.object({
+        purpose: z.enum(["invitation", "reset"]),
+        state: z.enum(["open", "used", "revoked", "over"]),
+        delivery: z.enum(["sent", "shown"]),
+        createdAt: instant,
+        createdBy: z.string(),
+        expiresAt: instant,
+      }),
+    ),
+  })
+  .meta({ id: "PasswordStanding" });
+
+const delivery = z
+  .enum(["send", "show"])
+  .default("send")
+  .describe("`send`: to the person's e-mail address, in their language. `show`: here, once, to be handed over.");
+const handedOut = z.object({
+  until: instant.describe("When it stops working, used or not."),
+  link: z.string().nullable().describe("Works once; shown here and nowhere else. Null when it was sent."),
+});
+
+/** What lets somebody in is given out, sent or taken back only by who holds all that they hold: addresses can be changed, too. */
+async function handOut(call: ApiCall, { personId, purpose, ...given }: Asked): Promise<z.input<typeof handedOut>> {
+  const { caller, options } = call;
+  await requireHoldsAll(call, { caller, personId });
+  const { keyRing, signIn: settings, baseUrl } = options;
+  return handOutLink(call, { personId, purpose, ...given, keyRing, settings, baseUrl });
+}
+
+interface Asked {
+  personId: string;
+  purpose: LinkPurpose;
+  delivery: "send" | "show";
+}
+
+const SUMMARIES: Readonly<Record<LinkPurpose, { path: string; make: string; description: string; revoke: string }>> = {
+  invitation: {
+    path: "/people/{id}/invitation",
+    make: "Invite somebody, or invite them again",
+    description: "Only for who is `invited` and has not answered. An earlier link works no more.",
+    revoke: "Take an invitation back",
+  },
+  reset: {
+    path: "/people/{id}/password-reset",
+    make: "Make a link by which somebody chooses another password",
+    description: "Only for active people. An earlier link works no more; the present password goes on to work until it is replaced.",
+    revoke: "Take the link back",
+  },
+};
+
+function linkRoutes(purpose: LinkPurpose): Route[] {
+  const { path, make, description, revoke } = SUMMARIES[purpose];
+  return [
+    route({
+      method: "post",
+      path,
+      sensitive: true,
+      summary: make,
+      description: `${description} Needs every right that the person holds.`,
+      tag: TAG,
+      access: reset,
+      params: idParams,
+      body: z.strictObject({ delivery }),
+      status: 201,
+      answer: handedOut,
+      handler: (call, { params, body }) => handOut(call, { personId: params.id, purpose, ...body }),
+    }),
+    route({
+      method: "delete",
+      path,
+      sensitive: true,
+      summary: revoke,
+      tag: TAG,
+      access: reset,
+      params: idParams,
+      body: z.strictObject({ reason }),
+      status: 204,
+      async handler(call, { params, body }) {
+        await requireHoldsAll(call, { caller: call.caller, personId: params.id });
+        await revokeLink(call, { personId: params.id, purpose, reason: body.reason });
+        return undefined;
+      },
+    }),
+  ];
+}
+
+export const passwordRoutes: readonly Route[] = [
+  route({
+    method: "get",
+    path: "/people/{id}/password",
+    summary: "Whether somebody has a password, and which links were made for them",
+    tag: TAG,
+    access: { permission: "rollcall.credentials.view", on: { person: "id" } },
+    params: idParams,
+    answer: standingSchema,
+    async handler({ sql, ctx }, { params: { id } }) {
+      return { ...(await passwordStanding(sql, id)), links: await linksOf(sql, { personId: id, now: ctx.now() }) };
+    },
+  }),
+  ...linkRoutes("invitation"),
+  ...linkRoutes("reset"),
+  route({
+    method: "post",
+    path: "/people/{id}/temporary-password",
+    sensitive: true,
+    summary: "Give somebody a password that must be changed at once",
+    description:
+      "It is made here and shown once. It lets in only to choose another, for as long as the settings say; sessions end. Needs every right that the person holds.",
+    tag: TAG,
+    access: reset,
+    params: idParams,
+    body: z.strictObject({ reason }),
+    status: 201,
+    answer: z.object({ password: z.string().describe("Shown here and nowhere else."), until: instant }),
+    async handler(call, { params: { id }, body }) {
+      const { keyRing, signIn } = call.options;
+      await requireHoldsAll(call, { caller: call.caller, personId: id });
+      return setTemporaryPassword(call, { personId: id, keyRing, settings: signIn.password, reason: body.reason });
+    },
+  }),
+];
