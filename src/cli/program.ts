@@ -12,6 +12,7 @@ import { clientRevoke } from "./client-revoke.ts";
 import { connectionAdd } from "./connection-add.ts";
 import { connectionCheck } from "./connection-check.ts";
 import { connectionHooks } from "./connection-hooks.ts";
+import { connectionKey } from "./connection-key.ts";
 import { connectionList } from "./connection-list.ts";
 import { connectionQuirks } from "./connection-quirks.ts";
 import { connectionRemove } from "./connection-remove.ts";
@@ -29,8 +30,10 @@ import { noticePreview } from "./notice-preview.ts";
 import { noticeTest } from "./notice-test.ts";
 import type { Terminal } from "./output.ts";
 import { personExpire } from "./person-expire.ts";
+import { personInvite } from "./person-invite.ts";
 import { personRenew } from "./person-renew.ts";
 import { personResetFactors } from "./person-reset-factors.ts";
+import { personResetPassword } from "./person-reset-password.ts";
 import { personSessions } from "./person-sessions.ts";
 import { personShow } from "./person-show.ts";
 import { personSignOut } from "./person-sign-out.ts";
@@ -75,6 +78,7 @@ const GROUPS: readonly { name: string; description: string; commands: readonly (
       connectionUpload,
       connectionReplay,
       connectionResume,
+      connectionKey,
       connectionRemove,
     ],
   },
@@ -85,7 +89,7 @@ const GROUPS: readonly { name: string; description: string; commands: readonly (
   {
     name: "person",
     description: "people",
-    commands: [personShow, personExpire, personRenew, personResetFactors, personSessions, personSignOut],
+    commands: [personShow, personExpire, personRenew, personInvite, personResetPassword, personResetFactors, personSessions, personSignOut],
   },
   {
     name: "attribute",
