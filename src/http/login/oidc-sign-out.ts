@@ -3,6 +3,7 @@ import { buildEndSessionUrl, randomState } from "openid-client";
 import { z } from "zod";
 import { endFederated } from "../../auth/oidc/federated-sessions.ts";
 import { useLogoutToken, verifyLogoutToken } from "../../auth/oidc/logout-token.ts";
+import { ownKey } from "../../auth/oidc/own-key.ts";
 import type { Providers } from "../../auth/oidc/providers.ts";
 import { createContext, type Context } from "../../context.ts";
 import { inTransaction } from "../../db/database.ts";
@@ -26,8 +27,7 @@ export function oidcSignOutRoutes(options: LoginOptions, providers: Providers): 
   router.get("/oidc/:connection/frontchannel", (request, response) => frontChannelCall(options, request, response));
   router.get("/oidc/:connection/keys", async (request, response) => {
     const { settings } = await oidcConnection(options, request.params["connection"]);
-    const { ownKey } = await providers.of(settings);
-    response.json({ keys: ownKey ? [ownKey.publicJwk] : [] });
+    response.json({ keys: settings.privateKey === undefined ? [] : [(await ownKey(settings.privateKey)).publicJwk] });
   });
   router.use(
     pageRoutes(options, [

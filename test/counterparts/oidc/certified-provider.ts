@@ -47,6 +47,9 @@ export async function startCertifiedProvider({
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  // It says on the console that it is not for production, which is so.
+  const console = { warn: globalThis.console.warn, info: globalThis.console.info };
+  Object.assign(globalThis.console, { warn: () => undefined, info: () => undefined });
   const provider = new Provider(issuer, {
     clients: [
       {
@@ -91,6 +94,7 @@ export async function startCertifiedProvider({
     interactions: { url: (_ctx, { uid }) => `/interaction/${uid}` },
     ttl: { AccessToken: 600, IdToken: 600, Session: 3600, Interaction: 600, Grant: 86_400, RefreshToken: 86_400 },
   });
+  Object.assign(globalThis.console, console);
   provider.on("backchannel.success", () => calls.push("ok"));
   provider.on("backchannel.error", (_ctx, error) => calls.push(error.message));
   const callback = provider.callback();

@@ -1,4 +1,4 @@
-import { createPublicKey, generateKeyPairSync } from "node:crypto";
+import { generateKeyPairSync } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { refreshFederatedClaims } from "../../../src/jobs/refresh-claims.ts";
 import { CLIENT, startCertifiedProvider, type CertifiedProvider } from "../../counterparts/oidc/certified-provider.ts";
@@ -209,7 +209,8 @@ test("G4: requests are signed, handed over beforehand, and the client proves its
     client: {
       client_secret: undefined,
       token_endpoint_auth_method: "private_key_jwt",
-      jwks: { keys: [{ ...createPublicKey(pem).export({ format: "jwk" }), use: "sig" }] },
+      // The provider reads them where we publish them.
+      jwks_uri: `${door.url}/oidc/keyed/keys`,
       request_object_signing_alg: "RS256",
       require_signed_request_object: true,
       require_pushed_authorization_requests: true,
