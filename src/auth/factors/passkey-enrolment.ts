@@ -1,8 +1,4 @@
-import {
-  generateRegistrationOptions,
-  verifyRegistrationResponse,
-  type PublicKeyCredentialCreationOptionsJSON,
-} from "@simplewebauthn/server";
+import type { PublicKeyCredentialCreationOptionsJSON } from "@simplewebauthn/server";
 import type { Work } from "../../db/database.ts";
 import { messageOf } from "../../errors.ts";
 import { CEREMONY_MINUTES, keepChallenge, newChallengeId, useCeremony } from "./challenges.ts";
@@ -12,6 +8,7 @@ import type { FactorCall } from "./kinds.ts";
 import { challengeOf, type RegistrationResponse } from "./passkey-responses.ts";
 import { passkeysOf, userHandleOf } from "./passkeys.ts";
 import type { RelyingParty } from "./relying-party.ts";
+import { webAuthn } from "./web-authn.ts";
 
 type PasskeyCall = FactorCall & { relyingParty: RelyingParty };
 
@@ -25,6 +22,7 @@ export async function beginPasskeyEnrolment(
 ): Promise<PublicKeyCredentialCreationOptionsJSON> {
   const { personId, boundTo, relyingParty, settings } = call;
   requireAllowed(settings, "passkey");
+  const { generateRegistrationOptions } = await webAuthn();
   const options = await generateRegistrationOptions({
     rpName: relyingParty.name,
     rpID: relyingParty.id,
@@ -75,6 +73,7 @@ async function verified(
   { response, challenge, relyingParty }: { response: RegistrationResponse; challenge: string; relyingParty: RelyingParty },
 ) {
   const { id, rawId, type } = response;
+  const { verifyRegistrationResponse } = await webAuthn();
   try {
     const result = await verifyRegistrationResponse({
       response: { id, rawId, type, response: response.response, clientExtensionResults: {} },

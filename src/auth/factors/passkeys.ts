@@ -1,8 +1,4 @@
-import {
-  generateAuthenticationOptions,
-  verifyAuthenticationResponse,
-  type PublicKeyCredentialRequestOptionsJSON,
-} from "@simplewebauthn/server";
+import type { PublicKeyCredentialRequestOptionsJSON } from "@simplewebauthn/server";
 import { recordEvent } from "../../audit/record.ts";
 import type { Sql, Work } from "../../db/database.ts";
 import { messageOf } from "../../errors.ts";
@@ -10,6 +6,7 @@ import { CEREMONY_MINUTES, keepChallenge, newChallengeId, useCeremony } from "./
 import type { Proof } from "./kinds.ts";
 import { challengeOf, type AuthenticationResponse } from "./passkey-responses.ts";
 import type { RelyingParty } from "./relying-party.ts";
+import { webAuthn } from "./web-authn.ts";
 
 /** Who is asked to show a passkey. Null: nobody is known yet, the passkey alone says who is there, and has to have verified them. */
 export interface PasskeyQuestion {
@@ -37,6 +34,7 @@ export async function askForPasskey(
   work: Work,
   { personId, boundTo, relyingParty }: PasskeyQuestion,
 ): Promise<PublicKeyCredentialRequestOptionsJSON> {
+  const { generateAuthenticationOptions } = await webAuthn();
   const options = await generateAuthenticationOptions({
     rpID: relyingParty.id,
     timeout: CEREMONY_MINUTES * 60_000,
@@ -110,6 +108,7 @@ interface Shown {
 async function verified({ ctx }: Work, { known, response, challenge, question }: Shown) {
   const { id, rawId, type } = response;
   const { clientDataJSON, authenticatorData, signature } = response.response;
+  const { verifyAuthenticationResponse } = await webAuthn();
   try {
     const { verified: holds, authenticationInfo } = await verifyAuthenticationResponse({
       response: { id, rawId, type, response: { clientDataJSON, authenticatorData, signature }, clientExtensionResults: {} },
