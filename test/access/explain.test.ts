@@ -177,7 +177,7 @@ describe("why", () => {
       ),
       { numRuns: 12, seen: () => removed },
     );
-  }, 180_000);
+  });
 
   test("B4: why not: each missing link, closed, really opens the access", async () => {
     let closings = 0;
@@ -208,7 +208,7 @@ describe("why", () => {
       ),
       { numRuns: 15, seen: () => closings },
     );
-  }, 180_000);
+  });
 
   test("B4: from a source's record over group, nesting, rule and role down the units; a rule is taken away whole", async () => {
     const organisation = await walk([

@@ -49,7 +49,7 @@ describe("the first administrator", () => {
       .set("Authorization", `Bearer ${made.out.trim()}`)
       .send({ name: "Sales", code: "SALES", parentId: null });
     expect(created.status).toBe(201);
-  }, 60_000);
+  });
 
   test("A4: repeated it changes nothing; another on one unit only; a second organisation is not made by accident", async () => {
     const again = JSON.parse((await rollcall("administrator", "add", "ada@example.com", "--json")).out) as Record<string, unknown>;
@@ -59,7 +59,7 @@ describe("the first administrator", () => {
     const other = await rollcall("administrator", "add", "grace", "--organisation", "Other");
     expect([other.code === 0, other.error]).toEqual([false, expect.stringContaining("Acme Ltd")]);
     expect((await db.pool.query("select from units where type = 'organization'")).rowCount).toBe(1);
-  }, 60_000);
+  });
 
   test("G5: a service's token is narrowed to permissions and units; what makes no sense for its scope is refused", async () => {
     const create = (...more: string[]) => rollcall("token", "create", "--name", "kiosk", ...more);
@@ -72,5 +72,5 @@ describe("the first administrator", () => {
     expect((await create("--scope", "api", "--connection", "hr")).error).toContain("--connection: a token of scope api has none");
     expect((await create("--scope", "feed", "--connection", "hr")).error).toContain(`no connection "hr"`);
     expect((await create("--scope", "api", "--unit", "NOWHERE")).error).toContain("NOWHERE");
-  }, 60_000);
+  });
 });

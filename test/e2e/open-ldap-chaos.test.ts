@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { openBreakingWire, type BreakingWire } from "../helpers/breaking-wire.ts";
 import { chaos, CHAOS_SEED } from "../helpers/chaos.ts";
 import { openDirectory, type Directory } from "../helpers/ldap.ts";
+import { whileTimeLasts } from "../helpers/while-time-lasts.ts";
 import { connectUpstream, type Connected } from "./upstream.ts";
 
 const who = fc.nat(7);
@@ -191,12 +192,15 @@ describe(`B9: OpenLDAP under chaos (slapd; CHAOS_SEED=${CHAOS_SEED})`, () => {
   afterAll(() => connected?.stop());
 
   test(`B9: any history, any schedule of runs, any break: after one more increment we hold what the directory holds (CHAOS_SEED=${CHAOS_SEED})`, async () => {
-    const property = fc.asyncProperty(fc.array(event, { minLength: 12, maxLength: 30 }), async (events) => {
-      const { happen, run } = history();
-      for (const each of events) await (each.type === "run" ? run(each) : happen(each));
-      await connected.sync();
-      expect(await held()).toEqual(await actual());
-    });
+    const property = fc.asyncProperty(
+      fc.array(event, { minLength: 12, maxLength: 30 }),
+      whileTimeLasts(async (events) => {
+        const { happen, run } = history();
+        for (const each of events) await (each.type === "run" ? run(each) : happen(each));
+        await connected.sync();
+        expect(await held()).toEqual(await actual());
+      }),
+    );
     // A smaller history would be played in a directory that the larger one has changed: the first failure is the one to look at.
     await fc.assert(property, { ...chaos(4), endOnFailure: true });
   }, 300_000);

@@ -89,10 +89,13 @@ describe("the queue", () => {
     const { rows } = await db.pool.query<{ id: string }>("select id from nodes");
     expect(rows.map(({ id }) => id)).toContain(living.node.id);
     expect(rows.map(({ id }) => id)).not.toContain("dead");
-    const { rows: jobs } = await db.pool.query(
-      "select key, locked_by is not null as locked from graphile_worker.jobs where task_identifier = 'sync' order by id",
-    );
-    expect(jobs).toEqual([
+    const jobs = async () =>
+      (
+        await db.pool.query<{ key: string | null; locked: boolean }>(
+          "select key, locked_by is not null as locked from graphile_worker.jobs where task_identifier = 'sync' order by id",
+        )
+      ).rows;
+    expect(await until(jobs, (seen) => seen.length === 2 && seen.every(({ locked }) => locked))).toEqual([
       { key: null, locked: true },
       { key: expect.stringMatching(/^sync:\d+:recovery$/), locked: true },
     ]);

@@ -5,6 +5,7 @@ import { letGoConnection } from "../../src/sync/remove-connection.ts";
 import { put, remove, world, type World } from "../helpers/memory-source.ts";
 import { testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
 import { person, syncWorld, testConnection, testKeyRing } from "../helpers/sync.ts";
+import { whileTimeLasts } from "../helpers/while-time-lasts.ts";
 
 let db: TestDatabase;
 const ctx = testContext();
@@ -70,35 +71,39 @@ async function actual() {
 
 test("M3, B9: any history of several origins, read in any order and side by side, ends as they say by precedence", async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(event, { minLength: 4, maxLength: 14 }), origin, async (events, removed) => {
-      await db.pool.query(
-        "truncate connections, accounts, people, groups, memberships, nestings, blocks, lifecycle_periods, pending_references, runs, plans, plan_items, plan_members, plan_batches, plan_outcomes, run_seen, run_problems, guard_counts, audit_events, person_keys restart identity cascade",
-      );
-      for (const [index, name] of ORIGINS.entries())
-        await testConnection(db, ctx, { name, precedence: index, limits: unguarded, mapping: { match: ["employeeNumber"] } });
-      // An empty answer would rightly take nobody away.
-      const zed = () => world([person("zed", { number: "zed", title: "Z" })]);
-      const worlds: Worlds = { hr: zed(), cloud: zed(), badge: zed() };
-      const sync = (connection: Origin) => syncWorld(db, ctx, { connection, world: worlds[connection] });
-      for (const each of events) {
-        if (each.type === "run") await Promise.all(each.origins.map(sync));
-        else if (each.type === "remove") remove(worlds[each.origin], "user", `id-${each.name}`);
-        else {
-          const { name, title, active } = each;
-          put(
-            worlds[each.origin],
-            person(name, { number: name, ...(title === undefined ? {} : { title }), ...(active === undefined ? {} : { active }) }),
-          );
+    fc.asyncProperty(
+      fc.array(event, { minLength: 4, maxLength: 14 }),
+      origin,
+      whileTimeLasts(async (events, removed) => {
+        await db.pool.query(
+          "truncate connections, accounts, people, groups, memberships, nestings, blocks, lifecycle_periods, pending_references, runs, plans, plan_items, plan_members, plan_batches, plan_outcomes, run_seen, run_problems, guard_counts, audit_events, person_keys restart identity cascade",
+        );
+        for (const [index, name] of ORIGINS.entries())
+          await testConnection(db, ctx, { name, precedence: index, limits: unguarded, mapping: { match: ["employeeNumber"] } });
+        // An empty answer would rightly take nobody away.
+        const zed = () => world([person("zed", { number: "zed", title: "Z" })]);
+        const worlds: Worlds = { hr: zed(), cloud: zed(), badge: zed() };
+        const sync = (connection: Origin) => syncWorld(db, ctx, { connection, world: worlds[connection] });
+        for (const each of events) {
+          if (each.type === "run") await Promise.all(each.origins.map(sync));
+          else if (each.type === "remove") remove(worlds[each.origin], "user", `id-${each.name}`);
+          else {
+            const { name, title, active } = each;
+            put(
+              worlds[each.origin],
+              person(name, { number: name, ...(title === undefined ? {} : { title }), ...(active === undefined ? {} : { active }) }),
+            );
+          }
         }
-      }
-      for (const each of [...ORIGINS, ...ORIGINS]) await sync(each);
-      expect(await actual()).toEqual(expected(worlds, ORIGINS));
+        for (const each of [...ORIGINS, ...ORIGINS]) await sync(each);
+        expect(await actual()).toEqual(expected(worlds, ORIGINS));
 
-      const rest = ORIGINS.filter((each) => each !== removed);
-      await inTransaction(db, ctx, (work) => letGoConnection(work, { keyRing: testKeyRing, name: removed }));
-      expect(await actual()).toEqual(expected(worlds, rest));
-      for (const each of rest) expect(await sync(each)).toMatchObject({ plan: {} });
-    }),
+        const rest = ORIGINS.filter((each) => each !== removed);
+        await inTransaction(db, ctx, (work) => letGoConnection(work, { keyRing: testKeyRing, name: removed }));
+        expect(await actual()).toEqual(expected(worlds, rest));
+        for (const each of rest) expect(await sync(each)).toMatchObject({ plan: {} });
+      }),
+    ),
     { numRuns: Number(process.env["CONVERGENCE_RUNS"] ?? 8) },
   );
 }, 300_000);

@@ -9,7 +9,7 @@ let here: Company;
 let source: Source;
 beforeAll(async () => {
   here = await company({ pageSize: 10 });
-  source = await openEntraSource(openOptions(here.graph, { timeoutMs: 300 }));
+  source = await openEntraSource(openOptions(here.graph));
 });
 afterAll(async () => {
   await source.close();
@@ -61,8 +61,10 @@ describe("what goes wrong in passing changes nothing, at whatever page it strike
 
   test("an answer that does not come", async () => {
     const undisturbed = await contents("user");
+    const impatient = await openEntraSource(openOptions(here.graph, { timeoutMs: 500 }));
     here.graph.faults.plan({ kind: "slow", at: PATHS.user, after: 2 });
-    expect(await contents("user")).toEqual(undisturbed);
+    expect(await contents("user", impatient)).toEqual(undisturbed);
+    await impatient.close();
   });
 
   test("several at once", async () => {

@@ -3,7 +3,7 @@ import { entraSettings, type EntraSettings } from "../../../connectors/entra/con
 import { startGraph, type Graph, type GraphOptions } from "../../counterparts/graph/server.ts";
 import { silentLog } from "../../helpers/database.ts";
 
-/** Settings for the tenant; waits are short, since nobody else is there. */
+/** Settings for the tenant; it is asked again soon, since nobody else is there. */
 export function settingsOf(graph: Graph, more: Record<string, unknown> = {}): Record<string, unknown> {
   return {
     tenant: graph.tenantId,
@@ -12,7 +12,7 @@ export function settingsOf(graph: Graph, more: Record<string, unknown> = {}): Re
     graphUrl: graph.graphUrl,
     loginUrl: graph.origin,
     pageSize: 10,
-    timeoutMs: 1000,
+    timeoutMs: 30_000,
     retry: { attempts: 4, firstDelayMs: 5 },
     ...more,
   };

@@ -9,7 +9,7 @@ let writeBack: WriteBack;
 let added = 0;
 beforeAll(async () => {
   here = await company();
-  writeBack = await openEntraWriteBack(openOptions(here.graph, { timeoutMs: 300 }));
+  writeBack = await openEntraWriteBack(openOptions(here.graph));
 });
 afterAll(async () => {
   await writeBack.close();
@@ -48,14 +48,16 @@ describe("M4: disabling", () => {
   for (const kind of PASSING)
     test(`${kind}, at whatever call it strikes`, async () => {
       const id = somebody();
+      const disturbed = await openEntraWriteBack(openOptions(here.graph, kind === "slow" ? { timeoutMs: 500 } : {}));
       for (const at of [`GET /users/${id}`, `PATCH /users/${id}`, `POST /users/${id}/revokeSignInSessions`]) {
         here.graph.tenant.change(id, { accountEnabled: true });
         here.graph.faults.plan({ kind, at });
-        await writeBack.disable(id);
+        await disturbed.disable(id);
         expect(shown(id)["accountEnabled"]).toBe(false);
         expect(here.graph.faults.pending()).toBe(0);
       }
-      await writeBack.enable(id);
+      await disturbed.enable(id);
+      await disturbed.close();
       expect(shown(id)["accountEnabled"]).toBe(true);
     });
 

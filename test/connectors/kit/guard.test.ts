@@ -12,7 +12,7 @@ function opened(baseUrl: string, options: Partial<HttpOptions> = {}) {
     system: "The system",
     baseUrl,
     credential: () => ({ authorization: "Bearer the-secret-token" }),
-    timeoutMs: 2000,
+    timeoutMs: 30_000,
     signal: new AbortController().signal,
     now: () => new Date(),
     ...options,
@@ -71,7 +71,7 @@ describe("connections stay out of networks that the operator has not opened", ()
   });
 
   test("a key set is fetched under the same rule", async () => {
-    const limits = { timeoutMs: 2000, maxBytes: 100 };
+    const limits = { timeoutMs: 30_000, maxBytes: 100 };
     await expect(fetchText({ url: server.url, ...limits })).rejects.toThrow(/outbound\.allow/);
     expect(await fetchText({ url: server.url, network: loopback, ...limits })).toMatchObject({ status: 200, text: "{}" });
   });

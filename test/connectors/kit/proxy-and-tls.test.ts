@@ -74,7 +74,7 @@ describe("TLS and proxies", () => {
       system: "The system",
       baseUrl,
       credential: () => ({ authorization: "Bearer the-secret-token" }),
-      timeoutMs: 2000,
+      timeoutMs: 30_000,
       network: loopback,
       signal: new AbortController().signal,
       now: () => new Date(),

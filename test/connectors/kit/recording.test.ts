@@ -49,7 +49,7 @@ describe("a recording of HTTP", () => {
       system: "The system",
       baseUrl: server.url,
       credential: () => ({ authorization: `Bearer ${secret}` }),
-      timeoutMs: 2000,
+      timeoutMs: 30_000,
       network: loopback,
       conversation: conversing,
       signal: new AbortController().signal,

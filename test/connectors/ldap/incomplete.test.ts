@@ -6,6 +6,7 @@ import { openLdapSource } from "../../../connectors/ldap/read.ts";
 import { drain } from "../../contract/source.ts";
 import { silentLog } from "../../helpers/database.ts";
 import { startFakeLdap, type FakeAnswer, type FakeEntry, type FakeSearch } from "../../helpers/fake-ldap.ts";
+import { until } from "../../jobs/waiting.ts";
 
 const base = "ou=people,dc=example,dc=org";
 
@@ -235,8 +236,10 @@ describe("what servers send", () => {
       async (source, searches) => {
         const read = source.readAll("user");
         await read.next();
+        const pages = () => searches.filter((search) => search.pageSize !== undefined).length;
+        await until(pages, (count) => count >= 2);
         await new Promise((resolve) => setTimeout(resolve, 50));
-        expect(searches.filter((search) => search.pageSize !== undefined)).toHaveLength(2);
+        expect(pages()).toBe(2);
         await read.return({ finalCursor: false, count: 0 });
       },
     );

@@ -147,7 +147,7 @@ describe("the SCIM target and trouble", () => {
     const address = listening.address();
     const port = typeof address === "object" && address !== null ? address.port : 0;
     const target = await openTarget(
-      options({ url: `http://127.0.0.1:${port}/scim`, token: "top-secret-token", timeoutMs: 500, ...settings }),
+      options({ url: `http://127.0.0.1:${port}/scim`, token: "top-secret-token", timeoutMs: 30_000, ...settings }),
     );
     stops.push(
       () => target.close(),
@@ -198,7 +198,7 @@ describe("the SCIM target and trouble", () => {
   });
 
   test("no answer in time, a refused connection and a page for people each have their sentence", async () => {
-    await expect((await fake(() => "hang")).create("user", {})).rejects.toMatchObject({
+    await expect((await fake(() => "hang", { timeoutMs: 500 })).create("user", {})).rejects.toMatchObject({
       kind: "transient",
       message: expect.stringContaining("did not answer within 500 ms"),
     });

@@ -154,7 +154,8 @@ export async function startGraph(options: GraphOptions = {}): Promise<Graph> {
   };
 }
 
-const SLOW_MS = 2000;
+/** Longer than anybody waits. */
+const SLOW_MS = 60_000;
 
 /** Faults that answer before anything is looked at. */
 const EARLY: Partial<Record<FaultKind, () => Answer>> = {

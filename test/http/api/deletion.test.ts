@@ -164,7 +164,7 @@ describe("deletion", () => {
     expect(states.at(-1)).toEqual({ state: "deleted" });
     // The login is free again, for somebody else.
     await door.request("POST", "/people", { body: { userName: words.userName } }).expect(201);
-  }, 60_000);
+  });
 
   test("P5: targets that remove the account later keep its id there until they have", async () => {
     const id = await door.newPerson({ userName: `later-${randomUUID()}`, unitId: top });
@@ -232,7 +232,7 @@ describe("deletion", () => {
     const second = JSON.parse((await scim("post", "/Users", user).buffer(true).expect(201)).text);
     expect(second.id).not.toBe(first.id);
     expect((await door.request("GET", `/people/${second.id}`).expect(200)).body).toMatchObject({ state: "active", nickName: null });
-  }, 60_000);
+  });
 
   test("words are taken out whole, from texts and never from keys", () => {
     const words = wordsOf([

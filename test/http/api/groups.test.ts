@@ -142,5 +142,5 @@ describe("groups by API", () => {
       }),
       { numRuns: 8 },
     );
-  }, 60_000);
+  });
 });

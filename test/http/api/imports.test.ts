@@ -215,5 +215,5 @@ describe("imports of people", () => {
     await door.work(forgetImports);
     expect((await rowsOf(body.id))[0].changes).toBeNull();
     await door.request("GET", `/people/imports/${waiting.body.id}`).expect(404);
-  }, 60_000);
+  });
 });

@@ -106,7 +106,7 @@ describe("P6: people are found", () => {
       }),
       { numRuns: 20 },
     );
-  }, 120_000);
+  });
 
   test("by unit with what is below, role, group, manager, state, origin, and all of them together; in every order", async () => {
     const unit = await door.newUnit({ parentId: top });
@@ -191,7 +191,7 @@ describe("P6: people are found", () => {
       ),
       { numRuns: 8 },
     );
-  }, 120_000);
+  });
 
   test("invariant 7: whoever reaches the organisation's tree reaches everybody, and nobody of another tree once there is one", async () => {
     const personId = await door.newPerson({});

@@ -142,7 +142,7 @@ describe("photos", () => {
       expect([what, answer.status, answer.type]).toEqual([what, status, "application/problem+json"]);
     }
     await get(id, { "If-None-Match": String(headers["etag"]) }).expect(304);
-  }, 60_000);
+  });
 
   test("P3, P7: people set their own photo; whoever may not see somebody is told nothing", async () => {
     const [id, other] = [await door.newPerson(), await door.newPerson()];

@@ -186,7 +186,7 @@ describe("M2: runs by API", () => {
     );
     await following;
     expect(followed.at(-1)).toMatchObject({ event: "end", data: { id: run.id, state: "done", plan: { user: { create: 3000 } } } });
-  }, 60_000);
+  });
 
   test("a caller who goes away stops the watch", async () => {
     const { door } = world;
@@ -195,16 +195,15 @@ describe("M2: runs by API", () => {
     const asking = async () =>
       (
         await door.db.pool.query<{ n: number }>(
-          "select count(*)::int as n from pg_stat_activity where application_name like '%:read' and query like '%run_events%' and datname = current_database() and query_start > clock_timestamp() - interval '300 milliseconds'",
+          "select count(*)::int as n from pg_stat_activity where application_name like '%:read' and query like '%run_events%' and datname = current_database() and query_start > clock_timestamp() - interval '2 seconds'",
         )
       ).rows[0]?.n ?? 0;
     for await (const event of follow(asked.body.id)) {
       expect(event).toMatchObject({ event: "state", data: { state: "queued" } });
       break;
     }
+    // It would be asked twice a second.
     await until(asking, (count) => count === 0);
-    await new Promise((resolve) => setTimeout(resolve, 700));
-    expect(await asking()).toBe(0);
     await world.startWorker();
     await world.untilRun(asked.body.id, ["done"]);
   });

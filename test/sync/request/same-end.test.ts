@@ -11,6 +11,7 @@ import { takeInPerson } from "../../../src/sync/request/new-person.ts";
 import { findStanding } from "../../../src/sync/request/standing.ts";
 import { testContext, testDatabase, type TestDatabase } from "../../helpers/database.ts";
 import { testKeyRing } from "../../helpers/sync.ts";
+import { whileTimeLasts } from "../../helpers/while-time-lasts.ts";
 
 const ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 const LIMITS = { disable: { count: 10000, floor: 10000 }, window: { count: 100000, floor: 100000 } };
@@ -97,33 +98,36 @@ test("M1: whatever a client writes, one statement and the stages of a run come t
   let general = 0;
   let steps = 0;
   await fc.assert(
-    fc.asyncProperty(fc.array(state, { minLength: 1, maxLength: 6 }), async (states) => {
-      count += 1;
-      const whole = (each: object): AttributeObject =>
-        ({ ...each, userName: `u${count}`, externalId: `x${count}` }) as unknown as AttributeObject;
-      const [first, ...others] = states;
-      const begin = whole({ ...first, active: true, emails: [{ value: `own${count}@x.test` }] });
-      const id = await takeIn(begin);
-      const twin = (await throughStages(slow, { resource: begin })).id;
-      expect(await whatIsKnown(quick, id)).toEqual(await whatIsKnown(slow, twin));
-      for (const each of others) {
-        // Addresses are one person's alone; who shares one goes the general way, which is not what is compared here.
-        const next = whole({
-          ...each,
-          ...(each.emails ? { emails: each.emails.map((email) => ({ ...email, value: `${count}${email.value}` })) } : {}),
-        });
-        steps += 1;
-        if (!(await change(id, next))) {
-          general += 1;
-          await throughStages(quick, { id, resource: next });
-        }
-        await throughStages(slow, { id: twin, resource: next });
+    fc.asyncProperty(
+      fc.array(state, { minLength: 1, maxLength: 6 }),
+      whileTimeLasts(async (states) => {
+        count += 1;
+        const whole = (each: object): AttributeObject =>
+          ({ ...each, userName: `u${count}`, externalId: `x${count}` }) as unknown as AttributeObject;
+        const [first, ...others] = states;
+        const begin = whole({ ...first, active: true, emails: [{ value: `own${count}@x.test` }] });
+        const id = await takeIn(begin);
+        const twin = (await throughStages(slow, { resource: begin })).id;
         expect(await whatIsKnown(quick, id)).toEqual(await whatIsKnown(slow, twin));
-      }
-    }),
+        for (const each of others) {
+          // Addresses are one person's alone; who shares one goes the general way, which is not what is compared here.
+          const next = whole({
+            ...each,
+            ...(each.emails ? { emails: each.emails.map((email) => ({ ...email, value: `${count}${email.value}` })) } : {}),
+          });
+          steps += 1;
+          if (!(await change(id, next))) {
+            general += 1;
+            await throughStages(quick, { id, resource: next });
+          }
+          await throughStages(slow, { id: twin, resource: next });
+          expect(await whatIsKnown(quick, id)).toEqual(await whatIsKnown(slow, twin));
+        }
+      }),
+    ),
     { numRuns: 24 },
   );
   expect(general).toBeLessThan(steps / 10);
   const counted = (db: TestDatabase) => db.pool.query("select action, sum(count)::int as count from guard_counts group by action");
   expect((await counted(quick)).rows).toEqual((await counted(slow)).rows);
-}, 120_000);
+});
