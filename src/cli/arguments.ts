@@ -15,3 +15,11 @@ export function idNumber(text: string, argument: string): number {
     throw new AppError("invalid", `${argument}: "${text}" is not an id; ids are whole numbers.`, { field: argument });
   return value;
 }
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** An id that is a UUID. Throws `invalid`, naming the argument. */
+export function uuidArgument(text: string, argument: string): string {
+  if (!UUID.test(text)) throw new AppError("invalid", `${argument}: "${text}" is not an id; ids are UUIDs.`, { field: argument });
+  return text.toLowerCase();
+}

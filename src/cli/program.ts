@@ -24,6 +24,9 @@ import { connectionUpload } from "./connection-upload.ts";
 import { deliveryList } from "./delivery-list.ts";
 import { deliveryRetry } from "./delivery-retry.ts";
 import { EXIT, type ExitCode } from "./exit.ts";
+import { incidentClose } from "./incident-close.ts";
+import { incidentList } from "./incident-list.ts";
+import { incidentShow } from "./incident-show.ts";
 import { keyRotate } from "./key-rotate.ts";
 import { migrateCommand } from "./migrate.ts";
 import { noticePreview } from "./notice-preview.ts";
@@ -85,6 +88,11 @@ const GROUPS: readonly { name: string; description: string; commands: readonly (
   { name: "plan", description: "what runs decided", commands: [planList, planShow, planApprove, planReject] },
   { name: "account", description: "what the systems hold, and whose it is", commands: [accountList, accountLink] },
   { name: "delivery", description: "what has to reach the targets yet", commands: [deliveryList, deliveryRetry] },
+  {
+    name: "incident",
+    description: "patterns that look like somebody trying to get in",
+    commands: [incidentList, incidentShow, incidentClose],
+  },
   { name: "administrator", description: "who may steer everything", commands: [administratorAdd] },
   {
     name: "person",

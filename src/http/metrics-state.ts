@@ -15,6 +15,8 @@ export interface StateCounts {
   connections: Count[];
   people: Count[];
   scimQuirks: Count[];
+  incidents: Count[];
+  attempts: Count[];
 }
 
 /**
@@ -39,7 +41,10 @@ export async function gatherState(sql: Sql, { now }: { now: Date }): Promise<Sta
     union all select 'connections', json_build_object('state', state), count(*) from connections group by state
     union all select 'people', json_build_object('state', state), count(*) from people where deleted_at is null group by state
     union all select 'scimQuirks', json_build_object('connection', c.name, 'dialect', q.dialect, 'quirk', q.quirk, 'attribute', q.attribute), sum(q.count)::bigint
-      from scim_quirks q join connections c on c.id = q.connection_id group by c.name, q.dialect, q.quirk, q.attribute`,
+      from scim_quirks q join connections c on c.id = q.connection_id group by c.name, q.dialect, q.quirk, q.attribute
+    union all select 'incidents', json_build_object('kind', kind, 'state', state), count(*) from incidents where state <> 'closed' group by kind, state
+    union all select 'attempts', json_build_object('kind', kind, 'outcome', outcome), count(*)
+      from sign_in_attempts where at > $1::timestamptz - interval '1 hour' group by kind, outcome`,
     [now],
   );
   const counts: StateCounts = {
@@ -52,6 +57,8 @@ export async function gatherState(sql: Sql, { now }: { now: Date }): Promise<Sta
     connections: [],
     people: [],
     scimQuirks: [],
+    incidents: [],
+    attempts: [],
   };
   for (const { name, labels, count } of rows) counts[name].push({ labels, count });
   return counts;

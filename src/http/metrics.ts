@@ -57,6 +57,8 @@ export function createMetrics({
       "quirk",
       "attribute",
     ]),
+    incidents: gauge("incidents", "Incidents that are not closed, by kind and state.", ["kind", "state"]),
+    attempts: gauge("sign_in_attempts_last_hour", "Attempts to get in in the last hour, by kind and outcome.", ["kind", "outcome"]),
   };
   measureAccessSnapshot(registry, accessSnapshot);
   const up = gauge("database_up", "Whether the database answered this scrape.");
