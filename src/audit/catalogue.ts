@@ -80,6 +80,8 @@ export const EVENTS = {
   "grant.revoked": z.object({ role: z.string(), unit: z.string(), source: z.string(), rule: z.string().optional() }),
   "grant.started": z.object({ role: z.string(), unit: z.string(), source: z.string() }),
   "grant.expired": z.object({ role: z.string(), unit: z.string(), source: z.string(), members: z.number().optional() }),
+  /** It ends within a week; its person was told, if they want to hear of it. */
+  "grant.ending": z.object({ until: z.string() }),
   "request.made": asked.extend({ from: z.string().nullable(), until: z.string().nullable() }),
   "request.approved": asked.extend({ grant: z.string(), until: z.string().nullable() }),
   "request.refused": asked,

@@ -1,8 +1,10 @@
 import { Fault } from "../../connectors/contract.ts";
 import { evaluateRule } from "../access/condition-rules.ts";
 import { carryOutExpiry } from "../access/expiry.ts";
+import { tellEndingGrants } from "../access/grant-notices.ts";
 import { reconcileGroupRules } from "../access/group-rules.ts";
 import type { IncidentWatch } from "../auth/risk/incident-watch.ts";
+import { inviteImported } from "../auth/links/invite-imported.ts";
 import { sendReset } from "../auth/links/forgot.ts";
 import { refreshSamlMetadata } from "../auth/saml/refresh-job.ts";
 import { keepHooks } from "../connections/hooks/keep.ts";
@@ -40,7 +42,7 @@ export interface HandlersOptions {
   notifier?: Notifier | undefined;
   /** Looks for patterns in the attempts to get in; a node without it leaves that to others. */
   incidents?: IncidentWatch | undefined;
-  /** What links to set another password are made by; a node without it leaves them to others. */
+  /** What invitations and links to set another password are made by; a node without it leaves them to others. */
   resets?: { settings: SignInSettings; baseUrl: string } | undefined;
   /** Where this deployment is reached from outside. */
   publicUrl?: string | undefined;
@@ -117,6 +119,7 @@ export function createHandlers({ db, keyRing, targets, notifier, incidents, rese
       if (deleted > 0) ctx.log.info({ deleted }, "details of plans that ended long ago were deleted");
     },
     async look_after_things(ctx) {
+      while ((await inTransaction(db, ctx, (work) => tellEndingGrants(work, { keyRing }))) > 0) ctx.signal.throwIfAborted();
       await lookAfterThings(ctx, db);
       await incidents?.forget(ctx);
     },
@@ -131,6 +134,9 @@ export function createHandlers({ db, keyRing, targets, notifier, incidents, rese
     ...(resets && {
       async send_reset(ctx, { name }) {
         await inTransaction(db, ctx, (work) => sendReset(work, { ...resets, keyRing, name }));
+      },
+      async invite_imported(ctx, { importId }) {
+        await inviteImported(ctx, { ...resets, db, keyRing, importId });
       },
     }),
     async refresh_saml_metadata(ctx, { connectionId }) {

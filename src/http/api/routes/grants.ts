@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { changeGrant } from "../../../access/grant-change.ts";
 import { listGrants, readGrant, type GrantLine } from "../../../access/grant-list.ts";
+import { tellOfGrant } from "../../../access/grant-notices.ts";
 import { giveGrant, revokeGrant } from "../../../access/grants.ts";
 import { refuseGivingOneself, requireMayGive } from "../../../access/giving.ts";
 import { keepingAnAdministrator } from "../../../access/last-administrator.ts";
@@ -99,7 +100,9 @@ export const grantRoutes: readonly Route[] = [
       if (body.personId !== undefined) await call.require("rollcall.people.view", { personId: body.personId });
       if (body.groupId !== undefined) await call.require("rollcall.groups.view", { anywhere: true });
       await requireGiving(call, { role: body.role, unitId, personId: body.personId, groupId: body.groupId });
-      return answered(call, await giveGrant(call, { ...body, unit: unitId, source: "manual" }));
+      const grantId = await giveGrant(call, { ...body, unit: unitId, source: "manual" });
+      await tellOfGrant(call, { keyRing: call.options.keyRing, grantId });
+      return answered(call, grantId);
     },
   }),
   route({

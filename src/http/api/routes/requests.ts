@@ -2,6 +2,7 @@ import { z } from "zod";
 import { requireMayGive } from "../../../access/giving.ts";
 import { OUT_OF_REACH, reaches } from "../../../access/policy.ts";
 import { listRequests, readRequest, type RequestLine } from "../../../access/request-list.ts";
+import { tellOfGrant } from "../../../access/grant-notices.ts";
 import { approveRequest, makeRequest, refuseRequest, requestedAccess, withdrawRequest } from "../../../access/requests.ts";
 import { AppError } from "../../../errors.ts";
 import { page, pageOf, pageQuery, placeOf } from "../paging.ts";
@@ -123,7 +124,8 @@ export const requestRoutes: readonly Route[] = [
       await requireDeciding(call, id);
       const { role, unit } = await answered(call, id);
       await requireMayGive(call.sql, { caller: call.caller, role, unitId: unit.id, at: call.ctx.now() });
-      await approveRequest(call, { requestId: id, ...body });
+      const grantId = await approveRequest(call, { requestId: id, ...body });
+      await tellOfGrant(call, { keyRing: call.options.keyRing, grantId });
       return answered(call, id);
     },
   }),
