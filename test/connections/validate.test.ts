@@ -259,6 +259,10 @@ test.each(readdirSync(path.join(projectFolder(), "config/mappings")))("the examp
     HR_SFTP_KEY: "x",
     APP_TOKEN: "x",
     ENTRA_CLIENT_SECRET: "x",
+    OIDC_CLIENT_SECRET: "x",
+    ENTRA_SSO_CLIENT_SECRET: "x",
+    GOOGLE_SSO_CLIENT_SECRET: "x",
+    OKTA_SSO_CLIENT_SECRET: "x",
     GOOGLE_SERVICE_ACCOUNT_KEY: JSON.stringify(key),
   };
   const folder = mkdtempSync(path.join(os.tmpdir(), "rollcall-examples-"));

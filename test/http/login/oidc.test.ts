@@ -26,8 +26,8 @@ async function signIn(
 ): Promise<{ browser: Browser; answer: Answer }> {
   return { browser, answer: await back(browser, await provider.signIn(await towards(browser), { name, cookies })) };
 }
-const rows = async <R extends object>(text: string, values: readonly unknown[] = []): Promise<R[]> =>
-  (await door.db.pool.query<R>(text, [...values])).rows;
+const rows = async <R extends object>(statement: string, values: readonly unknown[] = []): Promise<R[]> =>
+  (await door.db.pool.query<R>(statement, [...values])).rows;
 const personOf = (name: string) =>
   rows<{ id: string; title: string | null; state: string }>(
     "select p.id, p.attributes->>'title' as title, p.state from people p where user_name = $1",
