@@ -63,6 +63,7 @@ export interface Answer {
 }
 
 export interface UsedRequest {
+  createdAt: Date;
   returnTo: string | null;
   signInId: string | null;
 }
@@ -71,7 +72,7 @@ export interface UsedRequest {
 export async function useRequest({ ctx, sql }: Work, { id, kind, connectionId, browser }: Answer): Promise<UsedRequest | undefined> {
   const { rows } = await sql.query<UsedRequest>(
     `delete from saml_requests where id = $1 and kind = $2 and connection_id = $3 and expires_at > $4 and browser is not distinct from $5
-     returning return_to as "returnTo", sign_in_id as "signInId"`,
+     returning created_at as "createdAt", return_to as "returnTo", sign_in_id as "signInId"`,
     [id, kind, connectionId, ctx.now(), browser ?? null],
   );
   return rows[0];

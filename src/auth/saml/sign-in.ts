@@ -79,8 +79,18 @@ export async function takeSamlResponse(
       );
     const request = id && browser && (await useRequest(work, { id, kind: "sign_in", connectionId, browser: hashOfSecret(browser) }));
     if (id !== undefined && !request) throw refused("in_response_to", "The response answers no request that this browser made.");
+    if (request && (settings.forceAuthn || request.signInId !== null)) checkFresh(assertion, { since: request.createdAt, settings });
     await keepNameIdForm(work, { connection, nameId: assertion.nameId });
     if (request && request.signInId !== null) return { assertion, signIn: await lockSignIn(work, request.signInId) };
     return { assertion, signIn: (await beginSignIn(work, { returnTo: request ? request.returnTo : null })).signIn };
   });
+}
+
+/** Who was asked to prove themselves anew has done so since (saml-core-2.0 section 3.4.1, ForceAuthn). */
+function checkFresh(
+  { authenticatedAt }: ValidatedAssertion,
+  { since, settings: { clockSkewSeconds } }: { since: Date; settings: Pick<SamlConnection["settings"], "clockSkewSeconds"> },
+): void {
+  if (authenticatedAt.getTime() + clockSkewSeconds * 1000 < since.getTime())
+    throw refused("time", "The identity provider was to have the person sign in anew, and answered with an earlier sign-in.");
 }

@@ -51,8 +51,13 @@ export async function ownMetadataOf(door: LoginDoor, name: string): Promise<Own>
 }
 
 /** Begins a sign-in; returns the address at the identity provider, and the request's id. */
-export async function begin(browser: Browser, name: string, returnTo = "/account"): Promise<{ url: URL; id: string; xml: string }> {
-  const url = new URL(addressIn(await browser.get(`/saml/${name}/login?return_to=${encodeURIComponent(returnTo)}`)));
+export async function begin(
+  browser: Browser,
+  name: string,
+  returnTo = "/account",
+  more = "",
+): Promise<{ url: URL; id: string; xml: string }> {
+  const url = new URL(addressIn(await browser.get(`/saml/${name}/login?return_to=${encodeURIComponent(returnTo)}${more}`)));
   const xml = inflateRawSync(Buffer.from(url.searchParams.get("SAMLRequest") ?? "", "base64")).toString("utf8");
   return { url, xml, id: / ID="([^"]+)"/.exec(xml)?.[1] ?? "" };
 }

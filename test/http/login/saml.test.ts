@@ -122,6 +122,32 @@ describe("signing in by SAML", () => {
     }
   });
 
+  test("who has no password here proves anew at the identity provider that it is them, and nobody else", async () => {
+    const { userName } = await door.newPerson({ password: null });
+    const other = await door.newPerson({ password: null });
+    const browser = door.browser();
+    await signIn(browser, userName);
+    const stepUp = async (nameId: string, secondsAgo: number) => {
+      const away = await browser.get("/login/step-up?return_to=/account");
+      const { id, xml } = await begin(browser, "corp", undefined, "&step_up=1");
+      expect(away.location).toMatch(/^\/saml\/corp\/login\?.*step_up=1$/);
+      expect(xml).toContain('ForceAuthn="true"');
+      const authenticatedAt = new Date(now().getTime() - secondsAgo * 1000).toISOString();
+      const SAMLResponse = answerOf({ key: idp, own, now: now(), nameId, inResponseTo: id, authenticatedAt });
+      return browser.follow(await post(browser, own.acsUrl, { SAMLResponse }));
+    };
+    const provenAt = async () =>
+      (await door.db.pool.query("select proven_at from sessions s join people p on p.id = s.person_id where p.user_name = $1", [userName]))
+        .rows;
+    const before = await provenAt();
+    door.clock.forward(600_000);
+    expect((await stepUp(userName, 300)).status).toBe(403);
+    expect((await stepUp(other.userName, 0)).status).toBe(403);
+    expect(await provenAt()).toEqual(before);
+    expect((await stepUp(userName, 0)).status).toBe(200);
+    expect(await provenAt()).not.toEqual(before);
+  });
+
   test("what is refused is told in the same words, and no more, whatever was wrong; nothing unknown has a door", async () => {
     const browser = door.browser();
     const wrong = newKeys("wrong");
