@@ -15,6 +15,7 @@ export interface StateCounts {
   connections: Count[];
   people: Count[];
   scimQuirks: Count[];
+  notices: Count[];
   incidents: Count[];
   attempts: Count[];
 }
@@ -39,6 +40,8 @@ export async function gatherState(sql: Sql, { now }: { now: Date }): Promise<Sta
       from projections p join connections c on c.id = p.connection_id where p.dirty_at is not null group by c.name
     union all select 'queue', json_build_object('job', task_identifier), count(*) from graphile_worker.jobs group by task_identifier
     union all select 'connections', json_build_object('state', state), count(*) from connections group by state
+    union all select 'notices', json_build_object('notice', notice, 'channel', channel, 'state', state), count(*)
+      from notices where created_at > $1::timestamptz - interval '1 day' group by notice, channel, state
     union all select 'people', json_build_object('state', state), count(*) from people where deleted_at is null group by state
     union all select 'scimQuirks', json_build_object('connection', c.name, 'dialect', q.dialect, 'quirk', q.quirk, 'attribute', q.attribute), sum(q.count)::bigint
       from scim_quirks q join connections c on c.id = q.connection_id group by c.name, q.dialect, q.quirk, q.attribute
@@ -57,6 +60,7 @@ export async function gatherState(sql: Sql, { now }: { now: Date }): Promise<Sta
     connections: [],
     people: [],
     scimQuirks: [],
+    notices: [],
     incidents: [],
     attempts: [],
   };

@@ -57,6 +57,7 @@ export function createMetrics({
       "quirk",
       "attribute",
     ]),
+    notices: gauge("notices_last_day", "Messages to people of the last day, by kind, channel and state.", ["notice", "channel", "state"]),
     incidents: gauge("incidents", "Incidents that are not closed, by kind and state.", ["kind", "state"]),
     attempts: gauge("sign_in_attempts_last_hour", "Attempts to get in in the last hour, by kind and outcome.", ["kind", "outcome"]),
   };
