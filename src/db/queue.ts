@@ -33,6 +33,8 @@ export interface JobPayloads {
   look_after_things: Record<string, never>;
   /** Send one notice to a person. */
   send_notice: { id: string };
+  /** Invite those whom an import has made and who are invited. */
+  invite_imported: { importId: string };
   /** Send the link to set another password, if the sealed name is somebody's. */
   send_reset: { name: string };
   /** Send an event to the operator's system. The body holds ids, never what people are called or a secret. */

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { answerLink } from "../../../src/auth/links/answer.ts";
 import { askForReset, sendReset } from "../../../src/auth/links/forgot.ts";
+import { inviteImported } from "../../../src/auth/links/invite-imported.ts";
 import { setPassword } from "../../../src/auth/passwords/set.ts";
 import { signInSettings } from "../../../src/sign-in-settings.ts";
+import { testContext } from "../../helpers/database.ts";
 import { keyRing } from "../scim/door.ts";
 import { openApi, type ApiDoor } from "./api-door.ts";
 
@@ -129,4 +131,49 @@ test("G2: whoever writes their own address into somebody's profile is not sent t
   );
   door.clock.forward(3_600_000);
   expect(await sent("victim")).toBe(true);
+  const { body: preview } = await door.request("POST", "/people/imports", {
+    token,
+    body: Buffer.from("userName,email\nvictim,mallory2@example.com\n"),
+    headers: { "Content-Type": "text/csv" },
+  });
+  const { id: importId, hash } = preview as { id: string; hash: string };
+  expect(await door.request("POST", `/people/imports/${importId}/apply`, { token, body: { hash, reason: "x" } })).toMatchObject({
+    status: 200,
+  });
+  door.clock.forward(3_600_000);
+  expect(await sent("victim")).toBe(false);
+});
+
+test("G1: those whom a file makes as invited are invited, once, however often the job comes", async () => {
+  const file = [
+    "userName,email,state",
+    "katherine,katherine@example.com,invited",
+    "dorothy,dorothy@example.com,active",
+    "mary,,invited",
+  ].join("\n");
+  const { body: preview } = await door.request("POST", "/people/imports", {
+    body: Buffer.from(file),
+    headers: { "Content-Type": "text/csv" },
+  });
+  const { id: importId, hash } = preview as { id: string; hash: string };
+  const applied = await door.request("POST", `/people/imports/${importId}/apply`, { body: { hash, reason: "newcomers" } });
+  expect(applied.status).toBe(200);
+  const { rows } = await door.db.pool.query<{ payload: unknown }>(
+    "select j.payload from graphile_worker._private_jobs j join graphile_worker._private_tasks t on t.id = j.task_id where t.identifier = 'invite_imported'",
+  );
+  expect(rows).toEqual([{ payload: { importId } }]);
+  const invite = () =>
+    inviteImported(testContext({ now: door.clock.now }), {
+      db: door.db,
+      keyRing,
+      settings,
+      baseUrl: "https://rollcall.example.com",
+      importId,
+    });
+  expect(await invite()).toBe(1);
+  expect(await invite()).toBe(0);
+  const { rows: told } = await door.db.pool.query(
+    "select p.user_name::text as name from notices n join people p on p.id = n.person_id where n.notice = 'invitation' and p.user_name in ('katherine', 'dorothy', 'mary')",
+  );
+  expect(told).toEqual([{ name: "katherine" }]);
 });

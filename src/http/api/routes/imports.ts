@@ -3,6 +3,7 @@ import { requireMayGiveByRules, watchRules } from "../../../access/indirect-givi
 import { OUT_OF_REACH, reachedPeople, reachesOf, type Reach } from "../../../access/policy.ts";
 import { recordEvent } from "../../../audit/record.ts";
 import { inTransaction } from "../../../db/database.ts";
+import { enqueue } from "../../../db/queue.ts";
 import { listCustomAttributes } from "../../../directory/custom-attributes.ts";
 import { AppError } from "../../../errors.ts";
 import { applyImport, previewImport } from "../../../sync/import.ts";
@@ -190,6 +191,7 @@ export const importRoutes: readonly Route[] = [
       const personIds = await peopleOfImport(call.sql, id);
       const watch = await watchRules(call.sql, { caller: call.caller, at: call.ctx.now(), personIds });
       await applyImport(call, { id, ...body, reach: await importReach(call), check: checkValue, keyRing: call.options.keyRing });
+      await enqueue(call.sql, { job: "invite_imported", payload: { importId: id } });
       await requireMayGiveByRules(call.sql, watch, { personIds });
       return readImport(call.sql, id);
     },
