@@ -88,6 +88,11 @@ export async function mergeUnits(work: Work, { unitId, into, reason }: Merge): P
     target.id,
   ]);
   await moveRules(work, { unit, target });
+  // Who had to have a second factor goes on having to, and the other unit's people have to with them: losing it unseen would be worse.
+  await sql.query(
+    "update factor_requirements set unit_id = $2 where unit_id = $1 and not exists (select from factor_requirements where unit_id = $2)",
+    [unit.id, target.id],
+  );
   await removeUnit(work, unit);
   const { requests: _, ...counts } = content;
   await recordEvent(work, { name: "unit.merged", subjectType: "unit", subjectId: unit.id, reason, data: { into: target.id, ...counts } });
@@ -173,6 +178,7 @@ async function moveRules(work: Work, { unit, target }: Move): Promise<void> {
 
 /** Its code is free again. */
 async function removeUnit({ ctx, sql }: Work, unit: Unit): Promise<void> {
+  await sql.query("delete from factor_requirements where unit_id = $1", [unit.id]);
   const { rows } = await sql.query<{ id: number }>(
     "select id from unit_placements where unit_id = $1 and recorded_to is null and valid_to is null",
     [unit.id],

@@ -66,6 +66,22 @@ describe("who must have a second factor", () => {
     await require("role", randomUUID()).expect(404);
   });
 
+  test("G3: a unit that is merged takes its requirement along; one that is deleted leaves none", async () => {
+    const [from, into, empty] = [
+      await door.newUnit({ parentId: top }),
+      await door.newUnit({ parentId: top }),
+      await door.newUnit({ parentId: top }),
+    ];
+    const personId = await door.newPerson({ unitId: from });
+    await require("unit", from).expect(201);
+    await require("unit", empty).expect(201);
+    await door.request("POST", `/units/${from}/merge`, { body: { into, reason: "reorganised" }, headers: { "If-Match": "*" } }).expect(200);
+    expect(await needs(personId)).toBe(true);
+    await require("unit", into).expect(409);
+    await door.request("DELETE", `/units/${empty}`, { body: { reason: "unused" }, headers: { "If-Match": "*" } }).expect(204);
+    expect((await door.db.pool.query("select from factor_requirements where unit_id = any($1::uuid[])", [[from, empty]])).rowCount).toBe(0);
+  });
+
   test("who steers a unit requires it there, and sees what is in reach; a role is the organisation's; nobody lifts their own", async () => {
     const unitId = await door.newUnit({ parentId: top });
     const other = await door.newUnit({ parentId: top });

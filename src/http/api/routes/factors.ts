@@ -69,7 +69,6 @@ export const factorRoutes: readonly Route[] = [
     description:
       "For who has lost them. The person is told. Needs everything that the person may do, and nobody does it to themselves. Sessions go on: end them where a device was stolen.",
     tag: TAG,
-    sensitive: true,
     access: { permission: "rollcall.credentials.reset", on: { person: "id" } },
     params: idParams,
     body: z.strictObject({ reason }),
@@ -118,7 +117,6 @@ export const factorRoutes: readonly Route[] = [
     description:
       "Factors that people have are still asked for. That of a person is lifted by who may do all that they may, and never by themselves.",
     tag: TAG,
-    sensitive: true,
     access: { permission: EDIT, on: "handler" },
     params: idParams,
     body: z.strictObject({ reason }),
