@@ -1,8 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { rmSync } from "node:fs";
-import { chmod, mkdtemp } from "node:fs/promises";
-import os from "node:os";
-import path from "node:path";
 import { parseArgs } from "node:util";
 import { checkAccess } from "../src/access/effective.ts";
 import { explainAccess } from "../src/access/explain.ts";
@@ -17,7 +13,8 @@ import { createLog } from "../src/log.ts";
 import { fillAccess, sampleQuestions, type AccessSize, type Sample } from "./access/fill.ts";
 import { percentile } from "./access/percentile.ts";
 import { inChild } from "./child.ts";
-import { startCluster } from "./scim/database.ts";
+import { optionsOrUsage, wholeNumber } from "./options.ts";
+import { startScratch } from "./scratch.ts";
 import { isOver, renderTable, seconds, type Row } from "./table.ts";
 
 export const EXPLAIN_USAGE = `npm run bench -- explain [options]
@@ -30,33 +27,31 @@ export const EXPLAIN_USAGE = `npm run bench -- explain [options]
 
 const LIMITS = { explainMs: 50, previewMs: 5000 };
 
-/** The benchmark of explanations and previews; `args` are those after `explain`. Sets the exit code. */
-export async function benchExplain(args: readonly string[]): Promise<void> {
+function readOptions(args: readonly string[]): { size: AccessSize; questions: number; strict: boolean } {
   const text = (value: string) => ({ type: "string", default: value }) as const;
   const options = { people: text("100000"), units: text("1000"), grants: text("200000"), groups: text("1000"), questions: text("1000") };
   const { values } = parseArgs({ args: [...args], options: { ...options, strict: { type: "boolean", default: false } } });
-  const [people, units, grants, groups, questions] = [values.people, values.units, values.grants, values.groups, values.questions].map(
-    Number,
-  );
-  if (!people || !units || !grants || !groups || !questions) {
-    process.stderr.write(`Each must be a number above 0.\n\n${EXPLAIN_USAGE}\n`);
-    process.exitCode = 2;
-    return;
-  }
-  const rows = await measured({ people, units, grants, groups }, questions);
+  const size = {
+    people: wholeNumber("people", values.people),
+    units: wholeNumber("units", values.units),
+    grants: wholeNumber("grants", values.grants),
+    groups: wholeNumber("groups", values.groups),
+  };
+  return { size, questions: wholeNumber("questions", values.questions), strict: values.strict };
+}
+
+/** The benchmark of explanations and previews; `args` are those after `explain`. Sets the exit code. */
+export async function benchExplain(args: readonly string[]): Promise<void> {
+  const options = optionsOrUsage(() => readOptions(args), EXPLAIN_USAGE);
+  if (!options) return;
+  const rows = await measured(options.size, options.questions);
   process.stdout.write(`\n${renderTable(rows)}\n`);
-  if (values.strict && rows.some(isOver)) process.exitCode = 1;
+  if (options.strict && rows.some(isOver)) process.exitCode = 1;
 }
 
 async function measured(size: AccessSize, questions: number): Promise<Row[]> {
   const say = (line: string) => void process.stderr.write(`${line}\n`);
-  const folder = await mkdtemp(path.join(os.tmpdir(), "rollcall-bench-explain-"));
-  // The `postgres` user, under which PostgreSQL runs when we are root, must be able to enter.
-  await chmod(folder, 0o755);
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
-  const cluster = await startCluster(folder);
-  const stopAtOnce = () => cluster.stopAtOnce();
-  process.once("exit", stopAtOnce);
+  const { cluster, stop } = await startScratch("explain");
   try {
     say(`filling a database: ${size.people.toLocaleString("en")} people, ${size.grants.toLocaleString("en")} grants`);
     await cluster.ensure("access", async (url) => {
@@ -74,8 +69,7 @@ async function measured(size: AccessSize, questions: number): Promise<Row[]> {
       await db.close();
     }
   } finally {
-    process.removeListener("exit", stopAtOnce);
-    await cluster.stop();
+    await stop();
   }
 }
 

@@ -1,6 +1,3 @@
-import { rmSync } from "node:fs";
-import { chmod, mkdtemp } from "node:fs/promises";
-import os from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { benchAccess } from "./access/main.ts";
@@ -12,6 +9,8 @@ import { benchPeople } from "./people/main.ts";
 import { reportRows } from "./report.ts";
 import { benchScim } from "./scim/main.ts";
 import type { Size } from "./site.ts";
+import { optionsOrUsage, wholeNumber } from "./options.ts";
+import { scratchFolder } from "./scratch.ts";
 import { isOver, renderTable } from "./table.ts";
 
 const USAGE = `npm run bench -- [options]     or: npm run bench -- scim [options], npm run bench -- directories [options], npm run bench -- access [options], npm run bench -- explain [options], npm run bench -- people [options], npm run bench -- login [options]
@@ -46,28 +45,22 @@ function readOptions(): Options {
       strict: { type: "boolean", default: false },
     },
   });
-  const [bigGroups, bigSize] = values.big.split("x");
+  const [bigGroups, bigSize] = values.big.split("x").map((part) => wholeNumber("big", part));
+  if (!bigGroups || !bigSize) throw new Error("--big must be two whole numbers above 0: 3x12000.");
   const size = {
-    people: whole("people", values.people),
-    groups: whole("groups", values.groups),
-    bigGroups: whole("big", bigGroups),
-    bigSize: whole("big", bigSize),
+    people: wholeNumber("people", values.people),
+    groups: wholeNumber("groups", values.groups),
+    bigGroups,
+    bigSize,
   };
   return {
     size,
-    changed: values.changed === undefined ? Math.max(1, Math.round(size.people / 100)) : whole("changed", values.changed),
-    repeat: whole("repeat", values.repeat),
+    changed: values.changed === undefined ? Math.max(1, Math.round(size.people / 100)) : wholeNumber("changed", values.changed),
+    repeat: wholeNumber("repeat", values.repeat),
     growth: !values["no-growth"],
     json: values.json,
     strict: values.strict,
   };
-}
-
-function whole(name: string, text: string | undefined): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1)
-    throw new Error(`--${name} must be a whole number above 0${name === "big" ? ", twice: 3x12000" : ""}.`);
-  return value;
 }
 
 function tenth({ people, groups, bigGroups, bigSize }: Size): Size {
@@ -77,10 +70,7 @@ function tenth({ people, groups, bigGroups, bigSize }: Size): Size {
 
 async function main(options: Options): Promise<boolean> {
   const { size, changed, repeat, json } = options;
-  const folder = await mkdtemp(path.join(os.tmpdir(), "rollcall-bench-"));
-  // The `postgres` user, under which PostgreSQL runs when we are root, must be able to enter.
-  await chmod(folder, 0o755);
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  const folder = await scratchFolder();
   const say = (line: string) => void process.stderr.write(`${line}\n`);
   const small = options.growth
     ? await measure({
@@ -115,14 +105,8 @@ async function run(): Promise<void> {
   if (first === "people") return benchPeople(rest);
   if (first === "login") return benchLogin(rest);
   if (first === "directories") return benchDirectories(rest);
-  let options: Options;
-  try {
-    options = readOptions();
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}\n`);
-    process.exitCode = 2;
-    return;
-  }
+  const options = optionsOrUsage(readOptions, USAGE);
+  if (!options) return;
   const within = await main(options);
   if (options.strict && !within) process.exitCode = 1;
 }

@@ -1,11 +1,9 @@
-import { rmSync } from "node:fs";
-import { chmod, mkdtemp } from "node:fs/promises";
-import os from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { inChild } from "../child.ts";
-import { startCluster } from "../scim/database.ts";
 import { startOurs } from "../scim/servers/ours.ts";
+import { optionsOrUsage, wholeNumber } from "../options.ts";
+import { startScratch } from "../scratch.ts";
 import { isOver, megabytes, renderTable, seconds as inSeconds, type Row } from "../table.ts";
 import { fillAccess, type AccessSize } from "./fill.ts";
 import { measureInProcess, type InProcess } from "./in-process.ts";
@@ -47,17 +45,17 @@ function readOptions(args: readonly string[]): Options {
       strict: { type: "boolean", default: false },
     },
   });
-  const whole = (name: "people" | "units" | "grants" | "groups" | "commits"): number => {
-    const value = Number(values[name]);
-    if (!Number.isInteger(value) || value < 1) throw new Error(`--${name} must be a whole number above 0.`);
-    return value;
-  };
   const seconds = Number(values.seconds);
   if (!(seconds > 0)) throw new Error("--seconds must be a number above 0.");
   return {
-    size: { people: whole("people"), units: whole("units"), grants: whole("grants"), groups: whole("groups") },
+    size: {
+      people: wholeNumber("people", values.people),
+      units: wholeNumber("units", values.units),
+      grants: wholeNumber("grants", values.grants),
+      groups: wholeNumber("groups", values.groups),
+    },
     seconds,
-    commits: whole("commits"),
+    commits: wholeNumber("commits", values.commits),
     json: values.json,
     strict: values.strict,
   };
@@ -65,14 +63,8 @@ function readOptions(args: readonly string[]): Options {
 
 /** The benchmark of effective access; `args` are those after `access`. Sets the exit code. */
 export async function benchAccess(args: readonly string[]): Promise<void> {
-  let options: Options;
-  try {
-    options = readOptions(args);
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${ACCESS_USAGE}\n`);
-    process.exitCode = 2;
-    return;
-  }
+  const options = optionsOrUsage(() => readOptions(args), ACCESS_USAGE);
+  if (!options) return;
   const measured = await measure(options);
   const rows = reportRows(measured);
   if (options.json) process.stdout.write(`${JSON.stringify({ rows: rows.map((row) => ({ ...row, over: isOver(row) })) }, null, 2)}\n`);
@@ -89,13 +81,7 @@ interface Measurement {
 
 async function measure({ size, seconds, commits }: Options): Promise<Measurement> {
   const say = (line: string) => void process.stderr.write(`${line}\n`);
-  const folder = await mkdtemp(path.join(os.tmpdir(), "rollcall-bench-access-"));
-  // The `postgres` user, under which PostgreSQL runs when we are root, must be able to enter.
-  await chmod(folder, 0o755);
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
-  const cluster = await startCluster(folder);
-  const stopAtOnce = () => cluster.stopAtOnce();
-  process.once("exit", stopAtOnce);
+  const { folder, cluster, stop } = await startScratch("access");
   try {
     say(`filling a database: ${size.people.toLocaleString("en")} people, ${size.grants.toLocaleString("en")} grants`);
     let token = "";
@@ -123,8 +109,7 @@ async function measure({ size, seconds, commits }: Options): Promise<Measurement
       await running.stop();
     }
   } finally {
-    process.removeListener("exit", stopAtOnce);
-    await cluster.stop();
+    await stop();
   }
 }
 

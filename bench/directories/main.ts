@@ -1,9 +1,8 @@
-import { rmSync } from "node:fs";
-import { chmod, mkdtemp } from "node:fs/promises";
-import os from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import type { Size } from "../site.ts";
+import { optionsOrUsage, wholeNumber } from "../options.ts";
+import { scratchFolder } from "../scratch.ts";
 import { isOver, renderTable } from "../table.ts";
 import { KINDS, USUAL_KINDS, type KindName } from "./kinds.ts";
 import { measureDirectory, type DirectoryMeasurement } from "./measure.ts";
@@ -44,16 +43,11 @@ function readOptions(args: readonly string[]): Options {
     if (kind === undefined) throw new Error(`--kinds: there is no "${name}"; there are ${KINDS.join(", ")}.`);
     return kind;
   });
-  const whole = (name: string, text: string, least: number): number => {
-    const value = Number(text);
-    if (!Number.isInteger(value) || value < least) throw new Error(`--${name} must be a whole number of at least ${least}.`);
-    return value;
-  };
   const { json, strict } = values;
   return {
     kinds,
-    people: whole("people", values.people, 500),
-    repeat: whole("repeat", values.repeat, 1),
+    people: wholeNumber("people", values.people, { least: 500 }),
+    repeat: wholeNumber("repeat", values.repeat),
     growth: !values["no-growth"],
     json,
     strict,
@@ -67,19 +61,10 @@ function sizeOf(people: number): Size {
 
 /** Measures each kind by itself, one after another. */
 export async function benchDirectories(args: readonly string[]): Promise<void> {
-  let options: Options;
-  try {
-    options = readOptions(args);
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${DIRECTORIES_USAGE}\n`);
-    process.exitCode = 2;
-    return;
-  }
+  const options = optionsOrUsage(() => readOptions(args), DIRECTORIES_USAGE);
+  if (!options) return;
   const { kinds, people, repeat, growth, json } = options;
-  const folder = await mkdtemp(path.join(os.tmpdir(), "rollcall-bench-"));
-  // The `postgres` user, under which PostgreSQL runs when we are root, must be able to enter.
-  await chmod(folder, 0o755);
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  const folder = await scratchFolder();
   const say = (line: string) => void process.stderr.write(`${line}\n`);
   const measure = (kind: KindName, count: number): Promise<DirectoryMeasurement> =>
     measureDirectory({

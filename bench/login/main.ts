@@ -1,11 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { rmSync } from "node:fs";
-import { chmod, mkdtemp } from "node:fs/promises";
 import { Agent } from "node:http";
 import type { AddressInfo } from "node:net";
-import os from "node:os";
-import path from "node:path";
 import { parseArgs } from "node:util";
 import { createApp } from "../../src/app.ts";
 import { hashPassword, isPassword } from "../../src/auth/passwords/hash.ts";
@@ -15,7 +11,8 @@ import { createLog } from "../../src/log.ts";
 import { signInSettings, type SignInSettings } from "../../src/sign-in-settings.ts";
 import { percentile } from "../access/percentile.ts";
 import { inChild } from "../child.ts";
-import { startCluster } from "../scim/database.ts";
+import { optionsOrUsage, wholeNumber } from "../options.ts";
+import { startScratch } from "../scratch.ts";
 import { isOver, renderTable, type Row } from "../table.ts";
 import { openBenchBrowser, type Where } from "./browser.ts";
 import { detectableShift, kolmogorovSmirnov } from "./distribution.ts";
@@ -48,15 +45,10 @@ function readOptions(args: readonly string[]): Options {
     args: [...args],
     options: { people: text("1000"), tries: text("1000"), seconds: text("10"), json: flag, strict: flag },
   });
-  const whole = (name: "people" | "tries" | "seconds"): number => {
-    const value = Number(values[name]);
-    if (!Number.isInteger(value) || value < 1) throw new Error(`--${name} must be a whole number above 0.`);
-    return value;
-  };
   return {
-    people: Math.max(10, whole("people")),
-    tries: whole("tries"),
-    seconds: whole("seconds"),
+    people: Math.max(10, wholeNumber("people", values.people)),
+    tries: wholeNumber("tries", values.tries),
+    seconds: wholeNumber("seconds", values.seconds),
     json: values.json,
     strict: values.strict,
   };
@@ -64,14 +56,8 @@ function readOptions(args: readonly string[]): Options {
 
 /** The benchmark of signing in; `args` are those after `login`. Sets the exit code. */
 export async function benchLogin(args: readonly string[]): Promise<void> {
-  let options: Options;
-  try {
-    options = readOptions(args);
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}\n`);
-    process.exitCode = 2;
-    return;
-  }
+  const options = optionsOrUsage(() => readOptions(args), USAGE);
+  if (!options) return;
   const rows = await measure(options);
   if (options.json) process.stdout.write(`${JSON.stringify({ rows: rows.map((row) => ({ ...row, over: isOver(row) })) }, null, 2)}\n`);
   else process.stdout.write(`\n${renderTable(rows)}\n`);
@@ -79,13 +65,7 @@ export async function benchLogin(args: readonly string[]): Promise<void> {
 }
 
 async function measure(options: Options): Promise<Row[]> {
-  const folder = await mkdtemp(path.join(os.tmpdir(), "rollcall-bench-login-"));
-  // The `postgres` user, under which PostgreSQL runs when we are root, must be able to enter.
-  await chmod(folder, 0o755);
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
-  const cluster = await startCluster(folder);
-  const stopAtOnce = () => cluster.stopAtOnce();
-  process.once("exit", stopAtOnce);
+  const { cluster, stop } = await startScratch("login");
   const settings = signInSettings.parse({
     limits: { device: UNLIMITED, account: UNLIMITED, network: UNLIMITED, overall: UNLIMITED },
   });
@@ -98,8 +78,7 @@ async function measure(options: Options): Promise<Row[]> {
     await cluster.settle();
     return await measureAt(cluster.url("login"), { names: filled.names ?? [], settings, ...options });
   } finally {
-    process.removeListener("exit", stopAtOnce);
-    await cluster.stop();
+    await stop();
   }
 }
 

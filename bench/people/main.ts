@@ -1,14 +1,12 @@
-import { rmSync } from "node:fs";
-import { chmod, mkdtemp } from "node:fs/promises";
-import os from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import pg from "pg";
 import { percentile } from "../access/percentile.ts";
 import { inChild } from "../child.ts";
-import { startCluster } from "../scim/database.ts";
 import { startOurs } from "../scim/servers/ours.ts";
 import { openWire } from "../scim/wire.ts";
+import { optionsOrUsage, wholeNumber } from "../options.ts";
+import { startScratch } from "../scratch.ts";
 import { isOver, renderTable, type Row } from "../table.ts";
 import { fillPeople, type Callers } from "./fill.ts";
 import { questionsOf, type Question } from "./questions.ts";
@@ -43,26 +41,21 @@ function readOptions(args: readonly string[]): Options {
       strict: { type: "boolean", default: false },
     },
   });
-  const whole = (name: "people" | "units" | "seconds"): number => {
-    const value = Number(values[name]);
-    if (!Number.isInteger(value) || value < 1) throw new Error(`--${name} must be a whole number above 0.`);
-    return value;
-  };
-  const people = whole("people");
+  const people = wholeNumber("people", values.people);
   if (people < 100) throw new Error("--people must be 100 at least.");
-  return { people, units: Math.max(10, whole("units")), seconds: whole("seconds"), json: values.json, strict: values.strict };
+  return {
+    people,
+    units: Math.max(10, wholeNumber("units", values.units)),
+    seconds: wholeNumber("seconds", values.seconds),
+    json: values.json,
+    strict: values.strict,
+  };
 }
 
 /** The benchmark of searching and listing people; `args` are those after `people`. Sets the exit code. */
 export async function benchPeople(args: readonly string[]): Promise<void> {
-  let options: Options;
-  try {
-    options = readOptions(args);
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}\n`);
-    process.exitCode = 2;
-    return;
-  }
+  const options = optionsOrUsage(() => readOptions(args), USAGE);
+  if (!options) return;
   const rows = await measure(options);
   if (options.json) process.stdout.write(`${JSON.stringify({ rows: rows.map((row) => ({ ...row, over: isOver(row) })) }, null, 2)}\n`);
   else process.stdout.write(`\n${renderTable(rows)}\n`);
@@ -71,13 +64,7 @@ export async function benchPeople(args: readonly string[]): Promise<void> {
 
 async function measure({ people, units, seconds }: Options): Promise<Row[]> {
   const say = (line: string) => void process.stderr.write(`${line}\n`);
-  const folder = await mkdtemp(path.join(os.tmpdir(), "rollcall-bench-people-"));
-  // The `postgres` user, under which PostgreSQL runs when we are root, must be able to enter.
-  await chmod(folder, 0o755);
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
-  const cluster = await startCluster(folder);
-  const stopAtOnce = () => cluster.stopAtOnce();
-  process.once("exit", stopAtOnce);
+  const { folder, cluster, stop } = await startScratch("people");
   try {
     say(`filling a database: ${people.toLocaleString("en")} people in ${units.toLocaleString("en")} units`);
     const filled: { callers?: Callers } = {};
@@ -111,8 +98,7 @@ async function measure({ people, units, seconds }: Options): Promise<Row[]> {
       await running.stop();
     }
   } finally {
-    process.removeListener("exit", stopAtOnce);
-    await cluster.stop();
+    await stop();
   }
 }
 

@@ -1,8 +1,8 @@
-import { rmSync } from "node:fs";
-import { chmod, mkdir, mkdtemp } from "node:fs/promises";
-import os from "node:os";
+import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { parseArgs } from "node:util";
+import { optionsOrUsage } from "../options.ts";
+import { scratchFolder } from "../scratch.ts";
 import { judgeAims } from "./aims.ts";
 import { OPERATIONS } from "./operations/all.ts";
 import { renderAims, renderMeasured } from "./report.ts";
@@ -70,14 +70,8 @@ function known<T extends string>(name: string, value: string, all: readonly T[])
 
 /** The benchmark of the SCIM door; `args` are those after `scim`. Sets the exit code. */
 export async function benchScim(args: readonly string[]): Promise<void> {
-  let options: Options;
-  try {
-    options = readOptions(args);
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${SCIM_USAGE}\n`);
-    process.exitCode = 2;
-    return;
-  }
+  const options = optionsOrUsage(() => readOptions(args), SCIM_USAGE);
+  if (!options) return;
   const sizes = await runServers({
     ...options,
     folder: await workFolder(options.folder),
@@ -94,9 +88,5 @@ async function workFolder(kept: string | undefined): Promise<string> {
     await mkdir(kept, { recursive: true });
     return path.resolve(kept);
   }
-  const folder = await mkdtemp(path.join(os.tmpdir(), "rollcall-bench-scim-"));
-  // The `postgres` user, under which PostgreSQL runs when we are root, must be able to enter.
-  await chmod(folder, 0o755);
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
-  return folder;
+  return scratchFolder("scim");
 }
