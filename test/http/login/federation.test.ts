@@ -1,0 +1,81 @@
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import fc from "fast-check";
+import { startLyingProvider, type LyingProvider } from "../../counterparts/oidc/lying-provider.ts";
+import { openLogin, type LoginDoor } from "./login-door.ts";
+import { addOidc, back, MAPPING, towards } from "./oidc-door.ts";
+
+let door: LoginDoor;
+let provider: LyingProvider;
+beforeAll(async () => {
+  door = await openLogin({ signIn: { limits: { network: { attempts: 10_000 }, overall: { attempts: 10_000 } } } });
+  provider = await startLyingProvider({ now: door.clock.now });
+  await addOidc(door, {
+    settings: { issuer: provider.issuer },
+    mapping: { user: { attributes: { ...MAPPING.user.attributes, active: "account.enabled" } } },
+    policy: { signIn: { create: true, verifiedDomains: ["own.test"] } },
+  });
+});
+afterAll(async () => {
+  await provider.close();
+  await door.close();
+});
+
+async function signIn(sub: string, claims: Record<string, unknown>) {
+  const browser = door.browser();
+  const answer = await back(browser, await provider.authorize(await towards(browser), { sub, claims }));
+  return { browser, answer };
+}
+const rows = async <R extends object>(statement: string, values: readonly unknown[] = []): Promise<R[]> =>
+  (await door.db.pool.query<R>(statement, [...values])).rows;
+
+test("G4: where a guard of the connection trips, the person is told politely, the trail has it, and nothing was changed", async () => {
+  await signIn("una", { preferred_username: "una", enabled: true });
+  await door.db.pool.query(`update connections set limits = jsonb_set(limits, '{disable}', '{"count": 0, "share": 0.1, "floor": 0}')`);
+  const { answer, browser } = await signIn("una", { preferred_username: "una", enabled: false });
+  await door.db.pool.query(`update connections set limits = jsonb_set(limits, '{disable}', '{"count": 500, "share": 1, "floor": 500}')`);
+  expect(answer.status).toBe(403);
+  expect(answer.text).toContain("can&#39;t be let in here at the moment");
+  expect((await browser.get("/account")).status).toBe(303);
+  expect(await rows("select state from people where user_name = 'una'")).toEqual([{ state: "active" }]);
+  expect(await rows("select subject_id from audit_events where name = 'request.held'")).toEqual([{ subject_id: "sso" }]);
+});
+
+test("G4, G6: who the provider says is not active any more is refused, and signed out everywhere", async () => {
+  const { browser } = await signIn("vic", { preferred_username: "vic", enabled: true });
+  expect((await browser.get("/account")).status).toBe(200);
+  expect((await signIn("vic", { preferred_username: "vic", enabled: false })).answer.status).toBe(403);
+  expect((await browser.get("/account")).status).toBe(303);
+  expect(await rows("select state from people where user_name = 'vic'")).toEqual([{ state: "suspended" }]);
+});
+
+test("G4: an address of a domain that is the provider's own finds its person, verified or not", async () => {
+  const { personId } = await door.newPerson({ userName: "wim", email: "wim@own.test" });
+  await signIn("sub-wim", { preferred_username: "wim-there", email: "wim@own.test" });
+  expect(await rows("select person_id from accounts where native_id = 'sub-wim'")).toEqual([{ person_id: personId }]);
+});
+
+test("G4: an address that is not verified signs nobody in as somebody else, whatever else is claimed", async () => {
+  const { personId } = await door.newPerson({ userName: "xia", email: "xia@corp.test" });
+  const email = fc.constantFrom("xia@corp.test", "XIA@corp.test", " xia@corp.test", ["xia@corp.test"]);
+  const claims = fc.record(
+    {
+      email,
+      email_verified: fc.constantFrom(false, "true", 1, null, "yes", {}, ["true"]),
+      preferred_username: fc.constantFrom("xia", "xia@corp.test", "mallory"),
+      upn: email,
+      xms_edov: fc.constantFrom(true, 1, "1"),
+      hd: fc.constantFrom("corp.test", "own.test"),
+    },
+    { requiredKeys: ["email"] },
+  );
+  let count = 0;
+  await fc.assert(
+    fc.asyncProperty(claims, async (said) => {
+      count += 1;
+      await signIn(`mallory-${count}`, said);
+      expect(await rows("select 1 from sessions where person_id = $1", [personId])).toEqual([]);
+      expect(await rows("select 1 from accounts where person_id = $1", [personId])).toEqual([]);
+    }),
+    { numRuns: 12 },
+  );
+});
