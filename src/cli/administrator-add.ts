@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { giveGrant } from "../access/grants.ts";
+import { baseUrlOf } from "../config.ts";
 import { inTransaction, type Sql, type Work } from "../db/database.ts";
 import { findPerson } from "../directory/people.ts";
 import { createUnit, findUnit } from "../directory/units.ts";
@@ -23,7 +24,7 @@ export function administratorAdd(parent: Command, shell: Shell): void {
     .option("--unit <code>", "code or id of the unit; the organisation at the top of the tree when absent")
     .option("--organisation <name>", "name of the organisation, made when there is none yet")
     .action((who: string, options: Options) =>
-      shell.run(async ({ ctx, db, out }) => {
+      shell.run(async ({ ctx, db, config, out }) => {
         const done = await inTransaction(db, ctx, async (work) => {
           const unit = await unitOf(work, options);
           const person = await personOf(work, who);
@@ -39,6 +40,7 @@ export function administratorAdd(parent: Command, shell: Shell): void {
             given
               ? `${person.userName} is an administrator of ${unit.name} now.`
               : `${person.userName} is an administrator of ${unit.name} already.`,
+            `To sign in at ${baseUrlOf(config)}/login: rollcall person reset-password ${person.userName} --show`,
             `A token for the administration API: rollcall token create --name NAME --scope api --person ${person.userName}`,
           ].join("\n"),
         );

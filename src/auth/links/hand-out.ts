@@ -43,9 +43,17 @@ export async function handOutLink(work: Work, { personId, purpose, delivery, key
 
 async function requireReachable({ sql }: Work, { personId, settings }: Pick<HandingOut, "personId" | "settings">): Promise<void> {
   if (!canReach(settings))
-    throw new AppError("conflict", "No e-mail service is set up here: ask for the link and hand it over yourself.", { field: "delivery" });
+    throw new AppError(
+      "conflict",
+      "No e-mail service is set up here: have the link shown (`--show`, or delivery: show) and hand it over yourself.",
+      { field: "delivery" },
+    );
   if (!(await hasAddress({ sql }, personId)))
-    throw new AppError("conflict", "This person has no e-mail address: ask for the link and hand it over yourself.", { field: "delivery" });
+    throw new AppError(
+      "conflict",
+      "This person has no e-mail address: have the link shown (`--show`, or delivery: show) and hand it over yourself.",
+      { field: "delivery" },
+    );
 }
 
 async function hasAddress({ sql }: Pick<Work, "sql">, personId: string): Promise<boolean> {
