@@ -1,3 +1,6 @@
+/** HISTORY_SECONDS gives more, for CHAOS_HISTORIES and the like; no test of histories ends before four minutes. */
+const SECONDS = Number(process.env["HISTORY_SECONDS"] ?? 60);
+
 /**
  * A property's history that is begun only while there is time, by default for a minute: a busy machine plays fewer, and a failure is
  * told with the smallest history found so far. The first is always played, and so are more until there were `enough`.
@@ -5,7 +8,7 @@
  */
 export function whileTimeLasts<Given extends unknown[]>(
   history: (...given: Given) => Promise<void>,
-  { seconds = 60, enough = () => true }: { seconds?: number; enough?: () => boolean } = {},
+  { seconds = SECONDS, enough = () => true }: { seconds?: number; enough?: () => boolean } = {},
 ): (...given: Given) => Promise<void> {
   let end: number | undefined;
   let failed = false;

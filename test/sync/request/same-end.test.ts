@@ -100,30 +100,33 @@ test("M1: whatever a client writes, one statement and the stages of a run come t
   await fc.assert(
     fc.asyncProperty(
       fc.array(state, { minLength: 1, maxLength: 6 }),
-      whileTimeLasts(async (states) => {
-        count += 1;
-        const whole = (each: object): AttributeObject =>
-          ({ ...each, userName: `u${count}`, externalId: `x${count}` }) as unknown as AttributeObject;
-        const [first, ...others] = states;
-        const begin = whole({ ...first, active: true, emails: [{ value: `own${count}@x.test` }] });
-        const id = await takeIn(begin);
-        const twin = (await throughStages(slow, { resource: begin })).id;
-        expect(await whatIsKnown(quick, id)).toEqual(await whatIsKnown(slow, twin));
-        for (const each of others) {
-          // Addresses are one person's alone; who shares one goes the general way, which is not what is compared here.
-          const next = whole({
-            ...each,
-            ...(each.emails ? { emails: each.emails.map((email) => ({ ...email, value: `${count}${email.value}` })) } : {}),
-          });
-          steps += 1;
-          if (!(await change(id, next))) {
-            general += 1;
-            await throughStages(quick, { id, resource: next });
-          }
-          await throughStages(slow, { id: twin, resource: next });
+      whileTimeLasts(
+        async (states) => {
+          count += 1;
+          const whole = (each: object): AttributeObject =>
+            ({ ...each, userName: `u${count}`, externalId: `x${count}` }) as unknown as AttributeObject;
+          const [first, ...others] = states;
+          const begin = whole({ ...first, active: true, emails: [{ value: `own${count}@x.test` }] });
+          const id = await takeIn(begin);
+          const twin = (await throughStages(slow, { resource: begin })).id;
           expect(await whatIsKnown(quick, id)).toEqual(await whatIsKnown(slow, twin));
-        }
-      }),
+          for (const each of others) {
+            // Addresses are one person's alone; who shares one goes the general way, which is not what is compared here.
+            const next = whole({
+              ...each,
+              ...(each.emails ? { emails: each.emails.map((email) => ({ ...email, value: `${count}${email.value}` })) } : {}),
+            });
+            steps += 1;
+            if (!(await change(id, next))) {
+              general += 1;
+              await throughStages(quick, { id, resource: next });
+            }
+            await throughStages(slow, { id: twin, resource: next });
+            expect(await whatIsKnown(quick, id)).toEqual(await whatIsKnown(slow, twin));
+          }
+        },
+        { enough: () => steps >= 20 },
+      ),
     ),
     { numRuns: 24 },
   );
