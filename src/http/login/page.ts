@@ -27,6 +27,7 @@ export function pageHtml({ title, body, scripts = [] }: PageContent, visit: Pick
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="robots" content="noindex" />
         <title>${title} – Rollcall</title>
+        <link rel="icon" href="/login/public/favicon.svg" />
         <link rel="stylesheet" href="/login/public/login.css" />
         ${scripts.map((file) => html`<script src="/login/public/${file}" defer></script>`)}
       </head>
