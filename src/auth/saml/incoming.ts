@@ -18,11 +18,11 @@ export interface IncomingMessage {
 
 /** saml-bindings-2.0 section 3.4.3 allows 80 bytes; some senders are not so strict. */
 const LONGEST_RELAY_STATE = 1024;
-const HASHES: Readonly<Record<string, string>> = {
-  "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256": "sha256",
-  "http://www.w3.org/2001/04/xmldsig-more#rsa-sha384": "sha384",
-  "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512": "sha512",
-};
+const HASHES: ReadonlyMap<string, string> = new Map([
+  ["http://www.w3.org/2001/04/xmldsig-more#rsa-sha256", "sha256"],
+  ["http://www.w3.org/2001/04/xmldsig-more#rsa-sha384", "sha384"],
+  ["http://www.w3.org/2001/04/xmldsig-more#rsa-sha512", "sha512"],
+]);
 
 /**
  * A message that came by the HTTP-Redirect binding (saml-bindings-2.0 section 3.4.4): the query string exactly as it came, since
@@ -36,7 +36,7 @@ export async function fromRedirect(query: string, { certificates }: { certificat
   if (message === undefined || (raw.has("SAMLRequest") && raw.has("SAMLResponse")))
     throw refused("shape", "The query holds no SAML message, or two.");
   if (algorithm === undefined || signature === undefined) throw refused("signature", "The message is not signed.");
-  const hash = HASHES[decoded(algorithm)];
+  const hash = HASHES.get(decoded(algorithm));
   if (hash === undefined)
     throw refused("algorithm", `The message is signed with ${decoded(algorithm).slice(0, 100)}, which is not accepted.`);
   const relay = raw.get("RelayState");

@@ -8,26 +8,26 @@ const CLAIMS = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/";
 const MICROSOFT = "http://schemas.microsoft.com/";
 
 /** Short names, which mappings can read without quoting, for the long ones that identity providers are known to use. */
-const SHORT_NAMES: Readonly<Record<string, string>> = {
-  [`${CLAIMS}emailaddress`]: "mail",
-  [`${CLAIMS}givenname`]: "givenName",
-  [`${CLAIMS}surname`]: "sn",
-  [`${CLAIMS}name`]: "name",
-  [`${CLAIMS}upn`]: "userPrincipalName",
-  [`${MICROSOFT}identity/claims/objectidentifier`]: "objectId",
-  [`${MICROSOFT}identity/claims/tenantid`]: "tenantId",
-  [`${MICROSOFT}identity/claims/displayname`]: "displayName",
-  [`${MICROSOFT}ws/2008/06/identity/claims/groups`]: "groups",
-  [`${MICROSOFT}ws/2008/06/identity/claims/role`]: "roles",
-  "urn:oid:0.9.2342.19200300.100.1.1": "uid",
-  "urn:oid:0.9.2342.19200300.100.1.3": "mail",
-  "urn:oid:2.5.4.42": "givenName",
-  "urn:oid:2.5.4.4": "sn",
-  "urn:oid:2.5.4.3": "cn",
-  "urn:oid:2.16.840.1.113730.3.1.241": "displayName",
-  "urn:oid:2.16.840.1.113730.3.1.3": "employeeNumber",
-  "urn:oid:1.3.6.1.4.1.5923.1.1.1.6": "eduPersonPrincipalName",
-};
+const SHORT_NAMES: ReadonlyMap<string, string> = new Map([
+  [`${CLAIMS}emailaddress`, "mail"],
+  [`${CLAIMS}givenname`, "givenName"],
+  [`${CLAIMS}surname`, "sn"],
+  [`${CLAIMS}name`, "name"],
+  [`${CLAIMS}upn`, "userPrincipalName"],
+  [`${MICROSOFT}identity/claims/objectidentifier`, "objectId"],
+  [`${MICROSOFT}identity/claims/tenantid`, "tenantId"],
+  [`${MICROSOFT}identity/claims/displayname`, "displayName"],
+  [`${MICROSOFT}ws/2008/06/identity/claims/groups`, "groups"],
+  [`${MICROSOFT}ws/2008/06/identity/claims/role`, "roles"],
+  ["urn:oid:0.9.2342.19200300.100.1.1", "uid"],
+  ["urn:oid:0.9.2342.19200300.100.1.3", "mail"],
+  ["urn:oid:2.5.4.42", "givenName"],
+  ["urn:oid:2.5.4.4", "sn"],
+  ["urn:oid:2.5.4.3", "cn"],
+  ["urn:oid:2.16.840.1.113730.3.1.241", "displayName"],
+  ["urn:oid:2.16.840.1.113730.3.1.3", "employeeNumber"],
+  ["urn:oid:1.3.6.1.4.1.5923.1.1.1.6", "eduPersonPrincipalName"],
+]);
 
 export interface SamlSubject {
   /** What the identity provider calls the person for ever. */
@@ -46,7 +46,7 @@ export function subjectOf(
 ): SamlSubject {
   const named = new Map<string, readonly string[]>([["nameId", [nameId.value]]]);
   for (const [name, values] of attributes) {
-    const short = SHORT_NAMES[name];
+    const short = SHORT_NAMES.get(name);
     if (short !== undefined && !attributes.has(short)) named.set(short, values);
     if (name !== "nameId") named.set(name, values);
   }

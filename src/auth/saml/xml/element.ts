@@ -44,8 +44,11 @@ export function descendantsOf(element: XmlElement, wanted: ElementName): XmlElem
   return [...within(element)].filter((each) => each !== element && isNamed(each, wanted));
 }
 
-/** Its text without white space around it; undefined when it has elements inside, or no text. */
+/**
+ * Its text without white space of XML around it (section 2.3); undefined when it has elements inside, or no text. Other blanks stay:
+ * without them, two names would become one.
+ */
 export function plainText(element: XmlElement | undefined): string | undefined {
   if (!element || element.children.length > 0) return undefined;
-  return element.text.trim() || undefined;
+  return element.text.replaceAll(/^[ \t\n\r]+|(?<![ \t\n\r])[ \t\n\r]+$/g, "") || undefined;
 }

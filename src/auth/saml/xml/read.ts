@@ -15,6 +15,9 @@ export const MESSAGE_LIMITS: XmlLimits = { bytes: 256 * 1024, depth: 32, element
 /** Of metadata: that of a whole federation is not read. */
 export const METADATA_LIMITS: XmlLimits = { bytes: 2 * 1024 * 1024, depth: 32, elements: 20_000 };
 
+/** Namespaces that may hold at one place: a scope is copied wherever one is declared. Real messages have less than ten. */
+const MOST_NAMESPACES = 64;
+
 const XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace";
 const DECLARATION = /^\ufeff?<\?xml version=(["'])1\.0\1(?: encoding=(["'])utf-8\2)?(?: standalone=(["'])(?:yes|no)\3)?\s*\?>\s*/i;
 
@@ -102,7 +105,10 @@ function scopeOf(tag: Tag, outer: ReadonlyMap<string, string> = new Map([["xml",
   );
   if (own.some(([prefix, namespace]) => (prefix !== "" && namespace === "") || prefix === "xml" || prefix === "xmlns"))
     throw refused("xml", "The message declares namespaces in a way that is not read.");
-  return own.length === 0 ? outer : new Map([...outer, ...own]);
+  if (own.length === 0) return outer;
+  const scope = new Map([...outer, ...own]);
+  if (scope.size > MOST_NAMESPACES) throw refused("xml", `The message declares more than ${MOST_NAMESPACES} namespaces at one place.`);
+  return scope;
 }
 
 function elementOf({ tag, from, children, text, inScope }: Open, to: number): XmlElement {
