@@ -4,6 +4,7 @@ import { endSessions } from "../../auth/sessions/end.ts";
 import { listSessions, readSession, type ListedSession } from "../../auth/sessions/list.ts";
 import { inTransaction } from "../../db/database.ts";
 import { AppError } from "../../errors.ts";
+import { deviceOf } from "../../notify/user-agent.ts";
 import { clearSecret } from "./cookies.ts";
 import { html } from "./html.ts";
 import type { LoginOptions } from "./options.ts";
@@ -75,7 +76,7 @@ function sessionRow(visit: VisitWith<"session">, listed: ListedSession) {
   const when = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(listed.lastSeenAt);
   return html`<tr>
     <td>
-      ${listed.userAgent ?? "–"}<br /><small
+      ${listed.userAgent === null ? "–" : deviceOf(listed.userAgent)}<br /><small
         >${listed.address ?? "–"} · ${when}${listed.connection !== null && ` · ${listed.connection}`}</small
       >
     </td>
