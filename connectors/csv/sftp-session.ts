@@ -67,10 +67,16 @@ export async function openSession({ settings, network = { allow: [] }, signal, o
         reject(fault);
       };
       waiting.add(refuse);
-      start((value) => {
+      try {
+        start((value) => {
+          settled();
+          resolve(value);
+        }, refuse);
+      } catch (error) {
+        // ssh2 throws at once what it finds wrong with a key.
         settled();
-        resolve(value);
-      }, refuse);
+        reject(error);
+      }
     });
   }
 

@@ -110,6 +110,13 @@ describe("a feed that is fetched by SFTP from OpenSSH", () => {
     await expect(reading()).rejects.toMatchObject({ name: "Fault", kind, message: expect.stringMatching(message) });
   });
 
+  test("a key that can't be read leaves no timer behind, which would keep a command from ending", async () => {
+    const timers = () => process.getActiveResourcesInfo().filter((resource) => resource === "Timeout").length;
+    const before = timers();
+    await expect(read({ privateKey: "no key at all" })).rejects.toMatchObject({ name: "Fault" });
+    expect(timers()).toBe(before);
+  });
+
   test("a locked key opens with its passphrase, and with no other", async () => {
     const privateKey = server.lockedKey("open sesame");
     expect((await read({ privateKey, passphrase: "open sesame" })).end.finalCursor).toBe(true);
