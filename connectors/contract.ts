@@ -259,6 +259,8 @@ export interface Connector<S = unknown> {
   settings: z.ZodType<S>;
   /** Names of settings that are secrets: stored sealed, never shown. Dotted for nested ones. */
   secretFields: readonly string[];
+  /** People sign in by it: whoever says what it believes says who is whom. What it tells is of the moment of a sign-in. */
+  signsPeopleIn?: true;
   /**
    * Names of settings that are paths of files or folders of this server, dotted for nested ones: every setting that a connector hands to
    * the file system stands here. Callers of the API may set them only within the folders that the operator names.

@@ -8,5 +8,6 @@ export const oidc: Connector<OidcSettings> = {
   title: "OpenID Connect (sign-in)",
   settings: oidcSettings,
   secretFields: ["clientSecret", "privateKey"],
+  signsPeopleIn: true,
   check: checkOidc,
 };

@@ -7,4 +7,5 @@ export const saml: Connector<SamlSettings> = {
   title: "SAML 2.0 identity provider (sign-in)",
   settings: samlSettings,
   secretFields: [],
+  signsPeopleIn: true,
 };

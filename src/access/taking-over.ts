@@ -50,6 +50,21 @@ export async function requireHoldsAll({ ctx, sql }: Work, { caller, personId }: 
   }
 }
 
+/**
+ * Refuses what would let the caller become anybody at all, such as saying which identity providers are believed: that is for who may
+ * give everything anyway. Throws `forbidden`.
+ */
+export async function requireHoldsEverything({ ctx, sql }: Work, { caller }: { caller: Caller }): Promise<void> {
+  const { steers, narrowed } = await holdingsOf(sql, { caller, at: ctx.now() });
+  const everything = caller.personId === null ? caller.permissions === null && narrowed === null : steers;
+  if (everything) return;
+  throw new AppError(
+    "forbidden",
+    "Who is let in as whom follows from this connection: somebody who may make roles for the whole organisation has to do it.",
+    { field: "connector" },
+  );
+}
+
 async function comingRights(sql: Sql, { personId, at }: { personId: string; at: Date }): Promise<{ permission: string; path: string }[]> {
   const { rows } = await sql.query<{ permission: string; path: string }>(COMING_RIGHTS, [personId, at]);
   return rows;

@@ -3,6 +3,9 @@ import { checkAccess } from "../../../src/access/effective.ts";
 import { giveGrant } from "../../../src/access/grants.ts";
 import { createRole } from "../../../src/access/roles.ts";
 import { createRule } from "../../../src/access/rules.ts";
+import { loadConnection } from "../../../src/connections/open.ts";
+import { syncFederated } from "../../../src/sync/federated-account.ts";
+import { keyRing } from "../scim/door.ts";
 import { openApi, type ApiDoor } from "./api-door.ts";
 
 const ANY = { "If-Match": "*" };
@@ -123,5 +126,38 @@ describe("nobody brings themselves, or gives, more than they hold", () => {
     );
     const until = new Date(door.clock.now().getTime() + 60_000).toISOString();
     await door.request("PATCH", `/grants/${rows[0]?.grant_id}`, { headers: ANY, body: { until, ...REASON } }).expect(409);
+  });
+
+  test("G4: who is believed to say who is whom is decided by who may give everything; nobody ties an account to somebody who may do more", async () => {
+    const administrator = await door.newHolder({ role: "rollcall-administrator", unitId: top });
+    const operator = await door.newHolder({ role: "rollcall-operator", unitId: top });
+    const narrowed = await door.newToken({ personId: administrator.personId, permissions: ["rollcall.connections.edit"] });
+    const service = await door.newToken({ permissions: ["rollcall.connections.edit", "rollcall.roles.edit"] });
+    const settings = { issuer: "https://idp.test", clientId: "rollcall", clientSecret: "hush" };
+    const mapping = { user: { attributes: { userName: "account.sub" } } };
+    const body = { name: "sso", connector: "oidc", settings, mapping, policy: { signIn: { create: false } } };
+    for (const token of [operator.token, narrowed, service]) await door.request("POST", "/connections", { token, body }).expect(403);
+    await door.request("POST", "/connections", { token: administrator.token, body }).expect(201);
+    const change = { policy: { signIn: { verifiedDomains: ["corp.test"] } } };
+    await door.request("PATCH", "/connections/sso", { token: operator.token, headers: ANY, body: change }).expect(403);
+    await door.request("POST", "/connections/sso/disable", { token: operator.token }).expect(200);
+    await door.request("POST", "/connections/sso/enable", { token: operator.token }).expect(403);
+    await door.request("POST", "/connections/sso/enable", { token: administrator.token }).expect(200);
+
+    await door.work(async (work) => {
+      const connection = await loadConnection(work.sql, keyRing, "sso");
+      await syncFederated(work, {
+        connection,
+        keyRing,
+        subject: { nativeId: "mallory", attributes: { sub: "mallory" }, emailVerified: false },
+      });
+    });
+    const { body: found } = await door.request("GET", "/accounts?connection=sso", { token: operator.token }).expect(200);
+    const link = (token: string, personId: string) =>
+      door.request("POST", `/accounts/${found.items[0].id}/link`, { token, body: { personId } });
+    await link(operator.token, administrator.personId).expect(403);
+    await link(operator.token, operator.personId).expect(403);
+    await link(operator.token, keeper.personId).expect(403);
+    await link(operator.token, await door.newPerson()).expect(200);
   });
 });

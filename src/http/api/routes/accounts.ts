@@ -1,4 +1,7 @@
 import { z } from "zod";
+import { requireHoldsAll } from "../../../access/taking-over.ts";
+import { findConnection } from "../../../connections/open.ts";
+import { signsPeopleIn } from "../../../connections/sign-in-connectors.ts";
 import { listAccountViews, readAccount, SITUATIONS } from "../../../sync/account-list.ts";
 import { linkAccount } from "../../../sync/accounts.ts";
 import { connectionName, idPlace, kind, rowIdParams } from "../machinery/fields.ts";
@@ -64,7 +67,8 @@ export const accountRoutes: readonly Route[] = [
     method: "post",
     path: "/accounts/{id}/link",
     summary: "Settle whose account this is",
-    description: "The choice survives later runs. `create` makes a person of the account.",
+    description:
+      "The choice survives later runs. `create` makes a person of the account. An account by which somebody signs in is tied to a person only by who holds all that this person holds.",
     tag,
     access: { permission: "rollcall.connections.run", on: "organisation" },
     params: rowIdParams,
@@ -73,6 +77,11 @@ export const accountRoutes: readonly Route[] = [
     answer: accountSchema,
     async handler(call, { params, body }) {
       const person = "personId" in body ? body.personId : "new";
+      if (person !== "new") {
+        const { connection } = await readAccount(call.sql, params.id);
+        const { connector } = await findConnection(call.sql, connection);
+        if (signsPeopleIn(connector)) await requireHoldsAll(call, { caller: call.caller, personId: person });
+      }
       await linkAccount(call, { keyRing: call.options.keyRing, accountId: params.id, person });
       return readAccount(call.sql, params.id);
     },

@@ -1,8 +1,10 @@
 import { z } from "zod";
+import { requireHoldsEverything } from "../../../access/taking-over.ts";
 import { changeConnection } from "../../../connections/change-connection.ts";
 import { listConnectionViews, readConnectionView } from "../../../connections/connection-view.ts";
 import { findConnection } from "../../../connections/open.ts";
 import { listQuirks, quirkSentence } from "../../../connections/quirks.ts";
+import { signsPeopleIn } from "../../../connections/sign-in-connectors.ts";
 import { resumeConnection } from "../../../connections/state.ts";
 import { addConnection } from "../../../connections/store.ts";
 import { letGoConnection } from "../../../sync/remove-connection.ts";
@@ -10,7 +12,7 @@ import { requireVersion } from "../entity-tag.ts";
 import { changeBody, connectionSchema, definitionBody, quirkSchema, removalSchema } from "../machinery/connection-schemas.ts";
 import { connectionName, nameParams } from "../machinery/fields.ts";
 import { page, pageOf, pageQuery, placeOf } from "../paging.ts";
-import { route, type Route } from "../route.ts";
+import { route, type ApiCall, type Route } from "../route.ts";
 import { flag } from "../schemas.ts";
 
 const tag = "Connections";
@@ -44,7 +46,7 @@ export const connectionRoutes: readonly Route[] = [
     sensitive: true,
     summary: "Add a connection",
     description:
-      "Secrets are given themselves, sealed at once, and never come out again. Files of the server may be named only within the folders that its configuration allows (`connections.folders`). Every problem is named at once.",
+      "Secrets are given themselves, sealed at once, and never come out again. Files of the server may be named only within the folders that its configuration allows (`connections.folders`). Every problem is named at once. One by which people sign in is made, changed and enabled only by who may make roles for the whole organisation.",
     tag,
     access: edit,
     body: definitionBody,
@@ -52,6 +54,7 @@ export const connectionRoutes: readonly Route[] = [
     answer: connectionSchema,
     idempotent: true,
     async handler(call, { body }) {
+      await requireMaySayWhoIsWhom(call, body.connector);
       const { keyRing, connectionFolders: folders } = call.options;
       const { name } = await addConnection(call, { definition: body, keyRing, folders });
       return readConnectionView(call.sql, name);
@@ -83,6 +86,7 @@ export const connectionRoutes: readonly Route[] = [
     versioned: true,
     async handler(call, { params, body }) {
       const row = await findConnection(call.sql, params.name);
+      await requireMaySayWhoIsWhom(call, row.connector);
       requireVersion({ ifVersion: call.ifVersion, version: row.version, what: `The connection ${row.name}` });
       const { keyRing, connectionFolders: folders } = call.options;
       await changeConnection(call, { row, change: body, keyRing, folders });
@@ -122,6 +126,7 @@ export const connectionRoutes: readonly Route[] = [
       answer: connectionSchema,
       async handler(call, { params }) {
         const row = await findConnection(call.sql, params.name);
+        if (action === "enable") await requireMaySayWhoIsWhom(call, row.connector);
         const { keyRing, connectionFolders: folders } = call.options;
         await changeConnection(call, { row, change: { enabled: action === "enable" }, keyRing, folders });
         return readConnectionView(call.sql, row.name);
@@ -156,3 +161,8 @@ export const connectionRoutes: readonly Route[] = [
     },
   }),
 ];
+
+/** Who may say which identity provider is believed could sign in as anybody. Taking one out of use is no such thing. */
+async function requireMaySayWhoIsWhom(call: ApiCall, connector: unknown): Promise<void> {
+  if (typeof connector === "string" && signsPeopleIn(connector)) await requireHoldsEverything(call, { caller: call.caller });
+}

@@ -1,0 +1,6 @@
+import { connectors } from "../../connectors/registry.ts";
+
+/** Whether people sign in by connections of this connector. */
+export function signsPeopleIn(connector: string): boolean {
+  return Object.hasOwn(connectors, connector) && connectors[connector]?.signsPeopleIn === true;
+}
