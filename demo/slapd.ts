@@ -264,7 +264,7 @@ async function answers(options: { child: ChildProcess; url: string }): Promise<v
   let said = "";
   options.child.stderr?.on("data", (chunk: Buffer) => (said += chunk.toString()));
   let seen: unknown;
-  for (let attempt = 0; attempt < 200; attempt++) {
+  for (let attempt = 0; attempt < 2400; attempt++) {
     if (options.child.exitCode !== null) throw new Error(`slapd ended at once: ${said.trim() || `exit code ${options.child.exitCode}`}`);
     const client = new Client({ url: options.url, connectTimeout: 1000, timeout: 5000 });
     try {

@@ -102,8 +102,9 @@ async function provisioned(): Promise<string> {
 
 /** One address a process and controller: test files run beside each other, and so may whole runs. */
 function ownAddress(number: number): string {
-  const id = (process.pid * 4 + (number % 4)) % 0x3f_ffff;
-  return `127.${64 + ((id >> 16) & 0x3f)}.${(id >> 8) & 0xff}.${Math.min(254, Math.max(1, id & 0xff))}`;
+  const id = process.pid * 4 + (number % 4);
+  const above = Math.floor(id / 254);
+  return `127.${64 + ((above >> 8) & 0x3f)}.${above & 0xff}.${1 + (id % 254)}`;
 }
 
 function smbConf({ folder, address }: { folder: string; address: string }): string {
@@ -158,7 +159,7 @@ function launch(configuration: string): ChildProcess {
 
 async function answers({ child, url, folder }: { child: ChildProcess; url: string; folder: string }): Promise<void> {
   let seen: unknown;
-  for (let attempt = 0; attempt < 400; attempt++) {
+  for (let attempt = 0; attempt < 1200; attempt++) {
     if (child.exitCode !== null) throw new Error(`samba ended at once (exit code ${child.exitCode}): see ${folder}/log`);
     const client = new Client({ url, tlsOptions: { rejectUnauthorized: false }, connectTimeout: 1000, timeout: 5000 });
     try {

@@ -31,10 +31,8 @@ export async function startSshServer({ refuses = [] }: SshServerOptions = {}): P
   const hostKey = key("host");
   const userKey = key("user");
   copyFileSync(`${userKey}.pub`, path.join(folder, "authorized"));
-  const port = await freePort();
   const config = path.join(folder, "config");
-  writeFileSync(
-    config,
+  const configured = (port: number) =>
     [
       "ListenAddress 127.0.0.1",
       `Port ${port}`,
@@ -47,12 +45,13 @@ export async function startSshServer({ refuses = [] }: SshServerOptions = {}): P
       "PermitRootLogin prohibit-password",
       `AuthorizedKeysFile ${path.join(folder, "authorized")}`,
       `Subsystem sftp internal-sftp${refuses.length > 0 ? ` -P ${refuses.join(",")}` : ""}`,
-    ].join("\n"),
-  );
+    ].join("\n");
   // Where sshd runs as root it keeps the part that speaks before signing in here.
   if (process.getuid?.() === 0) mkdirSync("/run/sshd", { recursive: true });
-  const server = spawn("/usr/sbin/sshd", ["-D", "-e", "-f", config], { stdio: ["ignore", "ignore", "pipe"] });
-  await listening(server);
+  const { sshd, port } = await onFreePort((given) => {
+    writeFileSync(config, configured(given));
+    return spawn("/usr/sbin/sshd", ["-D", "-e", "-f", config], { stdio: ["ignore", "ignore", "pipe"] });
+  });
   const [, fingerprint = ""] = /(SHA256:\S+)/.exec(execFileSync("ssh-keygen", ["-l", "-f", `${hostKey}.pub`], { encoding: "utf8" })) ?? [];
   return {
     port,
@@ -66,22 +65,31 @@ export async function startSshServer({ refuses = [] }: SshServerOptions = {}): P
       return readFileSync(locked, "utf8");
     },
     async stop() {
-      server.stderr?.destroy();
-      server.kill();
-      await new Promise((ended) => (server.exitCode === null && server.signalCode === null ? server.once("exit", ended) : ended(null)));
+      sshd.stderr?.destroy();
+      sshd.kill();
+      await new Promise((ended) => (sshd.exitCode === null && sshd.signalCode === null ? sshd.once("exit", ended) : ended(null)));
       rmSync(folder, { recursive: true, force: true });
     },
   };
 }
 
-function listening(server: ChildProcess): Promise<void> {
+async function onFreePort(start: (port: number) => ChildProcess): Promise<{ sshd: ChildProcess; port: number }> {
+  for (;;) {
+    const port = await freePort();
+    const sshd = await listening(start(port));
+    if (sshd) return { sshd, port };
+  }
+}
+
+/** Undefined when somebody else was given the port meanwhile. */
+function listening(server: ChildProcess): Promise<ChildProcess | undefined> {
   return new Promise((resolve, reject) => {
     let said = "";
     server.stderr?.on("data", (data: Buffer) => {
       said += data.toString("utf8");
-      if (said.includes("Server listening")) resolve();
+      if (said.includes("Server listening")) resolve(server);
     });
-    server.once("exit", () => reject(new Error(`sshd ended: ${said}`)));
+    server.once("close", () => (said.includes("Address already in use") ? resolve(undefined) : reject(new Error(`sshd ended: ${said}`))));
   });
 }
 

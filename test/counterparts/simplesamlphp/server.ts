@@ -81,7 +81,7 @@ function settings(values: Readonly<Record<string, string>>): string[] {
 }
 
 async function answering(url: string, child: ChildProcess): Promise<void> {
-  for (let tries = 0; tries < 200; tries += 1) {
+  for (let tries = 0; tries < 1200; tries += 1) {
     if (child.exitCode !== null) throw new Error(`PHP's server ended with ${child.exitCode} before it answered`);
     // Until it listens, the connection is refused.
     const answer = await fetch(url).catch(() => undefined);

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { listQuirks, quirkSentence } from "../../../../src/connections/quirks.ts";
 import { silentLog } from "../../../helpers/database.ts";
 import { createQuirkLog } from "../../../../src/http/scim/dialects/quirk-log.ts";
+import { until } from "../../../jobs/waiting.ts";
 import { openDoor, type Door } from "../door.ts";
 import { clientOf, GROUP, PATCH_OP, USER, type Client } from "./client.ts";
 
@@ -29,11 +30,10 @@ const sentences = async ({ connectionId }: Client) => (await listQuirks(door.db.
 
 /** What is counted is written now and then; the test waits for it. */
 async function counted(client: Client, sentence: string): Promise<void> {
-  for (let tried = 0; tried < 200; tried += 1) {
-    if ((await sentences(client)).includes(sentence)) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  expect(await sentences(client)).toContain(sentence);
+  await until(
+    () => sentences(client),
+    (said) => said.includes(sentence),
+  );
 }
 
 describe("B10: a chosen profile is what is understood", () => {
