@@ -153,7 +153,9 @@ describe("faults of a target", () => {
     world.downstream.delayAnswers(300);
     const id = (await world.projections())["anna"]?.id ?? 0;
     const outcomes = await Promise.all([1, 2, 3].map(() => deliver(world.ctx, { db: world.db, targets: world.targets, projectionId: id })));
-    expect(outcomes.sort()).toEqual(["busy", "busy", "delivered"]);
+    expect(outcomes.filter((outcome) => outcome === "delivered")).toHaveLength(1);
+    // Whoever only came when all was done had nothing to do.
+    for (const outcome of outcomes) expect(["delivered", "busy", "nothing"]).toContain(outcome);
     expect(world.downstream.requests()["PATCH /scim/Users/:id"]).toBe(1);
     expect(world.user("anna")).toMatchObject({ title: "Lead" });
   });
