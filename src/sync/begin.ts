@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import type { Completeness, Cursor, Kind, RecordProblem } from "../../connectors/contract.ts";
 import type { LoadedConnection } from "../connections/open.ts";
+import { signsPeopleIn } from "../connections/sign-in-connectors.ts";
 import type { Context } from "../context.ts";
 import { inTransaction, type Database, type Sql } from "../db/database.ts";
 import type { KeyRing } from "../db/envelope.ts";
@@ -130,8 +131,8 @@ export async function decidingFor(
   connection: LoadedConnection,
   { speaks = true } = {},
 ): Promise<Deciding> {
-  const { rows } = await sql.query<{ id: number; mapping: LoadedConnection["mapping"]; silent: boolean }>(
-    "select id, mapping, silent_since is not null as silent from connections",
+  const { rows } = await sql.query<{ id: number; connector: string; mapping: LoadedConnection["mapping"]; silent: boolean }>(
+    "select id, connector, mapping, silent_since is not null as silent from connections",
   );
   const stored = new Map(rows.map((row) => [row.id, row.mapping]));
   const compiled = new Map<number, CompiledMapping>([[connection.id, compileMapping(connection.mapping)]]);
@@ -147,6 +148,7 @@ export async function decidingFor(
     mapping: mappingOf(connection.id),
     mappingOf,
     silent: new Set(rows.filter(({ id, silent }) => silent && !(speaks && id === connection.id)).map(({ id }) => id)),
+    signIns: new Set(rows.filter(({ connector }) => signsPeopleIn(connector)).map(({ id }) => id)),
   };
 }
 

@@ -235,8 +235,11 @@ function blocksOf(
   const wanted = merged.active?.value === false ? disabledBy(deciding, merged.active.connectionId ?? deciding.connectionId) : undefined;
   const stays = (block: KnownPerson["originBlocks"][number]) =>
     wanted !== undefined && block.connectionId === wanted.connectionId && block.effect === wanted.effect;
+  // Who has left, or is away, elsewhere is not brought back by signing in.
+  const mayLift = ({ connectionId }: KnownPerson["originBlocks"][number]) =>
+    !deciding.signIns.has(deciding.connectionId) || connectionId === deciding.connectionId;
   const lifts = standing
-    .filter((block) => !stays(block))
+    .filter((block) => !stays(block) && mayLift(block))
     .map((block) => ({
       op: "lift" as const,
       connectionId: block.connectionId,

@@ -42,7 +42,7 @@ export interface ImportFacts {
   above: ReadonlyMap<string, string | null>;
   /** Whether people without a unit may be made. */
   organisation: boolean;
-  speakers: Pick<Speakers, "mappingOf" | "silent">;
+  speakers: Pick<Speakers, "mappingOf" | "silent" | "signIns">;
   /** Names of connections. */
   connections: ReadonlyMap<number, string>;
   catalogue: readonly StoredAttribute[];

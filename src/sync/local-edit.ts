@@ -12,7 +12,7 @@ export interface LocalEdit {
   person: Pick<KnownPerson, "attributes" | "local" | "origins" | "mastery" | "originBlocks">;
   /** Of the manager, as it stands. */
   managerId: string | null;
-  speakers: Pick<Speakers, "mappingOf" | "silent">;
+  speakers: Pick<Speakers, "mappingOf" | "silent" | "signIns">;
   changes: LocalChanges;
   /** Decides which of an account's words hold already (a transfer ahead). */
   now: Date;

@@ -2,6 +2,7 @@ import type { AttributeObject } from "../../connectors/contract.ts";
 import { evaluateConditionRules } from "../access/condition-rules.ts";
 import { recordEvent } from "../audit/record.ts";
 import type { Mapping } from "../connections/definition.ts";
+import { signsPeopleIn } from "../connections/sign-in-connectors.ts";
 import type { Sql, Work } from "../db/database.ts";
 import type { KeyRing } from "../db/envelope.ts";
 import { profileColumns, primaryEmail, fromProfile, type Contribution } from "../directory/attributes.ts";
@@ -195,9 +196,9 @@ function fieldOf(key: string): string {
 }
 
 /** What the origins of people are, as edits made here see them. */
-export async function speakersOf(sql: Sql): Promise<Pick<Speakers, "mappingOf" | "silent">> {
-  const { rows } = await sql.query<{ id: number; mapping: Mapping | null; silent: boolean }>(
-    "select id, mapping, silent_since is not null as silent from connections",
+export async function speakersOf(sql: Sql): Promise<Pick<Speakers, "mappingOf" | "silent" | "signIns">> {
+  const { rows } = await sql.query<{ id: number; connector: string; mapping: Mapping | null; silent: boolean }>(
+    "select id, connector, mapping, silent_since is not null as silent from connections",
   );
   const stored = new Map(rows.map(({ id, mapping }) => [id, mapping]));
   const compiled = new Map<number, CompiledMapping>();
@@ -206,7 +207,11 @@ export async function speakersOf(sql: Sql): Promise<Pick<Speakers, "mappingOf" |
     compiled.set(id, mapping);
     return mapping;
   };
-  return { mappingOf, silent: new Set(rows.filter(({ silent }) => silent).map(({ id }) => id)) };
+  return {
+    mappingOf,
+    silent: new Set(rows.filter(({ silent }) => silent).map(({ id }) => id)),
+    signIns: new Set(rows.filter(({ connector }) => signsPeopleIn(connector)).map(({ id }) => id)),
+  };
 }
 
 /** Two who want the same name or address at the same time: the second is told as if it had come later. */

@@ -14,6 +14,8 @@ export interface Speakers {
   mappingOf(connectionId: number): CompiledMapping;
   /** Connections that have been silent for so long that their word went over to the others (`policy.silent`). */
   silent: ReadonlySet<number>;
+  /** Connections by which people sign in: what they say is of the moment of a sign-in, and lists nobody as still being there. */
+  signIns: ReadonlySet<number>;
 }
 
 /** The word of the account in hand. */
@@ -76,24 +78,28 @@ export function withoutEcho(contribution: Contribution, writtenBack: KnownAccoun
   return rest;
 }
 
-/** Those whose word counts: not the silent ones, while anybody else speaks. */
+/** Those whose word counts: not the silent ones, while anybody else speaks who does more than sign people in. */
 export function audible<O extends { connectionId: number | null }>(
-  { silent }: Pick<Speakers, "silent">,
+  { silent, signIns }: Pick<Speakers, "silent" | "signIns">,
   origins: readonly O[],
 ): readonly O[] {
   if (silent.size === 0) return origins;
-  const speaking = origins.filter((origin) => !isSilent(silent, origin));
-  return speaking.length > 0 ? speaking : origins;
+  const speaking = origins.filter((origin) => !isOf(silent, origin));
+  return speaking.some((origin) => !isOf(signIns, origin)) ? speaking : origins;
 }
 
-/** Those on whom somebody may rely who leaves another origin. */
+/**
+ * Those on whom somebody may rely who leaves another origin: whoever has signed in once would otherwise never leave. Among connections
+ * by which people sign in, one may rely on the others.
+ */
 export function relied<O extends { connectionId: number | null }>(
-  { silent }: Pick<Speakers, "silent">,
+  { silent, signIns, connectionId }: Pick<Speakers, "silent" | "signIns" | "connectionId">,
   origins: readonly O[],
 ): readonly O[] {
-  return silent.size === 0 ? origins : origins.filter((origin) => !isSilent(silent, origin));
+  const left = signIns.has(connectionId);
+  return origins.filter((origin) => !isOf(silent, origin) && (left || !isOf(signIns, origin)));
 }
 
-function isSilent(silent: ReadonlySet<number>, { connectionId }: { connectionId: number | null }): boolean {
-  return connectionId !== null && silent.has(connectionId);
+function isOf(connections: ReadonlySet<number>, { connectionId }: { connectionId: number | null }): boolean {
+  return connectionId !== null && connections.has(connectionId);
 }

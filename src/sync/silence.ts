@@ -1,4 +1,5 @@
 import { recordEvent } from "../audit/record.ts";
+import { SIGN_IN_CONNECTORS } from "../connections/sign-in-connectors.ts";
 import { markSilent } from "../connections/silence.ts";
 import type { Sql, Work } from "../db/database.ts";
 import { enqueue } from "../db/queue.ts";
@@ -32,11 +33,11 @@ async function decideByOthers(sql: Sql, { connectionId }: { connectionId: number
     `with heir as (
         select distinct on (a.person_id) o.id
           from accounts a join accounts o on o.person_id = a.person_id and o.connection_id <> $1 and o.mapped is not null and ${LIVE("o")}
-          join connections c on c.id = o.connection_id and c.silent_since is null
+          join connections c on c.id = o.connection_id and c.silent_since is null and c.connector <> all($2::text[])
          where a.connection_id = $1 and ${LIVE("a")} order by a.person_id, c.precedence, c.id, o.id),
       again as (update accounts set mapping_version = 0, version = version + 1 where id in (select id from heir) returning connection_id)
       select connection_id as "connectionId", count(*)::int as people from again group by connection_id order by connection_id`,
-    [connectionId],
+    [connectionId, SIGN_IN_CONNECTORS],
   );
   return rows;
 }
