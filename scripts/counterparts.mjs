@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// Installs the real directories that tests, the demo and the benchmark run against: OpenLDAP, Samba as an Active Directory, OpenSSH, and SimpleSAMLphp.
+// Installs the real directories that tests, the demo and the benchmark run against: OpenLDAP, Samba as an Active Directory, OpenSSH, SimpleSAMLphp, and
+// Chromium as the browser.
 // Exit codes: 0 they are there, 3 one can't be installed here (the sentence says why and what to do), 1 apt-get failed.
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, realpathSync, rmSync, writeFileSync } from "node:fs";
@@ -49,6 +50,14 @@ const SIMPLESAMLPHP = {
   installed: simpleSamlPhpInstalled,
 };
 
+const CHROMIUM = {
+  title: "Chromium",
+  purpose: "Installing Chromium, the browser in which tests sign in",
+  packages: ["chromium"],
+  answers: "",
+  installed: chromiumInstalled,
+};
+
 /** Whether slapd, its overlays and openssl are here. */
 export function slapdInstalled() {
   return existsSync("/usr/sbin/slapd") && existsSync("/etc/ldap/schema/inetorgperson.schema") && onPath("openssl");
@@ -67,6 +76,11 @@ export function sshdInstalled() {
 /** Whether SimpleSAMLphp is here, and a PHP to run it. */
 export function simpleSamlPhpInstalled() {
   return existsSync("/usr/share/simplesamlphp/www") && onPath("php");
+}
+
+/** Whether Debian's Chromium is here. */
+export function chromiumInstalled() {
+  return existsSync("/usr/bin/chromium");
 }
 
 /**
@@ -103,6 +117,15 @@ export function ensureSshd(options = {}) {
  */
 export function ensureSimpleSamlPhp(options = {}) {
   return install(SIMPLESAMLPHP, options.say ?? saySo) === 0;
+}
+
+/**
+ * And for Chromium.
+ * @param {{ say?: (line: string) => void }} [options]
+ * @returns {boolean}
+ */
+export function ensureChromium(options = {}) {
+  return install(CHROMIUM, options.say ?? saySo) === 0;
 }
 
 function saySo(line) {
@@ -157,7 +180,7 @@ function onPath(command) {
 }
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  const codes = [SLAPD, SAMBA, SSHD, SIMPLESAMLPHP].map((counterpart) => install(counterpart, saySo));
+  const codes = [SLAPD, SAMBA, SSHD, SIMPLESAMLPHP, CHROMIUM].map((counterpart) => install(counterpart, saySo));
   process.exitCode = codes.find((code) => code !== 0) ?? 0;
   if (codes[0] === 0) {
     const version = spawnSync("/usr/sbin/slapd", ["-VV"], { encoding: "utf8" }).stderr.split("\n")[0] ?? "";

@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ensureSamba, ensureSimpleSamlPhp, ensureSlapd, ensureSshd } from "./counterparts.mjs";
+import { ensureChromium, ensureSamba, ensureSimpleSamlPhp, ensureSlapd, ensureSshd } from "./counterparts.mjs";
 import { prepare } from "./prepare.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -12,6 +12,7 @@ ensureSlapd();
 ensureSamba();
 ensureSshd();
 ensureSimpleSamlPhp();
+ensureChromium();
 const options = [process.env["NODE_OPTIONS"], "--experimental-vm-modules", "--disable-warning=ExperimentalWarning"]
   .filter(Boolean)
   .join(" ");

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
+import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
 import type { Logger } from "pino";
@@ -43,9 +44,16 @@ export interface LoginDoorOptions {
   signIn?: Record<string, unknown>;
   log?: Logger;
   trustProxy?: boolean | number | string;
+  /** Real browsers come to it, at http://localhost with its port, and it knows so. */
+  browsed?: boolean;
 }
 
-export async function openLogin({ signIn = {}, log = silentLog, trustProxy = false }: LoginDoorOptions = {}): Promise<LoginDoor> {
+export async function openLogin({
+  signIn = {},
+  log = silentLog,
+  trustProxy = false,
+  browsed = false,
+}: LoginDoorOptions = {}): Promise<LoginDoor> {
   const db = await testDatabase();
   let offset = 0;
   const clock = { now: () => new Date(Date.now() + offset), forward: (ms: number) => void (offset += ms) };
@@ -53,15 +61,17 @@ export async function openLogin({ signIn = {}, log = silentLog, trustProxy = fal
   const work = <T>(act: (work: Work) => Promise<T>) => inTransaction(db, ctx, act);
   await work((each) => loadShippedRoles(each, { folder: path.join(projectFolder(), "config/roles"), modules: ["register", "dashboard"] }));
   const settings = signInSettings.parse({ password: { argon2: { memoryKiB: 64, passes: 1 } }, ...signIn });
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
   const config = {
+    ...(browsed ? { port } : {}),
     http: { bodyLimit: 1024 * 1024, trustProxy },
     outbound: { allow: [...loopback.allow], direct: [] },
     signIn: settings,
   };
-  const app = createApp({ db, keyRing, config, log, now: clock.now });
-  const server = app.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  server.on("request", createApp({ db, keyRing, config, log, now: clock.now }));
+  const url = `http://${browsed ? "localhost" : "127.0.0.1"}:${port}`;
   const door: LoginDoor = {
     db,
     url,
