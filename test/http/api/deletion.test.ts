@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import sharp from "sharp";
 import supertest from "supertest";
+import { giveGrant } from "../../../src/access/grants.ts";
 import { finishErasures } from "../../../src/directory/erasure.ts";
 import { patternOf, withoutWords, wordsOf } from "../../../src/directory/erasure-words.ts";
 import { openApi, type ApiDoor } from "./api-door.ts";
@@ -21,6 +22,8 @@ beforeAll(async () => {
 afterAll(() => door?.close());
 
 const reason = "asked for it";
+const userNameOf = async (id: string): Promise<string> =>
+  (await door.db.pool.query<{ user_name: string }>("select user_name from people where id = $1", [id])).rows[0]?.user_name ?? "";
 const remove = (id: string, query: Record<string, string>, token?: string) =>
   door.request("DELETE", `/people/${id}?${new URLSearchParams(query).toString()}`, token === undefined ? {} : { token });
 
@@ -213,6 +216,27 @@ describe("deletion", () => {
     const helper = await door.newHolder({ role: "rollcall-unit-administrator", unitId: top });
     await remove(id, force, helper.token).expect(403);
     expect((await remove(id, force).expect(200)).body.waitsFor).toEqual(["people-source"]);
+  });
+
+  test("P5: nobody deletes who holds more in Rollcall than they do", async () => {
+    const branch = await door.newUnit({ parentId: top });
+    const [{ token }, peer] = [
+      await door.newHolder({ role: "rollcall-administrator", unitId: branch }),
+      await door.newHolder({ role: "rollcall-administrator", unitId: branch }),
+    ];
+    const id = await door.newPerson({ unitId: branch, userName: `auditor-${randomUUID()}` });
+    await door.work((work) => giveGrant(work, { personId: id, role: "rollcall-auditor", unit: top }));
+    const force = { confirm: await userNameOf(id), force: "true", reason };
+    expect((await remove(id, force, token).expect(403)).body.code).toBe("forbidden");
+    await remove(id, force).expect(200);
+    await door.work(({ ctx, sql }) =>
+      sql.query("insert into person_units (person_id, unit_id, valid_from, recorded_from) values ($1, $2, $3, $3)", [
+        peer.personId,
+        branch,
+        ctx.now(),
+      ]),
+    );
+    await remove(peer.personId, { ...force, confirm: await userNameOf(peer.personId) }, token).expect(200);
   });
 
   test("P5: who is still listed by an origin comes back as somebody new, and knows nothing of before", async () => {

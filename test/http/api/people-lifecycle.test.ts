@@ -3,6 +3,7 @@ import { giveGrant } from "../../../src/access/grants.ts";
 import { checkAccess } from "../../../src/access/effective.ts";
 import { carryOutExpiry } from "../../../src/access/expiry.ts";
 import { raiseBlocks } from "../../../src/directory/blocks.ts";
+import { createRole } from "../../../src/access/roles.ts";
 import { openApi, type ApiDoor } from "./api-door.ts";
 
 let door: ApiDoor;
@@ -120,5 +121,41 @@ describe("P5: the lifecycle of people by the administration API", () => {
     await act(inside, "suspend", { token }).expect(200);
     await act(outside, "suspend", { token }).expect(404);
     await door.request("PATCH", `/people/${inside}`, { token, headers: { "If-Match": "*" }, body: { title: "x" } }).expect(403);
+  });
+
+  test("nobody shuts out who holds more in Rollcall than they do; other modules' permissions, and less, don't protect", async () => {
+    const [branch, other] = [await door.newUnit({ parentId: top }), await door.newUnit({ parentId: top })];
+    const holding = async (role: string, unit: string, from?: Date) => {
+      const personId = await door.newPerson({ unitId: branch });
+      await door.work((work) => giveGrant(work, { personId, role, unit, ...(from ? { from } : {}) }));
+      return personId;
+    };
+    const tomorrow = new Date(door.clock.now().getTime() + 86_400_000);
+    await door.newHolder({ role: "rollcall-administrator", unitId: top });
+    await door.work((work) => createRole(work, { key: "ward-nurse", name: "Ward nurse", permissions: ["register.keys.view"] }));
+    const more = [
+      await holding("rollcall-administrator", top),
+      await holding("rollcall-unit-administrator", branch),
+      await holding("rollcall-help-desk", other),
+      await holding("rollcall-administrator", branch, tomorrow),
+    ];
+    const less = [await holding("rollcall-help-desk", branch), await holding("ward-nurse", top), await door.newPerson({ unitId: branch })];
+    const { token } = await door.newHolder({ role: "rollcall-help-desk", unitId: branch });
+    const until = new Date(tomorrow.getTime() + 1000).toISOString();
+    for (const id of more) {
+      for (const action of ["suspend", "deactivate"]) expect((await act(id, action, { token }).expect(403)).body.code).toBe("forbidden");
+      await act(id, "expire", { token, until }).expect(403);
+      await act(id, "expire", { token, until: null }).expect(200);
+    }
+    for (const id of less) await act(id, "suspend", { token }).expect(200);
+    const operations = [{ method: "post", path: `/people/${more[0]}/suspend`, body: because }];
+    await door.request("POST", "/bulk", { token, body: { operations } }).expect(403);
+    await act(more[1] ?? "", "suspend", {
+      token: (await door.newHolder({ role: "rollcall-unit-administrator", unitId: branch })).token,
+    }).expect(200);
+    // A credential counts for what it is narrowed to.
+    const service = await door.newToken({ permissions: ["rollcall.people.lifecycle"] });
+    await act(more[2] ?? "", "suspend", { token: service }).expect(403);
+    await door.request("POST", `/people/${more[0]}/sessions/end`, { token, body: because }).expect(200);
   });
 });

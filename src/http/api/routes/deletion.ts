@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { refuseLastAdministrator } from "../../../access/last-administrator.ts";
+import { requireMayShutOut } from "../../../access/shutting-out.ts";
 import { erasePerson } from "../../../directory/erasure.ts";
 import { erasureStanding, standsInTheWay } from "../../../directory/erasure-standing.ts";
 import { AppError } from "../../../errors.ts";
@@ -79,6 +80,7 @@ export const deletionRoutes: readonly Route[] = [
       if (call.caller.personId === id)
         throw new AppError("forbidden", "Nobody deletes themselves: ask somebody else.", { field: "person" });
       if (force && why === undefined) throw new AppError("invalid", "reason: is needed with force.", { field: "reason" });
+      await requireMayShutOut(call, { caller: call.caller, personId: id });
       await refuseLastAdministrator(call, { personId: id });
       const { keyRing } = call.options;
       const { waitsFor } = await erasePerson(call, { personId: id, confirm, force, reason: why ?? "deleted for good", keyRing });

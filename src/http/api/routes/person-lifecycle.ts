@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { refuseLastAdministrator } from "../../../access/last-administrator.ts";
+import { requireMayShutOut } from "../../../access/shutting-out.ts";
 import type { LifecycleAction } from "../../../directory/lifecycle-transitions.ts";
 import { changeLifecycle } from "../../../directory/person-lifecycle.ts";
 import { followPeople } from "../../../sync/local-people.ts";
@@ -19,7 +20,10 @@ const base = {
 
 async function change(call: ApiCall, given: { personId: string; action: LifecycleAction; reason: string; until?: Date | null }) {
   const takesAway = given.action !== "activate" && given.until !== null;
-  if (takesAway) await refuseLastAdministrator(call, { personId: given.personId });
+  if (takesAway) {
+    await requireMayShutOut(call, { caller: call.caller, personId: given.personId });
+    await refuseLastAdministrator(call, { personId: given.personId });
+  }
   await changeLifecycle(call, { ...given, oneself: call.caller.personId === given.personId });
   await followPeople(call, [given.personId]);
   return personView(call, given.personId);
