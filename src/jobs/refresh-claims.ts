@@ -1,5 +1,5 @@
 import type { OidcSettings } from "../../connectors/oidc/config.ts";
-import { endFederated } from "../auth/oidc/federated-sessions.ts";
+import { endFederated } from "../auth/sessions/end-federated.ts";
 import {
   dropOfflineGrant,
   noteRefreshed,

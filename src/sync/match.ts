@@ -1,6 +1,7 @@
 import type { AttributeObject } from "../../connectors/contract.ts";
 import type { Mapping } from "../connections/definition.ts";
 import { isObject, type Contribution } from "../directory/attributes.ts";
+import { keepsItsLetters } from "../directory/letter-case.ts";
 
 export type MatchKey = Mapping["match"][number];
 
@@ -22,18 +23,18 @@ export type Match =
 
 /** The values by which an account may find its person; e-mail and login names ignore case. */
 export function matchValues(contribution: Contribution, key: MatchKey): string[] {
-  if (key !== "emails") {
-    const value = contribution[key];
-    if (typeof value !== "string" || value === "") return [];
-    return [key === "userName" ? value.toLowerCase() : value];
-  }
-  const emails = contribution["emails"];
-  if (!Array.isArray(emails)) return [];
-  return emails
-    .filter(isObject)
-    .flatMap((email: AttributeObject) =>
-      typeof email["value"] === "string" && email["value"] !== "" ? [email["value"].toLowerCase()] : [],
-    );
+  return saidValues(contribution, key).map((value) => comparable(value, key));
+}
+
+function saidValues(contribution: Contribution, key: MatchKey): string[] {
+  const said = contribution[key];
+  const values =
+    key !== "emails" ? [said] : Array.isArray(said) ? said.filter(isObject).map((email: AttributeObject) => email["value"]) : [];
+  return values.filter((value): value is string => typeof value === "string" && value !== "");
+}
+
+function comparable(value: string, key: MatchKey): string {
+  return key === "userName" || key === "emails" ? value.toLowerCase() : value;
 }
 
 /**
@@ -50,7 +51,11 @@ export function matchAccount({
   candidates: readonly Candidate[];
 }): Match {
   const found = keys.flatMap((key) => {
-    const values = new Set(matchValues(contribution, key));
+    const values = new Set(
+      saidValues(contribution, key)
+        .filter(keepsItsLetters)
+        .map((value) => comparable(value, key)),
+    );
     return candidates.filter((candidate) => candidate.key === key && values.has(candidate.value));
   });
   const people = [...new Set(found.map((candidate) => candidate.personId))].sort();

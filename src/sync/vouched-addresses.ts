@@ -1,4 +1,5 @@
 import type { AttributeObject, AttributeValue } from "../../connectors/contract.ts";
+import { keepsItsLetters } from "../directory/letter-case.ts";
 
 /** Which addresses a provider vouches for: all that it names, none, or these alone (lower case). */
 export type Vouched = boolean | readonly string[];
@@ -41,6 +42,7 @@ function isAddress(text: string): boolean {
 }
 
 function isVouched(text: string, { vouched, domains }: VouchedOptions): boolean {
+  if (!keepsItsLetters(text)) return false;
   const address = text.trim().toLowerCase();
   if (vouched === true) return true;
   if (vouched !== false && vouched.includes(address)) return true;

@@ -1,5 +1,6 @@
 import type { AttributeObject, AttributeValue } from "../../../connectors/contract.ts";
 import type { OidcSettings } from "../../../connectors/oidc/config.ts";
+import { keepsItsLetters } from "../../directory/letter-case.ts";
 import { notBelieved } from "./provider-errors.ts";
 
 export interface OidcSubject {
@@ -52,7 +53,7 @@ function nativeIdOf(settings: OidcSettings, { sub, claims }: { sub: string; clai
 /** Core section 5.1; Entra ID says it with `xms_edov`, of addresses whose domain's owner it has verified. */
 function verifiedAddresses({ preset }: OidcSettings, claims: Claims): string[] {
   const { email } = claims;
-  if (typeof email !== "string") return [];
+  if (typeof email !== "string" || !keepsItsLetters(email)) return [];
   const owned = claims["xms_edov"];
   const verified =
     preset === "entra" ? owned === true || owned === 1 || owned === "1" || owned === "true" : claims["email_verified"] === true;

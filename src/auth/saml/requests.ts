@@ -20,6 +20,10 @@ export function newMessageId(): string {
   return `_${randomBytes(20).toString("hex")}`;
 }
 
+export function isMessageId(text: string): boolean {
+  return /^_[0-9a-f]{40}$/.test(text);
+}
+
 /** Keeps a request until its answer comes; returns its id, which goes out in it. */
 export async function rememberRequest(
   { ctx, sql }: Work,

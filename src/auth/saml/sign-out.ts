@@ -1,7 +1,7 @@
 import type { Context } from "../../context.ts";
 import { inTransaction, type Database, type Work } from "../../db/database.ts";
 import type { KeyRing } from "../../db/envelope.ts";
-import { endSessions } from "../sessions/end.ts";
+import { endFederated } from "../sessions/end-federated.ts";
 import type { NameId } from "./assertion.ts";
 import { samlConnection, type SamlConnection } from "./connection.ts";
 import { checkedLogoutRequest, checkedLogoutResponse } from "./logout.ts";
@@ -102,8 +102,7 @@ export async function takeLogoutMessage(ctx: Context, options: TakeMessageOption
     await useOnce(work, { connectionId: connection.id, id: request.id, until: request.usableUntil });
     const subject = request.nameId.value;
     const which = request.sessionIndexes.length === 0 ? [undefined] : request.sessionIndexes;
-    for (const session of which)
-      await endSessions(work, { connectionId: connection.id, subject, session, reason: "signed out at the identity provider" });
+    for (const session of which) await endFederated(work, { connectionId: connection.id, subject, session });
     const { relayState } = message;
     const id = newMessageId();
     return logoutResponseUrl(await outgoing(work, { connection, provider, keyRing, baseUrl }), {

@@ -78,10 +78,10 @@ async function passed(work: Work, { visit, options }: { visit: Visit; options: F
     return { passed: false, why: result.outcome, personId: result.personId };
   }
   const { personId, outcome } = result;
+  // Also whom nobody lets in yet: the account stays theirs. Created people have no other way in that somebody could be surprised by.
+  if (outcome === "linked") await tellPerson(work, { keyRing, personId, notice: "sign_in.linked", data: { connection: connection.name } });
   const holder = await loginHolder(work.sql, { personId, at: work.ctx.now() });
   if (holder?.present !== true) return { passed: false, why: "not_active", personId };
-  // Created people have no other way in that somebody could be surprised by.
-  if (outcome === "linked") await tellPerson(work, { keyRing, personId, notice: "sign_in.linked", data: { connection: connection.name } });
   await options.also?.(work, personId);
   const { secret } = await passFirst(work, {
     signIn: options.signIn,

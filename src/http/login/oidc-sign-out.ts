@@ -1,7 +1,7 @@
 import { Router, urlencoded, type Request, type Response } from "express";
 import { buildEndSessionUrl, randomState } from "openid-client";
 import { z } from "zod";
-import { endFederated } from "../../auth/oidc/federated-sessions.ts";
+import { endFederated } from "../../auth/sessions/end-federated.ts";
 import { useLogoutToken, verifyLogoutToken } from "../../auth/oidc/logout-token.ts";
 import { ownKey } from "../../auth/oidc/own-key.ts";
 import type { Providers } from "../../auth/oidc/providers.ts";
@@ -17,7 +17,11 @@ import type { ElsewhereSignOut } from "./sign-out.ts";
 
 const LARGEST_FORM = 64 * 1024;
 const logoutForm = z.object({ logout_token: z.string().min(1).max(LARGEST_FORM) });
-const frontChannel = z.object({ iss: z.string().min(1).max(2000), sid: z.string().min(1).max(512) });
+const frontChannel = z.object({
+  iss: z.string().min(1).max(2000),
+  // PostgreSQL has no word for U+0000.
+  sid: z.string().regex(/^[^\0]{1,512}$/),
+});
 
 /** Signing out both ways: the provider tells us (by a call of its own, or in a frame), or we send the browser there. Our public keys, too. */
 export function oidcSignOutRoutes(options: LoginOptions, providers: Providers): Router {

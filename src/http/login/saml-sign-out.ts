@@ -2,7 +2,7 @@ import { Router, urlencoded, type Request, type Response } from "express";
 import { samlConnection } from "../../auth/saml/connection.ts";
 import { fromPost, fromRedirect, type IncomingMessage } from "../../auth/saml/incoming.ts";
 import { identityProviderOf } from "../../auth/saml/providers.ts";
-import { takeAddress } from "../../auth/saml/requests.ts";
+import { isMessageId, takeAddress } from "../../auth/saml/requests.ts";
 import { signOutElsewhere, takeLogoutMessage } from "../../auth/saml/sign-out.ts";
 import { createContext } from "../../context.ts";
 import { inTransaction } from "../../db/database.ts";
@@ -34,7 +34,8 @@ export function samlSignOutRoutes(options: LoginOptions): Router {
             keyRing,
             name: String(visit.request.params["connection"]),
           });
-          const asked = String(visit.request.query["request"] ?? "").slice(0, 100);
+          const asked = visit.request.query["request"];
+          if (typeof asked !== "string" || !isMessageId(asked)) return { redirect: "/login" };
           const address = await inTransaction(db, visit.ctx, (work) => takeAddress(work, { id: asked, connectionId: id }));
           return address === undefined
             ? { redirect: "/login" }

@@ -1,5 +1,5 @@
 import type { Work } from "../../db/database.ts";
-import { endSessions } from "../sessions/end.ts";
+import { endSessions } from "./end.ts";
 
 /** Whom a provider has signed out: all sessions of somebody, one session there, or what both name. */
 export interface SignedOutThere {
