@@ -31,6 +31,8 @@ $config = array_merge($config, ${php({
     "enable.saml20-idp": true,
     "module.enable": { core: true, saml: true, exampleauth: true },
     "session.cookie.secure": false,
+    // Without TLS browsers take no cookie that goes everywhere.
+    "session.cookie.samesite": "Lax",
     "store.type": "sql",
     "store.sql.dsn": `sqlite:${folder}/data/store.sq3`,
     "session.phpsession.savepath": `${folder}/sessions`,
