@@ -102,6 +102,34 @@ describe("A signature is taken as SAML puts it, and no other way", () => {
     expect(await why(changed("<samlp:Status>", '<Assertion xmlns="urn:x"/><samlp:Status>'))).toBe("saml.shape");
     expect(await why(changed("<samlp:Status>", '<Signature xmlns="urn:x"/><samlp:Status>'))).toBe("saml.shape");
   });
+
+  test("with a second SignedInfo or Reference, wherever it hides, that has the digest of what was changed", async () => {
+    const assertion = assertionXml({ id: "_fixed" });
+    const right = sign(assertion);
+    const forged = sign(assertion.replaceAll("ada@", "eve@"), attacker.privateKey);
+    const part = (xml: string, name: string) => new RegExp(`<${name}[ >][\\s\\S]*</${name}>`).exec(xml)?.[0] ?? "";
+    const [signature, info, reference] = [part(right, "Signature"), part(forged, "SignedInfo"), part(forged, "Reference")];
+    const digest = part(forged, "DigestValue");
+    expect([info, reference, digest].every((each) => each !== "")).toBe(true);
+    const places: ((xml: string) => string)[] = [
+      (xml) => xml.replace("<SignedInfo>", `${info}<SignedInfo>`),
+      (xml) => xml.replace("</SignedInfo>", `</SignedInfo>${info}`),
+      (xml) => xml.replace("</SignatureValue>", `</SignatureValue><KeyInfo>${info}</KeyInfo>`),
+      (xml) => xml.replace("<SignedInfo>", `<KeyInfo>${info}</KeyInfo><SignedInfo>`),
+      (xml) => xml.replace("<SignedInfo>", `<x:SignedInfo xmlns:x="urn:x">${reference}</x:SignedInfo><SignedInfo>`),
+      (xml) => xml.replace("<Reference", `${reference}<Reference`),
+      (xml) => xml.replace("</Reference>", `</Reference>${reference}`),
+      (xml) => xml.replace("<DigestValue>", `${digest}<DigestValue>`),
+      (xml) => xml.replace("</DigestValue>", `</DigestValue>${digest}`),
+      (xml) =>
+        xml.replace("<DigestValue>", `<x:DigestValue xmlns:x="urn:x">${digest.replace(/<[^>]+>/g, "")}</x:DigestValue><DigestValue>`),
+    ];
+    for (const place of places) {
+      const changed = forged.replace(part(forged, "Signature"), place(signature));
+      expect(changed).toContain("eve@");
+      expect(await why(responseXml(changed))).toMatch(/^saml\./);
+    }
+  });
 });
 
 describe("What an identity provider has signed says who it is about, for whom and until when", () => {
