@@ -2,9 +2,12 @@ import type { Page } from "playwright-core";
 import { PASSWORD } from "../../http/login/login-door.ts";
 
 /** Presses a button, or follows a link that looks like one. */
-export async function press(page: Page, name: string | RegExp): Promise<void> {
-  const exact = typeof name === "string";
-  await page.getByRole("button", { name, exact }).or(page.getByRole("link", { name, exact })).first().click();
+export async function press(page: Page, name: string): Promise<void> {
+  await page
+    .getByRole("button", { name, exact: true })
+    .or(page.getByRole("link", { name, exact: true }))
+    .first()
+    .click();
 }
 
 /** Fills in fields by what they are called on the page. */
@@ -27,6 +30,6 @@ export async function arrived(page: Page, heading: string): Promise<void> {
 }
 
 /** Waits for a text on the page. */
-export async function reads(page: Page, text: string | RegExp): Promise<void> {
+export async function reads(page: Page, text: string): Promise<void> {
   await page.getByText(text).first().waitFor();
 }
