@@ -23,6 +23,11 @@ const MOST_CHARACTERS = 32 * 1024;
 /** RFC 8725 section 3.11: a token of another kind is none of these. */
 const ID_TOKEN_TYPES: ReadonlySet<string | undefined> = new Set([undefined, "jwt", "JWT"]);
 
+/** Claims that are kept to know somebody, or their session, by. */
+const NAMING = ["sub", "sid", "jti", "oid"] as const;
+/** What PostgreSQL has no word for. */
+const NOT_KEPT = /\0|\p{Surrogate}/u;
+
 export type IdToken = JWTPayload & { sub: string };
 
 /**
@@ -72,6 +77,7 @@ export async function verifySigned(token: string, checks: SignedChecks): Promise
     throw refuse(`does not hold: ${reasonOf(error)}`, error);
   });
   if (!types.has(protectedHeader.typ)) throw refuse(`is something else (typ ${String(protectedHeader.typ).slice(0, 40)})`);
+  if (NAMING.some((name) => NOT_KEPT.test(String(payload[name])))) throw refuse("names somebody by characters that can't be kept");
   if (typeof payload.iat !== "number") throw refuse("does not say when it was issued");
   if (payload.iat > seconds(now) + clockSkewSeconds) throw refuse("was issued in the future");
   return payload;

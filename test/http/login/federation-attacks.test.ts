@@ -162,6 +162,19 @@ describe("SAML between connections", () => {
   });
 });
 
+test("G4: who calls themselves what somebody else is called, or what nobody can be, is refused and stays who they were", async () => {
+  await door.newPerson({ userName: "root", email: "root@bank.test" });
+  expect((await signIn("sub-mal", { preferred_username: "mal" })).answer.status).toBe(200);
+  expect((await signIn("sub-mal", { preferred_username: "root" })).answer.status).toBe(403);
+  expect((await signIn("sub-mal", { preferred_username: "mal", email: "root@bank.test" })).answer.status).toBe(200);
+  expect(await rows("select user_name, email from people where user_name in ('mal', 'root') order by 1")).toEqual([
+    { user_name: "mal", email: null },
+    { user_name: "root", email: "root@bank.test" },
+  ]);
+  for (const sub of ["", "l".repeat(256), "ro\u0000ot", "ro\ud800ot"]) expect((await signIn(sub, {})).answer.status).toBe(403);
+  expect((await signIn("sub-sid", {}, { claims: { sid: "\u0000" } })).answer.status).toBe(403);
+});
+
 test("G4: nothing secret stands in the log, the trail or an address", async () => {
   const { SAMLResponse } = await samlIn("log-me");
   const { query } = await signIn("log-me", { email: "log-me@bank.test" });
