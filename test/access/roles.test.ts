@@ -116,13 +116,16 @@ describe("A1: the shipped roles", () => {
             "select (select count(*)::int from role_permissions) as content, (select count(*)::int from audit_events) as events, (select sum(version)::int from roles) as versions, (select count(*)::int from roles where deleted_at is null) as roles",
           )
         ).rows[0];
-      expect(await load(["register"])).toEqual({ created: 10, updated: 0, removed: 0 });
+      // Our own are always there.
+      const own = [...readFileSync(path.join(FOLDER, "rollcall.yaml"), "utf8").matchAll(/^ {2}- key: /gm)].length;
+      expect(own).toBeGreaterThan(0);
+      expect(await load(["register"])).toEqual({ created: own + 4, updated: 0, removed: 0 });
       const before = await rows();
       expect(await load(["register"])).toEqual({ created: 0, updated: 0, removed: 0 });
       expect(await rows()).toEqual(before);
       clock.forward(1000);
       expect(await load(["dashboard"])).toEqual({ created: 5, updated: 0, removed: 4 });
-      expect((await rows()).roles).toBe(11);
+      expect((await rows()).roles).toBe(own + 5);
       await expect(findRole(other.pool, "register-user")).rejects.toThrow("There is no role with the key register-user");
       clock.forward(1000);
       expect(await load(["register", "dashboard"])).toEqual({ created: 0, updated: 4, removed: 0 });
