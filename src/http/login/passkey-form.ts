@@ -29,7 +29,14 @@ export interface PasskeyForm {
 
 /** A form that passkey.js fills in and sends: WebAuthn has no other way in. */
 export function passkeyForm({ csrf, say }: Pick<Visit, "csrf" | "say">, { action, asks, options, body }: PasskeyForm): Html {
-  return html`<form method="post" action="${action}" data-passkey="${asks}" data-options="${JSON.stringify(options)}">
+  const failed = say(asks === "create" ? "pages.second_factor.passkey_not_made" : "pages.second_factor.passkey_none");
+  return html`<form
+    method="post"
+    action="${action}"
+    data-passkey="${asks}"
+    data-options="${JSON.stringify(options)}"
+    data-failed="${failed}"
+  >
     <input type="hidden" name="csrf" value="${csrf}" /><input type="hidden" name="response" value="" />
     <noscript><p class="problem">${say("pages.second_factor.no_script")}</p></noscript>
     ${body}

@@ -102,7 +102,16 @@ function namePage(
         <button>${say("pages.sign_in.next")}</button>`,
     })}
     <div class="choices" id="ways">
-      <button class="other" id="passkey" type="button" hidden data-csrf="${bound.csrf}">${say("pages.sign_in.passkey")}</button>
+      <button
+        class="other"
+        id="passkey"
+        type="button"
+        hidden
+        data-csrf="${bound.csrf}"
+        data-failed="${say("pages.second_factor.passkey_none")}"
+      >
+        ${say("pages.sign_in.passkey")}
+      </button>
       ${listed.map((each) => html`<a class="button other" href="${providerPath(each, returnTo)}">${say("pages.sign_in.with", { provider: each.title })}</a>`)}
       ${listed.length > 0 && way === undefined && html`<a href="/login?way=password&amp;return_to=${encodeURIComponent(returnTo)}">${say("pages.sign_in.by_password")}</a>`}
     </div>`;

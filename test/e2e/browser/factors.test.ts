@@ -5,6 +5,7 @@ import { giveGrant } from "../../../src/access/grants.ts";
 import { requireFactor } from "../../../src/auth/factors/requirements.ts";
 import { createUnit } from "../../../src/directory/units.ts";
 import { chromiumIsHere, openChromium, type Chromium } from "../../helpers/chromium.ts";
+import { PASSWORD } from "../../http/login/login-door.ts";
 import { openMailedDoor, type MailedDoor } from "./mailed-door.ts";
 import { arrived, enterPassword, fill, press, reads } from "./pages.ts";
 
@@ -103,7 +104,7 @@ const NEXT_CODE = 30_000;
 
   test("G3: a code by e-mail is confirmed first, and lets in afterwards", async () => {
     const { userName } = await door.newPerson();
-    const page = await chromium.visitor();
+    const page = await chromium.visitor({ dark: true });
     await enter(page, userName);
     await press(page, "Second factors");
     await press(page, "Add a second factor");
@@ -133,7 +134,7 @@ const NEXT_CODE = 30_000;
     await fill(page, { Password: "not this one" });
     await press(page, "Go on");
     await reads(page, "is wrong");
-    await fill(page, { Password: "four quiet otters juggle" });
+    await fill(page, { Password: PASSWORD });
     await press(page, "Go on");
     await press(page, "Add a second factor");
     const { key } = await addApp(page);

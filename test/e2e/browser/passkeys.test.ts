@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/gl
 import type { Page } from "playwright-core";
 import { requireFactor } from "../../../src/auth/factors/requirements.ts";
 import { chromiumIsHere, openChromium, type Chromium } from "../../helpers/chromium.ts";
-import { openLogin, type LoginDoor } from "../../http/login/login-door.ts";
+import { openLogin, PASSWORD, type LoginDoor } from "../../http/login/login-door.ts";
 import { giveAuthenticator } from "./authenticator.ts";
 import { arrived, enterPassword, press, reads } from "./pages.ts";
 
@@ -52,8 +52,7 @@ import { arrived, enterPassword, press, reads } from "./pages.ts";
     await press(page, "Add a second factor");
     await press(page, "Make a passkey");
     await press(page, "Make a passkey");
-    // The device has one for this account already.
-    await page.getByRole("alert").waitFor();
+    await page.getByRole("alert").filter({ hasText: "there is one for this account here already" }).waitFor();
     expect(await authenticator.kept()).toBe(1);
   });
 
@@ -80,17 +79,17 @@ import { arrived, enterPassword, press, reads } from "./pages.ts";
     await reads(page, `You are signed in as ${userName}.`);
   });
 
-  test("G3: somebody who has no passkey on a device is told so, and signs in otherwise on the same page", async () => {
+  test("G3: who has no passkey on a device is told so in their language, and signs in otherwise on the same page", async () => {
     const { userName } = await door.newPerson();
-    const page = await chromium.visitor();
+    const page = await chromium.visitor({ language: "fi", dark: true });
     await giveAuthenticator(page);
     await page.goto(`${door.url}/login`);
-    await press(page, "Sign in with a passkey");
-    await page.getByRole("alert").waitFor();
-    await page.getByLabel("User name or e-mail address").fill(userName);
-    await press(page, "Continue");
-    await page.getByLabel("Password").fill("four quiet otters juggle");
-    await press(page, "Sign in");
-    await reads(page, `You are signed in as ${userName}.`);
+    await page.locator("#passkey").click();
+    await page.getByRole("alert").filter({ hasText: "Pääsyavainta ei käytetty" }).waitFor();
+    await page.getByLabel("Käyttäjätunnus tai sähköpostiosoite").fill(userName);
+    await press(page, "Jatka");
+    await page.getByLabel("Salasana").fill(PASSWORD);
+    await press(page, "Kirjaudu sisään");
+    await arrived(page, "Tilini");
   });
 });

@@ -53,7 +53,7 @@ function attend(form) {
       form.elements.response.value = JSON.stringify(await (form.dataset.passkey === "create" ? create(options) : get(options)));
       form.submit();
     } catch (error) {
-      complain(form, error);
+      complain(form, { error, failed: form.dataset.failed });
     }
   });
 }
@@ -71,7 +71,7 @@ function offer(button) {
       const done = await post("/login/passkey", { csrf: begun.csrf, response: await get(begun.options) });
       location.assign(done.redirect);
     } catch (error) {
-      complain(button.parentElement, error);
+      complain(button.parentElement, { error, failed: button.dataset.failed });
     }
   });
 }
@@ -83,11 +83,12 @@ async function post(path, body) {
   return said;
 }
 
-function complain(place, error) {
+/** Browsers say what went wrong in words for programmers, and of set purpose little: the page says it in the reader's language. */
+function complain(place, { error, failed }) {
   const line = place.querySelector(".problem") ?? document.createElement("p");
   line.className = "problem";
   line.setAttribute("role", "alert");
-  line.textContent = error.message;
+  line.textContent = error instanceof DOMException ? failed : error.message;
   place.prepend(line);
 }
 
