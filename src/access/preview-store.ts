@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Sql, Work } from "../db/database.ts";
 import { AppError } from "../errors.ts";
+import { OUT_OF_REACH } from "./policy.ts";
 import { previewChange, type PreviewChange } from "./preview-change.ts";
 import type { PreviewPart } from "./preview-difference.ts";
 import { itemsOf, type PreviewFilter, type PreviewItem } from "./preview-items.ts";
@@ -52,13 +53,18 @@ export async function findPreview(
   sql: Sql,
   { id, owner, now }: { id: string; owner: string; now: Date },
 ): Promise<StoredPreview & { units: string[] }> {
-  const { rows } = await sql.query<StoredPreview & { units: string[] }>(
-    'select id, change, summary, at, created_at as "createdAt", expires_at as "expiresAt", hash, units::text[] as units from access_previews where id = $1 and owner = $2 and expires_at > $3',
+  const { rows } = await sql.query<StoredPreview & { units: string[]; own: boolean }>(
+    'select id, change, summary, at, created_at as "createdAt", expires_at as "expiresAt", hash, units::text[] as units, owner = $2 as own from access_previews where id = $1 and expires_at > $3',
     [id, owner, now],
   );
   const [row] = rows;
-  if (!row) throw new AppError("not_found", "There is no such preview, or it is over: look at the change anew.", { field: "preview" });
-  return { ...row, change: previewChange.parse(row.change) };
+  if (!row?.own)
+    throw new AppError("not_found", "There is no such preview, or it is over: look at the change anew.", {
+      field: "preview",
+      cause: row && OUT_OF_REACH,
+    });
+  const { own: _own, ...preview } = row;
+  return { ...preview, change: previewChange.parse(row.change) };
 }
 
 /** Where a page of items ended: the part, and how many of it were listed. */

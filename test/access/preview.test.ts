@@ -5,6 +5,7 @@ import { applyPreview } from "../../src/access/preview-apply.ts";
 import type { SavedChange } from "../../src/access/preview-change.ts";
 import { itemsOf } from "../../src/access/preview-items.ts";
 import { minus, numberAt, sizeOf, spansOf, union } from "../../src/access/preview-spans.ts";
+import { OUT_OF_REACH } from "../../src/access/policy.ts";
 import { findPreview, forgetPreviews, keepPreview, listPreviewItems } from "../../src/access/preview-store.ts";
 import { computePreview, type ComputedPreview } from "../../src/access/preview.ts";
 import { parseRule } from "../../src/access/rule-input.ts";
@@ -191,7 +192,10 @@ describe("what a change would do", () => {
     expect(await listPreviewItems(db.pool, { preview, limit: 10, permission: "test.none.none" })).toEqual([]);
     expect(await listPreviewItems(db.pool, { preview, limit: 10, change: "lost" })).toEqual([]);
     expect(await listPreviewItems(db.pool, { preview, limit: 10, personId: organisation.people[1] })).toEqual([]);
-    await expect(findPreview(db.pool, { id: kept.id, owner: "token:2", now: clock.now() })).rejects.toMatchObject({ code: "not_found" });
+    await expect(findPreview(db.pool, { id: kept.id, owner: "token:2", now: clock.now() })).rejects.toMatchObject({
+      code: "not_found",
+      cause: OUT_OF_REACH,
+    });
 
     await inWork((work) => take(work, organisation, { hours: 0, do: "member", a: 1, b: 0, on: true }));
     await expect(inWork((work) => applyPreview(work, preview))).rejects.toMatchObject({ code: "precondition_failed" });
