@@ -11,7 +11,9 @@ import { refuseTooDeep, refuseUnstorable } from "./storable.ts";
 
 /** A request as the frame sees it, whichever way it came: by HTTP, or as a line of a bulk request. */
 export interface ApiRequest {
-  /** Below /api/v1, with its values filled in. */
+  /** Where the API was called: `/api/v1`, or `/console/api/v1`. */
+  base: string;
+  /** Below it, with its values filled in. */
   path: string;
   params: Readonly<Record<string, string>>;
   query: Readonly<Record<string, unknown>>;
@@ -73,6 +75,7 @@ async function answered(route: Route, by: Performed & { request: ApiRequest; sql
     ctx,
     sql,
     options,
+    base: request.base,
     ifVersion,
     ifNoneMatch: request.ifNoneMatch,
     accept: request.accept,
@@ -124,7 +127,7 @@ function shaped(route: Route, { result, request }: { result: unknown; request: A
   const { version, id } = body as { version?: unknown; id?: unknown };
   if (typeof version === "number") headers["ETag"] = entityTag(version);
   if (route.status === 201 && (typeof id === "string" || typeof id === "number"))
-    headers["Location"] = `/api/v1${request.path.replace(/\/$/, "")}/${encodeURIComponent(id)}`;
+    headers["Location"] = `${request.base}${request.path.replace(/\/$/, "")}/${encodeURIComponent(id)}`;
   if (route.method === "get" && headers["ETag"] !== undefined && isKnown(request.ifNoneMatch, headers["ETag"]))
     return { status: 304, headers, body: undefined };
   return { status: route.status ?? 200, headers, body };

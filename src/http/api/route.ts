@@ -53,6 +53,8 @@ export interface ApiCall extends Work {
   sql: Sql;
   caller: Caller;
   options: ApiOptions;
+  /** Where the API was called: `/api/v1`, or `/console/api/v1`. */
+  base: string;
   /** Where the caller holds the permission; for narrowing lists. */
   reach(permission: OwnPermission): Promise<Reach>;
   /** Refuses what the caller may not do. Throws `forbidden`, or `not_found` for what the caller may not even know of. */

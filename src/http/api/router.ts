@@ -57,6 +57,7 @@ function handlerOf(route: Route, { options, authenticate }: { options: ApiOption
       caller,
       options,
       request: {
+        base: request.baseUrl,
         path: request.path,
         params: Object.fromEntries(Object.entries(request.params).map(([name, value]) => [name, String(value)])),
         query: request.query,

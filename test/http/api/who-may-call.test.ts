@@ -92,7 +92,14 @@ async function outcomeOf(route: Route, { caller, side }: { caller: Caller; side:
       caller,
       options,
       sql: client,
-      request: { path: route.path, params: sample.params ?? {}, query: sample.query ?? {}, body: sample.body, ifMatch: '"999999999"' },
+      request: {
+        base: "/api/v1",
+        path: route.path,
+        params: sample.params ?? {},
+        query: sample.query ?? {},
+        body: sample.body,
+        ifMatch: '"999999999"',
+      },
     });
     return "yes";
   } catch (error) {

@@ -7,12 +7,13 @@ import { openLogin, PASSWORD, type LoginDoor } from "./login-door.ts";
 
 let door: LoginDoor;
 let administrator: { personId: string; userName: string };
+let company: string;
 beforeAll(async () => {
   door = await openLogin();
   administrator = await door.newPerson();
   await door.work(async (work) => {
-    const unit = await createUnit(work, { name: "Company", type: "organization" });
-    await giveGrant(work, { personId: administrator.personId, role: "rollcall-administrator", unit });
+    company = await createUnit(work, { name: "Company", type: "organization" });
+    await giveGrant(work, { personId: administrator.personId, role: "rollcall-administrator", unit: company });
   });
 }, 60_000);
 afterAll(() => door?.close());
@@ -28,7 +29,11 @@ async function call(
     headers: { Cookie: cookieOf(browser), ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...headers },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
-  return { status: answer.status, body: (await answer.json().catch(() => undefined)) as Record<string, unknown> };
+  return {
+    status: answer.status,
+    location: answer.headers.get("Location"),
+    body: (await answer.json().catch(() => undefined)) as Record<string, unknown>,
+  };
 }
 
 async function signedIn(): Promise<{ browser: Browser; own: Record<string, string> }> {
@@ -46,6 +51,24 @@ test("G6: the console's API takes the session's cookie and no bearer token, /api
   expect((await call(browser, { path: "/api/v1/me" })).status).toBe(401);
   expect((await call(door.browser(), { path: "/console/api/v1/me", headers: bearer })).status).toBe(401);
   expect((await call(door.browser(), { path: "/api/v1/me", headers: bearer })).status).toBe(200);
+});
+
+test("what is made stands below the address that was called, in bulk too", async () => {
+  const { browser, own } = await signedIn();
+  const at = async (location: unknown) => (await call(browser, { path: String(location) })).body;
+  const { location, body } = await call(browser, {
+    method: "POST",
+    path: "/console/api/v1/units",
+    body: { name: "Made", parentId: company },
+    headers: own,
+  });
+  expect(location).toBe(`/console/api/v1/units/${String(body["id"])}`);
+  expect(await at(location)).toMatchObject({ name: "Made" });
+  const operations = [{ method: "post", path: "/units", body: { name: "Made in bulk", parentId: company } }];
+  for (const path of ["/console/api/v1/bulk", "/console/api/v1/bulk/each"]) {
+    const { body: made } = await call(browser, { method: "POST", path, body: { operations }, headers: own });
+    expect(made).toMatchObject({ results: [{ headers: { Location: expect.stringMatching(/^\/console\/api\/v1\/units\//) } }] });
+  }
 });
 
 test("G6: changes by cookie come from our own pages and carry their token", async () => {

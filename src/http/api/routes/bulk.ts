@@ -120,7 +120,7 @@ async function performed(call: ApiCall, { routes, operation: each, made, inOneTr
     caller: call.caller,
     options: call.options,
     ...(inOneTransaction ? { sql: call.sql } : {}),
-    request: { path, params, query: {}, body: substituted(each.body, made), ifMatch: each.ifMatch },
+    request: { base: call.base, path, params, query: {}, body: substituted(each.body, made), ifMatch: each.ifMatch },
   });
   const id = "body" in done && typeof done.body === "object" && done.body !== null && "id" in done.body ? done.body.id : undefined;
   if (each.bulkId !== undefined && (typeof id === "string" || typeof id === "number")) made.set(each.bulkId, String(id));
