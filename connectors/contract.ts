@@ -228,6 +228,8 @@ export interface KeepHooksOptions<S> extends OpenOptions<S> {
   held: readonly HookSubscription[];
   /** Renew all of them, whatever time they have left. */
   renew: boolean;
+  /** The secret is another than what is held was made with: each is made anew. Where both can stand, before the older one is ended. */
+  anew?: boolean;
   /** Stores what is held from now on: called after each step, and before one whose outcome could not be found again. */
   store(held: readonly HookSubscription[]): Promise<void>;
 }

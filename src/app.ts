@@ -58,7 +58,20 @@ export function createApp({ db, keyRing, config, log, now = () => new Date(), qu
   const { outbound: network, data: dataFolder, connections: { folders: connectionFolders } = { folders: [] } } = config;
   const { signIn = signInSettings.parse({}) } = config;
   const baseUrl = baseUrlOf(config);
-  const api = { db, accessSnapshot, keyRing, log, now, bodyLimit, network, dataFolder, connectionFolders, signIn, baseUrl };
+  const api = {
+    db,
+    accessSnapshot,
+    keyRing,
+    log,
+    now,
+    bodyLimit,
+    network,
+    dataFolder,
+    connectionFolders,
+    signIn,
+    baseUrl,
+    publicUrl: config.http.publicUrl,
+  };
   app.use("/api", createApiDoor(api));
   app.use("/console/api", createApiDoor({ ...api, authenticate: sessionCaller({ db, settings: signIn, now }) }));
   operationsRoutes(app, { db, metrics, log });

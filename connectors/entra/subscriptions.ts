@@ -16,7 +16,7 @@ const RESOURCES = [
 ] as const satisfies readonly { resource: string; needs: Permission }[];
 
 type Wanted = (typeof RESOURCES)[number];
-type Keeping = Pick<KeepHooksOptions<EntraSettings>, "address" | "wanted" | "secret" | "held" | "renew" | "store" | "now">;
+type Keeping = Pick<KeepHooksOptions<EntraSettings>, "address" | "wanted" | "secret" | "held" | "renew" | "anew" | "store" | "now">;
 
 /** Hooks.keep for Microsoft Graph. */
 export async function keepSubscriptions(options: KeepHooksOptions<EntraSettings>): Promise<void> {
@@ -42,11 +42,14 @@ export async function bringSubscriptions(client: GraphClient, options: Keeping):
   let now: readonly HookSubscription[] = held.filter(({ id }) => there.some((each) => each["id"] === id));
   for (const wanted of RESOURCES) {
     const ofIt = there.filter((each) => textOf(each["resource"]) === wanted.resource);
-    const best = ofIt
-      .filter((each) => remembered.has(textOf(each["id"]) ?? "") && isGood(each, options))
-      .sort((left, right) => expiryOf(right) - expiryOf(left))[0];
+    // The secret of one that stands can't be changed.
+    const best = options.anew
+      ? undefined
+      : ofIt
+          .filter((each) => remembered.has(textOf(each["id"]) ?? "") && isGood(each, options))
+          .sort((left, right) => expiryOf(right) - expiryOf(left))[0];
     const isWanted = options.wanted && (wanted.resource !== "groups" || client.settings.groups);
-    const kept = isWanted ? [await bring(client, { wanted, best, options })] : [];
+    const kept = isWanted ? [await bring(client, { wanted, best, ofIt, options })] : [];
     const isKept = (id: unknown) => kept.some((each) => each.id === id);
     // Those that are about to be ended are forgotten only when they are.
     now = [...now.filter(({ id }) => !isKept(id)), ...kept];
@@ -60,10 +63,12 @@ export async function bringSubscriptions(client: GraphClient, options: Keeping):
 interface Bringing {
   wanted: Wanted;
   best: WireObject | undefined;
+  /** All that lead to us. */
+  ofIt: readonly WireObject[];
   options: Keeping;
 }
 
-async function bring(client: GraphClient, { wanted, best, options }: Bringing): Promise<HookSubscription> {
+async function bring(client: GraphClient, { wanted, best, ofIt, options }: Bringing): Promise<HookSubscription> {
   const { address, secret, renew } = options;
   const { resource, needs } = wanted;
   const now = options.now().getTime();
@@ -83,7 +88,7 @@ async function bring(client: GraphClient, { wanted, best, options }: Bringing): 
     });
     if (status !== 404) return { id, ...standing, expiresAt: toldExpiry(body, expirationDateTime) };
   }
-  const { body } = await client.call({
+  const asked = {
     method: "POST",
     path: "/subscriptions",
     body: {
@@ -96,7 +101,13 @@ async function bring(client: GraphClient, { wanted, best, options }: Bringing): 
       expirationDateTime,
     },
     needs,
-  });
+  } as const;
+  let { status, body } = await client.call({ ...asked, expect: [409] });
+  if (status === 409) {
+    // Two of one resource are allowed here and there, now and then: where they are not, the others end first.
+    for (const each of ofIt) await end(client, String(each["id"]), needs);
+    ({ status, body } = await client.call(asked));
+  }
   return { id: isObject(body) ? String(body["id"]) : "", ...standing, expiresAt: toldExpiry(body, expirationDateTime) };
 }
 

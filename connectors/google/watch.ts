@@ -10,7 +10,7 @@ const LONGEST_SECONDS = 172_800;
 /** Channels can't be prolonged: with less than this left another one is opened. */
 const RENEWED_FROM_MS = (LONGEST_SECONDS * 1000) / 4;
 
-type Keeping = Pick<KeepHooksOptions<GoogleSettings>, "address" | "wanted" | "secret" | "held" | "renew" | "store">;
+type Keeping = Pick<KeepHooksOptions<GoogleSettings>, "address" | "wanted" | "secret" | "held" | "renew" | "anew" | "store">;
 
 /** Hooks.keep for the Directory API. */
 export async function keepChannels(options: KeepHooksOptions<GoogleSettings>): Promise<void> {
@@ -27,7 +27,10 @@ export async function keepChannels(options: KeepHooksOptions<GoogleSettings>): P
  * that nothing falls between. Google lists no channels: each is stored under an id of ours before it is opened, so that one whose
  * answer was lost can be stopped at the next call.
  */
-export async function bringChannels(client: GoogleClient, { address, wanted, secret, held, renew, store }: Keeping): Promise<void> {
+export async function bringChannels(
+  client: GoogleClient,
+  { address, wanted, secret, held, renew, anew = false, store }: Keeping,
+): Promise<void> {
   let now: readonly HookSubscription[] = held;
   const without = (id: string) => now.filter((each) => each.id !== id);
   const noted = (change: readonly HookSubscription[]) => store((now = change));
@@ -46,7 +49,7 @@ export async function bringChannels(client: GoogleClient, { address, wanted, sec
     await noted(without(channel.id));
   };
   const soon = client.now().getTime() + RENEWED_FROM_MS;
-  const isGood = (each: HookSubscription) => !renew && each.address === address && (each.expiresAt?.getTime() ?? 0) > soon;
+  const isGood = (each: HookSubscription) => !renew && !anew && each.address === address && (each.expiresAt?.getTime() ?? 0) > soon;
 
   for (const about of EVENTS) {
     const ofIt = held.filter((each) => each.about === about);

@@ -144,6 +144,8 @@ export const EVENTS = {
   "connection.provider_changed": named.extend({ changed: z.array(z.string()) }),
   /** A file was handed in. */
   "connection.uploaded": named.extend({ file: z.string(), bytes: z.number(), sha256: z.string() }),
+  /** The secret that its change notifications bear is to be replaced. */
+  "connection.hook_secret_renewed": named,
   /** Its change notifications can't be kept up; syncs go on by their schedule. */
   "connection.notifications_failed": named,
   "run.finished": z.object({ run: z.number(), mode: z.string(), counts: z.record(z.string(), z.unknown()) }),

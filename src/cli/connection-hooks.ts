@@ -1,15 +1,21 @@
 import type { Command } from "commander";
 import { hookOverview, type HookOverview } from "../connections/hooks/overview.ts";
 import { moment } from "./output.ts";
+import { renewHookSecret } from "../connections/hooks/renew.ts";
+import { inTransaction } from "../db/database.ts";
 import type { Shell } from "./shell.ts";
 
 export function connectionHooks(parent: Command, shell: Shell): void {
   parent
     .command("hooks")
-    .description("change notifications of a connection: where they come to, what is subscribed to and until when, and the last one")
+    .description(
+      "change notifications of a connection: where they come to, what is subscribed to and until when, and the last one; --renew has them bear another secret",
+    )
     .argument("<name>", "the connection")
-    .action((name: string) =>
-      shell.run(async ({ config, db, out }) => {
+    .option("--renew", "make another secret; the last one stays good until every subscription is made with the new one")
+    .action((name: string, { renew = false }: { renew?: boolean }) =>
+      shell.run(async ({ config, ctx, db, keyRing, out }) => {
+        if (renew) await inTransaction(db, ctx, (work) => renewHookSecret(work, { name, keyRing }));
         const overview = await hookOverview(db.pool, { name, publicUrl: config.http.publicUrl });
         out.result(overview, hookLines(overview));
       }),

@@ -97,24 +97,35 @@ function secretsAgain(
   return { renewed, changed: Object.keys(renewed).filter((field) => renewed[field] !== secrets[field]).length };
 }
 
+interface HookSecretsRow {
+  id: number;
+  name: string;
+  secret: string | null;
+  next_secret: string | null;
+  secrets: SealedSecrets | null;
+}
+
 /** The secrets of change notifications, and those that a removed connection left until its subscriptions are ended. */
 async function sealHooks(sql: Sql, ring: KeyRing): Promise<number> {
-  const { rows } = await sql.query<{ id: number; name: string; secret: string | null; secrets: SealedSecrets | null }>(
-    `select h.connection_id as id, coalesce(c.name, h.left_behind #>> '{row,name}') as name, h.secret, h.left_behind #> '{row,secrets}' as secrets
+  const { rows } = await sql.query<HookSecretsRow>(
+    `select h.connection_id as id, coalesce(c.name, h.left_behind #>> '{row,name}') as name, h.secret, h.next_secret, h.left_behind #> '{row,secrets}' as secrets
      from hooks h left join connections c on c.id = h.connection_id where h.secret is not null or h.left_behind is not null
      order by 1 for update of h`,
   );
   let count = 0;
-  for (const { id, name, secret, secrets } of rows) {
-    const renewed = secret === null ? null : again(ring, { purpose: hookSecretPurpose(name), sealed: secret });
-    if (renewed !== secret) await sql.query("update hooks set secret = $2 where connection_id = $1", [id, renewed]);
+  for (const { id, name, secret, next_secret: next, secrets } of rows) {
+    const [renewed, renewedNext] = [secret, next].map((sealed) =>
+      sealed === null ? null : again(ring, { purpose: hookSecretPurpose(name), sealed }),
+    );
+    if (renewed !== secret || renewedNext !== next)
+      await sql.query("update hooks set secret = $2, next_secret = $3 where connection_id = $1", [id, renewed, renewedNext]);
     const left = secretsAgain(ring, { connection: name, secrets: secrets ?? {} });
     if (left.changed > 0)
       await sql.query("update hooks set left_behind = jsonb_set(left_behind, '{row,secrets}', $2::jsonb) where connection_id = $1", [
         id,
         JSON.stringify(left.renewed),
       ]);
-    count += (renewed === secret ? 0 : 1) + left.changed;
+    count += (renewed === secret ? 0 : 1) + (renewedNext === next ? 0 : 1) + left.changed;
   }
   return count;
 }

@@ -4,6 +4,7 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { loadKeyRing, readConfig } from "../../src/config.ts";
 import { keepHooks } from "../../src/connections/hooks/keep.ts";
+import { renewHookSecret } from "../../src/connections/hooks/renew.ts";
 import { hookOverview } from "../../src/connections/hooks/overview.ts";
 import { findHook } from "../../src/connections/hooks/state.ts";
 import { rotateKey } from "../../src/connections/rotate.ts";
@@ -132,6 +133,71 @@ describe("subscriptions of a connection", () => {
 });
 
 describe("the secret of a connection's notifications", () => {
+  const renew = () => inTransaction(here.db, here.ctx, (work) => renewHookSecret(work, { name: "entra", keyRing: here.keyRing }));
+  const secrets = () => [...graph.subscriptions.held.values()].map((each) => String(each["clientState"]));
+  const told = async (resource: "users" | "groups") => graph.subscriptions.notify(resource, "1");
+  /** What somebody is answered who calls with a secret. */
+  const calling = async (clientState: string) => {
+    const value = [{ clientState, resource: "Users/1", changeType: "updated", subscriptionId: "1", tenantId: "1" }];
+    const body = JSON.stringify({ value });
+    const address = here.route(`${here.publicUrl}/hooks/entra`);
+    return (await fetch(address, { method: "POST", headers: { "content-type": "application/json" }, body })).status;
+  };
+
+  test.each([false, true])("is renewed, whether the system lets two subscriptions stand side by side or not: %s", async (single) => {
+    await here.keep(id);
+    const before = standing();
+    const [last = ""] = secrets();
+    expect(await calling(last)).toBe(202);
+    graph.subscriptions.single = single;
+    graph.application.granted.delete("Group.Read.All");
+    graph.signIn.revokeTokens();
+    await renew();
+    expect((await here.waiting("keep_hooks")).map(({ key }) => key)).toEqual([`keep_hooks:${id}`]);
+    expect((await overview()).secret).toBe("set, another is to take its place");
+    await here.keep(id);
+    // The subscription to people bears the new one, that to groups the last: both are good.
+    expect(new Set(secrets()).size).toBe(2);
+    expect([await told("users"), await told("groups")]).toEqual([[202], [202]]);
+    await renew();
+    expect([await told("users"), await told("groups")]).toEqual([[202], [202]]);
+    graph.application.granted.add("Group.Read.All");
+    graph.signIn.revokeTokens();
+    await here.keep(id);
+    expect(secrets()).toEqual([await here.secretOf("entra"), await here.secretOf("entra")]);
+    expect(standing().some((each) => before.includes(each))).toBe(false);
+    expect(await overview()).toMatchObject({ problem: null, secret: "set", subscriptions: [{ about: "users" }, { about: "groups" }] });
+    expect([await told("users"), await told("groups")]).toEqual([[202], [202]]);
+    expect(await calling(last)).toBe(await calling("anything"));
+    const { rows } = await here.db.pool.query("select count(*)::int as n from audit_events where name = 'connection.hook_secret_renewed'");
+    expect(rows).toEqual([{ n: 1 }]);
+  });
+
+  test("a renewal that is cut off anywhere is finished by the next look, and no subscription is left that nobody knows", async () => {
+    for (const at of ["POST /subscriptions", "DELETE /subscriptions"]) {
+      await here.keep(id);
+      const [last] = secrets();
+      await renew();
+      graph.faults.plan({ kind: "reset after the work", at, times: 10 });
+      await here.keep(id);
+      expect([await told("users"), await told("groups")].flat().every((status) => status === 202)).toBe(true);
+      graph.faults.clear();
+      await here.keep(id);
+      const secret = await here.secretOf("entra");
+      expect([secrets(), secret === last]).toEqual([[secret, secret], false]);
+    }
+  });
+
+  test("is not renewed where no notifications are wanted, or the secret is the administrator's", async () => {
+    await connect({ notifications: { enabled: false } });
+    await expect(renew()).rejects.toMatchObject({ code: "conflict", field: "connection" });
+    const definition = { name: "files", connector: "csv", settings: { file: "/tmp/people.csv", idColumn: "number" } };
+    await inTransaction(here.db, here.ctx, (work) => addConnection(work, { definition, keyRing: here.keyRing }));
+    await expect(
+      inTransaction(here.db, here.ctx, (work) => renewHookSecret(work, { name: "files", keyRing: here.keyRing })),
+    ).rejects.toMatchObject({ code: "invalid", message: expect.stringContaining("knows none") });
+  });
+
   test("is sealed, shown by no command, and sealed anew with the master key, for a removed connection too", async () => {
     const folder = mkdtempSync(path.join(os.tmpdir(), "rollcall-hooks-"));
     try {
@@ -152,7 +218,13 @@ describe("the secret of a connection's notifications", () => {
 
       let out = "";
       const write = (text: string) => void (out += text);
-      for (const line of ["connection hooks cloud", "connection show cloud", "connection hooks cloud --json", "connection hooks nobody"])
+      for (const line of [
+        "connection hooks cloud",
+        "connection hooks cloud --renew",
+        "connection show cloud",
+        "connection hooks cloud --json",
+        "connection hooks nobody",
+      ])
         await runCommandLine({
           arguments: line.split(" "),
           environment,
@@ -162,13 +234,14 @@ describe("the secret of a connection's notifications", () => {
         });
       expect(out).toContain("https://rollcall.example.com/hooks/cloud");
       expect(out).toContain("notifications   enabled");
+      expect(out).toContain("secret          set, another is to take its place");
       expect(out).toMatch(/users +until 20/);
       expect(out.includes(String(secret))).toBe(false);
 
       await inTransaction(here.db, here.ctx, (work) => removeConnection(work, { name: "cloud" }));
       const rotation = await rotateKey(here.ctx, { db: here.db, config });
       const hook = await findHook(here.db.pool, cloud);
-      expect(keyIdOf(hook?.secret ?? "")).toBe(rotation.to);
+      expect([hook?.secret, hook?.next_secret].map((sealed) => keyIdOf(sealed ?? ""))).toEqual([rotation.to, rotation.to]);
       expect(JSON.stringify(hook)).not.toContain(rotation.from);
       await keepHooks(here.ctx, { ...options, keyRing: loadKeyRing(config) });
       expect([standing(), await findHook(here.db.pool, cloud)]).toEqual([[], undefined]);

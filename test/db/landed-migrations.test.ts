@@ -45,6 +45,7 @@ const LANDED = {
   "20261123030000_saml": "e7e6f3c85b995a9a",
   "20261123040000_openid_connect": "21147739d23c88a4",
   "20261123030100_saml_step_up": "e065b5be8520c5aa",
+  "20261123090000_hook_secret": "927005f9733a1566",
 };
 
 test("no migration is edited once it has landed, and none stands outside this list", () => {

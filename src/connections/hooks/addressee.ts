@@ -12,7 +12,8 @@ import { hookSecretPurpose } from "./state.ts";
 export interface Addressee {
   id: number;
   hooks: Hooks<never>;
-  secret: string | undefined;
+  /** Any of them proves a call: while a new one takes the place of the last, both do. */
+  secrets: readonly string[];
   state: ConnectionState;
   gatherSeconds: number;
 }
@@ -25,6 +26,7 @@ interface AddresseeRow {
   policy: unknown;
   secrets: SealedSecrets;
   secret: string | null;
+  next_secret: string | null;
 }
 
 /** As definitions allow them; of any other there is no connection, and PostgreSQL takes no zero bytes. */
@@ -37,7 +39,7 @@ export async function findAddressee(
 ): Promise<Addressee | undefined> {
   if (!NAME.test(connection)) return undefined;
   const { rows } = await sql.query<AddresseeRow>(
-    `select c.id, c.name, c.connector, c.state, c.policy, c.secrets, h.secret
+    `select c.id, c.name, c.connector, c.state, c.policy, c.secrets, h.secret, h.next_secret
      from connections c left join hooks h on h.connection_id = c.id where c.name = $1 and c.enabled`,
     [connection],
   );
@@ -49,31 +51,30 @@ export async function findAddressee(
   return {
     id: row.id,
     hooks,
-    secret: openedSecret(ctx, { row, hooks, keyRing }),
+    secrets: openedSecrets(ctx, { row, hooks, keyRing }),
     state: row.state,
     gatherSeconds: notifications.gatherSeconds,
   };
 }
 
 /** A secret that does not open is the operator's to know of, not the caller's. */
-function openedSecret(
-  ctx: Context,
-  { row, hooks, keyRing }: { row: AddresseeRow; hooks: Hooks<never>; keyRing: KeyRing },
-): string | undefined {
+function openedSecrets(ctx: Context, { row, hooks, keyRing }: { row: AddresseeRow; hooks: Hooks<never>; keyRing: KeyRing }): string[] {
   try {
-    return secretOf(row, { hooks, keyRing });
+    return secretsOf(row, { hooks, keyRing });
   } catch (error) {
     ctx.log.error({ err: error, connection: row.name }, "a notification could not be judged");
-    return undefined;
+    return [];
   }
 }
 
-/** The secret that calls must bear: the administrator's setting, or the one that we made. */
-function secretOf(row: AddresseeRow, { hooks, keyRing }: { hooks: Hooks<never>; keyRing: KeyRing }): string | undefined {
+/** What calls must bear: the administrator's setting, or what we made. */
+function secretsOf(row: AddresseeRow, { hooks, keyRing }: { hooks: Hooks<never>; keyRing: KeyRing }): string[] {
   if (hooks.secretField === undefined)
-    return row.secret === null ? undefined : open(keyRing, { purpose: hookSecretPurpose(row.name), sealed: row.secret });
+    return [row.secret, row.next_secret].flatMap((sealed) =>
+      sealed === null ? [] : [open(keyRing, { purpose: hookSecretPurpose(row.name), sealed })],
+    );
   const sealed = row.secrets[hooks.secretField];
-  if (sealed === undefined) return undefined;
+  if (sealed === undefined) return [];
   const secret: unknown = JSON.parse(open(keyRing, { purpose: secretPurpose({ connection: row.name, field: hooks.secretField }), sealed }));
-  return typeof secret === "string" ? secret : undefined;
+  return typeof secret === "string" ? [secret] : [];
 }

@@ -1,11 +1,11 @@
-import { randomBytes } from "node:crypto";
 import type { HookSubscription } from "../../../connectors/contract.ts";
 import { recordEvent } from "../../audit/record.ts";
 import type { Context } from "../../context.ts";
 import { inTransaction, type Database } from "../../db/database.ts";
-import { open, seal, type KeyRing } from "../../db/envelope.ts";
+import { open, type KeyRing } from "../../db/envelope.ts";
 import { AppError, messageOf } from "../../errors.ts";
 import { connectionOf, openOptions, type ConnectionRow, type LoadedConnection } from "../open.ts";
+import { newHookSecret } from "./secret.ts";
 import { findHook, hookAddress, hookSecretPurpose, subscriptionsOf, type HookRow } from "./state.ts";
 
 export interface KeepOptions {
@@ -69,7 +69,7 @@ async function bring(ctx: Context, { row, hook, removed, ...options }: Bringing)
   await db.pool.query(
     `insert into hooks (connection_id, secret, address) values ($1, $2, $3)
      on conflict (connection_id) do update set secret = coalesce(hooks.secret, excluded.secret), address = excluded.address`,
-    [connectionId, newSecret(row.name, keyRing), address],
+    [connectionId, newHookSecret(row.name, keyRing), address],
   );
   await call(ctx, { db, keyRing, connection, address, wanted: true });
 }
@@ -85,22 +85,25 @@ interface Calling {
 async function call(ctx: Context, { db, keyRing, connection, address, wanted }: Calling): Promise<void> {
   const hook = await findHook(db.pool, connection.id);
   if (!hook) return;
+  const sealed = hook.next_secret ?? hook.secret;
   await connection.connector.hooks?.keep?.({
     ...openOptions(connection, ctx),
     address,
     wanted,
-    secret: hook.secret === null ? "" : open(keyRing, { purpose: hookSecretPurpose(connection.name), sealed: hook.secret }),
+    secret: sealed === null ? "" : open(keyRing, { purpose: hookSecretPurpose(connection.name), sealed }),
     held: subscriptionsOf(hook),
     renew: hook.renew_asked_at !== null,
+    anew: hook.next_secret !== null,
     store: async (held: readonly HookSubscription[]) => {
       await db.pool.query("update hooks set subscriptions = $2 where connection_id = $1", [connection.id, JSON.stringify(held)]);
     },
   });
-}
-
-/** 43 characters: it comes back in a header or a field that takes 128. */
-function newSecret(connection: string, keyRing: KeyRing): string {
-  return seal(keyRing.current, { purpose: hookSecretPurpose(connection), plain: randomBytes(32).toString("base64url") });
+  // Nothing bears the older one any more. A key rotation meanwhile sealed both anew: then the next look does it.
+  if (wanted && hook.next_secret !== null)
+    await db.pool.query("update hooks set secret = next_secret, next_secret = null where connection_id = $1 and next_secret = $2", [
+      connection.id,
+      hook.next_secret,
+    ]);
 }
 
 async function noteKept(

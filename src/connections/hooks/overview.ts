@@ -15,7 +15,7 @@ export interface HookOverview {
   secret: string;
   /** Who subscribes there. */
   madeBy: "rollcall" | "administrator";
-  subscriptions: readonly { about: string; expiresAt: Date | null; address: string }[];
+  subscriptions: { about: string; expiresAt: Date | null; address: string }[];
   /** Why the last look at them failed. */
   problem: string | null;
   keptAt: Date | null;
@@ -48,7 +48,7 @@ export async function hookOverviewOf(
     name: row.name,
     state,
     address: publicUrl === undefined ? (hook?.address ?? null) : hookAddress(publicUrl, row.name),
-    secret: `${isSet ? "set" : "not set"}${secretField === undefined ? "" : ` (settings.${secretField})`}`,
+    secret: `${isSet ? "set" : "not set"}${hook?.next_secret ? ", another is to take its place" : ""}${secretField === undefined ? "" : ` (settings.${secretField})`}`,
     madeBy: hooks.keep ? "rollcall" : "administrator",
     subscriptions: (hook ? subscriptionsOf(hook) : []).map(({ about, address, expiresAt }) => ({
       about,

@@ -4,7 +4,7 @@ import { connectors } from "../../../connectors/registry.ts";
 import type { Context } from "../../context.ts";
 import { inTransaction, type Database, type Work } from "../../db/database.ts";
 import type { KeyRing } from "../../db/envelope.ts";
-import { findAddressee } from "./addressee.ts";
+import { findAddressee, type Addressee } from "./addressee.ts";
 import { enqueueHintedSync, enqueueKeeping } from "./enqueue.ts";
 import { createGathering } from "./gathering.ts";
 
@@ -39,14 +39,22 @@ export function createHookReceiver({ db, keyRing }: ReceiverOptions): HookReceiv
       const forStrangers = answerStrangers(call);
       const addressee = await findAddressee(ctx, { sql: db.requestPool, connection, keyRing });
       if (!addressee) return forStrangers;
-      const { id, hooks, secret, gatherSeconds } = addressee;
-      const answer = hooks.receive(call, { secret });
+      const { id, gatherSeconds } = addressee;
+      const answer = judged(call, addressee);
       if (answer === "refused") return forStrangers;
       const { hint, ...told } = answer;
       if (hint) await notes.add(id, { ctx, gatherSeconds, isReady: addressee.state === "ready", count: 1, hint });
       return told;
     },
   };
+}
+
+function judged(call: HookCall, { hooks, secrets }: Addressee): HookAnswer | "refused" {
+  for (const secret of secrets) {
+    const answer = hooks.receive(call, { secret });
+    if (answer !== "refused") return answer;
+  }
+  return "refused";
 }
 
 interface Hinted {

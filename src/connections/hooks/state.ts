@@ -7,6 +7,8 @@ import { secretPurpose } from "../secrets.ts";
 export interface HookRow {
   connection_id: number;
   secret: string | null;
+  /** Takes the place of `secret` once every subscription bears it. */
+  next_secret: string | null;
   address: string | null;
   subscriptions: unknown;
   renew_asked_at: Date | null;

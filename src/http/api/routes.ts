@@ -5,6 +5,7 @@ import { attributeRoutes } from "./routes/attributes.ts";
 import { auditRoutes } from "./routes/audit.ts";
 import { bulkRoutes } from "./routes/bulk.ts";
 import { checkRoutes } from "./routes/check.ts";
+import { connectionHookRoutes } from "./routes/connection-hooks.ts";
 import { connectionTrialRoutes } from "./routes/connection-trials.ts";
 import { connectionRoutes } from "./routes/connections.ts";
 import { connectorRoutes } from "./routes/connectors.ts";
@@ -72,6 +73,7 @@ export function apiRoutes(): Route[] {
     ...connectorRoutes,
     ...connectionRoutes,
     ...connectionTrialRoutes,
+    ...connectionHookRoutes,
     ...runRoutes,
     ...planRoutes,
     ...accountRoutes,

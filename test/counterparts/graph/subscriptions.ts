@@ -9,6 +9,8 @@ export interface Subscriptions {
   renew(id: string, asked: Asked): Answer;
   remove(id: string): Answer;
   held: Map<string, Properties>;
+  /** Refuse a second one of the same resource, as is documented; it was not always so. */
+  single: boolean;
   /** Tells those that subscribed to `users` or `groups` that one changed; returns the statuses of their answers. */
   notify(resource: "users" | "groups", id: string): Promise<number[]>;
   /** Tells everybody what becomes of the subscription. */
@@ -38,8 +40,9 @@ export function createSubscriptions({ now, route = (address) => address }: Subsc
   };
   const standing = () => [...held.values()].filter(({ expirationDateTime }) => Date.parse(String(expirationDateTime)) > now().getTime());
 
-  return {
+  const subscriptions: Subscriptions = {
     held,
+    single: false,
     list: () => ({ status: 200, body: { value: standing().map(shown) } }),
     async create({ body }) {
       for (const name of ["changeType", "notificationUrl", "resource", "expirationDateTime"])
@@ -58,6 +61,9 @@ export function createSubscriptions({ now, route = (address) => address }: Subsc
             "Subscription validation request failed. HTTP status code is not OK, or the token was not echoed.",
           );
       }
+      const same = standing().find(({ resource, changeType }) => resource === body["resource"] && changeType === body["changeType"]);
+      if (subscriptions.single && same)
+        return failure(409, "ExtensionError", `Subscription Id ${String(same["id"])} already exists for the requested combination`);
       const id = randomUUID();
       const subscription = { id, ...body };
       held.set(id, subscription);
@@ -101,4 +107,5 @@ export function createSubscriptions({ now, route = (address) => address }: Subsc
         ),
       ),
   };
+  return subscriptions;
 }
