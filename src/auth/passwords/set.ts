@@ -154,11 +154,7 @@ async function endWhatIsOpen(
   work: Work,
   { personId, keepSession, keepSignIn }: Pick<NewPassword, "personId" | "keepSession" | "keepSignIn">,
 ): Promise<void> {
-  await endSessions(work, { personId, except: keepSession, reason: "password" });
-  await work.sql.query(
-    "update sign_ins set ended_at = $2, state = '{}' where person_id = $1 and ended_at is null and id is distinct from $3::uuid",
-    [personId, work.ctx.now(), keepSignIn ?? null],
-  );
+  await endSessions(work, { personId, except: keepSession, exceptSignIn: keepSignIn, reason: "password" });
   await work.sql.query("update login_links set revoked_at = $2 where person_id = $1 and used_at is null and revoked_at is null", [
     personId,
     work.ctx.now(),

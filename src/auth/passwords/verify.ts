@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import type { Sql } from "../../db/database.ts";
+import type { Sql, Work } from "../../db/database.ts";
 import { AppError } from "../../errors.ts";
 import { hashOfNothing, hashPassword, isOfOtherCosts, isPassword, type PasswordSettings } from "./hash.ts";
 import { isKnownToOthers, LONGEST_PASSWORD } from "./policy.ts";
@@ -18,6 +18,8 @@ export interface Verified {
   matches: boolean;
   /** It is temporary, or has become known to others: it lets in only to set another. False where it does not match. */
   mustChange: boolean;
+  /** When it was set; null where it does not match. */
+  setAt: Date | null;
 }
 
 /**
@@ -26,8 +28,8 @@ export interface Verified {
  * today is made anew when it matches.
  */
 export async function verifyPassword(sql: Sql, { personId, password, settings, now, log }: Verification): Promise<Verified> {
-  const { rows } = await sql.query<{ hash: string; temporaryUntil: Date | null }>(
-    `select hash, temporary_until as "temporaryUntil" from passwords where person_id = $1`,
+  const { rows } = await sql.query<{ hash: string; temporaryUntil: Date | null; setAt: Date }>(
+    `select hash, temporary_until as "temporaryUntil", set_at as "setAt" from passwords where person_id = $1`,
     [personId],
   );
   const [known] = rows;
@@ -36,7 +38,7 @@ export async function verifyPassword(sql: Sql, { personId, password, settings, n
     .slice(0, LONGEST_PASSWORD + 1)
     .join("");
   const fits = await isPassword(typed, known?.hash ?? hashOfNothing(settings.argon2));
-  if (!known || !fits || (known.temporaryUntil && known.temporaryUntil <= now)) return { matches: false, mustChange: false };
+  if (!known || !fits || (known.temporaryUntil && known.temporaryUntil <= now)) return { matches: false, mustChange: false, setAt: null };
   if (isOfOtherCosts(known.hash, settings.argon2)) {
     // Whoever sets another password meanwhile has set it.
     await sql.query("update passwords set hash = $3 where person_id = $1 and hash = $2", [
@@ -45,7 +47,8 @@ export async function verifyPassword(sql: Sql, { personId, password, settings, n
       await hashPassword(typed, settings.argon2),
     ]);
   }
-  return { matches: true, mustChange: known.temporaryUntil !== null || (await hasBecomeKnown(typed, { settings, log })) };
+  const mustChange = known.temporaryUntil !== null || (await hasBecomeKnown(typed, { settings, log }));
+  return { matches: true, mustChange, setAt: known.setAt };
 }
 
 async function hasBecomeKnown(password: string, { settings, log }: Pick<Verification, "settings" | "log">): Promise<boolean> {
@@ -63,6 +66,15 @@ export interface PasswordStanding {
   setAt: Date | null;
   /** Of a temporary one: until when it works. */
   temporaryUntil: Date | null;
+}
+
+/** Whether the password that was found right still stands, under the lock of its person: looking at one takes time, in which it may be changed. */
+export async function isStillSet(
+  { sql }: Pick<Work, "sql">,
+  { personId, setAt }: { personId: string; setAt: Date | null },
+): Promise<boolean> {
+  await sql.query("select from people where id = $1 for share", [personId]);
+  return setAt !== null && (await passwordStanding(sql, personId)).setAt?.getTime() === setAt.getTime();
 }
 
 /** Whether somebody has a password, since when, and whether it is theirs. */

@@ -1,14 +1,15 @@
 import { recordEvents } from "../../audit/record.ts";
 import type { Work } from "../../db/database.ts";
 
-/** Which sessions: one, a person's (but for `except`), or those that an identity provider made. */
+/** Which sessions: one, a person's (but for `except`, and for the sign-in `exceptSignIn`), or those that an identity provider made. */
 export type Ending =
   | { id: string }
-  | { personId: string; except?: string | undefined }
+  | { personId: string; except?: string | undefined; exceptSignIn?: string | undefined }
   | { connectionId: number; subject?: string | undefined; session?: string | undefined };
 
 /**
- * Ends sessions; their cookies are refused from the next request on. Returns how many were still alive, and whose.
+ * Ends sessions; their cookies are refused from the next request on. So does every sign-in under way that would become such a session,
+ * or that proves its person again in one. Returns how many sessions were still alive, and whose.
  * Of an identity provider's sessions those of the subject, of the session there, or of both together.
  */
 export async function endSessions(
@@ -17,6 +18,8 @@ export async function endSessions(
 ): Promise<{ count: number; personIds: string[] }> {
   const { ctx, sql } = work;
   const [condition, ...values] = conditionOf(which);
+  const [underWay, ...signIns] = signInsOf(which);
+  await sql.query(`update sign_ins s set ended_at = $1, state = '{}' where s.ended_at is null and ${underWay}`, [ctx.now(), ...signIns]);
   const { rows } = await sql.query<{ person_id: string; count: number }>(
     `with ended as (
        update sessions s set ended_at = $1, ended_reason = $2 where s.ended_at is null and ${condition} returning s.person_id
@@ -39,12 +42,23 @@ export async function endSessions(
 function conditionOf(which: Ending): [string, ...unknown[]] {
   if ("id" in which) return ["s.id = $3", which.id];
   if ("personId" in which) return ["s.person_id = $3 and s.id is distinct from $4::uuid", which.personId, which.except ?? null];
-  const { connectionId, subject, session } = which;
-  if (subject === undefined && session === undefined) return ["false and $3::int is null", connectionId];
-  return [
-    `s.connection_id = $3 and ($4::text is null or s.federation_subject = $4) and ($5::text is null or s.federation_session = $5)`,
-    connectionId,
-    subject ?? null,
-    session ?? null,
-  ];
+  return [byProvider(which, 3), ...providerValues(which)];
+}
+
+function signInsOf(which: Ending): [string, ...unknown[]] {
+  if ("id" in which) return ["s.session_id = $2", which.id];
+  if ("personId" in which) return ["s.person_id = $2 and s.id is distinct from $3::uuid", which.personId, which.exceptSignIn ?? null];
+  return [byProvider(which, 2), ...providerValues(which)];
+}
+
+type OfProvider = Extract<Ending, { connectionId: number }>;
+
+function byProvider({ subject, session }: OfProvider, from: number): string {
+  const all = `s.connection_id = $${from} and ($${from + 1}::text is null or s.federation_subject = $${from + 1})
+    and ($${from + 2}::text is null or s.federation_session = $${from + 2})`;
+  return subject === undefined && session === undefined ? `false and ${all}` : all;
+}
+
+function providerValues({ connectionId, subject, session }: OfProvider): unknown[] {
+  return [connectionId, subject ?? null, session ?? null];
 }

@@ -61,7 +61,9 @@ function handlerOf(route: PageRoute<Needs, z.ZodType>, options: LoginOptions): R
     const visit = await visitOf(options, { request, response });
     response.locals["visit"] = visit;
     const body = (request.body ?? {}) as Readonly<Record<string, unknown>>;
-    if (route.method === "post") requireOwnForm(request, { secret: secretOf(visit), token: body["csrf"] });
+    // Whose session has ended is led to sign in: of what they sent nothing is done.
+    if (route.method === "post" && !isSignedOut(route.needs, visit))
+      requireOwnForm(request, { secret: secretOf(visit), token: body["csrf"] });
     const missing = missingOf(route.needs, visit);
     if (missing !== undefined) return missing(response);
     const { csrf: _token, ...rest } = body;
@@ -75,18 +77,26 @@ function secretOf({ request, session }: Visit): string | undefined {
   return formSecret({ session, sessionSecret: secretIn(request, "session"), signInSecret: secretIn(request, "signIn") });
 }
 
+function isSignedOut(needs: Needs, { session }: Visit): boolean {
+  return (needs === "session" || needs === "recent_session") && !session;
+}
+
 /** What answers instead, when the visitor has not what the route needs. */
-function missingOf(needs: Needs, { request, session, signIn, options }: Visit): ((response: Response) => void) | undefined {
+function missingOf(needs: Needs, visit: Visit): ((response: Response) => void) | undefined {
+  const { request, session, signIn, options } = visit;
   const back = request.method === "GET" ? `?return_to=${encodeURIComponent(ownPath(request.originalUrl))}` : "";
   if (needs === "sign_in" && (!signIn || signIn.personId === null || (signIn.firstMethod === null && signIn.purpose === "sign_in")))
     return (response) => response.redirect(303, "/login");
-  if ((needs === "session" || needs === "recent_session") && !session) return (response) => response.redirect(303, `/login${back}`);
+  if (isSignedOut(needs, visit)) return (response) => response.redirect(303, `/login${back}`);
   if (needs === "recent_session" && session)
     requireRecent(session, { now: options.now(), minutes: options.settings.session.stepUpMinutes });
   return undefined;
 }
 
-function formOf(schema: z.ZodType, body: unknown): unknown {
+/** PostgreSQL has no word for U+0000. */
+function formOf(schema: z.ZodType, body: Readonly<Record<string, unknown>>): unknown {
+  const [unstorable] = Object.entries(body).filter(([, value]) => typeof value === "string" && value.includes("\0"));
+  if (unstorable) throw new AppError("invalid", "The form holds a character that can't be kept (U+0000).", { field: unstorable[0] });
   const result = schema.safeParse(body);
   if (result.success) return result.data;
   const problems = result.error.issues.map((issue) => ({ field: issue.path.map(String).join("."), message: issue.message }));

@@ -1,6 +1,6 @@
 import type { Router } from "express";
 import { z } from "zod";
-import { verifyPassword } from "../../auth/passwords/verify.ts";
+import { isStillSet, verifyPassword } from "../../auth/passwords/verify.ts";
 import { noteAttempt, type AttemptOutcome } from "../../auth/risk/attempts.ts";
 import { completeSignIn, stepOf } from "../../auth/sign-in/complete.ts";
 import { isKnownDevice } from "../../auth/sign-in/devices.ts";
@@ -144,18 +144,21 @@ function passwordPage(
 async function checkPassword(visit: Visit, { name, password, return_to }: z.output<typeof passwordForm>): Promise<Reply> {
   const { options, say } = visit;
   const returnTo = ownPath(return_to);
-  const { holder, mustChange } = await provePassword(visit, {
+  const { holder, mustChange, setAt } = await provePassword(visit, {
     find: (at) => findByLoginName(options.db.requestPool, { name, at }),
     name,
     password,
   });
-  if (!holder) return passwordPage(visit, { name, returnTo, problem: message("problem", say("pages.sign_in.wrong")), status: 401 });
-  const { secret } = await inTransaction(options.db, visit.ctx, async (work) => {
+  const wrong = () => passwordPage(visit, { name, returnTo, problem: message("problem", say("pages.sign_in.wrong")), status: 401 });
+  if (!holder) return wrong();
+  const passed = await inTransaction(options.db, visit.ctx, async (work) => {
+    if (!(await isStillSet(work, { personId: holder.personId, setAt }))) return undefined;
     const { signIn } = await beginSignIn(work, { returnTo });
     await keepMustChange(work, { signIn, mustChange });
     return passFirst(work, { signIn, personId: holder.personId, method: "password" });
   });
-  setSecret(visit.response, { cookie: "signIn", secret });
+  if (!passed) return wrong();
+  setSecret(visit.response, { cookie: "signIn", secret: passed.secret });
   return { redirect: "/login/next" };
 }
 
@@ -169,7 +172,7 @@ export interface PasswordTry {
 export async function provePassword(
   visit: Visit,
   { find, name, password }: PasswordTry,
-): Promise<{ holder: LoginHolder | null; mustChange: boolean }> {
+): Promise<{ holder: LoginHolder | null; mustChange: boolean; setAt: Date | null }> {
   const { options, address, userAgent, device } = visit;
   const { db, keyRing, settings, limits, log } = options;
   const at = options.now();
@@ -179,13 +182,19 @@ export async function provePassword(
   const known = await isKnownDevice(db.requestPool, { personId: personId ?? NOBODY, secret: device });
   const attempt = { kind: "password" as const, address, name, personId, device: known && device !== undefined ? device : null };
   await limits.take(attempt);
-  const { matches, mustChange } = await verifyPassword(db.requestPool, { personId, password, settings: settings.password, now: at, log });
+  const { matches, mustChange, setAt } = await verifyPassword(db.requestPool, {
+    personId,
+    password,
+    settings: settings.password,
+    now: at,
+    log,
+  });
   const passed = matches && holder?.present === true;
   const outcome: AttemptOutcome = passed ? "ok" : matches ? "refused" : "failed";
   const why = passed ? null : matches ? "not_active" : "wrong_password";
   if (passed) await limits.succeeded(attempt);
   await noteAttempt(db.requestPool, { at, keyRing, kind: "password", outcome, personId, name, address, userAgent, why });
-  return { holder: passed ? holder : null, mustChange };
+  return { holder: passed ? holder : null, mustChange, setAt };
 }
 
 /** Ends a sign-in whose steps were all taken: the session's cookie is set, and the browser goes where it wanted to. */

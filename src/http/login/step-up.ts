@@ -5,6 +5,7 @@ import { loginHolder } from "../../auth/sign-in/login-names.ts";
 import { signInProviders } from "../../auth/sign-in/providers.ts";
 import { beginSignIn, passFirst } from "../../auth/sign-in/store.ts";
 import { inTransaction } from "../../db/database.ts";
+import { AppError } from "../../errors.ts";
 import { setSecret } from "./cookies.ts";
 import { html, type Html } from "./html.ts";
 import type { LoginOptions } from "./options.ts";
@@ -33,6 +34,10 @@ export function stepUpRoutes(options: LoginOptions): Router {
         const holder = await loginHolder(db.requestPool, { personId, at: visit.options.now() });
         if (!enrolled && holder?.hasPassword) return page(visit, { returnTo });
         const provider = enrolled ? undefined : await providerOfSession(visit);
+        if (!enrolled && provider === undefined)
+          throw new AppError("forbidden", "There is nothing here by which you could prove again that it is you: sign out, and in again.", {
+            field: "sign_in",
+          });
         const { secret } = await inTransaction(db, visit.ctx, (work) =>
           beginSignIn(work, { purpose: "step_up", personId, sessionId, returnTo }),
         );

@@ -19,7 +19,7 @@ export interface Visit {
   /** A text of the pages, by its key, in the visitor's language. */
   say: Say;
   session: Session | undefined;
-  /** The sign-in under way in this browser. */
+  /** The sign-in under way in this browser; where it proves again who is signed in, in the session in which it began. */
   signIn: SignIn | undefined;
   /** What every form of this visit carries. */
   csrf: string;
@@ -36,7 +36,8 @@ export async function visitOf(options: LoginOptions, { request, response }: { re
   const sessionSecret = secretIn(request, "session");
   const signInSecret = secretIn(request, "signIn");
   const session = await authenticateSession(db.requestPool, { secret: sessionSecret, now: at, settings: settings.session });
-  const signIn = await findSignIn(db.requestPool, { secret: signInSecret, now: at });
+  const found = await findSignIn(db.requestPool, { secret: signInSecret, now: at });
+  const signIn = found?.purpose === "step_up" && found.sessionId !== session?.id ? undefined : found;
   const { language, say } = options.texts.forRequest(request.headers["accept-language"]);
   return {
     request,

@@ -1,0 +1,149 @@
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { Secret, TOTP } from "otpauth";
+import { requireFactor } from "../../../src/auth/factors/requirements.ts";
+import { setPassword } from "../../../src/auth/passwords/set.ts";
+import { endSessions } from "../../../src/auth/sessions/end.ts";
+import { COOKIES } from "../../../src/http/login/cookies.ts";
+import { keyRing } from "../scim/door.ts";
+import type { Browser } from "./browser.ts";
+import { openLogin, PASSWORD, type LoginDoor } from "./login-door.ts";
+
+const IDLE_MINUTES = 5;
+let door: LoginDoor;
+beforeAll(
+  async () => (door = await openLogin({ signIn: { session: { idleMinutes: IDLE_MINUTES }, limits: { network: { attempts: 1000 } } } })),
+  60_000,
+);
+afterAll(() => door?.close());
+
+const isIn = async (browser: Browser) => (await browser.get("/account")).status === 200;
+const minutes = (count: number) => count * 60_000;
+const codeOf = (secret: string) => new TOTP({ secret: Secret.fromBase32(secret) }).generate({ timestamp: door.clock.now().getTime() });
+
+/** Signed in, with an authenticator app. */
+async function withApp(browser: Browser) {
+  const person = await door.newPerson();
+  await door.work((work) => requireFactor(work, { subject: { personId: person.personId }, reason: "policy" }));
+  await door.signIn(browser, { name: person.userName });
+  const begun = await browser.submit("/login/enrol/totp");
+  const secret = (/id="key">([^<]+)</.exec(begun.text)?.[1] ?? "").replaceAll(" ", "");
+  await browser.submit("/login/enrol/totp/finish", { code: codeOf(secret), label: "" });
+  await browser.get("/login/next");
+  door.clock.forward(60_000);
+  return { ...person, secret };
+}
+
+/** The right name and password, and no further. */
+async function halfway(browser: Browser, userName: string) {
+  await browser.get("/login");
+  expect((await browser.submit("/login/password", { name: userName, password: PASSWORD })).location).toBe("/login/next");
+}
+
+const WAITING = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+
+async function until(holds: () => Promise<boolean>) {
+  while (!(await holds())) await new Promise((later) => setTimeout(later, 10));
+}
+
+describe("redirects", () => {
+  test.each([
+    "/.//evil.example/",
+    "/..//evil.example",
+    "/x/..//evil.example",
+    "/./\\evil.example",
+    "/%2e//evil.example",
+    "/%2e%2e//evil.example/a",
+  ])("G6: %s leads nowhere else", async (bad) => {
+    const { userName } = await door.newPerson();
+    const browser = door.browser();
+    await browser.get(`/login?return_to=${encodeURIComponent(bad)}`);
+    await browser.submit("/login/password", { name: userName, password: PASSWORD, return_to: bad });
+    const { location } = await browser.get("/login/next");
+    expect(new URL(location ?? "", door.url).origin).toBe(door.url);
+    // Who is signed in already is led on at once.
+    const again = await browser.get(`/login?return_to=${encodeURIComponent(bad)}`);
+    expect(new URL(again.location ?? "", door.url).origin).toBe(door.url);
+  });
+});
+
+describe("proving oneself again", () => {
+  test("G3, G6: it is finished only in the session in which it began", async () => {
+    const here = door.browser();
+    const { secret } = await withApp(here);
+    const asked = await here.get("/login/step-up");
+    expect(asked.location).toBe("/login/second-factor");
+    const elsewhere = door.browser();
+    elsewhere.cookies.set(COOKIES.signIn, here.cookies.get(COOKIES.signIn) ?? "");
+    await elsewhere.get("/login/second-factor");
+    await elsewhere.submit("/login/second-factor/totp", { code: codeOf(secret) });
+    await elsewhere.get("/login/next");
+    expect(elsewhere.cookies.has(COOKIES.session)).toBe(false);
+    expect(await isIn(here)).toBe(true);
+  });
+
+  test("G3, G6: it brings no session back that was idle for too long", async () => {
+    const browser = door.browser();
+    const { secret } = await withApp(browser);
+    await browser.get("/login/step-up");
+    door.clock.forward(minutes(IDLE_MINUTES + 1));
+    expect(await isIn(browser)).toBe(false);
+    await browser.get("/login/second-factor");
+    await browser.submit("/login/second-factor/totp", { code: codeOf(secret) });
+    await browser.get("/login/next");
+    expect(await isIn(browser)).toBe(false);
+  });
+
+  test("G3: who has nothing to prove it with is told so, and not led around for ever", async () => {
+    const { userName, personId } = await door.newPerson();
+    const browser = door.browser();
+    await door.signIn(browser, { name: userName });
+    await door.db.pool.query("delete from passwords where person_id = $1", [personId]);
+    const page = await browser.follow(await browser.get("/login/step-up"));
+    expect(page.location).toBeNull();
+    expect(page.status).toBe(403);
+  });
+});
+
+describe("what ends a sign-in under way", () => {
+  test("G6: signing somebody out everywhere also ends how far they have come elsewhere", async () => {
+    const { userName, personId } = await door.newPerson();
+    const browser = door.browser();
+    await halfway(browser, userName);
+    await door.work((work) => endSessions(work, { personId, reason: "test" }));
+    await browser.follow(await browser.get("/login/next"));
+    expect(await isIn(browser)).toBe(false);
+  });
+
+  test("G2: a password that was replaced while it was looked at lets nobody in", async () => {
+    const { userName, personId } = await door.newPerson();
+    const browser = door.browser();
+    await browser.get("/login");
+    let answer: Promise<unknown> = Promise.resolve();
+    await door.work(async (work) => {
+      await work.sql.query("select from people where id = $1 for update", [personId]);
+      answer = browser.submit("/login/password", { name: userName, password: PASSWORD });
+      // The password was found right; that it was is written down once the lock is free.
+      await until(async () => (await door.db.readPool.query(WAITING)).rows.length > 0);
+      await setPassword(work, { personId, password: "seven loud badgers waltz", how: "reset", keyRing, settings: door.settings.password });
+    });
+    await answer;
+    await browser.follow(await browser.get("/login/next"));
+    expect(await isIn(browser)).toBe(false);
+  });
+});
+
+describe("bodies", () => {
+  test.each([
+    ["a name with a NUL byte", { name: "a\0b", password: PASSWORD }],
+    ["a name of half a pair", { name: "a\ud800b", password: PASSWORD }],
+    ["a password with a NUL byte", { name: "nobody", password: "a\0b" }],
+    ["lists", { name: ["a", "b"], password: { $ne: "" } }],
+    ["a prototype", { __proto__: { name: "a" }, constructor: { prototype: {} } }],
+  ])("G2: %s is refused, and breaks nothing", async (_what, body) => {
+    for (const path of ["/login/password", "/login", "/login/forgot", "/login/link"]) {
+      const browser = door.browser();
+      await browser.get("/login");
+      expect([path, (await browser.json(path, { code: "x\0", ...body })).status < 500]).toEqual([path, true]);
+    }
+  });
+});
