@@ -153,7 +153,7 @@ const FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100
     await fill(here, { "Present password": PASSWORD });
     await choose(here, OTHER);
     await reads(here, "Saved.");
-    await press(there, "Password");
+    await press(there, "Sign out");
     await arrived(there, "Sign in");
     await press(here, "My account");
     await reads(here, `You are signed in as ${userName}.`);
