@@ -1,10 +1,18 @@
-import type { Work } from "../db/database.ts";
+import type { Sql, Work } from "../db/database.ts";
 import { AppError } from "../errors.ts";
 import { grantedUnits } from "./effective.ts";
 import type { OwnPermission } from "./own-permissions.ts";
 
 /** "rollcall last administrator" as a number for pg_advisory_xact_lock: two who remove each other at once would each see the other. */
 const ADMINISTRATORS_LOCK = 7_305_011;
+
+/**
+ * Held by all that may take the last administrator's rights away, until the end of the transaction. It is taken before every other
+ * lock: the order is administrators, rules, people, grants.
+ */
+export async function lockAdministrators(sql: Sql): Promise<void> {
+  await sql.query("select pg_advisory_xact_lock($1)", [ADMINISTRATORS_LOCK]);
+}
 
 /** Who may make roles for the whole organisation can give back every other right. */
 const STEERING: OwnPermission = "rollcall.roles.edit";
@@ -34,7 +42,7 @@ export async function refuseLastAdministrator({ ctx, sql }: Work, { personId }: 
   const at = ctx.now();
   const steers = async (id: string) => (await grantedUnits(sql, { personId: id, permission: STEERING, at })).some(({ top }) => top);
   if (!(await steers(personId))) return;
-  await sql.query("select pg_advisory_xact_lock($1)", [ADMINISTRATORS_LOCK]);
+  await lockAdministrators(sql);
   const { rows } = await sql.query<{ id: string }>(CANDIDATES, [personId, STEERING, at]);
   for (const { id } of rows) if (await steers(id)) return;
   throw new AppError("conflict", "This is the last administrator of the organisation: make another one first.", { field: "person" });
@@ -48,7 +56,7 @@ const NOBODY = "00000000-0000-0000-0000-000000000000";
  * @param at the instant at which somebody must be left; now when absent
  */
 export async function keepingAnAdministrator<T>(work: Work, act: () => Promise<T>, { at }: { at?: Date } = {}): Promise<T> {
-  await work.sql.query("select pg_advisory_xact_lock($1)", [ADMINISTRATORS_LOCK]);
+  await lockAdministrators(work.sql);
   const before = await isSteered(work, at);
   const result = await act();
   if (before && !(await isSteered(work, at)))

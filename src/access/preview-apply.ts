@@ -2,7 +2,7 @@ import type { Work } from "../db/database.ts";
 import { refuseOriginsUnit } from "../directory/unit-origin.ts";
 import { moveUnit } from "../directory/units.ts";
 import { AppError } from "../errors.ts";
-import { keepingAnAdministrator } from "./last-administrator.ts";
+import { keepingAnAdministrator, lockAdministrators } from "./last-administrator.ts";
 import type { SavedChange } from "./preview-change.ts";
 import type { StoredPreview } from "./preview-store.ts";
 import { computePreview } from "./preview.ts";
@@ -21,6 +21,7 @@ export async function applyPreview(work: Work, preview: Pick<StoredPreview, "cha
     throw new AppError("invalid", "A mapping is saved at its connection, whose next run shows its own plan before it applies it.", {
       field: "preview",
     });
+  await lockAdministrators(work.sql);
   // Others who save rules wait, so that nothing comes between the comparison and the change.
   if (change.kind === "rule" || change.kind === "ruleRemoval") await lockRules(work.sql, "alone");
   // What was shown was of the instant of the preview; what was shown of an instant ahead is asked for that one.

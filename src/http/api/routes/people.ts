@@ -1,5 +1,6 @@
 import { requireMayGiveByRules, watchRules } from "../../../access/indirect-giving.ts";
 import { inviteWhenSaved } from "../../../auth/links/hand-out.ts";
+import { lockRules } from "../../../access/rule-lock.ts";
 import { checkedCustomValues } from "../../../directory/custom-values.ts";
 import { listCustomAttributes } from "../../../directory/custom-attributes.ts";
 import { lockPerson } from "../../../directory/people-checks.ts";
@@ -83,6 +84,7 @@ export const peopleRoutes: readonly Route[] = [
     answer: personSchema,
     versioned: true,
     async handler(call, { params: { id }, body }) {
+      await lockRules(call.sql, "shared");
       const person = await lockPerson(call.sql, id);
       requireVersion({ ifVersion: call.ifVersion, version: person.version, what: `The person ${person.userName}` });
       const { custom: given, managerId, reason } = body;

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { refuseLastAdministrator } from "../../../access/last-administrator.ts";
+import { lockRules } from "../../../access/rule-lock.ts";
 import { requireMayShutOut } from "../../../access/shutting-out.ts";
 import type { LifecycleAction } from "../../../directory/lifecycle-transitions.ts";
 import { changeLifecycle } from "../../../directory/person-lifecycle.ts";
@@ -24,6 +25,7 @@ async function change(call: ApiCall, given: { personId: string; action: Lifecycl
     await requireMayShutOut(call, { caller: call.caller, personId: given.personId });
     await refuseLastAdministrator(call, { personId: given.personId });
   }
+  await lockRules(call.sql, "shared");
   await changeLifecycle(call, { ...given, oneself: call.caller.personId === given.personId });
   await followPeople(call, [given.personId]);
   return personView(call, given.personId);

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { requireMayGiveByRules, watchRules } from "../../../access/indirect-giving.ts";
 import { reachedPeople } from "../../../access/policy.ts";
 import { relationTo } from "../../../access/relation.ts";
+import { lockRules } from "../../../access/rule-lock.ts";
 import { listTeam } from "../../../directory/person-team.ts";
 import { lockPerson } from "../../../directory/people-checks.ts";
 import { setPersonUnits, unitChanges, unitsOfPerson } from "../../../directory/person-units.ts";
@@ -75,6 +76,7 @@ export const personTeamRoutes: readonly Route[] = [
     versioned: true,
     async handler(call, { params: { id }, body }) {
       const { sql } = call;
+      await lockRules(sql, "shared");
       const person = await lockPerson(sql, id);
       requireVersion({ ifVersion: call.ifVersion, version: person.version, what: `The person ${person.userName}` });
       // Leading somebody is no reason to take them into one's unit, where one may do more with them.

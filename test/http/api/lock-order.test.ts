@@ -1,0 +1,74 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { lockRules } from "../../../src/access/rule-lock.ts";
+import { inTransaction, type Sql } from "../../../src/db/database.ts";
+import { testContext } from "../../helpers/database.ts";
+import { openApi, type ApiDoor } from "./api-door.ts";
+
+const ANY = { "If-Match": "*" };
+const REASON = { reason: "at the same time" };
+
+let door: ApiDoor;
+let top: string;
+beforeAll(async () => {
+  door = await openApi();
+  top = await door.newUnit({ name: "Company", type: "organization", code: "company" });
+  await door.newHolder({ role: "rollcall-administrator", unitId: top });
+});
+afterAll(() => door?.close());
+
+const made = async (path: string, body: object) => ((await door.request("POST", path, { body }).expect(201)).body as { id: string }).id;
+const saveRule = (id: string, condition: string) => door.request("PATCH", `/rules/${id}`, { headers: ANY, body: { condition } });
+
+async function untilWaiting(count: number): Promise<void> {
+  for (;;) {
+    const { rows } = await door.db.pool.query<{ count: number }>(
+      "select count(*)::int as count from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+    );
+    if ((rows[0]?.count ?? 0) >= count) return;
+    await sleep(20);
+  }
+}
+
+/**
+ * Sends requests that all have to wait for a lock, each once the one before it waits, and then lets go of it. Flows that wait for each
+ * other in a circle from there on are told "busy" (503). Returns their statuses.
+ */
+async function meeting(lock: (sql: Sql) => Promise<unknown>, requests: readonly ReturnType<ApiDoor["request"]>[]): Promise<number[]> {
+  const sent: Promise<{ status: number }>[] = [];
+  await inTransaction(door.db, testContext(), async ({ sql }) => {
+    await lock(sql);
+    for (const request of requests) {
+      sent.push(request.then(({ status }) => ({ status })));
+      await untilWaiting(sent.length);
+    }
+  });
+  return (await Promise.all(sent)).map(({ status }) => status);
+}
+
+test("a rule is saved while people are deactivated, edited and moved: none waits for another in a circle", async () => {
+  const rule = await made("/rules", { name: "everybody", condition: "person.active", role: "rollcall-auditor", unit: "company" });
+  const change = (method: string, path: string, body: object) => (id: string) =>
+    door.request(method, `/people/${id}${path}`, { headers: ANY, body });
+  const changes = [
+    change("POST", "/deactivate", REASON),
+    change("PATCH", "", { title: "Clerk" }),
+    change("PUT", "/units", { unitIds: [top] }),
+  ];
+  for (const [index, changed] of changes.entries()) {
+    const person = await door.newPerson();
+    const statuses = await meeting((sql) => lockRules(sql, "shared"), [saveRule(rule, `person.active && ${index} >= 0`), changed(person)]);
+    expect(statuses).toEqual([200, 200]);
+  }
+});
+
+test("a rule is saved as it was shown while another is saved: none waits for another in a circle", async () => {
+  const shown = { name: "shown", condition: "person.active", role: "rollcall-help-desk", unit: "company" };
+  const other = await made("/rules", { ...shown, name: "beside" });
+  const preview = await made("/rules/preview", shown);
+  const statuses = await meeting(
+    (sql) => lockRules(sql, "shared"),
+    [door.request("POST", `/previews/${preview}/apply`), saveRule(other, "person.active && true")],
+  );
+  expect(statuses).toEqual([204, 200]);
+});
