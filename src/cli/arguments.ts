@@ -8,6 +8,11 @@ export function wholeNumber(text: string): number {
   return value;
 }
 
+/** An option's value as a whole number, or nought. */
+export function count(text: string): number {
+  return text === "0" ? 0 : wholeNumber(text);
+}
+
 /** An id that the command line shows as a number. Throws `invalid`, naming the argument. */
 export function idNumber(text: string, argument: string): number {
   const value = Number(text);

@@ -37,6 +37,8 @@ export interface LetGo {
   leaving: number;
   /** Of those handed over, whom their other origins have as not active. */
   disabled: number;
+  /** Of those handed over, whose "not active" is lifted, since their other origins have them as active. */
+  enabled: number;
   groups: number;
   units: number;
 }
@@ -93,7 +95,7 @@ interface Removing {
 
 /** People first: what their other origins say of them does not depend on the groups and units that go. */
 async function letGo(work: Work, options: Removing): Promise<LetGo> {
-  const result = { handedOver: 0, leaving: 0, disabled: 0, groups: 0, units: 0 };
+  const result = { handedOver: 0, leaving: 0, disabled: 0, enabled: 0, groups: 0, units: 0 };
   const deciding = await removedDeciding(work.sql, options.connection);
   for (const kind of ["user", "group", "unit"] as const) {
     for (let after = 0; ;) {
@@ -200,7 +202,10 @@ function withoutOrigin(person: KnownPerson, connectionId: number): KnownPerson {
 function tally(result: LetGo, { items, heirless }: Leavers): void {
   result.leaving += heirless.size;
   result.handedOver += items.length - heirless.size;
-  result.disabled += items.filter(
-    ({ nativeId, payload: { blocks = [] } }) => !heirless.has(nativeId) && blocks.some(({ op }) => op === "raise"),
-  ).length;
+  for (const { nativeId, payload } of items) {
+    if (heirless.has(nativeId)) continue;
+    const ops = new Set(payload.blocks?.map(({ op }) => op));
+    if (ops.has("raise")) result.disabled += 1;
+    else if (ops.has("lift")) result.enabled += 1;
+  }
 }

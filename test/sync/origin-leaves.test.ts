@@ -45,7 +45,7 @@ async function hrAndCloud(hrOptions: Parameters<typeof testConnection>[2] = {}):
 describe("an origin that is removed", () => {
   test("hands over what it mastered; whom nobody else lists leaves; its groups go, those of others stay", async () => {
     const { cloud } = await hrAndCloud();
-    const seen = { handedOver: 1, leaving: 1, disabled: 0, groups: 1, units: 0 };
+    const seen = { handedOver: 1, leaving: 1, disabled: 0, enabled: 0, groups: 1, units: 0 };
     const before = await people();
     expect(await work((each) => letGoConnection(each, { keyRing: testKeyRing, name: "hr", preview: true }))).toEqual(seen);
     expect(await people()).toEqual(before);
@@ -81,7 +81,10 @@ describe("an origin that is removed", () => {
     put(hr, person("cyd", { title: "Cook", active: false }));
     await sync("hr", hr);
     expect((await people())[2]).toMatchObject({ state: "suspended" });
-    expect(await work((each) => letGoConnection(each, { keyRing: testKeyRing, name: "hr" }))).toMatchObject({ handedOver: 2, disabled: 1 });
+    const said = { handedOver: 2, disabled: 1, enabled: 1 };
+    expect(await work((each) => letGoConnection(each, { keyRing: testKeyRing, name: "hr", preview: true }))).toMatchObject(said);
+    expect((await people())[2]).toMatchObject({ state: "suspended" });
+    expect(await work((each) => letGoConnection(each, { keyRing: testKeyRing, name: "hr" }))).toMatchObject(said);
     expect(await people()).toMatchObject([{ state: "suspended" }, { user_name: "bob" }, { user_name: "cyd", state: "active" }]);
   });
 

@@ -96,6 +96,7 @@ export const removalSchema = z
     handedOver: z.int().describe("Other origins list them, and master what it did."),
     leaving: z.int().describe("Nobody else lists them: they leave."),
     disabled: z.int().describe("Of those handed over, whom their other origins have as not active."),
+    enabled: z.int().describe("Of those handed over, who were not active by it alone, and are active again."),
     groups: z.int(),
     units: z.int(),
   })
