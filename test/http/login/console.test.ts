@@ -73,7 +73,7 @@ test("what is made stands below the address that was called, in bulk too", async
 
 test("G6: changes by cookie come from our own pages and carry their token", async () => {
   const { browser, own } = await signedIn();
-  const change = { method: "POST", path: "/console/api/v1/units", body: { name: "Sales" } };
+  const change = { method: "POST", path: "/console/api/v1/units", body: { name: "Sales", parentId: company } };
   expect((await call(browser, { ...change, headers: own })).status).toBe(201);
   const { "X-CSRF-Token": token = "", ...from } = own;
   for (const headers of [
