@@ -20,7 +20,7 @@ export interface PersonLine {
 /** What the file says about itself, known at its end. */
 export interface End {
   people: number;
-  /** The trailer or the expected count says that this is all, and every line says about whom it is. */
+  /** The trailer or the expected count says that this is all, and every line says about whom it is, each about somebody else. */
   proven: boolean;
 }
 
@@ -46,14 +46,15 @@ export async function* personLines({ file, settings }: Reading): AsyncGenerator<
     afterTrailer ||= promised !== undefined;
     lines += 1;
     const item = personOf(row, { columns, settings, changedAt: file.changedAt });
-    certain &&= saysWhom(item, { row, columns });
+    // Of two lines with one id, one may be about somebody else: whoever is missing from the file may stand there.
+    certain &&= saysWhom(item, { row, columns }) && !seen.has(item.nativeId);
     if (seen.has(item.nativeId)) {
       yield {
         item: {
           kind: "user",
           nativeId: item.nativeId,
           code: "duplicate",
-          message: `Line ${row.line}: ${settings.idColumn} ${item.nativeId} stands on an earlier line, too; the earlier one was taken.`,
+          message: `Line ${row.line}: ${settings.idColumn} ${item.nativeId} stands on an earlier line, too; the earlier one was taken. Nobody is taken to be gone until each stands there once.`,
         },
         row,
         columns,
@@ -114,7 +115,7 @@ export const collectGroups: Collect = ({ file, settings }) => {
   let bad = false;
   return {
     take({ item, row, columns }) {
-      bad ||= isProblem(item) && item.code !== "duplicate";
+      bad ||= isProblem(item);
       if (columns.groups === undefined || isProblem(item)) return;
       for (const name of namesIn(row.cells[columns.groups] ?? "", settings.groupsSeparator)) {
         const list = members.get(name);

@@ -52,3 +52,14 @@ test("a line that says of nobody whose it is takes nobody away, and stops nobody
   expect(await titleOf("p3")).toMatchObject({ state: "active" });
   expect(await titleOf("p4")).toMatchObject({ title: "Rector" });
 });
+
+test("an id that stands on two lines takes nobody away until it stands on one; the earlier line counts, and the other is named", async () => {
+  const without = PEOPLE.filter((line) => !/^[15],/.test(line));
+  expect(await sync([...without.map((line) => line.replace("p6,Engineer", "p6,Abbot")), "6,p5,Engineer"])).toBe("done");
+  expect(await titleOf("p5")).toMatchObject({ state: "active" });
+  expect(await titleOf("p6")).toMatchObject({ title: "Abbot" });
+  const { rows } = await db.pool.query("select native_id, code, message from run_problems where run_id = (select max(id) from runs)");
+  expect(rows).toEqual([{ native_id: "6", code: "duplicate", message: expect.stringContaining("stands on an earlier line, too") }]);
+  expect(await sync(without)).toBe("done");
+  expect(await titleOf("p5")).toMatchObject({ state: "deactivated" });
+});

@@ -242,16 +242,24 @@ describe("the end of a file", () => {
 
 describe("asking for one", () => {
   test("reads a file through once for all who are asked for, and again when there is another", async () => {
-    const opened = options("id,login\n1,ada\n1,twice\n3,torn,cells\nEND,3\n", { trailer: "END" });
+    const opened = options("id,login\n1,ada\n3,torn,cells\nEND,2\n", { trailer: "END" });
     const source = await csv.openSource?.(opened);
     if (!source) throw new Error("csv has a source");
     expect(await source.readOne("user", "1")).toMatchObject({ attributes: { login: "ada" } });
     expect(await source.readOne("user", "9")).toBe("gone");
-    await expect(source.readOne("user", "3")).rejects.toMatchObject({ kind: "rejected", message: expect.stringContaining("Line 4") });
+    await expect(source.readOne("user", "3")).rejects.toMatchObject({ kind: "rejected", message: expect.stringContaining("Line 3") });
     // Read through already: what it says by now would be seen only by reading it again.
     writeFileSync(opened.settings.file ?? "", "id,login\n9,new\nEND,1\n");
     expect(await source.readOne("user", "9")).toMatchObject({ nativeId: "9" });
     expect(await source.readOne("user", "1")).toBe("gone");
+    await source.close();
+  });
+
+  test("nobody is gone from a file in which an id stands on two lines; of that one the earlier counts", async () => {
+    const source = await csv.openSource?.(options("id,login\n1,ada\n1,twice\nEND,2\n", { trailer: "END" }));
+    if (!source) throw new Error("csv has a source");
+    expect(await source.readOne("user", "1")).toMatchObject({ attributes: { login: "ada" } });
+    await expect(source.readOne("user", "9")).rejects.toMatchObject({ kind: "transient", message: expect.stringContaining("whole") });
     await source.close();
   });
 
