@@ -14,3 +14,13 @@ export function momentFrom(text: string, { option, now }: { option: string; now:
   if (moment <= now) throw new AppError("invalid", `${option}: ${text} is already past.`, { field: option });
   return moment;
 }
+
+/** A day (`2027-01-31`, from its beginning, UTC) or an ISO time with its zone, past or to come. Throws `invalid`, naming the option. */
+export function instantFrom(text: string, option: string): Date {
+  const instant = /^\d{4}-\d{2}-\d{2}(T[\d:.]+(Z|[+-]\d{2}:\d{2}))?$/.test(text) ? new Date(text) : new Date(Number.NaN);
+  if (Number.isNaN(instant.getTime()))
+    throw new AppError("invalid", `${option}: "${text}" is neither a day (2027-01-31) nor an instant (2027-01-31T08:00:00Z).`, {
+      field: option,
+    });
+  return instant;
+}

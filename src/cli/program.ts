@@ -5,6 +5,7 @@ import { administratorAdd } from "./administrator-add.ts";
 import { attributeAdd } from "./attribute-add.ts";
 import { attributeList } from "./attribute-list.ts";
 import { attributeRemove } from "./attribute-remove.ts";
+import { auditExport } from "./audit-export.ts";
 import { auditTail } from "./audit-tail.ts";
 import { clientCreate } from "./client-create.ts";
 import { clientList } from "./client-list.ts";
@@ -40,6 +41,7 @@ import { personResetPassword } from "./person-reset-password.ts";
 import { personSessions } from "./person-sessions.ts";
 import { personShow } from "./person-show.ts";
 import { personSignOut } from "./person-sign-out.ts";
+import { personSteps } from "./person-steps.ts";
 import { planApprove } from "./plan-approve.ts";
 import { planList } from "./plan-list.ts";
 import { planReject } from "./plan-reject.ts";
@@ -97,7 +99,17 @@ const GROUPS: readonly { name: string; description: string; commands: readonly (
   {
     name: "person",
     description: "people",
-    commands: [personShow, personExpire, personRenew, personInvite, personResetPassword, personResetFactors, personSessions, personSignOut],
+    commands: [
+      personShow,
+      personExpire,
+      personRenew,
+      personInvite,
+      personResetPassword,
+      personResetFactors,
+      personSessions,
+      personSignOut,
+      personSteps,
+    ],
   },
   {
     name: "attribute",
@@ -107,7 +119,7 @@ const GROUPS: readonly { name: string; description: string; commands: readonly (
   { name: "rule", description: "who gets which role on which unit", commands: [ruleLoad, ruleList] },
   { name: "role", description: "roles and their permissions", commands: [roleList, roleCompare] },
   { name: "notice", description: "messages to people", commands: [noticePreview, noticeTest] },
-  { name: "audit", description: "the trail of every change and decision", commands: [auditTail] },
+  { name: "audit", description: "the trail of every change and decision", commands: [auditTail, auditExport] },
   { name: "key", description: "the master key", commands: [keyRotate] },
 ];
 
