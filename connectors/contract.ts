@@ -87,6 +87,8 @@ export interface TargetAccount {
   nativeId: string;
   /** Undefined where the system does not say. */
   active?: boolean;
+  /** Of a group: native ids. Undefined where the system does not say. */
+  members?: readonly string[];
   attributes: TargetAttributes;
 }
 

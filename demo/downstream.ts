@@ -35,9 +35,11 @@ export interface Downstream {
   delayAnswers(milliseconds: number, method?: string): void;
   /** Changes a stored user behind Rollcall's back. */
   tamper(userId: string, attributes: Readonly<Record<string, unknown>>): void;
+  tamperGroup(groupId: string, attributes: Readonly<Record<string, unknown>>): void;
   /** Puts a user there that Rollcall knows nothing of. */
   seedUser(attributes: Readonly<Record<string, unknown>>): StoredResource;
   forget(userId: string): void;
+  forgetGroup(groupId: string): void;
   stop(): Promise<void>;
 }
 
@@ -214,12 +216,18 @@ export async function startDownstream({
       if (!user) throw new Error(`There is no user ${userId}`);
       store.users.set(userId, { ...user, ...attributes });
     },
+    tamperGroup: (groupId, attributes) => {
+      const group = store.groups.get(groupId);
+      if (!group) throw new Error(`There is no group ${groupId}`);
+      store.groups.set(groupId, { ...group, ...attributes });
+    },
     seedUser: (attributes) => {
       const stored = write(store.users, {}, { active: true, ...attributes });
       note(store, stored, "created");
       return stored;
     },
     forget: (userId) => void store.users.delete(userId),
+    forgetGroup: (groupId) => void store.groups.delete(groupId),
     stop: () =>
       new Promise((resolve, reject) => {
         server.close((error) => (error ? reject(error) : resolve()));

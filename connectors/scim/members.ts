@@ -96,7 +96,8 @@ function putMembers(client: ScimClient, { groupId, add, remove }: MemberChange):
   });
 }
 
-function memberIds({ members }: AttributeObject): Set<string> {
+/** Whom a group as it was answered names; a group without anybody may come without the attribute. */
+export function memberIds({ members }: AttributeObject): Set<string> {
   return new Set(
     Array.isArray(members)
       ? members.flatMap((member) => (isObject(member) && typeof member["value"] === "string" ? [member["value"]] : []))

@@ -3,7 +3,7 @@ import { openClient, type ScimClient } from "./client.ts";
 import type { ScimSettings } from "./config.ts";
 import { findAccounts } from "./find.ts";
 import { listAll } from "./listing.ts";
-import { changeMembers } from "./members.ts";
+import { changeMembers, memberIds } from "./members.ts";
 import { limitedTo, patchOperations, replaced } from "./patch.ts";
 import { read, replaceResource, schemasOf } from "./replace.ts";
 
@@ -11,6 +11,12 @@ import { read, replaceResource, schemasOf } from "./replace.ts";
 export function openTarget(options: OpenOptions<ScimSettings>): Promise<Target> {
   const { settings, signal } = options;
   const client = openClient(options);
+  // Where members are not to be compared, the application does not tell them.
+  const groupOf = (resource: AttributeObject): TargetAccount => ({
+    ...accountOf(resource),
+    ...(settings.compareMembers ? { members: [...memberIds(resource)] } : {}),
+  });
+  const of = (kind: Kind) => (kind === "group" ? groupOf : accountOf);
   return Promise.resolve({
     kinds: ["user", "group"],
     async *list(kind) {
@@ -18,12 +24,12 @@ export function openTarget(options: OpenOptions<ScimSettings>): Promise<Target> 
       for (;;) {
         const next = await pages.next();
         if (next.done) return next.value;
-        yield next.value.map(accountOf);
+        yield next.value.map(of(kind));
       }
     },
     async get(kind, nativeId) {
       const resource = await client.get(kind, nativeId);
-      return resource ? accountOf(resource) : "gone";
+      return resource ? of(kind)(resource) : "gone";
     },
     find: async (kind, attributes, { thorough = false } = {}) =>
       (await findAccounts(client, { kind, attributes, thorough, filters: settings.filters })).map(accountOf),

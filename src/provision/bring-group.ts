@@ -133,7 +133,8 @@ async function attempted(row: Projection, options: BringGroupOptions): Promise<s
   return row.deliveredState === "attempted" ? (await locate(row, options))?.nativeId : undefined;
 }
 
-function deliveredGroup(delivered: AttributeObject | null): { attributes: AttributeObject | null; members: readonly string[] } {
+/** A group's delivered state, as `present` stores it. Pure. */
+export function deliveredGroup(delivered: AttributeObject | null): { attributes: AttributeObject | null; members: readonly string[] } {
   const { attributes, members } = (delivered ?? {}) as { attributes?: AttributeObject; members?: readonly string[] };
   return { attributes: attributes ?? null, members: members ?? [] };
 }

@@ -1,5 +1,6 @@
 import type { AttributeObject, AttributeValue, TargetAccount } from "../../connectors/contract.ts";
 import { isObject } from "../directory/attributes.ts";
+import { deliveredGroup } from "./bring-group.ts";
 
 /** Whether what stands at the target no longer says what we delivered. What others added beside it is theirs. Pure. */
 export function hasDrifted(account: TargetAccount, { delivered, active }: { delivered: AttributeObject | null; active: boolean }): boolean {
@@ -12,6 +13,21 @@ export function asItStands({ attributes }: TargetAccount, delivered: AttributeOb
   return Object.fromEntries(
     Object.keys(delivered ?? {}).flatMap((name) => (attributes[name] === undefined ? [] : [[name, attributes[name]]])),
   );
+}
+
+/** The same of a group: another name, or a member that we put there and that is there no more. Members whom others added are theirs. */
+export function groupHasDrifted(group: TargetAccount, delivered: AttributeObject | null): boolean {
+  const { attributes, members } = deliveredGroup(delivered);
+  if (!holds(group.attributes, attributes ?? {})) return true;
+  const held = group.members && new Set(group.members);
+  return held !== undefined && members.some((id) => !held.has(id));
+}
+
+/** What of the group we speak of in our deliveries, as it stands. */
+export function groupAsItStands(group: TargetAccount, delivered: AttributeObject | null): AttributeObject {
+  const { attributes, members } = deliveredGroup(delivered);
+  const held = group.members && new Set(group.members);
+  return { attributes: asItStands(group, attributes), members: held ? members.filter((id) => held.has(id)) : members };
 }
 
 /** Every value of `wanted` is in `held`; the elements of a list in any order, and no others. */

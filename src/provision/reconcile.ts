@@ -1,10 +1,10 @@
-import type { AttributeObject, Completeness, Target, TargetAccount } from "../../connectors/contract.ts";
+import type { AttributeObject, Completeness, Kind, Target, TargetAccount } from "../../connectors/contract.ts";
 import { recordEvent } from "../audit/record.ts";
 import type { LoadedConnection } from "../connections/open.ts";
 import { inTransaction, type Database } from "../db/database.ts";
 import type { Context } from "../context.ts";
 import { wakeDeliveries } from "./decision.ts";
-import { asItStands, hasDrifted } from "./drift.ts";
+import { asItStands, groupAsItStands, groupHasDrifted, hasDrifted } from "./drift.ts";
 import type { Targets } from "./targets.ts";
 
 export interface ReconcileOptions {
@@ -13,15 +13,20 @@ export interface ReconcileOptions {
   connection: LoadedConnection;
 }
 
-export interface Reconciled {
-  /** Accounts listed, and how many of them are linked. */
+export interface ReconciledKind {
+  /** Accounts (or groups) listed, and how many of them are linked. */
   listed: number;
   linked: number;
-  /** Linked accounts that differed from what was delivered. */
+  /** Linked ones that differed from what was delivered. */
   drifted: number;
-  /** Linked accounts that are gone, confirmed one by one. Not looked for when the listing is not proven complete. */
+  /** Linked ones that are gone, confirmed one by one. Not looked for when the listing is not proven complete. */
   missing: number;
   complete: boolean;
+}
+
+export interface Reconciled extends ReconciledKind {
+  /** Undefined where we keep none there: then they are not listed. */
+  groups?: ReconciledKind;
 }
 
 interface Linked {
@@ -32,14 +37,28 @@ interface Linked {
 }
 
 /**
- * Lists the target's users in full and repairs drift on the accounts that we linked: what differs is delivered again, what
- * is gone is made again when it is still wanted. Accounts that we did not link are counted and left alone.
+ * Lists the target's users in full, and its groups where we keep some, and repairs drift on those that we linked: what differs is
+ * delivered again, what is gone is made again when it is still wanted. What we did not link is counted and left alone, and so are
+ * members whom others added to our groups.
  */
 export async function reconcileTarget(ctx: Context, { db, targets, connection }: ReconcileOptions): Promise<Reconciled> {
   const startedAt = ctx.now();
-  const result = await targets.withTarget(connection, (target) => compare(ctx, { db, target, connection, startedAt }));
+  const result = await targets.withTarget(connection, async (target): Promise<Reconciled> => {
+    const users = await compare(ctx, { db, target, connection, startedAt, kind: "user" });
+    if (!target.kinds.includes("group") || !(await keepsGroups(db, connection))) return users;
+    // After the users, so that a group is compared as it stands once those who are gone have left it.
+    return { ...users, groups: await compare(ctx, { db, target, connection, startedAt, kind: "group" }) };
+  });
   ctx.log.info({ connection: connection.name, ...result }, "target reconciled");
   return result;
+}
+
+async function keepsGroups(db: Database, { id }: LoadedConnection): Promise<boolean> {
+  const { rowCount } = await db.pool.query(
+    "select from projections where connection_id = $1 and kind = 'group' and native_id is not null limit 1",
+    [id],
+  );
+  return Boolean(rowCount);
 }
 
 interface CompareOptions {
@@ -47,13 +66,14 @@ interface CompareOptions {
   target: Target;
   connection: LoadedConnection;
   startedAt: Date;
+  kind: Kind;
 }
 
-async function compare(ctx: Context, { db, target, connection, startedAt }: CompareOptions): Promise<Reconciled> {
+async function compare(ctx: Context, { db, target, connection, startedAt, kind }: CompareOptions): Promise<ReconciledKind> {
   const seen: number[] = [];
   let listed = 0;
   let drifted = 0;
-  const pages = target.list("user");
+  const pages = target.list(kind);
   let evidence: Completeness;
   for (;;) {
     ctx.signal.throwIfAborted();
@@ -63,17 +83,11 @@ async function compare(ctx: Context, { db, target, connection, startedAt }: Comp
       break;
     }
     listed += next.value.length;
-    const linked = await linkedOf(db, { connection, accounts: next.value, startedAt });
+    const linked = await linkedOf(db, { connection, accounts: next.value, startedAt, kind });
     seen.push(...linked.map(({ row }) => row.id));
-    drifted += await redeliver(ctx, {
-      db,
-      connection,
-      linked: linked.filter(({ row, account }) =>
-        hasDrifted(account, { delivered: row.delivered, active: row.delivered_state === "present" }),
-      ),
-    });
+    drifted += await redeliver(ctx, { db, connection, kind, linked: await driftedOf(target, { kind, linked }) });
   }
-  const missing = evidence.finalCursor ? await remakeMissing(ctx, { db, target, connection, startedAt, seen }) : 0;
+  const missing = evidence.finalCursor ? await remakeMissing(ctx, { db, target, connection, startedAt, kind, seen }) : 0;
   return { listed, linked: seen.length, drifted, missing, complete: evidence.finalCursor };
 }
 
@@ -82,18 +96,38 @@ interface Pair {
   account: TargetAccount;
 }
 
+async function driftedOf(target: Target, { kind, linked }: { kind: Kind; linked: readonly Pair[] }): Promise<Pair[]> {
+  if (kind === "user")
+    return linked.filter(({ row, account }) =>
+      hasDrifted(account, { delivered: row.delivered, active: row.delivered_state === "present" }),
+    );
+  const drifted: Pair[] = [];
+  for (const { row, account } of linked) {
+    if (row.delivered_state !== "present" || !groupHasDrifted(account, row.delivered)) continue;
+    // Some tell a group's members in part, or not at all, where they list it.
+    const alone = await target.get(kind, row.native_id);
+    if (alone !== "gone" && groupHasDrifted(alone, row.delivered)) drifted.push({ row, account: alone });
+  }
+  return drifted;
+}
+
 /** Settled projections only: a delivery that is under way, or went through since the listing began, is no drift. */
 const SETTLED =
-  "connection_id = $1 and kind = 'user' and state = 'idle' and dirty_at is null and delivered_state in ('present', 'disabled') and delivered_at < $2";
+  "connection_id = $1 and kind = $3 and state = 'idle' and dirty_at is null and delivered_state in ('present', 'disabled') and delivered_at < $2";
 
 async function linkedOf(
   db: Database,
-  { connection, accounts, startedAt }: { connection: LoadedConnection; accounts: readonly TargetAccount[]; startedAt: Date },
+  {
+    connection,
+    accounts,
+    startedAt,
+    kind,
+  }: { accounts: readonly TargetAccount[] } & Pick<CompareOptions, "connection" | "startedAt" | "kind">,
 ): Promise<Pair[]> {
   const byId = new Map(accounts.map((account) => [account.nativeId, account]));
   const { rows } = await db.pool.query<Linked>(
-    `select id, native_id, delivered, delivered_state from projections where ${SETTLED} and native_id = any($3)`,
-    [connection.id, startedAt, [...byId.keys()]],
+    `select id, native_id, delivered, delivered_state from projections where ${SETTLED} and native_id = any($4)`,
+    [connection.id, startedAt, kind, [...byId.keys()]],
   );
   return rows.flatMap((row) => {
     const account = byId.get(row.native_id);
@@ -103,9 +137,10 @@ async function linkedOf(
 
 async function redeliver(
   ctx: Context,
-  { db, connection, linked }: { db: Database; connection: LoadedConnection; linked: readonly Pair[] },
+  { db, connection, kind, linked }: Pick<CompareOptions, "db" | "connection" | "kind"> & { linked: readonly Pair[] },
 ): Promise<number> {
   if (linked.length === 0) return 0;
+  const standing = kind === "group" ? groupAsItStands : asItStands;
   return inTransaction(db, ctx, async (work) => {
     const { rows } = await work.sql.query<{ id: number }>(
       `update projections p set delivered = d.delivered::jsonb, delivered_hash = null, delivered_state = d.state, state = 'waiting',
@@ -115,7 +150,7 @@ async function redeliver(
       [
         linked.map(({ row }) => row.id),
         linked.map(({ row }) => row.native_id),
-        linked.map(({ row, account }) => JSON.stringify(asItStands(account, row.delivered))),
+        linked.map(({ row, account }) => JSON.stringify(standing(account, row.delivered))),
         linked.map(({ row, account }) => ((account.active ?? row.delivered_state === "present") ? "present" : "disabled")),
         ctx.now(),
       ],
@@ -124,27 +159,28 @@ async function redeliver(
       work,
       rows.map(({ id }) => id),
     );
-    await noteRepair(work, { connection, count: rows.length, reason: "accounts differed from what was delivered" });
+    await noteRepair(work, { connection, count: rows.length, reason: `${PLURAL[kind]} differed from what was delivered` });
     return rows.length;
   });
 }
 
 const PAGE = 500;
+const PLURAL = { user: "accounts", group: "groups", unit: "units" } as const satisfies Record<Kind, string>;
 
 async function remakeMissing(
   ctx: Context,
-  { db, target, connection, startedAt, seen }: CompareOptions & { seen: readonly number[] },
+  { db, target, connection, startedAt, kind, seen }: CompareOptions & { seen: readonly number[] },
 ): Promise<number> {
   let missing = 0;
   for (let after = 0; ;) {
     const { rows } = await db.pool.query<Linked>(
       `select id, native_id, delivered, delivered_state from projections
-       where ${SETTLED} and native_id is not null and id > $3 and not (id = any($4)) order by id limit ${PAGE}`,
-      [connection.id, startedAt, after, seen],
+       where ${SETTLED} and native_id is not null and id > $4 and not (id = any($5)) order by id limit ${PAGE}`,
+      [connection.id, startedAt, kind, after, seen],
     );
     const gone: number[] = [];
-    for (const row of rows) if ((await target.get("user", row.native_id)) === "gone") gone.push(row.id);
-    missing += await forget(ctx, { db, connection, ids: gone });
+    for (const row of rows) if ((await target.get(kind, row.native_id)) === "gone") gone.push(row.id);
+    missing += await forget(ctx, { db, connection, kind, ids: gone });
     const last = rows.at(-1);
     if (!last) return missing;
     after = last.id;
@@ -154,7 +190,7 @@ async function remakeMissing(
 /** Gone there: whoever is still wanted is made again, and for the others that is the end of it. */
 async function forget(
   ctx: Context,
-  { db, connection, ids }: { db: Database; connection: LoadedConnection; ids: readonly number[] },
+  { db, connection, kind, ids }: Pick<CompareOptions, "db" | "connection" | "kind"> & { ids: readonly number[] },
 ): Promise<number> {
   if (ids.length === 0) return 0;
   return inTransaction(db, ctx, async (work) => {
@@ -169,7 +205,7 @@ async function forget(
       work,
       rows.filter(({ state }) => state === "waiting").map(({ id }) => id),
     );
-    await noteRepair(work, { connection, count: rows.length, reason: "accounts were gone at the target" });
+    await noteRepair(work, { connection, count: rows.length, reason: `${PLURAL[kind]} were gone at the target` });
     return rows.length;
   });
 }

@@ -43,6 +43,51 @@ describe("reconciliation", () => {
     expect(await reconcile()).toMatchObject({ drifted: 0, missing: 0 });
   });
 
+  test("M4: groups that somebody changed at the target are repaired; members whom others added stay", async () => {
+    world = await startWorld({ policy: { groups: ["sales", "staff", "lost", "quiet"] }, settings: { pageSize: 2 } });
+    const people = await world.addPeople(["anna", "bert", "cleo"]);
+    for (const name of ["sales", "staff", "lost", "quiet"]) await world.addGroup(name, people);
+    await world.drain({ hurry: true });
+    const there = (name: string) => world.downstream.groups().find(({ displayName }) => displayName === name);
+    const ids = (name: string) => ((there(name)?.["members"] ?? []) as { value: string }[]).map(({ value }) => value).sort();
+    const [anna, bert, cleo] = ["anna", "bert", "cleo"].map((name) => world.user(name)?.id ?? "");
+    const everybody = [anna, bert, cleo].sort();
+    expect(["sales", "staff", "lost", "quiet"].map(ids)).toEqual(Array(4).fill(everybody));
+    const stranger = world.downstream.seedUser({ userName: "stranger", active: true }).id;
+    world.downstream.tamperGroup(there("sales")?.id ?? "", { members: [{ value: anna }, { value: stranger }] });
+    world.downstream.tamperGroup(there("staff")?.id ?? "", { displayName: "theirs", members: [] });
+    world.downstream.tamperGroup(there("quiet")?.id ?? "", { members: [...everybody, stranger].map((value) => ({ value })) });
+    world.downstream.forgetGroup(there("lost")?.id ?? "");
+
+    const drift = { listed: 3, linked: 3, drifted: 2, missing: 1, complete: true };
+    expect(await reconcile()).toMatchObject({ drifted: 0, missing: 0, groups: drift });
+    await world.drain({ hurry: true });
+    expect(there("theirs")).toBeUndefined();
+    expect(["sales", "staff", "lost", "quiet"].map(ids)).toEqual([
+      [...everybody, stranger].sort(),
+      everybody,
+      everybody,
+      [...everybody, stranger].sort(),
+    ]);
+    const { rows } = await world.db.pool.query(
+      "select reason, sum((data ->> 'count')::int)::int as count from audit_events where name = 'target.drift_repaired' group by 1 order by 1",
+    );
+    expect(rows).toEqual([
+      { reason: "groups differed from what was delivered", count: 2 },
+      { reason: "groups were gone at the target", count: 1 },
+    ]);
+    expect(await reconcile()).toMatchObject({ groups: { drifted: 0, missing: 0 } });
+  });
+
+  test("of an application that does not tell who is in a group only names are compared", async () => {
+    world = await startWorld({ policy: { groups: ["sales"] }, settings: { compareMembers: false } });
+    await world.addGroup("sales", await world.addPeople(["anna"]));
+    await world.drain({ hurry: true });
+    const [group] = world.downstream.groups();
+    world.downstream.tamperGroup(group?.id ?? "", { members: [] });
+    expect(await reconcile()).toMatchObject({ groups: { listed: 1, linked: 1, drifted: 0 } });
+  });
+
   test("invariant 1: a listing that does not prove itself complete makes nobody missing", async () => {
     world = await startWorld({ settings: { pageSize: 1 } });
     await world.addPeople(["anna", "bert", "cleo"]);
