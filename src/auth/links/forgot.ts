@@ -16,10 +16,11 @@ export async function askForReset({ sql }: Pick<Work, "sql">, { name, keyRing }:
   await enqueue(sql, { job: "send_reset", payload: { name: seal(keyRing.current, { purpose: PURPOSE, plain: name }) }, maxAttempts: 5 });
 }
 
-/** Edits of the person's addresses by others, made here rather than by an origin of theirs. */
-const REDIRECTED = `select from audit_events e where e.subject_type = 'person' and e.subject_id = p.id::text and e.name = 'person.updated' and e.at > w.set_at
+/** Edits of the person's addresses by others, made here rather than by an origin of theirs, after which no link was used. */
+const REDIRECTED = `select from audit_events e where e.subject_type = 'person' and e.subject_id = p.id::text and e.name = 'person.updated'
   and e.data -> 'connection' is null and e.actor <> 'person:' || p.id::text and e.actor not like 'cli:%'
-  and exists (select from jsonb_array_elements_text(e.data -> 'changed') changed (key) where changed.key like 'email%')`;
+  and exists (select from jsonb_array_elements_text(e.data -> 'changed') changed (key) where changed.key like 'email%')
+  and not exists (select from audit_events used where used.subject_type = 'person' and used.subject_id = p.id::text and used.name = 'login_link.used' and used.at > e.at)`;
 
 export interface ResetAsked {
   /** As `askForReset` sealed it. */
@@ -31,8 +32,8 @@ export interface ResetAsked {
 
 /**
  * Sends the link to set another password, if the name is somebody's who is active, can be reached, and has a password: who comes in by an
- * identity provider alone gets no second way in. Nor is it sent to an address that somebody else wrote there since the password was set:
- * whoever may change profiles would choose who gets in. Not again within `links.resetEveryMinutes`, so that nobody is flooded. Returns whether
+ * identity provider alone gets no second way in. Nor is it sent to an address that somebody else wrote there, after which no link was
+ * used: whoever may change profiles would choose who gets in, however long they wait. Not again within `links.resetEveryMinutes`, so that nobody is flooded. Returns whether
  * it was sent.
  */
 export async function sendReset(work: Work, { name, keyRing, settings, baseUrl }: ResetAsked): Promise<boolean> {

@@ -130,6 +130,16 @@ test("G2: whoever writes their own address into somebody's profile is not sent t
     setPassword(work, { personId: id, password: "seven bold herons whisper", how: "changed", keyRing, settings: settings.password }),
   );
   door.clock.forward(3_600_000);
+  // Who does not know of the address has not confirmed it.
+  expect(await sent("victim")).toBe(false);
+  const byLink = async (password: string) => {
+    const { body } = await door.request("POST", `/people/${id}/password-reset`, { body: { delivery: "show" } });
+    const [, code = ""] = String((body as { link: unknown }).link).split("#");
+    door.clock.forward(1000);
+    await door.work((work) => answerLink(work, { token: code, password, keyRing, settings: settings.password }));
+    door.clock.forward(3_600_000);
+  };
+  await byLink("nine plain walruses yodel");
   expect(await sent("victim")).toBe(true);
   const { body: preview } = await door.request("POST", "/people/imports", {
     token,

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { Secret, TOTP } from "otpauth";
+import { z } from "zod";
 import { requireFactor } from "../../../src/auth/factors/requirements.ts";
 import { setPassword } from "../../../src/auth/passwords/set.ts";
 import { endSessions } from "../../../src/auth/sessions/end.ts";
@@ -102,6 +103,32 @@ describe("proving oneself again", () => {
     expect(page.location).toBeNull();
     expect(page.status).toBe(403);
   });
+});
+
+test.each([
+  ["POST", "/grants"],
+  ["PATCH", "/grants/00000000-0000-4000-8000-000000000000"],
+  ["POST", "/rules"],
+  ["PATCH", "/rules/00000000-0000-4000-8000-000000000000"],
+  ["POST", "/previews/00000000-0000-4000-8000-000000000000/apply"],
+  ["POST", "/accounts/1/link"],
+])("G3: a browser that was left open gives nobody access: %s %s wants a recent proof", async (method, path) => {
+  const { userName } = await door.newPerson();
+  const browser = door.browser();
+  await door.signIn(browser, { name: userName });
+  const call = async () => {
+    const { csrf } = z.object({ csrf: z.string() }).parse(JSON.parse((await browser.get("/account/token")).text));
+    const Cookie = `${COOKIES.session}=${browser.cookies.get(COOKIES.session) ?? ""}`;
+    const headers = { Cookie, Origin: door.url, "X-CSRF-Token": csrf, "Content-Type": "application/json", "If-Match": '"1"' };
+    return (await fetch(`${door.url}/console/api/v1${path}`, { method, headers, body: "{}" })).text();
+  };
+  expect(await call()).not.toContain("step_up");
+  // Busy, and so not idle; and signed in long ago.
+  for (let passed = 0; passed <= door.settings.session.stepUpMinutes; passed += IDLE_MINUTES - 1) {
+    door.clock.forward(minutes(IDLE_MINUTES - 1));
+    await browser.get("/account");
+  }
+  expect(await call()).toContain("step_up");
 });
 
 describe("what ends a sign-in under way", () => {

@@ -66,6 +66,7 @@ export const accountRoutes: readonly Route[] = [
   route({
     method: "post",
     path: "/accounts/{id}/link",
+    sensitive: true,
     summary: "Settle whose account this is",
     description:
       "The choice survives later runs. `create` makes a person of the account. An account by which somebody signs in is tied to a person only by who holds all that this person holds.",

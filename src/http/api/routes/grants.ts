@@ -85,6 +85,7 @@ export const grantRoutes: readonly Route[] = [
   route({
     method: "post",
     path: "/grants",
+    sensitive: true,
     summary: "Give a role to a person or a group",
     description:
       "One gives only what one holds oneself on that unit (who may make roles for the whole organisation, anything), and nothing to oneself. " +
@@ -119,6 +120,7 @@ export const grantRoutes: readonly Route[] = [
   route({
     method: "patch",
     path: "/grants/{id}",
+    sensitive: true,
     summary: "Extend or shorten a grant",
     tag: "Grants",
     access: GIVE,

@@ -104,6 +104,7 @@ export const previewRoutes: readonly Route[] = [
   route({
     method: "post",
     path: "/previews/{id}/apply",
+    sensitive: true,
     summary: "Save exactly what was shown",
     description:
       "The difference is computed anew in the transaction that saves: when the change would affect other access by now, it is refused (412).",

@@ -92,6 +92,7 @@ export const ruleRoutes: readonly Route[] = [
   route({
     method: "post",
     path: "/rules",
+    sensitive: true,
     summary: "Make a rule; carried out at once",
     description: "Needs the right to give the role on the unit. `POST /rules/preview` shows beforehand whose access would differ.",
     tag: TAG,
@@ -133,6 +134,7 @@ export const ruleRoutes: readonly Route[] = [
   route({
     method: "patch",
     path: "/rules/{id}",
+    sensitive: true,
     summary: "Change a rule; carried out at once",
     description:
       "Its grants are made anew. With `group: null` and a condition it becomes a rule with a condition, and the other way round.",
