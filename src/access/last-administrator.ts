@@ -34,40 +34,67 @@ const CANDIDATES = `
     union select m.person_id from below join memberships m using (group_id) where m.recorded_to is null and m.valid_to is null
   ) order by p.id limit 50`;
 
+/** An instant after every end: who steers then steers for good, as far as is decided. */
+const FOR_GOOD = new Date("9999-12-31T00:00:00Z");
+
 /**
- * Refuses what would leave the organisation without anybody who can steer it: to be called before somebody is suspended,
- * deactivated, deleted, or loses a grant. Who does not steer it is let through at once. Throws `conflict`.
+ * Refuses what would leave the organisation without anybody who can steer it, or with nobody whose rights don't end by themselves: to
+ * be called before somebody is suspended, deactivated, deleted, or their access gets an end. Who does not steer it is let through at
+ * once. Throws `conflict`.
+ * @param passing what is as easily given back, such as a suspension: it is enough that somebody else steers now
  */
-export async function refuseLastAdministrator({ ctx, sql }: Work, { personId }: { personId: string }): Promise<void> {
-  const at = ctx.now();
-  const steers = async (id: string) => (await grantedUnits(sql, { personId: id, permission: STEERING, at })).some(({ top }) => top);
-  if (!(await steers(personId))) return;
-  await lockAdministrators(sql);
-  const { rows } = await sql.query<{ id: string }>(CANDIDATES, [personId, STEERING, at]);
-  for (const { id } of rows) if (await steers(id)) return;
-  throw new AppError("conflict", "This is the last administrator of the organisation: make another one first.", { field: "person" });
+export async function refuseLastAdministrator(
+  { ctx, sql }: Work,
+  { personId, passing = false }: { personId: string; passing?: boolean },
+): Promise<void> {
+  for (const at of passing ? [ctx.now()] : [ctx.now(), FOR_GOOD]) {
+    if (!(await steers(sql, { personId, at }))) continue;
+    await lockAdministrators(sql);
+    if (!(await isSteered(sql, { at, without: personId })))
+      throw new AppError("conflict", `This is the last administrator of the organisation${named(at)}: make another one first.`, {
+        field: "person",
+      });
+  }
 }
 
 const NOBODY = "00000000-0000-0000-0000-000000000000";
 
 /**
- * Does what may take somebody's rights away, in the caller's transaction, and refuses it when nobody is left who steers the organisation.
- * Where nobody did before, it is let through. One at a time, so that two don't take the last two at once. Throws `conflict`.
- * @param at the instant at which somebody must be left; now when absent
+ * Does what may take somebody's rights away, in the caller's transaction, and refuses it when nobody is left who steers the organisation,
+ * or nobody whose rights don't end by themselves. Where nobody did before, it is let through. One at a time, so that two don't take the
+ * last two at once. Throws `conflict`.
+ * @param at another instant at which somebody must be left
+ * @param passing what is as easily given back, such as a suspension: it is enough that somebody steers now
  */
-export async function keepingAnAdministrator<T>(work: Work, act: () => Promise<T>, { at }: { at?: Date } = {}): Promise<T> {
-  await lockAdministrators(work.sql);
-  const before = await isSteered(work, at);
+export async function keepingAnAdministrator<T>(
+  { ctx, sql }: Work,
+  act: () => Promise<T>,
+  { at, passing = false }: { at?: Date; passing?: boolean } = {},
+): Promise<T> {
+  await lockAdministrators(sql);
+  const instants: Date[] = [];
+  for (const each of [ctx.now(), ...(at ? [at] : []), ...(passing ? [] : [FOR_GOOD])])
+    if (await isSteered(sql, { at: each })) instants.push(each);
   const result = await act();
-  if (before && !(await isSteered(work, at)))
-    throw new AppError("conflict", "This would leave the organisation without an administrator: make another one first.", {
-      field: "grant",
-    });
+  for (const each of instants)
+    if (!(await isSteered(sql, { at: each })))
+      throw new AppError("conflict", `This would leave the organisation without an administrator${named(each)}: make another one first.`, {
+        field: "grant",
+      });
   return result;
 }
 
-async function isSteered({ ctx, sql }: Work, at: Date = ctx.now()): Promise<boolean> {
-  const { rows } = await sql.query<{ id: string }>(CANDIDATES, [NOBODY, STEERING, at]);
-  for (const { id } of rows) if ((await grantedUnits(sql, { personId: id, permission: STEERING, at })).some(({ top }) => top)) return true;
+/** Pure: which administrator is meant. */
+function named(at: Date): string {
+  return at === FOR_GOOD ? " whose rights don't end" : "";
+}
+
+async function isSteered(sql: Sql, { at, without = NOBODY }: { at: Date; without?: string }): Promise<boolean> {
+  const { rows } = await sql.query<{ id: string }>(CANDIDATES, [without, STEERING, at]);
+  for (const { id } of rows) if (await steers(sql, { personId: id, at })) return true;
   return false;
+}
+
+async function steers(sql: Sql, { personId, at }: { personId: string; at: Date }): Promise<boolean> {
+  return (await grantedUnits(sql, { personId, permission: STEERING, at })).some(({ top }) => top);
 }

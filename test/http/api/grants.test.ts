@@ -230,6 +230,37 @@ describe("no escalation", () => {
     await door.request("GET", "/grants", { token: other.token }).expect(200);
   });
 
+  test("the last administrator whose rights don't end stays so, though others are administrators for a time", async () => {
+    const steering = async () => {
+      const { rows } = await door.db.pool.query<{ person_id: string; grant_id: string }>(
+        "select g.person_id, g.grant_id from grants g join roles r on r.id = g.role_id where r.key = 'rollcall-administrator' and g.unit_id = $1 and g.recorded_to is null and g.valid_to is null",
+        [top],
+      );
+      return rows;
+    };
+    const [endless, ...others] = await steering();
+    for (const { grant_id: id } of others) await door.request("POST", `/grants/${id}/revoke`, { body: { reason: "too many" } }).expect(204);
+    const [own, personId] = [`/grants/${endless?.grant_id}`, endless?.person_id];
+    const forATime = await door.newPerson();
+    const give = (more: object = {}) =>
+      door.request("POST", "/grants", {
+        body: { personId: forATime, role: "rollcall-administrator", unitId: top, reason: "stands in", ...more },
+      });
+    await give({ until: at(30 * DAY) }).expect(201);
+    const attempts = () => [
+      door.request("PATCH", own, { headers: ANY, body: { until: at(10 * DAY), reason: "shorter" } }),
+      door.request("PATCH", own, { headers: ANY, body: { until: at(90 * DAY), reason: "shorter" } }),
+      door.request("POST", `${own}/revoke`, { body: { reason: "leaving" } }),
+      door.request("POST", `/people/${personId}/expire`, { body: { until: at(10 * DAY), reason: "leaving" } }),
+      door.request("POST", `/people/${personId}/deactivate`, { body: { reason: "leaving" } }),
+    ];
+    for (const attempt of attempts()) expect((await attempt.expect(409)).body.detail).toContain("make another one first");
+    await door.request("POST", `/people/${personId}/suspend`, { body: { reason: "a lost laptop" } }).expect(200);
+    await door.request("POST", `/people/${personId}/activate`, { body: { reason: "found" } }).expect(200);
+    await give().expect(201);
+    await door.request("PATCH", own, { headers: ANY, body: { until: at(10 * DAY), reason: "shorter" } }).expect(200);
+  });
+
   test("A4: whatever somebody holds, what they may give holds nothing more", () => {
     const keys = fc.uniqueArray(fc.constantFrom("a.b.c", "a.b.d", "a.e.c", "f.b.c", "f.g.h"));
     fc.assert(

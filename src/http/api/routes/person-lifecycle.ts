@@ -23,7 +23,7 @@ async function change(call: ApiCall, given: { personId: string; action: Lifecycl
   const takesAway = given.action !== "activate" && given.until !== null;
   if (takesAway) {
     await requireMayShutOut(call, { caller: call.caller, personId: given.personId });
-    await refuseLastAdministrator(call, { personId: given.personId });
+    await refuseLastAdministrator(call, { personId: given.personId, passing: given.action === "suspend" });
   }
   await lockRules(call.sql, "shared");
   await changeLifecycle(call, { ...given, oneself: call.caller.personId === given.personId });
