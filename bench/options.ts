@@ -6,6 +6,13 @@ export function wholeNumber(name: string, text: string | undefined, { least = 1 
   return value;
 }
 
+/** A duration out of --seconds: parts of a second, too, where only the way there matters. Throws a sentence that names the option. */
+export function someSeconds(text: string): number {
+  const value = Number(text);
+  if (!(value > 0) || !Number.isFinite(value)) throw new Error("--seconds must be a number above 0.");
+  return value;
+}
+
 /** What `read` makes of the options. Of a mistake in them it tells, with the usage; then the exit code is 2, and there is nothing to do. */
 export function optionsOrUsage<T>(read: () => T, usage: string): T | undefined {
   try {

@@ -46,7 +46,7 @@ function readOptions(args: readonly string[]): Options {
   const { json, strict } = values;
   return {
     kinds,
-    people: wholeNumber("people", values.people, { least: 500 }),
+    people: wholeNumber("people", values.people, { least: 200 }),
     repeat: wholeNumber("repeat", values.repeat),
     growth: !values["no-growth"],
     json,

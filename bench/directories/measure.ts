@@ -6,7 +6,6 @@ import { parse } from "yaml";
 import { addConnection } from "../../src/connections/store.ts";
 import { createContext } from "../../src/context.ts";
 import { inTransaction, openDatabase } from "../../src/db/database.ts";
-import { startEmbeddedPostgres } from "../../src/db/embedded.ts";
 import { sealingKey } from "../../src/db/envelope.ts";
 import { projectFolder } from "../../src/db/folder.ts";
 import { createLog } from "../../src/log.ts";
@@ -15,6 +14,7 @@ import { CONNECTION } from "../connection.ts";
 import type { Size } from "../site.ts";
 import type { SyncJob, SyncResult } from "../step.ts";
 import type { BareDirectoryJob, BareDirectoryRead } from "./bare/read.ts";
+import { startCluster } from "../scim/database.ts";
 import { difference, rowsWritten, type Written } from "../written.ts";
 import { TITLES, type KindName } from "./kinds.ts";
 import { startServing, type Serving } from "./serving.ts";
@@ -25,6 +25,8 @@ export interface RunMeasured extends Measured<SyncResult> {
   /** Rows of people, accounts and memberships that it wrote, as PostgreSQL counted them. */
   written: Written;
 }
+
+const DATABASE = "directory";
 
 /** Everything measured of one kind at one size. */
 export interface DirectoryMeasurement {
@@ -55,22 +57,22 @@ export async function measureDirectory(options: MeasureDirectoryOptions): Promis
   const { kind, folder, size } = options;
   options.say(`${labelOf(options)}: starting PostgreSQL, filling the system`);
   await mkdir(folder, { recursive: true });
-  const postgres = await startEmbeddedPostgres({ folder });
+  const cluster = await startCluster(folder);
   let serving: Serving | undefined;
   // Ctrl-C in the middle of a measurement leaves nothing behind, either; the system ends with its parent.
   const stopAtOnce = () => {
-    postgres.stop();
+    cluster.stopAtOnce();
     rmSync(folder, { recursive: true, force: true });
   };
   process.prependOnceListener("exit", stopAtOnce);
   try {
-    await inChild({ step: "migrate", job: { url: postgres.url } });
+    await cluster.ensure(DATABASE, async (url) => void (await inChild({ step: "migrate", job: { url } })));
     serving = await startServing({ kind, size, folder });
-    return await measureServed(options, { serving, databaseUrl: postgres.url });
+    return await measureServed(options, { serving, databaseUrl: cluster.url(DATABASE) });
   } finally {
     process.removeListener("exit", stopAtOnce);
     await serving?.stop();
-    postgres.stop();
+    await cluster.stop();
     await rm(folder, { recursive: true, force: true });
   }
 }

@@ -5,7 +5,7 @@ import { percentile } from "../access/percentile.ts";
 import { inChild } from "../child.ts";
 import { startOurs } from "../scim/servers/ours.ts";
 import { openWire } from "../scim/wire.ts";
-import { optionsOrUsage, wholeNumber } from "../options.ts";
+import { optionsOrUsage, someSeconds, wholeNumber } from "../options.ts";
 import { startScratch } from "../scratch.ts";
 import { isOver, renderTable, type Row } from "../table.ts";
 import { fillPeople, type Callers } from "./fill.ts";
@@ -46,7 +46,7 @@ function readOptions(args: readonly string[]): Options {
   return {
     people,
     units: Math.max(10, wholeNumber("units", values.units)),
-    seconds: wholeNumber("seconds", values.seconds),
+    seconds: someSeconds(values.seconds),
     json: values.json,
     strict: values.strict,
   };

@@ -1,9 +1,6 @@
-import { execFile } from "node:child_process";
-import path from "node:path";
-import { promisify } from "node:util";
 import { beforeAll, describe, expect, test } from "@jest/globals";
-import { projectFolder } from "../../src/db/folder.ts";
 import { isOver, type Row } from "../../bench/table.ts";
+import { runBench } from "./run-bench.ts";
 
 interface Run {
   requests: number;
@@ -22,19 +19,17 @@ interface Measured {
   incremental: Run;
 }
 
-const PEOPLE = 500;
+const PEOPLE = 200;
 // One that has increments and one that is read in full each time: the others are the same code around another client.
 const KINDS = ["okta", "csv"];
-const CHANGED = 5;
+const CHANGED = 2;
 
 describe("the benchmark of the directories", () => {
   let answer: { rows: Row[]; measured: { large: Measured }[] };
 
   beforeAll(async () => {
-    const main = path.join(projectFolder(), "dist/bench/main.js");
     const options = ["directories", "--kinds", KINDS.join(","), "--people", String(PEOPLE), "--repeat", "1", "--no-growth", "--json"];
-    const { stdout } = await promisify(execFile)(process.execPath, [main, ...options], { maxBuffer: 1 << 24 });
-    answer = JSON.parse(stdout);
+    answer = JSON.parse(await runBench(options));
   }, 600_000);
 
   const all = () => answer.measured.map(({ large }) => large);

@@ -1,10 +1,7 @@
-import { execFile } from "node:child_process";
-import path from "node:path";
-import { promisify } from "node:util";
 import { expect, test } from "@jest/globals";
 import { detectableShift, kolmogorovSmirnov } from "../../bench/login/distribution.ts";
 import type { Row } from "../../bench/table.ts";
-import { projectFolder } from "../../src/db/folder.ts";
+import { runBench } from "./run-bench.ts";
 
 const times = (count: number, { shift = 0 } = {}) => Array.from({ length: count }, (_, at) => 30 + ((at * 7919) % 1000) / 100 + shift);
 
@@ -18,10 +15,8 @@ test("G2: the test that is to tell answer times apart tells them apart when they
 });
 
 test("the benchmark of signing in measures both kinds of names, and sign-ins beside bare argon2id", async () => {
-  const main = path.join(projectFolder(), "dist/bench/main.js");
-  const args = [main, "login", "--people", "20", "--tries", "60", "--seconds", "1", "--json"];
-  const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: 1 << 24 });
-  const { rows } = JSON.parse(stdout) as { rows: Row[] };
+  const args = ["login", "--people", "20", "--tries", "20", "--seconds", "0.2", "--json"];
+  const { rows } = JSON.parse(await runBench(args)) as { rows: Row[] };
   expect(rows.map(({ what }) => what.replace(/[:,].*/, ""))).toEqual([
     "a wrong password",
     "smallest shift that this test finds in 95 of 100 repetitions",
@@ -29,5 +24,5 @@ test("the benchmark of signing in measures both kinds of names, and sign-ins bes
     "whole sign-ins (three requests)",
   ]);
   expect(rows[3]?.value).toBeGreaterThan(0);
-  await expect(promisify(execFile)(process.execPath, [main, "login", "--tries", "none"])).rejects.toMatchObject({ code: 2 });
+  await expect(runBench(["login", "--tries", "none"])).rejects.toMatchObject({ code: 2 });
 }, 300_000);
