@@ -4,8 +4,8 @@ import path from "node:path";
 import { createCompany, type Company } from "../demo/company.ts";
 import { writeCompanyLdif } from "../demo/ldif.ts";
 import { startSlapd, type Slapd } from "../demo/slapd.ts";
-import { startEmbeddedPostgres, type EmbeddedPostgres } from "../src/db/embedded.ts";
 import { inChild } from "./child.ts";
+import { startCluster, type Cluster } from "./scim/database.ts";
 
 export interface Size {
   people: number;
@@ -22,6 +22,7 @@ export interface Site {
   stop(): Promise<void>;
 }
 
+const DATABASE = "site";
 const SUFFIX = "dc=nordhaven,dc=example";
 
 /** Starts PostgreSQL with the settings that it has in real use (fsync on) and slapd with a company of this size. */
@@ -30,27 +31,27 @@ export async function startSite({ folder, size }: { folder: string; size: Size }
   const company = createCompany({ ...size, organised: false });
   const file = path.join(folder, "company.ldif");
   await writeCompanyLdif(company, { baseDn: SUFFIX, file });
-  let postgres: EmbeddedPostgres | undefined;
+  let cluster: Cluster | undefined;
   let slapd: Slapd | undefined;
   // Ctrl-C in the middle of a measurement leaves nothing behind, either; slapd ends with its parent.
   const stopAtOnce = () => {
-    postgres?.stop();
+    cluster?.stopAtOnce();
     rmSync(folder, { recursive: true, force: true });
   };
   process.once("exit", stopAtOnce);
   const stop = async () => {
     process.removeListener("exit", stopAtOnce);
     await slapd?.stop();
-    postgres?.stop();
+    await cluster?.stop();
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    postgres = await startEmbeddedPostgres({ folder });
+    cluster = await startCluster(folder);
     // The schema engine is WebAssembly with one memory for the process: a process of its own for each database.
-    await inChild({ step: "migrate", job: { url: postgres.url } });
+    await cluster.ensure(DATABASE, async (url) => void (await inChild({ step: "migrate", job: { url } })));
     slapd = await startSlapd({ folder: path.join(folder, "slapd"), ldif: file, suffix: SUFFIX });
     await rm(file);
-    return { company, slapd, databaseUrl: postgres.url, stop };
+    return { company, slapd, databaseUrl: cluster.url(DATABASE), stop };
   } catch (error) {
     await stop();
     throw error;

@@ -1,9 +1,6 @@
-import { execFile } from "node:child_process";
-import path from "node:path";
-import { promisify } from "node:util";
 import { beforeAll, describe, expect, test } from "@jest/globals";
-import { projectFolder } from "../../src/db/folder.ts";
 import { isOver, renderTable, type Row } from "../../bench/table.ts";
+import { runBench } from "./run-bench.ts";
 
 interface Side {
   changed: number;
@@ -29,10 +26,8 @@ describe("the benchmark", () => {
   let answer: { rows: (Row & { over: boolean })[]; large: Side; small: Side };
 
   beforeAll(async () => {
-    const main = path.join(projectFolder(), "dist/bench/main.js");
     const sizes = ["--people", "500", "--groups", "30", "--big", "2x120", "--changed", "20", "--repeat", "1"];
-    const { stdout } = await promisify(execFile)(process.execPath, [main, ...sizes, "--json"], { maxBuffer: 1 << 24 });
-    answer = JSON.parse(stdout);
+    answer = JSON.parse(await runBench([...sizes, "--json"]));
   }, 300_000);
 
   test("reads the whole company, and the first sync takes all of it in", () => {
