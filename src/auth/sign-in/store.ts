@@ -73,8 +73,12 @@ export async function findSignIn(sql: Sql, { secret, now }: { secret: string | u
   return signIn;
 }
 
-/** The sign-in with this id, locked, still under way. Throws `forbidden` when it is over. */
+/**
+ * The sign-in with this id, locked, still under way; its person is locked first, as by all who change somebody: two who did it the other
+ * way round would wait for each other. Throws `forbidden` when it is over.
+ */
 export async function lockSignIn({ ctx, sql }: Work, id: string): Promise<SignIn> {
+  await sql.query("select from people where id = (select person_id from sign_ins where id = $1) for update", [id]);
   const { rows } = await sql.query<SignIn>(
     `select ${SHOWN} from sign_ins where id = $1 and ended_at is null and expires_at > $2 for update`,
     [id, ctx.now()],

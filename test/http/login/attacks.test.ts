@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { Secret, TOTP } from "otpauth";
 import { z } from "zod";
 import { requireFactor } from "../../../src/auth/factors/requirements.ts";
-import { setPassword } from "../../../src/auth/passwords/set.ts";
+import { setPassword, setTemporaryPassword } from "../../../src/auth/passwords/set.ts";
 import { endSessions } from "../../../src/auth/sessions/end.ts";
 import { COOKIES } from "../../../src/http/login/cookies.ts";
 import { keyRing } from "../scim/door.ts";
@@ -120,7 +120,8 @@ test.each([
     const { csrf } = z.object({ csrf: z.string() }).parse(JSON.parse((await browser.get("/account/token")).text));
     const Cookie = `${COOKIES.session}=${browser.cookies.get(COOKIES.session) ?? ""}`;
     const headers = { Cookie, Origin: door.url, "X-CSRF-Token": csrf, "Content-Type": "application/json", "If-Match": '"1"' };
-    return (await fetch(`${door.url}/console/api/v1${path}`, { method, headers, body: "{}" })).text();
+    const change: RequestInit = { method, headers, body: "{}" };
+    return (await fetch(`${door.url}/console/api/v1${path}`, change)).text();
   };
   expect(await call()).not.toContain("step_up");
   // Busy, and so not idle; and signed in long ago.
@@ -156,6 +157,48 @@ describe("what ends a sign-in under way", () => {
     await answer;
     await browser.follow(await browser.get("/login/next"));
     expect(await isIn(browser)).toBe(false);
+  });
+});
+
+describe("forms", () => {
+  const ENROL = ["totp", "totp/finish", "address", "address/finish", "passkey", "passkey/finish"];
+  const FORMS = [
+    ...["/login", "/login/password", "/login/passkey", "/login/passkey/options", "/login/forgot", "/login/link", "/login/link/password"],
+    ...["/login/step-up", "/login/change-password", "/logout", "/account/password", "/account/sessions/end", "/account/notices"],
+    ...["send", "totp", "code", "recovery", "passkey"].map((each) => `/login/second-factor/${each}`),
+    ...["/account/factors/remove", "/account/factors/recovery-codes"],
+    ...["/login/enrol", "/account/factors/add"].flatMap((base) => ENROL.map((each) => `${base}/${each}`)),
+  ];
+
+  test("G6: none is taken without its token or from another site (CSRF), and none is a page to others", async () => {
+    const { userName } = await door.newPerson();
+    const browser = door.browser();
+    await door.signIn(browser, { name: userName });
+    await browser.get("/account");
+    const taken: string[] = [];
+    for (const path of FORMS) {
+      const without = await browser.submit(path, { csrf: "" });
+      const foreign = await browser.submit(path, {}, { Origin: "https://evil.example", "Sec-Fetch-Site": "cross-site" });
+      if (without.status !== 403 || foreign.status !== 403) taken.push(`${path} ${without.status} ${foreign.status}`);
+      await browser.get("/account");
+    }
+    expect(taken).toEqual([]);
+  });
+
+  test("G2: of two browsers that replace one temporary password at once, one does, and the other is told", async () => {
+    for (let round = 0; round < 3; round += 1) {
+      const { userName, personId } = await door.newPerson();
+      const { password } = await door.work((work) =>
+        setTemporaryPassword(work, { personId, keyRing, settings: door.settings.password, reason: "test" }),
+      );
+      const browsers = [door.browser(), door.browser()];
+      for (const browser of browsers) await door.signIn(browser, { name: userName, password });
+      const chosen = ["seven loud badgers waltz", "nine plain walruses yodel"];
+      const answers = await Promise.all(
+        browsers.map((browser, at) => browser.submit("/login/change-password", { password: chosen[at] ?? "", again: chosen[at] ?? "" })),
+      );
+      expect(answers.map(({ status }) => status).toSorted((one, other) => one - other)).toEqual([303, 403]);
+    }
   });
 });
 
