@@ -1,6 +1,3 @@
-import { execFile } from "node:child_process";
-import path from "node:path";
-import { promisify } from "node:util";
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import { judgeAims, PROMISES, type Aim } from "../../bench/scim/aims.ts";
 import { codeAt, directoryOf, userAt } from "../../bench/scim/directory.ts";
@@ -8,18 +5,14 @@ import type { Measured } from "../../bench/scim/measure.ts";
 import { OPERATIONS } from "../../bench/scim/operations/all.ts";
 import { renderAims, renderMeasured } from "../../bench/scim/report.ts";
 import type { SizeResult } from "../../bench/scim/run.ts";
-import { projectFolder } from "../../src/db/folder.ts";
+import { runBench } from "./run-bench.ts";
 
 describe("the SCIM benchmark, at a small size", () => {
   let answer: { aims: Aim[]; sizes: SizeResult[] };
   const resultOf = (server: string) => answer.sizes.at(-1)?.servers.find((each) => each.server === server);
 
   beforeAll(async () => {
-    const main = path.join(projectFolder(), "dist/bench/main.js");
-    const { stdout } = await promisify(execFile)(process.execPath, [main, "scim", "--people", "30", "--seconds", "0.05", "--json"], {
-      maxBuffer: 1 << 24,
-    });
-    answer = JSON.parse(stdout) as typeof answer;
+    answer = JSON.parse(await runBench(["scim", "--people", "10", "--seconds", "0.01", "--json"])) as typeof answer;
   }, 300_000);
 
   test("every server answers everything that it is asked as the directory says", () => {

@@ -31,6 +31,8 @@ export interface ApiOptions {
   signIn: SignInSettings;
   /** Where people's browsers reach this server, without a slash at the end. */
   baseUrl: string;
+  /** Where systems outside reach this server; absent where nobody said so. */
+  publicUrl?: string | undefined;
   /** Largest JSON body, in bytes. */
   bodyLimit: number;
 }
