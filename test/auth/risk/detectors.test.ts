@@ -123,10 +123,14 @@ test("W2: network change: known networks, slow journeys and IPv6 beside IPv4 rai
   );
   expect(networkChange([ok(0, "192.0.2.0/24"), ok(1, "2001:db8:9::/48")], options)).toBeNull();
   fc.assert(
-    fc.property(network, fc.double({ min: 0, max: options.minutes, noNaN: true }), (elsewhere, pause) => {
-      const found = networkChange([ok(0, "192.0.2.0/24"), attempt(pause / 2, { network: elsewhere }), ok(pause, elsewhere)], options);
-      expect(found?.facts).toMatchObject({ from: "192.0.2.0/24", to: elsewhere });
-    }),
+    fc.property(
+      network.filter((each) => !home.includes(each)),
+      fc.double({ min: 0, max: options.minutes, noNaN: true }),
+      (elsewhere, pause) => {
+        const found = networkChange([ok(0, "192.0.2.0/24"), attempt(pause / 2, { network: elsewhere }), ok(pause, elsewhere)], options);
+        expect(found?.facts).toMatchObject({ from: "192.0.2.0/24", to: elsewhere });
+      },
+    ),
   );
 });
 
