@@ -40,6 +40,13 @@ function number(value: number, unit = ""): string {
   return `${value.toFixed(digits)}${unit}`;
 }
 
+/** Prints the rows, as a table or as JSON; when `strict`, an exceeded limit makes the exit code 1. */
+export function showRows(rows: readonly Row[], { json, strict }: { json: boolean; strict: boolean }): void {
+  const judged = rows.map((row) => ({ ...row, over: isOver(row) }));
+  process.stdout.write(json ? `${JSON.stringify({ rows: judged }, null, 2)}\n` : `\n${renderTable(rows)}\n`);
+  if (strict && rows.some(isOver)) process.exitCode = 1;
+}
+
 export function seconds(ms: number): string {
   return ms < 10_000 ? `${(ms / 1000).toFixed(2)} s` : `${(ms / 1000).toFixed(1)} s`;
 }

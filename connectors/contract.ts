@@ -270,7 +270,6 @@ export interface Connector<S = unknown> {
    * the file system stands here. Callers of the API may set them only within the folders that the operator names.
    */
   localPaths?: readonly string[];
-  /** Attribute names that `account` has in mapping expressions, when they are known beforehand. */
   openSource?(options: OpenOptions<S>): Promise<Source>;
   openTarget?(options: OpenOptions<S>): Promise<Target>;
   openWriteBack?(options: OpenOptions<S>): Promise<WriteBack>;

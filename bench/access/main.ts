@@ -4,7 +4,7 @@ import { inChild } from "../child.ts";
 import { startOurs } from "../scim/servers/ours.ts";
 import { optionsOrUsage, wholeNumber } from "../options.ts";
 import { startScratch } from "../scratch.ts";
-import { isOver, megabytes, renderTable, seconds as inSeconds, type Row } from "../table.ts";
+import { megabytes, seconds as inSeconds, showRows, type Row } from "../table.ts";
 import { fillAccess, type AccessSize } from "./fill.ts";
 import { measureInProcess, type InProcess } from "./in-process.ts";
 import { load, startBare, type LoadResult } from "./over-http.ts";
@@ -67,9 +67,7 @@ export async function benchAccess(args: readonly string[]): Promise<void> {
   if (!options) return;
   const measured = await measure(options);
   const rows = reportRows(measured);
-  if (options.json) process.stdout.write(`${JSON.stringify({ rows: rows.map((row) => ({ ...row, over: isOver(row) })) }, null, 2)}\n`);
-  else process.stdout.write(`\n${renderTable(rows)}\n`);
-  if (options.strict && rows.some(isOver)) process.exitCode = 1;
+  showRows(rows, options);
 }
 
 interface Measurement {

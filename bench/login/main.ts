@@ -13,7 +13,7 @@ import { percentile } from "../access/percentile.ts";
 import { inChild } from "../child.ts";
 import { optionsOrUsage, someSeconds, wholeNumber } from "../options.ts";
 import { startScratch } from "../scratch.ts";
-import { isOver, renderTable, type Row } from "../table.ts";
+import { showRows, type Row } from "../table.ts";
 import { openBenchBrowser, type Where } from "./browser.ts";
 import { detectableShift, kolmogorovSmirnov } from "./distribution.ts";
 import { fillLogins, PASSWORD } from "./fill.ts";
@@ -61,9 +61,7 @@ export async function benchLogin(args: readonly string[]): Promise<void> {
   const options = optionsOrUsage(() => readOptions(args), USAGE);
   if (!options) return;
   const rows = await measure(options);
-  if (options.json) process.stdout.write(`${JSON.stringify({ rows: rows.map((row) => ({ ...row, over: isOver(row) })) }, null, 2)}\n`);
-  else process.stdout.write(`\n${renderTable(rows)}\n`);
-  if (options.strict && rows.some(isOver)) process.exitCode = 1;
+  showRows(rows, options);
 }
 
 async function measure(options: Options): Promise<Row[]> {

@@ -7,7 +7,7 @@ import { startOurs } from "../scim/servers/ours.ts";
 import { openWire } from "../scim/wire.ts";
 import { optionsOrUsage, someSeconds, wholeNumber } from "../options.ts";
 import { startScratch } from "../scratch.ts";
-import { isOver, renderTable, type Row } from "../table.ts";
+import { showRows, type Row } from "../table.ts";
 import { fillPeople, type Callers } from "./fill.ts";
 import { questionsOf, type Question } from "./questions.ts";
 
@@ -57,9 +57,7 @@ export async function benchPeople(args: readonly string[]): Promise<void> {
   const options = optionsOrUsage(() => readOptions(args), USAGE);
   if (!options) return;
   const rows = await measure(options);
-  if (options.json) process.stdout.write(`${JSON.stringify({ rows: rows.map((row) => ({ ...row, over: isOver(row) })) }, null, 2)}\n`);
-  else process.stdout.write(`\n${renderTable(rows)}\n`);
-  if (options.strict && rows.some(isOver)) process.exitCode = 1;
+  showRows(rows, options);
 }
 
 async function measure({ people, units, seconds }: Options): Promise<Row[]> {

@@ -1,22 +1,6 @@
 import { z } from "zod";
 import { AppError, type ErrorCode, type Problem } from "../../errors.ts";
-
-const STATUS: Readonly<Record<ErrorCode, number>> = {
-  invalid: 422,
-  not_found: 404,
-  conflict: 409,
-  precondition_failed: 412,
-  unauthenticated: 401,
-  forbidden: 403,
-  too_large: 413,
-  unsupported_type: 415,
-  rate_limited: 429,
-  held: 503,
-  busy: 503,
-  unavailable: 502,
-  misconfigured: 500,
-  internal: 500,
-};
+import { ERROR_STATUS, errorStatusOf } from "../middleware/error-status.ts";
 
 const TITLE: Readonly<Record<ErrorCode, string>> = {
   invalid: "The request is not valid",
@@ -60,7 +44,7 @@ export function problemOf(error: unknown, requestId: string): ProblemDetails {
     type: `/api/docs#problem-${code.replaceAll("_", "-")}`,
     title: TITLE[code],
     // Ourselves, for a while, rather than a system behind us.
-    status: code === "unavailable" && known.retryAfter !== undefined ? 503 : STATUS[code],
+    status: errorStatusOf(known),
     detail: shown,
     code,
     ...(field === undefined ? {} : { field }),
@@ -71,7 +55,7 @@ export function problemOf(error: unknown, requestId: string): ProblemDetails {
 
 /** For the documentation: every code with its status and title. */
 export function problemKinds(): { code: ErrorCode; status: number; title: string }[] {
-  return (Object.keys(STATUS) as ErrorCode[]).map((code) => ({ code, status: STATUS[code], title: TITLE[code] }));
+  return (Object.keys(ERROR_STATUS) as ErrorCode[]).map((code) => ({ code, status: ERROR_STATUS[code], title: TITLE[code] }));
 }
 
 /** Parses with a schema. Throws `invalid` naming every field that is wrong. */

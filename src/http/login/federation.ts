@@ -92,3 +92,10 @@ async function passed(work: Work, { visit, options }: { visit: Visit; options: F
   });
   return { passed: true, secret, personId };
 }
+
+/** Notes an answer that is not believed: nobody is known by it. */
+export async function noteNotBelieved({ options, address, userAgent }: Visit): Promise<void> {
+  const { db, keyRing, now } = options;
+  const noted = { at: now(), keyRing, personId: null, address, userAgent } as const;
+  await noteAttempt(db.requestPool, { ...noted, kind: "federated", outcome: "failed", why: "not_believed" });
+}

@@ -4,13 +4,12 @@ import { authorizationResponse } from "../../auth/oidc/authorization-response.ts
 import { keepOfflineGrant } from "../../auth/oidc/offline-grants.ts";
 import { createProviders, type Providers } from "../../auth/oidc/providers.ts";
 import { oidcSubject } from "../../auth/oidc/subject.ts";
-import { noteAttempt } from "../../auth/risk/attempts.ts";
 import { beginSignIn, keepState, takeState, type SignIn } from "../../auth/sign-in/store.ts";
 import { inTransaction } from "../../db/database.ts";
 import { open, seal } from "../../db/envelope.ts";
 import { AppError } from "../../errors.ts";
 import { setSecret } from "./cookies.ts";
-import { signInFederated } from "./federation.ts";
+import { noteNotBelieved, signInFederated } from "./federation.ts";
 import { leaveTo } from "./leave.ts";
 import { oidcAddress, oidcConnection, type OidcConnection } from "./oidc-connection.ts";
 import { oidcSignOutRoutes } from "./oidc-sign-out.ts";
@@ -137,18 +136,8 @@ async function pendingOf(visit: Visit, { connection, settings }: OidcConnection)
 }
 
 async function noteFailure(visit: Visit, { name, error }: { name: string; error: AppError }): Promise<void> {
-  const { options, address, userAgent, ctx } = visit;
-  ctx.log.warn({ connection: name, reason: error.message }, "a sign-in by OpenID Connect was refused");
-  await noteAttempt(options.db.requestPool, {
-    at: options.now(),
-    keyRing: options.keyRing,
-    kind: "federated",
-    outcome: "failed",
-    personId: null,
-    address,
-    userAgent,
-    why: "not_believed",
-  });
+  visit.ctx.log.warn({ connection: name, reason: error.message }, "a sign-in by OpenID Connect was refused");
+  await noteNotBelieved(visit);
 }
 
 function purposeOf({ id }: Pick<SignIn, "id">): string {

@@ -3,7 +3,8 @@ import type { z } from "zod";
 import { requireRecent } from "../../auth/sessions/authenticate.ts";
 import type { Session } from "../../auth/sessions/session.ts";
 import type { SignIn } from "../../auth/sign-in/store.ts";
-import { AppError, type ErrorCode } from "../../errors.ts";
+import { AppError } from "../../errors.ts";
+import { errorStatusOf } from "../middleware/error-status.ts";
 import { requestIdOf } from "../middleware/request-id.ts";
 import { secretIn } from "./cookies.ts";
 import { html } from "./html.ts";
@@ -115,36 +116,19 @@ export function reply(visit: Visit, answer: Reply): void {
     .send(pageHtml(answer, visit));
 }
 
-const STATUS: Readonly<Record<ErrorCode, number>> = {
-  invalid: 422,
-  not_found: 404,
-  conflict: 409,
-  precondition_failed: 412,
-  unauthenticated: 401,
-  forbidden: 403,
-  too_large: 413,
-  unsupported_type: 415,
-  rate_limited: 429,
-  held: 503,
-  busy: 503,
-  unavailable: 503,
-  misconfigured: 500,
-  internal: 500,
-};
-
 /** An error as a page, or as JSON to our own scripts. Who must prove again that it is them is sent to do so. */
 export function failed({ log }: LoginOptions): ErrorRequestHandler {
   return (error, request, response, next) => {
     if (response.headersSent) return next(error);
     const visit = response.locals["visit"] as Visit | undefined;
     const known = error instanceof AppError ? error : refusedByExpress(error);
-    if (!known || STATUS[known.code] >= 500) log.error({ err: error, correlationId: requestIdOf(response) }, "a request failed");
+    const status = known ? errorStatusOf(known) : 500;
+    if (status >= 500) log.error({ err: error, correlationId: requestIdOf(response) }, "a request failed");
     const wantsJson = request.is("json") !== false && request.is("json") !== null;
     if (known?.field === "step_up" && visit && !wantsJson) {
       const back = request.method === "GET" ? request.originalUrl : "/account";
       return response.redirect(303, `/login/step-up?return_to=${encodeURIComponent(ownPath(back))}`);
     }
-    const status = known ? STATUS[known.code] : 500;
     const text = known && status < 500 ? known.message : (visit?.say("pages.error.internal") ?? "Something went wrong here.");
     if (known?.retryAfter !== undefined) response.setHeader("Retry-After", String(Math.max(1, Math.ceil(known.retryAfter))));
     response.status(status);

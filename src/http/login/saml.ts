@@ -1,5 +1,4 @@
 import { Router, urlencoded, type Request, type Response } from "express";
-import { noteAttempt } from "../../auth/risk/attempts.ts";
 import { samlConnection, type SamlConnection } from "../../auth/saml/connection.ts";
 import { ownEndpoints } from "../../auth/saml/own-endpoints.ts";
 import { ensureOwnKeys } from "../../auth/saml/own-keys.ts";
@@ -10,7 +9,7 @@ import { subjectOf } from "../../auth/saml/subject.ts";
 import type { SignIn } from "../../auth/sign-in/store.ts";
 import { inTransaction } from "../../db/database.ts";
 import { AppError } from "../../errors.ts";
-import { signInFederated } from "./federation.ts";
+import { noteNotBelieved, signInFederated } from "./federation.ts";
 import { leaveTo } from "./leave.ts";
 import type { LoginOptions } from "./options.ts";
 import type { Reply } from "./page.ts";
@@ -117,17 +116,8 @@ async function arrive(visit: Visit, connection: SamlConnection): Promise<Reply> 
 }
 
 async function noteFailure(visit: Visit, { connection, error }: { connection: SamlConnection; error: AppError }): Promise<void> {
-  const { options, address, userAgent, ctx } = visit;
+  const { options, ctx } = visit;
   ctx.log.warn({ connection: connection.name, field: error.field, reason: error.message }, "a SAML response was refused");
-  await noteAttempt(options.db.requestPool, {
-    at: options.now(),
-    keyRing: options.keyRing,
-    kind: "federated",
-    outcome: "failed",
-    personId: null,
-    address,
-    userAgent,
-    why: "not_believed",
-  });
+  await noteNotBelieved(visit);
   if (error.field === "saml.signature") await inTransaction(options.db, ctx, (work) => askForRefresh(work, { connection }));
 }
