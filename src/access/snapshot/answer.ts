@@ -21,34 +21,37 @@ export interface AskOptions {
   at: Date;
   /** Units (with all below them) that may be asked about, by their ids; null = all there are. */
   within: readonly string[] | null;
+  /** Whether who asks may know everybody there is: only they are told that somebody is not there. Yes when absent. */
+  knowsPeople?: boolean;
   /** See `foldedNames`. */
   folded?: ReadonlyMap<string, string> | undefined;
 }
 
 /** Answers from memory, in the order of the questions. Throws `unavailable` when the clock stands before what was read. */
-export function answerAll(view: View, questions: readonly Question[], { at, within, folded }: AskOptions): Answer[] {
+export function answerAll(view: View, questions: readonly Question[], { at, within, knowsPeople = true, folded }: AskOptions): Answer[] {
   if (at < view.since)
     throw new AppError("unavailable", "The clock was set back; access is being read anew. Ask again soon.", { retryAfter: 1 });
   const { tables } = view;
   const instant = at.getTime() * 1000;
   const covered = within && new Set(within.flatMap((id) => tables.units.numbering.find(id) ?? []));
-  return questions.map((question) => answer(tables, question, { at: instant, covered, folded }));
+  return questions.map((question) => answer(tables, question, { at: instant, covered, knowsPeople, folded }));
 }
 
 interface Asking {
   at: number;
   covered: ReadonlySet<number> | null;
+  knowsPeople: boolean;
   folded: AskOptions["folded"];
 }
 
-function answer(tables: Tables, { person, permission, unit }: Question, { at, covered, folded }: Asking): Answer {
+function answer(tables: Tables, { person, permission, unit }: Question, { at, covered, knowsPeople, folded }: Asking): Answer {
   const unitNumber = unitOf(tables, { key: unit, folded });
   const there = unitNumber !== undefined && tables.units.endOf(unitNumber) > at;
   // Who is narrowed learns nothing of what lies elsewhere, not even whether it is there.
   if (covered && !(there && isCovered(tables, { unit: unitNumber, covered, at }))) return { error: "forbidden" };
   if (!there) return { error: "unknown_unit" };
   const personNumber = personOf(tables, { key: person, folded });
-  if (personNumber === undefined) return covered ? { allowed: false } : { error: "unknown_person" };
+  if (personNumber === undefined) return covered || !knowsPeople ? { allowed: false } : { error: "unknown_person" };
   const permissionNumber = tables.roles.permissions.get(permission);
   if (permissionNumber === undefined) return { allowed: false };
   const until = allowedUntil(tables, { person: personNumber, permission: permissionNumber, unit: unitNumber, at });

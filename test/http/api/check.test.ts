@@ -62,6 +62,13 @@ describe("POST /check", () => {
     expect((await check(questions, { token: narrowed })).body.answers[1]).toEqual({ error: "forbidden" });
   });
 
+  test("who may ask about everybody, but not see them, is told the same of nobody as of somebody without rights", async () => {
+    const token = await door.newToken({ permissions: ["rollcall.access.check"] });
+    const stranger = await door.newPerson();
+    const questions = [stranger, "nobody"].map((person) => ({ person, permission, unit: unitId }));
+    expect((await check(questions, { token })).body.answers).toEqual([{ allowed: false }, { allowed: false }]);
+  });
+
   test("questions are bounded, and what is wrong is named", async () => {
     const one = { person: personId, permission, unit: unitId };
     const refused = async (questions: unknown) => {

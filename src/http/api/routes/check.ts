@@ -25,7 +25,9 @@ const answer = z
     z.object({
       error: z
         .enum(["forbidden", "unknown_person", "unknown_unit"])
-        .describe("`forbidden`: the unit is outside of what the caller may ask about, or not there."),
+        .describe(
+          "`forbidden`: the unit is outside of what the caller may ask about, or not there. `unknown_person` is told to who may see everybody (`rollcall.people.view` everywhere); all others are answered as for somebody who may nothing.",
+        ),
     }),
   ])
   .meta({ id: "CheckAnswer" });
@@ -74,9 +76,11 @@ export const checkRoutes: readonly Route[] = [
     async handler(call, { body }) {
       const { questions } = body;
       const within = withinOf(await call.reach("rollcall.access.check"));
+      const knowsPeople = within === null && (await call.reach("rollcall.people.view")).everything;
       const folded = await foldedNames(call.sql, questions);
       const view = await call.options.accessSnapshot.ready();
-      return { asOf: view.asOf, revision: view.revision, answers: answerAll(view, questions, { at: call.ctx.now(), within, folded }) };
+      const answers = answerAll(view, questions, { at: call.ctx.now(), within, knowsPeople, folded });
+      return { asOf: view.asOf, revision: view.revision, answers };
     },
   }),
   route({
