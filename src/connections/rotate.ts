@@ -7,6 +7,7 @@ import { inTransaction, type Database, type Sql, type Work } from "../db/databas
 import { keyIdOf, open, personKeyPurpose, samlKeyPurpose, seal, sealingKey, type KeyRing } from "../db/envelope.ts";
 import { AppError } from "../errors.ts";
 import { hookSecretPurpose } from "./hooks/state.ts";
+import { sealIdempotentAnswers, sealImports } from "./rotate-kept.ts";
 import { secretPurpose, type SealedSecrets } from "./secrets.ts";
 
 export interface RotateOptions {
@@ -69,9 +70,10 @@ function beginInFile(config: Config): KeyRing["older"] {
 
 /** Seals anew what another key sealed; says how many values that were. */
 async function sealAnew({ sql }: Work, ring: KeyRing): Promise<number> {
-  return (
-    (await sealConnections(sql, ring)) + (await sealHooks(sql, ring)) + (await sealSamlKeys(sql, ring)) + (await sealPersonKeys(sql, ring))
-  );
+  let count = 0;
+  for (const seals of [sealConnections, sealHooks, sealSamlKeys, sealPersonKeys, sealImports, sealIdempotentAnswers])
+    count += await seals(sql, ring);
+  return count;
 }
 
 async function sealConnections(sql: Sql, ring: KeyRing): Promise<number> {

@@ -58,6 +58,14 @@ export function samlKeyPurpose(id: string): string {
   return `saml_key.${id}`;
 }
 
+/** What the rows of an import (people_import_rows.content) are sealed for until it is applied. */
+export function importPurpose(id: string): string {
+  return `import:${id}`;
+}
+
+/** What kept answers (idempotency_keys.answer) are sealed for. */
+export const IDEMPOTENT_ANSWER_PURPOSE = "idempotency";
+
 /** The id of the key that sealed this value. */
 export function keyIdOf(sealed: string): string | undefined {
   return sealed.split(".")[1];

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Condition } from "../access/policy.ts";
 import type { Sql, Work } from "../db/database.ts";
-import { open, seal, type KeyRing, type SealingKey } from "../db/envelope.ts";
+import { importPurpose, open, seal, type KeyRing, type SealingKey } from "../db/envelope.ts";
 import { openPersonKey, sealPersonal } from "../directory/personal.ts";
 import { AppError } from "../errors.ts";
 import type { PlannedRow } from "./import-plan.ts";
@@ -84,7 +84,7 @@ export async function storeImport(
             person_id: personId,
             changed: changes.map(({ field }) => field),
             problems,
-            content: seal(keyRing.current, { purpose: purposeOf(id), plain: JSON.stringify({ cells: cells.get(line), changes }) }),
+            content: seal(keyRing.current, { purpose: importPurpose(id), plain: JSON.stringify({ cells: cells.get(line), changes }) }),
           })),
         ),
       ],
@@ -134,7 +134,7 @@ export async function importCells(
     [id],
   );
   return rows.map(({ line, personId, content }) => {
-    const { cells = [] } = contentShape.parse(JSON.parse(open(keyRing, { purpose: purposeOf(id), sealed: content })));
+    const { cells = [] } = contentShape.parse(JSON.parse(open(keyRing, { purpose: importPurpose(id), sealed: content })));
     return { line, cells, personId };
   });
 }
@@ -181,7 +181,7 @@ function changesOf(given: {
 }) {
   const { id, row, content, wrapped, applied, keyRing } = given;
   if (content === null) return null;
-  if (!applied) return contentShape.parse(JSON.parse(open(keyRing, { purpose: purposeOf(id), sealed: content }))).changes;
+  if (!applied) return contentShape.parse(JSON.parse(open(keyRing, { purpose: importPurpose(id), sealed: content }))).changes;
   if (wrapped === null || row.personId === null) return null;
   const key = openPersonKey(keyRing, { personId: row.personId, wrapped });
   return contentShape.parse(JSON.parse(open({ current: key, older: [] }, { purpose: `audit:${row.personId}`, sealed: content }))).changes;
@@ -221,8 +221,4 @@ export async function forgetImports({ ctx, sql }: Work): Promise<number> {
     [before(VALUES_KEPT_MS)],
   );
   return (previews ?? 0) + (applied === 0 ? 0 : 1);
-}
-
-function purposeOf(id: string): string {
-  return `import:${id}`;
 }

@@ -8,7 +8,7 @@ import { loadConnection } from "../../src/connections/open.ts";
 import { rotateKey } from "../../src/connections/rotate.ts";
 import { addConnection } from "../../src/connections/store.ts";
 import { inTransaction } from "../../src/db/database.ts";
-import { keyIdOf, open, personKeyPurpose, seal, sealingKey } from "../../src/db/envelope.ts";
+import { IDEMPOTENT_ANSWER_PURPOSE, importPurpose, keyIdOf, open, personKeyPurpose, seal, sealingKey } from "../../src/db/envelope.ts";
 import { testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
 
 describe("key rotation", () => {
@@ -17,6 +17,7 @@ describe("key rotation", () => {
   let config: Config;
   const ctx = testContext();
   const personId = randomUUID();
+  const importId = randomUUID();
 
   beforeEach(async () => {
     db = await testDatabase();
@@ -35,6 +36,18 @@ describe("key rotation", () => {
       personId,
     ]);
     await db.pool.query(insert, [personId, seal(ring.current, { purpose: personKeyPurpose(personId), plain: "a person's key" })]);
+    await db.pool.query(
+      "insert into people_imports (id, owner, made_by, made_at, file_hash, plan_hash, encoding, columns, counts) values ($1, 'o', 'o', now(), '', '', 'utf-8', '{}', '{}')",
+      [importId],
+    );
+    await db.pool.query(
+      "insert into people_import_rows (import_id, line, action, problems, changed, content) values ($1, 2, 'create', '[]', '{}', $2)",
+      [importId, seal(ring.current, { purpose: importPurpose(importId), plain: "cells" })],
+    );
+    await db.pool.query(
+      "insert into idempotency_keys (caller, key, request_hash, status, answer, created_at) values ('c', 'k', '', 201, $1, now())",
+      [seal(ring.current, { purpose: IDEMPOTENT_ANSWER_PURPOSE, plain: "an answer" })],
+    );
   });
   afterEach(async () => {
     await db.drop();
@@ -47,20 +60,26 @@ describe("key rotation", () => {
     const wrapped = rows[0]?.wrapped ?? "";
     expect(open(ring, { purpose: personKeyPurpose(personId), sealed: wrapped })).toBe("a person's key");
     const { rows: secrets } = await db.pool.query<{ sealed: string }>("select secrets ->> 'token' as sealed from connections");
-    return new Set([wrapped, ...secrets.map(({ sealed }) => sealed)].map(keyIdOf));
+    const { rows: kept } = await db.pool.query<{ cells: string; answer: string }>(
+      "select content as cells, answer from people_import_rows, idempotency_keys",
+    );
+    const { cells = "", answer = "" } = kept[0] ?? {};
+    expect(open(ring, { purpose: importPurpose(importId), sealed: cells })).toBe("cells");
+    expect(open(ring, { purpose: IDEMPOTENT_ANSWER_PURPOSE, sealed: answer })).toBe("an answer");
+    return new Set([wrapped, cells, answer, ...secrets.map(({ sealed }) => sealed)].map(keyIdOf));
   }
 
   test("seals everything with a new key, drops the older one, and a ring in use goes on", async () => {
     const running = loadKeyRing(config);
     const before = running.current.id;
     const rotation = await rotateKey(ctx, { db, config });
-    expect(rotation).toMatchObject({ from: before, values: 2, olderKeyDropped: true });
+    expect(rotation).toMatchObject({ from: before, values: 4, olderKeyDropped: true });
     expect(await everythingOpens()).toEqual(new Set([rotation.to]));
     expect(readFileSync(keyFile(config), "utf8").trim().split("\n")).toHaveLength(1);
     expect(statSync(keyFile(config)).mode & 0o777).toBe(0o600);
     expect(await everythingOpens(running)).toEqual(new Set([rotation.to]));
     const { rows } = await db.pool.query("select data from audit_events where name = 'key.rotated'");
-    expect(rows).toEqual([{ data: { from: before, to: rotation.to, values: 2 } }]);
+    expect(rows).toEqual([{ data: { from: before, to: rotation.to, values: 4 } }]);
   });
 
   test("one that broke after the new key was written loses nothing, and the next goes on with that key", async () => {
@@ -68,7 +87,7 @@ describe("key rotation", () => {
     const next = sealingKey(randomBytes(32));
     writeKeyFile(keyFile(config), [next, current]);
     expect(await everythingOpens()).toEqual(new Set([current.id]));
-    expect(await rotateKey(ctx, { db, config })).toMatchObject({ to: next.id, values: 2 });
+    expect(await rotateKey(ctx, { db, config })).toMatchObject({ to: next.id, values: 4 });
     expect(await everythingOpens()).toEqual(new Set([next.id]));
   });
 
@@ -88,7 +107,7 @@ describe("key rotation", () => {
   test("with ROLLCALL_KEY the operator brings the new key", async () => {
     const older = loadKeyRing(config).current.bytes.toString("hex");
     const withKey: Config = { ...config, key: randomBytes(32).toString("hex"), olderKeys: [older] };
-    expect(await rotateKey(ctx, { db, config: withKey })).toMatchObject({ values: 2 });
+    expect(await rotateKey(ctx, { db, config: withKey })).toMatchObject({ values: 4 });
     await everythingOpens(loadKeyRing({ ...withKey, olderKeys: [] }));
     await expect(rotateKey(ctx, { db, config: withKey })).rejects.toMatchObject({
       code: "invalid",

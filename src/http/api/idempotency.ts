@@ -1,11 +1,10 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import type { Work } from "../../db/database.ts";
-import { open, seal, type KeyRing } from "../../db/envelope.ts";
+import { IDEMPOTENT_ANSWER_PURPOSE, open, seal, type KeyRing } from "../../db/envelope.ts";
 import { AppError } from "../../errors.ts";
 
 const KEY = /^[\x21-\x7e]{1,200}$/;
-const PURPOSE = "idempotency";
 const stored = z.object({ body: z.unknown(), headers: z.record(z.string(), z.string()) });
 
 export interface KeptAnswer {
@@ -43,7 +42,10 @@ export async function once(
   );
   if (rowCount === 0) return repeated(work, { ...request, hash });
   const answer = await perform();
-  const sealed = seal(keyRing.current, { purpose: PURPOSE, plain: JSON.stringify({ body: answer.body, headers: answer.headers }) });
+  const sealed = seal(keyRing.current, {
+    purpose: IDEMPOTENT_ANSWER_PURPOSE,
+    plain: JSON.stringify({ body: answer.body, headers: answer.headers }),
+  });
   await sql.query("update idempotency_keys set status = $3, answer = $4 where caller = $1 and key = $2", [
     caller,
     key,
@@ -65,7 +67,7 @@ async function repeated(
   if (!row) throw new AppError("busy", "This Idempotency-Key has just been forgotten; send the request again.", { retryAfter: 1 });
   if (!row.request_hash.equals(hash))
     throw new AppError("conflict", "This Idempotency-Key was used for another request; take a new one.", { field: "Idempotency-Key" });
-  const { body, headers } = stored.parse(JSON.parse(open(keyRing, { purpose: PURPOSE, sealed: row.answer })));
+  const { body, headers } = stored.parse(JSON.parse(open(keyRing, { purpose: IDEMPOTENT_ANSWER_PURPOSE, sealed: row.answer })));
   return { status: row.status, headers: { ...headers, "Idempotency-Replayed": "true" }, body };
 }
 
