@@ -42,14 +42,14 @@ export const GRANT = `
   g.valid_from as "from", g.valid_to as "to", jsonb_build_object('id', u.id, 'name', u.name, 'code', u.code) as unit,
   case when r.id is not null then jsonb_build_object('id', r.id, 'name', r.name, 'group', r.group_name, 'condition', r.condition) end as rule`;
 
-// A grant whose group was deleted gives nothing.
+// A grant whose group was deleted gives nothing. Here and below, `offset 0` keeps the planner to what one group, one unit has: it guesses many, and reads all.
 const GRANTS = (believed: Belief) => `
   select ${GRANT} from (
     select g.* from grants g where g.person_id = $1 and ${believed("g")}
     union all
-    select g.* from groups join grants g on g.group_id = groups.id and ${believed("g")}
+    select g.* from groups cross join lateral (select * from grants g where g.group_id = groups.id and ${believed("g")} offset 0) g
     where groups.id = any($2::uuid[]) and (groups.deleted_at is null or groups.deleted_at > $4)
-  ) g join units u on u.id = g.unit_id left join rules r on r.id = g.rule_id
+  ) g cross join lateral (select * from units where units.id = g.unit_id offset 0) u left join rules r on r.id = g.rule_id
   order by g.valid_from, g.id`;
 
 const ROLES = (believed: Belief) => `
@@ -68,8 +68,9 @@ const UNIT_PATH = (believed: Belief) => `
   with recursive above (unit_id, height) as (
     select id, 0 from units where id = $1 and (deleted_at is null or deleted_at > $3)
     union
-    select p.parent_id, height + 1 from above join unit_placements p on p.unit_id = above.unit_id and p.parent_id is not null and p.valid @> $3::timestamptz and ${believed("p")}
-    where height < 1000
+    select p.parent_id, height + 1 from above
+    cross join lateral (select * from unit_placements p where p.unit_id = above.unit_id and p.parent_id is not null and ${believed("p")} offset 0) p
+    where height < 1000 and p.valid @> $3::timestamptz
   )
   select units.id, units.name::text as name, units.code::text as code from above join units on units.id = above.unit_id order by height`;
 
@@ -95,21 +96,23 @@ const PERSON = (believed: Belief) => `
 export async function loadExplainFacts(sql: Sql, { personId, permission, unitId, at, knownAt }: ExplainQuestion): Promise<ExplainFacts> {
   const known = knownAt ?? null;
   const [third, second] = [beliefAt(knownAt, "$3"), beliefAt(knownAt, "$2")];
-  const memberships = await rowsOf<MembershipFact & { name: string; sources: SourceRecord[] | null }>(sql, MEMBERSHIPS(second), [
+  const rowsOf = rowsBy(sql, knownAt === undefined ? "now" : "then");
+  const memberships = await rowsOf<MembershipFact & { name: string; sources: SourceRecord[] | null }>("memberships", MEMBERSHIPS(second), [
     personId,
     known,
   ]);
   const current = memberships.filter(({ from, to }) => from <= at && (to === null || to > at)).map(({ groupId }) => groupId);
-  const nestings = current.length === 0 ? [] : await rowsOf<NestingFact & { name: string }>(sql, NESTINGS(second), [current, known, at]);
+  const nestings =
+    current.length === 0 ? [] : await rowsOf<NestingFact & { name: string }>("nestings", NESTINGS(second), [current, known, at]);
   const groups = new Map([
     ...memberships.map(({ groupId, name }) => [groupId, name] as const),
     ...nestings.map(({ parentId, name }) => [parentId, name] as const),
   ]);
   const reached = [...new Set([...current, ...nestings.map(({ parentId }) => parentId)])];
-  const grants = await rowsOf<GrantFact>(sql, GRANTS(third), [personId, reached, known, at]);
-  const roles = await rowsOf<RoleFact>(sql, ROLES(third), [permission, grants.map(({ roleId }) => roleId), known, at]);
-  const unitPath = await rowsOf<NamedUnit>(sql, UNIT_PATH(second), [unitId, known, at]);
-  const standing = await rowsOf<Obstacle>(sql, PERSON(second), [personId, known, at]);
+  const grants = await rowsOf<GrantFact>("grants", GRANTS(third), [personId, reached, known, at]);
+  const roles = await rowsOf<RoleFact>("roles", ROLES(third), [permission, grants.map(({ roleId }) => roleId), known, at]);
+  const unitPath = await rowsOf<NamedUnit>("unit-path", UNIT_PATH(second), [unitId, known, at]);
+  const standing = await rowsOf<Obstacle>("standing", PERSON(second), [personId, known, at]);
   const lived = standing.find(({ kind }) => kind === "state");
   return {
     at,
@@ -127,6 +130,8 @@ export async function loadExplainFacts(sql: Sql, { personId, permission, unitId,
   };
 }
 
-async function rowsOf<Row extends object>(sql: Sql, text: string, values: unknown[]): Promise<Row[]> {
-  return (await sql.query<Row>(text, values)).rows;
-}
+/** Planned once for each connection: planning such a statement costs several times its execution. */
+const rowsBy =
+  (sql: Sql, believed: "now" | "then") =>
+  async <Row extends object>(what: string, text: string, values: unknown[]): Promise<Row[]> =>
+    (await sql.query<Row>({ name: `explain-${what}-${believed}`, text, values })).rows;

@@ -31,14 +31,11 @@ export async function loadOtherWays(sql: Sql, facts: ExplainFacts, { personId, a
   if (roleIds.length === 0 || unitIds.length === 0) return { grants: [], rules: [] };
   const reached = facts.memberships.filter(({ from, to }) => from <= at && (to === null || to > at)).map(({ groupId }) => groupId);
   const inside = [...reached, ...facts.nestings.map(({ parentId }) => parentId)];
-  const grants = await sql.query<OtherWays["grants"][number]>(OTHER_GRANTS(beliefAt(knownAt, "$3")), [
-    roleIds,
-    unitIds,
-    knownAt ?? null,
-    at,
-    inside,
-    personId,
-  ]);
-  const rules = await sql.query<OtherRule>(OTHER_RULES, [roleIds, unitIds, personId, at]);
+  const grants = await sql.query<OtherWays["grants"][number]>({
+    name: `explain-other-grants-${knownAt === undefined ? "now" : "then"}`,
+    text: OTHER_GRANTS(beliefAt(knownAt, "$3")),
+    values: [roleIds, unitIds, knownAt ?? null, at, inside, personId],
+  });
+  const rules = await sql.query<OtherRule>({ name: "explain-other-rules", text: OTHER_RULES, values: [roleIds, unitIds, personId, at] });
   return { grants: grants.rows, rules: rules.rows };
 }
