@@ -3,6 +3,7 @@ import { openDatabase } from "../src/db/database.ts";
 import { sealingKey } from "../src/db/envelope.ts";
 import { migrate } from "../src/db/migrate.ts";
 import { completeSearchIndexes } from "../src/db/search-indexes.ts";
+import { takeOverSearchTexts } from "../src/db/search-texts.ts";
 import { createLog } from "../src/log.ts";
 import { runSync } from "../src/sync/run.ts";
 import { readBare, type BareReadJob } from "./bare-read.ts";
@@ -44,6 +45,7 @@ async function sync({ databaseUrl, key, mode }: SyncJob): Promise<SyncResult> {
 async function completeIndexes({ databaseUrl }: { databaseUrl: string }): Promise<void> {
   const db = openDatabase({ url: databaseUrl, poolSize: 1 });
   try {
+    await takeOverSearchTexts(createContext({ actor: "cli:bench", log: createLog({ level: "error" }) }), db);
     await completeSearchIndexes(db.pool);
   } finally {
     await db.close();

@@ -6,6 +6,7 @@ import { createContext } from "../../src/context.ts";
 import { inTransaction, openDatabase, type Sql, type Work } from "../../src/db/database.ts";
 import { projectFolder } from "../../src/db/folder.ts";
 import { completeSearchIndexes } from "../../src/db/search-indexes.ts";
+import { takeOverSearchTexts } from "../../src/db/search-texts.ts";
 import { ENTERPRISE_USER } from "../../src/directory/attributes.ts";
 import { createUnit } from "../../src/directory/units.ts";
 import { createLog } from "../../src/log.ts";
@@ -48,8 +49,9 @@ export async function fillPeople(url: string, { people, units }: { people: numbe
       await insertPeople(work.sql, { people, unitIds: ids });
       return callersOf(work);
     });
+    await takeOverSearchTexts(ctx, db);
     await completeSearchIndexes(db.pool);
-    for (const table of ["people", "person_units", "lifecycle_periods", "memberships", "grants"])
+    for (const table of ["people", "person_search", "person_units", "lifecycle_periods", "memberships", "grants"])
       await db.pool.query(`vacuum analyze ${table}`);
     return callers;
   } finally {

@@ -3,6 +3,7 @@ import { ensureScimConnection } from "../../src/connections/builtin.ts";
 import { createContext } from "../../src/context.ts";
 import { inTransaction, openDatabase, type Database } from "../../src/db/database.ts";
 import { sealingKey } from "../../src/db/envelope.ts";
+import { takeOverSearchTexts } from "../../src/db/search-texts.ts";
 import { createLog } from "../../src/log.ts";
 import { runSync } from "../../src/sync/run.ts";
 import { directoryOf, groupIdAt, userAt, userIdAt, type Directory } from "./directory.ts";
@@ -36,6 +37,7 @@ export async function fillOurs({ url, people, key }: FillOptions): Promise<void>
     await db.pool.query(
       `update accounts set native_id = coalesce(person_id, group_id)::text, reference = coalesce(person_id, group_id)::text`,
     );
+    await takeOverSearchTexts(ctx, db);
     await db.pool.query("vacuum (full, analyze) accounts");
     await db.pool.query("vacuum analyze");
   } finally {

@@ -16,6 +16,6 @@ export async function deferSearchIndexes(sql: Sql): Promise<void> {
 export async function completeSearchIndexes(sql: Sql): Promise<void> {
   await sql.query(
     `select gin_clean_pending_list(i.indexrelid) from pg_index i join pg_class c on c.oid = i.indexrelid join pg_am m on m.oid = c.relam
-      where m.amname = 'gin' and i.indrelid in ('people'::regclass, 'accounts'::regclass)`,
+      where m.amname = 'gin' and i.indrelid in ('people'::regclass, 'accounts'::regclass, 'person_search'::regclass, 'account_search'::regclass)`,
   );
 }

@@ -3,6 +3,7 @@ import { recordEvent } from "../audit/record.ts";
 import type { Sql, Work } from "../db/database.ts";
 import { open, type KeyRing } from "../db/envelope.ts";
 import { forgetKeptAnswers } from "../db/kept-answers.ts";
+import { waitForSearchTexts } from "../db/search-texts.ts";
 import { AppError } from "../errors.ts";
 import { eraseFromTexts } from "./erasure-texts.ts";
 import { refuseErasure, erasureStanding } from "./erasure-standing.ts";
@@ -115,6 +116,7 @@ async function subjectsOf(sql: Sql, personId: string): Promise<string[]> {
 /** Everything that has personal values and stands for the person alone. Statements of one parameter, in this order. */
 const EMPTYING: readonly string[] = [
   "delete from person_photos where person_id = $1",
+  "delete from person_search where person_id = $1",
   "delete from sessions where person_id = $1",
   // What a network did is counted without them: their attempts go, and what was counted of them.
   "delete from sign_in_attempts where person_id = $1 or token_id in (select id from tokens where person_id = $1)",
@@ -152,6 +154,7 @@ const EMPTYING: readonly string[] = [
 ];
 
 async function emptyRecords(sql: Sql, personId: string): Promise<void> {
+  await waitForSearchTexts(sql);
   for (const statement of EMPTYING) await sql.query(statement, [personId]);
 }
 

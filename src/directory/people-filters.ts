@@ -65,18 +65,23 @@ export function filtersOf(
   return made;
 }
 
+const NOTED = "(select person_id from search_changes where person_id is not null)";
+
+/** What somebody is found by, as `found.words`, for whoever is `p`: what was taken over, or what they say now if that has changed since. */
+export const FOUND_BY = `cross join lateral (select coalesce((select words from person_search where person_id = p.id and person_id not in ${NOTED}), person_search_text(p.attributes)) as words offset 0) found`;
+
 /** Of a short word, three letters of which no index knows, only beginnings of words are meant. */
 function search(words: readonly string[], given: Parameters): Filter {
   const conditions = words.map((word) => {
     const part = likePart(word);
-    if (word.length > 2) return `search_text like ${given.add(`%${part}%`)}::text`;
-    return `(search_text like ${given.add(`%\n${part}%`)}::text or search_text like ${given.add(`% ${part}%`)}::text)`;
+    if (word.length > 2) return `words like ${given.add(`%${part}%`)}::text`;
+    return `(words like ${given.add(`%\n${part}%`)}::text or words like ${given.add(`% ${part}%`)}::text)`;
   });
   const all = conditions.join(" and ");
-  // Who are many are walked to, not gathered: an index would be tempting here.
   return {
-    condition: all.replaceAll("search_text", "(p.search_text || '')"),
-    ids: `select id from people where ${all} and state <> 'deleted'`,
+    condition: all.replaceAll("words", "found.words"),
+    ids: `select person_id as id from person_search where ${all} and person_id not in ${NOTED}
+      union all select id from people where id in ${NOTED} and ${all.replaceAll("words", "person_search_text(attributes)")}`,
   };
 }
 

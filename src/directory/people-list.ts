@@ -1,6 +1,6 @@
 import type { Sql } from "../db/database.ts";
 import type { StatementNames } from "../db/statement-names.ts";
-import { filtersOf, likePart, parameters, type Filter, type Parameters, type PeopleFilters } from "./people-filters.ts";
+import { filtersOf, FOUND_BY, likePart, parameters, type Filter, type Parameters, type PeopleFilters } from "./people-filters.ts";
 
 export interface PersonLine {
   id: string;
@@ -64,7 +64,7 @@ export async function listPeople(sql: Sql, options: PeopleListOptions): Promise<
   const made = filtersOf(filters, { given, words, at });
   const conditions: Filter[] = [...made, { condition: within.text, ...(within.ids === undefined ? {} : { ids: within.ids }) }];
   const few = await fewest(sql, { conditions, values: given.values, names: options.names });
-  const source = few === undefined ? "people p" : sourceOf(few, { within, given });
+  const source = `${few === undefined ? "people p" : sourceOf(few, { within, given })}${words.length > 0 ? ` ${FOUND_BY}` : ""}`;
   // What led here holds of everybody who is found so.
   const others = conditions.filter((each) => few === undefined || each.ids !== few.ids);
   const where = ["p.state <> 'deleted'", ...others.map(({ condition }) => condition)].join(" and ");
@@ -197,7 +197,7 @@ async function page(sql: Sql, { names, sort, limit, after, source, where, given,
 /** Whole lines first (a login, an address, a full name), then beginnings of lines, then of words, then parts of words. */
 function rankOf(words: readonly string[], given: Parameters): string {
   const all = words.map(likePart).join(" ");
-  const like = (pattern: string) => `p.search_text like ${given.add(pattern)}::text`;
+  const like = (pattern: string) => `found.words like ${given.add(pattern)}::text`;
   const begins = words.map((word) => `(${like(`%\n${likePart(word)}%`)} or ${like(`% ${likePart(word)}%`)})`).join(" and ");
   return `(case when ${like(`%\n${all}\n%`)} then 0 when ${like(`%\n${all}%`)} then 1 when ${begins} then 2 else 3 end)`;
 }

@@ -16,6 +16,7 @@ import { inTransaction, type Database } from "../db/database.ts";
 import type { KeyRing } from "../db/envelope.ts";
 import { enqueue } from "../db/queue.ts";
 import { completeSearchIndexes } from "../db/search-indexes.ts";
+import { takeOverSearchTexts } from "../db/search-texts.ts";
 import { AppError } from "../errors.ts";
 import type { Notifier } from "../notify/notifier.ts";
 import { sendNotice } from "../notify/send-notice.ts";
@@ -145,7 +146,8 @@ export function createHandlers({ db, keyRing, targets, notifier, incidents, rese
     async refresh_claims(ctx) {
       await refreshFederatedClaims(ctx, { db, keyRing });
     },
-    async complete_search_indexes() {
+    async complete_search_indexes(ctx) {
+      await takeOverSearchTexts(ctx, db);
       await completeSearchIndexes(db.pool);
     },
     async detect_incidents(ctx, { personId }) {

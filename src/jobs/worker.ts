@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import { createIncidentWatch } from "../auth/risk/incident-watch.ts";
 import { baseUrlOf, type Config } from "../config.ts";
+import { createContext } from "../context.ts";
 import type { Database } from "../db/database.ts";
 import type { KeyRing } from "../db/envelope.ts";
 import { enqueue } from "../db/queue.ts";
@@ -10,6 +11,7 @@ import { signInSettings } from "../sign-in-settings.ts";
 import { createHandlers } from "./handlers.ts";
 import { startQueue } from "./queue.ts";
 import { startSchedule } from "./schedule.ts";
+import { startSearchUpkeep } from "./search-upkeep.ts";
 
 export interface WorkerDeps {
   db: Database;
@@ -59,8 +61,10 @@ export async function startWorker({ db, keyRing, log, config, now = () => new Da
   // What began or ended while no node was up.
   await enqueue(db.pool, { job: "expire", payload: {}, key: "expire:start" });
   const schedule = await startSchedule({ db, log, now });
+  const search = startSearchUpkeep(createContext({ actor: "system", log, now, signal: closing.signal }), db);
   return {
     async stop() {
+      await search.stop();
       await schedule.stop();
       await queue.stop();
       closing.abort();

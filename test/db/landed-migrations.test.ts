@@ -46,6 +46,7 @@ const LANDED = {
   "20261123040000_openid_connect": "21147739d23c88a4",
   "20261123030100_saml_step_up": "e065b5be8520c5aa",
   "20261123090000_hook_secret": "927005f9733a1566",
+  "20261123170000_search_tables": "d9d699cd35d2aa18",
 };
 
 test("no migration is edited once it has landed, and none stands outside this list", () => {

@@ -1,0 +1,108 @@
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import fc from "fast-check";
+import { takeOverSearchTexts } from "../../../src/db/search-texts.ts";
+import { listPeople } from "../../../src/directory/people-list.ts";
+import { testContext } from "../../helpers/database.ts";
+import { openDoor, type Door } from "./door.ts";
+
+let door: Door;
+beforeAll(async () => {
+  door = await openDoor();
+  // Whoever leaves here leaves by the dozen.
+  const most = { count: 1_000_000, share: 1, floor: 1_000_000 };
+  await door.db.pool.query("update connections set limits = $1", [JSON.stringify({ disable: most, delete: most, window: most })]);
+});
+afterAll(() => door?.close());
+
+const USER = "urn:ietf:params:scim:schemas:core:2.0:User";
+const takeOver = () => takeOverSearchTexts(testContext(), door.db);
+
+const scim = async (filter: string): Promise<string[]> =>
+  (await door.request("GET", `/Users?count=100&attributes=id&filter=${encodeURIComponent(filter)}`).expect(200)).body.Resources.map(
+    ({ id }: { id: string }) => id,
+  ).sort();
+
+const words = async (q: string): Promise<string[]> => {
+  const { lines, total } = await listPeople(door.db.pool, {
+    filters: { q },
+    within: { text: "true", values: [] },
+    sort: "relevance",
+    limit: 100,
+    count: true,
+    at: new Date(),
+    names: door.db.statementNames,
+  });
+  expect(total).toBe(lines.length);
+  return lines.map(({ id }) => id).sort();
+};
+
+const NAMES = ["amber", "bramble", "umber", "lumberjack", "ember"] as const;
+const name = fc.constantFrom(...NAMES);
+const step = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("join" as const), name }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("rename" as const), name, which: fc.nat(20) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("suspend" as const), which: fc.nat(20) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("leave" as const), which: fc.nat(20) }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("take over" as const), nodes: fc.integer({ min: 1, max: 3 }) }) },
+);
+
+test("P6: whoever is searched for is found by what they are called now, whenever that was taken over, and by nothing else", async () => {
+  let history = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 14 }), async (steps) => {
+      // Each history has people of its own, who are told apart by a word.
+      const mark = `history${history++}x`;
+      const called = new Map<string, string>();
+      // Gone for their client, but not from here.
+      const left = new Map<string, string>();
+      const profile = (displayName: string) => ({
+        displayName: `${displayName} ${mark}`,
+        emails: [{ value: `${displayName}@${mark}.example`, type: "work" }],
+      });
+      for (const [at, each] of steps.entries()) {
+        const id = "which" in each ? [...called.keys()][each.which % Math.max(1, called.size)] : undefined;
+        if (each.do === "take over") await Promise.all(Array.from({ length: each.nodes }, takeOver));
+        else if (each.do === "join") {
+          const { body } = await door
+            .request("POST", "/Users", { body: { schemas: [USER], userName: `${mark}-${at}`, ...profile(each.name) } })
+            .expect(201);
+          called.set(body.id, each.name);
+        } else if (id !== undefined && each.do === "leave") {
+          await door.request("DELETE", `/Users/${id}`).expect(204);
+          left.set(id, called.get(id) ?? "");
+          called.delete(id);
+        } else if (id !== undefined) {
+          const value = each.do === "rename" ? profile(each.name) : { active: false };
+          const body = { schemas: ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], Operations: [{ op: "replace", value }] };
+          await door.request("PATCH", `/Users/${id}`, { body }).expect(200);
+          if (each.do === "rename") called.set(id, each.name);
+        }
+        const meant = (holds: (value: string) => boolean, among = [...called]) =>
+          among
+            .filter(([, value]) => holds(value))
+            .map(([one]) => one)
+            .sort();
+        const wanted = NAMES[at % NAMES.length] ?? "amber";
+        expect(await scim(`displayName co "${wanted} ${mark}"`)).toEqual(meant((value) => value.endsWith(wanted)));
+        expect(await scim(`emails.value eq "${wanted.toUpperCase()}@${mark}.example"`)).toEqual(meant((value) => value === wanted));
+        expect(await scim(`emails[type eq "work" and value co "mber@${mark}"]`)).toEqual(meant((value) => value.endsWith("mber")));
+        expect(await words(`${wanted} ${mark}`)).toEqual(meant((value) => value.includes(wanted), [...called, ...left]));
+      }
+    }),
+    { numRuns: 25 },
+  );
+});
+
+test("what was taken over goes with whoever it is of, even while it is taken over", async () => {
+  const left = async (table: string) => (await door.db.pool.query(`select from ${table} where written like '%gonewhen%'`)).rowCount;
+  await takeOver();
+  for (let turn = 0; turn < 5; turn += 1) {
+    const { rows } = await door.db.pool.query<{ id: string }>(
+      `insert into people (id, user_name, attributes, created_at, modified_at) select gen_random_uuid(), 'gonewhen' || i, jsonb_build_object('userName', 'gonewhen' || i), now(), now() from generate_series(1, 500) i returning id`,
+    );
+    expect(rows).toHaveLength(500);
+    await Promise.all([takeOver(), door.db.pool.query("delete from people where user_name like 'gonewhen%'")]);
+    await takeOver();
+    expect(await left("person_search")).toBe(0);
+  }
+});
