@@ -265,6 +265,8 @@ export interface Connector<S = unknown> {
   secretFields: readonly string[];
   /** People sign in by it: whoever says what it believes says who is whom. What it tells is of the moment of a sign-in. */
   signsPeopleIn?: true;
+  /** Of those: what the provider calls itself, where the settings say. Its accounts mean nothing to another. */
+  issuerOf?(settings: S): string | undefined;
   /**
    * Names of settings that are paths of files or folders of this server, dotted for nested ones: every setting that a connector hands to
    * the file system stands here. Callers of the API may set them only within the folders that the operator names.

@@ -9,5 +9,6 @@ export const oidc: Connector<OidcSettings> = {
   settings: oidcSettings,
   secretFields: ["clientSecret", "privateKey"],
   signsPeopleIn: true,
+  issuerOf: ({ issuer }) => issuer,
   check: checkOidc,
 };

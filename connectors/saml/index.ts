@@ -8,4 +8,5 @@ export const saml: Connector<SamlSettings> = {
   settings: samlSettings,
   secretFields: [],
   signsPeopleIn: true,
+  issuerOf: ({ entityId }) => entityId,
 };

@@ -11,23 +11,36 @@ export interface GroupGiving {
   at: Date;
 }
 
+interface GivenRole {
+  id: string;
+  name: string;
+  /** Of the unit on which it is held. */
+  path: string;
+}
+
+/** The roles that a group gives whoever is in it, those of groups around it included; also those that begin later. */
+export async function rolesOfGroup(sql: Sql, { groupId, at }: Pick<GroupGiving, "groupId" | "at">): Promise<GivenRole[]> {
+  const groupIds = await groupsAbove(sql, { groupIds: [groupId], at });
+  const { rows } = await sql.query<GivenRole>(
+    `select distinct r.id, r.name, u.path::text from grants g join roles r on r.id = g.role_id and r.deleted_at is null
+       join units u on u.id = g.unit_id and u.deleted_at is null
+     where g.group_id = any($1::uuid[]) and g.recorded_to is null and (g.valid_to is null or g.valid_to > $2)`,
+    [groupIds, at],
+  );
+  return rows;
+}
+
 /**
  * Refuses to give roles by way of a group: whoever puts people into it, or makes a rule act for it, must be allowed to give each role
  * that it holds, on its unit, groups around it included; and nobody brings themselves what they didn't hold. To be asked in the
  * transaction of the change, after it. Throws `forbidden`.
  */
 export async function requireMayGiveGroup(sql: Sql, { before, groupId, at }: GroupGiving): Promise<void> {
-  const groupIds = await groupsAbove(sql, { groupIds: [groupId], at });
-  const { rows } = await sql.query<{ id: string; name: string; path: string }>(
-    `select distinct r.id, r.name, u.path::text from grants g join roles r on r.id = g.role_id and r.deleted_at is null
-       join units u on u.id = g.unit_id and u.deleted_at is null
-     where g.group_id = any($1::uuid[]) and g.recorded_to is null and (g.valid_to is null or g.valid_to > $2)`,
-    [groupIds, at],
-  );
-  if (rows.length === 0) return;
+  const roles = await rolesOfGroup(sql, { groupId, at });
+  if (roles.length === 0) return;
   const { personId } = before.caller;
   const isIn = personId !== null && (await isMember(sql, { personId, groupId, at }));
-  for (const { path, ...role } of rows) {
+  for (const { path, ...role } of roles) {
     const held = heldAt(before, path);
     const permissions = await permissionsOf(sql, role.id);
     requireHeldRole(role, { permissions, held });

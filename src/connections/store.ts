@@ -5,8 +5,10 @@ import type { KeyRing } from "../db/envelope.ts";
 import { enqueue } from "../db/queue.ts";
 import { AppError } from "../errors.ts";
 import type { ConnectionDefinition } from "./definition.ts";
+import { endSignIns } from "./end-sign-ins.ts";
 import { leaveHooks, wakeHooks } from "./hooks/leave.ts";
 import type { ConnectionRow, ConnectionState } from "./open.ts";
+import { refuseOtherIssuer } from "./issuer.ts";
 import { openSecrets, sealSecrets, type SecretSources, type Settings } from "./secrets.ts";
 import { validateDefinition } from "./validate.ts";
 
@@ -138,12 +140,16 @@ async function update(work: Work, { existing, definition, keyRing, stored }: Upd
   // Sealed texts differ each time; what they say is compared.
   if (!sameSecrets(stored, openSecrets({}, { connection: name, secrets, keyRing }))) changed.push("secrets");
   if (changed.length === 0) return { id: existing.id, name, created: false, changed };
+  const before = openSecrets(existing.settings, { connection: name, secrets: existing.secrets, keyRing });
+  await refuseOtherIssuer(work.sql, { existing, before, after: definition.settings });
   await work.sql.query(
     `update connections set ${names.map((column, index) => `${column} = $${index + 5}`).join(", ")}, secrets = $3, version = version + 1, updated_at = $2,
        mapping_version = mapping_version + case when $4 then 1 else 0 end
      where id = $1`,
     [existing.id, work.ctx.now(), JSON.stringify(secrets), changed.includes("mapping"), ...Object.values(columns)],
   );
+  if (existing.enabled && !definition.enabled)
+    await endSignIns(work, { connectionId: existing.id, reason: "the identity provider was taken out of use" });
   await recordEvent(work, { name: "connection.updated", subjectType: "connection", subjectId: name, data: { name, changed } });
   return { id: existing.id, name, created: false, changed };
 }
@@ -214,6 +220,7 @@ export async function removeConnection(work: Work, { name }: { name: string }): 
     );
   }
   await leaveHooks(work, row.id);
+  await endSignIns(work, { connectionId: row.id, reason: "the identity provider was removed" });
   // Its tokens go with it, by their foreign key.
   const { rows: tokens } = await work.sql.query<{ live: number }>(
     "select count(*) as live from tokens where connection_id = $1 and revoked_at is null",

@@ -45,6 +45,7 @@ const LANDED = {
   "20261123030000_saml": "e7e6f3c85b995a9a",
   "20261123040000_openid_connect": "21147739d23c88a4",
   "20261123030100_saml_step_up": "e065b5be8520c5aa",
+  "20261123100000_sign_in_issuers": "f4a4857c6c5513e5",
   "20261123090000_hook_secret": "927005f9733a1566",
   "20261123170000_search_tables": "d9d699cd35d2aa18",
 };

@@ -4,7 +4,10 @@ import type { KeyRing } from "../../db/envelope.ts";
 import { tellPerson } from "../../directory/notices.ts";
 import { lockPerson } from "../../directory/people-checks.ts";
 import { AppError } from "../../errors.ts";
-import type { Factor, FactorKind } from "./kinds.ts";
+import { endSessions } from "../sessions/end.ts";
+import type { SignInMethod } from "../sessions/session.ts";
+import { FACTOR_KINDS, type Factor, type FactorKind } from "./kinds.ts";
+import { isLastWayIn } from "./last-way-in.ts";
 import { factorNeeded } from "./needed.ts";
 import { forgetRecoveryCodes, makeRecoveryCodes } from "./recovery-codes.ts";
 
@@ -71,14 +74,23 @@ export async function addFactor(
   return { factorId: id, recoveryCodes: known.length === 0 ? await makeRecoveryCodes(work, personId) : null };
 }
 
+/** What can't be taken away: the last factor of who needs one (`factor`), the passkey without which nothing lets them in (`last_way_in`). */
+export type KeptFactor = "factor" | "last_way_in";
+
+export interface RemovedFactor {
+  keyRing: KeyRing;
+  personId: string;
+  factorId: string;
+  /** The session that goes on: the one in which the person did it. */
+  keepSession?: string | undefined;
+}
+
 /**
- * Takes one of somebody's own factors away, and tells the person. The caller has asked for a fresh proof before.
- * Throws `not_found`; `conflict` for the last one while one is needed.
+ * Takes one of somebody's own factors away, and tells the person. Sessions that this kind has proven end, but for `keepSession`, and so do
+ * sign-ins under way: who loses a device takes its factor away. The caller has asked for a fresh proof before.
+ * Throws `not_found`; `conflict`, its field a `KeptFactor`, for what has to stay.
  */
-export async function removeFactor(
-  work: Work,
-  { keyRing, personId, factorId }: { keyRing: KeyRing; personId: string; factorId: string },
-): Promise<void> {
+export async function removeFactor(work: Work, { keyRing, personId, factorId, keepSession }: RemovedFactor): Promise<void> {
   const { ctx, sql } = work;
   // Of two that go at once, the second sees that it is the last.
   await lockPerson(sql, personId);
@@ -88,18 +100,27 @@ export async function removeFactor(
   const isLast = known.length === 1;
   if (isLast && (await factorNeeded(sql, { personId, at: ctx.now() })))
     throw new AppError("conflict", "This is the last second factor, and you need one: add another before you take it away.", {
-      field: "factor",
+      field: "factor" satisfies KeptFactor,
     });
+  if (await isLastWayIn(sql, { personId, factor, known, at: ctx.now() }))
+    throw new AppError(
+      "conflict",
+      "This passkey is all that lets you in: add another passkey, or have an administrator send you a link to set a password, before you take it away.",
+      { field: "last_way_in" satisfies KeptFactor },
+    );
   await sql.query("delete from factors where id = $1", [factorId]);
   if (isLast) await forgetRecoveryCodes(sql, personId);
   const { kind } = factor;
+  await endSessions(work, { personId, provenBy: [kind], except: keepSession, reason: "the second factor was taken away" });
   await recordEvent(work, { name: "factor.removed", subjectType: "person", subjectId: personId, data: { kind, factor: factorId } });
   await tellPerson(work, { keyRing, personId, notice: "factor.removed", data: { factor: kind } });
 }
 
+const BY_FACTOR: readonly SignInMethod[] = [...FACTOR_KINDS, "recovery"];
+
 /**
- * Takes all of somebody's factors and recovery codes away, for who has lost them. Whoever needs one enrols anew at the next sign-in.
- * The caller has asked whether they may (`requireHoldsAll`). Throws `not_found`; `conflict` when there is nothing to take away.
+ * Takes all of somebody's factors and recovery codes away, for who has lost them, and ends sign-ins under way and every session that one
+ * of them has proven. Whoever needs one enrols anew at the next sign-in. The caller has asked whether they may (`requireHoldsAll`). Throws `not_found`; `conflict` when there is nothing to take away.
  */
 export async function resetFactors(
   work: Work,
@@ -119,6 +140,7 @@ export async function resetFactors(
     reason,
     data: { factors, recoveryCodes },
   });
+  await endSessions(work, { personId, provenBy: BY_FACTOR, reason: "the second factors were reset" });
   await tellPerson(work, { keyRing, personId, notice: "factors.reset" });
   return { factors };
 }

@@ -58,7 +58,7 @@ export async function beginSamlSignIn(ctx: Context, options: BeginOptions): Prom
 export async function takeSamlResponse(
   ctx: Context,
   { db, keyRing, baseUrl, connection, encoded, browser }: SamlOptions & { encoded: string; browser: string | undefined },
-): Promise<{ assertion: ValidatedAssertion; signIn: SignIn }> {
+): Promise<{ assertion: ValidatedAssertion; issuer: string; signIn: SignIn }> {
   const { settings, id: connectionId } = connection;
   const [provider, keys] = [await identityProviderOf(ctx, { db, connection }), await ownKeys(db.pool, { connection, keyRing })];
   const endpoints = ownEndpoints(connection, baseUrl);
@@ -81,8 +81,9 @@ export async function takeSamlResponse(
     if (id !== undefined && !request) throw refused("in_response_to", "The response answers no request that this browser made.");
     if (request && (settings.forceAuthn || request.signInId !== null)) checkFresh(assertion, { since: request.createdAt, settings });
     await keepNameIdForm(work, { connection, nameId: assertion.nameId });
-    if (request && request.signInId !== null) return { assertion, signIn: await lockSignIn(work, request.signInId) };
-    return { assertion, signIn: (await beginSignIn(work, { returnTo: request ? request.returnTo : null })).signIn };
+    const { entityId: issuer } = provider;
+    if (request && request.signInId !== null) return { assertion, issuer, signIn: await lockSignIn(work, request.signInId) };
+    return { assertion, issuer, signIn: (await beginSignIn(work, { returnTo: request ? request.returnTo : null })).signIn };
   });
 }
 

@@ -1,9 +1,14 @@
 import { recordEvents } from "../../audit/record.ts";
 import type { Work } from "../../db/database.ts";
+import type { SignInMethod } from "./session.ts";
 
-/** Which sessions: one, a person's (but for `except`, and for the sign-in `exceptSignIn`), or those that an identity provider made. */
+/**
+ * Which sessions: one, a person's (but for `except`, and for the sign-in `exceptSignIn`), of those only what was proven by one of the
+ * methods, or those that an identity provider made.
+ */
 export type Ending =
   | { id: string }
+  | { personId: string; provenBy: readonly SignInMethod[]; except?: string | undefined }
   | { personId: string; except?: string | undefined; exceptSignIn?: string | undefined }
   | { connectionId: number; subject?: string | undefined; session?: string | undefined };
 
@@ -41,12 +46,21 @@ export async function endSessions(
 
 function conditionOf(which: Ending): [string, ...unknown[]] {
   if ("id" in which) return ["s.id = $3", which.id];
+  if ("provenBy" in which)
+    return [
+      "s.person_id = $3 and s.id is distinct from $4::uuid and s.methods && $5::text[]",
+      which.personId,
+      which.except ?? null,
+      which.provenBy,
+    ];
   if ("personId" in which) return ["s.person_id = $3 and s.id is distinct from $4::uuid", which.personId, which.except ?? null];
   return [byProvider(which, 3), ...providerValues(which)];
 }
 
 function signInsOf(which: Ending): [string, ...unknown[]] {
   if ("id" in which) return ["s.session_id = $2", which.id];
+  // Those that wait for their next step, too: what is asked of them next has changed.
+  if ("provenBy" in which) return ["s.person_id = $2", which.personId];
   if ("personId" in which) return ["s.person_id = $2 and s.id is distinct from $3::uuid", which.personId, which.exceptSignIn ?? null];
   return [byProvider(which, 2), ...providerValues(which)];
 }

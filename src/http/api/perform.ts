@@ -5,6 +5,7 @@ import { AppError } from "../../errors.ts";
 import { entityTag, isKnown, versionMatched } from "./entity-tag.ts";
 import { once, type KeptAnswer } from "./idempotency.ts";
 import { parsed } from "./problem.ts";
+import { requireRecentProof } from "./recent-proof.ts";
 import type { ApiCall, ApiOptions, Route } from "./route.ts";
 import { isSpecial, type Special } from "./special.ts";
 import { refuseTooDeep, refuseUnstorable } from "./storable.ts";
@@ -97,8 +98,7 @@ async function answered(route: Route, by: Performed & { request: ApiRequest; sql
     },
   };
   const { access } = route;
-  if (route.sensitive && caller?.provenAt)
-    requireProven(caller.provenAt, { now: ctx.now(), minutes: options.signIn.session.stepUpMinutes });
+  if (route.sensitive) requireRecentProof(caller, { now: ctx.now(), minutes: options.signIn.session.stepUpMinutes });
   if (typeof access === "object" && access.on !== "handler") await call.require(access.permission, thingOf(access.on, params));
   const query = route.query ? parsed(route.query, request.query, { what: "query" }) : undefined;
   if (!route.query && Object.keys(request.query).length > 0)
@@ -109,14 +109,6 @@ async function answered(route: Route, by: Performed & { request: ApiRequest; sql
   if (typeof access === "object" && !asked.has(access.permission))
     throw new Error(`${route.method} ${route.path} did not ask for ${access.permission}`);
   return isSpecial(result) ? { status: route.status ?? 200, headers: {}, special: result } : shaped(route, { result, request });
-}
-
-/** A browser that was left open must not be enough for what does the most harm. */
-function requireProven(provenAt: Date, { now, minutes }: { now: Date; minutes: number }): void {
-  if (provenAt.getTime() + minutes * 60_000 > now.getTime()) return;
-  throw new AppError("forbidden", "Prove again that it is you first, at /login/step-up: this can only be done shortly after.", {
-    field: "step_up",
-  });
 }
 
 /** Only what the schema names goes out. */

@@ -1,6 +1,6 @@
 import type { Router } from "express";
 import { z } from "zod";
-import { factorsOf, removeFactor } from "../../auth/factors/factors.ts";
+import { factorsOf, removeFactor, type KeptFactor } from "../../auth/factors/factors.ts";
 import type { Factor } from "../../auth/factors/kinds.ts";
 import { factorNeeded } from "../../auth/factors/needed.ts";
 import { makeRecoveryCodes, recoveryCodesLeft } from "../../auth/factors/recovery-codes.ts";
@@ -16,6 +16,7 @@ import { form, message, type Reply } from "./page.ts";
 import { pageRoute, pageRoutes, type VisitWith } from "./routes.ts";
 
 const PAGE = "/account/factors";
+const KEPT: Readonly<Record<KeptFactor, string>> = { factor: "pages.factors.last", last_way_in: "pages.factors.last_way_in" };
 type Recent = VisitWith<"recent_session">;
 
 const ON_ACCOUNT: Place<"recent_session"> = {
@@ -46,11 +47,12 @@ async function remove(visit: Recent, { factor: factorId }: { factor: string }): 
   const { session, options, say } = visit;
   try {
     await inTransaction(options.db, visit.ctx, (work) =>
-      removeFactor(work, { keyRing: options.keyRing, personId: session.personId, factorId }),
+      removeFactor(work, { keyRing: options.keyRing, personId: session.personId, factorId, keepSession: session.id }),
     );
   } catch (error) {
+    const why = error instanceof AppError && error.code === "conflict" && error.field === "last_way_in" ? "last_way_in" : "factor";
     if (!(error instanceof AppError) || error.code !== "conflict") throw error;
-    return page(visit, { problem: message("problem", say("pages.factors.last")), status: 409 });
+    return page(visit, { problem: message("problem", say(KEPT[why])), status: 409 });
   }
   return { redirect: PAGE };
 }

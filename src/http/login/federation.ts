@@ -1,4 +1,5 @@
 import { noteAttempt } from "../../auth/risk/attempts.ts";
+import { isIssuerOfAccounts } from "../../auth/sign-in/issuer.ts";
 import { loginHolder } from "../../auth/sign-in/login-names.ts";
 import { passFirst, type SignIn } from "../../auth/sign-in/store.ts";
 import type { LoadedConnection } from "../../connections/open.ts";
@@ -12,6 +13,8 @@ import type { Visit } from "./visit.ts";
 
 export interface FederatedSignIn {
   connection: LoadedConnection;
+  /** What the provider that has proven them calls itself. */
+  issuer: string;
   subject: FederatedSubject;
   /** The sign-in under way in this browser. */
   signIn: Pick<SignIn, "id">;
@@ -23,7 +26,7 @@ export interface FederatedSignIn {
 }
 
 /** Why somebody whom a provider has proven is not let in; people are told none of it. */
-type Refusal = "unmatched" | "disputed" | "left" | "refused" | "held" | "not_active" | "disabled";
+type Refusal = "other_issuer" | "unmatched" | "disputed" | "left" | "refused" | "held" | "not_active" | "disabled";
 
 type Passed = { passed: true; secret: string; personId: string } | { passed: false; why: Refusal; personId: string | null };
 
@@ -70,8 +73,10 @@ async function decided(visit: Visit, options: FederatedSignIn): Promise<Passed> 
 }
 
 async function passed(work: Work, { visit, options }: { visit: Visit; options: FederatedSignIn }): Promise<Passed> {
-  const { connection, federation, bothFactors = false } = options;
+  const { connection, federation, issuer, bothFactors = false } = options;
   const { keyRing } = visit.options;
+  if (!(await isIssuerOfAccounts(work, { connectionId: connection.id, issuer })))
+    return { passed: false, why: "other_issuer", personId: null };
   const result = await syncFederated(work, { connection, keyRing, subject: options.subject });
   if ("reason" in result) {
     work.ctx.log.info({ connection: connection.name, reason: result.reason }, "an account that wanted to sign in was set aside");

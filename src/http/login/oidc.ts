@@ -103,6 +103,7 @@ async function arrive(visit: Visit, { known, providers }: { known: OidcConnectio
   const { refreshHours } = settings;
   return await signInFederated(visit, {
     connection,
+    issuer: settings.issuer,
     signIn,
     subject: { nativeId: subject.nativeId, attributes: subject.attributes, emailVerified: subject.verified },
     federation: { method: "oidc", subject: subject.subject, session: typeof sid === "string" ? sid : undefined },

@@ -95,7 +95,7 @@ async function fromProvider(options: LoginOptions, request: Request, response: R
 async function arrive(visit: Visit, connection: SamlConnection): Promise<Reply> {
   const { db, keyRing, baseUrl } = visit.options;
   const { SAMLResponse: encoded } = (visit.request.body ?? {}) as Readonly<Record<string, unknown>>;
-  const { assertion, signIn } = await takeSamlResponse(visit.ctx, {
+  const { assertion, issuer, signIn } = await takeSamlResponse(visit.ctx, {
     db,
     keyRing,
     baseUrl,
@@ -107,6 +107,7 @@ async function arrive(visit: Visit, connection: SamlConnection): Promise<Reply> 
   const { authnContext, nameId, sessionIndex } = assertion;
   return signInFederated(visit, {
     connection: connection.loaded,
+    issuer,
     signIn,
     // SAML has no word for a verified address: whose addresses hold is said by the connection's policy.
     subject: { nativeId, attributes, emailVerified: false },

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { giveGrant } from "../../../src/access/grants.ts";
+import { createGroup } from "../../../src/access/group-changes.ts";
+import { makeRequest } from "../../../src/access/requests.ts";
 import { createUnit } from "../../../src/directory/units.ts";
 import { createToken } from "../../../src/auth/tokens.ts";
 import type { Browser } from "./browser.ts";
@@ -113,6 +115,52 @@ test("G3, G6: what does the most harm wants a recent proof; proving it again giv
   const stale = door.browser();
   for (const [name, value] of before) stale.cookies.set(name, value);
   expect((await call(stale, { path: "/console/api/v1/me" })).status).toBe(401);
+});
+
+test("G3, G6: access that comes by a request, a group or a later end of a token wants a recent proof, too", async () => {
+  const { browser, own } = await signedIn();
+  const { ada, groups, requestId, tokenId } = await door.work(async (work) => {
+    const [person, plain, giving] = [
+      await door.newPerson(),
+      await createGroup(work, { displayName: "Choir" }),
+      await createGroup(work, { displayName: "Heads" }),
+    ];
+    await giveGrant(work, { groupId: giving, role: "rollcall-auditor", unit: company });
+    await work.sql.query("insert into person_units (person_id, unit_id, valid_from, recorded_from) values ($1, $2, now(), now())", [
+      person.personId,
+      company,
+    ]);
+    const asked = await makeRequest(work, {
+      personId: person.personId,
+      requestedBy: person.personId,
+      role: "rollcall-auditor",
+      unitId: company,
+      reason: "work",
+    });
+    const { id } = await createToken(work, { name: "hers", scope: "api", personId: administrator.personId });
+    return { ada: person.personId, groups: { plain, giving }, requestId: asked, tokenId: id };
+  });
+  const expiresAt = new Date(door.clock.now().getTime() + 30 * 86_400_000).toISOString();
+  const add = { add: { people: [ada] } };
+  const send = (path: string, body: unknown, headers: Record<string, string>) =>
+    call(browser, { method: "POST", path: `/console/api/v1${path}`, body, headers });
+  const changes = [
+    [`/requests/${requestId}/approve`, { reason: "agreed" }],
+    [`/groups/${groups.giving}/members`, add],
+    [`/tokens/${tokenId}/renew`, { expiresAt }],
+  ] as const;
+  door.clock.forward((door.settings.session.stepUpMinutes + 1) * 60_000);
+  for (const [path, body] of changes)
+    expect([path, await send(path, body, own)]).toEqual([
+      path,
+      expect.objectContaining({ status: 403, body: expect.objectContaining({ field: "step_up" }) }),
+    ]);
+  expect((await send(`/groups/${groups.plain}/members`, add, own)).status).toBe(200);
+  await browser.get("/login/step-up?return_to=/account");
+  await browser.follow(await browser.submit("/login/step-up", { password: PASSWORD, return_to: "/account" }));
+  const { csrf } = JSON.parse((await browser.get("/account/token")).text) as { csrf: string };
+  for (const [path, body] of changes)
+    expect([path, (await send(path, body, { ...own, "X-CSRF-Token": csrf })).status]).toEqual([path, 200]);
 });
 
 test("G6: an administrator sees where somebody is signed in, and ends it; the person is told", async () => {

@@ -67,7 +67,7 @@ export const factorRoutes: readonly Route[] = [
     sensitive: true,
     summary: "Take all of a person's second factors and recovery codes away",
     description:
-      "For who has lost them. The person is told. Needs everything that the person may do, and nobody does it to themselves. Sessions go on: end them where a device was stolen.",
+      "For who has lost them. The person is told. Needs everything that the person may do, and nobody does it to themselves. Sign-ins under way end, and so do sessions that a second factor has proven; others go on: end them where a device was stolen.",
     tag: TAG,
     access: { permission: "rollcall.credentials.reset", on: { person: "id" } },
     params: idParams,

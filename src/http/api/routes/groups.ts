@@ -1,12 +1,13 @@
 import { z } from "zod";
 import { changeGroupMembers, createGroup, deleteGroup, renameGroup } from "../../../access/group-changes.ts";
 import { holdingsOf, type Holdings } from "../../../access/giving.ts";
-import { requireMayGiveGroup } from "../../../access/group-giving.ts";
+import { requireMayGiveGroup, rolesOfGroup } from "../../../access/group-giving.ts";
 import { keepingAnAdministrator } from "../../../access/last-administrator.ts";
 import { reachedPeople } from "../../../access/policy.ts";
 import { listGroups, listMembers, readGroup } from "../../../directory/group-list.ts";
 import { requireVersion } from "../entity-tag.ts";
 import { page, pageOf, pageQuery, placeOf } from "../paging.ts";
+import { requireRecentProof } from "../recent-proof.ts";
 import { route, type ApiCall, type Route } from "../route.ts";
 import { idParams, instant, line, reason, uuid } from "../schemas.ts";
 
@@ -167,7 +168,7 @@ export const groupRoutes: readonly Route[] = [
     method: "post",
     path: "/groups/{id}/members",
     summary: "Put people and groups into a group made here, and take others out",
-    description: `At most ${MOST_MEMBERS} of each. Who puts somebody in must be allowed to give every role that the group holds.`,
+    description: `At most ${MOST_MEMBERS} of each. Who puts somebody in must be allowed to give every role that the group holds and, where it holds one, who is signed in must have proven lately that it is them.`,
     tag: TAG,
     access: EDIT,
     params: idParams,
@@ -178,7 +179,7 @@ export const groupRoutes: readonly Route[] = [
       const changes = { ...body, add, groupId: id };
       const before = await held(call);
       const counts = await keepingAnAdministrator(call, () => changeGroupMembers(call, changes));
-      if (add.people.length + add.groups.length > 0) await requireMayGiveGroup(call.sql, { before, groupId: id, at: call.ctx.now() });
+      if (add.people.length + add.groups.length > 0) await requireMayAdd(call, { before, groupId: id });
       return { ...(await readGroup(call.sql, id)), ...counts };
     },
   }),
@@ -188,6 +189,14 @@ export const groupRoutes: readonly Route[] = [
 async function requireSeen(call: ApiCall, id: string): Promise<void> {
   const group = await readGroup(call.sql, id);
   requireVersion({ ifVersion: call.ifVersion, version: group.version, what: `The group ${group.displayName}` });
+}
+
+/** To put somebody into a group that holds roles is to give them. */
+async function requireMayAdd({ sql, ctx, caller, options }: ApiCall, giving: { before: Holdings; groupId: string }): Promise<void> {
+  const at = ctx.now();
+  if ((await rolesOfGroup(sql, { ...giving, at })).length === 0) return;
+  requireRecentProof(caller, { now: at, minutes: options.signIn.session.stepUpMinutes });
+  await requireMayGiveGroup(sql, { ...giving, at });
 }
 
 function held({ sql, caller, ctx }: ApiCall): Promise<Holdings> {

@@ -112,6 +112,7 @@ export const requestRoutes: readonly Route[] = [
   route({
     method: "post",
     path: "/requests/{id}/approve",
+    sensitive: true,
     summary: "Give what was asked for",
     description:
       "By who may decide there and may give the role, and neither asked for it nor gets it. For the time that was asked for, or a shorter one.",

@@ -155,6 +155,7 @@ export const tokenRoutes: readonly Route[] = [
   route({
     method: "post",
     path: "/tokens/{id}/renew",
+    sensitive: true,
     summary: "Give a token a later end",
     description: "By its owner, or by who holds `rollcall.tokens.edit` on the owner's unit, or for a service's on the organisation.",
     tag: "Tokens",
