@@ -93,6 +93,16 @@ export const signInSettings = z.strictObject({
       resetEveryMinutes: minutes(60).default(5),
     })
     .prefault({}),
+  addresses: z
+    .strictObject({
+      /** For so long no link to set another password goes to an address that is new; 0 = it does at once. */
+      waitHours: z.coerce.number().int().min(0).max(720).default(24),
+      /** Connections whose addresses are good at once, unless the connection itself was changed within `waitHours`. */
+      vouchedConnections: z.array(z.string().min(1).max(100)).max(100).default([]),
+      /** Of more changes by one connection within an hour old addresses are not told: 0 = never. */
+      mostTold: z.coerce.number().int().min(0).max(1_000_000).default(200),
+    })
+    .prefault({}),
   limits: z
     .strictObject({
       /** From a device on which its owner has signed in before: a budget that nobody else can use up. */

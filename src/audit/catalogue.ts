@@ -97,6 +97,10 @@ export const EVENTS = {
   /** It could not be sent, and is not tried again by itself. */
   "notice.failed": z.object({ notice: z.string(), channel: z.string(), id: z.string() }),
   "notice.resent": z.object({ notice: z.string(), channel: z.string(), id: z.string() }),
+  /** Of whether a changed e-mail address is theirs: mine or not_mine, `by` session or old_address. */
+  "address.answered": z.object({ answer: z.string(), by: z.string() }),
+  /** More addresses changed at once than old ones are told of. */
+  "addresses.not_told": z.object({ count: z.number() }),
   "notice.chosen": z.object({ notice: z.string(), wanted: z.boolean() }),
   /** `changed` by the person, `reset` or `invitation` by a link, `temporary` by an administrator, `command` on the machine. */
   "password.set": z.object({ how: z.string() }),
@@ -126,6 +130,8 @@ export const EVENTS = {
   /** It ends soon, and nothing has taken its place. */
   "token.ending": named.extend({ expires: z.string() }),
   "token.renewed": named.extend({ expires: z.string() }),
+  /** Who answers for a service's token has lost access: it opens nothing until somebody rotates it. */
+  "token.stopped": named,
   "token.rotated": named.extend({ replacedBy: z.string(), until: z.string() }),
   "oauth_client.created": named.extend({ expires: z.string().nullable() }),
   "oauth_client.revoked": named.extend({ tokens: z.number() }),

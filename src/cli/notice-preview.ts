@@ -19,6 +19,7 @@ const SAMPLES: Readonly<Record<string, string | number>> = {
   address: "192.0.2.7",
   userAgent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
   factor: "totp",
+  shown: "a…@e….org",
   left: 7,
   connection: "Entra ID",
   role: "Editor",

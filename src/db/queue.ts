@@ -37,6 +37,8 @@ export interface JobPayloads {
   invite_imported: { importId: string };
   /** Send the link to set another password, if the sealed name is somebody's. */
   send_reset: { name: string };
+  /** Tell old e-mail addresses that they were replaced. */
+  tell_address_changes: Record<string, never>;
   /** Send an event to the operator's system. The body holds ids, never what people are called or a secret. */
   send_webhook: { id: string; event: string; at: string; body: Readonly<Record<string, unknown>> };
   /** Look for patterns in the attempts to get in: in all since the last time, or those of one person who just got in. */

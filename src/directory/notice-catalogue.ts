@@ -24,6 +24,8 @@ export const NOTICES = {
   invitation: kind({ data: z.strictObject({ link, until: moment }), choice: "security", single: true }),
   "password.reset": kind({ data: z.strictObject({ link, until: moment }), choice: "security", single: true }),
   "password.changed": kind({ data: z.strictObject({}), choice: "security" }),
+  /** To the old address; `shown` is what may be shown of the new one. */
+  "address.changed": kind({ data: z.strictObject({ shown: text, at: moment, link, until: moment }), choice: "security", single: true }),
   "factor.added": kind({ data: z.strictObject({ factor }), choice: "security" }),
   "factor.removed": kind({ data: z.strictObject({ factor }), choice: "security" }),
   "factors.reset": kind({ data: z.strictObject({}), choice: "security" }),

@@ -3,6 +3,7 @@ import { evaluateRule } from "../access/condition-rules.ts";
 import { carryOutExpiry } from "../access/expiry.ts";
 import { tellEndingGrants } from "../access/grant-notices.ts";
 import { reconcileGroupRules } from "../access/group-rules.ts";
+import { tellChanges } from "../auth/addresses/tell-changes.ts";
 import type { IncidentWatch } from "../auth/risk/incident-watch.ts";
 import { inviteImported } from "../auth/links/invite-imported.ts";
 import { sendReset } from "../auth/links/forgot.ts";
@@ -133,6 +134,11 @@ export function createHandlers({ db, keyRing, targets, notifier, incidents, rese
       },
     }),
     ...(resets && {
+      async tell_address_changes(ctx) {
+        const { settings, baseUrl } = resets;
+        while ((await inTransaction(db, ctx, (work) => tellChanges(work, { keyRing, settings: settings.addresses, baseUrl }))) > 0)
+          ctx.signal.throwIfAborted();
+      },
       async send_reset(ctx, { name }) {
         await inTransaction(db, ctx, (work) => sendReset(work, { ...resets, keyRing, name }));
       },

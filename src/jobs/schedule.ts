@@ -1,5 +1,6 @@
 import { createTask, type ScheduledTask } from "node-cron";
 import type { Logger } from "pino";
+import { wakeTelling } from "../auth/addresses/tell-changes.ts";
 import { createContext, type Context } from "../context.ts";
 import { inTransaction, type Database, type Work } from "../db/database.ts";
 import { enqueue } from "../db/queue.ts";
@@ -140,6 +141,7 @@ async function wake(ctx: Context, db: Database): Promise<void> {
     await onceADay(work);
     await keepHooksOften(work);
     await refreshWhatIsDue(work);
+    await wakeTelling(work);
     await lookForIncidents(work);
   });
 }

@@ -1,6 +1,7 @@
 import { forgetPreviews } from "../access/preview-store.ts";
 import { lapseRequests } from "../access/requests.ts";
 import { removeExpiredEvents } from "../audit/retention.ts";
+import { forgetAddressChanges } from "../auth/addresses/tell-changes.ts";
 import { forgetLinks } from "../auth/links/links.ts";
 import { forgetLogoutTokens } from "../auth/oidc/logout-token.ts";
 import { tellEndingTokens } from "../auth/ending-tokens.ts";
@@ -30,6 +31,7 @@ const TASKS: Readonly<Record<string, (work: Work) => Promise<number>>> = {
   "tokens that end soon were told of": tellEndingTokens,
   "logout tokens that could not be used any more were forgotten": forgetLogoutTokens,
   "links of one use were forgotten": forgetLinks,
+  "changes of addresses that are long past were forgotten": forgetAddressChanges,
   "proofs that nobody waits for were forgotten": forgetChallenges,
   "sessions that ended long ago were forgotten": forgetSessions,
   "requests to identity providers that nobody answered were forgotten": forgetRequests,

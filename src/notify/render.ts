@@ -59,9 +59,10 @@ export function choicesUrl(baseUrl: string): string {
 }
 
 /** What there is to do: open the link, type the code, look at one's account, or turn the message off. */
-function callOf({ notice, data, baseUrl }: RenderOptions, say: (key: string) => string): Block[] {
+function callOf({ notice, data, baseUrl, languages }: RenderOptions, say: (key: string) => string): Block[] {
   const { link, code } = data;
-  const secret: Block = { kind: "note", text: say("notices.keep_secret") };
+  const own = `notices.${textKeyOf(notice)}.note`;
+  const secret: Block = { kind: "note", text: say(languages.has(own) ? own : "notices.keep_secret") };
   if (link !== undefined) return [{ kind: "link", label: say(`notices.${textKeyOf(notice)}.action`), url: String(link) }, secret];
   if (code !== undefined) return [{ kind: "code", text: String(code) }, secret];
   if (NOTICES[notice].choice !== "security") return [{ kind: "note", text: say("notices.optional"), url: choicesUrl(baseUrl) }];

@@ -2,6 +2,7 @@ import type { Work } from "../../db/database.ts";
 import { open, seal, type KeyRing } from "../../db/envelope.ts";
 import { enqueue } from "../../db/queue.ts";
 import type { SignInSettings } from "../../sign-in-settings.ts";
+import { unsettledAddress } from "../addresses/standing.ts";
 import { findByLoginName } from "../sign-in/login-names.ts";
 import { handOutLink } from "./hand-out.ts";
 
@@ -16,11 +17,12 @@ export async function askForReset({ sql }: Pick<Work, "sql">, { name, keyRing }:
   await enqueue(sql, { job: "send_reset", payload: { name: seal(keyRing.current, { purpose: PURPOSE, plain: name }) }, maxAttempts: 5 });
 }
 
-/** Edits of the person's addresses by others, made here rather than by an origin of theirs, after which no link was used. */
+/** Edits of the person's addresses by others, made here rather than by an origin of theirs, after which no link was used and the person did not say that the address is theirs. */
 const REDIRECTED = `select from audit_events e where e.subject_type = 'person' and e.subject_id = p.id::text and e.name = 'person.updated'
   and e.data -> 'connection' is null and e.actor <> 'person:' || p.id::text and e.actor not like 'cli:%'
   and exists (select from jsonb_array_elements_text(e.data -> 'changed') changed (key) where changed.key like 'email%')
-  and not exists (select from audit_events used where used.subject_type = 'person' and used.subject_id = p.id::text and used.name = 'login_link.used' and used.at > e.at)`;
+  and not exists (select from audit_events used where used.subject_type = 'person' and used.subject_id = p.id::text and used.at > e.at
+    and (used.name = 'login_link.used' or (used.name = 'address.answered' and used.data ->> 'answer' = 'mine')))`;
 
 export interface ResetAsked {
   /** As `askForReset` sealed it. */
@@ -33,8 +35,8 @@ export interface ResetAsked {
 /**
  * Sends the link to set another password, if the name is somebody's who is active, can be reached, and has a password: who comes in by an
  * identity provider alone gets no second way in. Nor is it sent to an address that somebody else wrote there, after which no link was
- * used: whoever may change profiles would choose who gets in, however long they wait. Not again within `links.resetEveryMinutes`, so that nobody is flooded. Returns whether
- * it was sent.
+ * used: whoever may change profiles would choose who gets in, however long they wait. An address that came by an origin or the person is
+ * waited for (`signIn.addresses`). Not again within `links.resetEveryMinutes`, so that nobody is flooded. Returns whether it was sent.
  */
 export async function sendReset(work: Work, { name, keyRing, settings, baseUrl }: ResetAsked): Promise<boolean> {
   const { ctx, sql } = work;
@@ -49,7 +51,7 @@ export async function sendReset(work: Work, { name, keyRing, settings, baseUrl }
        and not exists (select from login_links l where l.person_id = p.id and l.purpose = 'reset' and l.created_at > $2)`,
     [personId, new Date(now.getTime() - settings.links.resetEveryMinutes * 60_000)],
   );
-  if (!rowCount) return false;
+  if (!rowCount || (await unsettledAddress(sql, { personId, now, settings: settings.addresses }))) return false;
   await handOutLink(work, { personId, purpose: "reset", delivery: "send", keyRing, settings, baseUrl });
   return true;
 }

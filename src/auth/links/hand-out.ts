@@ -3,6 +3,7 @@ import type { KeyRing } from "../../db/envelope.ts";
 import { canReach, tellPerson } from "../../directory/notices.ts";
 import { AppError } from "../../errors.ts";
 import type { SignInSettings } from "../../sign-in-settings.ts";
+import { unsettledAddress } from "../addresses/standing.ts";
 import { createLink, linkUrl, type LinkPurpose } from "./links.ts";
 
 export interface HandingOut {
@@ -24,10 +25,11 @@ export interface HandedOut {
 
 /**
  * Makes a link of one use and hands it over (G1, G2); an earlier one of the same purpose works no more. Throws `conflict` for somebody
- * for whom there is none in their state, and where nothing can be sent to them: the link can be shown then.
+ * for whom there is none in their state, and where nothing can be sent to them, or an address is new: the link can be shown then.
  */
 export async function handOutLink(work: Work, { personId, purpose, delivery, keyRing, settings, baseUrl }: HandingOut): Promise<HandedOut> {
   if (delivery === "send") await requireReachable(work, { personId, settings });
+  if (delivery === "send" && purpose === "reset") await requireSettled(work, { personId, settings });
   const { token, until } = await createLink(work, {
     personId,
     purpose,
@@ -54,6 +56,19 @@ async function requireReachable({ sql }: Work, { personId, settings }: Pick<Hand
       "This person has no e-mail address: have the link shown (`--show`, or delivery: show) and hand it over yourself.",
       { field: "delivery" },
     );
+}
+
+/** An address that came a moment ago may be somebody else's: whoever asks for a link looks who takes it. */
+async function requireSettled({ ctx, sql }: Work, { personId, settings }: Pick<HandingOut, "personId" | "settings">): Promise<void> {
+  const waiting = await unsettledAddress(sql, { personId, now: ctx.now(), settings: settings.addresses });
+  if (!waiting) return;
+  const why =
+    waiting.until === null
+      ? "The person says that their e-mail address is not theirs"
+      : `The e-mail address of this person was changed, and no link is sent there before ${waiting.until.toISOString()}`;
+  throw new AppError("conflict", `${why}: have the link shown (\`--show\`, or delivery: show) and hand it over yourself.`, {
+    field: "delivery",
+  });
 }
 
 async function hasAddress({ sql }: Pick<Work, "sql">, personId: string): Promise<boolean> {

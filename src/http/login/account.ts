@@ -5,6 +5,7 @@ import { listSessions, readSession, type ListedSession } from "../../auth/sessio
 import { inTransaction } from "../../db/database.ts";
 import { AppError } from "../../errors.ts";
 import { deviceOf } from "../../notify/user-agent.ts";
+import { ownAddressPart } from "./changed-address.ts";
 import { clearSecret } from "./cookies.ts";
 import { html } from "./html.ts";
 import type { LoginOptions } from "./options.ts";
@@ -59,6 +60,7 @@ async function accountPage(visit: VisitWith<"session">): Promise<Reply> {
     personId,
   ]);
   const body = html`${visit.request.query["done"] !== undefined && message("done", say("pages.account.saved"))}
+    ${await ownAddressPart(visit)}
     <p>${say("pages.account.signed_in_as", { name: rows[0]?.name ?? "" })}</p>
     <ul>
       ${PAGES.map(({ path, title }) => html`<li><a href="${path}">${say(title)}</a></li>`)}
@@ -72,8 +74,8 @@ async function accountPage(visit: VisitWith<"session">): Promise<Reply> {
 }
 
 function sessionRow(visit: VisitWith<"session">, listed: ListedSession) {
-  const { say, session, language } = visit;
-  const when = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(listed.lastSeenAt);
+  const { say, session } = visit;
+  const when = visit.when(listed.lastSeenAt);
   return html`<tr>
     <td>
       ${listed.userAgent === null ? "–" : deviceOf(listed.userAgent)}<br /><small

@@ -5,6 +5,7 @@ import { projectFolder } from "../../db/folder.ts";
 import { pagePolicy } from "../middleware/security-headers.ts";
 import { accountFactorRoutes } from "./account-factors.ts";
 import { accountRoutes } from "./account.ts";
+import { changedAddressRoutes } from "./changed-address.ts";
 import { enrolRoutes } from "./enrol.ts";
 import { noticesRoutes } from "./notices.ts";
 import { oidcRoutes } from "./oidc.ts";
@@ -31,6 +32,7 @@ const PARTS: readonly ((options: LoginOptions) => Router)[] = [
   accountRoutes,
   accountFactorRoutes,
   linkRoutes,
+  changedAddressRoutes,
   forgotRoutes,
   passwordChangeRoutes,
   noticesRoutes,

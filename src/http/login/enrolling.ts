@@ -103,13 +103,15 @@ async function beginAddress<N extends Needs>(
   visit: VisitWith<N>,
   given: { kind: SentKind; address: string },
 ): Promise<Reply> {
-  const { say, language, options } = visit;
+  const { say, options } = visit;
   if (!canReach(options.settings, given.kind))
     throw new AppError("forbidden", "No codes can be sent this way here: choose another.", { field: "kind" });
   try {
     const { until, sentTo } = await act(place, visit, (work, call) => beginAddressEnrolment(work, { ...call, ...given }));
-    const time = new Intl.DateTimeFormat(language, { timeStyle: "short" }).format(until);
-    return codePage(place, visit, { kind: given.kind, problem: message("done", say("pages.enrol.sent", { to: sentTo, until: time })) });
+    return codePage(place, visit, {
+      kind: given.kind,
+      problem: message("done", say("pages.enrol.sent", { to: sentTo, until: visit.when(until) })),
+    });
   } catch (error) {
     if (!(error instanceof AppError) || error.field !== "address") throw error;
     return place.choices(visit, { problem: message("problem", say(`pages.enrol.not_${given.kind}`)), status: 422 });

@@ -7,18 +7,12 @@ import { inTransaction } from "../../db/database.ts";
 import { AppError } from "../../errors.ts";
 import { anonymousForm } from "./anonymous-form.ts";
 import { html } from "./html.ts";
+import { linkCode } from "./link-code.ts";
 import { newPasswordFields, newPasswordForm, problemsWith, requireSame } from "./new-password.ts";
 import type { LoginOptions } from "./options.ts";
 import { field, form, message, type Reply } from "./page.ts";
 import { pageRoute, pageRoutes } from "./routes.ts";
 import type { Visit } from "./visit.ts";
-
-/** People paste the whole link where they were asked for what stands behind its `#`. */
-const code = z
-  .string()
-  .trim()
-  .max(2000)
-  .transform((text) => text.slice(text.lastIndexOf("#") + 1));
 
 /**
  * Where links of one use lead. What proves them stands behind `#`, which browsers send to nobody: a script of ours, or whoever has none,
@@ -31,14 +25,14 @@ export function linkRoutes(options: LoginOptions): Router {
       method: "post",
       path: "/login/link",
       needs: "nothing",
-      form: z.object({ code }),
+      form: z.object({ code: linkCode }),
       handler: (visit, { code: token }) => ifItWorks(visit, async () => passwordPage(visit, { token, link: await lookAt(visit, token) })),
     }),
     pageRoute({
       method: "post",
       path: "/login/link/password",
       needs: "nothing",
-      form: newPasswordForm.extend({ code }),
+      form: newPasswordForm.extend({ code: linkCode }),
       handler: (visit, { code: token, ...chosen }) => ifItWorks(visit, () => choose(visit, { token, ...chosen })),
     }),
   ]);

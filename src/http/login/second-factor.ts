@@ -108,7 +108,7 @@ async function prove(visit: Proving, { method, check }: { method: SignInMethod; 
 }
 
 async function send(visit: Proving, { factor: factorId }: { factor: string }): Promise<Reply> {
-  const { options, signIn, address, userAgent, say, language } = visit;
+  const { options, signIn, address, userAgent, say } = visit;
   const { db, keyRing } = options;
   const at = options.now();
   const sent = await inTransaction(db, visit.ctx, async (work) => {
@@ -118,7 +118,7 @@ async function send(visit: Proving, { factor: factorId }: { factor: string }): P
   });
   if (!sent) return { redirect: "/login/next" };
   await noteAttempt(db.requestPool, { at, keyRing, kind: "challenge", outcome: "ok", personId: signIn.personId, address, userAgent });
-  const until = new Intl.DateTimeFormat(language, { timeStyle: "short" }).format(sent.until);
+  const until = visit.when(sent.until);
   return page(visit, { problem: message("done", say("pages.enrol.sent", { to: sent.sentTo, until })), sent: sent.kind });
 }
 

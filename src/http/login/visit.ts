@@ -3,6 +3,8 @@ import { authenticateSession } from "../../auth/sessions/authenticate.ts";
 import type { Session } from "../../auth/sessions/session.ts";
 import { findSignIn, type SignIn } from "../../auth/sign-in/store.ts";
 import { createContext, type Context } from "../../context.ts";
+import type { Sql } from "../../db/database.ts";
+import { momentIn } from "../../notify/render.ts";
 import { requestIdOf } from "../middleware/request-id.ts";
 import { secretIn } from "./cookies.ts";
 import type { LoginOptions } from "./options.ts";
@@ -18,6 +20,8 @@ export interface Visit {
   language: string;
   /** A text of the pages, by its key, in the visitor's language. */
   say: Say;
+  /** A moment in the visitor's words and time zone, which is named; UTC where theirs is not known. */
+  when(at: Date): string;
   session: Session | undefined;
   /** The sign-in under way in this browser; where it proves again who is signed in, in the session in which it began. */
   signIn: SignIn | undefined;
@@ -38,13 +42,15 @@ export async function visitOf(options: LoginOptions, { request, response }: { re
   const session = await authenticateSession(db.requestPool, { secret: sessionSecret, now: at, settings: settings.session });
   const found = await findSignIn(db.requestPool, { secret: signInSecret, now: at });
   const signIn = found?.purpose === "step_up" && found.sessionId !== session?.id ? undefined : found;
-  const { language, say } = options.texts.forRequest(request.headers["accept-language"]);
+  const person = await readerOf(db.requestPool, session?.personId ?? signIn?.personId);
+  const { language, say } = options.texts.forRequest(request.headers["accept-language"], person?.language);
   return {
     request,
     response,
     options,
     language,
     say,
+    when: (moment) => momentIn(moment.toISOString(), { language, timeZone: person?.timeZone }),
     session,
     signIn,
     csrf: csrfOf(formSecret({ session, sessionSecret, signInSecret }) ?? ""),
@@ -59,6 +65,19 @@ export async function visitOf(options: LoginOptions, { request, response }: { re
       network: options.network,
     }),
   };
+}
+
+/** How whoever is known to come reads. */
+async function readerOf(
+  sql: Sql,
+  personId: string | null | undefined,
+): Promise<{ language: string | null; timeZone: string | null } | undefined> {
+  if (personId === null || personId === undefined) return undefined;
+  const { rows } = await sql.query<{ language: string | null; timeZone: string | null }>(
+    `select attributes ->> 'preferredLanguage' as language, attributes ->> 'timezone' as "timeZone" from people where id = $1`,
+    [personId],
+  );
+  return rows[0];
 }
 
 /** To which cookie's secret the forms of a visit are bound. */

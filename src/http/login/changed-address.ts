@@ -1,0 +1,142 @@
+import type { Router } from "express";
+import { z } from "zod";
+import { answerByLink, confirmOwnAddress, findTold, type AddressAnswer } from "../../auth/addresses/answer.ts";
+import { shownAddress } from "../../auth/addresses/shown-address.ts";
+import { unsettledAddress } from "../../auth/addresses/standing.ts";
+import { noteAttempt } from "../../auth/risk/attempts.ts";
+import { inTransaction } from "../../db/database.ts";
+import { AppError } from "../../errors.ts";
+import { anonymousForm } from "./anonymous-form.ts";
+import { html, type Html } from "./html.ts";
+import { linkCode } from "./link-code.ts";
+import type { LoginOptions } from "./options.ts";
+import { field, form, message, type Reply } from "./page.ts";
+import { pageRoute, pageRoutes, type VisitWith } from "./routes.ts";
+import type { Visit } from "./visit.ts";
+
+const PAGE = "/login/address";
+
+/**
+ * Where the old e-mail address is led that was told of a new one, to say whether that was them; and, on one's account, where the new one
+ * is said to be one's own. As with all links, looking at the page changes nothing.
+ */
+export function changedAddressRoutes(options: LoginOptions): Router {
+  return pageRoutes(options, [
+    pageRoute({ method: "get", path: PAGE, needs: "nothing", handler: async (visit) => codePage(visit) }),
+    pageRoute({
+      method: "post",
+      path: PAGE,
+      needs: "nothing",
+      form: z.object({ code: linkCode }),
+      handler: (visit, { code }) => ifItWorks(visit, () => askPage(visit, code)),
+    }),
+    pageRoute({
+      method: "post",
+      path: `${PAGE}/answer`,
+      needs: "nothing",
+      form: z.object({ code: linkCode, answer: z.enum(["mine", "not_mine"]) }),
+      handler: (visit, given) => ifItWorks(visit, () => answered(visit, given)),
+    }),
+    pageRoute({
+      method: "post",
+      path: "/account/address",
+      needs: "recent_session",
+      form: z.object({}),
+      async handler({ session, ctx }) {
+        await inTransaction(options.db, ctx, (work) => confirmOwnAddress(work, session));
+        return { redirect: "/account?done=1" };
+      },
+    }),
+  ]);
+}
+
+/** What the person is asked on their account's page about an address that is waited for; undefined when there is nothing to ask. */
+export async function ownAddressPart(visit: VisitWith<"session">): Promise<Html | undefined> {
+  const { session, options, say } = visit;
+  const waiting = await unsettledAddress(options.db.requestPool, {
+    personId: session.personId,
+    now: options.now(),
+    settings: options.settings.addresses,
+  });
+  if (!waiting) return undefined;
+  const shown = shownAddress(waiting.change.newAddress);
+  const text =
+    waiting.until === null
+      ? say("pages.address.denied", { shown })
+      : say("pages.address.waiting", { shown, until: visit.when(waiting.until) });
+  return html`${message("problem", text)}
+  ${form(visit, { action: "/account/address", body: html`<button class="other">${say("pages.address.mine")}</button>` })}`;
+}
+
+function codePage(visit: Visit, { problem }: { problem?: string } = {}): Reply {
+  const { say } = visit;
+  const body = html`${problem !== undefined && message("problem", problem)}
+  ${form(anonymousForm(visit), {
+    action: PAGE,
+    body: html`${field({ name: "code", label: say("pages.link.code"), hint: say("pages.link.hint") })}<button>
+        ${say("pages.link.next")}
+      </button>`,
+  })}`;
+  return { title: say("pages.link.title"), body, scripts: ["link.js"], ...(problem === undefined ? {} : { status: 403 }) };
+}
+
+async function askPage(visit: Visit, code: string): Promise<Reply> {
+  const { say, options } = visit;
+  const change = await counted(visit, () => findTold(options.db.requestPool, { token: code, now: options.now() }));
+  const answer = (value: AddressAnswer, other: boolean) =>
+    html`<button name="answer" value="${value}" ${other && html`class="other"`}>${say(`pages.address.${value}`)}</button>`;
+  const body = html`<p>${say("pages.address.asked", { shown: shownAddress(change.newAddress), at: visit.when(change.at) })}</p>
+    ${form(anonymousForm(visit), {
+      action: `${PAGE}/answer`,
+      body: html`<input type="hidden" name="code" value="${code}" />
+        <p class="answers">${answer("not_mine", false)} ${answer("mine", true)}</p>`,
+    })}`;
+  return { title: say("pages.address.title"), body };
+}
+
+async function answered(visit: Visit, { code, answer }: { code: string; answer: AddressAnswer }): Promise<Reply> {
+  const { say, options } = visit;
+  const ctx = visit.session ? visit.ctx : { ...visit.ctx, actor: "system" as const };
+  await counted(visit, () => inTransaction(options.db, ctx, (work) => answerByLink(work, { token: code, answer })));
+  const body = html`${message("done", say(`pages.address.${answer}_done`))}
+    <p><a href="/account">${say("pages.account.title")}</a></p>`;
+  return { title: say("pages.address.title"), body };
+}
+
+/** Whoever tries links is looked for like whoever tries passwords. */
+async function counted<T>(visit: Visit, look: () => Promise<T>): Promise<T> {
+  const { options, address, userAgent } = visit;
+  const { db, keyRing, limits } = options;
+  const attempt = { kind: "link" as const, address, personId: null, device: null };
+  await limits.take(attempt);
+  try {
+    const found = await look();
+    await limits.succeeded(attempt);
+    return found;
+  } catch (error) {
+    if (isDeadLink(error))
+      await noteAttempt(db.requestPool, {
+        at: options.now(),
+        keyRing,
+        kind: "link",
+        outcome: "failed",
+        personId: null,
+        address,
+        userAgent,
+      });
+    throw error;
+  }
+}
+
+async function ifItWorks(visit: Visit, act: () => Promise<Reply>): Promise<Reply> {
+  try {
+    return await act();
+  } catch (error) {
+    if (!isDeadLink(error)) throw error;
+    return codePage(visit, { problem: visit.say("pages.link.dead") });
+  }
+}
+
+function isDeadLink(error: unknown): boolean {
+  return error instanceof AppError && error.code === "forbidden" && error.field === "link";
+}
