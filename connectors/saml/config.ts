@@ -34,6 +34,8 @@ export const samlSettings = z
     requireEncryption: z.boolean().default(false),
     /** The identity provider's sign-in stands for both factors when it says that it was one of these (AuthnContextClassRef). */
     bothFactors: z.array(z.string().min(1).max(500)).max(20).default([]),
+    /** Our own key pair here. One of EC (P-256) is for identity providers that want it, and nothing can be encrypted for it. A change holds from the next roll-over on. */
+    keyType: z.enum(["rsa", "ec"]).default("rsa"),
     /** Sign our requests. */
     signRequests: z.boolean().default(true),
     /** Sign our metadata. */
@@ -51,6 +53,8 @@ export const samlSettings = z
     forceAuthn: z.boolean().default(false),
     /** Ways of proving oneself that are asked for (AuthnContextClassRef); none when empty. */
     authnContext: z.array(z.string().min(1).max(500)).max(20).default([]),
+    /** How the way of a sign-in is compared with these. Only `exact` can be checked here: a sign-in by any other way is refused. */
+    authnContextComparison: z.enum(["exact", "minimum", "maximum", "better"]).default("exact"),
     /** Tell the identity provider when somebody signs out here, so that the session there ends, too. */
     singleLogout: z.boolean().default(true),
     /** Longest wait for the metadata, in milliseconds. */
@@ -59,6 +63,10 @@ export const samlSettings = z
   .refine(({ metadataUrl, metadata }) => (metadataUrl === undefined) !== (metadata === undefined), {
     path: ["metadataUrl"],
     error: "must be given, or the metadata itself: one of them",
+  })
+  .refine(({ keyType, requireEncryption }) => keyType !== "ec" || !requireEncryption, {
+    path: ["keyType"],
+    error: "must be rsa with requireEncryption: nothing can be encrypted for a key of EC",
   });
 
 export type SamlSettings = z.output<typeof samlSettings>;

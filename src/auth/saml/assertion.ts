@@ -3,6 +3,7 @@ import { BEARER, ENTITY_FORMAT, NAMESPACES, SUCCESS } from "./names.ts";
 import { refused } from "./refusal.ts";
 import { checkVersion } from "./response-shape.ts";
 import { instantOf, isBefore, isFrom } from "./instant.ts";
+import { nameIdIn } from "./name-id.ts";
 import { childrenOf, isNamed, onlyChild, plainText, type XmlElement } from "./xml/element.ts";
 
 const { assertion: namespace, protocol } = NAMESPACES;
@@ -37,18 +38,20 @@ export interface ValidatedAssertion {
 }
 
 export interface Expected {
-  settings: Pick<SamlSettings, "clockSkewSeconds">;
+  settings: Pick<SamlSettings, "clockSkewSeconds" | "authnContext" | "authnContextComparison">;
   /** The identity provider's entity ID. */
   issuer: string;
   own: { entityId: string; acsUrl: string };
   now: Date;
+  /** PEM of our private keys, for a name that is encrypted. */
+  decryptionKeys: readonly string[];
 }
 
 /** Checks an assertion whose signature holds, by saml-profiles-2.0 section 4.1.4.3. Throws `unauthenticated`, its field saying why. */
-export function checkedAssertion(
-  { response, assertion }: { response: XmlElement; assertion: XmlElement },
+export async function checkedAssertion(
+  { response, assertion, text }: { response: XmlElement; assertion: XmlElement; text: string },
   expected: Expected,
-): ValidatedAssertion {
+): Promise<ValidatedAssertion> {
   const skewMs = expected.settings.clockSkewSeconds * 1000;
   const clock = { now: expected.now, skewMs };
   if (!isNamed(assertion, { namespace, name: "Assertion" })) throw refused("shape", "What is signed is not an assertion.");
@@ -58,7 +61,7 @@ export function checkedAssertion(
   const id = assertion.attributes.get("ID");
   if (!id) throw refused("shape", "The assertion has no ID.");
   const subject = part(assertion, "Subject");
-  const nameId = part(subject, "NameID");
+  const nameId = await nameIdIn(subject, { text, keys: expected.decryptionKeys, signedAround: true });
   const value = plainText(nameId);
   if (!nameId || value === undefined || value.length > 1024) throw refused("subject", "The assertion names nobody: it has no NameID.");
   const confirmation = confirmationOf(subject, { expected, ...clock });
@@ -67,6 +70,7 @@ export function checkedAssertion(
     throw refused("in_response_to", "Response and assertion don't answer the same request.");
   checkConditions(part(assertion, "Conditions"), { expected, ...clock });
   const statement = statementOf(assertion, clock);
+  checkContext(statement.authnContext, expected.settings);
   return {
     id,
     nameId: {
@@ -153,6 +157,16 @@ function statementOf(
     authenticatedAt,
     authnContext: plainText(part(part(statement, "AuthnContext"), "AuthnContextClassRef")),
   };
+}
+
+/** Whoever was asked to prove themselves in one of some ways has (saml-core-2.0 section 3.3.2.2.1); which way is stronger is not known here. */
+function checkContext(context: string | undefined, { authnContext, authnContextComparison }: Expected["settings"]): void {
+  if (authnContext.length === 0 || authnContextComparison !== "exact") return;
+  if (context === undefined || !authnContext.includes(context))
+    throw refused(
+      "context",
+      `The person signed in by ${context?.slice(0, 200) ?? "a way that is not told"}, which the connection does not ask for.`,
+    );
 }
 
 const MOST_VALUES = 2000;

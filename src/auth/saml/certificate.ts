@@ -4,6 +4,7 @@ import { createPublicKey, randomBytes, sign, type KeyObject } from "node:crypto"
 const TAG = { integer: 0x02, bits: 0x03, null: 0x05, object: 0x06, utf8: 0x0c, time: 0x18, sequence: 0x30, set: 0x31, version: 0xa0 };
 const COMMON_NAME = Buffer.from("550403", "hex");
 const SHA256_WITH_RSA = Buffer.from("2a864886f70d01010b", "hex");
+const ECDSA_WITH_SHA256 = Buffer.from("2a8648ce3d040302", "hex");
 
 export interface CertificateOptions {
   privateKey: KeyObject;
@@ -13,11 +14,14 @@ export interface CertificateOptions {
 }
 
 /**
- * A self-signed X.509 certificate (RFC 5280) around an RSA key, in PEM. SAML uses certificates only to carry keys in metadata;
+ * A self-signed X.509 certificate (RFC 5280) around a key of RSA or EC, in PEM. SAML uses certificates only to carry keys in metadata;
  * nothing in it but the key is believed by anybody.
  */
 export function selfSignedCertificate({ privateKey, commonName, from, until }: CertificateOptions): string {
-  const algorithm = sequence(der(TAG.object, SHA256_WITH_RSA), der(TAG.null, Buffer.alloc(0)));
+  const algorithm =
+    privateKey.asymmetricKeyType === "ec"
+      ? sequence(der(TAG.object, ECDSA_WITH_SHA256))
+      : sequence(der(TAG.object, SHA256_WITH_RSA), der(TAG.null, Buffer.alloc(0)));
   const name = sequence(der(TAG.set, sequence(der(TAG.object, COMMON_NAME), der(TAG.utf8, Buffer.from(commonName)))));
   const serial = Buffer.concat([Buffer.from([0x01]), randomBytes(15)]);
   const toBeSigned = sequence(

@@ -5,7 +5,7 @@ import { childrenOf, descendantsOf, onlyChild, type XmlElement } from "./xml/ele
 import { selfContained } from "./xml/self-contained.ts";
 
 export interface Decrypted {
-  /** The assertion as it was encrypted; nothing of it is proven. */
+  /** The element as it was encrypted; nothing of it is proven. */
   xml: string;
   /** PEM of the private key that opened it. */
   key: string;
@@ -20,15 +20,15 @@ export interface DecryptOptions {
   signedAround: boolean;
 }
 
-/** Opens an EncryptedAssertion (saml-core-2.0 section 2.3.4). Throws `unauthenticated`, alike for everything that can go wrong inside. */
-export async function decryptAssertion(element: XmlElement, { text, keys, signedAround }: DecryptOptions): Promise<Decrypted> {
+/** Opens an EncryptedAssertion or an EncryptedID (saml-core-2.0 sections 2.3.4 and 2.2.4). Throws `unauthenticated`, alike for everything that can go wrong inside. */
+export async function decryptElement(element: XmlElement, { text, keys, signedAround }: DecryptOptions): Promise<Decrypted> {
   checkAlgorithms(element, { signedAround });
   const xml = selfContained(element, text);
   for (const key of keys) {
     const opened = await tryKey(xml, key);
     if (opened !== undefined) return { xml: opened, key };
   }
-  throw refused("encryption", "The assertion does not open with our keys: let the identity provider read our metadata again.");
+  throw refused("encryption", "What is encrypted does not open with our keys: let the identity provider read our metadata again.");
 }
 
 function checkAlgorithms(element: XmlElement, { signedAround }: { signedAround: boolean }): void {
@@ -44,15 +44,15 @@ function checkAlgorithms(element: XmlElement, { signedAround }: { signedAround: 
     keys.length !== 1 ||
     childrenOf(element, { namespace: NAMESPACES.encryption, name: "EncryptedKey" }).length > 1
   )
-    throw refused("shape", "The encrypted assertion must hold one piece of data and one key.");
+    throw refused("shape", "What is encrypted must hold one piece of data and one key.");
   if (algorithmOf(keys[0]) !== KEY_TRANSPORT)
-    throw refused("algorithm", `The key of an assertion is encrypted with ${algorithmOf(keys[0])}: RSA-OAEP is accepted.`);
+    throw refused("algorithm", `A key is encrypted with ${algorithmOf(keys[0])}: RSA-OAEP is accepted.`);
   if (ENCRYPTION_ALGORITHMS.has(of)) return;
-  if (!MALLEABLE_ENCRYPTION_ALGORITHMS.has(of)) throw refused("algorithm", `An assertion is encrypted with ${of}: AES is accepted.`);
+  if (!MALLEABLE_ENCRYPTION_ALGORITHMS.has(of)) throw refused("algorithm", `It is encrypted with ${of}: AES is accepted.`);
   if (!signedAround)
     throw refused(
       "algorithm",
-      "An assertion is encrypted with AES-CBC and nothing around it is signed: have the response signed, too, or use AES-GCM.",
+      "It is encrypted with AES-CBC and nothing around it is signed: have the response signed, too, or use AES-GCM.",
     );
 }
 

@@ -5,6 +5,7 @@ import { decodedMessage, textOf } from "./message-text.ts";
 import { refused } from "./refusal.ts";
 import { checkIds, checkSignatures } from "./response-shape.ts";
 import { signedBytes } from "./signature.ts";
+import { SIGNATURE_METHODS, type SignatureMethod } from "./signature-methods.ts";
 import { within, type XmlElement } from "./xml/element.ts";
 import { MESSAGE_LIMITS, readXml } from "./xml/read.ts";
 
@@ -12,17 +13,14 @@ import { MESSAGE_LIMITS, readXml } from "./xml/read.ts";
 export interface IncomingMessage {
   kind: "request" | "response";
   root: XmlElement;
+  /** What the root was read from. */
+  text: string;
   /** As it came; goes back with the answer, and is used for nothing else. */
   relayState: string;
 }
 
 /** saml-bindings-2.0 section 3.4.3 allows 80 bytes; some senders are not so strict. */
 const LONGEST_RELAY_STATE = 1024;
-const HASHES: ReadonlyMap<string, string> = new Map([
-  ["http://www.w3.org/2001/04/xmldsig-more#rsa-sha256", "sha256"],
-  ["http://www.w3.org/2001/04/xmldsig-more#rsa-sha384", "sha384"],
-  ["http://www.w3.org/2001/04/xmldsig-more#rsa-sha512", "sha512"],
-]);
 
 /**
  * A message that came by the HTTP-Redirect binding (saml-bindings-2.0 section 3.4.4): the query string exactly as it came, since
@@ -36,23 +34,21 @@ export async function fromRedirect(query: string, { certificates }: { certificat
   if (message === undefined || (raw.has("SAMLRequest") && raw.has("SAMLResponse")))
     throw refused("shape", "The query holds no SAML message, or two.");
   if (algorithm === undefined || signature === undefined) throw refused("signature", "The message is not signed.");
-  const hash = HASHES.get(decoded(algorithm));
-  if (hash === undefined)
+  const method = SIGNATURE_METHODS.get(decoded(algorithm));
+  if (method === undefined)
     throw refused("algorithm", `The message is signed with ${decoded(algorithm).slice(0, 100)}, which is not accepted.`);
   const relay = raw.get("RelayState");
   const covered = Buffer.from(
     [`${name}=${message}`, ...(relay === undefined ? [] : [`RelayState=${relay}`]), `SigAlg=${algorithm}`].join("&"),
   );
   const bytes = Buffer.from(decoded(signature), "base64");
-  const holds = certificates.some((certificate) => {
-    const key = createPublicKey(certificate);
-    return key.asymmetricKeyType === "rsa" && verify(hash, covered, key, bytes);
-  });
-  if (!holds) throw refused("signature", "The signature does not hold with any of the certificates that are known of the sender.");
+  if (!certificates.some((certificate) => holds(covered, { method, certificate, bytes })))
+    throw refused("signature", "The signature does not hold with any of the certificates that are known of the sender.");
   const text = textOf(await inflated(Buffer.from(decoded(message), "base64")));
   return {
     kind,
     root: readXml(text, { limits: MESSAGE_LIMITS }),
+    text,
     relayState: relayStateOf(relay === undefined ? "" : decoded(relay.replaceAll("+", " "))),
   };
 }
@@ -73,8 +69,16 @@ export function fromPost(
   const outer = readXml(text, { limits: MESSAGE_LIMITS });
   checkIds([...within(outer)]);
   checkSignatures(outer, { at: [outer] });
-  const root = readXml(signedBytes(outer, { text, certificates }), { limits: MESSAGE_LIMITS });
-  return { kind: samlRequest === undefined ? "response" : "request", root, relayState: relayStateOf(relayState) };
+  const bytes = signedBytes(outer, { text, certificates });
+  const root = readXml(bytes, { limits: MESSAGE_LIMITS });
+  return { kind: samlRequest === undefined ? "response" : "request", root, text: bytes, relayState: relayStateOf(relayState) };
+}
+
+/** Of elliptic curves SAML wants r and s side by side; libraries of identity providers that sign queries write them as X.509 does. */
+function holds(covered: Buffer, { method, certificate, bytes }: { method: SignatureMethod; certificate: string; bytes: Buffer }): boolean {
+  const key = createPublicKey(certificate);
+  if (key.asymmetricKeyType !== method.keyType) return false;
+  return (["ieee-p1363", "der"] as const).some((dsaEncoding) => verify(method.hash, covered, { key, dsaEncoding }, bytes));
 }
 
 /** Values as they stand in the query; of a parameter that stands there twice, one would be signed and the other read. */

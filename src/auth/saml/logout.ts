@@ -3,6 +3,7 @@ import { instantOf, isBefore, isFrom } from "./instant.ts";
 import { NAMESPACES, SUCCESS } from "./names.ts";
 import { refused } from "./refusal.ts";
 import { checkVersion } from "./response-shape.ts";
+import { nameIdIn } from "./name-id.ts";
 import { childrenOf, isNamed, onlyChild, plainText, type XmlElement } from "./xml/element.ts";
 
 const { protocol, assertion } = NAMESPACES;
@@ -27,7 +28,10 @@ export interface LogoutRequest {
 }
 
 /** A LogoutRequest (saml-core-2.0 section 3.7.1) whose signature holds. Throws `unauthenticated`. */
-export function checkedLogoutRequest(root: XmlElement, expected: LogoutExpected): LogoutRequest {
+export async function checkedLogoutRequest(
+  { root, text }: { root: XmlElement; text: string },
+  { keys, ...expected }: LogoutExpected & { keys: readonly string[] },
+): Promise<LogoutRequest> {
   if (!isNamed(root, { namespace: protocol, name: "LogoutRequest" })) throw refused("shape", "The message is not a LogoutRequest.");
   checkFrame(root, expected);
   const clock = { now: expected.now, skewMs: expected.clockSkewSeconds * 1000 };
@@ -36,10 +40,10 @@ export function checkedLogoutRequest(root: XmlElement, expected: LogoutExpected)
   const stated = root.attributes.get("NotOnOrAfter");
   const until = stated === undefined ? new Date(issued.getTime() + GOOD_FOR_MS) : instantOf(stated);
   if (!until || !isBefore(until, clock)) throw refused("time", "The request is no longer valid: check both clocks.");
-  const nameId = onlyChild(root, { namespace: assertion, name: "NameID" });
+  // All of it is signed, so that nobody can try changes of what is encrypted.
+  const nameId = await nameIdIn(root, { text, keys, signedAround: true });
   const [id, value] = [root.attributes.get("ID"), plainText(nameId)];
-  if (!id || !nameId || value === undefined)
-    throw refused("subject", "The request does not say who is to be signed out (an encrypted name is not read).");
+  if (!id || !nameId || value === undefined) throw refused("subject", "The request does not say who is to be signed out.");
   const sessionIndexes = childrenOf(root, { namespace: protocol, name: "SessionIndex" }).flatMap((each) => plainText(each) ?? []);
   return {
     id,

@@ -25,11 +25,7 @@ export const NAME_ID_FORMATS = {
   persistent: "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",
 } as const;
 
-/** Algorithms that may stand in a signature inside of XML. SHA-1 is broken for signatures, and an HMAC would make the public key a secret. */
-export const SIGNATURE_ALGORITHMS: ReadonlySet<string> = new Set([
-  "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256",
-  "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512",
-]);
+/** Of what is signed inside of XML. */
 export const DIGEST_ALGORITHMS: ReadonlySet<string> = new Set([
   "http://www.w3.org/2001/04/xmlenc#sha256",
   "http://www.w3.org/2001/04/xmlenc#sha512",

@@ -1,5 +1,6 @@
 import { createPrivateKey, generateKeyPair, randomUUID } from "node:crypto";
 import { promisify } from "node:util";
+import type { SamlSettings } from "../../../connectors/saml/config.ts";
 import { recordEvent } from "../../audit/record.ts";
 import type { Sql, Work } from "../../db/database.ts";
 import { open, samlKeyPurpose, seal, type KeyRing } from "../../db/envelope.ts";
@@ -17,7 +18,7 @@ export interface OwnKey {
 }
 
 export interface KeyOptions {
-  connection: { id: number; name: string };
+  connection: { id: number; name: string; settings: Pick<SamlSettings, "keyType"> };
   keyRing: KeyRing;
 }
 
@@ -26,6 +27,7 @@ const KEPT_DAYS = 30;
 const VALID_YEARS = 10;
 /** What every identity provider takes; a roll-over makes others. */
 const BITS = 2048;
+const CURVE = "P-256";
 
 /** The connection's keys: the one in use, then the next, then those replaced, the latest first. */
 export async function ownKeys(sql: Sql, { connection, keyRing }: KeyOptions): Promise<OwnKey[]> {
@@ -50,6 +52,13 @@ export async function ensureOwnKeys(work: Work, options: KeyOptions): Promise<Ow
   return ownKeys(work.sql, options);
 }
 
+/** The one in use, of keys that were ensured. */
+export function currentKey(keys: readonly OwnKey[]): OwnKey {
+  const current = keys.find(({ state }) => state === "current");
+  if (!current) throw new Error("a connection's own key was ensured and is not there");
+  return current;
+}
+
 /**
  * Begins a roll-over: the next key is published in our metadata beside the one in use. Throws `conflict` when one waits already.
  */
@@ -60,7 +69,7 @@ export async function prepareNextKey(work: Work, options: KeyOptions): Promise<v
 }
 
 /** Ends a roll-over: the next key signs from now on. Throws `conflict` when none was prepared. */
-export async function useNextKey(work: Work, { connection }: Pick<KeyOptions, "connection">): Promise<void> {
+export async function useNextKey(work: Work, { connection }: { connection: Pick<KeyOptions["connection"], "id" | "name"> }): Promise<void> {
   const { sql, ctx } = work;
   const { rowCount } = await sql.query("select from saml_keys where connection_id = $1 and state = 'next' for update", [connection.id]);
   if (!rowCount)
@@ -86,11 +95,7 @@ export async function forgetReplacedKeys({ ctx, sql }: Work): Promise<number> {
 
 async function insertKey(work: Work, { connection, keyRing, state }: KeyOptions & { state: "current" | "next" }): Promise<boolean> {
   const { ctx, sql } = work;
-  const { privateKey: pem } = await promisify(generateKeyPair)("rsa", {
-    modulusLength: BITS,
-    privateKeyEncoding: { type: "pkcs8", format: "pem" },
-    publicKeyEncoding: { type: "spki", format: "pem" },
-  });
+  const pem = await newPrivateKey(connection.settings);
   const [from, until] = [ctx.now(), new Date(ctx.now())];
   until.setUTCFullYear(until.getUTCFullYear() + VALID_YEARS);
   const certificate = selfSignedCertificate({
@@ -107,6 +112,15 @@ async function insertKey(work: Work, { connection, keyRing, state }: KeyOptions 
   );
   if (rowCount) await recordKey(work, connection.name, state === "next" ? "published" : "in_use");
   return Boolean(rowCount);
+}
+
+/** PEM. */
+async function newPrivateKey({ keyType }: Pick<SamlSettings, "keyType">): Promise<string> {
+  const { privateKey } =
+    keyType === "ec"
+      ? await promisify(generateKeyPair)("ec", { namedCurve: CURVE })
+      : await promisify(generateKeyPair)("rsa", { modulusLength: BITS });
+  return privateKey.export({ type: "pkcs8", format: "pem" }).toString();
 }
 
 async function recordKey(work: Work, name: string, state: "published" | "in_use"): Promise<void> {

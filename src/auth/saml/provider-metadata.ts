@@ -5,6 +5,7 @@ import { AppError, messageOf } from "../../errors.ts";
 import { pemOf } from "./certificate.ts";
 import { instantOf } from "./instant.ts";
 import { BINDINGS, NAMESPACES } from "./names.ts";
+import { CURVES } from "./signature-methods.ts";
 import { checkIds, checkSignatures } from "./response-shape.ts";
 import { signedBytes } from "./signature.ts";
 import { childrenOf, descendantsOf, isNamed, onlyChild, plainText, within, type XmlElement } from "./xml/element.ts";
@@ -12,12 +13,18 @@ import { METADATA_LIMITS, normalised, readXml } from "./xml/read.ts";
 
 const { metadata: namespace, signature, protocol } = NAMESPACES;
 
+/** How a message of ours gets there. What was stored before there were two is of the first. */
+const binding = z.enum(["redirect", "post"]).default("redirect");
+export type Binding = z.output<typeof binding>;
+
 export const identityProviderSchema = z.object({
   entityId: z.string(),
-  /** Where our requests go, by the HTTP-Redirect binding. */
+  /** Where our requests go: by the HTTP-Redirect binding where it has an address for that, otherwise by HTTP-POST. */
   ssoUrl: z.string(),
-  /** Where our logout requests go; absent = it has no single logout by that binding. */
+  ssoBinding: binding,
+  /** Where our logout requests go; absent = it has no single logout by either binding. */
   sloUrl: z.string().optional(),
+  sloBinding: binding,
   /** Where our answers to its logout requests go, where that is another address. */
   sloResponseUrl: z.string().optional(),
   /** PEM of every certificate that it signs with. */
@@ -84,27 +91,39 @@ function providerOf(entity: XmlElement): Omit<IdentityProvider, "validUntil"> {
     (attributes.get("protocolSupportEnumeration") ?? "").split(/\s+/).includes(protocol),
   );
   if (entityId === "" || !descriptor) throw wrong("describes no identity provider of SAML 2.0");
-  const ssoUrl = endpoint(descriptor, "SingleSignOnService")?.location;
-  if (ssoUrl === undefined) throw wrong("names no address for sign-in by the HTTP-Redirect binding");
+  const signOn = endpoint(descriptor, "SingleSignOnService");
+  if (signOn === undefined) throw wrong("names no address for sign-in by the HTTP-Redirect or the HTTP-POST binding");
   const certificates = certificatesOf(descriptor);
   if (certificates.length === 0) throw wrong("has no certificate that signatures could be checked with");
   const logout = endpoint(descriptor, "SingleLogoutService");
   return {
     entityId,
-    ssoUrl,
+    ssoUrl: signOn.location,
+    ssoBinding: signOn.binding,
     ...(logout === undefined ? {} : { sloUrl: logout.location }),
+    sloBinding: logout?.binding ?? "redirect",
     ...(logout?.responseLocation === undefined ? {} : { sloResponseUrl: logout.responseLocation }),
     certificates,
     wantsSignedRequests: descriptor.attributes.get("WantAuthnRequestsSigned") === "true",
   };
 }
 
-function endpoint(descriptor: XmlElement, name: string): { location: string; responseLocation?: string } | undefined {
-  const service = childrenOf(descriptor, { namespace, name }).find(({ attributes }) => attributes.get("Binding") === BINDINGS.redirect);
-  const location = service?.attributes.get("Location");
-  if (location === undefined) return undefined;
-  const responseLocation = service?.attributes.get("ResponseLocation");
-  return { location: safe(location), ...(responseLocation === undefined ? {} : { responseLocation: safe(responseLocation) }) };
+interface Endpoint {
+  binding: Binding;
+  location: string;
+  responseLocation?: string;
+}
+
+function endpoint(descriptor: XmlElement, name: string): Endpoint | undefined {
+  const services = childrenOf(descriptor, { namespace, name });
+  for (const each of ["redirect", "post"] as const) {
+    const service = services.find(({ attributes }) => attributes.get("Binding") === BINDINGS[each]);
+    const location = service?.attributes.get("Location");
+    if (location === undefined) continue;
+    const response = service?.attributes.get("ResponseLocation");
+    return { binding: each, location: safe(location), ...(response === undefined ? {} : { responseLocation: safe(response) }) };
+  }
+  return undefined;
 }
 
 /** Browsers are sent there. */
@@ -133,9 +152,9 @@ function certificatesOf(descriptor: XmlElement): string[] {
 function certificateOf(base64: string): string {
   const pem = pemOf(base64);
   try {
-    const { asymmetricKeyType, asymmetricKeyDetails } = new X509Certificate(pem).publicKey;
-    if (asymmetricKeyType !== "rsa" || (asymmetricKeyDetails?.modulusLength ?? 0) < 2048)
-      throw new Error("it is not of RSA with 2048 bits or more");
+    const { asymmetricKeyType, asymmetricKeyDetails: { modulusLength = 0, namedCurve = "" } = {} } = new X509Certificate(pem).publicKey;
+    const strong = (asymmetricKeyType === "rsa" && modulusLength >= 2048) || (asymmetricKeyType === "ec" && CURVES.has(namedCurve));
+    if (!strong) throw new Error("it is neither of RSA with 2048 bits or more, nor of P-256, P-384 or P-521");
     return pem;
   } catch (cause) {
     throw new AppError("invalid", `A signing certificate in the identity provider's metadata can't be used: ${messageOf(cause)}.`, {

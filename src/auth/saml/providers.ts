@@ -161,7 +161,16 @@ async function keep(work: Work, { connection, provider }: { connection: SamlConn
 }
 
 function differences(before: IdentityProvider, after: IdentityProvider): string[] {
-  const keys = ["entityId", "ssoUrl", "sloUrl", "sloResponseUrl", "certificates", "wantsSignedRequests"] as const;
+  const keys = [
+    "entityId",
+    "ssoUrl",
+    "ssoBinding",
+    "sloUrl",
+    "sloBinding",
+    "sloResponseUrl",
+    "certificates",
+    "wantsSignedRequests",
+  ] as const;
   return keys.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]));
 }
 

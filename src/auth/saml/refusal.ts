@@ -14,6 +14,7 @@ export type RefusalField =
   | "audience"
   | "time"
   | "subject"
+  | "context" // the way that the person proved themselves in
   | "in_response_to"
   | "replay"
   | "version";

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Work } from "../../db/database.ts";
+import { leavingSchema, type Leaving } from "./outgoing.ts";
 
 /** How long somebody may take to sign in at the identity provider. */
 const MINUTES = 15;
@@ -39,23 +40,23 @@ export async function rememberRequest(
   return id;
 }
 
-/** Keeps where the browser is to be sent with a request to sign out, until it comes to be sent there. */
-export async function keepAddress({ sql }: Pick<Work, "sql">, { id, url }: { id: string; url: string }): Promise<void> {
-  await sql.query("update saml_requests set return_to = $2 where id = $1", [id, url]);
+/** Keeps how the browser is to be sent with a request to sign out, until it comes to be sent there. */
+export async function keepLeaving({ sql }: Pick<Work, "sql">, { id, leaving }: { id: string; leaving: Leaving }): Promise<void> {
+  await sql.query("update saml_requests set return_to = $2 where id = $1", [id, JSON.stringify(leaving)]);
 }
 
-/** Takes that address, once. Undefined when there is none any more. */
-export async function takeAddress(
+/** Takes that, once. Undefined when there is none any more. */
+export async function takeLeaving(
   { ctx, sql }: Work,
   { id, connectionId }: Pick<Answer, "id" | "connectionId">,
-): Promise<string | undefined> {
-  const { rows } = await sql.query<{ url: string }>(
-    `update saml_requests r set return_to = null from (select id, return_to as url from saml_requests where id = $1 for update) before
-     where r.id = before.id and r.kind = 'sign_out' and r.connection_id = $2 and r.expires_at > $3 and before.url is not null
-     returning before.url`,
+): Promise<Leaving | undefined> {
+  const { rows } = await sql.query<{ leaving: string }>(
+    `update saml_requests r set return_to = null from (select id, return_to as leaving from saml_requests where id = $1 for update) before
+     where r.id = before.id and r.kind = 'sign_out' and r.connection_id = $2 and r.expires_at > $3 and before.leaving is not null
+     returning before.leaving`,
     [id, connectionId, ctx.now()],
   );
-  return rows[0]?.url;
+  return rows[0] && leavingSchema.parse(JSON.parse(rows[0].leaving));
 }
 
 export interface Answer {

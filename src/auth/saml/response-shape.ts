@@ -1,5 +1,6 @@
-import { CANONICALISATION, DIGEST_ALGORITHMS, ENVELOPED, NAMESPACES, SIGNATURE_ALGORITHMS } from "./names.ts";
+import { CANONICALISATION, DIGEST_ALGORITHMS, ENVELOPED, NAMESPACES } from "./names.ts";
 import { refused } from "./refusal.ts";
+import { SIGNATURE_METHODS } from "./signature-methods.ts";
 import { childrenOf, descendantsOf, isNamed, onlyChild, within, type XmlElement } from "./xml/element.ts";
 
 const { protocol, assertion, signature: dsig } = NAMESPACES;
@@ -78,7 +79,7 @@ function checkSignature({ holder, signature }: { holder: XmlElement; signature: 
   const algorithm = (element: XmlElement | undefined) => element?.attributes.get("Algorithm") ?? "";
   const transforms = childrenOf(part(reference, "Transforms"), { namespace: dsig, name: "Transform" }).map(algorithm);
   const wrong = [
-    SIGNATURE_ALGORITHMS.has(algorithm(part(info, "SignatureMethod"))) ? undefined : algorithm(part(info, "SignatureMethod")),
+    SIGNATURE_METHODS.has(algorithm(part(info, "SignatureMethod"))) ? undefined : algorithm(part(info, "SignatureMethod")),
     DIGEST_ALGORITHMS.has(algorithm(part(reference, "DigestMethod"))) ? undefined : algorithm(part(reference, "DigestMethod")),
     algorithm(part(info, "CanonicalizationMethod")) === CANONICALISATION ? undefined : algorithm(part(info, "CanonicalizationMethod")),
     transforms.find((transform) => transform !== ENVELOPED && transform !== CANONICALISATION),
@@ -86,7 +87,15 @@ function checkSignature({ holder, signature }: { holder: XmlElement; signature: 
     transforms.toSorted().join(" ") === [ENVELOPED, CANONICALISATION].toSorted().join(" ") ? undefined : "other transforms than SAML's two",
   ].filter((each) => each !== undefined);
   if (wrong.length > 0)
-    throw refused("algorithm", `A signature uses ${wrong[0] || "no algorithm"}, which is not accepted: sign with RSA and SHA-256.`);
+    throw refused(
+      "algorithm",
+      `A signature uses ${wrong[0] || "no algorithm"}, which is not accepted: sign with RSA or ECDSA, and SHA-256.`,
+    );
+}
+
+/** What the signatures in it name as their methods. */
+export function signatureMethodsIn(element: XmlElement): string[] {
+  return descendantsOf(element, { namespace: dsig, name: "SignatureMethod" }).map(({ attributes }) => attributes.get("Algorithm") ?? "");
 }
 
 /** Two elements of one id: a signature would be checked over one, and the other be read. */

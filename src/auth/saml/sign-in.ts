@@ -5,9 +5,9 @@ import { hashOfSecret } from "../sessions/session.ts";
 import { beginSignIn, lockSignIn, type SignIn } from "../sign-in/store.ts";
 import type { ValidatedAssertion } from "./assertion.ts";
 import type { SamlConnection } from "./connection.ts";
-import { authnRequestUrl } from "./outgoing.ts";
+import { authnRequestTo, type Leaving } from "./outgoing.ts";
 import { ownEndpoints } from "./own-endpoints.ts";
-import { ensureOwnKeys, ownKeys } from "./own-keys.ts";
+import { currentKey, ensureOwnKeys, ownKeys } from "./own-keys.ts";
 import { identityProviderOf } from "./providers.ts";
 import { refused } from "./refusal.ts";
 import { rememberRequest, useRequest } from "./requests.ts";
@@ -31,14 +31,14 @@ export interface BeginOptions extends SamlOptions {
   stepUp?: Pick<SignIn, "id"> | undefined;
 }
 
-/** Where to send a browser to sign in at the identity provider. Throws `unavailable`. */
-export async function beginSamlSignIn(ctx: Context, options: BeginOptions): Promise<string> {
+/** How to send a browser to sign in at the identity provider. Throws `unavailable`. */
+export async function beginSamlSignIn(ctx: Context, options: BeginOptions): Promise<Leaving> {
   const { db, keyRing, baseUrl, connection, browser, returnTo, stepUp } = options;
   const provider = await identityProviderOf(ctx, { db, connection });
   const { id: connectionId } = connection;
   const settings = { ...connection.settings, forceAuthn: connection.settings.forceAuthn || stepUp !== undefined };
   return inTransaction(db, ctx, async (work) => {
-    const [current] = await ensureOwnKeys(work, { connection, keyRing });
+    const key = currentKey(await ensureOwnKeys(work, { connection, keyRing }));
     const id = await rememberRequest(work, {
       kind: "sign_in",
       connectionId,
@@ -47,7 +47,7 @@ export async function beginSamlSignIn(ctx: Context, options: BeginOptions): Prom
       returnTo,
     });
     const endpoints = ownEndpoints(connection, baseUrl);
-    return authnRequestUrl({ settings, provider, endpoints, privateKey: current?.privateKey ?? "" }, { id });
+    return authnRequestTo({ settings, provider, endpoints, key, now: ctx.now() }, { id });
   });
 }
 

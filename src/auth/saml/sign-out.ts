@@ -5,12 +5,12 @@ import { endFederated } from "../sessions/end-federated.ts";
 import type { NameId } from "./assertion.ts";
 import { samlConnection, type SamlConnection } from "./connection.ts";
 import { checkedLogoutRequest, checkedLogoutResponse } from "./logout.ts";
-import { logoutRequestUrl, logoutResponseUrl } from "./outgoing.ts";
+import { logoutRequestTo, logoutResponseTo, type Leaving, type OutgoingOptions } from "./outgoing.ts";
 import { ownEndpoints } from "./own-endpoints.ts";
-import { ensureOwnKeys } from "./own-keys.ts";
+import { currentKey, ensureOwnKeys, ownKeys } from "./own-keys.ts";
 import type { IdentityProvider } from "./provider-metadata.ts";
 import { identityProviderOf } from "./providers.ts";
-import { keepAddress, newMessageId, rememberRequest, useRequest } from "./requests.ts";
+import { keepLeaving, newMessageId, rememberRequest, useRequest } from "./requests.ts";
 import { useOnce } from "./used-messages.ts";
 import type { IncomingMessage } from "./incoming.ts";
 import { refused } from "./refusal.ts";
@@ -52,9 +52,9 @@ export async function signOutElsewhere(
     const id = await rememberRequest(work, { kind: "sign_out", connectionId: connection.id });
     const nameId = { ...found.name_id, value: found.subject };
     const options = await outgoing(work, { connection, provider, keyRing, baseUrl });
-    const url = await logoutRequestUrl(options, { id, nameId, sessionIndex: found.session ?? undefined });
-    if (url === undefined) return undefined;
-    await keepAddress(work, { id, url });
+    const leaving = await logoutRequestTo(options, { id, nameId, sessionIndex: found.session ?? undefined });
+    if (leaving === undefined) return undefined;
+    await keepLeaving(work, { id, leaving });
     return { connection: connection.name, request: id };
   });
 }
@@ -80,10 +80,10 @@ export interface TakeMessageOptions extends SignOutOptions {
 }
 
 /**
- * Takes a logout message of the identity provider. A request ends the sessions that it names and is answered: the address to send
- * the browser to. A response ends our own sign-out: undefined. Throws `unauthenticated` for what is not believed.
+ * Takes a logout message of the identity provider. A request ends the sessions that it names and is answered: how to send the
+ * browser back with that. A response ends our own sign-out: undefined. Throws `unauthenticated` for what is not believed.
  */
-export async function takeLogoutMessage(ctx: Context, options: TakeMessageOptions): Promise<string | undefined> {
+export async function takeLogoutMessage(ctx: Context, options: TakeMessageOptions): Promise<Leaving | undefined> {
   const { db, keyRing, baseUrl, connection, provider, message } = options;
   const { sloUrl } = ownEndpoints(connection, baseUrl);
   const { clockSkewSeconds } = connection.settings;
@@ -97,7 +97,8 @@ export async function takeLogoutMessage(ctx: Context, options: TakeMessageOption
     if (!complete) ctx.log.warn({ connection: connection.name }, "an identity provider could not sign somebody out everywhere");
     return undefined;
   }
-  const request = checkedLogoutRequest(message.root, expected);
+  const keys = (await ownKeys(db.pool, { connection, keyRing })).map(({ privateKey }) => privateKey);
+  const request = await checkedLogoutRequest(message, { ...expected, keys });
   return inTransaction(db, ctx, async (work) => {
     await useOnce(work, { connectionId: connection.id, id: request.id, until: request.usableUntil });
     const subject = request.nameId.value;
@@ -105,11 +106,10 @@ export async function takeLogoutMessage(ctx: Context, options: TakeMessageOption
     for (const session of which) await endFederated(work, { connectionId: connection.id, subject, session });
     const { relayState } = message;
     const id = newMessageId();
-    return logoutResponseUrl(await outgoing(work, { connection, provider, keyRing, baseUrl }), {
+    return logoutResponseTo(await outgoing(work, { connection, provider, keyRing, baseUrl }), {
       id,
       inResponseTo: request.id,
       relayState,
-      success: true,
     });
   });
 }
@@ -117,12 +117,12 @@ export async function takeLogoutMessage(ctx: Context, options: TakeMessageOption
 async function outgoing(
   work: Work,
   { connection, provider, keyRing, baseUrl }: { connection: SamlConnection; provider: IdentityProvider; keyRing: KeyRing; baseUrl: string },
-) {
-  const [current] = await ensureOwnKeys(work, { connection, keyRing });
+): Promise<OutgoingOptions> {
   return {
     settings: connection.settings,
     provider,
     endpoints: ownEndpoints(connection, baseUrl),
-    privateKey: current?.privateKey ?? "",
+    key: currentKey(await ensureOwnKeys(work, { connection, keyRing })),
+    now: work.ctx.now(),
   };
 }

@@ -1,6 +1,7 @@
 import { SignedXml } from "xml-crypto";
 import { NAMESPACES } from "./names.ts";
 import { refused } from "./refusal.ts";
+import { XML_ALGORITHMS } from "./signature-methods.ts";
 import { onlyChild, type XmlElement } from "./xml/element.ts";
 import { selfContained } from "./xml/self-contained.ts";
 
@@ -33,6 +34,7 @@ export function signedBytes(element: XmlElement, { text, certificates }: VerifyO
 
 function bytesSignedWith(certificate: string, { text, signatureXml }: { text: string; signatureXml: string }): string | undefined {
   const signed = new SignedXml({ publicCert: certificate, getCertFromKeyInfo: () => null });
+  signed.SignatureAlgorithms = XML_ALGORITHMS;
   try {
     signed.loadSignature(signatureXml);
     if (!signed.checkSignature(text)) return undefined;

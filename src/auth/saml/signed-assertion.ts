@@ -1,12 +1,14 @@
 import { SAML, ValidateInResponseTo } from "@node-saml/passport-saml";
 import { messageOf } from "../../errors.ts";
-import { assertionShape, responseShape, type ResponseShape } from "./response-shape.ts";
-import { decryptAssertion } from "./decryption.ts";
+import { assertionShape, responseShape, signatureMethodsIn, type ResponseShape } from "./response-shape.ts";
+import { decryptElement } from "./decryption.ts";
 import { decodedMessage } from "./message-text.ts";
+import { NAMESPACES } from "./names.ts";
 import { refused } from "./refusal.ts";
 import { signedBytes } from "./signature.ts";
-import type { XmlElement } from "./xml/element.ts";
+import { onlyChild, type XmlElement } from "./xml/element.ts";
 import { MESSAGE_LIMITS, readXml } from "./xml/read.ts";
+import { selfContained } from "./xml/self-contained.ts";
 
 export interface SignedAssertionOptions {
   /** What must be signed; what is signed beyond that must hold, too. */
@@ -23,7 +25,14 @@ export interface SignedAssertion {
   response: XmlElement;
   /** Read from the bytes that a signature covers. */
   assertion: XmlElement;
+  /** These bytes. */
+  text: string;
 }
+
+const { assertion: namespace } = NAMESPACES;
+const RSA = "http://www.w3.org/2001/04/xmldsig-more#rsa-";
+/** What node-saml can check; it knows no elliptic curves. */
+const LIBRARY_METHODS: ReadonlySet<string> = new Set([`${RSA}sha256`, `${RSA}sha512`]);
 
 /** Base64 of a Response to the assertion in it whose signature holds. Throws `unauthenticated`, its field saying why. */
 export async function signedAssertion(encoded: string, options: SignedAssertionOptions): Promise<SignedAssertion> {
@@ -33,26 +42,52 @@ export async function signedAssertion(encoded: string, options: SignedAssertionO
   if (requireEncryption && !shape.encrypted) throw refused("encryption", "The assertion is not encrypted, as this connection asks.");
   if (signed !== "assertion" && !shape.signed.response) throw refused("signature", "The response is not signed, as this connection asks.");
   // Before anything is decrypted, so that nobody can try changes of a ciphertext that a signature covers.
-  if (shape.signed.response) signedBytes(shape.response, { text, certificates });
-  const inner = await innerAssertion(shape, { text, options });
+  const covered = shape.signed.response ? signedBytes(shape.response, { text, certificates }) : undefined;
+  const inner = await innerAssertion(shape, { text, covered, options });
   if (signed !== "response" && !inner.signed) throw refused("signature", "The assertion is not signed, as this connection asks.");
-  const bytes = await verifiedAssertion(text, {
-    wantResponse: shape.signed.response,
-    wantAssertion: inner.signed,
-    certificates,
-    key: inner.key,
-  });
-  return { response: shape.response, assertion: readXml(bytes, { limits: MESSAGE_LIMITS }) };
+  const methods = [...signatureMethodsIn(shape.response), ...signatureMethodsIn(inner.element)];
+  const bytes = methods.every((method) => LIBRARY_METHODS.has(method))
+    ? await verifiedAssertion(text, { wantResponse: shape.signed.response, wantAssertion: inner.signed, certificates, key: inner.key })
+    : assertionBytes(inner, { covered, certificates });
+  return { response: shape.response, assertion: readXml(bytes, { limits: MESSAGE_LIMITS }), text: bytes };
+}
+
+interface InnerAssertion {
+  element: XmlElement;
+  /** What it was read from. */
+  text: string;
+  signed: boolean;
+  /** PEM of the key that opened it, where it was encrypted. */
+  key?: string;
 }
 
 async function innerAssertion(
   shape: ResponseShape,
-  { text, options }: { text: string; options: SignedAssertionOptions },
-): Promise<{ signed: boolean; key?: string }> {
-  if (!shape.encrypted) return { signed: shape.signed.assertion };
+  { text, covered, options }: { text: string; covered: string | undefined; options: SignedAssertionOptions },
+): Promise<InnerAssertion> {
+  if (!shape.encrypted) return { element: shape.assertion, text, signed: shape.signed.assertion };
   const { decryptionKeys: keys } = options;
-  const { xml, key } = await decryptAssertion(shape.assertion, { text, keys, signedAround: shape.signed.response });
-  return { signed: assertionShape(readXml(xml, { limits: MESSAGE_LIMITS })).signed, key };
+  const encrypted = covered === undefined ? shape.assertion : childOf(covered, "EncryptedAssertion");
+  const { xml, key } = await decryptElement(encrypted, { text: covered ?? text, keys, signedAround: covered !== undefined });
+  const element = readXml(xml, { limits: MESSAGE_LIMITS });
+  return { element, text: xml, signed: assertionShape(element).signed, key };
+}
+
+/** The assertion's bytes as its own signature covers them, or as they stand in what the response's covers: opened from there, or read from there. */
+function assertionBytes(
+  { element, text, signed, key }: InnerAssertion,
+  { covered, certificates }: { covered: string | undefined; certificates: readonly string[] },
+): string {
+  if (signed) return signedBytes(element, { text, certificates });
+  if (covered === undefined) throw refused("signature", "Nothing of the response is signed.");
+  if (key !== undefined) return text;
+  return selfContained(childOf(covered, "Assertion"), covered);
+}
+
+function childOf(response: string, name: "Assertion" | "EncryptedAssertion"): XmlElement {
+  const found = onlyChild(readXml(response, { limits: MESSAGE_LIMITS }), { namespace, name });
+  if (!found) throw refused("shape", "What is signed holds no assertion.");
+  return found;
 }
 
 interface Verification {

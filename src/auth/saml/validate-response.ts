@@ -3,7 +3,7 @@ import { checkedAssertion, type ValidatedAssertion } from "./assertion.ts";
 import { signedAssertion } from "./signed-assertion.ts";
 
 export interface ValidateResponseOptions {
-  settings: Pick<SamlSettings, "signed" | "requireEncryption" | "clockSkewSeconds">;
+  settings: Pick<SamlSettings, "signed" | "requireEncryption" | "clockSkewSeconds" | "authnContext" | "authnContextComparison">;
   identityProvider: {
     entityId: string;
     /** PEM of all its signing certificates: two while it changes from one to the other. */
@@ -26,5 +26,5 @@ export async function validateResponse(encoded: string, options: ValidateRespons
   const { signed, requireEncryption } = settings;
   const { certificates, entityId } = identityProvider;
   const found = await signedAssertion(encoded, { signed, requireEncryption, certificates, decryptionKeys });
-  return checkedAssertion(found, { settings, issuer: entityId, own, now });
+  return checkedAssertion(found, { settings, issuer: entityId, own, now, decryptionKeys });
 }

@@ -10,6 +10,8 @@ export interface Federation {
   connectionId: number;
   subject: string;
   session?: string | undefined;
+  /** When the session there ends, where it says so: none that was begun by it lasts longer. */
+  until?: Date | undefined;
 }
 
 /** A session whose cookie came with a request. */

@@ -24,7 +24,8 @@ const LIVE = `select id from sessions where person_id = $1 and ended_at is null 
 
 /**
  * Starts a session, under the person's row lock: who is not active now gets none, and the limit holds however many sign-ins come
- * at once. Throws `forbidden` for who is not active or, where the settings say so, holds as many sessions as there may be.
+ * at once. Throws `forbidden` for who is not active, whose session at the identity provider is over or, where the settings say so, who
+ * holds as many sessions as there may be.
  */
 export async function startSession(work: Work, options: NewSession): Promise<{ id: string; secret: string; expiresAt: Date }> {
   const { ctx, sql } = work;
@@ -42,7 +43,7 @@ export async function startSession(work: Work, options: NewSession): Promise<{ i
   if (tooMany.length > 0) await endThese(work, { personId, ids: tooMany, reason: "another sign-in took its place" });
   const { secret, hash } = newSecret();
   const id = randomUUID();
-  const expiresAt = new Date(now.getTime() + settings.absoluteMinutes * 60_000);
+  const expiresAt = endOf(now, options);
   await sql.query(
     `insert into sessions (id, person_id, hash, created_at, last_seen_at, proven_at, expires_at, user_agent, ip, methods, device_id,
        connection_id, federation_subject, federation_session)
@@ -69,6 +70,15 @@ export async function startSession(work: Work, options: NewSession): Promise<{ i
     data: { session: id, methods: [...options.methods] },
   });
   return { id, secret, expiresAt };
+}
+
+/** The absolute limit, or the end of the session at the identity provider where that comes first. */
+function endOf(now: Date, { settings, federation }: Pick<NewSession, "settings" | "federation">): Date {
+  const limit = now.getTime() + settings.absoluteMinutes * 60_000;
+  const there = federation?.until?.getTime() ?? limit;
+  if (there <= now.getTime())
+    throw new AppError("forbidden", "Your sign-in at the identity provider is over: begin again.", { field: "sign_in" });
+  return new Date(Math.min(limit, there));
 }
 
 /** The text is that of a wrong password where it is shown before somebody proved who they are. */

@@ -80,7 +80,12 @@ export async function completeSignIn(
   const federation =
     connectionId === null || federationSubject === null
       ? undefined
-      : { connectionId, subject: federationSubject, session: signIn.federationSession ?? undefined };
+      : {
+          connectionId,
+          subject: federationSubject,
+          session: signIn.federationSession ?? undefined,
+          until: signIn.federationUntil ?? undefined,
+        };
   const { secret } = await startSession(work, { personId, methods, settings, deviceId: seen.id, address, userAgent, federation });
   if (seen.isNew && !seen.isFirst)
     await tellPerson(work, {

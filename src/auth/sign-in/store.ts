@@ -20,6 +20,7 @@ export interface SignIn {
   connectionId: number | null;
   federationSubject: string | null;
   federationSession: string | null;
+  federationUntil: Date | null;
   /** What steps keep between requests, by step. Secrets among it are sealed by who puts them there. */
   state: Readonly<Record<string, unknown>>;
   expiresAt: Date;
@@ -27,7 +28,7 @@ export interface SignIn {
 
 const SHOWN = `id, purpose, person_id as "personId", session_id as "sessionId", return_to as "returnTo", first_method as "firstMethod",
   second_method as "secondMethod", trusted, connection_id as "connectionId", federation_subject as "federationSubject",
-  federation_session as "federationSession", state, expires_at as "expiresAt"`;
+  federation_session as "federationSession", federation_until as "federationUntil", state, expires_at as "expiresAt"`;
 
 export interface NewSignIn {
   purpose?: SignIn["purpose"];
@@ -107,7 +108,7 @@ export async function passFirst(
   const { secret, hash } = newSecret();
   const { rows } = await sql.query<SignIn>(
     `update sign_ins set hash = $2, person_id = $3, first_method = $4, first_at = $5, trusted = $6, connection_id = $7,
-       federation_subject = $8, federation_session = $9
+       federation_subject = $8, federation_session = $9, federation_until = $10
      where id = $1 and ended_at is null and expires_at > $5 and first_method is null and (person_id is null or person_id = $3) returning ${SHOWN}`,
     [
       signIn.id,
@@ -119,6 +120,7 @@ export async function passFirst(
       federation?.connectionId ?? null,
       federation?.subject ?? null,
       federation?.session ?? null,
+      federation?.until ?? null,
     ],
   );
   if (!rows[0]) throw signInOver();

@@ -18,7 +18,7 @@ export interface FederatedSignIn {
   subject: FederatedSubject;
   /** The sign-in under way in this browser. */
   signIn: Pick<SignIn, "id">;
-  federation: { method: "saml" | "oidc"; subject: string; session?: string | undefined };
+  federation: { method: "saml" | "oidc"; subject: string; session?: string | undefined; until?: Date | undefined };
   /** The sign-in at the provider stands for both factors. */
   bothFactors?: boolean;
   /** Done in the same transaction once it is known who it is. */
@@ -93,7 +93,7 @@ async function passed(work: Work, { visit, options }: { visit: Visit; options: F
     personId,
     method: federation.method,
     trusted: bothFactors,
-    federation: { connectionId: connection.id, subject: federation.subject, session: federation.session },
+    federation: { connectionId: connection.id, subject: federation.subject, session: federation.session, until: federation.until },
   });
   return { passed: true, secret, personId };
 }

@@ -2,7 +2,7 @@ import { Router, urlencoded, type Request, type Response } from "express";
 import { samlConnection } from "../../auth/saml/connection.ts";
 import { fromPost, fromRedirect, type IncomingMessage } from "../../auth/saml/incoming.ts";
 import { identityProviderOf } from "../../auth/saml/providers.ts";
-import { isMessageId, takeAddress } from "../../auth/saml/requests.ts";
+import { isMessageId, takeLeaving } from "../../auth/saml/requests.ts";
 import { signOutElsewhere, takeLogoutMessage } from "../../auth/saml/sign-out.ts";
 import { createContext } from "../../context.ts";
 import { inTransaction } from "../../db/database.ts";
@@ -36,10 +36,9 @@ export function samlSignOutRoutes(options: LoginOptions): Router {
           });
           const asked = visit.request.query["request"];
           if (typeof asked !== "string" || !isMessageId(asked)) return { redirect: "/login" };
-          const address = await inTransaction(db, visit.ctx, (work) => takeAddress(work, { id: asked, connectionId: id }));
-          return address === undefined
-            ? { redirect: "/login" }
-            : leaveTo(visit, { url: new URL(address), provider: settings.title ?? name });
+          const leaving = await inTransaction(db, visit.ctx, (work) => takeLeaving(work, { id: asked, connectionId: id }));
+          if (!leaving) return { redirect: "/login" };
+          return leaveTo(visit, { url: new URL(leaving.url), fields: leaving.fields, provider: settings.title ?? name });
         },
       }),
     ]),
@@ -71,8 +70,10 @@ async function takeMessage(options: LoginOptions, request: Request, response: Re
   const ctx = { ...visit.ctx, actor: `connection:${connection.name}` as const };
   try {
     const message = await received(request, provider.certificates);
-    const address = await takeLogoutMessage(ctx, { db, keyRing, baseUrl, connection, provider, message });
-    reply(visit, { redirect: address ?? "/login" });
+    const leaving = await takeLogoutMessage(ctx, { db, keyRing, baseUrl, connection, provider, message });
+    if (leaving?.fields === undefined) return reply(visit, { redirect: leaving?.url ?? "/login" });
+    const { title = connection.name } = connection.settings;
+    reply(visit, leaveTo(visit, { url: new URL(leaving.url), fields: leaving.fields, provider: title }));
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== "unauthenticated") throw error;
     visit.ctx.log.warn({ connection: connection.name, field: error.field, reason: messageOf(error) }, "a SAML logout message was refused");

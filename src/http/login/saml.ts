@@ -55,7 +55,7 @@ async function toProvider(visit: Visit): Promise<Reply> {
   const { options, request, response } = visit;
   const connection = await connectionOf(visit);
   const { db, keyRing, baseUrl } = options;
-  const url = await beginSamlSignIn(visit.ctx, {
+  const { url, fields } = await beginSamlSignIn(visit.ctx, {
     db,
     keyRing,
     baseUrl,
@@ -64,7 +64,7 @@ async function toProvider(visit: Visit): Promise<Reply> {
     returnTo: ownPath(request.query["return_to"]),
     stepUp: request.query["step_up"] === "1" ? stepUpOf(visit) : undefined,
   });
-  return leaveTo(visit, { url: new URL(url), provider: connection.settings.title ?? connection.name });
+  return leaveTo(visit, { url: new URL(url), fields, provider: connection.settings.title ?? connection.name });
 }
 
 /** The step-up that /login/step-up has begun in this browser. */
@@ -104,14 +104,14 @@ async function arrive(visit: Visit, connection: SamlConnection): Promise<Reply> 
     browser: samlBrowser(visit.request),
   });
   const { nativeId, attributes } = subjectOf(assertion, connection.settings);
-  const { authnContext, nameId, sessionIndex } = assertion;
+  const { authnContext, nameId, sessionIndex, sessionNotOnOrAfter } = assertion;
   return signInFederated(visit, {
     connection: connection.loaded,
     issuer,
     signIn,
     // SAML has no word for a verified address: whose addresses hold is said by the connection's policy.
     subject: { nativeId, attributes, emailVerified: false },
-    federation: { method: "saml", subject: nameId.value, session: sessionIndex },
+    federation: { method: "saml", subject: nameId.value, session: sessionIndex, until: sessionNotOnOrAfter },
     bothFactors: authnContext !== undefined && connection.settings.bothFactors.includes(authnContext),
   });
 }

@@ -6,7 +6,7 @@ import { fromRedirect } from "../../../src/auth/saml/incoming.ts";
 import { subjectOf } from "../../../src/auth/saml/subject.ts";
 import { validateResponse } from "../../../src/auth/saml/validate-response.ts";
 import { MESSAGE_LIMITS, readXml } from "../../../src/auth/saml/xml/read.ts";
-import { ACS, assertionXml, encoded, IDP, newKeys, NOW, responseXml, signed, SP, type AssertionParts } from "./signer.ts";
+import { ACS, assertionXml, encoded, IDP, NO_CONTEXT, newKeys, NOW, responseXml, signed, SP, type AssertionParts } from "./signer.ts";
 
 const idp = newKeys("idp");
 const attacker = newKeys("attacker");
@@ -14,7 +14,7 @@ const sign = (xml: string, key = idp.privateKey) => signed(xml, { key, element: 
 const good = (parts: AssertionParts = {}) => responseXml(sign(assertionXml(parts)));
 const validate = (base64: string) =>
   validateResponse(base64, {
-    settings: { signed: "assertion", requireEncryption: false, clockSkewSeconds: 60 },
+    settings: { signed: "assertion", requireEncryption: false, clockSkewSeconds: 60, ...NO_CONTEXT },
     identityProvider: { entityId: IDP, certificates: [idp.certificate] },
     own: { entityId: SP, acsUrl: ACS },
     decryptionKeys: [],

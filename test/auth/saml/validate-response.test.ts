@@ -2,7 +2,21 @@ import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { AppError } from "../../../src/errors.ts";
 import { validateResponse, type ValidateResponseOptions } from "../../../src/auth/saml/validate-response.ts";
-import { ACS, assertionXml, encoded, encrypted, IDP, newId, newKeys, NOW, responseXml, signed, SP, type AssertionParts } from "./signer.ts";
+import {
+  ACS,
+  assertionXml,
+  encoded,
+  encrypted,
+  IDP,
+  NO_CONTEXT,
+  newId,
+  newKeys,
+  NOW,
+  responseXml,
+  signed,
+  SP,
+  type AssertionParts,
+} from "./signer.ts";
 import { WRAPPED } from "./wrapping.ts";
 
 const idp = newKeys("idp");
@@ -13,7 +27,7 @@ type Changed = Partial<Omit<ValidateResponseOptions, "settings">> & { settings?:
 
 const validate = (xml: string, { settings, ...changed }: Changed = {}) =>
   validateResponse(encoded(xml), {
-    settings: { signed: "assertion", requireEncryption: false, clockSkewSeconds: 60, ...settings },
+    settings: { signed: "assertion", requireEncryption: false, clockSkewSeconds: 60, ...NO_CONTEXT, ...settings },
     identityProvider: { entityId: IDP, certificates: [idp.certificate] },
     own: { entityId: SP, acsUrl: ACS },
     decryptionKeys: [own.privateKey],
@@ -175,7 +189,7 @@ describe("the negative suite", () => {
       await reason(
         validateResponse("x".repeat(900_000), {
           ...({} as ValidateResponseOptions),
-          settings: { signed: "both", requireEncryption: false, clockSkewSeconds: 0 },
+          settings: { signed: "both", requireEncryption: false, clockSkewSeconds: 0, ...NO_CONTEXT },
           identityProvider: { entityId: IDP, certificates: [] },
         }),
       ),

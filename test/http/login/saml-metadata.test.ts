@@ -88,7 +88,7 @@ describe("metadata", () => {
     const name = "rolling";
     const id = await addSaml(door, { name, settings: { metadata: providerMetadata([idp.certificate]), signMetadata: true } });
     const [first] = (await ownMetadataOf(door, name)).certificates;
-    await door.work((work) => prepareNextKey(work, { connection: { id, name }, keyRing }));
+    await door.work((work) => prepareNextKey(work, { connection: { id, name, settings: { keyType: "rsa" } }, keyRing }));
     const both = await ownMetadataOf(door, name);
     expect(both.certificates).toHaveLength(2);
     expect(both.certificates[0]).toBe(first);
