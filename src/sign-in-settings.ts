@@ -89,7 +89,7 @@ export const signInSettings = z.strictObject({
       resetHours: z.coerce.number().int().min(1).max(72).default(1),
       /** Whether somebody who is saved as `invited` is sent an invitation at once. */
       inviteWhenSaved: z.boolean().default(true),
-      /** Who asks for a reset again within this time gets no second one. */
+      /** Between two resets that are asked for; twice as long after each one that is not used, up to `resetHours`. */
       resetEveryMinutes: minutes(60).default(5),
     })
     .prefault({}),

@@ -46,6 +46,7 @@ const LANDED = {
   "20261123040000_openid_connect": "21147739d23c88a4",
   "20261123030100_saml_step_up": "e065b5be8520c5aa",
   "20261123100000_sign_in_issuers": "f4a4857c6c5513e5",
+  "20261123100100_login_links_of_one_person": "80a72bac4b571be9",
   "20261123090000_hook_secret": "927005f9733a1566",
   "20261123130000_tokens_answered_for": "899a6675a0f6c323",
   "20261123110000_session_end_there": "377bd1b1bca89d8c",

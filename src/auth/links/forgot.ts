@@ -5,6 +5,7 @@ import type { SignInSettings } from "../../sign-in-settings.ts";
 import { unsettledAddress } from "../addresses/standing.ts";
 import { findByLoginName } from "../sign-in/login-names.ts";
 import { handOutLink } from "./hand-out.ts";
+import { isPaused } from "./reset-pause.ts";
 
 /** What a typed name is sealed for: people type passwords into the wrong field. */
 const PURPOSE = "login.forgot";
@@ -36,7 +37,8 @@ export interface ResetAsked {
  * Sends the link to set another password, if the name is somebody's who is active, can be reached, and has a password: who comes in by an
  * identity provider alone gets no second way in. Nor is it sent to an address that somebody else wrote there, after which no link was
  * used: whoever may change profiles would choose who gets in, however long they wait. An address that came by an origin or the person is
- * waited for (`signIn.addresses`). Not again within `links.resetEveryMinutes`, so that nobody is flooded. Returns whether it was sent.
+ * waited for (`signIn.addresses`). Between such links there is a pause, so that nobody is flooded, and the ones before go on to work:
+ * whoever asks takes none from the owner. Returns whether it was sent.
  */
 export async function sendReset(work: Work, { name, keyRing, settings, baseUrl }: ResetAsked): Promise<boolean> {
   const { ctx, sql } = work;
@@ -47,11 +49,11 @@ export async function sendReset(work: Work, { name, keyRing, settings, baseUrl }
   await sql.query("select from people where id = $1 for update", [personId]);
   const { rowCount } = await sql.query(
     `select from people p join passwords w on w.person_id = p.id where p.id = $1 and p.state = 'active' and p.email is not null
-       and not exists (${REDIRECTED})
-       and not exists (select from login_links l where l.person_id = p.id and l.purpose = 'reset' and l.created_at > $2)`,
-    [personId, new Date(now.getTime() - settings.links.resetEveryMinutes * 60_000)],
+       and not exists (${REDIRECTED})`,
+    [personId],
   );
   if (!rowCount || (await unsettledAddress(sql, { personId, now, settings: settings.addresses }))) return false;
-  await handOutLink(work, { personId, purpose: "reset", delivery: "send", keyRing, settings, baseUrl });
+  if (await isPaused(sql, { personId, now, settings: settings.links })) return false;
+  await handOutLink(work, { personId, purpose: "reset", delivery: "send", keepEarlier: true, keyRing, settings, baseUrl });
   return true;
 }

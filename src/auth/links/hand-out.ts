@@ -15,6 +15,8 @@ export interface HandingOut {
   settings: SignInSettings;
   /** Where browsers reach this server. */
   baseUrl: string;
+  /** Earlier links of this purpose go on to work. */
+  keepEarlier?: boolean;
 }
 
 export interface HandedOut {
@@ -24,10 +26,14 @@ export interface HandedOut {
 }
 
 /**
- * Makes a link of one use and hands it over (G1, G2); an earlier one of the same purpose works no more. Throws `conflict` for somebody
- * for whom there is none in their state, and where nothing can be sent to them, or an address is new: the link can be shown then.
+ * Makes a link of one use and hands it over (G1, G2); an earlier one of the same purpose works no more, unless it is to be kept. Throws
+ * `conflict` for somebody for whom there is none in their state, and where nothing can be sent to them, or an address is new: the link can
+ * be shown then.
  */
-export async function handOutLink(work: Work, { personId, purpose, delivery, keyRing, settings, baseUrl }: HandingOut): Promise<HandedOut> {
+export async function handOutLink(
+  work: Work,
+  { personId, purpose, delivery, keyRing, settings, baseUrl, keepEarlier = false }: HandingOut,
+): Promise<HandedOut> {
   if (delivery === "send") await requireReachable(work, { personId, settings });
   if (delivery === "send" && purpose === "reset") await requireSettled(work, { personId, settings });
   const { token, until } = await createLink(work, {
@@ -35,6 +41,7 @@ export async function handOutLink(work: Work, { personId, purpose, delivery, key
     purpose,
     hours: purpose === "invitation" ? settings.links.invitationHours : settings.links.resetHours,
     delivery: delivery === "send" ? "sent" : "shown",
+    keepEarlier,
   });
   const link = linkUrl(baseUrl, token);
   if (delivery === "show") return { until, link };

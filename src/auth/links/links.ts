@@ -15,6 +15,8 @@ export interface NewLink {
   /** For how long it works. */
   hours: number;
   delivery?: LinkDelivery;
+  /** Earlier links of this purpose go on to work: who asked may be somebody else than who has one already. */
+  keepEarlier?: boolean;
 }
 
 /** In which state somebody may be for whom a link of each purpose is made, and works. */
@@ -28,20 +30,21 @@ const WHY_NOT: Readonly<Record<LinkPurpose, string>> = {
 const FORM = /^[A-Za-z0-9_-]{43}$/;
 
 /**
- * Makes a link of one use, under the person's row lock; an earlier one of the same purpose works no more. Only the SHA-256 of the token is
+ * Makes a link of one use, under the person's row lock; an earlier one of the same purpose works no more, unless it is to be kept. Only the SHA-256 of the token is
  * kept: what is returned here is seen once. Throws `conflict` for somebody who is not in the state that it is for.
  */
 export async function createLink(
   work: Work,
-  { personId, purpose, hours, delivery = "sent" }: NewLink,
+  { personId, purpose, hours, delivery = "sent", keepEarlier = false }: NewLink,
 ): Promise<{ id: string; token: string; until: Date }> {
   const { ctx, sql } = work;
   await lockFor(work, { personId, purpose });
   const now = ctx.now();
-  await sql.query(
-    "update login_links set revoked_at = $3 where person_id = $1 and purpose = $2 and used_at is null and revoked_at is null",
-    [personId, purpose, now],
-  );
+  if (!keepEarlier)
+    await sql.query(
+      "update login_links set revoked_at = $3 where person_id = $1 and purpose = $2 and used_at is null and revoked_at is null",
+      [personId, purpose, now],
+    );
   const token = randomBytes(32).toString("base64url");
   const id = randomUUID();
   const until = new Date(now.getTime() + hours * 3_600_000);
