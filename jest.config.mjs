@@ -1,10 +1,9 @@
 /** Real PostgreSQL for every test: one embedded cluster for the run, a template database cloned per test file. */
 export default {
   testEnvironment: "node",
-  extensionsToTreatAsEsm: [".ts"],
-  transform: {
-    "^.+\\.ts$": ["@swc/jest", { jsc: { parser: { syntax: "typescript" }, target: "es2022" }, module: { type: "nodenext" } }],
-  },
+  // Modules are Node's own, TypeScript included: Jest's sandbox would load the product anew for every file.
+  testRunner: "<rootDir>/test/helpers/native/runner.mjs",
+  transform: {},
   testMatch: ["<rootDir>/test/**/*.test.ts"],
   modulePathIgnorePatterns: ["<rootDir>/dist/", "<rootDir>/data/"],
   globalSetup: "<rootDir>/test/helpers/global-setup.mjs",

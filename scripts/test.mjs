@@ -13,12 +13,8 @@ ensureSamba();
 ensureSshd();
 ensureSimpleSamlPhp();
 ensureChromium();
-const options = [process.env["NODE_OPTIONS"], "--experimental-vm-modules", "--disable-warning=ExperimentalWarning"]
-  .filter(Boolean)
-  .join(" ");
 const jest = spawnSync(process.execPath, [join(root, "node_modules", "jest", "bin", "jest.js"), ...process.argv.slice(2)], {
   cwd: root,
-  env: { ...process.env, NODE_OPTIONS: options },
   stdio: "inherit",
 });
 process.exitCode = jest.status ?? 1;

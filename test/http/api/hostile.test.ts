@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { openApiOf, type OpenApiDocument, type Operation } from "../../../src/http/api/openapi.ts";
 import { apiRoutes } from "../../../src/http/api/routes.ts";
@@ -19,8 +19,7 @@ const failures: unknown[] = [];
 
 beforeAll(async () => {
   door = await openApi();
-  const error = jest.spyOn(silentLog, "error");
-  error.mockImplementation((...logged: unknown[]) => void failures.push(logged[0]));
+  silentLog.error = (...logged: unknown[]) => void failures.push(logged[0]);
   const top = await door.newUnit({ name: "Company", type: "organization" });
   const unit = await door.newUnit({ name: "Sales", parentId: top, code: "SALES" });
   const person = await door.newPerson({ unitId: unit });
