@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { CheckResult } from "../../connectors/contract.ts";
-import { checkConnection } from "../connections/check.ts";
+import { checkWhole } from "../auth/check-connection.ts";
+import { baseUrlOf } from "../config.ts";
 import { loadConnection, type LoadedConnection } from "../connections/open.ts";
 import type { Context } from "../context.ts";
 import { messageOf } from "../errors.ts";
@@ -16,9 +17,9 @@ export function connectionCheck(parent: Command, shell: Shell): void {
     .description("can it be reached and read, and what does the mapping make of the first ten records of each kind? Stores nothing")
     .argument("<name>", "the connection")
     .action((name: string) =>
-      shell.run(async ({ ctx, db, keyRing, out }) => {
+      shell.run(async ({ ctx, config, db, keyRing, out }) => {
         const connection = await loadConnection(db.pool, keyRing, name);
-        const reached = await checkConnection(connection, ctx);
+        const reached = await checkWhole(ctx, { db, keyRing, baseUrl: baseUrlOf(config), connection });
         const mappings = await mappingResults(ctx, { connection, reached });
         const results: readonly (CheckResult | TriedMapping)[] = [...reached, ...mappings];
         out.result(

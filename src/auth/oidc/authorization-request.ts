@@ -29,6 +29,8 @@ export interface AuthorizationRequest {
   loginHint?: string | undefined;
   /** The person must prove there anew who they are: for a step-up. */
   fresh?: boolean | undefined;
+  /** Nobody is to be asked for anything: for a look at whether the provider knows us. */
+  silent?: boolean | undefined;
 }
 
 /**
@@ -37,7 +39,7 @@ export interface AuthorizationRequest {
  */
 export async function authorizationRequest(
   provider: Provider,
-  { connectionId, redirectUri, loginHint, fresh = false }: AuthorizationRequest,
+  { connectionId, redirectUri, loginHint, fresh = false, silent = false }: AuthorizationRequest,
 ): Promise<{ url: URL; pending: Pending }> {
   const { settings } = provider;
   const maxAge = fresh ? 0 : settings.maxAgeMinutes === undefined ? undefined : settings.maxAgeMinutes * 60;
@@ -58,7 +60,7 @@ export async function authorizationRequest(
   });
   if (loginHint !== undefined) parameters.set("login_hint", loginHint);
   if (maxAge !== undefined) parameters.set("max_age", String(maxAge));
-  const prompt = promptOf(provider, fresh);
+  const prompt = silent ? "none" : promptOf(provider, fresh);
   if (prompt !== undefined) parameters.set("prompt", prompt);
   const [onlyDomain, ...others] = settings.hostedDomains ?? [];
   if (settings.preset === "google" && onlyDomain !== undefined) parameters.set("hd", others.length === 0 ? onlyDomain : "*");

@@ -21,6 +21,11 @@ export async function samlConnection(sql: Sql, { keyRing, name }: { keyRing: Key
     ? await sql.query("select from connections where name = $1 and connector = 'saml' and enabled", [name])
     : { rowCount: 0 };
   if (!rowCount) throw new AppError("not_found", "There is no such way to sign in.", { field: "connection" });
-  const loaded = await loadConnection(sql, keyRing, name);
+  return samlConnectionOf(await loadConnection(sql, keyRing, name));
+}
+
+/** One of this kind that is loaded already, in use or not. */
+export function samlConnectionOf(loaded: LoadedConnection): SamlConnection {
+  // The connector of this name has parsed them.
   return { loaded, id: loaded.id, name: loaded.name, settings: loaded.settings as SamlSettings };
 }

@@ -19,10 +19,12 @@ const GOOD_FOR_MS = 5 * 60_000;
 export interface AuthnRequest extends Frame {
   acsUrl: string;
   settings: Pick<SamlSettings, "nameIdFormat" | "forceAuthn" | "authnContext" | "authnContextComparison">;
+  /** Nobody is to be asked for anything: who is not signed in there already is not. */
+  passive?: boolean;
 }
 
 /** Asks for a sign-in (AuthnRequest, section 3.4.1). Pure, as all here. */
-export function authnRequest({ acsUrl, settings, ...frame }: AuthnRequest): string {
+export function authnRequest({ acsUrl, settings, passive = false, ...frame }: AuthnRequest): string {
   const { nameIdFormat, forceAuthn, authnContext, authnContextComparison } = settings;
   const format = nameIdFormat === "unspecified" ? "" : attributes({ Format: NAME_ID_FORMATS[nameIdFormat] });
   const classes = authnContext.map((each) => `<saml:AuthnContextClassRef>${escaped(each)}</saml:AuthnContextClassRef>`).join("");
@@ -30,7 +32,8 @@ export function authnRequest({ acsUrl, settings, ...frame }: AuthnRequest): stri
   return message("AuthnRequest", {
     frame,
     more: {
-      ...(forceAuthn ? { ForceAuthn: "true" } : {}),
+      ...(forceAuthn && !passive ? { ForceAuthn: "true" } : {}),
+      ...(passive ? { IsPassive: "true" } : {}),
       ProtocolBinding: BINDINGS.post,
       AssertionConsumerServiceURL: acsUrl,
     },

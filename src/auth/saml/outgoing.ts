@@ -29,9 +29,12 @@ export const leavingSchema = z.object({
 export type Leaving = z.output<typeof leavingSchema>;
 
 /** Sends a browser to sign its person in. `id` comes back as InResponseTo. */
-export function authnRequestTo({ settings, provider, endpoints, key, now }: OutgoingOptions, { id }: { id: string }): Promise<Leaving> {
+export function authnRequestTo(
+  { settings, provider, endpoints, key, now }: OutgoingOptions,
+  { id, passive = false }: { id: string; passive?: boolean },
+): Promise<Leaving> {
   const { entityId: issuer, acsUrl } = endpoints;
-  const xml = authnRequest({ id, at: now, destination: provider.ssoUrl, issuer, acsUrl, settings });
+  const xml = authnRequest({ id, at: now, destination: provider.ssoUrl, issuer, acsUrl, settings, passive });
   const signed = settings.signRequests || provider.wantsSignedRequests;
   return sent(xml, { name: "SAMLRequest", address: provider.ssoUrl, binding: provider.ssoBinding, key: signed ? key : undefined });
 }

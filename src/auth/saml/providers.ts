@@ -43,7 +43,7 @@ export async function refreshProvider(
   { db, connection }: { db: Database; connection: SamlConnection },
 ): Promise<IdentityProvider> {
   try {
-    const text = await fetched(ctx, connection);
+    const { text } = await fetchMetadata(ctx, connection);
     const provider = readProviderMetadata(text, { settings: connection.settings, now: ctx.now() });
     await inTransaction(db, ctx, (work) => keep(work, { connection, provider }));
     return provider;
@@ -131,9 +131,13 @@ function sourceOf({ settings: { metadataUrl, entityId, metadataCertificate } }: 
   return `${metadataUrl ?? ""} ${rest.slice(0, 16)}`;
 }
 
-async function fetched(ctx: Context, { name, settings: { metadataUrl, timeoutMs } }: SamlConnection): Promise<string> {
+/** Reads metadata from their address; `date` is that of the answer. Throws what the network throws, and `unavailable` for another answer. */
+export async function fetchMetadata(
+  ctx: Pick<Context, "network">,
+  { name, settings: { metadataUrl, timeoutMs } }: Pick<SamlConnection, "name" | "settings">,
+): Promise<{ text: string; date: string | readonly string[] | undefined }> {
   if (metadataUrl === undefined) throw new AppError("misconfigured", `The connection ${name} has no address of metadata.`);
-  const { status, text } = await fetchText({
+  const { status, text, headers } = await fetchText({
     url: metadataUrl,
     network: ctx.network,
     timeoutMs,
@@ -141,7 +145,7 @@ async function fetched(ctx: Context, { name, settings: { metadataUrl, timeoutMs 
     headers: { accept: "application/samlmetadata+xml, application/xml, text/xml, */*;q=0.1" },
   });
   if (status !== 200) throw new AppError("unavailable", `${new URL(metadataUrl).host} answered ${status}.`);
-  return text;
+  return { text, date: headers["date"] };
 }
 
 async function keep(work: Work, { connection, provider }: { connection: SamlConnection; provider: IdentityProvider }): Promise<void> {

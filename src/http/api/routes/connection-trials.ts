@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { tryDefinition } from "../../../connections/change-connection.ts";
-import { checkConnection } from "../../../connections/check.ts";
+import { checkWhole } from "../../../auth/check-connection.ts";
 import { loadConnection } from "../../../connections/open.ts";
 import type { Context } from "../../../context.ts";
 import { messageOf } from "../../../errors.ts";
@@ -34,7 +34,8 @@ export const connectionTrialRoutes: readonly Route[] = [
     async handler(call, { params }) {
       const connection = await loadConnection(call.sql, call.options.keyRing, params.name);
       const ctx = patient(call);
-      const reached = await checkConnection(connection, ctx);
+      const { db, keyRing, baseUrl } = call.options;
+      const reached = await checkWhole(ctx, { db, keyRing, baseUrl, connection });
       const tried = reached.some(({ ok }) => ok) ? await mappingTried(() => tryMapping(ctx, { connection, limit: SAMPLE })) : [];
       return answerOf([...reached, ...tried]);
     },
