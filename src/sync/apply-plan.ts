@@ -3,12 +3,13 @@ import type { Kind } from "../../connectors/contract.ts";
 import { recordEvent } from "../audit/record.ts";
 import { noteSuccess } from "../connections/state.ts";
 import type { Context } from "../context.ts";
-import { inTransaction, type Database, type Work } from "../db/database.ts";
+import { inTransaction, type Database, type Sql, type Work } from "../db/database.ts";
 import type { KeyRing } from "../db/envelope.ts";
 import { enqueue } from "../db/queue.ts";
 import { deferSearchIndexes } from "../db/search-indexes.ts";
 import { AppError, messageOf } from "../errors.ts";
 import { applyBatch } from "./apply/batch.ts";
+import { settleLateArrivals } from "./apply/late-arrivals.ts";
 import { refuseMoved } from "./apply/preconditions.ts";
 import { planSource } from "./apply/source.ts";
 import { fillsTables, statisticsKeeper } from "./statistics.ts";
@@ -20,6 +21,8 @@ export interface ApplyOptions {
   db: Database;
   keyRing: KeyRing;
   planId: number;
+  /** What the plan's items were hashed to a moment ago, by whoever holds the connection's lock since; otherwise they are hashed again. */
+  hash?: Buffer;
   onProgress?: OnProgress;
 }
 
@@ -38,16 +41,24 @@ interface PlanRow {
   mapping_version: number;
   state: string;
   hash: Buffer | null;
+  opened_at: Date;
   /** Its word went over to others while it was silent, and this plan was read from it. */
   returns: boolean;
 }
 
-/** Units before people before groups; how many items make a transaction, and how many transactions go on at once. */
-const STAGES: readonly { kind: Kind; size: number; atOnce: number }[] = [
-  { kind: "unit", size: 200, atOnce: 1 },
-  { kind: "user", size: 1000, atOnce: 2 },
-  { kind: "group", size: 50, atOnce: 1 },
+/** Units before people before groups; how many items at most make a transaction, and how many transactions go on at once. */
+const STAGES: readonly { kind: Kind; most: number; atOnce: number }[] = [
+  { kind: "unit", most: 200, atOnce: 1 },
+  { kind: "user", most: 1000, atOnce: 2 },
+  { kind: "group", most: 50, atOnce: 2 },
 ];
+/** Of people, no fewer than this many make a transaction while there are more. */
+const FEWEST = 100;
+
+/** How many items make a transaction: so many that there are enough of them to go on side by side. */
+function sizeOf({ items, most, atOnce }: { items: number; most: number; atOnce: number }): number {
+  return atOnce === 1 ? most : Math.min(most, Math.max(FEWEST, Math.ceil(items / (2 * atOnce))));
+}
 
 /** Applies an approved plan, or goes on with one that a killed node left, under the connection's lock. */
 export async function applyPlan(ctx: Context, options: ApplyOptions): Promise<Applied> {
@@ -70,8 +81,8 @@ export async function resumeApplying(
 }
 
 /** Applies a closed or approved plan as it stands, batch by batch; the caller holds the connection's lock. Throws `conflict` when the plan is not what was decided. */
-export async function applyItems(ctx: Context, { db, planId, onProgress }: ApplyOptions): Promise<Applied> {
-  const plan = await startApplying(ctx, { db, planId });
+export async function applyItems(ctx: Context, { db, planId, hash, onProgress }: ApplyOptions): Promise<Applied> {
+  const plan = await startApplying(ctx, { db, planId, ...(hash ? { hash } : {}) });
   const { rows: spans } = await db.pool.query<{ kind: Kind; first: number; last: number; count: number }>(
     "select kind, min(seq) as first, max(seq) as last, count(*)::int as count from plan_items where plan_id = $1 group by kind",
     [planId],
@@ -81,9 +92,10 @@ export async function applyItems(ctx: Context, { db, planId, onProgress }: Apply
   const fills = await fillsTables(db, planId);
   const statistics = statisticsKeeper(ctx, { db, worthwhile: fills });
   await statistics.ofPlan();
-  for (const { kind, size, atOnce } of STAGES) {
+  for (const { kind, most, atOnce } of STAGES) {
     const span = spans.find((each) => each.kind === kind);
     if (!span) continue;
+    const size = sizeOf({ items: span.count, most, atOnce });
     const starts = Array.from({ length: Math.ceil((span.last - span.first + 1) / size) }, (_, index) => span.first + index * size);
     await inParallel(starts, atOnce, async (firstSeq) => {
       ctx.signal.throwIfAborted();
@@ -100,6 +112,7 @@ export async function applyItems(ctx: Context, { db, planId, onProgress }: Apply
     });
   }
   await statistics.ofDirectory();
+  await inTransaction(db, ctx, (work) => settleLateArrivals(work, { connectionId: plan.connection_id, since: plan.opened_at }));
   return inTransaction(db, ctx, async (work) => {
     if (fills) await enqueue(work.sql, { job: "complete_search_indexes", payload: {}, key: "complete_search_indexes" });
     return finishApplying(work, { plan, total });
@@ -108,7 +121,7 @@ export async function applyItems(ctx: Context, { db, planId, onProgress }: Apply
 
 async function loadPlan(db: Database, planId: number): Promise<PlanRow> {
   const { rows } = await db.pool.query<PlanRow>(
-    `select p.id, p.run_id, p.connection_id, c.name as connection, c.mapping_version, p.state, p.hash, c.silent_since is not null and r.mode <> 'remap' as returns
+    `select p.id, p.run_id, p.connection_id, c.name as connection, c.mapping_version, p.state, p.hash, p.opened_at, c.silent_since is not null and r.mode <> 'remap' as returns
        from plans p join connections c on c.id = p.connection_id join runs r on r.id = p.run_id where p.id = $1`,
     [planId],
   );
@@ -117,12 +130,11 @@ async function loadPlan(db: Database, planId: number): Promise<PlanRow> {
   return plan;
 }
 
-async function startApplying(ctx: Context, { db, planId }: { db: Database; planId: number }): Promise<PlanRow> {
+async function startApplying(ctx: Context, { db, planId, hash }: Pick<ApplyOptions, "db" | "planId" | "hash">): Promise<PlanRow> {
   const plan = await loadPlan(db, planId);
   if (!["closed", "approved", "applying"].includes(plan.state))
     throw new AppError("conflict", `Plan ${planId} is ${plan.state}; it can't be applied.`);
-  const { hash } = await hashOf(db.pool, planId);
-  if (!plan.hash?.equals(hash))
+  if (!plan.hash?.equals(hash ?? (await hashOf(db.pool, planId)).hash))
     throw new AppError(
       "conflict",
       `Plan ${planId} is not what was decided: its items no longer match its hash. Nothing was applied; run the sync again.`,
@@ -151,7 +163,7 @@ async function applyRange(ctx: Context, options: RangeOptions): Promise<void> {
   const { db, plan, kind, fills, firstSeq, lastSeq } = options;
   try {
     const count = await inTransaction(db, ctx, async (work) => {
-      if (fills) await deferSearchIndexes(work.sql);
+      if (fills) await hurry(work.sql);
       const range = { planId: plan.id, kind, firstSeq, lastSeq };
       const { begun, known } = await stateOf(work, range);
       const batch = {
@@ -192,6 +204,15 @@ interface RangeState {
   begun: boolean;
   /** Some items are about accounts or people that exist already. */
   known: boolean;
+}
+
+/**
+ * In a large plan nobody waits for the disk batch by batch. A database that crashes may lose the last of them whole, with the note
+ * that they were applied: then they are applied again. The end of the plan waits for all of them.
+ */
+async function hurry(sql: Sql): Promise<void> {
+  await sql.query("set local synchronous_commit = off");
+  await deferSearchIndexes(sql);
 }
 
 async function stateOf(

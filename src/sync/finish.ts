@@ -39,7 +39,7 @@ export async function finishRun(run: Run): Promise<RunSummary> {
   if (run.rehearsal) return endRehearsal(run, { closed, guards });
   if (guards.length > 0 || run.planOnly) return summary(run, { closed, guards, held: await holdPlan(run, { closed, guards }) });
   const applied = await timed(run.timings, "apply", () =>
-    applyItems(run.ctx, { db: run.db, keyRing: run.keyRing, planId: run.planId, onProgress: run.onProgress }),
+    applyItems(run.ctx, { db: run.db, keyRing: run.keyRing, planId: run.planId, hash: closed.hash, onProgress: run.onProgress }),
   );
   return summary(run, { closed, guards, applied });
 }

@@ -126,7 +126,7 @@ export interface ClosedPlan {
   items: number;
 }
 
-const CLAIMS = `claims as (
+const CLAIMS = `claims as materialized (
     select seq, native_id, action, lower(payload->'person'->>'userName') as user_name, lower(payload->'person'->>'email') as email
       from plan_items where plan_id = $1 and kind = 'user' and payload ? 'person')`;
 
@@ -146,6 +146,7 @@ export interface DoubleClaim {
  * which the other keeps in its profile only. Returns the records that lost.
  */
 export async function settleDoubleClaims(sql: Sql, planId: number): Promise<DoubleClaim[]> {
+  if (!(await anyDoubleClaim(sql, planId))) return [];
   const { rows: unnamed } = await sql.query<DoubleClaim>(
     `with ${CLAIMS}, ${BEATEN("user_name")}
      delete from plan_items i where i.plan_id = $1 and i.seq = any(array(select seq from beaten)) returning i.native_id as "nativeId", i.payload->'person'->>'userName' as "userName"`,
@@ -158,6 +159,17 @@ export async function settleDoubleClaims(sql: Sql, planId: number): Promise<Doub
     [planId],
   );
   return [...unnamed, ...unaddressed];
+}
+
+/** Reads the plan once, where settling reads it twice: nearly always there is nothing to settle. */
+async function anyDoubleClaim(sql: Sql, planId: number): Promise<boolean> {
+  const { rows } = await sql.query<{ double: boolean }>(
+    `with ${CLAIMS}
+     select exists (select from claims where user_name is not null group by user_name having count(*) > 1)
+       or exists (select from claims where email is not null group by email having count(*) > 1) as double`,
+    [planId],
+  );
+  return rows[0]?.double ?? false;
 }
 
 /** Closes the plan: nothing is staged from here on, and the hash over its items in (kind, nativeId) order binds it. */

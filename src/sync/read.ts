@@ -22,6 +22,8 @@ import { knownCount } from "./sweep.ts";
 const ORDER: readonly Kind[] = ["unit", "user", "group"];
 /** Pages that are decided and staged while the next is read. */
 const IN_FLIGHT = 2;
+/** Changed records of a page that are looked up and decided together. */
+const PORTION = 200;
 const REMAP_PAGE = 1000;
 
 export function kindsOf(run: Run, source: Source): Kind[] {
@@ -84,8 +86,14 @@ async function stagePage(run: Run, kind: Kind, page: Page): Promise<void> {
   await takeBack(run, kind, reverted);
   const counts = countsOf(run, kind);
   counts.read += page.records.length;
-  await stageChanged(run, changed, { known });
+  // Side by side, this process decides about some while the database looks others up. Whoever is new is not looked up.
+  const portions = known && kind === "user" ? portionsOf(changed) : [changed];
+  await Promise.all(portions.map((portion) => stageChanged(run, portion, { known })));
   run.onProgress({ stage: READ_STAGE[kind], done: counts.read });
+}
+
+function portionsOf<T>(all: readonly T[]): T[][] {
+  return Array.from({ length: Math.ceil(all.length / PORTION) }, (_, index) => all.slice(index * PORTION, (index + 1) * PORTION));
 }
 
 /** Decides about changed records of one kind and stages what follows. */

@@ -55,6 +55,21 @@ describe("a run", () => {
     expect(rows).toEqual([{ nested: true }]);
   });
 
+  test("M3: whoever is named by somebody who is applied at the same moment is found all the same", async () => {
+    const ids = Array.from({ length: 420 }, (_, number) => `p${number}`);
+    // Each is managed by somebody of another transaction, and each group is in one of another.
+    const managerOf = (number: number) => `uid=${ids[(number + 200) % ids.length]}`;
+    const groups = Array.from({ length: 120 }, (_, number) => group(`g${number}`, [`uid=p${number}`, `cn=g${(number + 60) % 120}`]));
+    const source = world([...ids.map((id, number) => person(id, { manager: managerOf(number) })), ...groups]);
+    source.pageSize = 100;
+    await syncWorld(db, ctx, { world: source });
+    const { rows } = await db.pool.query(
+      `select (select count(*)::int from people p join people m on m.id = p.manager_id) as managed, (select count(*)::int from memberships) as members,
+         (select count(*)::int from nestings) as nested, (select count(*)::int from pending_references) as waiting`,
+    );
+    expect(rows).toEqual([{ managed: 420, members: 120, nested: 120, waiting: 0 }]);
+  });
+
   test("a second run with nothing changed plans and writes nothing", async () => {
     const source = start();
     await syncWorld(db, ctx, { world: source });

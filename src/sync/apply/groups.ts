@@ -43,9 +43,11 @@ export async function emptyRemovedGroups(batch: Batch): Promise<string[]> {
   return members.map((row) => row.person_id);
 }
 
-const CHANGES = `change as (select i.subject_id as group_id, a.id as group_account_id, m.op, m.reference, m.account_id
-    from item i join plan_members m on m.plan_id = i.plan_id and m.group_native_id = i.native_id
-    join accounts a on a.connection_id = $4 and a.kind = 'group' and a.native_id = i.native_id)`;
+// Group by group: left to itself, the planner reads the members of the whole plan for each batch.
+const CHANGES = `change as (select i.group_id, i.group_account_id, m.op, m.reference, m.account_id
+    from (select i.plan_id, i.native_id, i.subject_id as group_id, a.id as group_account_id from item i
+      join accounts a on a.connection_id = $4 and a.kind = 'group' and a.native_id = i.native_id offset 0) i
+    cross join lateral (select op, reference, account_id from plan_members where plan_id = i.plan_id and group_native_id = i.native_id offset 0) m)`;
 
 /**
  * The member's account: as resolved by the plan, else by reference now that people are applied. That holds for leavers too:
