@@ -40,18 +40,18 @@ export const ANY_RECEIVER = `exists (select from connections where enabled and (
 /** A condition: whether any rule looks at people themselves. */
 export const ANY_CONDITION = "exists (select from rules where condition is not null and deleted_at is null)";
 
-/** Placeholders of a statement that marks: the instant, and when it was decided. */
+/** SQL of a statement that marks, placeholders or columns of what changed: the instant, and when it was decided. */
 interface MarkingPlaceholders {
   now: string;
   decided: string;
 }
 
 /** The three times of one decision stay together: those of the first that is not delivered yet. */
-const keepOlder = ({ now }: MarkingPlaceholders) => {
+const keepOlder = () => {
   const waiting = "(p.dirty_at is not null or p.state <> 'idle') and p.decided_at <= excluded.decided_at";
   const kept = (column: string) => `${column} = case when ${waiting} then p.${column} else excluded.${column} end`;
   return `
-  dirty_at = ${now}, version = p.version + 1,
+  dirty_at = excluded.dirty_at, version = p.version + 1,
   ${["source_changed_at", "seen_at", "decided_at"].map(kept).join(",\n  ")}`;
 };
 
@@ -75,7 +75,7 @@ export const markedPeople = (given: MarkingPlaceholders) => `
   ), marked_people as (
     insert into projections as p (connection_id, kind, person_id, desired_state, dirty_at, source_changed_at, seen_at, decided_at)
     select connection_id, 'user', id, 'absent', ${given.now}, source_changed_at, seen_at, ${given.decided} from wanted_people order by connection_id, id
-    on conflict (connection_id, person_id) where person_id is not null do update set ${keepOlder(given)}
+    on conflict (connection_id, person_id) where person_id is not null do update set ${keepOlder()}
     returning p.connection_id
   )`;
 
@@ -95,7 +95,7 @@ export const markedGroups = (given: MarkingPlaceholders) => `
   ), marked_groups as (
     insert into projections as p (connection_id, kind, group_id, desired_state, dirty_at, source_changed_at, seen_at, decided_at)
     select connection_id, 'group', id, 'absent', ${given.now}, source_changed_at, seen_at, ${given.decided} from wanted_groups order by connection_id, id
-    on conflict (connection_id, group_id) where group_id is not null do update set ${keepOlder(given)}
+    on conflict (connection_id, group_id) where group_id is not null do update set ${keepOlder()}
     returning p.connection_id
   )`;
 

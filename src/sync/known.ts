@@ -103,7 +103,7 @@ export const CLAIMS = `with found as (
         union ${named("$3", "employee_number = claimed.value")}
         union ${named("$4", "external_id = claimed.value")})
       select p.id, lower(p.user_name::text) as user_name, lower(p.email::text) as email, p.employee_number, p.external_id,
-        (select true from accounts a where a.person_id = p.id and a.connection_id = $5 and a.kind = 'user' and a.gone_at is null limit 1) is not null as taken
+        (select true from accounts a where a.person_id = p.id and a.connection_id = $5::int and a.kind = 'user' and a.gone_at is null limit 1) is not null as taken
       from found cross join lateral (select * from people where id = found.id offset 0) p`;
 
 export function claimsValues(options: ClaimsOptions): unknown[] {

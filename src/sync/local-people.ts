@@ -16,7 +16,7 @@ import { decideLocalEdit, type DecidedEdit, type LocalChanges } from "./local-ed
 import { compileMapping, type CompiledMapping } from "./mapping.ts";
 import { LOCAL_PRECEDENCE, mergeOrigins } from "./merge.ts";
 import type { Speakers } from "./origins.ts";
-import { managerOf } from "./request/new-person.ts";
+import { managerOf } from "./request/manager.ts";
 import { newId } from "./stage.ts";
 
 export interface NewLocalPerson {

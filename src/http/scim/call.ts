@@ -65,8 +65,8 @@ export interface ClaimedCall {
 /**
  * Puts the request's call in its place, for `callOf`. Throws `unauthenticated` without valid credentials; `forbidden` when
  * they open another door or their connection is switched off; `rate_limited` when they come too often.
- * A read of one type's resources by a client that is remembered is only claimed (`claimedCallOf`): its own statement
- * proves it, so that it costs one trip to the database. Whoever does not know of claims finds no call and answers nothing.
+ * A read of one type's resources, or a write of a user, by a client that is remembered is only claimed (`claimedCallOf`): its own
+ * statement proves it, so that it costs no trip to the database more. Whoever does not know of claims finds no call and answers nothing.
  */
 export function authenticated(options: ScimDoorOptions): RequestHandler {
   const { db, now, rateLimit } = options;
@@ -99,7 +99,7 @@ export function authenticated(options: ScimDoorOptions): RequestHandler {
 
   return async (request, response, next) => {
     const exchange = { request, response };
-    const bearer = isProvenByReading(request) ? bearerOf(request) : undefined;
+    const bearer = isProvenByItself(request) ? bearerOf(request) : undefined;
     const known = bearer === undefined ? undefined : remembered.find(bearer, now());
     const asked = connectionAsked(request);
     if (known && (asked === undefined || asked === known.client.connection.name)) {
@@ -112,11 +112,16 @@ export function authenticated(options: ScimDoorOptions): RequestHandler {
   };
 }
 
-/** Lists and single resources of a type: their handlers know of claims. */
-const READ_PATH = /^\/(Users|Groups|Units|Roles)(\/[^/.]+)?\/?$/;
+/** Lists and single resources of a type, and writes of a user: their handlers know of claims. */
+const CLAIMED: Readonly<Record<string, RegExp>> = {
+  GET: /^\/(Users|Groups|Units|Roles)(\/[^/.]+)?\/?$/,
+  POST: /^\/Users\/?$/,
+  PUT: /^\/Users\/[^/.]+\/?$/,
+  PATCH: /^\/Users\/[^/.]+\/?$/,
+};
 
-function isProvenByReading({ method, path }: Request): boolean {
-  return method === "GET" && READ_PATH.test(path);
+function isProvenByItself({ method, path }: Request): boolean {
+  return CLAIMED[method]?.test(path) ?? false;
 }
 
 interface Exchange {

@@ -26,3 +26,24 @@ export async function proven<T extends { stamp: string | null }>(
   const call = callOf(response);
   return { call, value: await read(call, undefined) };
 }
+
+/** A write for a client that may only be claimed. */
+export interface ProvenWrite<T> {
+  /** One statement's write, whose look compares the proof's stamp; else nothing is written, and a word says why. */
+  atOnce(call: Call, proof: TokenProof): Promise<T | string>;
+  /** All that may be needed, for a client that is authenticated. */
+  inFull(call: Call): Promise<T>;
+}
+
+/** Writes at once for a client that is remembered; when that can't be, or it is not what it was, it is authenticated in full first. */
+export async function provenWrite<T extends object>(response: Response, { atOnce, inFull }: ProvenWrite<T>): Promise<Read<T>> {
+  const claimed = claimedCallOf(response);
+  if (claimed) {
+    const { call, proof } = claimed;
+    const value = await atOnce(call, proof);
+    if (typeof value !== "string") return { call, value };
+    await claimed.authenticate();
+  }
+  const call = callOf(response);
+  return { call, value: await inFull(call) };
+}

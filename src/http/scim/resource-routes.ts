@@ -6,11 +6,11 @@ import { listResources, listText, readPage } from "./list.ts";
 import { projectionOf, readListRequest, refuseOtherMessages } from "./list-request.ts";
 import { isMatch } from "./preconditions.ts";
 import { readProjection } from "./projection.ts";
-import { proven } from "./proven.ts";
+import { proven, provenWrite } from "./proven.ts";
 import { findProven, findResource, type Found } from "./read.ts";
 import { writableType, type ResourceType, type WritableType } from "./resource-type.ts";
 import { methodsOf, sendJson } from "./respond.ts";
-import { createResource, deleteResource, patchResource, replaceResource } from "./write.ts";
+import { createAtOnce, createResource, deleteResource, patchAtOnce, patchResource, replaceAtOnce, replaceResource } from "./write.ts";
 
 /** Where the resources of a type stand, and the type as a call's organisation has it. */
 interface Place {
@@ -26,36 +26,44 @@ export function writableRoutes(
 ): void {
   const typeFor = (call: Call) => writableType(call, kind);
   const place = { door, endpoint, typeFor };
-  const change = (request: Request, response: Response) => {
-    const call = callOf(response);
-    return { type: typeFor(call), call, id: idOf(request), ifMatch: request.get("If-Match") };
-  };
+  const change = (request: Request, call: Call) => ({ type: typeFor(call), call, id: idOf(request), ifMatch: request.get("If-Match") });
 
   methodsOf(router, endpoint, {
     get: list(place),
     async post(request, response) {
-      const call = callOf(response);
-      const written = await createResource(door, { type: typeFor(call), call, body: checkedBody(request.body) });
-      await sendResource({ request, response, place }, { ...written, status: 201 });
+      const body = checkedBody(request.body);
+      const { call, value } = await provenWrite(response, {
+        atOnce: (claimed, proof) => createAtOnce(door, { type: typeFor(claimed), call: claimed, proof, body }),
+        inFull: (known) => createResource(door, { type: typeFor(known), call: known, body }),
+      });
+      await sendResource({ request, response, place }, { call, ...value, status: 201 });
     },
   });
   methodsOf(router, `${endpoint}/.search`, { post: search(place) });
   methodsOf(router, `${endpoint}/:id`, {
     get: read(place),
     async put(request, response) {
-      const { id } = await replaceResource(door, { ...change(request, response), body: checkedBody(request.body) });
-      await sendResource({ request, response, place }, { id, status: 200 });
+      const body = checkedBody(request.body);
+      const { call, value } = await provenWrite(response, {
+        atOnce: (claimed, proof) => replaceAtOnce(door, { ...change(request, claimed), proof, body }),
+        inFull: (known) => replaceResource(door, { ...change(request, known), body }),
+      });
+      await sendResource({ request, response, place }, { call, id: value.id, status: 200 });
     },
     async patch(request, response) {
-      const changing = change(request, response);
-      const { id, etag } = await patchResource(door, { ...changing, body: checkedBody(request.body) });
+      const body = checkedBody(request.body);
+      const { call, value } = await provenWrite(response, {
+        atOnce: (claimed, proof) => patchAtOnce(door, { ...change(request, claimed), proof, body }),
+        inFull: (known) => patchResource(door, { ...change(request, known), body }),
+      });
+      const { id, etag } = value;
       // A group may have a hundred thousand members: who adds one must not have to read them all back.
-      if (kind === "group" && !projectionOf(changing.type.schema, request.query))
-        await sendVersion({ request, response, place }, { id, etag });
-      else await sendResource({ request, response, place }, { id, status: 200 });
+      if (kind === "group" && !projectionOf(typeFor(call).schema, request.query))
+        await sendVersion({ request, response, place }, { call, id, etag });
+      else await sendResource({ request, response, place }, { call, id, status: 200 });
     },
     async delete(request, response) {
-      await deleteResource(door, change(request, response));
+      await deleteResource(door, change(request, callOf(response)));
       response.status(204).end();
     },
   });
@@ -111,9 +119,8 @@ interface Exchange {
 
 async function sendVersion(
   { response, place: { door, typeFor } }: Exchange,
-  { id, etag }: { id: string; etag: string | undefined },
+  { call, id, etag }: { call: Call; id: string; etag: string | undefined },
 ): Promise<void> {
-  const call = callOf(response);
   const type = typeFor(call);
   const projection = readProjection(type.schema, { attributes: ["id"] });
   const version = etag ?? (await findResource(door.db.pool, { type, call, id, projection }))?.version;
@@ -121,16 +128,18 @@ async function sendVersion(
   response.status(204).end();
 }
 
+/** What was written, read back with what others ask at this moment unless it is known. */
 async function sendResource(
   exchange: Exchange,
-  { id, status, found: known }: { id: string; status: number; found?: Found },
+  { call, id, status, found: known }: { call: Call; id: string; status: number; found?: Found },
 ): Promise<void> {
-  const { request, response, place } = exchange;
-  const { door, typeFor } = place;
-  const call = callOf(response);
+  const { door, typeFor } = exchange.place;
   const type = typeFor(call);
-  const projection = projectionOf(type.schema, request.query);
-  const found = projection === undefined && known ? known : await findResource(door.db.pool, { type, call, id, projection });
+  const projection = projectionOf(type.schema, exchange.request.query);
+  const found =
+    projection === undefined && known
+      ? known
+      : (await findProven(door.db.sharedReads, { type, call, id, projection, proof: undefined })).found;
   sendFound(exchange, { call, id, status, found });
 }
 

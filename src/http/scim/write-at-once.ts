@@ -1,12 +1,17 @@
 import type { AttributeObject } from "../../../connectors/contract.ts";
+import { TOKEN_STAMP } from "../../auth/tokens.ts";
 import { CORE_USER } from "../../directory/attributes.ts";
 import { AppError } from "../../errors.ts";
 import { changeMembersAtOnce } from "../../sync/request/change-members.ts";
 import { changePerson } from "../../sync/request/change-person.ts";
 import { requestConnections, type RequestConnections } from "../../sync/request/connection.ts";
+import type { Gathering } from "../../sync/request/gathering.ts";
 import { findGroupStanding } from "../../sync/request/group-standing.ts";
+import type { Looks, Proof } from "../../sync/request/look.ts";
 import { takeInPerson } from "../../sync/request/new-person.ts";
 import { findStanding } from "../../sync/request/standing.ts";
+import { changesStore, type ChangeRecord } from "../../sync/request/store-change.ts";
+import { newPeopleStore, type NewPersonRecord } from "../../sync/request/store-new-person.ts";
 import type { Call, ScimDoorOptions } from "./call.ts";
 import { sameJson, type JsonObject } from "./json.ts";
 import { isMatch } from "./preconditions.ts";
@@ -15,29 +20,49 @@ import type { ResourceSchema } from "./schema.ts";
 import { isUuid } from "./view.ts";
 import type { Written } from "./write.ts";
 
-// A door's own, and gone with it.
-const connectionsOf = new WeakMap<ScimDoorOptions, RequestConnections>();
+/** What a door keeps from request to request: connections as they were last seen, and the statements that requests share. */
+interface AtOnce {
+  connections: RequestConnections;
+  looks: Looks;
+  newPeople: Gathering<NewPersonRecord, boolean>;
+  changes: Gathering<ChangeRecord, boolean>;
+}
 
-/** The connections that a door keeps from request to request. */
-export function keptConnections(door: ScimDoorOptions): RequestConnections {
-  const kept = connectionsOf.get(door) ?? requestConnections(door.keyRing);
-  connectionsOf.set(door, kept);
+// A door's own, and gone with it.
+const keptFor = new WeakMap<ScimDoorOptions, AtOnce>();
+
+function atOnce(door: ScimDoorOptions): AtOnce {
+  const { requestPool, sharedReads } = door.db;
+  const kept = keptFor.get(door) ?? {
+    connections: requestConnections(door.keyRing),
+    looks: { reads: sharedReads, stampOf: TOKEN_STAMP },
+    newPeople: newPeopleStore(requestPool),
+    changes: changesStore(requestPool),
+  };
+  keptFor.set(door, kept);
   return kept;
 }
 
-/** Takes in a new user by one statement; undefined when that can't be, and nothing was written. */
+/** `general`: it can't be done by one statement; `unproven`: a remembered client is not what it was. Nothing was written, either way. */
+export type NotAtOnce = "general" | "unproven";
+
+/** Takes in a new user by one statement. */
 export async function createUserAtOnce(
   door: ScimDoorOptions,
-  { call, schema, resource }: { call: Call; schema: ResourceSchema; resource: JsonObject },
-): Promise<Written | undefined> {
+  { call, proof, schema, resource }: { call: Call; proof?: Proof | undefined; schema: ResourceSchema; resource: JsonObject },
+): Promise<Written | NotAtOnce> {
+  const { connections, looks, newPeople } = atOnce(door);
   const made = await takeInPerson({
     ctx: call.ctx,
     sql: door.db.requestPool,
-    connections: keptConnections(door),
+    looks,
+    store: newPeople,
+    connections,
     connectionId: call.connection.id,
     resource: resource as AttributeObject,
+    proof,
   });
-  return made && { id: made.id, created: true, found: newUser({ call, schema, resource }, made) };
+  return typeof made === "string" ? made : { id: made.id, created: true, found: newUser({ call, schema, resource }, made) };
 }
 
 /** What a read would answer: somebody new is in no group, and is what the client said. */
@@ -61,6 +86,8 @@ const MOST_LOOKS = 3;
 
 export interface UserChange {
   call: Call;
+  /** Of a client that is only remembered: the first look proves it. */
+  proof?: Proof | undefined;
   id: string;
   ifMatch: string | undefined;
   /** The whole resource afterwards, from what the client's record is now. May be asked more than once. */
@@ -68,15 +95,18 @@ export interface UserChange {
 }
 
 /**
- * Changes a user by a look and one statement; undefined when that can't be, and nothing was written. Throws
- * `precondition_failed`, what `next` throws, and `held`.
+ * Changes a user by a look and one statement. Throws `precondition_failed`, what `next` throws, and `held`, none of which before the
+ * client is proved.
  */
-export async function changeUserAtOnce(door: ScimDoorOptions, { call, id, ifMatch, next }: UserChange): Promise<Written | undefined> {
-  if (!isUuid(id)) return undefined;
+export async function changeUserAtOnce(door: ScimDoorOptions, change: UserChange): Promise<Written | NotAtOnce> {
+  const { call, proof, id, ifMatch, next } = change;
+  if (!isUuid(id)) return "general";
   const sql = door.db.requestPool;
-  for (let looks = 0; looks < MOST_LOOKS; looks += 1) {
-    const standing = await findStanding(sql, { connectionId: call.connection.id, id });
-    if (!standing || standing.shared || standing.conditions) return undefined;
+  const { connections, looks, changes } = atOnce(door);
+  for (let tried = 0; tried < MOST_LOOKS; tried += 1) {
+    const standing = await findStanding(looks, { connectionId: call.connection.id, id, proof });
+    if (standing === "unproven") return standing;
+    if (!standing || standing.shared || standing.conditions) return "general";
     const { account, person } = standing;
     if (ifMatch !== undefined && !isMatch(ifMatch, `W/"${person.version}.${account.version}"`))
       throw movedOn({ type: "User", id, ifMatch });
@@ -84,20 +114,21 @@ export async function changeUserAtOnce(door: ScimDoorOptions, { call, id, ifMatc
     const shown = held["active"] === undefined && standing.active ? { ...held, active: true } : held;
     const resource = next(shown);
     if (sameJson(shown, resource)) return { id, created: false };
-    const known = await keptConnections(door)(sql, standing.connection);
+    const known = await connections(sql, standing.connection);
     const outcome = await changePerson({
       ctx: call.ctx,
       sql,
+      store: changes,
       keyRing: door.keyRing,
       known,
       standing,
       resource: resource as AttributeObject,
     });
-    if (outcome === "general") return undefined;
+    if (outcome === "general") return "general";
     if (outcome === "changed") return { id, created: false };
   }
   // Too many at once: the general way waits for its turn.
-  return undefined;
+  return "general";
 }
 
 export interface MembersAtOnce {

@@ -5,6 +5,7 @@ import type { KeyRing } from "../../db/envelope.ts";
 import { AppError } from "../../errors.ts";
 import { noteHeldRequest, syncOne } from "../../sync/one.ts";
 import { isDeadlock } from "../../sync/request/contention.ts";
+import type { Proof } from "../../sync/request/look.ts";
 import type { Call, ScimDoorOptions } from "./call.ts";
 import { viewOf } from "./call-view.ts";
 import { coerceResource } from "./coerce.ts";
@@ -21,7 +22,7 @@ import { isMatch } from "./preconditions.ts";
 import type { Found } from "./read.ts";
 import type { WritableType } from "./resource-type.ts";
 import { isUuid, parameters } from "./view.ts";
-import { changeMembersOfGroup, changeUserAtOnce, createUserAtOnce, movedOn } from "./write-at-once.ts";
+import { changeMembersOfGroup, changeUserAtOnce, createUserAtOnce, movedOn, type NotAtOnce } from "./write-at-once.ts";
 
 /** One write, told apart from how it came. */
 export interface WriteOptions {
@@ -35,6 +36,14 @@ export interface ChangeOptions extends WriteOptions {
   ifMatch: string | undefined;
 }
 
+interface CreateOptions extends WriteOptions {
+  body: JsonObject;
+}
+
+interface BodyOptions extends ChangeOptions {
+  body: JsonObject;
+}
+
 export interface Written {
   id: string;
   created: boolean;
@@ -44,14 +53,17 @@ export interface Written {
   etag?: string;
 }
 
+/** By one statement, for a client that may only be remembered: then the statement's look proves it. */
+interface AtOnceOptions {
+  proof?: Proof | undefined;
+}
+
 /** Takes in a new resource. Throws `invalid`; `conflict` when its name is taken; `held` when a guard trips. */
-export async function createResource(door: ScimDoorOptions, { type, call, body }: WriteOptions & { body: JsonObject }): Promise<Written> {
+export async function createResource(door: ScimDoorOptions, options: CreateOptions): Promise<Written> {
+  const made = await createAtOnce(door, options);
+  if (typeof made !== "string") return made;
+  const { type, call, body } = options;
   const { resource, members } = split(type, coerceResource(type.schema, body));
-  if (type.kind === "user") {
-    withOthersAttributes(call, { id: undefined, before: {}, after: resource });
-    const written = await createUserAtOnce(door, { call, schema: type.schema, resource: { active: true, ...resource } });
-    if (written) return written;
-  }
   await refuseUnseenMembers(door.db.pool, { call, ids: members ?? [] });
   return write(door, call, async (work, connection) => {
     const record = type.kind === "group" ? { resource, members: { set: members ?? [] } } : { resource: { active: true, ...resource } };
@@ -63,58 +75,99 @@ export async function createResource(door: ScimDoorOptions, { type, call, body }
   });
 }
 
-/** Puts a resource in another's place. Members stay as they are when they are not in the body at all. Throws as createResource does, and `not_found`. */
-export async function replaceResource(
+/** The same as far as one statement does it. Throws `invalid`. */
+export async function createAtOnce(
   door: ScimDoorOptions,
-  { type, call, body, id, ifMatch }: ChangeOptions & { body: JsonObject },
-): Promise<Written> {
-  const { resource, members } = split(type, coerceResource(replacedBy(call, type.schema), body));
-  const cleared = type.kind === "group" && Object.keys(body).some((name) => name.toLowerCase() === "members");
-  const change: MemberChange | undefined = members ? { set: members } : cleared ? { set: [] } : undefined;
-  await refuseUnseenMembers(door.db.pool, { call, ids: members ?? [] });
-  // A client that leaves `active` out does not mean to bring anybody back.
-  const next = (held: JsonObject) => {
-    const whole =
-      type.kind === "user" && resource["active"] === undefined && held["active"] !== undefined
-        ? { ...resource, active: held["active"] }
-        : resource;
-    const after = withImmutable(type.schema, { before: held, after: whole });
-    refuseImmutable(type.schema, { before: held, after });
-    return type.kind === "user" ? withOthersAttributes(call, { id, before: held, after }) : after;
-  };
-  const written = type.kind === "user" ? await noted(door, call, () => changeUserAtOnce(door, { call, id, ifMatch, next })) : undefined;
-  if (written) return written;
-  return write(door, call, async (work, connection) => {
-    const held = await lockedDocument(work, { type, call, id, ifMatch });
-    const whole = next(held);
-    if (!change && sameJson(held, whole)) return { id, created: false };
-    return await changed(work, { connection, keyRing: door.keyRing, type, id, resource: whole, members: change });
-  });
+  { type, call, body, proof }: CreateOptions & AtOnceOptions,
+): Promise<Written | NotAtOnce> {
+  if (type.kind !== "user") return "general";
+  const resource = coerceResource(type.schema, body);
+  withOthersAttributes(call, { id: undefined, before: {}, after: resource });
+  return createUserAtOnce(door, { call, proof, schema: type.schema, resource: { active: true, ...resource } });
+}
+
+/** Puts a resource in another's place. Members stay as they are when they are not in the body at all. Throws as createResource does, and `not_found`. */
+export function replaceResource(door: ScimDoorOptions, options: BodyOptions): Promise<Written> {
+  return changeResource(door, { ...options, asked: replacement(options) });
+}
+
+/** The same as far as one statement does it. Throws `invalid`, `precondition_failed` and `held`. */
+export function replaceAtOnce(door: ScimDoorOptions, options: BodyOptions & AtOnceOptions): Promise<Written | NotAtOnce> {
+  return changeAtOnce(door, { ...options, asked: replacement(options) });
 }
 
 /** Carries out a PATCH: all of it or nothing; one that changes nothing leaves the version alone. Throws as replaceResource does. */
-export async function patchResource(
-  door: ScimDoorOptions,
-  { type, call, body, id, ifMatch }: ChangeOptions & { body: JsonObject },
-): Promise<Written> {
+export function patchResource(door: ScimDoorOptions, options: BodyOptions): Promise<Written> {
+  return changeResource(door, { ...options, asked: patching(options) });
+}
+
+/** The same as far as one statement does it. Throws as replaceAtOnce does. */
+export function patchAtOnce(door: ScimDoorOptions, options: BodyOptions & AtOnceOptions): Promise<Written | NotAtOnce> {
+  return changeAtOnce(door, { ...options, asked: patching(options) });
+}
+
+/** What a request makes of a resource. */
+interface Asked {
+  /** The whole resource afterwards, from what it is. */
+  next(held: JsonObject): JsonObject;
+  change: MemberChange | undefined;
+  /** Nothing but members changes. */
+  membersAlone: boolean;
+}
+
+function replacement({ type, call, body, id }: BodyOptions): Asked {
+  const { resource, members } = split(type, coerceResource(replacedBy(call, type.schema), body));
+  const cleared = type.kind === "group" && Object.keys(body).some((name) => name.toLowerCase() === "members");
+  return {
+    change: members ? { set: members } : cleared ? { set: [] } : undefined,
+    membersAlone: false,
+    next(held) {
+      // A client that leaves `active` out does not mean to bring anybody back.
+      const whole =
+        type.kind === "user" && resource["active"] === undefined && held["active"] !== undefined
+          ? { ...resource, active: held["active"] }
+          : resource;
+      const after = withImmutable(type.schema, { before: held, after: whole });
+      refuseImmutable(type.schema, { before: held, after });
+      return type.kind === "user" ? withOthersAttributes(call, { id, before: held, after }) : after;
+    },
+  };
+}
+
+function patching({ type, call, body, id }: BodyOptions): Asked {
   const operations = readOperations(type.schema, body);
   const isMembers = (name: string | undefined) => type.kind === "group" && name === "members";
   const onMembers = operations.filter(({ path }) => isMembers(path.attribute?.name));
   const others = operations.filter(({ path }) => !isMembers(path.attribute?.name));
   const { createsAbsent } = PROFILES[call.dialect];
-  const next = (held: JsonObject) => {
-    const after = applyPatch(held, { schema: type.schema, operations: others, createsAbsent });
-    return type.kind === "user" ? withOthersAttributes(call, { id, before: held, after }) : after;
+  return {
+    change: memberChange({ operations: onMembers, replace: call.settings.replaceMembers }),
+    membersAlone: others.length === 0,
+    next(held) {
+      const after = applyPatch(held, { schema: type.schema, operations: others, createsAbsent });
+      return type.kind === "user" ? withOthersAttributes(call, { id, before: held, after }) : after;
+    },
   };
-  const change = memberChange({ operations: onMembers, replace: call.settings.replaceMembers });
+}
+
+type Asking = ChangeOptions & { asked: Asked };
+
+async function changeAtOnce(
+  door: ScimDoorOptions,
+  { type, call, id, ifMatch, asked: { next }, proof }: Asking & AtOnceOptions,
+): Promise<Written | NotAtOnce> {
+  return type.kind === "user" ? noted(door, call, () => changeUserAtOnce(door, { call, proof, id, ifMatch, next })) : "general";
+}
+
+async function changeResource(door: ScimDoorOptions, options: Asking): Promise<Written> {
+  const { type, call, id, ifMatch, asked } = options;
+  const { change, next } = asked;
   if (change) await refuseUnseenMembers(door.db.pool, { call, ids: "set" in change ? change.set : change.add });
   const written =
-    type.kind === "user"
-      ? await noted(door, call, () => changeUserAtOnce(door, { call, id, ifMatch, next }))
-      : change && "add" in change && others.length === 0
-        ? await changeMembersOfGroup(door, { call, id, ifMatch, change })
-        : undefined;
-  if (written) return written;
+    change && "add" in change && asked.membersAlone
+      ? ((await changeMembersOfGroup(door, { call, id, ifMatch, change })) ?? "general")
+      : await changeAtOnce(door, options);
+  if (typeof written !== "string") return written;
   return write(door, call, async (work, connection) => {
     const held = await lockedDocument(work, { type, call, id, ifMatch });
     const resource = next(held);

@@ -10,13 +10,15 @@ import { sealedChange } from "../seal-changes.ts";
 import { mapUser } from "../stage.ts";
 import type { RequestConnection } from "./connection.ts";
 import { refuseGuarded } from "./guard.ts";
+import type { Gathering } from "./gathering.ts";
 import type { Standing } from "./standing.ts";
-import { storeChange, type PersonChange } from "./store-change.ts";
+import { storeChange, type ChangeRecord, type PersonChange } from "./store-change.ts";
 
 export interface ChangePersonOptions {
   ctx: Context;
-  /** Not in a transaction: the statement that writes is one. */
+  /** For the guard, which is asked before anything is written. */
   sql: Sql;
+  store: Gathering<ChangeRecord, boolean>;
   keyRing: KeyRing;
   known: RequestConnection;
   standing: Standing;

@@ -8,6 +8,15 @@ export function isDeadlock(error: unknown): boolean {
   return codeOf(error) === "40P01" || codeOf(error) === "40001";
 }
 
+/**
+ * PostgreSQL itself says that the statement failed: nothing of it is kept. Whoever lost the connection, was thrown off it (57P), or
+ * met an inner error does not know. By code: the word for severity is in the server's language.
+ */
+export function isRolledBack(error: unknown): boolean {
+  const code = codeOf(error);
+  return typeof error === "object" && error !== null && "severity" in error && typeof code === "string" && !/^(08|57P|XX)/.test(code);
+}
+
 function codeOf(error: unknown): unknown {
   return typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
 }

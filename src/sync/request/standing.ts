@@ -1,8 +1,8 @@
 import type { AttributeObject } from "../../../connectors/contract.ts";
-import type { Sql } from "../../db/database.ts";
 import { ABSENCES } from "../known.ts";
 import type { KnownAbsence, KnownAccount, KnownPerson } from "../records.ts";
 import { STAMP } from "./connection.ts";
+import { look, type Looks, type Proof } from "./look.ts";
 import { FOLLOWERS, type Followers } from "./statement.ts";
 
 /** Somebody of whom a connection holds a live account, as one look found them; nothing is locked. */
@@ -56,13 +56,22 @@ const LOOK = `select c.${STAMP} as stamp, c.precedence, ${FOLLOWERS.receivers} a
     case when p.state in ('suspended', 'deactivated') then (select l.state from lifecycle_periods l
        where l.person_id = p.id and l.recorded_to is null and l.valid_to is not null and l.state in ('invited', 'active') order by l.valid_to desc limit 1) end as unblocked
   from accounts a join connections c on c.id = a.connection_id join people p on p.id = a.person_id left join person_keys k on k.person_id = p.id
-  where a.connection_id = $1 and a.kind = 'user' and a.native_id = $2 and a.person_id = $2::uuid and a.situation = 'linked' and a.gone_at is null
+  where a.connection_id = $1::int and a.kind = 'user' and a.native_id = $2::text and a.person_id = $2::text::uuid and a.situation = 'linked' and a.gone_at is null
     and p.state <> 'deleted' and p.deleted_at is null`;
 
-/** Looks somebody up by id; undefined when the connection holds no live account under that id. */
-export async function findStanding(sql: Sql, { connectionId, id }: { connectionId: number; id: string }): Promise<Standing | undefined> {
+/** Looks somebody up by id; undefined when the connection holds no live account under that id, `unproven` when the client is not what it was. */
+export async function findStanding(
+  looks: Looks,
+  { connectionId, id, proof }: { connectionId: number; id: string; proof?: Proof | undefined },
+): Promise<Standing | undefined | "unproven"> {
   const personId = id.toLowerCase();
-  const { rows } = await sql.query<StandingRow>({ name: "request_person_look", text: LOOK, values: [connectionId, personId] });
+  const { rows, proven } = await look<StandingRow>(looks, {
+    name: "request_person_look",
+    text: LOOK,
+    values: [connectionId, personId],
+    proof,
+  });
+  if (!proven) return "unproven";
   const [row] = rows;
   if (!row) return undefined;
   const blocks = row.blocks ?? [];

@@ -1,4 +1,4 @@
-import { ANY_CONDITION, ANY_RECEIVER } from "../../directory/outbox.ts";
+import { ANY_CONDITION, ANY_RECEIVER, markedPeople, wokenProjects } from "../../directory/outbox.ts";
 
 /** Conditions, as SQL: whether anybody follows what changes here. A statement that decided without them asks again. */
 export const FOLLOWERS = {
@@ -41,14 +41,35 @@ export function given<Name extends string>(types: Readonly<Record<Name, string>>
   };
 }
 
-/** What every statement about a person's record gives, whether it makes the person or changes it: who acts, the account, the profile's columns. */
+/** Records that one statement writes together. They come as one JSON array, its only parameter. */
+export interface GivenRecords<Name extends string> {
+  /** The table expression `given`, the first of the statement: a row for each record, with its number as `place`. */
+  rows: string;
+  /** A record's values as SQL, from `given` or from a table expression that has all its columns. */
+  of(alias: string): Readonly<Record<Name | "place", string>>;
+  value(records: readonly Readonly<Record<Name, unknown>>[]): string;
+}
+
+export function givenRecords<Name extends string>(types: Readonly<Record<Name, string>>): GivenRecords<Name> {
+  const names = Object.keys(types) as Name[];
+  const columns = names.map((name) => `"${name}" ${types[name]}`);
+  return {
+    rows: `given as materialized (select * from jsonb_to_recordset($1::jsonb) as record (place int, ${columns.join(", ")}))`,
+    of: (alias) => Object.fromEntries(["place", ...names].map((name) => [name, `${alias}."${name}"`])) as Record<Name | "place", string>,
+    value: (records) => JSON.stringify(records.map((record, place) => ({ ...record, place }))),
+  };
+}
+
+/** What every statement about people's records gives, whether it makes people or changes them: who acts, the account, the profile's columns. */
 export const RECORD = {
+  person: "uuid",
+  connection: "int",
   now: "timestamptz",
   actor: "text",
   correlation: "text",
   events: "jsonb",
   accountAttributes: "jsonb",
-  hash: "bytea",
+  hash: "text",
   mappingVersion: "int",
   mapped: "jsonb",
   userName: "citext",
@@ -71,22 +92,25 @@ export interface RequestEvent {
   sealed?: string | undefined;
 }
 
-/** The audit events of a request, in the statement that makes the change; `events` is JSON, `subject` a query of at most one row `id`. */
-export function recorded({
-  at,
-  kind,
-  subject,
-  more = [],
-}: {
-  at: Readonly<Record<"now" | "actor" | "correlation" | "events", string>>;
-  kind: "person" | "group";
-  subject: string;
-  /** Queries of further rows (name, reason, data, sealed). */
-  more?: readonly string[];
-}): string {
+/**
+ * The audit events of people's records, in the statement that makes the change: those that each row of the table expression `of` brings,
+ * and `more`, queries of further rows (name, reason, data, sealed), which may name the row as `r`.
+ */
+export function recorded({ of, more = [] }: { of: string; more?: readonly string[] }): string {
   return `recorded as (insert into audit_events (at, name, actor, subject_type, subject_id, correlation_id, reason, data, sealed)
-    select ${at.now}, e.name, ${at.actor}, '${kind}', subject.id::text, ${at.correlation}, e.reason, e.data, e.sealed
-    from (${subject}) subject cross join (
-      select name, reason, data, sealed from jsonb_to_recordset(${at.events}) as e (name text, reason text, data jsonb, sealed text)
+    select r.now, e.name, r.actor, 'person', r.person::text, r.correlation, e.reason, e.data, e.sealed
+    from ${of} r cross join lateral (
+      select name, reason, data, sealed from jsonb_to_recordset(r.events) as e (name text, reason text, data jsonb, sealed text)
       ${more.map((query) => `union all ${query}`).join(" ")}) e)`;
+}
+
+/**
+ * The people of the table expression `of` become dirty for whoever receives them, each as of its own time; see markedPeople. `woken` is a
+ * column that wakes the jobs once, in the name of the first request.
+ */
+export function marked(of: string): { parts: string; woken: string } {
+  return {
+    parts: `changed_people as (select person as id, null::timestamptz as source_changed_at, now as seen_at from ${of}), ${markedPeople({ now: "seen_at", decided: "seen_at" })}`,
+    woken: `(select count(job) from (${wokenProjects({ marked: ["marked_people"], correlation: "(select correlation from given where place = 0)" })}) woken) as woken`,
+  };
 }

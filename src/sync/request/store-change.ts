@@ -1,12 +1,12 @@
 import type { Context } from "../../context.ts";
 import type { Sql } from "../../db/database.ts";
-import { markedPeople, wokenProjects } from "../../directory/outbox.ts";
 import type { ItemPayload } from "../records.ts";
 import type { RequestConnection } from "./connection.ts";
 import { isDeadlock, isTaken } from "./contention.ts";
-import { managerOf } from "./new-person.ts";
+import { createGathering, type Gathering } from "./gathering.ts";
+import { managerOf } from "./manager.ts";
 import type { Standing } from "./standing.ts";
-import { RECORD, given, recorded, sameFollowers, type RequestEvent } from "./statement.ts";
+import { RECORD, givenRecords, marked, recorded, sameFollowers, type RequestEvent } from "./statement.ts";
 
 /** What one statement stores about somebody. */
 export interface PersonChange {
@@ -27,78 +27,98 @@ export interface PersonChange {
 
 interface StoreOptions {
   ctx: Context;
-  sql: Sql;
+  store: Gathering<ChangeRecord, boolean>;
   known: RequestConnection;
   standing: Standing;
 }
 
-const GIVEN = given({
+const GIVEN = givenRecords({
   ...RECORD,
-  person: "uuid",
   account: "bigint",
-  connection: "int",
   version: "int",
   accountVersion: "int",
   state: "text",
   blockReason: "text",
   newKey: "text",
 });
-const { at: $ } = GIVEN;
 
 const SUSPENDED = "not active at the source";
 const ACTIVATED = "no block reason is left";
 
+/** A change as the statement stores it. */
+export interface ChangeRecord {
+  values: Parameters<typeof GIVEN.value>[0][number];
+  shape: Shape;
+}
+
+/**
+ * Stores changes of people, those of one moment and one shape by one statement. False, and nothing of theirs is written: person or
+ * account are no longer at the versions that the change was decided on, or somebody began to follow what changes here.
+ */
+export function changesStore(sql: Sql): Gathering<ChangeRecord, boolean> {
+  return createGathering({
+    formOf: ({ shape }) => nameOf(shape),
+    subjectOf: ({ values }) => String(values.person),
+    async together(records) {
+      const shape = records[0]?.shape;
+      if (!shape) return [];
+      const { rows } = await sql.query<{ place: number }>({
+        name: nameOf(shape),
+        text: textOf(shape),
+        values: [GIVEN.value(records.map(({ values }) => values))],
+      });
+      const changed = new Set(rows.map(({ place }) => place));
+      return records.map((_, place) => changed.has(place));
+    },
+  });
+}
+
 /** Stores the change if person and account are still at the versions that it was decided on. */
 export async function storeChange(options: StoreOptions, change: PersonChange): Promise<"changed" | "general" | "moved"> {
-  const { ctx, sql, known, standing } = options;
-  const { person, account, block } = change;
-  const shape: Shape = {
-    person: person !== undefined,
-    block,
-    manager: change.manager !== undefined,
-    newKey: change.newKey !== undefined,
-    receivers: standing.receivers,
-  };
   try {
-    const { rows } = await sql.query({
-      name: nameOf(shape),
-      text: textOf(shape),
-      values: GIVEN.values({
-        person: standing.person.id,
-        account: standing.account.id,
-        connection: known.connection.id,
-        version: standing.person.version,
-        accountVersion: standing.account.version,
-        now: change.at,
-        actor: ctx.actor,
-        correlation: ctx.correlationId,
-        events: JSON.stringify(eventsOf(options, change)),
-        accountAttributes: JSON.stringify(account.attributes),
-        hash: Buffer.from(account.hash, "hex"),
-        mappingVersion: known.connection.mappingVersion,
-        mapped: JSON.stringify(account.mapped),
-        userName: person?.userName,
-        email: person?.email,
-        employeeNumber: person?.employeeNumber,
-        externalId: person?.externalId,
-        displayName: person?.displayName,
-        attributes: person && JSON.stringify(person.attributes),
-        custom: person && JSON.stringify(person.custom),
-        mastery: person && JSON.stringify(person.mastery),
-        state: block === "raise" ? "suspended" : standing.unblocked,
-        blockReason: block === "raise" ? SUSPENDED : ACTIVATED,
-        newKey: change.newKey,
-        managerReference: change.manager?.reference,
-        managerConnection: change.manager?.connectionId,
-      }),
-    });
-    return rows.length > 0 ? "changed" : "moved";
+    return (await options.store(recordOf(options, change))) ? "changed" : "moved";
   } catch (error) {
     // A login name or an address that somebody else holds: the general way says which.
     if (isTaken(error)) return "general";
     if (isDeadlock(error)) return "moved";
     throw error;
   }
+}
+
+function recordOf(options: StoreOptions, change: PersonChange): ChangeRecord {
+  const { ctx, known, standing } = options;
+  const { person, account, block } = change;
+  return {
+    shape: { person: person !== undefined, block, manager: change.manager !== undefined, receivers: standing.receivers },
+    values: {
+      person: standing.person.id,
+      account: standing.account.id,
+      connection: known.connection.id,
+      version: standing.person.version,
+      accountVersion: standing.account.version,
+      now: change.at,
+      actor: ctx.actor,
+      correlation: ctx.correlationId,
+      events: eventsOf(options, change),
+      accountAttributes: account.attributes,
+      hash: account.hash,
+      mappingVersion: known.connection.mappingVersion,
+      mapped: account.mapped,
+      userName: person?.userName,
+      email: person?.email,
+      employeeNumber: person?.employeeNumber,
+      externalId: person?.externalId,
+      displayName: person?.displayName,
+      attributes: person?.attributes,
+      custom: person?.custom,
+      mastery: person?.mastery,
+      state: block === "raise" ? "suspended" : standing.unblocked,
+      blockReason: block === "raise" ? SUSPENDED : ACTIVATED,
+      newKey: change.newKey,
+      managerReference: change.manager?.reference,
+      managerConnection: change.manager?.connectionId,
+    },
+  };
 }
 
 function eventsOf({ known: { connection }, standing }: StoreOptions, { person, block, reason, sealed }: PersonChange): RequestEvent[] {
@@ -128,78 +148,76 @@ interface Shape {
   person: boolean;
   block: PersonChange["block"];
   manager: boolean;
-  newKey: boolean;
   receivers: boolean;
 }
 
-function nameOf({ person, block, manager, newKey, receivers }: Shape): string {
-  return `request_change_${person ? "p" : ""}${block?.charAt(0) ?? ""}${manager ? "m" : ""}${newKey ? "k" : ""}${receivers ? "o" : ""}`;
+function nameOf({ person, block, manager, receivers }: Shape): string {
+  return `request_changes_${person ? "p" : ""}${block?.charAt(0) ?? ""}${manager ? "m" : ""}${receivers ? "o" : ""}`;
 }
 
+const g = GIVEN.of("g");
+/** Of a person who is locked, at the versions that the change was decided on. */
+const $ = GIVEN.of("locked");
+
 function textOf(shape: Shape): string {
+  const outbox = shape.receivers ? marked("locked") : undefined;
   const parts = [
-    GIVEN.types,
-    // Versions are compared again once the rows are locked, whoever held them meanwhile.
-    `locked as materialized (select p.id, a.id as account_id from people p join accounts a on a.id = ${$.account}
-      where p.id = ${$.person} and p.version = ${$.version} and a.version = ${$.accountVersion} and ${sameFollowers(shape)} for update of p, a)`,
-    `account as (update accounts a set attributes = ${$.accountAttributes}, hash = ${$.hash}, mapping_version = ${$.mappingVersion}, mapped = nullif(${$.mapped}, 'null'),
-      situation = 'linked', candidates = null, changed_at = ${$.now}, version = a.version + 1 from locked where a.id = locked.account_id)`,
+    GIVEN.rows,
+    // Versions are compared again once the rows are locked, whoever held them meanwhile; in the order of ids, as all do.
+    `locked as materialized (select g.* from given g join people p on p.id = ${g.person} join accounts a on a.id = ${g.account}
+      where p.version = ${g.version} and a.version = ${g.accountVersion} and ${sameFollowers(shape)} order by p.id for update of p, a)`,
+    `account as (update accounts a set attributes = ${$.accountAttributes}, hash = decode(${$.hash}, 'hex'), mapping_version = ${$.mappingVersion}, mapped = ${$.mapped},
+      situation = 'linked', candidates = null, changed_at = ${$.now}, version = a.version + 1 from locked where a.id = ${$.account})`,
     shape.manager ? MANAGER : "",
     personOf(shape),
-    shape.newKey
-      ? `kept_key as (insert into person_keys (person_id, wrapped, created_at) select id, ${$.newKey}, ${$.now} from locked)`
-      : "",
+    `kept_key as (insert into person_keys (person_id, wrapped, created_at) select ${$.person}, ${$.newKey}, ${$.now} from locked where ${$.newKey} is not null)`,
     shape.block === "raise" ? RAISED : shape.block === "lift" ? LIFTED : "",
     shape.block ? PERIODS : "",
-    shape.receivers
-      ? `changed_people as (select id, null::timestamptz as source_changed_at, ${$.now} as seen_at from locked), ${markedPeople({ now: $.now, decided: $.now })}`
-      : "",
-    recorded({ at: $, kind: "person", subject: "select id from locked", more: shape.block === "raise" ? ENDED : [] }),
+    outbox?.parts ?? "",
+    recorded({ of: "locked", more: shape.block === "raise" ? ENDED : [] }),
   ];
-  const woken = shape.receivers
-    ? `, (select count(job) from (${wokenProjects({ marked: ["marked_people"], correlation: $.correlation })}) woken) as woken`
-    : "";
-  return `with ${parts.filter(Boolean).join(",\n")} select locked.id ${woken} from locked`;
+  return `with ${parts.filter(Boolean).join(",\n")} select place ${outbox ? `, ${outbox.woken}` : ""} from locked`;
 }
 
 /** The client's own record may change without the person: the resource has changed all the same (meta.lastModified). */
 function personOf({ person, block, manager }: Shape): string {
   const profile = `user_name = ${$.userName}, email = ${$.email}, employee_number = ${$.employeeNumber}, external_id = ${$.externalId}, display_name = ${$.displayName},
     attributes = ${$.attributes}, custom = ${$.custom}, mastery = ${$.mastery}, origin_id = coalesce(people.origin_id, ${$.connection}),`;
-  return `person as (update people set ${person ? profile : ""} ${manager ? "manager_id = (select id from manager)," : ""}
+  return `person as (update people set ${person ? profile : ""} ${manager ? "manager_id = (select manager.id from manager where manager.person = people.id)," : ""}
     ${block ? `state = ${$.state}, active = ${$.state} in ('invited', 'active'),` : ""}
-    version = people.version + 1, modified_at = ${$.now} from locked where people.id = locked.id)`;
+    version = people.version + 1, modified_at = ${$.now} from locked where people.id = ${$.person})`;
 }
 
-const MANAGER = `manager as materialized (select ${managerOf({ reference: $.managerReference, connection: $.managerConnection })} as id from locked),
-    forgotten as (delete from pending_references w using locked, manager where w.account_id = locked.account_id and w.kind = 'manager'
+const MANAGER = `manager as materialized (select ${$.person}, ${$.account}, case when ${$.managerReference} is not null then ${managerOf({ reference: $.managerReference, connection: $.managerConnection })} end as id from locked),
+    forgotten as (delete from pending_references w using locked, manager where manager.person = ${$.person} and w.account_id = ${$.account} and w.kind = 'manager'
       and (manager.id is not null or w.reference is distinct from ${$.managerReference})),
     awaited as (insert into pending_references (connection_id, kind, account_id, reference, since)
-      select ${$.managerConnection}, 'manager', locked.account_id, ${$.managerReference}, ${$.now} from locked cross join manager
+      select ${$.managerConnection}, 'manager', ${$.account}, ${$.managerReference}, ${$.now} from locked join manager on manager.person = ${$.person}
       where manager.id is null and ${$.managerConnection} is not null on conflict do nothing)`;
 
 /** Sessions and tokens end in the transaction of the decision; the guard counts it. */
 const RAISED = `raised as (insert into blocks (person_id, owner, connection_id, effect, reason, valid_from, recorded_from)
-      select id, 'origin', ${$.connection}, 'suspended', ${$.blockReason}, ${$.now}, ${$.now} from locked),
-    counted as (insert into guard_counts (connection_id, at, action, count) select ${$.connection}, ${$.now}, 'disable', 1 from locked),
-    ended_sessions as (update sessions s set ended_at = ${$.now}, ended_reason = 'suspended' from locked where s.person_id = locked.id and s.ended_at is null returning 1),
-    revoked_tokens as (update tokens t set revoked_at = ${$.now}, revoked_reason = 'suspended' from locked where t.person_id = locked.id and t.revoked_at is null returning 1)`;
+      select ${$.person}, 'origin', ${$.connection}, 'suspended', ${$.blockReason}, ${$.now}, ${$.now} from locked),
+    counted as (insert into guard_counts (connection_id, at, action, count) select ${$.connection}, max(${$.now}), 'disable', count(*) from locked group by ${$.connection}),
+    ended_sessions as (update sessions s set ended_at = ${$.now}, ended_reason = 'suspended' from locked where s.person_id = ${$.person} and s.ended_at is null returning s.person_id),
+    revoked_tokens as (update tokens t set revoked_at = ${$.now}, revoked_reason = 'suspended' from locked where t.person_id = ${$.person} and t.revoked_at is null returning t.person_id)`;
 
 const ENDED = [
-  "select 'session.ended', 'suspended', jsonb_build_object('count', count(*)), null from ended_sessions having count(*) > 0",
-  "select 'token.revoked', 'suspended', jsonb_build_object('count', count(*)), null from revoked_tokens having count(*) > 0",
+  "select 'session.ended', 'suspended', jsonb_build_object('count', count(*)), null from ended_sessions s where s.person_id = r.person having count(*) > 0",
+  "select 'token.revoked', 'suspended', jsonb_build_object('count', count(*)), null from revoked_tokens t where t.person_id = r.person having count(*) > 0",
 ];
 
 const LIFTED = `lifted as (update blocks b set recorded_to = greatest(${$.now}, b.recorded_from) from locked
-      where b.person_id = locked.id and b.owner = 'origin' and b.connection_id = ${$.connection} and b.recorded_to is null and b.valid_to is null returning b.*),
+      where b.person_id = ${$.person} and b.owner = 'origin' and b.connection_id = ${$.connection} and b.recorded_to is null and b.valid_to is null returning b.*),
     lifted_before as (insert into blocks (person_id, owner, connection_id, effect, reason, source_changed_at, valid_from, valid_to, recorded_from)
-      select person_id, owner, connection_id, effect, reason, source_changed_at, valid_from, ${$.now}, recorded_to from lifted where valid_from < ${$.now})`;
+      select b.person_id, b.owner, b.connection_id, b.effect, b.reason, b.source_changed_at, b.valid_from, ${$.now}, b.recorded_to
+      from lifted b join locked on ${$.person} = b.person_id where b.valid_from < ${$.now})`;
 
 /** The state's own history: the open period is superseded, closed, and followed by the new one. */
 const PERIODS = `superseded as (update lifecycle_periods l set recorded_to = greatest(${$.now}, l.recorded_from) from locked
-      where l.person_id = locked.id and l.recorded_to is null and l.valid_to is null returning l.*),
+      where l.person_id = ${$.person} and l.recorded_to is null and l.valid_to is null returning l.*),
     closed as (insert into lifecycle_periods (person_id, state, reason, valid_from, valid_to, recorded_from)
-      select person_id, state, reason, valid_from, ${$.now}, recorded_to from superseded where valid_from < ${$.now}),
+      select s.person_id, s.state, s.reason, s.valid_from, ${$.now}, s.recorded_to from superseded s join locked on ${$.person} = s.person_id where s.valid_from < ${$.now}),
     opened as (insert into lifecycle_periods (person_id, state, reason, valid_from, recorded_from)
-      select locked.id, ${$.state}, ${$.blockReason}, greatest(${$.now}, superseded.valid_from), greatest(${$.now}, superseded.valid_from)
-      from locked left join superseded on true)`;
+      select ${$.person}, ${$.state}, ${$.blockReason}, greatest(${$.now}, s.valid_from), greatest(${$.now}, s.valid_from)
+      from locked left join superseded s on s.person_id = ${$.person})`;

@@ -1,14 +1,19 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import type { AttributeObject } from "../../../connectors/contract.ts";
+import { TOKEN_STAMP } from "../../../src/auth/tokens.ts";
 import { ensureScimConnection } from "../../../src/connections/builtin.ts";
 import { loadConnection } from "../../../src/connections/open.ts";
 import { inTransaction } from "../../../src/db/database.ts";
 import { syncOne } from "../../../src/sync/one.ts";
 import { changePerson } from "../../../src/sync/request/change-person.ts";
 import { requestConnections, type RequestConnections } from "../../../src/sync/request/connection.ts";
+import type { Gathering } from "../../../src/sync/request/gathering.ts";
+import type { Looks } from "../../../src/sync/request/look.ts";
 import { takeInPerson } from "../../../src/sync/request/new-person.ts";
 import { findStanding } from "../../../src/sync/request/standing.ts";
+import { changesStore, type ChangeRecord } from "../../../src/sync/request/store-change.ts";
+import { newPeopleStore, type NewPersonRecord } from "../../../src/sync/request/store-new-person.ts";
 import { testContext, testDatabase, type TestDatabase } from "../../helpers/database.ts";
 import { testKeyRing } from "../../helpers/sync.ts";
 import { whileTimeLasts } from "../../helpers/while-time-lasts.ts";
@@ -20,6 +25,9 @@ const LIMITS = { disable: { count: 10000, floor: 10000 }, window: { count: 10000
 let quick: TestDatabase;
 let slow: TestDatabase;
 let connections: RequestConnections;
+let looks: Looks;
+let newPeople: Gathering<NewPersonRecord, boolean>;
+let changes: Gathering<ChangeRecord, boolean>;
 const ctx = testContext();
 
 beforeAll(async () => {
@@ -32,6 +40,9 @@ beforeAll(async () => {
     await db.pool.query("insert into connections (name, connector, policy) values ('app', 'scim', '{\"provision\": {}}')");
   }
   connections = requestConnections(testKeyRing);
+  looks = { reads: quick.sharedReads, stampOf: TOKEN_STAMP };
+  newPeople = newPeopleStore(quick.pool);
+  changes = changesStore(quick.pool);
 });
 afterAll(() => Promise.all([quick.drop(), slow.drop()]));
 
@@ -54,18 +65,18 @@ const state = fc.record(
 
 async function takeIn(resource: AttributeObject): Promise<string> {
   const { rows } = await quick.pool.query("select id from connections where name = 'scim'");
-  const made = await takeInPerson({ ctx, sql: quick.pool, connections, connectionId: rows[0].id, resource });
-  if (!made) throw new Error("somebody new who is active needs one statement");
+  const made = await takeInPerson({ ctx, sql: quick.pool, looks, store: newPeople, connections, connectionId: rows[0].id, resource });
+  if (typeof made === "string") throw new Error("somebody new who is active needs one statement");
   return made.id;
 }
 
 /** False: it needs the general way, and nothing was written. */
 async function change(id: string, resource: AttributeObject): Promise<boolean> {
   const { rows } = await quick.pool.query("select id from connections where name = 'scim'");
-  const standing = await findStanding(quick.pool, { connectionId: rows[0].id, id });
-  if (!standing) throw new Error("the account is gone");
+  const standing = await findStanding(looks, { connectionId: rows[0].id, id });
+  if (!standing || standing === "unproven") throw new Error("the account is gone");
   const known = await connections(quick.pool, standing.connection);
-  return (await changePerson({ ctx, sql: quick.pool, keyRing: testKeyRing, known, standing, resource })) === "changed";
+  return (await changePerson({ ctx, sql: quick.pool, store: changes, keyRing: testKeyRing, known, standing, resource })) === "changed";
 }
 
 const throughStages = (db: TestDatabase, record: { id?: string; resource: AttributeObject }) =>

@@ -1,0 +1,92 @@
+import { isRolledBack } from "./contention.ts";
+
+/** Writes an item together with others of its form that are ready at the same moment; its own outcome, once all is committed. */
+export type Gathering<Item, Outcome> = (item: Item) => Promise<Outcome>;
+
+export interface GatheringOptions<Item, Outcome> {
+  /** Items of one form are written by the same statement. */
+  formOf(item: Item): string;
+  /** What an item changes: two that change the same don't meet in a statement. */
+  subjectOf(item: Item): string;
+  /** Writes all of these, in one transaction; their outcomes, in their order. Throws when nothing was written. */
+  together(items: readonly Item[]): Promise<readonly Outcome[]>;
+  /** Statements of one form at a time. */
+  turns?: number;
+  /** Most items of one statement. */
+  most?: number;
+}
+
+const TURNS = 2;
+const MOST = 32;
+
+interface Waiting<Item, Outcome> {
+  item: Item;
+  subject: string;
+  resolve(outcome: Outcome): void;
+  reject(error: unknown): void;
+}
+
+interface Form<Item, Outcome> {
+  busy: number;
+  /** What is being changed. */
+  subjects: Set<string>;
+  waiting: Waiting<Item, Outcome>[];
+}
+
+/**
+ * While as many statements of a form as there are turns are on their way, items that come wait, and go as one when a turn is
+ * free. Nobody waits for company. When all of them fail because of one, each goes by itself. A connection that is lost while they
+ * are written leaves open whether they were: then all of them fail, and none is written twice.
+ */
+export function createGathering<Item, Outcome>(options: GatheringOptions<Item, Outcome>): Gathering<Item, Outcome> {
+  const { formOf, subjectOf, together, turns = TURNS, most = MOST } = options;
+  const forms = new Map<string, Form<Item, Outcome>>();
+
+  const write = async (all: readonly Waiting<Item, Outcome>[]): Promise<void> => {
+    try {
+      const outcomes = await together(all.map(({ item }) => item));
+      all.forEach(({ resolve }, at) => resolve(outcomes[at] as Outcome));
+    } catch (error) {
+      if (all.length > 1 && isRolledBack(error)) await Promise.all(all.map((one) => write([one])));
+      else for (const { reject } of all) reject(error);
+    }
+  };
+
+  const go = (key: string, form: Form<Item, Outcome>): void => {
+    const all = taken(form, most);
+    if (all.length === 0) {
+      if (form.busy === 0) forms.delete(key);
+      return;
+    }
+    form.busy += 1;
+    for (const { subject } of all) form.subjects.add(subject);
+    void write(all).finally(() => {
+      form.busy -= 1;
+      for (const { subject } of all) form.subjects.delete(subject);
+      go(key, form);
+    });
+  };
+
+  return (item) => {
+    const key = formOf(item);
+    const form = forms.get(key) ?? { busy: 0, subjects: new Set<string>(), waiting: [] };
+    forms.set(key, form);
+    return new Promise<Outcome>((resolve, reject) => {
+      form.waiting.push({ item, subject: subjectOf(item), resolve, reject });
+      if (form.busy < turns) go(key, form);
+    });
+  };
+}
+
+/** Those that go next, first come first; who changes what is being changed stays for later. */
+function taken<Item, Outcome>(form: Form<Item, Outcome>, most: number): Waiting<Item, Outcome>[] {
+  const subjects = new Set(form.subjects);
+  const next: Waiting<Item, Outcome>[] = [];
+  form.waiting = form.waiting.filter((one) => {
+    if (next.length === most || subjects.has(one.subject)) return true;
+    subjects.add(one.subject);
+    next.push(one);
+    return false;
+  });
+  return next;
+}
