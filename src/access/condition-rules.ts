@@ -4,6 +4,7 @@ import { closePeriods } from "../directory/periods.ts";
 import { messageOf } from "../errors.ts";
 import type { Expression } from "../expressions/compile.ts";
 import { personVariables, type PersonFacts } from "../expressions/environment.ts";
+import { speaksOf } from "../expressions/speaks-of.ts";
 import { loadPersonFacts } from "./facts.ts";
 import { closeGrants, openGrants } from "./grant-rows.ts";
 import { compileCondition } from "./rule-input.ts";
@@ -89,7 +90,7 @@ async function evaluatePage(
   const now = ctx.now();
   // Two evaluations of one person at once would both begin the match.
   await sql.query("select from people where id = any($1::uuid[]) order by id for update", [personIds]);
-  const facts = await loadPersonFacts(sql, { personIds, at: now });
+  const facts = await loadPersonFacts(sql, { personIds, at: now, fields: fieldsOf(rules) });
   const matching = new Set(
     facts.flatMap((person) => rules.filter((rule) => fulfils(work, { rule, person })).map((rule) => `${rule.id} ${person.id}`)),
   );
@@ -109,6 +110,12 @@ async function evaluatePage(
   }
   for (const rule of rules) await settleRuleGrants(work, { ruleId: rule.id, personIds, now });
   return { begun: begun.length, ended: ended.length };
+}
+
+/** What the conditions speak of; undefined when one of them takes a person whole. */
+function fieldsOf(rules: readonly CompiledRule[]): ReadonlySet<string> | undefined {
+  const each = rules.map(({ condition }) => speaksOf({ source: condition, subject: "person" }).fields);
+  return each.includes(undefined) ? undefined : new Set(each.flatMap((fields) => [...(fields ?? [])]));
 }
 
 /** Whether a person matches. One for whom the condition can't be evaluated does not, which is logged; nor does somebody who has left. */

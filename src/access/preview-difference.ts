@@ -46,6 +46,7 @@ export function comparisonOf(before: PreviewWorld, after: PreviewWorld): Compari
   const coveredBefore = coverageOf(before.units, numbers);
   const coveredAfter = before.units === after.units ? coveredBefore : coverageOf(after.units, numbers);
   const known = new Map<string, Difference | undefined>();
+  const keyOf = createKeys();
   return {
     units,
     compare(heldBefore, heldAfter) {
@@ -61,11 +62,21 @@ export function comparisonOf(before: PreviewWorld, after: PreviewWorld): Compari
   };
 }
 
-const keyOf = (held: readonly HeldRoleOnUnit[]) =>
-  held
-    .map(({ roleId, unitId }) => `${roleId} ${unitId}`)
-    .sort()
-    .join(",");
+/** Texts that are equal for equal lists, whatever their order. Most of what is held comes again and again as the same object. */
+function createKeys(): (held: readonly HeldRoleOnUnit[]) => string {
+  const numbers = new Map<string, number>();
+  const remembered = new WeakMap<HeldRoleOnUnit, number>();
+  const numberOf = (each: HeldRoleOnUnit): number => {
+    const known = remembered.get(each);
+    if (known !== undefined) return known;
+    const key = `${each.roleId} ${each.unitId}`;
+    const number = numbers.get(key) ?? numbers.size;
+    numbers.set(key, number);
+    remembered.set(each, number);
+    return number;
+  };
+  return (held) => Uint32Array.from(held, numberOf).sort().join(",");
+}
 
 type ByPermission = ReadonlyMap<string, Spans>;
 

@@ -1,6 +1,5 @@
 import type { Sql } from "../db/database.ts";
-import { withinOwnTime } from "../directory/own-time.ts";
-import type { HeldRoleOnUnit, PreviewWorld } from "./preview-difference.ts";
+import type { PreviewWorld } from "./preview-difference.ts";
 
 /** The tree and what each role holds, inherited permissions included. */
 export async function loadWorld(sql: Sql, { at }: { at: Date }): Promise<PreviewWorld & { content: RoleContentNow }> {
@@ -36,51 +35,6 @@ export function closureOf(content: RoleContentNow): Map<string, Set<string>> {
   );
 }
 
-export interface HeldByRule extends HeldRoleOnUnit {
-  ruleId: string | null;
-}
-
-const HELD = `
-  with recursive asked as materialized (
-    select p.id from people p where p.id = any($1::uuid[])
-      and exists (select from lifecycle_periods l where l.person_id = p.id and l.state = 'active' and l.valid @> $2::timestamptz and l.recorded_to is null)
-      and ${withinOwnTime({ person: "p.id", at: "$2::timestamptz" })}
-  ), member_of (person_id, group_id, since) as (
-    select spans.person_id, spans.group_id, lower(span)
-    from (select m.person_id, m.group_id, range_agg(m.valid) as ranges from asked join memberships m on m.person_id = asked.id and m.recorded_to is null group by 1, 2) spans
-    cross join lateral unnest(spans.ranges) span where span @> $2::timestamptz
-    union
-    select member_of.person_id, n.parent_group_id, member_of.since
-    from member_of join nestings n on n.child_group_id = member_of.group_id and n.recorded_to is null and n.valid @> $2::timestamptz
-  ), held as (
-    select g.person_id, g.role_id, g.unit_id, g.rule_id from asked join grants g on g.person_id = asked.id and g.recorded_to is null and g.valid @> $2::timestamptz
-    union
-    select member_of.person_id, g.role_id, g.unit_id, g.rule_id from member_of
-    join groups on groups.id = member_of.group_id and (groups.deleted_at is null or groups.deleted_at > $2)
-    join grants g on g.group_id = member_of.group_id and g.recorded_to is null and g.valid @> $2::timestamptz
-    where g.expires_after_seconds is null or member_of.since + make_interval(secs => g.expires_after_seconds) > $2
-  )
-  select asked.id as "personId", held.role_id as "roleId", held.unit_id as "unitId", held.rule_id as "ruleId"
-  from asked left join (held join roles on roles.id = held.role_id and (roles.deleted_at is null or roles.deleted_at > $2)) on held.person_id = asked.id`;
-
-/** What the active ones of these people hold at an instant, as roles on units; of those who hold nothing, an empty list. */
-export async function loadHeld(
-  sql: Sql,
-  { personIds, at }: { personIds: readonly string[]; at: Date },
-): Promise<Map<string, HeldByRule[]>> {
-  const { rows } = await sql.query<{ personId: string; roleId: string | null; unitId: string; ruleId: string | null }>(HELD, [
-    personIds,
-    at,
-  ]);
-  const held = new Map<string, HeldByRule[]>();
-  for (const { personId, roleId, unitId, ruleId } of rows) {
-    let known = held.get(personId);
-    if (!known) held.set(personId, (known = []));
-    if (roleId !== null) known.push({ roleId, unitId, ruleId });
-  }
-  return held;
-}
-
 const BY = { roles: "role_id", units: "unit_id", rules: "rule_id" } as const;
 
 const HOLDERS = (column: string) => `
@@ -112,4 +66,13 @@ const MEMBERS = `
 export async function loadMembers(sql: Sql, { groupIds, at }: { groupIds: readonly string[]; at: Date }): Promise<Map<string, Date>> {
   const { rows } = await sql.query<{ personId: string; since: Date }>(MEMBERS, [groupIds, at]);
   return new Map(rows.map(({ personId, since }) => [personId, since]));
+}
+
+/** The roles that a rule has given and that are held still. */
+export async function loadRolesOfRule(sql: Sql, { ruleId, at }: { ruleId: string; at: Date }): Promise<string[]> {
+  const { rows } = await sql.query<{ id: string }>(
+    "select distinct role_id as id from grants where rule_id = $1 and recorded_to is null and valid @> $2::timestamptz",
+    [ruleId, at],
+  );
+  return rows.map(({ id }) => id);
 }

@@ -1,12 +1,15 @@
 import type { Sql, Work } from "../db/database.ts";
 import { AppError } from "../errors.ts";
+import { speaksOf } from "../expressions/speaks-of.ts";
+import { conditionCandidates } from "./condition-candidates.ts";
 import { fulfils } from "./condition-rules.ts";
 import { loadPersonFacts } from "./facts.ts";
 import { loadMembers } from "./preview-load.ts";
 import { findRole } from "./roles.ts";
 import { compileCondition, type RuleDefinition } from "./rule-input.ts";
 
-const PAGE = 2000;
+/** People whose facts are held at once. */
+const PAGE = 5000;
 
 /** What saving a rule would do: whose grants by it would end, who would get what. */
 export interface SimulatedRule {
@@ -84,16 +87,13 @@ async function matching(
     [ruleId],
   );
   const sinceWhen = new Map(known.map(({ personId, since }) => [personId, since]));
+  const { fields, implied } = speaksOf({ source: condition, subject: "person" });
+  const candidates = await conditionCandidates(sql, { implied, at: now });
   const matches = new Map<string, Date>();
-  for (let after: string | null = null; ;) {
+  for (let start = 0; start < candidates.length; start += PAGE) {
     ctx.signal.throwIfAborted();
-    const { rows }: { rows: { id: string }[] } = await sql.query<{ id: string }>(
-      "select id from people where state <> 'deleted' and ($1::uuid is null or id > $1) order by id limit $2",
-      [after, PAGE],
-    );
-    const facts = await loadPersonFacts(sql, { personIds: rows.map(({ id }) => id), at: now });
+    const facts = await loadPersonFacts(sql, { personIds: candidates.slice(start, start + PAGE), at: now, fields });
     for (const person of facts) if (fulfils({ ctx }, { rule: compiled, person })) matches.set(person.id, sinceWhen.get(person.id) ?? now);
-    after = rows.at(-1)?.id ?? null;
-    if (rows.length < PAGE) return matches;
   }
+  return matches;
 }

@@ -3,7 +3,8 @@ import type { Work } from "../db/database.ts";
 import { AppError } from "../errors.ts";
 import type { PreviewChange, SavedChange } from "./preview-change.ts";
 import { comparisonOf, type HeldRoleOnUnit, type PreviewPart, type PreviewWorld } from "./preview-difference.ts";
-import { closureOf, loadHeld, loadHolders, loadWorld, type HeldByRule, type RoleContentNow } from "./preview-load.ts";
+import { readHoldings, type HeldByRule } from "./preview-held.ts";
+import { closureOf, loadHolders, loadRolesOfRule, loadWorld, type RoleContentNow } from "./preview-load.ts";
 import { simulateRule } from "./preview-rule.ts";
 import { summaryOf, type PreviewSummary } from "./preview-summary.ts";
 import { parseRule } from "./rule-input.ts";
@@ -27,6 +28,8 @@ export interface Simulated {
   people: readonly string[];
   before: PreviewWorld;
   after: PreviewWorld;
+  /** Roles of which alone it hangs whether anything differs: no other is read, or passed to `heldAfter`. All when absent. */
+  roleIds?: readonly string[] | undefined;
   /** What one who holds this now would hold then. */
   heldAfter(personId: string, held: readonly HeldByRule[]): readonly HeldRoleOnUnit[];
 }
@@ -42,15 +45,16 @@ export async function computePreview(work: Work, { change, at }: { change: Saved
 /** Compares the access of everybody who may be concerned, some thousands of them at a time. */
 export async function compareAccess(
   work: Work,
-  { simulated: { people, before, after, heldAfter }, at }: { simulated: Simulated; at: Date },
+  { simulated: { people, before, after, roleIds, heldAfter }, at }: { simulated: Simulated; at: Date },
 ): Promise<ComputedPreview> {
   const comparison = comparisonOf(before, after);
   const parts = new Map<string, PreviewPart>();
   const hash = createHash("sha256").update(JSON.stringify(comparison.units));
   const sorted = [...new Set(people)].sort();
+  const holdings = await readHoldings(work.sql, { at, roleIds });
   for (let start = 0; start < sorted.length; start += PAGE) {
     work.ctx.signal.throwIfAborted();
-    const held = await loadHeld(work.sql, { personIds: sorted.slice(start, start + PAGE), at });
+    const held = await holdings.of(sorted.slice(start, start + PAGE));
     for (const personId of [...held.keys()].sort()) {
       const now = held.get(personId) ?? [];
       const difference = comparison.compare(now, heldAfter(personId, now));
@@ -85,9 +89,11 @@ async function ruleSaved(work: Work, { input, at, world }: { input: unknown; at:
   const same = { before: world, after: world };
   if (unchanged) return { people: [], ...same, heldAfter: (_, held) => held };
   const holders = ruleId === null ? [] : await loadHolders(work.sql, { by: "rules", ids: [ruleId], at });
+  const given = ruleId === null ? [] : await loadRolesOfRule(work.sql, { ruleId, at });
   return {
     people: [...holders, ...to],
     ...same,
+    roleIds: sharingWith([...given, ...(gives ? [gives.roleId] : [])], world),
     heldAfter(personId, held) {
       const left = ruleId === null ? held : held.filter((each) => each.ruleId !== ruleId);
       return gives && to.has(personId) ? [...left, gives] : left;
@@ -100,7 +106,19 @@ async function ruleRemoved(work: Work, { name, at, world }: { name: string; at: 
   const ruleId = rows[0]?.id;
   if (ruleId === undefined) throw new AppError("not_found", `There is no rule named ${name}.`, { field: "name" });
   const people = await loadHolders(work.sql, { by: "rules", ids: [ruleId], at });
-  return { people, before: world, after: world, heldAfter: (_, held) => held.filter((each) => each.ruleId !== ruleId) };
+  const roleIds = sharingWith(await loadRolesOfRule(work.sql, { ruleId, at }), world);
+  return { people, before: world, after: world, roleIds, heldAfter: (_, held) => held.filter((each) => each.ruleId !== ruleId) };
+}
+
+/** The roles that hold any permission of these roles. */
+function sharingWith(roleIds: readonly string[], { roles }: PreviewWorld): string[] {
+  return holdingAny(new Set(roleIds.flatMap((id) => [...(roles.get(id) ?? [])])), [roles]);
+}
+
+/** The roles that hold any of these permissions in one world or the other. */
+function holdingAny(permissions: ReadonlySet<string>, worlds: readonly PreviewWorld["roles"][]): string[] {
+  const holding = worlds.flatMap((roles) => [...roles].filter(([, held]) => [...held].some((permission) => permissions.has(permission))));
+  return [...new Set(holding.map(([id]) => id))];
 }
 
 type RoleChange = Extract<PreviewChange, { kind: "role" }>;
@@ -121,7 +139,15 @@ async function roleChanged(
   const roles = closureOf(new Map([...world.content, [role.id, next]]));
   const differing = [...roles].filter(([id, permissions]) => !sameSet(permissions, world.roles.get(id) ?? new Set())).map(([id]) => id);
   const people = await loadHolders(sql, { by: "roles", ids: differing, at });
-  return { people, before: world, after: { ...world, roles }, heldAfter: (_, held) => held };
+  const heldBy = (id: string, of: PreviewWorld["roles"]) => of.get(id) ?? new Set<string>();
+  const changed = new Set(differing.flatMap((id) => symmetricDifference(heldBy(id, world.roles), heldBy(id, roles))));
+  return {
+    people,
+    before: world,
+    after: { ...world, roles },
+    roleIds: holdingAny(changed, [world.roles, roles]),
+    heldAfter: (_, held) => held,
+  };
 }
 
 async function requirePermissions(keys: readonly string[], sql: Work["sql"]): Promise<void> {
@@ -149,6 +175,10 @@ async function unitMoved({ sql }: Work, { change, at, world }: { change: UnitMov
   const differing = [...left.filter((id) => !joined.includes(id)), ...joined.filter((id) => !left.includes(id))];
   const people = await loadHolders(sql, { by: "units", ids: differing, at });
   return { people, before: world, after: { ...world, units: new Map([...world.units, [unitId, parentId]]) }, heldAfter: (_, held) => held };
+}
+
+function symmetricDifference(first: ReadonlySet<string>, second: ReadonlySet<string>): string[] {
+  return [...[...first].filter((each) => !second.has(each)), ...[...second].filter((each) => !first.has(each))];
 }
 
 function sameSet(first: ReadonlySet<string>, second: ReadonlySet<string>): boolean {

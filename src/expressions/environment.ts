@@ -37,6 +37,25 @@ export const PERSON_FIELDS = {
   custom: "map",
 } as const;
 
+/** Where a person's profile holds the texts among those fields. */
+export const PROFILE_TEXTS: Readonly<Record<string, readonly [attribute: string, ...string[]]>> = {
+  userName: ["userName"],
+  externalId: ["externalId"],
+  displayName: ["displayName"],
+  givenName: ["name", "givenName"],
+  familyName: ["name", "familyName"],
+  title: ["title"],
+  userType: ["userType"],
+  preferredLanguage: ["preferredLanguage"],
+  locale: ["locale"],
+  timezone: ["timezone"],
+  employeeNumber: [ENTERPRISE_USER, "employeeNumber"],
+  costCenter: [ENTERPRISE_USER, "costCenter"],
+  organization: [ENTERPRISE_USER, "organization"],
+  division: [ENTERPRISE_USER, "division"],
+  department: [ENTERPRISE_USER, "department"],
+};
+
 export type PersonVariables = {
   [K in keyof typeof PERSON_FIELDS]: (typeof PERSON_FIELDS)[K] extends "bool"
     ? boolean

@@ -1,0 +1,62 @@
+import type { Sql } from "../db/database.ts";
+import { parameters, type Parameters } from "../directory/people-filters.ts";
+import { PROFILE_TEXTS } from "../expressions/environment.ts";
+import type { Implied } from "../expressions/speaks-of.ts";
+
+/** PostgreSQL has no word for these (U+0000, half of a surrogate pair), so that nobody has them. */
+const UNSTORABLE = /[\p{Cs}\0]/u;
+
+/**
+ * The ids, in their order, of everybody who can fulfil a condition by what it implies: whoever fulfils it, and others, of whom it must be
+ * asked still. Of what SQL has no word for, nothing is left out.
+ */
+export async function conditionCandidates(sql: Sql, { implied, at }: { implied: Implied | undefined; at: Date }): Promise<string[]> {
+  const given = parameters();
+  const condition = implied && conditionOf(implied, { given, at: lazily(() => `${given.add(at)}::timestamptz`) });
+  const { rows } = await sql.query<{ id: string }>(
+    `select p.id from people p where p.state <> 'deleted'${condition === undefined ? "" : ` and ${condition}`} order by p.id`,
+    given.values,
+  );
+  return rows.map(({ id }) => id);
+}
+
+interface Place {
+  given: Parameters;
+  at: () => string;
+}
+
+/** PostgreSQL refuses parameters that a statement does not use, and one is enough. */
+function lazily(make: () => string): () => string {
+  let made: string | undefined;
+  return () => (made ??= make());
+}
+
+function conditionOf(implied: Implied, place: Place): string | undefined {
+  if ("all" in implied) {
+    const all = implied.all.flatMap((each) => conditionOf(each, place) ?? []);
+    return all.length === 0 ? undefined : `(${all.join(" and ")})`;
+  }
+  if ("any" in implied) {
+    const any = implied.any.map((each) => conditionOf(each, place));
+    return any.some((each) => each === undefined) ? undefined : `(${any.join(" or ")})`;
+  }
+  if ("holds" in implied) return elementOf(implied, place);
+  const path = PROFILE_TEXTS[implied.field];
+  // Empty is also whoever has none.
+  if (path === undefined || implied.equals === "" || UNSTORABLE.test(implied.equals)) return undefined;
+  return `p.attributes #>> ${place.given.add(path)}::text[] = ${place.given.add(implied.equals)}::text`;
+}
+
+function elementOf({ field, holds }: { field: string; holds: string }, { given, at }: Place): string | undefined {
+  if (UNSTORABLE.test(holds)) return undefined;
+  const current = (table: string) => `${table}.recorded_to is null and ${table}.valid @> ${at()}`;
+  if (field === "groups")
+    return `p.id in (with recursive below (group_id) as (
+      select id from groups where display_name = ${given.add(holds)}::citext and deleted_at is null
+      union select n.child_group_id from below join nestings n on n.parent_group_id = below.group_id and ${current("n")})
+      select m.person_id from below join memberships m on m.group_id = below.group_id and ${current("m")})`;
+  if (field === "units")
+    return `p.id in (select pu.person_id from units join person_units pu on pu.unit_id = units.id and ${current("pu")}
+      where coalesce(units.code, units.name) = ${given.add(holds)}::citext)`;
+  return undefined;
+}
