@@ -125,6 +125,7 @@ const EMPTYING: readonly string[] = [
   "delete from password_history where person_id = $1",
   "delete from login_links where person_id = $1",
   "delete from address_changes where person_id = $1",
+  "delete from undeliverable_addresses where person_id = $1",
   "delete from notices where person_id = $1",
   "delete from notice_preferences where person_id = $1",
   "delete from sign_ins where person_id = $1",

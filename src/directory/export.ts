@@ -39,6 +39,7 @@ const SECTIONS: Readonly<Record<string, string>> = {
   passwords: `select set_at as "setAt", temporary_until as "temporaryUntil" from passwords where person_id = $1`,
   loginLinks: `select purpose, delivery, created_at as "createdAt", created_by as "createdBy", expires_at as "expiresAt", used_at as "usedAt", revoked_at as "revokedAt"
     from login_links where person_id = $1 order by created_at, id`,
+  undeliverableAddresses: `select channel, problem, since, last_at as "lastAt", count from undeliverable_addresses where person_id = $1 order by since`,
   addressChanges: `select c.at, c.old_address as "from", c.new_address as "to", k.name as connection, c.told_at as "toldAt", c.answer, c.answered_at as "answeredAt"
     from address_changes c left join connections k on k.id = c.connection_id where c.person_id = $1 order by c.id`,
   tokens: `select id, name, prefix, scope, permissions, created_at as "createdAt", expires_at as "expiresAt", last_used_at as "lastUsedAt", last_used_from as "lastUsedFrom", revoked_at as "revokedAt"

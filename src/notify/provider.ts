@@ -15,13 +15,13 @@ export interface Message {
   html: string;
   /** The whole of it where only short texts are sent. */
   short: string;
-  /** Where it can be turned off; absent for what can't be. */
-  choicesUrl?: string | undefined;
+  /** Where this kind is turned off by one click, without a sign-in; absent for what can't be. */
+  unsubscribeUrl?: string | undefined;
 }
 
 /**
- * Who takes messages to people. `send` resolves when the provider has taken it, and throws a Fault: `rejected` or `gone` when it will never
- * take this one, all others when it may do so later. No fault carries a secret.
+ * Who takes messages to people. `send` resolves when the provider has taken it, and throws a Fault: `gone` when there is nobody at the
+ * address, `rejected` when it will never take this one for another reason, all others when it may do so later. No fault carries a secret.
  */
 export interface Provider {
   send(message: Message, options: { signal: AbortSignal; now: Date }): Promise<void>;

@@ -14,6 +14,8 @@ export interface RenderOptions {
   organisation: string;
   /** Where our pages are, without a slash at the end. */
   baseUrl: string;
+  /** Where an optional notice is turned off by one click; the page of choices when absent. */
+  unsubscribeUrl?: string | undefined;
   person: { name?: string | null | undefined; timeZone?: string | null | undefined };
 }
 
@@ -59,13 +61,14 @@ export function choicesUrl(baseUrl: string): string {
 }
 
 /** What there is to do: open the link, type the code, look at one's account, or turn the message off. */
-function callOf({ notice, data, baseUrl, languages }: RenderOptions, say: (key: string) => string): Block[] {
+function callOf({ notice, data, baseUrl, languages, unsubscribeUrl }: RenderOptions, say: (key: string) => string): Block[] {
   const { link, code } = data;
   const own = `notices.${textKeyOf(notice)}.note`;
   const secret: Block = { kind: "note", text: say(languages.has(own) ? own : "notices.keep_secret") };
   if (link !== undefined) return [{ kind: "link", label: say(`notices.${textKeyOf(notice)}.action`), url: String(link) }, secret];
   if (code !== undefined) return [{ kind: "code", text: String(code) }, secret];
-  if (NOTICES[notice].choice !== "security") return [{ kind: "note", text: say("notices.optional"), url: choicesUrl(baseUrl) }];
+  if (NOTICES[notice].choice !== "security")
+    return [{ kind: "note", text: say("notices.optional"), url: unsubscribeUrl ?? choicesUrl(baseUrl) }];
   return [
     { kind: "paragraph", text: say("notices.not_you") },
     { kind: "link", label: say("notices.account"), url: `${baseUrl}/account` },

@@ -1,14 +1,16 @@
 import { Fault } from "../../connectors/contract.ts";
 import { recordEvent } from "../audit/record.ts";
 import type { Context } from "../context.ts";
-import { inTransaction, type Database, type Sql } from "../db/database.ts";
+import { inTransaction, type Database, type Sql, type Work } from "../db/database.ts";
 import type { KeyRing } from "../db/envelope.ts";
 import { isNoticeName, NOTICES } from "../directory/notice-catalogue.ts";
 import { enqueueNotice, openNotice, type NoticeChannel, type NoticeContent } from "../directory/notices.ts";
 import { openPersonKey } from "../directory/personal.ts";
+import { noteDeliverable, noteUndeliverable, type Destination } from "../directory/undeliverable.ts";
+import { unsubscribeToken } from "../directory/unsubscribing.ts";
 import type { Notifier } from "./notifier.ts";
 import type { Message } from "./provider.ts";
-import { choicesUrl, renderNotice } from "./render.ts";
+import { renderNotice } from "./render.ts";
 
 export interface SendNoticeOptions {
   db: Database;
@@ -50,14 +52,19 @@ export async function sendNotice(ctx: Context, { db, keyRing, notifier, id }: Se
   if (!waiting) return;
   const prepared = prepare(ctx, { waiting, keyRing, notifier });
   if ("ending" in prepared) return end(ctx, { db, waiting, ending: prepared.ending });
-  const { message, provider } = prepared;
+  const { message, provider, destination } = prepared;
   try {
     await provider.send(message, { signal: ctx.signal, now: ctx.now() });
   } catch (error) {
     if (!(error instanceof Fault) || ctx.signal.aborted) throw error;
-    return failedOnce(ctx, { db, waiting, fault: error, content: prepared.content });
+    return failedOnce(ctx, { db, waiting, fault: error, content: prepared.content, destination });
   }
-  await end(ctx, { db, waiting, ending: { state: "sent", language: message.language } });
+  await end(ctx, {
+    db,
+    waiting,
+    ending: { state: "sent", language: message.language },
+    also: (work) => noteDeliverable(work, destination),
+  });
 }
 
 /** Counts the try. One job a notice is alive at a time, so that nobody else sends it meanwhile. */
@@ -72,7 +79,9 @@ async function claim(sql: Sql, id: string): Promise<Waiting | undefined> {
   return rows[0];
 }
 
-type Prepared = { ending: Ending } | { message: Message; provider: NonNullable<Notifier["providers"]["email"]>; content: NoticeContent };
+type Prepared =
+  | { ending: Ending }
+  | { message: Message; provider: NonNullable<Notifier["providers"]["email"]>; content: NoticeContent; destination: Destination };
 
 function prepare(ctx: Context, { waiting, keyRing, notifier }: { waiting: Waiting; keyRing: KeyRing; notifier: Notifier }): Prepared {
   const { id, person_id: personId, notice, channel, content: sealed, wrapped } = waiting;
@@ -83,7 +92,8 @@ function prepare(ctx: Context, { waiting, keyRing, notifier }: { waiting: Waitin
   if (!provider) return skip(`Nothing is set up to send this: signIn.notify.${channel}.provider is off.`);
   if (waiting.expires_at <= ctx.now())
     return { ending: { state: "failed", problem: "It was worth nothing any more before it could be sent.", final: true } };
-  const content = openNotice(openPersonKey(keyRing, { personId, wrapped }), { id, sealed });
+  const key = openPersonKey(keyRing, { personId, wrapped });
+  const content = openNotice(key, { id, sealed });
   const to = content.address ?? (channel === "email" ? waiting.email : null);
   if (!to) return skip(channel === "email" ? "The person has no e-mail address." : "The person has no telephone number.");
   const { link } = content.data;
@@ -93,6 +103,8 @@ function prepare(ctx: Context, { waiting, keyRing, notifier }: { waiting: Waitin
     };
   const { languages, organisation, baseUrl } = notifier;
   const language = languages.choose([waiting.language]);
+  const optional = NOTICES[notice].choice !== "security";
+  const unsubscribeUrl = optional ? `${baseUrl}/unsubscribe/${unsubscribeToken(key, { personId, notice })}` : undefined;
   const rendered = renderNotice({
     notice,
     data: content.data,
@@ -100,13 +112,14 @@ function prepare(ctx: Context, { waiting, keyRing, notifier }: { waiting: Waitin
     language,
     organisation,
     baseUrl,
+    unsubscribeUrl,
     person: { name: waiting.name, timeZone: waiting.time_zone },
   });
-  const optional = NOTICES[notice].choice !== "security";
   return {
-    message: { id, channel, notice, to, language, ...rendered, ...(optional ? { choicesUrl: choicesUrl(baseUrl) } : {}) },
+    message: { id, channel, notice, to, language, ...rendered, ...(unsubscribeUrl === undefined ? {} : { unsubscribeUrl }) },
     provider,
     content,
+    destination: { personId, channel, address: to, key },
   };
 }
 
@@ -115,23 +128,38 @@ interface FailedOptions {
   waiting: Waiting;
   fault: Fault;
   content: NoticeContent;
+  destination: Destination;
 }
 
 /** For good, or until the next try; whichever comes first of that and the end of what the notice is worth. */
-async function failedOnce(ctx: Context, { db, waiting, fault, content }: FailedOptions): Promise<void> {
+async function failedOnce(ctx: Context, { db, waiting, fault, content, destination }: FailedOptions): Promise<void> {
   const problem = withoutValues(fault.message, content);
   const forGood = fault.kind === "rejected" || fault.kind === "gone";
   const waitMs = Math.max((WAITS_S[Math.min(waiting.attempts, WAITS_S.length) - 1] ?? 0) * 1000, fault.retryAfterMs ?? 0);
   const runAt = new Date(ctx.now().getTime() + waitMs);
   ctx.log.warn({ notice: waiting.id, kind: waiting.notice, channel: waiting.channel, fault: fault.kind }, "a notice could not be sent");
-  if (forGood || runAt >= waiting.expires_at) return end(ctx, { db, waiting, ending: { state: "failed", problem, final: !forGood } });
+  if (forGood || runAt >= waiting.expires_at)
+    return end(ctx, {
+      db,
+      waiting,
+      ending: { state: "failed", problem, final: !forGood },
+      ...(fault.kind === "gone" ? { also: (work: Work) => noteUndeliverable(work, { ...destination, problem }) } : {}),
+    });
   await inTransaction(db, ctx, async (work) => {
     const { rowCount } = await work.sql.query("update notices set problem = $2 where id = $1 and state = 'queued'", [waiting.id, problem]);
     if (rowCount) await enqueueNotice(work, { id: waiting.id, runAt });
   });
 }
 
-async function end(ctx: Context, { db, waiting, ending }: { db: Database; waiting: Waiting; ending: Ending }): Promise<void> {
+interface EndOptions {
+  db: Database;
+  waiting: Waiting;
+  ending: Ending;
+  /** What is noted beside it. */
+  also?: (work: Work) => Promise<void>;
+}
+
+async function end(ctx: Context, { db, waiting, ending, also }: EndOptions): Promise<void> {
   const { id, notice, channel, person_id: personId } = waiting;
   const kept = ending.state === "failed" && ending.final !== true;
   await inTransaction(db, ctx, async (work) => {
@@ -139,6 +167,7 @@ async function end(ctx: Context, { db, waiting, ending }: { db: Database; waitin
       `update notices set state = $2, problem = $3, language = $4, ended_at = $5, content = case when $6 then content end where id = $1 and state = 'queued'`,
       [id, ending.state, "problem" in ending ? ending.problem : null, "language" in ending ? ending.language : null, ctx.now(), kept],
     );
+    if (rowCount) await also?.(work);
     if (rowCount && ending.state === "failed")
       await recordEvent(work, { name: "notice.failed", subjectType: "person", subjectId: personId, data: { notice, channel, id } });
   });

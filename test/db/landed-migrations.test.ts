@@ -52,6 +52,7 @@ const LANDED = {
   "20261123110000_session_end_there": "377bd1b1bca89d8c",
   "20261123120000_address_changes": "c7629f5ef5ae4336",
   "20261123170000_search_tables": "d9d699cd35d2aa18",
+  "20261123120100_undeliverable_addresses": "6f58a5c2e144dfaa",
   "20261123170100_plan_hashing": "efa4596235a0c950",
 };
 

@@ -8,6 +8,8 @@ import { exportPerson } from "../../src/directory/export.ts";
 import { forgetNotices } from "../../src/directory/notice-retention.ts";
 import { canReach, tellPerson, type NoticeData, type NoticeName, type TellOptions } from "../../src/directory/notices.ts";
 import { openNotifier, type Notifier } from "../../src/notify/notifier.ts";
+import { undeliverableEmail } from "../../src/directory/undeliverable.ts";
+import { readUnsubscribeToken } from "../../src/directory/unsubscribing.ts";
 import { sendNotice } from "../../src/notify/send-notice.ts";
 import { signInSettings } from "../../src/sign-in-settings.ts";
 import { DAY_ONE, HOUR, insertPerson, later, standingClock } from "../directory/fixtures.ts";
@@ -203,11 +205,23 @@ describe("a notice", () => {
       expect.stringMatching(/grant|password/),
       expect.stringMatching(/grant|password/),
     ]);
-    expect(mail.mails.map(({ parsed }) => parsed.headers.find(({ key }) => key === "list-unsubscribe")?.value).sort()).toEqual([
-      `<${BASE}/account/notices>`,
-      `<${BASE}/account/notices>`,
-      undefined,
-    ]);
+    const links = mail.mails.map(({ parsed }) => parsed.headers.find(({ key }) => key === "list-unsubscribe")?.value).sort();
+    expect(links).toEqual([expect.any(String), expect.any(String), undefined]);
+    for (const link of links.slice(0, 2)) {
+      const [, token = ""] = new RegExp(`^<${BASE}/unsubscribe/(.*)>$`).exec(link ?? "") ?? [];
+      const about = readUnsubscribeToken(db.pool, { token, keyRing: testKeyRing });
+      expect(await about).toEqual({ personId: ada, notice: expect.stringMatching(/^grant\./) });
+      const other = ada.replace(/^./, (first) => (first === "0" ? "1" : "0"));
+      for (const wrong of [
+        token.replace(ada, other),
+        token.replace(/grant\.\w+/, "password.changed"),
+        token.slice(0, -1),
+        `${token}A`,
+        "",
+        "x",
+      ])
+        await expect(readUnsubscribeToken(db.pool, { token: wrong, keyRing: testKeyRing })).rejects.toMatchObject({ field: "link" });
+    }
     expect(await events()).toEqual(["notice.queued"]);
   });
 
@@ -310,6 +324,36 @@ describe("a mail server that refuses or breaks off", () => {
     expect(await notices()).toMatchObject([{ state: "failed", emptied: true }]);
     clock.forward(90 * 24 * HOUR);
     expect(await inTransaction(db, ctx, forgetNotices)).toBe(1);
+  });
+
+  test("G7: where a mail server says that there is nobody, administrators see it until something comes through there", async () => {
+    const standing = () => undeliverableEmail(db.pool, { personId: ada, keyRing: testKeyRing });
+    const tries: [number, string, boolean][] = [
+      [550, "5.7.1 we don't relay", false],
+      [552, "mailbox full", false],
+      [550, "no such user <ada@example.com>", true],
+      [550, "5.1.1 user unknown", true],
+    ];
+    for (const [code, words, isNobody] of tries) {
+      mail.next({ refuse: "RCPT", code, words });
+      clock.forward(61_000);
+      await tell("password.changed");
+      await doJobs();
+      const found = await standing();
+      expect([words, found !== undefined]).toEqual([words, isNobody]);
+      if (found) expect(found.problem).toMatch(/answered: 550/);
+      expect(found?.problem ?? "").not.toContain("ada@example.com");
+    }
+    expect(await standing()).toMatchObject({ count: 2 });
+    await db.pool.query("update people set email = 'elsewhere@example.com' where id = $1", [ada]);
+    expect(await standing()).toBeUndefined();
+    await db.pool.query("update people set email = 'Ada@example.com' where id = $1", [ada]);
+    clock.forward(61_000);
+    await tell("password.changed");
+    await doJobs();
+    expect(await standing()).toBeUndefined();
+    const { rowCount } = await db.pool.query("select from undeliverable_addresses where person_id = $1", [ada]);
+    expect(rowCount).toBe(0);
   });
 
   test("a wrong password of ours is no fault of the message: it goes once the operator has set it right", async () => {

@@ -21,6 +21,7 @@ import { secondFactorRoutes } from "./second-factor.ts";
 import { signInRoutes } from "./sign-in.ts";
 import { signOutRoutes } from "./sign-out.ts";
 import { stepUpRoutes } from "./step-up.ts";
+import { unsubscribeRoutes } from "./unsubscribe.ts";
 
 /** The parts of the door: a line each. */
 const PARTS: readonly ((options: LoginOptions) => Router)[] = [
@@ -36,6 +37,7 @@ const PARTS: readonly ((options: LoginOptions) => Router)[] = [
   forgotRoutes,
   passwordChangeRoutes,
   noticesRoutes,
+  unsubscribeRoutes,
   (options) => signOutRoutes(options, [oidcSignOut, samlSignOut]),
   oidcRoutes,
   samlRoutes,

@@ -57,7 +57,7 @@ async function prove(visit: Visit, { response }: z.output<typeof responseForm>):
   });
   const why = { ok: null, failed: "wrong_passkey", refused: "not_active" }[outcome];
   await noteAttempt(db.requestPool, { at, keyRing, kind: "second_factor", outcome, personId, address, userAgent, why });
-  if (secret === undefined) throw new AppError("unauthenticated", say("pages.second_factor.passkey_wrong"));
+  if (secret === undefined) throw new AppError("unauthenticated", say("pages.second_factor.passkey_wrong"), { field: "passkey" });
   await limits.succeeded(attempt);
   setSecret(visit.response, { cookie: "signIn", secret });
   return { json: { redirect: "/login/next" } };

@@ -10,6 +10,7 @@ import { secretIn } from "./cookies.ts";
 import { html } from "./html.ts";
 import type { LoginOptions } from "./options.ts";
 import { message, pageHtml, type Reply } from "./page.ts";
+import { refusalText } from "./refusals.ts";
 import { ownPath } from "./return-to.ts";
 import { requireOwnForm } from "./same-origin.ts";
 import { formSecret, visitOf, type Visit } from "./visit.ts";
@@ -117,7 +118,7 @@ export function reply(visit: Visit, answer: Reply): void {
 }
 
 /** An error as a page, or as JSON to our own scripts. Who must prove again that it is them is sent to do so. */
-export function failed({ log }: LoginOptions): ErrorRequestHandler {
+export function failed({ log, texts }: LoginOptions): ErrorRequestHandler {
   return (error, request, response, next) => {
     if (response.headersSent) return next(error);
     const visit = response.locals["visit"] as Visit | undefined;
@@ -129,20 +130,21 @@ export function failed({ log }: LoginOptions): ErrorRequestHandler {
       const back = request.method === "GET" ? request.originalUrl : "/account";
       return response.redirect(303, `/login/step-up?return_to=${encodeURIComponent(ownPath(back))}`);
     }
-    const text = known && status < 500 ? known.message : (visit?.say("pages.error.internal") ?? "Something went wrong here.");
+    // What the parsers refuse comes before anybody is known.
+    const reader = visit ?? { ...texts.forRequest(request.headers["accept-language"]), session: undefined, csrf: "" };
+    const text = known ? refusalText(known, reader.say) : reader.say("pages.error.internal");
     if (known?.retryAfter !== undefined) response.setHeader("Retry-After", String(Math.max(1, Math.ceil(known.retryAfter))));
     response.status(status);
-    if (wantsJson || !visit)
-      return response.json({ code: known?.code ?? "internal", message: text, field: known?.field, problems: known?.problems });
-    const title = visit.say("pages.error.title");
+    if (wantsJson) return response.json({ code: known?.code ?? "internal", message: text, field: known?.field, problems: known?.problems });
+    const title = reader.say("pages.error.title");
     return response.type("html").send(
       pageHtml(
         {
           title,
           body: html`${message("problem", text)}
-            <p><a href="/login">${visit.say("pages.error.back")}</a></p>`,
+            <p><a href="/login">${reader.say("pages.error.back")}</a></p>`,
         },
-        visit,
+        reader,
       ),
     );
   };

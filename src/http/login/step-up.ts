@@ -36,7 +36,7 @@ export function stepUpRoutes(options: LoginOptions): Router {
         const provider = enrolled ? undefined : await providerOfSession(visit);
         if (!enrolled && provider === undefined)
           throw new AppError("forbidden", "There is nothing here by which you could prove again that it is you: sign out, and in again.", {
-            field: "sign_in",
+            field: "proof",
           });
         const { secret } = await inTransaction(db, visit.ctx, (work) =>
           beginSignIn(work, { purpose: "step_up", personId, sessionId, returnTo }),

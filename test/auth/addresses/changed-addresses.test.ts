@@ -139,6 +139,8 @@ test("G2: an administrator's change is told to the old address, too, and goes on
   expect(await change(id, door.token, "mallory@new.example")).toMatchObject({ status: 200 });
   await tell();
   expect(await toldOf(id)).toMatchObject([{ address: "victim@old.example" }]);
+  const { body: seen } = await door.request("GET", `/people/${id}/password`);
+  expect(seen).toMatchObject({ address: { state: "waiting", until: expect.any(String), undeliverable: null } });
   const shown = await door.request("POST", `/people/${id}/password-reset`, { body: { delivery: "send" } });
   expect(shown).toMatchObject({ status: 409, body: { detail: expect.stringContaining("was changed") } });
   expect(await door.request("POST", `/people/${id}/password-reset`, { body: { delivery: "show" } })).toMatchObject({ status: 201 });

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { requireHoldsAll } from "../../../access/taking-over.ts";
+import { addressStanding } from "../../../auth/addresses/address-standing.ts";
 import { handOutLink } from "../../../auth/links/hand-out.ts";
 import { linksOf, revokeLink, type LinkPurpose } from "../../../auth/links/links.ts";
 import { setTemporaryPassword } from "../../../auth/passwords/set.ts";
@@ -10,8 +11,22 @@ import { idParams, instant, reason } from "../schemas.ts";
 const TAG = "Passwords and invitations";
 const reset = { permission: "rollcall.credentials.reset", on: { person: "id" } } as const;
 
+const addressSchema = z
+  .object({
+    state: z
+      .enum(["none", "good", "waiting", "denied"])
+      .describe("Whether a link may be sent to the e-mail address. `waiting`: it is new. `denied`: the person said that it is not theirs."),
+    until: instant.nullable().describe("Of one that is waited for: when links go there."),
+    undeliverable: z
+      .object({ since: instant, lastAt: instant, count: z.int(), problem: z.string().describe("In the mail server's own words.") })
+      .nullable()
+      .describe("The mail server refused it for good. What comes back later (bounces) is not read."),
+  })
+  .meta({ id: "AddressStanding" });
+
 const standingSchema = z
   .object({
+    address: addressSchema,
     setAt: instant.nullable().describe("Null: has no password here."),
     temporaryUntil: instant.nullable().describe("Of a temporary one: until when it lets in to choose another."),
     links: z.array(
@@ -105,13 +120,18 @@ export const passwordRoutes: readonly Route[] = [
   route({
     method: "get",
     path: "/people/{id}/password",
-    summary: "Whether somebody has a password, and which links were made for them",
+    summary: "Whether somebody has a password, which links were made for them, and whether their e-mail address takes any",
     tag: TAG,
     access: { permission: "rollcall.credentials.view", on: { person: "id" } },
     params: idParams,
     answer: standingSchema,
-    async handler({ sql, ctx }, { params: { id } }) {
-      return { ...(await passwordStanding(sql, id)), links: await linksOf(sql, { personId: id, now: ctx.now() }) };
+    async handler({ sql, ctx, options: { keyRing, signIn } }, { params: { id } }) {
+      const now = ctx.now();
+      return {
+        ...(await passwordStanding(sql, id)),
+        links: await linksOf(sql, { personId: id, now }),
+        address: await addressStanding(sql, { personId: id, keyRing, now, settings: signIn.addresses }),
+      };
     },
   }),
   ...linkRoutes("invitation"),
