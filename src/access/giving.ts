@@ -1,7 +1,7 @@
 import type { Sql } from "../db/database.ts";
 import { AppError } from "../errors.ts";
 import { grantedUnits, type GrantedUnit } from "./effective.ts";
-import { narrowedTo, reachOf, type Caller } from "./policy.ts";
+import { narrowedTo, personBehind, reachOf, type Caller } from "./policy.ts";
 import { permissionsOf, type Role } from "./roles.ts";
 
 /** What a caller holds on one unit. */
@@ -28,7 +28,7 @@ export interface Holdings {
 }
 
 export async function holdingsOf(sql: Sql, { caller, at }: { caller: Caller; at: Date }): Promise<Holdings> {
-  const { personId } = caller;
+  const personId = personBehind(caller);
   const steering = await reachOf(sql, { caller, permission: "rollcall.roles.edit", at });
   return {
     caller,
@@ -42,7 +42,7 @@ export async function holdingsOf(sql: Sql, { caller, at }: { caller: Caller; at:
 export function heldAt({ caller, granted, narrowed, steers }: Holdings, path: string): Held {
   const within = (above: string) => path === above || path.startsWith(`${above}.`);
   if (narrowed !== null && !narrowed.some(within)) return { permissions: new Set(), everything: false };
-  if (caller.personId === null) return { permissions: new Set(caller.permissions ?? []), everything: caller.permissions === null };
+  if (personBehind(caller) === null) return { permissions: new Set(caller.permissions ?? []), everything: caller.permissions === null };
   const here = granted.filter((each) => within(each.path)).map(({ permission }) => permission);
   return { permissions: new Set(here.filter((key) => caller.permissions?.includes(key) ?? true)), everything: steers };
 }
@@ -85,12 +85,13 @@ export interface SelfGiving extends Giving {
  */
 export async function refuseGivingOneself(sql: Sql, { personId, groupId, ...giving }: SelfGiving): Promise<void> {
   const { caller, role, unitId, at } = giving;
-  if (caller.personId === null) return;
-  if (personId === caller.personId)
+  const own = personBehind(caller);
+  if (own === null) return;
+  if (personId === own)
     throw new AppError("forbidden", "Nobody gives roles to themselves: somebody else has to, or ask for it (POST /requests).", {
       field: "personId",
     });
-  if (groupId === null || groupId === undefined || !(await isMember(sql, { personId: caller.personId, groupId, at }))) return;
+  if (groupId === null || groupId === undefined || !(await isMember(sql, { personId: own, groupId, at }))) return;
   const held = await heldOn(sql, { caller, unitId, at });
   if (notHeld(await permissionsOf(sql, role.id), { ...held, everything: false }).length > 0)
     throw new AppError("forbidden", "You are in this group yourself, and don't hold this role yet: somebody else has to give it.", {

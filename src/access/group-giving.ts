@@ -1,6 +1,7 @@
 import type { Sql } from "../db/database.ts";
 import { groupsAbove } from "../directory/groups.ts";
 import { AppError } from "../errors.ts";
+import { personBehind } from "./policy.ts";
 import { heldAt, isMember, notHeld, requireHeldRole, type Holdings } from "./giving.ts";
 import { permissionsOf } from "./roles.ts";
 
@@ -38,7 +39,7 @@ export async function rolesOfGroup(sql: Sql, { groupId, at }: Pick<GroupGiving, 
 export async function requireMayGiveGroup(sql: Sql, { before, groupId, at }: GroupGiving): Promise<void> {
   const roles = await rolesOfGroup(sql, { groupId, at });
   if (roles.length === 0) return;
-  const { personId } = before.caller;
+  const personId = personBehind(before.caller);
   const isIn = personId !== null && (await isMember(sql, { personId, groupId, at }));
   for (const { path, ...role } of roles) {
     const held = heldAt(before, path);

@@ -1,7 +1,7 @@
 import type { Sql } from "../db/database.ts";
 import { AppError } from "../errors.ts";
 import { heldAt, holdingsOf, isMember, notHeld, requireHeldRole, type Held, type Holdings } from "./giving.ts";
-import type { Caller } from "./policy.ts";
+import { personBehind, type Caller } from "./policy.ts";
 import { permissionsOf } from "./roles.ts";
 
 /** Whom, or what, a change makes rules act for. */
@@ -48,9 +48,8 @@ export async function requireMayGiveByRules(sql: Sql, watch: RuleWatch, { person
   for (const { path, personId, groupId, ...role } of rows) {
     const held = heldAt(before, path);
     const permissions = await permissionsOf(sql, role.id);
-    const oneself =
-      caller.personId !== null &&
-      (personId === caller.personId || (groupId !== null && (await isMember(sql, { personId: caller.personId, groupId, at }))));
+    const own = personBehind(caller);
+    const oneself = own !== null && (personId === own || (groupId !== null && (await isMember(sql, { personId: own, groupId, at }))));
     if (oneself) refuseNew(`the role ${role.name}`, { permissions, held });
     requireHeldRole(role, { permissions: permissions.filter(steersRollcall), held });
   }
@@ -64,7 +63,7 @@ export async function requireMayBringUnder(
   sql: Sql,
   { caller, path, under, at }: { caller: Caller; path: string; under: string; at: Date },
 ): Promise<void> {
-  if (caller.personId !== null) {
+  if (personBehind(caller) !== null) {
     // What a token is narrowed to says nothing of what its person gains.
     const all = await holdingsOf(sql, { caller: { ...caller, permissions: null, unitIds: null }, at });
     refuseNew("which you hold there", { permissions: [...heldAt(all, under).permissions], held: heldAt(all, path) });

@@ -1,6 +1,6 @@
 import type { Sql, Work } from "../db/database.ts";
 import { AppError } from "../errors.ts";
-import { grantedUnits } from "./effective.ts";
+import { accessOnUnit, grantedUnits, type EffectiveAccess } from "./effective.ts";
 import type { OwnPermission } from "./own-permissions.ts";
 
 /** "rollcall last administrator" as a number for pg_advisory_xact_lock: two who remove each other at once would each see the other. */
@@ -17,7 +17,9 @@ export async function lockAdministrators(sql: Sql): Promise<void> {
 /** Who may make roles for the whole organisation can give back every other right. */
 const STEERING: OwnPermission = "rollcall.roles.edit";
 
-// People who were given a role with the permission, by themselves or through groups, and are active. Whether it holds, grantedUnits says.
+const A_PAGE = 50;
+
+// A page of people who were given a role with the permission, by themselves or through groups, and are active. Whether it holds, grantedUnits says.
 const CANDIDATES = `
   with recursive holding (role_id) as (
     select role_id from role_permissions where permission_key = $2 and recorded_to is null and valid_to is null
@@ -29,13 +31,13 @@ const CANDIDATES = `
     select group_id from given where group_id is not null
     union select n.child_group_id from below join nestings n on n.parent_group_id = below.group_id and n.recorded_to is null and n.valid_to is null
   )
-  select p.id from people p where p.id <> $1 and p.state = 'active' and p.id in (
+  select p.id from people p where p.id <> $1 and p.state = 'active' and p.id > $4 and ($5::uuid[] is null or p.id = any($5)) and p.id in (
     select person_id from given where person_id is not null
     union select m.person_id from below join memberships m using (group_id) where m.recorded_to is null and m.valid_to is null
-  ) order by p.id limit 50`;
+  ) order by p.id limit ${A_PAGE}`;
 
 /** An instant after every end: who steers then steers for good, as far as is decided. */
-const FOR_GOOD = new Date("9999-12-31T00:00:00Z");
+export const FOR_GOOD = new Date("9999-12-31T00:00:00Z");
 
 /**
  * Refuses what would leave the organisation without anybody who can steer it, or with nobody whose rights don't end by themselves: to
@@ -89,10 +91,46 @@ function named(at: Date): string {
   return at === FOR_GOOD ? " whose rights don't end" : "";
 }
 
-async function isSteered(sql: Sql, { at, without = NOBODY }: { at: Date; without?: string }): Promise<boolean> {
-  const { rows } = await sql.query<{ id: string }>(CANDIDATES, [without, STEERING, at]);
-  for (const { id } of rows) if (await steers(sql, { personId: id, at })) return true;
+/**
+ * As `keepingAnAdministrator`, for changes of people that rules may follow. Where none of them steers the organisation, it is done at
+ * once, and waits for nobody.
+ */
+export async function keepingAdministratorsAmong<T>(work: Work, personIds: readonly string[], act: () => Promise<T>): Promise<T> {
+  const { ctx, sql } = work;
+  for (const at of [ctx.now(), FOR_GOOD]) if (await isSteered(sql, { at, among: personIds })) return keepingAnAdministrator(work, act);
+  return act();
+}
+
+interface Steering {
+  at: Date;
+  without?: string;
+  /** Of these people; of all when absent. */
+  among?: readonly string[];
+}
+
+async function isSteered(sql: Sql, steering: Steering): Promise<boolean> {
+  for await (const _ of administrators(sql, steering)) return true;
   return false;
+}
+
+/** The people who steer the organisation at that instant. There is no bound: somebody past any number may be the only one. */
+export async function* administrators(sql: Sql, { at, without = NOBODY, among }: Steering): AsyncGenerator<string> {
+  for (let after = NOBODY; ;) {
+    const { rows }: { rows: { id: string }[] } = await sql.query<{ id: string }>(CANDIDATES, [without, STEERING, at, after, among ?? null]);
+    for (const { id } of rows) if (await steers(sql, { personId: id, at })) yield id;
+    if (rows.length < A_PAGE) return;
+    after = rows.at(-1)?.id ?? NOBODY;
+  }
+}
+
+/** How somebody steers the organisation: each derivation on an organisation at the top of the tree. */
+export async function waysToSteer(sql: Sql, { personId, at }: { personId: string; at: Date }): Promise<EffectiveAccess[]> {
+  const { rows } = await sql.query<{ id: string }>(
+    "select id from units where parent_id is null and type = 'organization' and deleted_at is null",
+  );
+  const ways: EffectiveAccess[] = [];
+  for (const { id } of rows) ways.push(...(await accessOnUnit(sql, { personId, unitId: id, permission: STEERING, at })));
+  return ways;
 }
 
 async function steers(sql: Sql, { personId, at }: { personId: string; at: Date }): Promise<boolean> {

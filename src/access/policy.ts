@@ -11,12 +11,19 @@ export interface Caller {
   credential: string;
   /** Null for a service, whose rights are those of its token. */
   personId: string | null;
+  /** Who answers for a service: it may do at most what that person may at the same instant. Absent where the operator does. */
+  responsibleId?: string | undefined;
   /** Permission keys that are left of it; null = all. A service's token always names them, or is null for all there are. */
   permissions: readonly string[] | null;
   /** Units, with all below them, to which it is narrowed; null = not narrowed. */
   unitIds: readonly string[] | null;
   /** When a person who is signed in last proved who they are; absent for tokens, which prove nothing but themselves. */
   provenAt?: Date;
+}
+
+/** Whose rights a caller has, or is bounded by; null for a service that the operator answers for. */
+export function personBehind({ personId, responsibleId }: Caller): string | null {
+  return personId ?? responsibleId ?? null;
 }
 
 /** Where a caller holds one permission. */
@@ -44,7 +51,7 @@ export interface Question {
 
 /** Where the caller holds a permission at this instant: asked anew at each request, so that a change acts at once (A6). */
 export async function reachOf(sql: Sql, { caller, permission, at }: Question): Promise<Reach> {
-  const { personId } = caller;
+  const personId = personBehind(caller);
   const granted = personId === null ? [] : await grantedUnits(sql, { personId, permission, at });
   return reachFrom({ caller, permission, granted, narrowed: await narrowedTo(sql, caller) });
 }
@@ -54,7 +61,7 @@ export async function reachesOf(
   sql: Sql,
   { caller, permissions, at }: { caller: Caller; permissions: readonly OwnPermission[]; at: Date },
 ): Promise<Reach[]> {
-  const { personId } = caller;
+  const personId = personBehind(caller);
   const granted = personId === null ? [] : await grantedUnits(sql, { personId, at });
   const narrowed = await narrowedTo(sql, caller);
   return permissions.map((permission) =>
@@ -74,11 +81,12 @@ function reachFrom({ caller, permission, granted, narrowed }: Basis): Reach {
   const nowhere: Reach = { permission, everything: false, organisation: false, paths: [], self: null, teamOf: null };
   if (caller.permissions !== null && !caller.permissions.includes(permission)) return nowhere;
   const { personId } = caller;
-  if (personId === null) return narrowed === null ? { ...nowhere, everything: true, organisation: true } : { ...nowhere, paths: narrowed };
+  if (personBehind(caller) === null)
+    return narrowed === null ? { ...nowhere, everything: true, organisation: true } : { ...nowhere, paths: narrowed };
   const paths = granted.map(({ path }) => path);
-  const self = ON_ONESELF.has(permission) ? personId : null;
+  const self = personId !== null && ON_ONESELF.has(permission) ? personId : null;
   if (narrowed !== null) return { ...nowhere, paths: inBoth(paths, narrowed), self };
-  const teamOf = ON_THE_TEAM.has(permission) ? personId : null;
+  const teamOf = personId !== null && ON_THE_TEAM.has(permission) ? personId : null;
   return { permission, everything: false, organisation: granted.some(({ top }) => top), paths, self, teamOf };
 }
 

@@ -2,7 +2,7 @@ import type { Work } from "../db/database.ts";
 import { AppError } from "../errors.ts";
 import { comingRights } from "./coming-rights.ts";
 import { heldAt, holdingsOf } from "./giving.ts";
-import type { Caller } from "./policy.ts";
+import { personBehind, type Caller } from "./policy.ts";
 
 /**
  * Refuses what would let the caller become somebody who may do more: their password, their second factors and links that let in
@@ -11,7 +11,7 @@ import type { Caller } from "./policy.ts";
  * itself. Throws `forbidden`.
  */
 export async function requireHoldsAll({ ctx, sql }: Work, { caller, personId }: { caller: Caller; personId: string }): Promise<void> {
-  if (caller.personId === personId)
+  if (personBehind(caller) === personId)
     throw new AppError("forbidden", "Nobody does this to themselves here: sign in and change it on the account page.", { field: "person" });
   const at = ctx.now();
   const holdings = await holdingsOf(sql, { caller, at });
@@ -30,7 +30,7 @@ export async function requireHoldsAll({ ctx, sql }: Work, { caller, personId }: 
  */
 export async function requireHoldsEverything({ ctx, sql }: Work, { caller }: { caller: Caller }): Promise<void> {
   const { steers, narrowed } = await holdingsOf(sql, { caller, at: ctx.now() });
-  const everything = caller.personId === null ? caller.permissions === null && narrowed === null : steers;
+  const everything = personBehind(caller) === null ? caller.permissions === null && narrowed === null : steers;
   if (everything) return;
   throw new AppError(
     "forbidden",

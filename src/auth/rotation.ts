@@ -10,6 +10,8 @@ export interface RotateOptions {
   oldUntil: Date;
   /** Null: never. Absent: it is given as long as the one whose place it takes was. */
   expiresAt?: Date | null | undefined;
+  /** Who answers for a service's new token; who did for the old one when absent. */
+  responsibleId?: string | undefined;
 }
 
 export interface Rotated {
@@ -32,6 +34,7 @@ interface LiveToken {
   expires_at: Date | null;
   permissions: string[] | null;
   unit_ids: string[] | null;
+  responsible_id: string | null;
   /** Milliseconds that it was given; null = no end. A rotation that was taken back shortened it, so its replacement says. */
   lifetime: number | null;
 }
@@ -40,12 +43,12 @@ interface LiveToken {
  * Makes a token for the same client, scope and person, and lets the old one end. A token that an earlier rotation has
  * already let end is no candidate. Throws `not_found`; `conflict` when several tokens have the name.
  */
-export async function rotateToken(work: Work, { token: wanted, oldUntil, expiresAt }: RotateOptions): Promise<Rotated> {
+export async function rotateToken(work: Work, { token: wanted, oldUntil, expiresAt, responsibleId }: RotateOptions): Promise<Rotated> {
   const { ctx, sql } = work;
   // Whoever rotates at the same time must see what this one has made.
   await sql.query("select pg_advisory_xact_lock(hashtext('rollcall.token-rotation'))");
   const { rows } = await sql.query<LiveToken>(
-    `select t.id, t.name, t.scope, t.connection_id, t.person_id, t.expires_at, t.permissions, t.unit_ids,
+    `select t.id, t.name, t.scope, t.connection_id, t.person_id, t.expires_at, t.permissions, t.unit_ids, t.responsible_id,
        (extract(epoch from case when taken_back.id is null then t.expires_at - t.created_at else taken_back.expires_at - taken_back.created_at end) * 1000)::float8 as lifetime
      from tokens t left join lateral (select * from tokens n where n.replaces_id = t.id order by n.created_at desc limit 1) taken_back on true
      where (t.name = $1 or t.id::text = $1) and t.revoked_at is null and (t.expires_at is null or t.expires_at > $2) and t.oauth_client_id is null
@@ -71,6 +74,7 @@ export async function rotateToken(work: Work, { token: wanted, oldUntil, expires
     ...(ending ? { expiresAt: ending } : {}),
     permissions: old.permissions ?? undefined,
     unitIds: old.unit_ids ?? undefined,
+    responsibleId: responsibleId ?? old.responsible_id ?? undefined,
   });
   const until = old.expires_at && old.expires_at < oldUntil ? old.expires_at : oldUntil;
   await sql.query("update tokens set expires_at = $2 where id = $1", [old.id, until]);

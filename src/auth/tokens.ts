@@ -18,6 +18,8 @@ export interface NewToken {
   connectionId?: number;
   /** Ends with that person's access. */
   personId?: string;
+  /** Who answers for a service's token, which does at most what that person may; nobody but the operator when absent. */
+  responsibleId?: string | undefined;
   expiresAt?: Date;
   /** What a token of scope `api` is narrowed to; absent = all that its person may do, or for a service all there is. */
   permissions?: readonly string[] | undefined;
@@ -45,6 +47,8 @@ export interface TokenHolder {
   personId: string | null;
   permissions: readonly string[] | null;
   unitIds: readonly string[] | null;
+  /** Who answers for a service's token; null = the operator. */
+  responsibleId: string | null;
   /** Which state of the organisation's own attributes holds. */
   catalogueVersion: number;
   proof: TokenProof;
@@ -69,8 +73,8 @@ export async function createToken(work: Work, options: NewToken): Promise<{ id: 
   const prefix = Array.from({ length: 8 }, () => PREFIX_LETTERS.charAt(randomInt(PREFIX_LETTERS.length))).join("");
   const token = `rc_${scope}_${prefix}_${randomBytes(32).toString("base64url")}`;
   await sql.query(
-    `insert into tokens (id, name, prefix, hash, scope, connection_id, person_id, created_at, expires_at, permissions, unit_ids)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+    `insert into tokens (id, name, prefix, hash, scope, connection_id, person_id, created_at, expires_at, permissions, unit_ids, responsible_id)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
     [
       id,
       name,
@@ -83,6 +87,7 @@ export async function createToken(work: Work, options: NewToken): Promise<{ id: 
       expiresAt ?? null,
       options.permissions ?? null,
       options.unitIds ?? null,
+      options.responsibleId ?? null,
     ],
   );
   await recordEvent(work, {
@@ -129,6 +134,7 @@ interface TokenRow {
   person_active: boolean | null;
   permissions: string[] | null;
   unit_ids: string[] | null;
+  responsible_id: string | null;
   person_ends: Date | null;
   catalogue_version: number;
   stamp: string;
@@ -149,18 +155,19 @@ export async function authenticateToken(
   // Prepared once for each connection of the pool: every request begins with it.
   const read = {
     name: "token-holder",
-    text: `select t.id, t.name, t.scope, t.hash, t.person_id, t.expires_at, t.last_used_at, t.revoked_at, t.permissions, t.unit_ids,
+    text: `select t.id, t.name, t.scope, t.hash, t.person_id, t.expires_at, t.last_used_at, t.revoked_at, t.permissions, t.unit_ids, t.responsible_id,
             c.id as connection_id, c.name as connection_name, c.enabled as connection_enabled,
             c.version as connection_version, c.settings::text as connection_settings, 
             p.active and ${withinOwnTime({ person: "p.id", at: "$2::timestamptz" })} as person_active, ${ownTimeEnds({ person: "p.id", at: "$2::timestamptz" })} as person_ends, ${CATALOGUE_VERSION} as catalogue_version,
             ${TOKEN_STAMP("$1::bytea")} as stamp
-     from tokens t left join connections c on c.id = t.connection_id left join people p on p.id = t.person_id
+     from tokens t left join connections c on c.id = t.connection_id left join people p on p.id = coalesce(t.person_id, t.responsible_id)
      where t.hash = $1::bytea`,
     values: [hash, now.toISOString()],
   };
   const [row] = reads ? await reads.query<TokenRow>(read) : (await sql.query<TokenRow>(read)).rows;
   if (!row || !timingSafeEqual(row.hash, hash)) throw refused();
-  if (row.revoked_at || (row.expires_at && row.expires_at <= now) || (row.person_id && row.person_active !== true)) throw refused();
+  if (row.revoked_at || (row.expires_at && row.expires_at <= now) || ((row.person_id ?? row.responsible_id) && row.person_active !== true))
+    throw refused();
   await noteUse(sql, { row, now, network: networkOf(from) });
   return {
     id: row.id,
@@ -169,6 +176,7 @@ export async function authenticateToken(
     personId: row.person_id,
     permissions: row.permissions,
     unitIds: row.unit_ids,
+    responsibleId: row.responsible_id,
     connection: connectionOf(row),
     catalogueVersion: row.catalogue_version,
     proof: {
@@ -190,7 +198,11 @@ function connectionOf(row: TokenRow): TokenConnection | null {
 }
 
 function refused(): AppError {
-  return new AppError("unauthenticated", "The bearer token is not valid: it is unknown, has expired or was revoked.", { field: "token" });
+  return new AppError(
+    "unauthenticated",
+    "The bearer token is not valid: it is unknown, has expired, was revoked, or is that of somebody without access.",
+    { field: "token" },
+  );
 }
 
 const USE_NOTED_EVERY_MS = 60_000;

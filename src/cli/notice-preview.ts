@@ -9,6 +9,7 @@ import type { Shell } from "./shell.ts";
 interface Options {
   language?: string;
   html?: boolean;
+  text?: boolean;
 }
 
 /** What stands in a preview where a real message has something of its own. */
@@ -24,6 +25,7 @@ const SAMPLES: Readonly<Record<string, string | number>> = {
   connection: "Entra ID",
   role: "Editor",
   unit: "Sales",
+  token: "door controller",
 };
 
 export function noticePreview(parent: Command, shell: Shell): void {
@@ -34,8 +36,9 @@ export function noticePreview(parent: Command, shell: Shell): void {
     .option("--language <tag>", "in which language: a file of config/languages; the organisation's own when absent")
     .option("--html", "as an HTML page")
     .option("--text", "as plain text (what is shown when neither is asked for)")
-    .action((name: string, { language, html }: Options) =>
+    .action((name: string, { language, html, text }: Options) =>
       shell.runBare(async ({ config, out }) => {
+        if (html && text) throw new AppError("invalid", "Ask for --html or for --text: a preview is one of them.", { field: "--html" });
         const notice = knownNotice(name);
         const { name: organisation, language: fallback } = config.signIn.notify;
         const languages = loadLanguages({ fallback });

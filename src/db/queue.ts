@@ -37,6 +37,8 @@ export interface JobPayloads {
   invite_imported: { importId: string };
   /** Send the link to set another password, if the sealed name is somebody's. */
   send_reset: { name: string };
+  /** Tell administrators of the tokens of services that somebody answers for who has no access any more. */
+  tell_stopped_tokens: { personId: string };
   /** Tell old e-mail addresses that they were replaced. */
   tell_address_changes: Record<string, never>;
   /** Send an event to the operator's system. The body holds ids, never what people are called or a secret. */

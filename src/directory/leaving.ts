@@ -1,5 +1,6 @@
 import { recordEvents } from "../audit/record.ts";
 import type { Work } from "../db/database.ts";
+import { enqueue } from "../db/queue.ts";
 import { closePeriods } from "./periods.ts";
 
 const END_SESSIONS = `
@@ -18,7 +19,14 @@ const REVOKE_TOKENS = `
   )
   select person_id, count(*)::int as count from revoked group by person_id order by person_id`;
 
-/** Ends the sessions of people who may no longer be here and revokes their tokens, in the transaction of that decision. */
+const STOPPED_TOKENS = `
+  select t.id, t.name, t.responsible_id as "personId", l.reason from tokens t join unnest($1::uuid[], $3::text[]) as l (person_id, reason) on l.person_id = t.responsible_id
+  where t.revoked_at is null and (t.expires_at is null or t.expires_at > $2) order by t.id`;
+
+/**
+ * Ends the sessions of people who may no longer be here and revokes their tokens, in the transaction of that decision. Tokens of services
+ * that they answer for open nothing from now on; the trail names each, so that somebody takes it over.
+ */
 export async function endPresence(work: Work, leavers: readonly { personId: string; reason: string }[]): Promise<void> {
   if (leavers.length === 0) return;
   const { ctx, sql } = work;
@@ -26,7 +34,17 @@ export async function endPresence(work: Work, leavers: readonly { personId: stri
   const reasonOf = new Map(leavers.map((leaver) => [leaver.personId, leaver.reason]));
   const { rows: sessions } = await sql.query<{ person_id: string; count: number }>(END_SESSIONS, parameters);
   const { rows: tokens } = await sql.query<{ person_id: string; count: number }>(REVOKE_TOKENS, parameters);
+  const { rows: stopped } = await sql.query<{ id: string; name: string; personId: string; reason: string }>(STOPPED_TOKENS, parameters);
+  for (const personId of new Set(stopped.map((token) => token.personId)))
+    await enqueue(sql, { job: "tell_stopped_tokens", payload: { personId } });
   await recordEvents(work, [
+    ...stopped.map(({ id, name, reason }) => ({
+      name: "token.stopped" as const,
+      subjectType: "token",
+      subjectId: id,
+      reason: `who answers for it has no access: ${reason}`,
+      data: { name },
+    })),
     ...sessions.map((row) => ({
       name: "session.ended" as const,
       subjectType: "person",

@@ -37,6 +37,8 @@ export const NOTICES = {
   "sign_in.linked": kind({ data: z.strictObject({ connection: text }), choice: "security" }),
   "grant.given": kind({ data: z.strictObject({ role: text, unit: text }), choice: "off" }),
   "grant.ends_soon": kind({ data: z.strictObject({ role: text, unit: text, until: moment }), choice: "on" }),
+  /** To administrators: a service's token opens nothing, because who answers for it has no access. */
+  "token.stopped": kind({ data: z.strictObject({ token: text }), choice: "on" }),
 } as const;
 
 export type NoticeName = keyof typeof NOTICES;

@@ -3,6 +3,7 @@ import { evaluateRule } from "../access/condition-rules.ts";
 import { carryOutExpiry } from "../access/expiry.ts";
 import { tellEndingGrants } from "../access/grant-notices.ts";
 import { reconcileGroupRules } from "../access/group-rules.ts";
+import { tellStoppedTokens } from "../access/token-notices.ts";
 import { tellChanges } from "../auth/addresses/tell-changes.ts";
 import type { IncidentWatch } from "../auth/risk/incident-watch.ts";
 import { inviteImported } from "../auth/links/invite-imported.ts";
@@ -119,6 +120,9 @@ export function createHandlers({ db, keyRing, targets, notifier, incidents, rese
     async prune_runs(ctx) {
       const deleted = await pruneRuns(ctx, db);
       if (deleted > 0) ctx.log.info({ deleted }, "details of plans that ended long ago were deleted");
+    },
+    async tell_stopped_tokens(ctx, { personId }) {
+      await inTransaction(db, ctx, (work) => tellStoppedTokens(work, { keyRing, personId }));
     },
     async look_after_things(ctx) {
       while ((await inTransaction(db, ctx, (work) => tellEndingGrants(work, { keyRing }))) > 0) ctx.signal.throwIfAborted();

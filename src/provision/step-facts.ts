@@ -5,13 +5,20 @@ import { AppError } from "../errors.ts";
 import type { StepFacts, TargetFact } from "./steps.ts";
 
 const PERSON = `
-  select p.state, p.created_at as "createdAt", c.name as origin, l.valid_from as since, l.reason as why,
+  select p.state, p.created_at as "createdAt", c.name as origin,
+    (select case when n.state in ('failed', 'skipped') then coalesce(n.problem, n.state) end from notices n where n.person_id = p.id and n.notice = 'invitation'
+      order by n.created_at desc, n.id limit 1) as "invitationProblem", l.valid_from as since, l.reason as why,
     (select count(*)::int from sessions s where s.person_id = p.id and s.ended_at is null and s.expires_at > $2) as "liveSessions",
     (select count(*)::int from tokens t where t.person_id = p.id and t.revoked_at is null and (t.expires_at is null or t.expires_at > $2)) as "liveTokens"
   from people p left join connections c on c.id = p.origin_id
   left join lateral (select valid_from, reason from lifecycle_periods l where l.person_id = p.id and l.recorded_to is null and l.valid_to is null
     order by valid_from desc limit 1) l on true
   where p.id = $1`;
+
+const SERVICE_TOKENS = `
+  select t.name, t.created_at as "createdAt" from tokens t
+  where t.responsible_id = $1 and t.revoked_at is null and (t.expires_at is null or t.expires_at > $2)
+    and not exists (select from tokens n where n.replaces_id = t.id and n.revoked_at is null) order by t.name, t.id`;
 
 const ACCOUNTS = `
   select c.name as connection, a.linked_by as "linkedBy", a.linked_at as "linkedAt", a.gone_at as "goneAt"
@@ -52,11 +59,15 @@ const TARGETS = `
 /** What the steps of one person follow from. Throws `not_found`. */
 export async function stepFacts(sql: Sql, { personId, now }: { personId: string; now: Date }): Promise<StepFacts> {
   const rowsOf = async <Row extends object>(text: string, ...more: unknown[]) => (await sql.query<Row>(text, [personId, ...more])).rows;
-  const [person] = await rowsOf<Omit<StepFacts, "endsAt" | "accounts" | "units" | "grants" | "held" | "targets">>(PERSON, now);
+  const [person] = await rowsOf<Omit<StepFacts, "endsAt" | "serviceTokens" | "accounts" | "units" | "grants" | "held" | "targets">>(
+    PERSON,
+    now,
+  );
   if (!person) throw new AppError("not_found", "There is no such person.", { field: "person" });
   return {
     ...person,
     endsAt: await endOf(sql, { personId, now }),
+    serviceTokens: await rowsOf<StepFacts["serviceTokens"][number]>(SERVICE_TOKENS, now),
     accounts: await rowsOf<StepFacts["accounts"][number]>(ACCOUNTS),
     units: await rowsOf<StepFacts["units"][number]>(UNITS),
     grants: await rowsOf<StepFacts["grants"][number]>(GRANTS, now),

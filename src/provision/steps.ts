@@ -5,8 +5,19 @@ export type StepState = "done" | "waiting" | "failed" | "skipped";
 
 /** One thing that has to happen for somebody to begin, to leave, or to change. */
 export interface Step {
-  what: "arrival" | "leaving" | "plan" | "source-account" | "unit" | "grant" | "sessions" | "tokens" | "target-account" | "target-group";
-  /** The connection, role or group that it is about. */
+  what:
+    | "arrival"
+    | "leaving"
+    | "plan"
+    | "source-account"
+    | "unit"
+    | "grant"
+    | "sessions"
+    | "tokens"
+    | "service-token"
+    | "target-account"
+    | "target-group";
+  /** The connection, role or group that it is about, or the name of a token. */
   target: string | null;
   state: StepState;
   /** When it was done, or when it was decided while it is not. */
@@ -51,6 +62,8 @@ export interface StepFacts {
   /** When access ends by itself, if it is known. */
   endsAt: Date | null;
   createdAt: Date;
+  /** Why the latest invitation did not come, in the provider's own words; null when it did, or none was sent. */
+  invitationProblem?: string | null;
   origin: string | null;
   accounts: readonly { connection: string; linkedBy: string | null; linkedAt: Date | null; goneAt: Date | null }[];
   units: readonly { name: string; since: Date }[];
@@ -58,6 +71,8 @@ export interface StepFacts {
   grants: readonly { role: string; unit: string; from: Date; by: string }[];
   liveSessions: number;
   liveTokens: number;
+  /** Of services that the person answers for, with no other in their place yet. */
+  serviceTokens: readonly { name: string; createdAt: Date }[];
   /** Items of plans that a guard holds. */
   held: readonly { plan: number; connection: string; action: string; at: Date }[];
   targets: readonly TargetFact[];
@@ -141,9 +156,16 @@ function targetStep(fact: TargetFact, { kind, gone, now }: { kind: StepsKind; go
   return { ...settled, state: "done", detail: there ? "It stands there as it should." : `It is ${fact.desiredState}.` };
 }
 
-function arrival({ state, createdAt, origin, since, why }: StepFacts): Step {
+function arrival({ state, createdAt, invitationProblem = null, origin, since, why }: StepFacts): Step {
   const base = { ...BARE, what: "arrival" as const, target: origin, at: createdAt, by: origin === null ? "local" : `connection:${origin}` };
   if (state === "active") return { ...base, state: "done", detail: "The person is here and active." };
+  if (state === "invited" && invitationProblem !== null)
+    return {
+      ...base,
+      state: "failed",
+      detail: "The invitation could not be sent: send it again, or hand the link over.",
+      error: invitationProblem,
+    };
   if (state === "invited") return { ...base, state: "waiting", detail: "The person has not answered the invitation yet." };
   return { ...base, at: since, state: "skipped", detail: `The person is ${state}: ${why ?? "no reason is known"}.` };
 }
@@ -201,5 +223,14 @@ function ending(facts: StepFacts): Step[] {
     state: facts.state === "suspended" ? "skipped" : "waiting",
     detail: facts.state === "suspended" ? "It gives nothing while the person is suspended." : "It is taken back.",
   }));
-  return [one("sessions", facts.liveSessions), one("tokens", facts.liveTokens), ...grants];
+  const services = facts.serviceTokens.map(({ name, createdAt }): Step => ({
+    ...BARE,
+    what: "service-token",
+    target: name,
+    state: "waiting",
+    at: createdAt,
+    by: "a person who may make tokens of services",
+    detail: `${planned ? "It opens nothing once the person has no access" : "It opens nothing, because the person has no access"}: rotate it to take it over, or revoke it.`,
+  }));
+  return [one("sessions", facts.liveSessions), one("tokens", facts.liveTokens), ...services, ...grants];
 }

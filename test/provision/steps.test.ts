@@ -41,6 +41,7 @@ const facts: fc.Arbitrary<StepFacts> = fc.record({
   }),
   liveSessions: fc.nat(2),
   liveTokens: fc.nat(2),
+  serviceTokens: fc.array(fc.record({ name: fc.constant("hr"), createdAt: fc.constant(now) }), { maxLength: 1 }),
   held: fc.array(fc.record({ plan: fc.nat(), connection: fc.constant("ldap"), action: fc.constant("disable"), at: instant }), {
     maxLength: 1,
   }),
@@ -64,7 +65,8 @@ test("W3: nothing is done while a delivery is outstanding, a plan is held, or a 
       const open = known.targets.some(isOutstanding) || known.held.length > 0;
       if (open) expect(overall(steps)).not.toBe("done");
       if (asked === "offboarding" && known.state === "deactivated") {
-        if (known.liveSessions + known.liveTokens + known.grants.length > 0) expect(["waiting", "failed"]).toContain(overall(steps));
+        if (known.liveSessions + known.liveTokens + known.serviceTokens.length + known.grants.length > 0)
+          expect(["waiting", "failed"]).toContain(overall(steps));
         if (known.targets.some((each) => each.provisioned && each.group === null && each.desiredState === "present"))
           expect(["waiting", "failed"]).toContain(overall(steps));
       }

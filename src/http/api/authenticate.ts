@@ -33,6 +33,7 @@ export function callerAuthentication({
         personId: holder.personId,
         permissions: holder.permissions,
         unitIds: holder.unitIds,
+        ...(holder.responsibleId === null ? {} : { responsibleId: holder.responsibleId }),
       };
     });
   };

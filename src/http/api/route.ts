@@ -75,6 +75,8 @@ export interface UploadOptions {
   /** Media types that are taken; `image/*` for a family. */
   types: readonly string[];
   mostBytes: number;
+  /** What is said of types that are sent often and not taken; of all others what is. */
+  refused?: Readonly<Record<string, string>>;
 }
 
 export type Method = "get" | "post" | "put" | "patch" | "delete";
@@ -93,6 +95,8 @@ export interface RouteDefinition<P extends z.ZodType, Q extends z.ZodType, B ext
   params?: P;
   query?: Q;
   body?: B;
+  /** A body as somebody might send it, for the documentation. */
+  example?: z.input<B>;
   upload?: UploadOptions;
   /** 200 when absent; 204 when there is no answer. */
   status?: 200 | 201 | 202 | 204;
@@ -105,6 +109,11 @@ export interface RouteDefinition<P extends z.ZodType, Q extends z.ZodType, B ext
   idempotent?: true;
   /** Somebody who is signed in must have proven lately that it is them. */
   sensitive?: true;
+  /**
+   * What it locks beside the rows that it changes: `administrators` where the last one's rights may end, `rules` (and administrators)
+   * where a rule is saved. A bulk request takes it before its first operation.
+   */
+  locks?: "administrators" | "rules";
   /** Runs outside of one transaction, because it makes its own or talks to others: `sql` is the pool. */
   ownTransactions?: true;
   handler(call: ApiCall, input: { params: z.output<P>; query: z.output<Q>; body: z.output<B> }): Promise<z.input<A> | Special>;

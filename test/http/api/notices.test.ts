@@ -81,12 +81,14 @@ test("G7: a person opts in and out of optional messages, and of no other", async
     choices: [
       { notice: "grant.given", wanted: false },
       { notice: "grant.ends_soon", wanted: true },
+      { notice: "token.stopped", wanted: true },
     ],
   });
   const change = await door.request("PATCH", path, { token, body: { "grant.given": true } }).expect(200);
   expect(change.body.choices).toEqual([
     { notice: "grant.given", wanted: true },
     { notice: "grant.ends_soon", wanted: true },
+    { notice: "token.stopped", wanted: true },
   ]);
   await door.request("PATCH", path, { token, body: { "password.changed": false } }).expect(422);
   const other = await door.newPerson({ unitId: there });

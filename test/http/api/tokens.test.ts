@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { tellStoppedTokens } from "../../../src/access/token-notices.ts";
 import { networkOf } from "../../../src/auth/network.ts";
+import { giveGrant } from "../../../src/access/grants.ts";
+import { keyRing } from "../scim/door.ts";
 import { openApi, type ApiDoor } from "./api-door.ts";
 
 let door: ApiDoor;
@@ -82,6 +85,54 @@ describe("G5: API tokens", () => {
     await door.request("POST", `/tokens/${fresh.id}/revoke`, { token: holder.token, body: { reason: "lost laptop" } }).expect(200);
     await door.request("GET", "/me", { token: fresh.token }).expect(401);
     door.clock.forward(-3_700_000);
+  });
+
+  test("G5, A6, W3: a service's token does at most what its maker may, at the time of use; with the maker it stops, and is taken over by rotating it", async () => {
+    const maker = await door.newHolder({ role: "rollcall-administrator", unitId: top });
+    const other = await door.newHolder({ role: "rollcall-administrator", unitId: top });
+    const grant = (await door.request("GET", `/grants?person=${maker.personId}`).expect(200)).body.items[0].id;
+    const service = {
+      for: "service",
+      name: "hr",
+      permissions: ["rollcall.units.view", "rollcall.people.view", "rollcall.grants.give"],
+      unitIds: null,
+    };
+    const { body: made } = await door.request("POST", "/tokens", { token: maker.token, body: service }).expect(201);
+    expect(made).toMatchObject({ personId: null, responsibleId: maker.personId, state: "live" });
+    const sees = (token: string, unitId: string) => door.request("GET", `/units/${unitId}`, { token });
+    await sees(made.token, top).expect(200);
+    // Nor is it a way to give oneself what nobody gives to themselves.
+    const giving = { personId: maker.personId, role: "rollcall-auditor", unitId: top, reason: "mine" };
+    await door.request("POST", "/grants", { token: made.token, body: giving }).expect(403);
+    // What the maker loses, it loses at once.
+    await door.work((work) => giveGrant(work, { personId: maker.personId, role: "rollcall-unit-administrator", unit }));
+    await door.request("POST", `/grants/${grant}/revoke`, { body: { reason: "moved" } }).expect(204);
+    await sees(made.token, top).expect(404);
+    await sees(made.token, unit).expect(200);
+    await door.request("POST", `/people/${maker.personId}/suspend`, { body: { reason: "left" } }).expect(200);
+    await sees(made.token, unit).expect(401);
+    const listed = await door.request("GET", `/tokens?responsible=${maker.personId}&state=suspended`, { token: other.token }).expect(200);
+    expect(listed.body.items.map(({ id }: { id: string }) => id)).toEqual([made.id]);
+    const { body: events } = await door.request("GET", `/audit?name=token.stopped`, { token: other.token }).expect(200);
+    expect(events.items).toMatchObject([{ subjectId: made.id, data: { name: "hr" } }]);
+    await door.work((work) => tellStoppedTokens(work, { keyRing, personId: maker.personId }));
+    const told = await door.db.pool.query("select person_id from notices where notice = 'token.stopped'");
+    expect(told.rows).toContainEqual({ person_id: other.personId });
+    expect(told.rows).not.toContainEqual({ person_id: maker.personId });
+    const services = async () => {
+      const { body } = await door.request("GET", `/people/${maker.personId}/steps`, { token: other.token }).expect(200);
+      return body.steps.filter(({ what }: { what: string }) => what === "service-token").map(({ target }: { target: string }) => target);
+    };
+    expect(await services()).toEqual(["hr"]);
+    const { body: rotated } = await door.request("POST", `/tokens/${made.id}/rotate`, { token: other.token, body: {} }).expect(201);
+    expect(rotated).toMatchObject({ responsibleId: other.personId, state: "live" });
+    expect(await services()).toEqual([]);
+    await sees(rotated.token, top).expect(200);
+    await sees(made.token, unit).expect(401);
+    // What the operator makes at the command line bounds nothing by a person.
+    const { body: own } = await door.request("POST", "/tokens", { body: service }).expect(201);
+    expect(own.responsibleId).toBeNull();
+    await door.request("POST", `/tokens/${rotated.id}/revoke`, { token: other.token, body: { reason: "over" } }).expect(200);
   });
 
   test("G5: a leaked one is found by its prefix, or pasted whole; who may not see it finds nothing", async () => {

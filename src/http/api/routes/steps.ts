@@ -12,8 +12,20 @@ const kinds = z.enum(["onboarding", "offboarding", "change"]);
 
 const stepSchema = z
   .object({
-    what: z.enum(["arrival", "leaving", "plan", "source-account", "unit", "grant", "sessions", "tokens", "target-account", "target-group"]),
-    target: z.string().nullable().describe("The connection, role or group that it is about."),
+    what: z.enum([
+      "arrival",
+      "leaving",
+      "plan",
+      "source-account",
+      "unit",
+      "grant",
+      "sessions",
+      "tokens",
+      "service-token",
+      "target-account",
+      "target-group",
+    ]),
+    target: z.string().nullable().describe("The connection, role or group that it is about, or the name of a token."),
     state: z.enum(["done", "waiting", "failed", "skipped"]),
     at: instant.nullable().describe("When it was done, or decided while it is not."),
     by: z.string().nullable().describe("Who or what did it, or has to."),

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { requireHeld } from "../../../access/delegation.ts";
 import { OWN_PERMISSIONS, type OwnPermission } from "../../../access/own-permissions.ts";
-import { OUT_OF_REACH, reachedPeople, type Condition, type Reach } from "../../../access/policy.ts";
+import { type Condition, OUT_OF_REACH, personBehind, type Reach, reachedPeople } from "../../../access/policy.ts";
 import { rotateToken } from "../../../auth/rotation.ts";
 import { renewToken } from "../../../auth/renewal.ts";
 import { readToken, searchTokens, type TokenView } from "../../../auth/token-search.ts";
@@ -14,6 +14,7 @@ import { idParams, instant, line, moment, reason, uuid } from "../schemas.ts";
 const DAY_MS = 86_400_000;
 const LONGEST_DAYS = 366;
 const USUAL_DAYS = 90;
+const TOKEN_STATES = ["live", "suspended", "expired", "revoked"] as const;
 
 const tokenSchema = z
   .object({
@@ -26,7 +27,14 @@ const tokenSchema = z
     connection: z.string().nullable(),
     permissions: z.array(z.string()).nullable().describe("What is left of it; null = all that its person may do."),
     unitIds: z.array(z.string()).nullable(),
-    state: z.enum(["live", "expired", "revoked"]),
+    responsibleId: z
+      .string()
+      .nullable()
+      .describe(
+        "Who answers for a service's token, which may do at most what that person may; null = the operator, who made it at the command line.",
+      ),
+    responsible: z.string().nullable(),
+    state: z.enum(TOKEN_STATES).describe("`suspended`: whose it is, or who answers for it, has no access now, so that it opens nothing."),
     createdAt: instant,
     expiresAt: instant.nullable(),
     lastUsedAt: instant.nullable().describe("To the minute."),
@@ -68,14 +76,24 @@ export const tokenRoutes: readonly Route[] = [
       ...pageQuery,
       person: uuid.optional(),
       prefix: z.string().max(200).optional().describe("The readable part of a token, or all of one that was found."),
-      state: z.enum(["live", "expired", "revoked"]).optional(),
+      responsible: uuid.optional().describe("Those of services that this person answers for: what to take over before the person leaves."),
+      state: z.enum(TOKEN_STATES).optional(),
     }),
     answer: pageOf(tokenSchema),
     async handler(call, { query }) {
-      const { limit, cursor, person, prefix, state } = query;
+      const { limit, cursor, person, responsible, prefix, state } = query;
       const after = placeOf(cursor, z.tuple([z.iso.datetime(), uuid]));
-      const within = visible(await call.reach("rollcall.tokens.view"), { self: call.caller.personId, from: 7 });
-      const rows = await searchTokens(call.sql, { now: call.ctx.now(), limit: limit + 1, within, after, personId: person, prefix, state });
+      const within = visible(await call.reach("rollcall.tokens.view"), { self: call.caller.personId, from: 8 });
+      const rows = await searchTokens(call.sql, {
+        now: call.ctx.now(),
+        limit: limit + 1,
+        within,
+        after,
+        personId: person,
+        responsibleId: responsible,
+        prefix,
+        state,
+      });
       return page(rows, { limit, place: ({ createdAt, id }) => [createdAt.toISOString(), id] });
     },
   }),
@@ -85,10 +103,11 @@ export const tokenRoutes: readonly Route[] = [
     sensitive: true,
     summary: "Make a token of your own, or of a service",
     description:
-      "The token itself is in this answer and nowhere else. Nobody hands out more than they hold: one of a service needs `rollcall.tokens.edit` on the organisation.",
+      "The token itself is in this answer and nowhere else. Nobody hands out more than they hold: one of a service needs `rollcall.tokens.edit` on the organisation, and does at most what its maker may at the time of use.",
     tag: "Tokens",
     access: "signed-in",
     body: newToken,
+    example: { for: "service", name: "door controller", permissions: ["rollcall.access.check"], unitIds: null },
     status: 201,
     answer: shownOnce,
     idempotent: true,
@@ -115,6 +134,8 @@ export const tokenRoutes: readonly Route[] = [
     path: "/tokens/{id}/rotate",
     sensitive: true,
     summary: "Make another in its place; both work for a while",
+    description:
+      "Whoever rotates a service's token answers for the new one from then on: that is how it is taken over from somebody who leaves. The old one stays that person's, whose access bounds it.",
     tag: "Tokens",
     access: "signed-in",
     params: idParams,
@@ -147,6 +168,7 @@ export const tokenRoutes: readonly Route[] = [
       const made = await rotateToken(call, {
         token: token.id,
         oldUntil,
+        ...(token.personId === null ? { responsibleId: personBehind(caller) ?? undefined } : {}),
         ...(body.expiresAt ? { expiresAt: ending(body.expiresAt, ctx.now()) } : {}),
       });
       return { ...(await readToken(sql, { id: made.id, now: ctx.now() })), token: made.token };
@@ -181,7 +203,7 @@ export const tokenRoutes: readonly Route[] = [
     answer: tokenSchema,
     async handler(call, { params, body }) {
       const token = await seen(call, params.id);
-      await requireSteering(call, token);
+      if (token.responsibleId === null || token.responsibleId !== call.caller.personId) await requireSteering(call, token);
       await revokeToken(call, { id: token.id, reason: body.reason });
       return readToken(call.sql, { id: token.id, now: call.ctx.now() });
     },
@@ -202,7 +224,7 @@ async function ofMine(call: ApiCall, body: { permissions?: OwnPermission[] | und
 async function ofService(call: ApiCall, body: { permissions: OwnPermission[]; unitIds: string[] | null }) {
   await call.require("rollcall.tokens.edit", { organisation: true });
   await requireHeld(call.sql, { caller: call.caller, delegated: body, at: call.ctx.now() });
-  return { permissions: body.permissions, unitIds: body.unitIds ?? undefined };
+  return { permissions: body.permissions, unitIds: body.unitIds ?? undefined, responsibleId: personBehind(call.caller) ?? undefined };
 }
 
 /** A narrowed credential makes none that is wider. */
@@ -228,7 +250,7 @@ function ending(asked: Date | undefined, now: Date): Date {
 /** The token, if the caller may know of it. */
 async function seen(call: ApiCall, id: string): Promise<TokenView> {
   const token = await readToken(call.sql, { id, now: call.ctx.now() });
-  if (token.personId !== null && token.personId === call.caller.personId) return token;
+  if (call.caller.personId !== null && [token.personId, token.responsibleId].includes(call.caller.personId)) return token;
   const within = visible(await call.reach("rollcall.tokens.view"), { self: null, from: 2 });
   const { rowCount } = await call.sql.query(
     `select from tokens t left join people p on p.id = t.person_id where t.id = $1 and ${within.text}`,
@@ -243,12 +265,12 @@ async function requireSteering(call: ApiCall, { personId }: TokenView): Promise<
   await call.require("rollcall.tokens.edit", personId === null ? { organisation: true } : { personId });
 }
 
-/** Own tokens, those of people in reach, and with the organisation's permission those of services and SCIM clients. */
+/** Own tokens, those that one answers for, those of people in reach, and with the organisation's permission those of services and SCIM clients. */
 function visible(reach: Reach, { self, from }: { self: string | null; from: number }): Condition {
   if (reach.everything) return { text: "true", values: [] };
   const people = reachedPeople(reach, { person: "p", from: from + 1 });
   return {
-    text: `(t.person_id = $${from}::uuid or (t.person_id is not null and ${people.text})${reach.organisation ? " or t.person_id is null" : ""})`,
+    text: `(t.person_id = $${from}::uuid or t.responsible_id = $${from}::uuid or (t.person_id is not null and ${people.text})${reach.organisation ? " or t.person_id is null" : ""})`,
     values: [self, ...people.values],
   };
 }
