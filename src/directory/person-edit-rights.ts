@@ -1,6 +1,9 @@
 import type { CustomAttribute } from "./custom-attributes.ts";
 import { CUSTOM_PREFIX } from "./attributes.ts";
 
+/** What accounts find their person by, beside the primary address. */
+export const MATCHED_BY: ReadonlySet<string> = new Set(["userName", "employeeNumber", "externalId"]);
+
 /** What somebody is to the person whose profile it is. Administrators hold a permission on the person's units. */
 export type Relation = "administrator" | "self" | "manager" | "other";
 

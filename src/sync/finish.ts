@@ -6,6 +6,7 @@ import { inTransaction, type Work } from "../db/database.ts";
 import { applyItems } from "./apply-plan.ts";
 import { noteProblems, type Run, type RunMode } from "./begin.ts";
 import { guardFacts, judge, type Tripped } from "./guard.ts";
+import { mayLeaveNoAdministrator } from "./guard-administrator.ts";
 import { closePlan, settleDoubleClaims, type ClosedPlan, type DoubleClaim } from "./plan.ts";
 import { timed, type Timings } from "./progress.ts";
 
@@ -78,15 +79,15 @@ async function closeRunPlan(work: Work, run: Run): Promise<ClosedPlan> {
 async function judgePlan(run: Run, closed: ClosedPlan): Promise<Tripped[]> {
   const leaving = Object.values(closed.counts).some(({ disable = 0, delete: deletes = 0 }) => disable + deletes > 0);
   const shrunken = run.reads.some(({ read, known }) => read < known);
-  if (!leaving && !shrunken) return [];
+  const plan = { planId: run.planId, connectionId: run.connection.id, now: run.ctx.now() };
+  const noAdministrator = closed.items > 0 && (await mayLeaveNoAdministrator(run.db.pool, plan));
+  if (!leaving && !shrunken && !noAdministrator) return [];
   const facts = await guardFacts(run.db.pool, {
-    planId: run.planId,
-    connectionId: run.connection.id,
+    ...plan,
     limits: run.connection.limits,
-    now: run.ctx.now(),
   });
   const scopeChanged = run.connection.scopeHash !== null && run.mode === "full" && run.connection.scopeHash !== scopeHashOf(run.connection);
-  return judge({ ...facts, reads: run.reads, scopeChanged }, run.connection.limits);
+  return judge({ ...facts, reads: run.reads, scopeChanged, noAdministrator }, run.connection.limits);
 }
 
 /** The plan can be looked at, and never approved. */

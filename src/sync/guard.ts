@@ -12,11 +12,13 @@ export interface GuardFacts {
   reads: readonly { kind: string; read: number; known: number }[];
   /** The scope of the connection changed since the last applied run, and this plan would take somebody away for it. */
   scopeChanged: boolean;
+  /** Each of those who steer the organisation is touched by the plan in what their rights come from. */
+  noAdministrator?: boolean;
 }
 
 /** A guard that tripped: a stable name, and a sentence for whoever has to approve. */
 export interface Tripped {
-  guard: "disable" | "delete" | "window" | "shrink" | "scope";
+  guard: "disable" | "delete" | "window" | "shrink" | "scope" | "administrator";
   message: string;
 }
 
@@ -55,6 +57,12 @@ export function judge(facts: GuardFacts, limits: Limits): Tripped[] {
       message: `the connection's bases or filters changed since its last run, and ${facts.deletes} records fall out`,
     });
   }
+  if (facts.noAdministrator) {
+    tripped.push({
+      guard: "administrator",
+      message: "the organisation may be left without an administrator, or with none whose rights don't end",
+    });
+  }
   return tripped;
 }
 
@@ -62,7 +70,7 @@ export function judge(facts: GuardFacts, limits: Limits): Tripped[] {
 export async function guardFacts(
   sql: Sql,
   options: { planId: number; connectionId: number; limits: Limits; now: Date },
-): Promise<Omit<GuardFacts, "reads" | "scopeChanged">> {
+): Promise<Omit<GuardFacts, "reads" | "scopeChanged" | "noAdministrator">> {
   const { rows } = await sql.query<{ linked: number; disables: number; deletes: number; recent: number }>(
     `select
       (select count(*)::int from accounts a where connection_id = $1 and kind = 'user' and situation = 'linked' and gone_at is null) as linked,

@@ -13,6 +13,8 @@ export interface ImportReach {
   create: Reach;
   edit: Reach;
   view: Reach;
+  /** Who brings the file: whom they administer or lead already, and whether they do the whole organisation; null for a service. */
+  by: { personId: string; leads: Reach; organisation: boolean } | null;
 }
 
 export interface HeldUnit {
@@ -40,6 +42,11 @@ export interface ImportFacts {
   managers: ReadonlyMap<string, string>;
   /** Who reports to whom, for everybody above anybody concerned. */
   above: ReadonlyMap<string, string | null>;
+  /**
+   * Who brings the file, whether they administer the whole organisation, and those of the people who lead somebody whom they don't
+   * administer; null for a service.
+   */
+  by: { personId: string; organisation: boolean; strangers: ReadonlySet<string> } | null;
   /** Whether people without a unit may be made. */
   organisation: boolean;
   speakers: Pick<Speakers, "mappingOf" | "silent" | "signIns">;
@@ -83,6 +90,12 @@ export async function loadImportFacts(
     held: await heldUnits(sql, { ids, reaches: [reach.import, reach.edit] }),
     managers,
     above: await everybodyAbove(sql, [...ids, ...managers.values()]),
+    by: reach.by && {
+      ...reach.by,
+      strangers: inputs.every(({ manager }) => manager === undefined)
+        ? new Set()
+        : await leadingStrangers(sql, { ids, reach: reach.by.leads }),
+    },
     organisation: reach.import.organisation && reach.create.organisation,
     speakers: await speakersOf(sql),
     connections: new Map(connections.map(({ id, name }) => [id, name])),
@@ -146,6 +159,19 @@ async function managersOf(sql: Sql, { logins, reach }: { logins: readonly string
     [logins, ...within.values],
   );
   return new Map(rows.map(({ id, login }) => [login, id]));
+}
+
+/** Those of the people who lead, directly or through others, somebody out of reach. */
+async function leadingStrangers(sql: Sql, { ids, reach }: { ids: readonly string[]; reach: Reach }): Promise<Set<string>> {
+  const within = reachedPeople(reach, { person: "p", from: 2 });
+  const { rows } = await sql.query<{ id: string }>(
+    `with recursive below (top, id) as (
+       select id, id from unnest($1::uuid[]) as given (id)
+       union select below.top, p.id from below join people p on p.manager_id = below.id and p.state <> 'deleted'
+     ) select distinct top as id from below join people p on p.id = below.id where ${within.text} is not true`,
+    [ids, ...within.values],
+  );
+  return new Set(rows.map(({ id }) => id));
 }
 
 async function everybodyAbove(sql: Sql, ids: readonly string[]): Promise<Map<string, string | null>> {

@@ -2,9 +2,11 @@ import { createHash } from "node:crypto";
 import type { AttributeObject, AttributeValue } from "../../connectors/contract.ts";
 import { CUSTOM_PREFIX, isObject, primaryEmail, type Contribution } from "../directory/attributes.ts";
 import { checkedCustomValues } from "../directory/custom-values.ts";
+import { MATCHED_BY } from "../directory/person-edit-rights.ts";
 import { AppError, type Problem } from "../errors.ts";
 import type { ImportInput } from "./import-columns.ts";
 import type { ImportFacts } from "./import-facts.ts";
+import { withoutWrongManagers } from "./import-managers.ts";
 import { currentContribution, decideLocalEdit, type DecidedEdit } from "./local-edit.ts";
 
 export interface ImportChange {
@@ -48,7 +50,7 @@ export async function planRows(
     planned.push(planRow(input, { facts, personId, newId: idOf(input.line), newcomers, problems }));
     if (index % ROWS_A_TURN === ROWS_A_TURN - 1) await new Promise((resolve) => setImmediate(resolve));
   }
-  return withoutCircles(planned, facts.above);
+  return withoutWrongManagers(planned, facts);
 }
 
 /** What the plan is, as a hash: applied is what was looked at, or nothing. */
@@ -163,6 +165,9 @@ function planRow(input: ImportInput, { facts, personId, newId, newcomers, proble
   for (const { key, connectionId } of edit.refused)
     if (key !== "userName")
       problems.push({ field: columnOf(key), message: `is mastered by ${facts.connections.get(connectionId) ?? "an origin"}` });
+  if (facts.by?.personId === personId && !facts.by.organisation)
+    for (const key of edit.changed.filter((each) => each === "emails" || MATCHED_BY.has(each)))
+      problems.push({ field: columnOf(key), message: "is left to other administrators: it says who you are" });
   const changes = edit.changed.map((field) => ({ field, before: before[field] ?? null, after: contribution[field] ?? null }));
   const changed = changes.length > 0 || units.add.length > 0 || units.remove.length > 0;
   const at = { ...row, personId, version: person.version };
@@ -226,33 +231,6 @@ function unitsOf(
     add: wanted.filter((id) => !held.some(({ unitId }) => unitId === id)),
     remove: gone.filter(({ connection }) => connection === null).map(({ rowId }) => rowId),
   };
-}
-
-/** Nobody reports to themselves, through others of the same file either. */
-function withoutCircles(rows: readonly PlannedRow[], above: ImportFacts["above"]): PlannedRow[] {
-  const next = new Map(above);
-  for (const { personId, action, contribution } of rows) {
-    const manager = contribution["manager"];
-    if (personId !== null && action !== "error" && typeof manager === "string") next.set(personId, manager);
-  }
-  const circular = (id: string) => {
-    const seen = new Set<string>();
-    for (let at: string | null | undefined = next.get(id); at !== null && at !== undefined && !seen.has(at); at = next.get(at)) {
-      if (at === id) return true;
-      seen.add(at);
-    }
-    return false;
-  };
-  return rows.map((row) =>
-    row.personId !== null && row.action !== "error" && row.contribution["manager"] !== undefined && circular(row.personId)
-      ? {
-          ...row,
-          action: "error",
-          problems: [{ field: "manager", message: "nobody can report to themselves, through others either" }],
-          changes: [],
-        }
-      : row,
-  );
 }
 
 function columnOf(key: string): string {

@@ -31,6 +31,8 @@ afterAll(() => door?.close());
 
 const may = (personId: string, permission: string, unitId: string) =>
   checkAccess(door.db.pool, { personId, unitId, permission, at: door.clock.now() });
+const nameOf = async (personId: string) =>
+  (await door.db.pool.query<{ name: string }>("select user_name as name from people where id = $1", [personId])).rows[0]?.name ?? "";
 const join = (personId: string, unitId: string) =>
   door.db.pool.query("insert into person_units (person_id, unit_id, valid_from, recorded_from) values ($1, $2, now(), now())", [
     personId,
@@ -117,6 +119,27 @@ describe("nobody brings themselves, or gives, more than they hold", () => {
     await managed(chief, own2).expect(403);
     await door.request("GET", `/people/${below}`, { token: keeper.token }).expect(404);
     await managed(await door.newPerson({ unitId: own }), keeper.personId).expect(200);
+  });
+
+  test("P4, P7: a file asks the rights that an edit asks: whom one would lead, and what says who one is", async () => {
+    const headers = { "Content-Type": "text/csv" };
+    const imported = async (lines: readonly string[]) => {
+      const file = Buffer.from(`userName,manager,email,employeeNumber\n${lines.join("\n")}\n`);
+      const { body } = await door.request("POST", "/people/imports", { token: keeper.token, headers, body: file }).expect(201);
+      const rows = await door.request("GET", `/people/imports/${body.id}/rows`, { token: keeper.token }).expect(200);
+      return rows.body.items.map(({ problems }: { problems: { field: string }[] }) => problems.map(({ field }) => field));
+    };
+    await join(keeper.personId, own);
+    const me = await nameOf(keeper.personId);
+    const chief = await door.newPerson({ unitId: own });
+    await door.newPerson({ unitId: foreign, managerId: chief });
+    const [mine, alone] = [await door.newPerson({ unitId: own }), await door.newPerson({ unitId: own })];
+    const [boss, between, nobody] = [await nameOf(chief), await nameOf(mine), await nameOf(alone)];
+    expect(await imported([`${boss},${me},,`, `${nobody},${me},,`])).toEqual([["manager"], []]);
+    // By way of others of the same file, too.
+    expect(await imported([`${between},${me},,`, `${boss},${between},,`])).toEqual([[], ["manager"]]);
+    expect(await imported([`${me},,x@example.com,7`])).toEqual([["email", "employeeNumber"]]);
+    expect(await imported([`${nobody},,x@example.com,7`])).toEqual([[]]);
   });
 
   test("A5: the last grant that steers the organisation is not given an end", async () => {

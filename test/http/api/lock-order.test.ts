@@ -72,3 +72,20 @@ test("a rule is saved as it was shown while another is saved: none waits for ano
   );
   expect(statuses).toEqual([204, 200]);
 });
+
+test("bulk requests take what they lock in the order of all others, whatever the order of their operations", async () => {
+  const [first, second] = [await door.newPerson(), await door.newPerson()];
+  const { personId: administrator } = await door.newHolder({ role: "rollcall-administrator", unitId: top });
+  await door.request("POST", "/roles", { body: { key: "bulky", name: "Bulky", permissions: ["rollcall.units.view"] } }).expect(201);
+  const change = (path: string, body: object) => ({ method: "patch", path, body, ifMatch: "*" });
+  const bulk = (...operations: object[]) => door.request("POST", "/bulk", { body: { operations } });
+  const [one, other] = [change(`/people/${first}`, { title: "A" }), change(`/people/${second}`, { title: "B" })];
+  const rows = (ids: string[]) => (sql: Sql) => sql.query("select from people where id = any($1::uuid[]) for update", [ids]);
+  expect(await meeting(rows([first, second]), [bulk(one, other), bulk(other, one)])).toEqual([200, 200]);
+  const edit = change(`/people/${administrator}`, { title: "A" });
+  const statuses = await meeting(rows([administrator]), [
+    bulk(edit, change("/roles/bulky", { name: "Bulkier" })),
+    door.request("POST", `/people/${administrator}/suspend`, { body: REASON }),
+  ]);
+  expect(statuses).toEqual([200, 200]);
+});

@@ -123,7 +123,7 @@ describe("P5: the lifecycle of people by the administration API", () => {
     await door.request("PATCH", `/people/${inside}`, { token, headers: { "If-Match": "*" }, body: { title: "x" } }).expect(403);
   });
 
-  test("nobody shuts out who holds more in Rollcall than they do; other modules' permissions, and less, don't protect", async () => {
+  test("P5: nobody shuts out, or lets in again, who holds more in Rollcall than they do; other modules' permissions, and less, don't protect", async () => {
     const [branch, other] = [await door.newUnit({ parentId: top }), await door.newUnit({ parentId: top })];
     const holding = async (role: string, unit: string, from?: Date) => {
       const personId = await door.newPerson({ unitId: branch });
@@ -145,9 +145,17 @@ describe("P5: the lifecycle of people by the administration API", () => {
     for (const id of more) {
       for (const action of ["suspend", "deactivate"]) expect((await act(id, action, { token }).expect(403)).body.code).toBe("forbidden");
       await act(id, "expire", { token, until }).expect(403);
-      await act(id, "expire", { token, until: null }).expect(200);
+      // Nor is anybody let in again who would come back with more.
+      await act(id, "expire", { token, until: null }).expect(403);
+      await act(id, "suspend").expect(200);
+      await act(id, "activate", { token }).expect(403);
+      await act(id, "activate").expect(200);
     }
-    for (const id of less) await act(id, "suspend", { token }).expect(200);
+    for (const id of less) {
+      await act(id, "expire", { token, until: null }).expect(200);
+      await act(id, "suspend", { token }).expect(200);
+      await act(id, "activate", { token }).expect(200);
+    }
     const operations = [{ method: "post", path: `/people/${more[0]}/suspend`, body: because }];
     await door.request("POST", "/bulk", { token, body: { operations } }).expect(403);
     await act(more[1] ?? "", "suspend", {

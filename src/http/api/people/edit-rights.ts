@@ -1,14 +1,12 @@
 import { askedByRules } from "../../../access/asked-by-rules.ts";
+import { personBehind } from "../../../access/policy.ts";
 import { relationTo } from "../../../access/relation.ts";
 import type { AttributeObject } from "../../../../connectors/contract.ts";
 import { primaryEmail } from "../../../directory/attributes.ts";
 import { listCustomAttributes } from "../../../directory/custom-attributes.ts";
-import { notEditableBy, visibleTo } from "../../../directory/person-edit-rights.ts";
+import { MATCHED_BY, notEditableBy, visibleTo } from "../../../directory/person-edit-rights.ts";
 import { AppError } from "../../../errors.ts";
 import type { ApiCall } from "../route.ts";
-
-/** What accounts find their person by, beside the primary address. */
-const MATCHED_BY: ReadonlySet<string> = new Set(["userName", "employeeNumber", "externalId"]);
 
 /** Refuses attributes that the caller may not change about this person (P2, P7). Throws `forbidden` naming each. */
 export async function refuseForeignAttributes(
@@ -19,7 +17,7 @@ export async function refuseForeignAttributes(
   if (asked.length === 0) return;
   const reach = await call.reach("rollcall.people.edit");
   const relation = await relationTo(sql, { reach, personId });
-  const oneself = personId === call.caller.personId;
+  const oneself = personId === personBehind(call.caller);
   if (relation === "administrator" && (!oneself || reach.organisation)) return;
   const refused = new Set(notEditableBy(relation, { keys: asked, catalogue: await listCustomAttributes(sql) }));
   // By it an account is matched, and a link to sign in is sent there.

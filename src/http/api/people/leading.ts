@@ -1,4 +1,4 @@
-import { reachedPeople } from "../../../access/policy.ts";
+import { personBehind, reachedPeople } from "../../../access/policy.ts";
 import { AppError } from "../../../errors.ts";
 import type { ApiCall } from "../route.ts";
 
@@ -19,8 +19,9 @@ export async function refuseLeadingStrangers(
   { personId, managerId }: { personId: string; managerId: string },
 ): Promise<void> {
   const { sql, caller } = call;
-  if (caller.personId === null) return;
-  const { rowCount: leads } = await sql.query(ABOVE, [managerId, caller.personId]);
+  const own = personBehind(caller);
+  if (own === null) return;
+  const { rowCount: leads } = await sql.query(ABOVE, [managerId, own]);
   if (!leads) return;
   const reach = { ...(await call.reach("rollcall.people.edit")), self: null };
   const within = reachedPeople(reach, { person: "p", from: 2 });

@@ -67,6 +67,7 @@ export const attributeRoutes: readonly Route[] = [
     tag: TAG,
     access: edit,
     body: input,
+    example: { key: "badge", type: "number" },
     status: 201,
     answer: attributeSchema,
     idempotent: true,

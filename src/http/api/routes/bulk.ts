@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { AppError } from "../../../errors.ts";
+import { lockAhead } from "../bulk-locks.ts";
 import { matchRoute } from "../match-route.ts";
 import { perform, type ApiAnswer } from "../perform.ts";
 import { problemOf, problemSchema, type ProblemDetails } from "../problem.ts";
@@ -48,11 +49,24 @@ export function bulkRoutes(routes: readonly Route[]): Route[] {
       tag: "Bulk",
       access: "signed-in",
       body: request,
+      example: {
+        operations: [
+          { bulkId: "sales", method: "post", path: "/units", body: { name: "Sales" } },
+          { method: "post", path: "/units", body: { name: "Sales north", parentId: "bulkId:sales" } },
+        ],
+      },
       answer,
       idempotent: true,
       async handler(call, { body }) {
         const made = new Map<string, string>();
         const results = [];
+        await lockAhead(
+          call.sql,
+          body.operations.flatMap(({ method, path, body: given }) => {
+            const found = matchRoute(routes, { method, path });
+            return found ? [{ ...found, body: given }] : [];
+          }),
+        );
         for (const [index, each] of body.operations.entries()) {
           try {
             results.push(shown(each, await performed(call, { routes, operation: each, made, inOneTransaction: true })));

@@ -70,6 +70,7 @@ export const checkRoutes: readonly Route[] = [
     tag: "Check",
     access: { permission: "rollcall.access.check", on: "anywhere" },
     body: z.strictObject({ questions: z.array(question).min(1).max(MOST_QUESTIONS) }),
+    example: { questions: [{ person: "ada@example.com", permission: "register.contracts.view", unit: "NORTH" }] },
     answer: checked,
     // Nothing is changed, and most requests need no connection at all.
     ownTransactions: true,

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { refuseLastAdministrator } from "../../../access/last-administrator.ts";
-import { requireMayShutOut } from "../../../access/shutting-out.ts";
+import { personBehind } from "../../../access/policy.ts";
+import { requireMayShutOutOrLetIn } from "../../../access/shutting-out.ts";
 import { erasePerson } from "../../../directory/erasure.ts";
 import { erasureStanding, standsInTheWay } from "../../../directory/erasure-standing.ts";
 import { AppError } from "../../../errors.ts";
@@ -62,6 +63,7 @@ export const deletionRoutes: readonly Route[] = [
   route({
     method: "delete",
     path: "/people/{id}",
+    locks: "administrators",
     sensitive: true,
     summary: "Delete a person for good, with their personal data",
     description:
@@ -77,10 +79,10 @@ export const deletionRoutes: readonly Route[] = [
     status: 200,
     answer: z.object({ id: z.string(), waitsFor: z.array(z.string()).describe("Targets that are still told.") }),
     async handler(call, { params: { id }, query: { confirm, force, reason: why } }) {
-      if (call.caller.personId === id)
+      if (personBehind(call.caller) === id)
         throw new AppError("forbidden", "Nobody deletes themselves: ask somebody else.", { field: "person" });
       if (force && why === undefined) throw new AppError("invalid", "reason: is needed with force.", { field: "reason" });
-      await requireMayShutOut(call, { caller: call.caller, personId: id });
+      await requireMayShutOutOrLetIn(call, { caller: call.caller, personId: id });
       await refuseLastAdministrator(call, { personId: id });
       const { keyRing } = call.options;
       const { waitsFor } = await erasePerson(call, { personId: id, confirm, force, reason: why ?? "deleted for good", keyRing });

@@ -93,6 +93,13 @@ export const grantRoutes: readonly Route[] = [
     tag: "Grants",
     access: GIVE,
     body: newGrant,
+    example: {
+      personId: "8e0f7c52-6f0b-4f5e-8b1d-6a2e2f1c9d33",
+      role: "rollcall-help-desk",
+      unitId: "5f0c1b86-3c1e-4c55-9d0a-2f0f6f1f7a11",
+      until: "2027-09-01T00:00:00Z",
+      reason: "For the summer",
+    },
     status: 201,
     answer: grantSchema,
     idempotent: true,
@@ -120,6 +127,7 @@ export const grantRoutes: readonly Route[] = [
   route({
     method: "patch",
     path: "/grants/{id}",
+    locks: "administrators",
     sensitive: true,
     summary: "Extend or shorten a grant",
     tag: "Grants",
@@ -144,6 +152,7 @@ export const grantRoutes: readonly Route[] = [
   route({
     method: "post",
     path: "/grants/{id}/revoke",
+    locks: "administrators",
     summary: "Take a grant back, at once",
     description: "One takes only what one could give; one's own, whoever may give there.",
     tag: "Grants",

@@ -71,6 +71,7 @@ export const groupRoutes: readonly Route[] = [
     tag: TAG,
     access: EDIT,
     body: z.strictObject({ displayName: line(200) }),
+    example: { displayName: "Sales team" },
     status: 201,
     answer: groupSchema,
     idempotent: true,
@@ -95,6 +96,7 @@ export const groupRoutes: readonly Route[] = [
   route({
     method: "patch",
     path: "/groups/{id}",
+    locks: "administrators",
     summary: "Rename a group made here",
     tag: TAG,
     access: EDIT,
@@ -116,6 +118,7 @@ export const groupRoutes: readonly Route[] = [
   route({
     method: "delete",
     path: "/groups/{id}",
+    locks: "administrators",
     summary: "Delete a group made here",
     description: "Refused while it holds grants, unless `revoke` takes them back.",
     tag: TAG,
@@ -167,6 +170,7 @@ export const groupRoutes: readonly Route[] = [
   route({
     method: "post",
     path: "/groups/{id}/members",
+    locks: "administrators",
     summary: "Put people and groups into a group made here, and take others out",
     description: `At most ${MOST_MEMBERS} of each. Who puts somebody in must be allowed to give every role that the group holds and, where it holds one, who is signed in must have proven lately that it is them.`,
     tag: TAG,

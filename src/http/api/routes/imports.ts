@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { requireMayGiveByRules, watchRules } from "../../../access/indirect-giving.ts";
-import { OUT_OF_REACH, reachedPeople, reachesOf, type Reach } from "../../../access/policy.ts";
+import { keepingAdministratorsAmong } from "../../../access/last-administrator.ts";
+import { OUT_OF_REACH, personBehind, type Reach, reachedPeople, reachesOf } from "../../../access/policy.ts";
 import { recordEvent } from "../../../audit/record.ts";
 import { inTransaction } from "../../../db/database.ts";
 import { enqueue } from "../../../db/queue.ts";
@@ -72,7 +73,9 @@ async function importReach({ sql, caller, ctx }: ApiCall): Promise<ImportReach> 
     if (!reach) throw new Error("a reach was not answered");
     return { ...reach, self: null, teamOf: null };
   };
-  return { import: granted(first), create: granted(create), edit: granted(edit), view: granted(view) };
+  const personId = personBehind(caller);
+  const by = personId === null || !edit ? null : { personId, leads: { ...edit, self: null }, organisation: edit.organisation };
+  return { import: granted(first), create: granted(create), edit: granted(edit), view: granted(view), by };
 }
 
 /** Whose imports these are; services may be called alike. */
@@ -179,6 +182,7 @@ export const importRoutes: readonly Route[] = [
   route({
     method: "post",
     path: "/people/imports/{id}/apply",
+    locks: "administrators",
     summary: "Apply a preview: whole, or not at all",
     description: "Refused (409) when it has errors, and when deciding anew would come to something else than what was looked at.",
     tag: TAG,
@@ -189,10 +193,12 @@ export const importRoutes: readonly Route[] = [
     async handler(call, { params, body }) {
       const { id } = await ownImport(call, params.id);
       const personIds = await peopleOfImport(call.sql, id);
-      const watch = await watchRules(call.sql, { caller: call.caller, at: call.ctx.now(), personIds });
-      await applyImport(call, { id, ...body, reach: await importReach(call), check: checkValue, keyRing: call.options.keyRing });
-      await enqueue(call.sql, { job: "invite_imported", payload: { importId: id } });
-      await requireMayGiveByRules(call.sql, watch, { personIds });
+      await keepingAdministratorsAmong(call, personIds, async () => {
+        const watch = await watchRules(call.sql, { caller: call.caller, at: call.ctx.now(), personIds });
+        await applyImport(call, { id, ...body, reach: await importReach(call), check: checkValue, keyRing: call.options.keyRing });
+        await enqueue(call.sql, { job: "invite_imported", payload: { importId: id } });
+        await requireMayGiveByRules(call.sql, watch, { personIds });
+      });
       return readImport(call.sql, id);
     },
   }),

@@ -1,5 +1,7 @@
+import type { z } from "zod";
 import { requireMayGiveByRules, watchRules } from "../../../access/indirect-giving.ts";
 import { inviteWhenSaved } from "../../../auth/links/hand-out.ts";
+import { keepingAdministratorsAmong } from "../../../access/last-administrator.ts";
 import { lockRules } from "../../../access/rule-lock.ts";
 import { checkedCustomValues } from "../../../directory/custom-values.ts";
 import { listCustomAttributes } from "../../../directory/custom-attributes.ts";
@@ -12,7 +14,7 @@ import { refuseLeadingStrangers } from "../people/leading.ts";
 import { peopleAnswer, peoplePage, peopleQuery } from "../people/list.ts";
 import { personInput, personPatch, personSchema } from "../people/schemas.ts";
 import { personView } from "../people/view.ts";
-import { route, type Route } from "../route.ts";
+import { route, type ApiCall, type Route } from "../route.ts";
 import { idParams } from "../schemas.ts";
 
 const TAG = "People";
@@ -39,6 +41,16 @@ export const peopleRoutes: readonly Route[] = [
     tag: TAG,
     access: { permission: "rollcall.people.create", on: "handler" },
     body: personInput,
+    example: {
+      userName: "grace.hopper",
+      name: { givenName: "Grace", familyName: "Hopper" },
+      emails: [{ value: "grace@example.com", type: "work", primary: true }],
+      title: "Engineer",
+      preferredLanguage: "en",
+      unitIds: ["5f0c1b86-3c1e-4c55-9d0a-2f0f6f1f7a11"],
+      state: "invited",
+      reason: "Starts on Monday",
+    },
     status: 201,
     answer: personSchema,
     idempotent: true,
@@ -74,6 +86,7 @@ export const peopleRoutes: readonly Route[] = [
   route({
     method: "patch",
     path: "/people/{id}",
+    locks: "administrators",
     summary: "Change a profile",
     description:
       "A merge patch (RFC 7396): what is not named stays, null empties. Lists are replaced whole. What an origin masters is refused naming it (409), unless its mapping puts its word behind edits made here. People change their own contact details, names, language and what the attributes say; managers those of their team; administrators everything.",
@@ -81,29 +94,36 @@ export const peopleRoutes: readonly Route[] = [
     access: { permission: "rollcall.people.edit", on: { person: "id" } },
     params: idParams,
     body: personPatch,
+    example: {
+      title: "Head of engineering",
+      managerId: "8e0f7c52-6f0b-4f5e-8b1d-6a2e2f1c9d33",
+      phoneNumbers: [{ value: "+358 40 1234567", type: "mobile" }],
+    },
     answer: personSchema,
     versioned: true,
-    async handler(call, { params: { id }, body }) {
-      await lockRules(call.sql, "shared");
-      const person = await lockPerson(call.sql, id);
-      requireVersion({ ifVersion: call.ifVersion, version: person.version, what: `The person ${person.userName}` });
-      const { custom: given, managerId, reason } = body;
-      await refuseHiddenAttributes(call, { personId: id, given: Object.keys(given ?? {}) });
-      if (managerId != null) {
-        await call.require("rollcall.people.view", { personId: managerId });
-        await refuseLeadingStrangers(call, { personId: id, managerId });
-      }
-      const watch = await watchRules(call.sql, { caller: call.caller, at: call.ctx.now(), personIds: [id] });
-      const custom = given && checkedCustomValues(await listCustomAttributes(call.sql), { values: given, whole: false });
-      await editPersonHere(call, {
-        personId: id,
-        keyRing: call.options.keyRing,
-        changes: changesOf(body, custom ?? {}),
-        reason,
-        allow: (edit) => refuseForeignAttributes(call, { personId: id, ...edit }),
-      });
-      await requireMayGiveByRules(call.sql, watch, { personIds: [id] });
-      return personView(call, id);
-    },
+    handler: (call, { params, body }) => keepingAdministratorsAmong(call, [params.id], () => changeProfile(call, { id: params.id, body })),
   }),
 ];
+
+async function changeProfile(call: ApiCall, { id, body }: { id: string; body: z.output<typeof personPatch> }) {
+  await lockRules(call.sql, "shared");
+  const person = await lockPerson(call.sql, id);
+  requireVersion({ ifVersion: call.ifVersion, version: person.version, what: `The person ${person.userName}` });
+  const { custom: given, managerId, reason } = body;
+  await refuseHiddenAttributes(call, { personId: id, given: Object.keys(given ?? {}) });
+  if (managerId != null) {
+    await call.require("rollcall.people.view", { personId: managerId });
+    await refuseLeadingStrangers(call, { personId: id, managerId });
+  }
+  const watch = await watchRules(call.sql, { caller: call.caller, at: call.ctx.now(), personIds: [id] });
+  const custom = given && checkedCustomValues(await listCustomAttributes(call.sql), { values: given, whole: false });
+  await editPersonHere(call, {
+    personId: id,
+    keyRing: call.options.keyRing,
+    changes: changesOf(body, custom ?? {}),
+    reason,
+    allow: (edit) => refuseForeignAttributes(call, { personId: id, ...edit }),
+  });
+  await requireMayGiveByRules(call.sql, watch, { personIds: [id] });
+  return personView(call, id);
+}

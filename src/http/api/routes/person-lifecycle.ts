@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { refuseLastAdministrator } from "../../../access/last-administrator.ts";
 import { lockRules } from "../../../access/rule-lock.ts";
-import { requireMayShutOut } from "../../../access/shutting-out.ts";
+import { personBehind } from "../../../access/policy.ts";
+import { requireMayShutOutOrLetIn } from "../../../access/shutting-out.ts";
 import type { LifecycleAction } from "../../../directory/lifecycle-transitions.ts";
 import { changeLifecycle } from "../../../directory/person-lifecycle.ts";
 import { followPeople } from "../../../sync/local-people.ts";
@@ -13,6 +14,7 @@ import { idParams, moment, reason } from "../schemas.ts";
 
 const base = {
   method: "post",
+  locks: "administrators",
   tag: "People",
   access: { permission: "rollcall.people.lifecycle", on: { person: "id" } },
   params: idParams,
@@ -21,12 +23,10 @@ const base = {
 
 async function change(call: ApiCall, given: { personId: string; action: LifecycleAction; reason: string; until?: Date | null }) {
   const takesAway = given.action !== "activate" && given.until !== null;
-  if (takesAway) {
-    await requireMayShutOut(call, { caller: call.caller, personId: given.personId });
-    await refuseLastAdministrator(call, { personId: given.personId, passing: given.action === "suspend" });
-  }
+  await requireMayShutOutOrLetIn(call, { caller: call.caller, personId: given.personId });
+  if (takesAway) await refuseLastAdministrator(call, { personId: given.personId, passing: given.action === "suspend" });
   await lockRules(call.sql, "shared");
-  await changeLifecycle(call, { ...given, oneself: call.caller.personId === given.personId });
+  await changeLifecycle(call, { ...given, oneself: personBehind(call.caller) === given.personId });
   await followPeople(call, [given.personId]);
   return personView(call, given.personId);
 }
@@ -46,7 +46,7 @@ export const personLifecycleRoutes: readonly Route[] = [
     path: "/people/{id}/activate",
     summary: "Let somebody in again",
     description:
-      "Lifts what was decided by hand, and an end of access that was reached. What an origin decided ends there: the answer says which blocks are left.",
+      "Lifts what was decided by hand, and an end of access that was reached. What an origin decided ends there: the answer says which blocks are left. Like every change of somebody's access it is refused (403) to who holds less in Rollcall than the person does.",
     body: because,
     handler: (call, { params, body }) => change(call, { personId: params.id, action: "activate", ...body }),
   }),

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { requireMayGiveByRules, watchRules } from "../../../access/indirect-giving.ts";
+import { keepingAdministratorsAmong } from "../../../access/last-administrator.ts";
 import { reachedPeople } from "../../../access/policy.ts";
 import { relationTo } from "../../../access/relation.ts";
 import { lockRules } from "../../../access/rule-lock.ts";
@@ -11,7 +12,7 @@ import { AppError } from "../../../errors.ts";
 import { requireVersion } from "../entity-tag.ts";
 import { page, pageOf, pageQuery, placeOf } from "../paging.ts";
 import { personUnit } from "../people/schemas.ts";
-import { route, type Route } from "../route.ts";
+import { route, type ApiCall, type Route } from "../route.ts";
 import { flag, idParams, reason, uuid } from "../schemas.ts";
 
 const teamMember = z.object({
@@ -65,6 +66,7 @@ export const personTeamRoutes: readonly Route[] = [
   route({
     method: "put",
     path: "/people/{id}/units",
+    locks: "administrators",
     summary: "Put a person into exactly these units",
     description:
       "Needs the permission on each unit that is added or taken away. A unit that an origin puts the person into stays (409 when it is left out).",
@@ -74,22 +76,25 @@ export const personTeamRoutes: readonly Route[] = [
     body: z.strictObject({ unitIds: z.array(uuid).max(100), reason: reason.optional() }),
     answer: unitsAnswer,
     versioned: true,
-    async handler(call, { params: { id }, body }) {
-      const { sql } = call;
-      await lockRules(sql, "shared");
-      const person = await lockPerson(sql, id);
-      requireVersion({ ifVersion: call.ifVersion, version: person.version, what: `The person ${person.userName}` });
-      // Leading somebody is no reason to take them into one's unit, where one may do more with them.
-      const relation = await relationTo(sql, { reach: await call.reach("rollcall.people.edit"), personId: id });
-      if (relation !== "administrator")
-        throw new AppError("forbidden", "The units of a person are left to administrators.", { field: "rollcall.people.edit" });
-      const watch = await watchRules(sql, { caller: call.caller, at: call.ctx.now(), personIds: [id] });
-      const { add, remove } = await unitChanges(sql, { personId: id, unitIds: body.unitIds });
-      for (const unitId of [...add, ...remove.map((each) => each.unitId)]) await call.require("rollcall.people.edit", { unitId });
-      if (await setPersonUnits(call, { personId: id, ...body })) await followPeople(call, [id]);
-      await requireMayGiveByRules(sql, watch, { personIds: [id] });
-      const { version } = await lockPerson(sql, id);
-      return { units: await unitsOfPerson(sql, id), version };
-    },
+    handler: (call, { params, body }) =>
+      keepingAdministratorsAmong(call, [params.id], () => moveBetweenUnits(call, { id: params.id, ...body })),
   }),
 ];
+
+async function moveBetweenUnits(call: ApiCall, { id, ...body }: { id: string; unitIds: string[]; reason?: string | undefined }) {
+  const { sql } = call;
+  await lockRules(sql, "shared");
+  const person = await lockPerson(sql, id);
+  requireVersion({ ifVersion: call.ifVersion, version: person.version, what: `The person ${person.userName}` });
+  // Leading somebody is no reason to take them into one's unit, where one may do more with them.
+  const relation = await relationTo(sql, { reach: await call.reach("rollcall.people.edit"), personId: id });
+  if (relation !== "administrator")
+    throw new AppError("forbidden", "The units of a person are left to administrators.", { field: "rollcall.people.edit" });
+  const watch = await watchRules(sql, { caller: call.caller, at: call.ctx.now(), personIds: [id] });
+  const { add, remove } = await unitChanges(sql, { personId: id, unitIds: body.unitIds });
+  for (const unitId of [...add, ...remove.map((each) => each.unitId)]) await call.require("rollcall.people.edit", { unitId });
+  if (await setPersonUnits(call, { personId: id, ...body })) await followPeople(call, [id]);
+  await requireMayGiveByRules(sql, watch, { personIds: [id] });
+  const { version } = await lockPerson(sql, id);
+  return { units: await unitsOfPerson(sql, id), version };
+}

@@ -104,6 +104,7 @@ export const previewRoutes: readonly Route[] = [
   route({
     method: "post",
     path: "/previews/{id}/apply",
+    locks: "rules",
     sensitive: true,
     summary: "Save exactly what was shown",
     description:

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { requireMayGive } from "../../../access/giving.ts";
-import { OUT_OF_REACH, reaches } from "../../../access/policy.ts";
+import { OUT_OF_REACH, personBehind, reaches } from "../../../access/policy.ts";
 import { listRequests, readRequest, type RequestLine } from "../../../access/request-list.ts";
 import { tellOfGrant } from "../../../access/grant-notices.ts";
 import { approveRequest, makeRequest, refuseRequest, requestedAccess, withdrawRequest } from "../../../access/requests.ts";
@@ -83,6 +83,13 @@ export const requestRoutes: readonly Route[] = [
       until: moment.optional(),
       reason,
     }),
+    example: {
+      personId: "8e0f7c52-6f0b-4f5e-8b1d-6a2e2f1c9d33",
+      role: "register-only-viewer",
+      unitId: "5f0c1b86-3c1e-4c55-9d0a-2f0f6f1f7a11",
+      until: "2027-09-01T00:00:00Z",
+      reason: "Covers for Ada",
+    },
     status: 201,
     answer: requestSchema,
     idempotent: true,
@@ -169,7 +176,7 @@ export const requestRoutes: readonly Route[] = [
 async function seen(call: ApiCall, id: string): Promise<{ own: boolean; deciding: boolean }> {
   const reach = await call.reach("rollcall.requests.decide");
   const request = await requestedAccess(call.sql, id);
-  const { personId } = call.caller;
+  const personId = personBehind(call.caller);
   const own = request !== undefined && personId !== null && [request.personId, request.requestedBy].includes(personId);
   const deciding = request !== undefined && (await reaches(call.sql, { reach, thing: { unitId: request.unitId } }));
   if (!own && !deciding) throw new AppError("not_found", `There is no request ${id}.`, { field: "request", cause: OUT_OF_REACH });

@@ -103,6 +103,7 @@ export const roleRoutes: readonly Route[] = [
     tag: TAG,
     access: EDIT,
     body: newRole,
+    example: { key: "key-keeper", name: "Key keeper", permissions: ["register.keys.view", "register.keys.edit"], inherits: [] },
     status: 201,
     answer: roleSchema,
     idempotent: true,
@@ -148,6 +149,7 @@ export const roleRoutes: readonly Route[] = [
   route({
     method: "patch",
     path: "/roles/{key}",
+    locks: "administrators",
     sensitive: true,
     summary: "Change a role of one's own; acts at once",
     description: "Predefined ones can't be changed.",
@@ -174,6 +176,7 @@ export const roleRoutes: readonly Route[] = [
   route({
     method: "delete",
     path: "/roles/{key}",
+    locks: "administrators",
     sensitive: true,
     summary: "Delete a role of one's own",
     description: "Refused while it is granted or inherited, unless `revoke` says to take it back everywhere.",

@@ -92,12 +92,14 @@ export const ruleRoutes: readonly Route[] = [
   route({
     method: "post",
     path: "/rules",
+    locks: "rules",
     sensitive: true,
     summary: "Make a rule; carried out at once",
     description: "Needs the right to give the role on the unit. `POST /rules/preview` shows beforehand whose access would differ.",
     tag: TAG,
     access: EDIT,
     body: ruleFields,
+    example: { name: "Sellers see contracts", condition: 'person.department == "Sales"', role: "register-only-viewer", unit: "SALES" },
     status: 201,
     answer: ruleSchema,
     idempotent: true,
@@ -115,6 +117,7 @@ export const ruleRoutes: readonly Route[] = [
     tag: TAG,
     access: EDIT,
     body: ruleFields,
+    example: { name: "Sellers see contracts", condition: 'person.department == "Sales"', role: "register-only-viewer", unit: "SALES" },
     status: 201,
     answer: previewSchema,
     ownTransactions: true,
@@ -134,6 +137,7 @@ export const ruleRoutes: readonly Route[] = [
   route({
     method: "patch",
     path: "/rules/{id}",
+    locks: "rules",
     sensitive: true,
     summary: "Change a rule; carried out at once",
     description:
@@ -161,6 +165,7 @@ export const ruleRoutes: readonly Route[] = [
   route({
     method: "delete",
     path: "/rules/{id}",
+    locks: "rules",
     summary: "Take a rule away, with the grants that it made",
     tag: TAG,
     access: EDIT,

@@ -96,6 +96,7 @@ export const unitRoutes: readonly Route[] = [
     tag: "Units",
     access: { permission: "rollcall.units.edit", on: "handler" },
     body: newUnit,
+    example: { name: "Sales", code: "SALES", type: "department", parentId: "5f0c1b86-3c1e-4c55-9d0a-2f0f6f1f7a11" },
     status: 201,
     answer: unitSchema,
     idempotent: true,
@@ -141,6 +142,7 @@ export const unitRoutes: readonly Route[] = [
   route({
     method: "patch",
     path: "/units/{id}",
+    locks: "administrators",
     summary: "Rename a unit, change its code or type, or move it",
     description: "A move needs the permission on the new parent too.",
     tag: "Units",
@@ -178,6 +180,7 @@ export const unitRoutes: readonly Route[] = [
   route({
     method: "delete",
     path: "/units/{id}",
+    locks: "rules",
     summary: "Delete a unit",
     description: "Refused while it holds people, grants, rules, requests or other units, unless `moveTo` says into which unit they go.",
     tag: "Units",
@@ -200,6 +203,7 @@ export const unitRoutes: readonly Route[] = [
   route({
     method: "post",
     path: "/units/{id}/merge",
+    locks: "rules",
     summary: "Put everything that a unit holds into another, and delete it",
     description:
       "People, grants, rules, requests and units below go there; what was so stays in the past. Needs the permission on both, " +

@@ -1,0 +1,33 @@
+import { lockAdministrators } from "../../access/last-administrator.ts";
+import { lockRules } from "../../access/rule-lock.ts";
+import type { Sql } from "../../db/database.ts";
+import type { Route } from "./route.ts";
+
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** An operation of a bulk request, as far as it says what will be locked. */
+export interface LockingOperation {
+  route: Pick<Route, "access" | "locks">;
+  params: Readonly<Record<string, string>>;
+  body: unknown;
+}
+
+/**
+ * Takes at once, in the order that every single request keeps (administrators, rules, people by id), what the operations of one
+ * transaction would take one after another in an order of their own: two requests would wait for each other in a circle.
+ */
+export async function lockAhead(sql: Sql, operations: readonly LockingOperation[]): Promise<void> {
+  const locked = new Set(operations.map(({ route }) => route.locks));
+  if (locked.has("administrators") || locked.has("rules")) await lockAdministrators(sql);
+  await lockRules(sql, locked.has("rules") ? "alone" : "shared");
+  const ids = [...new Set(operations.flatMap(peopleOf))];
+  if (ids.length > 0) await sql.query("select from people where id = any($1::uuid[]) order by id for update", [ids]);
+}
+
+/** The people who stand in an operation's path or are named by its body. */
+function peopleOf({ route: { access }, params, body }: LockingOperation): string[] {
+  const inPath =
+    typeof access === "object" && typeof access.on === "object" && "person" in access.on ? params[access.on.person] : undefined;
+  const inBody = typeof body === "object" && body !== null && "personId" in body ? body.personId : undefined;
+  return [inPath, inBody].filter((id): id is string => typeof id === "string" && UUID.test(id));
+}
