@@ -19,12 +19,18 @@ const subjectAs = (cast: keyof typeof LOOKS_LIKE) => `case when e.subject_id ~ '
 const PERSON_OF_EVENT = `case e.subject_type when 'person' then ${subjectAs("uuid")}
   ${BELONGINGS.map(({ type, table, id, cast }) => `when '${type}' then (select b.person_id from ${table} b where b.${id} = ${subjectAs(cast)} limit 1)`).join("\n  ")} end`;
 
+/** SQL of whether an event is about a unit below these paths, or about what a group holds there. */
+const aboutUnit = (paths: string) => `case e.subject_type
+  when 'unit' then exists (select from units u where u.id = ${subjectAs("uuid")} and u.path operator(public.<@) any(${paths}))
+  when 'grant' then exists (select from grants b join units u on u.id = b.unit_id where b.grant_id = ${subjectAs("uuid")} and b.group_id is not null and u.path operator(public.<@) any(${paths}))
+  else false end`;
+
 /** Up to so many people their events are looked up one by one; of more, events are so frequent that walking the trail finds them sooner. */
 const FEW = 5000;
 
 /**
- * The events in reach: those about people in reach, their grants, tokens, requests and accounts, and for whoever holds the permission on
- * the organisation those about nobody, or nobody any more.
+ * The events in reach: those about people in reach, their grants, tokens, requests and accounts, those about units in reach and what
+ * groups hold there, and for whoever holds the permission on the organisation those about nobody, or nobody any more.
  */
 export async function reachedEvents(sql: Sql, reach: Reach): Promise<Within> {
   if (reach.everything) return { condition: () => ({ text: "true", values: [] }) };
@@ -35,7 +41,7 @@ export async function reachedEvents(sql: Sql, reach: Reach): Promise<Within> {
       // Not `not`: who is nobody's self makes the condition null rather than false.
       const text = reach.organisation
         ? `not exists (select from people p where p.id = ${PERSON_OF_EVENT} and ${people.text} is not true)`
-        : `exists (select from people p where p.id = ${PERSON_OF_EVENT} and ${people.text})`;
+        : `(exists (select from people p where p.id = ${PERSON_OF_EVENT} and ${people.text}) or ${aboutUnit(`$${from}::ltree[]`)})`;
       return { text, values: people.values };
     },
   };
@@ -55,7 +61,9 @@ function subjectsOf(reach: Reach, from: number) {
     text: `with who as materialized (${people.text})
       select 'person' as type, who.id::text as id from who
       ${BELONGINGS.map(({ type, table, id }) => `union select '${type}', b.${id}::text from ${table} b join who on who.id = b.person_id${table === "grants" ? " and b.recorded_to is null" : ""}`).join("\n      ")}
-      union select 'grant', b.grant_id::text from grants b join who on who.id = b.person_id and b.recorded_to is not null`,
+      union select 'grant', b.grant_id::text from grants b join who on who.id = b.person_id and b.recorded_to is not null
+      union select 'unit', u.id::text from units u where u.path operator(public.<@) any($${from}::ltree[])
+      union select 'grant', b.grant_id::text from units u join grants b on b.unit_id = u.id and b.group_id is not null where u.path operator(public.<@) any($${from}::ltree[])`,
     values: people.values,
   };
 }

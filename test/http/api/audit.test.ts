@@ -101,7 +101,7 @@ describe("the audit trail", () => {
     const token = await auditor(own);
     const seen = await found("limit=200", token);
     expect(about(seen)).toContain(ada);
-    expect(seen.map(({ name }) => name).sort()).toEqual(["grant.given", "person.updated"]);
+    expect(seen.map(({ name }) => name).sort()).toEqual(["grant.given", "person.updated", "unit.created"]);
     expect(about(seen)).not.toContain(bob);
     expect(await found(`subjectId=${bob}`, token)).toEqual([]);
     expect(await found("name=roles.loaded", token)).toEqual([]);
@@ -109,6 +109,20 @@ describe("the audit trail", () => {
     const elsewhere = await auditor(await door.newUnit({ name: "Other company", type: "organization" }));
     expect((await found("limit=200", elsewhere)).filter(({ subjectId }) => subjectId === ada || subjectId === bob)).toEqual([]);
     await door.request("GET", "/audit", { token: await door.newToken({ personId: ada }) }).expect(403);
+  });
+
+  test("W1, A1: who administers a unit sees what was changed in it: its people, the unit itself, what groups hold there", async () => {
+    const { token } = await door.newHolder({ role: "rollcall-unit-administrator", unitId: own });
+    const { body: group } = await door.request("POST", "/groups", { body: { displayName: "Sellers" } }).expect(201);
+    const below = await door.newUnit({ name: "Below", parentId: own });
+    const given = (unit: string) => door.work((work) => giveGrant(work, { groupId: group.id, role: "rollcall-help-desk", unit }));
+    const [here, there] = [await given(below), await given(top)];
+    await door.request("PATCH", `/units/${below}`, { headers: { "If-Match": "*" }, body: { name: "Under" } }).expect(200);
+    const seen = about(await found("limit=200", token));
+    expect(seen).toEqual(expect.arrayContaining([ada, own, below, here]));
+    expect([bob, top, there].filter((id) => seen.includes(id))).toEqual([]);
+    expect((await found(`subjectId=${below}`, token)).map(({ name }) => name)).toEqual(["unit.updated", "unit.created"]);
+    await door.request("GET", "/audit/export", { token }).expect(403);
   });
 
   test("W1: personal values are opened for whoever also sees the person, and for nobody once the person's key is gone", async () => {

@@ -74,7 +74,7 @@ export const auditRoutes: readonly Route[] = [
     path: "/audit",
     summary: "Search the audit trail, newest first",
     description:
-      "You see events about people in your reach, and about their grants, tokens, requests and accounts; with the permission on the organisation also those about nobody. Personal values are opened where you may see the people themselves (`rollcall.people.view`).",
+      "You see events about people in your reach, and about their grants, tokens, requests and accounts, about units in your reach and what groups hold there; with the permission on the organisation also those about nobody. Personal values are opened where you may see the people themselves (`rollcall.people.view`).",
     tag: "Audit",
     access: { permission: "rollcall.audit.view", on: "anywhere" },
     query: z.strictObject({ ...pageQuery, ...filters }),
