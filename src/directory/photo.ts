@@ -10,6 +10,12 @@ export type PhotoFormat = (typeof PHOTO_FORMATS)[number];
 
 /** What is taken. HEIC is not: its decoder may not be handed on, and phones send JPEG to whoever doesn't take it. */
 export const PHOTO_TYPES = ["image/jpeg", "image/png", "image/webp", "image/gif"] as const;
+/** What is said of those that people send most often beside them. */
+export const REFUSED_PHOTO_TYPES: Readonly<Record<string, string>> = {
+  "image/heic": "This is a HEIC picture, as iPhones take them, which is not taken here. Save or share it as JPEG and send it again.",
+  "image/heif": "This is a HEIF picture, which is not taken here. Save or share it as JPEG and send it again.",
+  "image/avif": "This is an AVIF picture, which is not taken here. Save it as JPEG, PNG or WebP and send it again.",
+};
 export const MOST_PHOTO_BYTES = 10 * 1024 * 1024;
 
 const MOST_PIXELS = 50_000_000;
@@ -39,9 +45,11 @@ export interface EncodedPhoto {
  */
 export async function encodePhoto(bytes: Buffer): Promise<EncodedPhoto> {
   if (pictureType(bytes) === undefined)
-    throw new AppError("unsupported_type", "This is no JPEG, PNG, WebP or GIF picture. Save it as JPEG and send it again.", {
-      field: "body",
-    });
+    throw new AppError(
+      "unsupported_type",
+      REFUSED_PHOTO_TYPES[otherType(bytes) ?? ""] ?? "This is no JPEG, PNG, WebP or GIF picture. Save it as JPEG and send it again.",
+      { field: "body" },
+    );
   const { default: sharp } = await import("sharp");
   // One thread a picture, and nothing of one person's picture kept in memory for the next.
   sharp.concurrency(1);
@@ -115,6 +123,14 @@ export function pictureType(bytes: Buffer): (typeof PHOTO_TYPES)[number] | undef
   if (begins("\x89PNG\r\n\x1a\n")) return "image/png";
   if (begins("RIFF") && begins("WEBP", 8)) return "image/webp";
   return begins("GIF87a") || begins("GIF89a") ? "image/gif" : undefined;
+}
+
+/** By the brands of an ISO base media file (ISO 14496-12), which HEIC, HEIF and AVIF are. */
+function otherType(bytes: Buffer): string | undefined {
+  if (bytes.toString("latin1", 4, 8) !== "ftyp") return undefined;
+  const brands = bytes.toString("latin1", 8, Math.min(bytes.length, 64));
+  if (/avi[fs]/.test(brands)) return "image/avif";
+  return /hei[cxms]|hev[cx]/.test(brands) ? "image/heic" : /mif1|msf1/.test(brands) ? "image/heif" : undefined;
 }
 
 /** The format that an Accept header asks for (RFC 9110 section 12.5.1); WebP where both are as welcome. */

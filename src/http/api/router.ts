@@ -89,11 +89,14 @@ function bodyOf(route: Route, { bodyLimit }: ApiOptions): RequestHandler[] {
 function bodyAsGiven(route: Route, request: Request): unknown {
   const body: unknown = request.body;
   if ((route.body || route.upload) && body === undefined && hasBody(request))
-    throw new AppError("unsupported_type", `This route takes ${(route.upload?.types ?? ["application/json"]).join(", ")}.`, {
-      field: "Content-Type",
-    });
+    throw new AppError("unsupported_type", untaken(route, request), { field: "Content-Type" });
   if (route.upload && !Buffer.isBuffer(body)) throw new AppError("invalid", "The body is missing.", { field: "body" });
   return body;
+}
+
+function untaken({ upload }: Route, { headers }: Request): string {
+  const given = (headers["content-type"] ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
+  return upload?.refused?.[given] ?? `This route takes ${(upload?.types ?? ["application/json"]).join(", ")}.`;
 }
 
 function hasBody({ headers }: Request): boolean {

@@ -108,6 +108,17 @@ describe("photos", () => {
     expect(rows.map(({ name }) => name)).toEqual(["person.photo_set", "person.photo_set", "person.photo_removed"]);
   });
 
+  test("P3: a picture as iPhones take them is refused with what to do instead, whatever it says that it is", async () => {
+    const id = await door.newPerson();
+    const heic = Buffer.concat([Buffer.from([0, 0, 0, 24]), Buffer.from("ftypheic\0\0\0\0mif1heic"), Buffer.alloc(100)]);
+    for (const type of ["image/heic", "image/jpeg"]) {
+      const { body } = await put(id, heic, type).expect(415);
+      expect(body.detail).toBe(
+        "This is a HEIC picture, as iPhones take them, which is not taken here. Save or share it as JPEG and send it again.",
+      );
+    }
+  });
+
   test("P3: bombs, monsters, and what only says that it is a picture, are refused and change nothing", async () => {
     const id = await door.newPerson();
     const png = await picture(300, 300).png().toBuffer();

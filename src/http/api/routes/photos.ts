@@ -1,6 +1,14 @@
 import { z } from "zod";
 import { inTransaction } from "../../../db/database.ts";
-import { acceptedFormat, encodePhoto, MOST_PHOTO_BYTES, PHOTO_SIZES, PHOTO_TYPES, type PhotoSize } from "../../../directory/photo.ts";
+import {
+  acceptedFormat,
+  encodePhoto,
+  MOST_PHOTO_BYTES,
+  PHOTO_SIZES,
+  PHOTO_TYPES,
+  REFUSED_PHOTO_TYPES,
+  type PhotoSize,
+} from "../../../directory/photo.ts";
 import { photoHash, readPhoto, removePhoto, storePhoto, withoutPhoto } from "../../../directory/photo-store.ts";
 import { AppError } from "../../../errors.ts";
 import { entityTag, isKnown } from "../entity-tag.ts";
@@ -48,7 +56,7 @@ export const photoRoutes: readonly Route[] = [
     tag: TAG,
     access: { permission: "rollcall.people.edit", on: { person: "id" } },
     params: idParams,
-    upload: { types: PHOTO_TYPES, mostBytes: MOST_PHOTO_BYTES },
+    upload: { types: PHOTO_TYPES, mostBytes: MOST_PHOTO_BYTES, refused: REFUSED_PHOTO_TYPES },
     ownTransactions: true,
     async handler(call, { params, body }: { params: { id: string }; body: unknown }) {
       if (!Buffer.isBuffer(body) || body.length === 0) throw new AppError("invalid", "The picture is missing.", { field: "body" });
