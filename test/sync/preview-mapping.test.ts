@@ -6,6 +6,8 @@ import { createRule } from "../../src/access/rules.ts";
 import { inTransaction } from "../../src/db/database.ts";
 import { createUnit } from "../../src/directory/units.ts";
 import { approvePlan } from "../../src/sync/approve.ts";
+import { mappingSchema } from "../../src/connections/definition.ts";
+import { leftOutOf } from "../../src/sync/preview-coverage.ts";
 import { previewMapping } from "../../src/sync/preview-mapping.ts";
 import { testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
 import { world } from "../helpers/memory-source.ts";
@@ -17,6 +19,18 @@ beforeAll(async () => {
   db = await testDatabase();
 });
 afterAll(() => db?.drop());
+
+test("B3: a preview says what of the mapping it leaves out, and only that", () => {
+  const user = { attributes: { userName: "account.uid", units: "list(account.units)" } };
+  const before = mappingSchema.parse({ user, group: { attributes: { displayName: "account.cn" } } });
+  const changed = (change: object) => leftOutOf(before, mappingSchema.parse({ ...before, ...change }));
+  expect(changed({})).toEqual([]);
+  expect(changed({ user: { attributes: { ...user.attributes, title: "account.title" } } })).toEqual(["newcomers"]);
+  expect(changed({ user: { attributes: { userName: "account.uid" } } })).toEqual(["newcomers", "units"]);
+  expect(changed({ group: { scope: "account.cn != 'all'", attributes: { displayName: "account.cn" } } })).toEqual(["groups"]);
+  expect(changed({ employment: { readyDaysBefore: 3 } })).toEqual(["employment"]);
+  expect(leftOutOf(null, before)).toEqual(["newcomers", "groups", "units"]);
+});
 
 async function held(): Promise<Set<string>> {
   const { rows } = await db.pool.query<{ id: string; name: string }>("select id, user_name as name from people");

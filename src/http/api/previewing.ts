@@ -3,10 +3,12 @@ import type { PreviewChange } from "../../access/preview-change.ts";
 import { keepPreview, type StoredPreview } from "../../access/preview-store.ts";
 import { computePreview } from "../../access/preview.ts";
 import { requireMayGiveByRule } from "../../access/rule-giving.ts";
+import { mappingSchema, type Mapping } from "../../connections/definition.ts";
 import { inTransaction, type Sql } from "../../db/database.ts";
 import { inReadSnapshot } from "../../db/read-snapshot.ts";
 import { findUnit } from "../../directory/units.ts";
 import { AppError } from "../../errors.ts";
+import { LEFT_OUT, leftOutOf, type LeftOut } from "../../sync/preview-coverage.ts";
 import { previewMapping } from "../../sync/preview-mapping.ts";
 import type { ApiCall } from "./route.ts";
 import { instant } from "./schemas.ts";
@@ -31,6 +33,11 @@ export const previewSchema = z
     byUnit: z
       .array(z.object({ unitId: z.string(), name: z.string(), code: z.string().nullable(), ...counted }))
       .describe("The 200 most concerned."),
+    leavesOut: z
+      .array(z.enum(LEFT_OUT))
+      .describe(
+        "What a mapping would change besides, and what is not counted here because it follows from the next reading: accounts that nobody is linked to (`newcomers`), groups, units, dates of `employment`. The plan of the next run shows it, and `planOnly` has it wait for approval. Empty: the difference is whole.",
+      ),
   })
   .meta({ id: "Preview", description: "Counts are of (person, unit, permission)." });
 
@@ -101,5 +108,13 @@ export async function shownPreview(
     name: named.get(each.unitId)?.name ?? each.unitId,
     code: named.get(each.unitId)?.code ?? null,
   }));
-  return { id, kind: change.kind, at, createdAt, expiresAt, ...counts, byUnit: units };
+  return { id, kind: change.kind, at, createdAt, expiresAt, ...counts, byUnit: units, leavesOut: await leftOut(sql, change) };
+}
+
+/** Only a mapping's preview leaves anything out. */
+async function leftOut(sql: Sql, change: PreviewChange): Promise<LeftOut[]> {
+  const wanted = change.kind === "mapping" ? mappingSchema.safeParse(change.mapping) : undefined;
+  if (change.kind !== "mapping" || !wanted?.success) return [];
+  const { rows } = await sql.query<{ mapping: Mapping | null }>("select mapping from connections where name = $1", [change.connection]);
+  return leftOutOf(rows[0]?.mapping ?? null, wanted.data);
 }
