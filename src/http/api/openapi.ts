@@ -1,13 +1,14 @@
 import { z } from "zod";
 import { problemSchema } from "./problem.ts";
 import type { Route } from "./route.ts";
+import { TAGS } from "./tags.ts";
 
 /** An OpenAPI 3.1 document, as far as we write one. */
 export interface OpenApiDocument {
   openapi: "3.1.0";
   info: { title: string; version: string; description: string };
   servers: { url: string }[];
-  tags: { name: string }[];
+  tags: { name: string; description: string }[];
   paths: Record<string, Record<string, Operation>>;
   components: { schemas: Record<string, JsonSchema>; securitySchemes: Record<string, unknown> };
 }
@@ -19,7 +20,7 @@ export interface Operation {
   tags: string[];
   security: Record<string, string[]>[];
   parameters: Parameter[];
-  requestBody?: { required: boolean; content: Record<string, { schema: JsonSchema }> };
+  requestBody?: { required: boolean; content: Record<string, { schema: JsonSchema; example?: unknown }> };
   responses: Record<string, { description: string; headers?: Record<string, unknown>; content?: Record<string, { schema: JsonSchema }> }>;
 }
 
@@ -45,10 +46,14 @@ export function openApiOf(routes: readonly Route[], { version }: { version: stri
     info: {
       title: "Rollcall administration API",
       version,
-      description: "People, units, roles, grants, connections and the audit trail. Errors are problem details (RFC 9457).",
+      description: [
+        "People, units, roles, grants, connections and the audit trail.",
+        "Lists come in pages: `next` of an answer is the `cursor` of the next request, null on the last page. A change of what has a `version` needs `If-Match` with the ETag that was read, or `*`. Creates take an `Idempotency-Key`: sent again, they create nothing twice.",
+        "Errors are problem details (RFC 9457): `code` is for programs, `detail` says what to do, `errors` names each field. What the caller may not see is answered like what is not there (404).",
+      ].join("\n\n"),
     },
     servers: [{ url: "/api/v1" }],
-    tags: [...new Set(routes.map(({ tag }) => tag))].map((name) => ({ name })),
+    tags: TAGS.filter(({ name }) => routes.some(({ tag }) => tag === name)).map((tag) => ({ ...tag })),
     paths,
     components: { schemas, securitySchemes: { token: { type: "http", scheme: "bearer", description: "A token of scope `api`." } } },
   };
@@ -94,17 +99,27 @@ function requestBody(route: Route, schemaOf: SchemaOf): Pick<Operation, "request
     );
     return { requestBody: { required: true, content } };
   }
-  return route.body ? { requestBody: { required: true, content: { "application/json": { schema: schemaOf(route.body, "input") } } } } : {};
+  if (!route.body) return {};
+  const example = route.example === undefined ? {} : { example: route.example };
+  return { requestBody: { required: true, content: { "application/json": { schema: schemaOf(route.body, "input"), ...example } } } };
 }
 
 function refusals(route: Route): [string, string][] {
+  const takesBody = route.body !== undefined || route.upload !== undefined;
   const all: [boolean, string, string][] = [
     [route.access !== "public", "401", "No valid credential."],
-    [route.access !== "public", "403", "The permission is missing here, or the token opens another door."],
+    [
+      route.access !== "public",
+      "403",
+      `The permission is missing here, or the token opens another door.${route.sensitive ? " Somebody who is signed in must have proven lately that it is them (`field` is `step_up`)." : ""}`,
+    ],
     [route.path.includes("{"), "404", "There is no such thing, or it is out of the caller's reach."],
-    [route.method !== "get", "409", "It does not fit what is there."],
+    [route.method !== "get", "409", "It does not fit what is there; `detail` says what stands in the way."],
     [route.versioned === true && route.method !== "get", "412", "It was changed in the meantime, or If-Match is missing."],
+    [takesBody, "413", `The body is too large${route.upload ? `: at most ${route.upload.mostBytes / 1_048_576} MB` : ""}.`],
+    [takesBody, "415", `The body is of another type than ${route.upload?.types.join(", ") ?? "application/json"}.`],
     [true, "422", "Something in the request is not valid; `errors` names the fields."],
+    [true, "503", "Others hold what it needs, or the database is away; `Retry-After` says when to ask again. Nothing was changed."],
   ];
   return all.flatMap(([applies, status, description]) => (applies ? [[status, description] as [string, string]] : []));
 }

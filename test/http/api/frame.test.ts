@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { apiRoutes } from "../../../src/http/api/routes.ts";
+import { TAGS } from "../../../src/http/api/tags.ts";
 import { openApi, type ApiDoor } from "./api-door.ts";
 
 let door: ApiDoor;
@@ -99,5 +101,15 @@ describe("the administration API's frame", () => {
     const text = await page.text();
     expect(text).toContain("/units/{id}");
     expect(text).not.toContain("<script");
+    expect(text).toContain(`<code>{\n  &quot;displayName&quot;: &quot;Sales team&quot;`);
+  });
+
+  test("every noun is described, in an order of its own; every example is one that its route takes", () => {
+    const routes = apiRoutes();
+    expect([...new Set(routes.map(({ tag }) => tag))].sort()).toEqual(TAGS.map(({ name }) => name).sort());
+    const examples = routes.flatMap(({ method, path, body, example }) => (example === undefined ? [] : [{ method, path, body, example }]));
+    expect(examples.length).toBeGreaterThan(10);
+    const refused = examples.filter(({ body, example }) => !body?.safeParse(example).success);
+    expect(refused.map(({ method, path }) => `${method} ${path}`)).toEqual([]);
   });
 });
