@@ -35,7 +35,7 @@ beforeAll(async () => {
   const mapping = { user: { attributes: { userName: "account.uid", displayName: "account.cn", "emails.work": "account.mail" } } };
   const definition = connectionDefinitionSchema.parse({ name: "corp", connector: "scim-inbound", mapping, limits: {}, policy: {} });
   await door.work((work) => addConnection(work, { definition, keyRing }));
-}, 60_000);
+});
 afterAll(() => door?.close());
 
 const emails = (value: string) => [{ value, type: "work", primary: true }];

@@ -44,6 +44,8 @@ export async function startCertifiedProvider({
   const calls: string[] = [];
   let handle: (request: IncomingMessage, response: ServerResponse) => void = () => undefined;
   const server = createServer((request, response) => handle(request, response));
+  // Node closes an idle connection after five seconds, on a busy machine while the client is about to use it.
+  server.keepAliveTimeout = 0;
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

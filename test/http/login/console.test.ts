@@ -17,7 +17,7 @@ beforeAll(async () => {
     company = await createUnit(work, { name: "Company", type: "organization" });
     await giveGrant(work, { personId: administrator.personId, role: "rollcall-administrator", unit: company });
   });
-}, 60_000);
+});
 afterAll(() => door?.close());
 
 const cookieOf = (browser: Browser) => [...browser.cookies].map(([name, value]) => `${name}=${value}`).join("; ");

@@ -24,7 +24,7 @@ beforeAll(async () => {
   await addOidc(door, { settings: { issuer: provider.issuer }, policy: { signIn: { create: true, verifiedDomains: ["bank.test"] } } });
   await addSaml(door, { name: "corp", settings: { metadata: providerMetadata([idp.certificate]) } });
   await addSaml(door, { name: "twin", settings: { metadata: providerMetadata([idp.certificate]) } });
-}, 60_000);
+});
 afterAll(async () => {
   await provider.close();
   await door.close();

@@ -6,7 +6,7 @@ import { keyRing } from "../scim/door.ts";
 import { openLogin, type LoginDoor } from "./login-door.ts";
 
 let door: LoginDoor;
-beforeAll(async () => (door = await openLogin()), 60_000);
+beforeAll(async () => (door = await openLogin()));
 afterAll(() => door?.close());
 
 test("G7: on their own page people tick the messages they want; a form of another site changes nothing", async () => {

@@ -14,7 +14,7 @@ import { openLogin, type LoginDoor } from "./login-door.ts";
 import { addOidc } from "./oidc-door.ts";
 
 let door: LoginDoor;
-beforeAll(async () => (door = await openLogin()), 60_000);
+beforeAll(async () => (door = await openLogin()));
 afterAll(() => door?.close());
 
 const ISSUER = "https://id.example.com";

@@ -11,7 +11,7 @@ import { openLogin, PASSWORD, type LoginDoor } from "./login-door.ts";
 const languages = loadLanguages();
 const OURS = ["en", "fi", "de", "fr", "es"];
 let door: LoginDoor;
-beforeAll(async () => (door = await openLogin({ signIn: { limits: { network: { attempts: 3 } } } })), 60_000);
+beforeAll(async () => (door = await openLogin({ signIn: { limits: { network: { attempts: 3 } } } })));
 afterAll(() => door?.close());
 
 const files = (folder: string): string[] =>

@@ -18,7 +18,7 @@ const now = () => door.clock.now();
 beforeAll(async () => {
   door = await openLogin();
   await door.newPerson({ userName: "newcomer" });
-}, 60_000);
+});
 afterAll(() => door?.close());
 
 describe("metadata", () => {

@@ -4,7 +4,7 @@ import { COOKIES } from "../../../src/http/login/cookies.ts";
 import { openLogin, PASSWORD, type LoginDoor } from "./login-door.ts";
 
 let door: LoginDoor;
-beforeAll(async () => (door = await openLogin()), 60_000);
+beforeAll(async () => (door = await openLogin()));
 afterAll(() => door?.close());
 
 const SESSION = COOKIES.session;
