@@ -3,8 +3,16 @@ import { personAt, type Company } from "../demo/company.ts";
 import { personDn } from "../demo/ldif.ts";
 import type { Slapd } from "../demo/slapd.ts";
 
+export interface PeopleChange {
+  company: Company;
+  slapd: Pick<Slapd, "url" | "adminDn" | "adminPassword" | "baseDn">;
+  count: number;
+  /** What they become: "senior". */
+  grade: string;
+}
+
 /** Changes the title of `count` people, spread over the company, as an administrator would: one modify each. */
-export async function changePeople({ company, slapd, count }: { company: Company; slapd: Slapd; count: number }): Promise<number> {
+export async function changePeople({ company, slapd, count, grade }: PeopleChange): Promise<number> {
   const client = new Client({ url: slapd.url });
   await client.bind(slapd.adminDn, slapd.adminPassword);
   try {
@@ -13,7 +21,7 @@ export async function changePeople({ company, slapd, count }: { company: Company
       const person = personAt(company, Math.floor(number * step));
       await client.modify(
         personDn(person, slapd.baseDn),
-        new Change({ operation: "replace", modification: new Attribute({ type: "title", values: [`${person.title}, senior`] }) }),
+        new Change({ operation: "replace", modification: new Attribute({ type: "title", values: [`${person.title}, ${grade}`] }) }),
       );
     }
     return count;

@@ -49,7 +49,8 @@ export function answerParent<J, R>(work: (job: J) => Promise<R>): void {
   });
 }
 
-async function measureHere<R>(work: () => Promise<R>): Promise<Measured<R>> {
+/** Measures a piece of work in this process. */
+export async function measureHere<R>(work: () => Promise<R>): Promise<Measured<R>> {
   const started = performance.now();
   const before = process.cpuUsage();
   const result = await work();

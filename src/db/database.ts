@@ -42,6 +42,8 @@ export interface DatabaseOptions {
 // bigint columns are row ids, far below 2^53.
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 
+/** How long a connection that nobody uses is kept: what was planned on it is planned anew on the next. */
+const KEPT_IDLE_MS = 300_000;
 /** Longest that a statement of the read pool may run. */
 const LONGEST_READ_MS = 5000;
 /** Left to itself, the planner plans such statements anew for each value, which costs several times their execution. */
@@ -53,6 +55,7 @@ export function openDatabase({ url, poolSize = 10, onError }: DatabaseOptions): 
     const made = new pg.Pool({
       connectionString: url,
       max,
+      idleTimeoutMillis: KEPT_IDLE_MS,
       application_name: `rollcall:${process.pid}${purpose}`,
       async onConnect(client) {
         if (settings) await client.query(settings);

@@ -8,6 +8,7 @@ import type { KeyRing } from "../db/envelope.ts";
 import { enqueue } from "../db/queue.ts";
 import { deferSearchIndexes } from "../db/search-indexes.ts";
 import { AppError, messageOf } from "../errors.ts";
+import { inParallel } from "./in-parallel.ts";
 import { applyBatch } from "./apply/batch.ts";
 import { settleLateArrivals } from "./apply/late-arrivals.ts";
 import { refuseMoved } from "./apply/preconditions.ts";
@@ -97,7 +98,7 @@ export async function applyItems(ctx: Context, { db, planId, hash, onProgress }:
     if (!span) continue;
     const size = sizeOf({ items: span.count, most, atOnce });
     const starts = Array.from({ length: Math.ceil((span.last - span.first + 1) / size) }, (_, index) => span.first + index * size);
-    await inParallel(starts, atOnce, async (firstSeq) => {
+    const work = async (firstSeq: number) => {
       ctx.signal.throwIfAborted();
       if (statistics.due(done)) await statistics.ofDirectory();
       await applyRange(ctx, {
@@ -109,7 +110,8 @@ export async function applyItems(ctx: Context, { db, planId, hash, onProgress }:
         lastSeq: Math.min(firstSeq + size - 1, span.last),
         onApplied: (count) => onProgress?.({ stage: "apply", done: (done += count), total }),
       });
-    });
+    };
+    await inParallel(starts, { atOnce, work });
   }
   await statistics.ofDirectory();
   await inTransaction(db, ctx, (work) => settleLateArrivals(work, { connectionId: plan.connection_id, since: plan.opened_at }));
@@ -275,12 +277,4 @@ async function finishApplying(work: Work, { plan, total }: { plan: PlanRow; tota
     data: { run: plan.run_id, mode: runs[0]?.mode ?? "", counts: { ...applied } },
   });
   return applied;
-}
-
-async function inParallel<T>(items: readonly T[], atOnce: number, work: (item: T) => Promise<void>): Promise<void> {
-  const queue = [...items];
-  const worker = async () => {
-    for (let next = queue.shift(); next !== undefined; next = queue.shift()) await work(next);
-  };
-  await Promise.all(Array.from({ length: atOnce }, worker));
 }

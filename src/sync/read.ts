@@ -8,6 +8,7 @@ import {
   type Source,
   type SourceRecord,
 } from "../../connectors/contract.ts";
+import { inParallel } from "./in-parallel.ts";
 import { countsOf, noteProblems, type Run } from "./begin.ts";
 import { pageOrder } from "./page-order.ts";
 import { stageItems, unstageItems } from "./plan.ts";
@@ -24,6 +25,7 @@ const ORDER: readonly Kind[] = ["unit", "user", "group"];
 const IN_FLIGHT = 2;
 /** Changed records of a page that are looked up and decided together. */
 const PORTION = 200;
+const SIDE_BY_SIDE = 2;
 const REMAP_PAGE = 1000;
 
 export function kindsOf(run: Run, source: Source): Kind[] {
@@ -88,7 +90,7 @@ async function stagePage(run: Run, kind: Kind, page: Page): Promise<void> {
   counts.read += page.records.length;
   // Side by side, this process decides about some while the database looks others up. Whoever is new is not looked up.
   const portions = known && kind === "user" ? portionsOf(changed) : [changed];
-  await Promise.all(portions.map((portion) => stageChanged(run, portion, { known })));
+  await inParallel(portions, { atOnce: SIDE_BY_SIDE, work: (portion) => stageChanged(run, portion, { known }) });
   run.onProgress({ stage: READ_STAGE[kind], done: counts.read });
 }
 
