@@ -14,6 +14,11 @@ import {
   type ViewOptions,
 } from "./view.ts";
 
+/** Of more members than these a text is made in portions. */
+const MOST_AT_ONCE = 500;
+/** A power of two. So many have some thousand members each of the largest groups that there are. */
+const PORTIONS = 64;
+
 /**
  * Groups as one SCIM client sees them. Of a group that it wrote it reads back the members that it put there,
  * or it would take out again and again whom somebody else put in; of others, all.
@@ -31,8 +36,9 @@ export function groupsView({ parameters, connectionId, base, visibility }: ViewO
     `own.connection_id = ${connection} and own.kind = '${kind}' and own.native_id = ${alias}.id::text`;
   const isSeen = (kind: "user" | "group", alias: string) =>
     visibility === "own" ? ` and exists (select 1 from accounts own where ${isOwn(kind, alias)} and own.gone_at is null)` : "";
-  const people = `from people p where p.deleted_at is null and p.id in (select m.person_id from memberships m where m.group_id = g.id and ${isOpen("m")} and ${mine("m")})${isSeen("user", "p")}`;
-  const children = `from groups c where c.deleted_at is null and c.id in (select n.child_group_id from nestings n where n.parent_group_id = g.id and ${isOpen("n")} and ${mine("n")})${isSeen("group", "c")}`;
+  // By their ids, however many a plan made for all groups expects: a join would lead through everybody there is.
+  const people = `from people p where p.deleted_at is null and p.id = any (array(select m.person_id from memberships m where m.group_id = g.id and ${isOpen("m")} and ${mine("m")}))${isSeen("user", "p")}`;
+  const children = `from groups c where c.deleted_at is null and c.id = any (array(select n.child_group_id from nestings n where n.parent_group_id = g.id and ${isOpen("n")} and ${mine("n")}))${isSeen("group", "c")}`;
   const personName = "coalesce(p.display_name, p.user_name::text)";
   const members = `select jsonb_build_object('value', p.id, '$ref', ${door} || '/Users/' || p.id, 'display', ${personName}, 'type', 'User') as element ${people}
     union all select jsonb_build_object('value', c.id, '$ref', ${door} || '/Groups/' || c.id, 'display', c.display_name, 'type', 'Group') ${children}`;
@@ -45,9 +51,10 @@ export function groupsView({ parameters, connectionId, base, visibility }: ViewO
         type: [`'"${type}"'`],
       }),
     );
+  const personText = () => memberText({ alias: "p", endpoint: "Users", type: "User", display: personName });
+  const childText = () => memberText({ alias: "c", endpoint: "Groups", type: "Group", display: "c.display_name::text" });
   const membersText = () => `(select concat(',"members":[', string_agg(text, ','), ']') from (
-      select ${memberText({ alias: "p", endpoint: "Users", type: "User", display: personName })} as text ${people}
-      union all select ${memberText({ alias: "c", endpoint: "Groups", type: "Group", display: "c.display_name::text" })} ${children}) held having count(*) > 0)`;
+      select ${personText()} as text ${people} union all select ${childText()} ${children}) held having count(*) > 0)`;
   const meta = () =>
     jsonParts({
       resourceType: [`'"Group"'`],
@@ -127,13 +134,21 @@ export function groupsView({ parameters, connectionId, base, visibility }: ViewO
         },
       ],
     ]),
-    resource: (without) =>
+    lengthy: {
+      path: "members",
+      join: `cross join lateral (select count(*) > ${MOST_AT_ONCE} as is_long from (
+          select from memberships m where m.group_id = g.id and ${isOpen("m")} limit ${MOST_AT_ONCE + 1}) few offset 0) lengthy`,
+      portions:
+        () => `select string_agg(text, ',') as text from (select uuid_hash(p.id) & ${PORTIONS - 1} as portion, ${personText()} as text ${people}) held group by portion
+          union all select string_agg(${childText()}, ',') ${children} having count(*) > 0`,
+    },
+    resource: (without, { sparing } = { sparing: false }) =>
       textOf(
         `'{"schemas":["${CORE_GROUP}"],"id":"'`,
         "g.id",
         `'","meta":'`,
         ...meta(),
-        ...(without.has("members") ? [] : [membersText()]),
+        ...(without.has("members") ? [] : [sparing ? `case when not lengthy.is_long then ${membersText()} end` : membersText()]),
         ...remainderParts("d.document"),
       ),
   };

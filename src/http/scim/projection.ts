@@ -55,6 +55,16 @@ export function notNeeded(
   return new Set(paths.filter((path) => whole.has(path) || byName.has(path)));
 }
 
+/** Whether all that a projection takes away are computed lists: whoever reads without them (`notNeeded`) has nothing left to take out. */
+export function isLeftOutWhole({ kind, named }: Projection, { collections }: Pick<View, "collections">): boolean {
+  return kind === "without" && named.every((each) => each.attribute && !each.sub && collections.has(pathOf(each)));
+}
+
+/** The same text for projections that mean the same. */
+export function keyOf({ kind, named }: Projection): string {
+  return `${kind} ${named.map((each) => (each.attribute ? pathOf(each) : each.extension)).join(",")}`;
+}
+
 const NONE: ReadonlySet<string> = new Set();
 const NOTHING: ReadonlyMap<string, string> = new Map();
 

@@ -3,7 +3,7 @@ import type { Sql } from "../../db/database.ts";
 import type { PlainValue, SharedReads } from "../../db/shared-reads.ts";
 import type { Call } from "./call.ts";
 import type { JsonObject } from "./json.ts";
-import { notNeeded, project, standing, type Projection } from "./projection.ts";
+import { isLeftOutWhole, keyOf, notNeeded, project, standing, type Projection } from "./projection.ts";
 import type { ResourceType } from "./resource-type.ts";
 import { isUuid, type Parameters, type View } from "./view.ts";
 
@@ -11,6 +11,8 @@ import { isUuid, type Parameters, type View } from "./view.ts";
 export interface Found {
   text: string;
   version: string;
+  /** The lengthy list is not in the text, because it is long and was to be spared. */
+  isSpared?: boolean;
 }
 
 export interface FindOptions {
@@ -18,14 +20,17 @@ export interface FindOptions {
   call: Call;
   id: string;
   projection?: Projection | undefined;
+  /** Leaves out the list that is lengthy where it is long, for whoever sends it in portions (see portions.ts). */
+  sparing?: boolean;
 }
 
 /** One resource by id; undefined when there is none for this client. */
 export async function findResource(sql: Sql, options: FindOptions): Promise<Found | undefined> {
   if (!isUuid(options.id)) return undefined;
-  const { name, text, values } = statementFor(options.call, options);
-  const { rows } = await sql.query<ReadRow>({ name, text, values: values({ ...options, hash: null }) });
-  return foundIn(rows, options);
+  const statement = statementFor(options.call, options);
+  const { name, text } = statement;
+  const { rows } = await sql.query<ReadRow>({ name, text, values: statement.values({ ...options, hash: null }) });
+  return foundIn(rows, { ...options, statement });
 }
 
 /** The same, shared with others who read at this moment; the statement also shows what proves a claimed client (see proven.ts). */
@@ -34,14 +39,19 @@ export async function findProven(
   options: FindOptions & { proof: TokenProof | undefined },
 ): Promise<{ found: Found | undefined; stamp: string | null }> {
   if (!isUuid(options.id)) return { found: undefined, stamp: null };
-  const { name, text, values } = statementFor(options.call, options);
-  const rows = await reads.query<ReadRow>({ name, text, values: values({ ...options, hash: options.proof?.hash ?? null }) });
-  return { stamp: rows[0]?.stamp ?? null, found: foundIn(rows, options) };
+  const statement = statementFor(options.call, options);
+  const { name, text } = statement;
+  const rows = await reads.query<ReadRow>({ name, text, values: statement.values({ ...options, hash: options.proof?.hash ?? null }) });
+  return { stamp: rows[0]?.stamp ?? null, found: foundIn(rows, { ...options, statement }) };
 }
 
-function foundIn(rows: readonly ReadRow[], options: FindOptions): Found | undefined {
-  const { text = null, version = "" } = rows[0] ?? {};
-  return text === null ? undefined : { text: projected(text, { type: options.type, projection: options.projection }), version };
+function foundIn(
+  rows: readonly ReadRow[],
+  { type, projection, statement }: Pick<FindOptions, "type" | "projection"> & { statement: Statement },
+): Found | undefined {
+  const { text = null, version = "", spared = false } = rows[0] ?? {};
+  if (text === null) return undefined;
+  return { text: projected(text, { type, projection: statement.isFinal ? undefined : projection }), version, isSpared: spared };
 }
 
 interface ReadRow {
@@ -49,12 +59,15 @@ interface ReadRow {
   /** Null when there is no such resource. */
   text: string | null;
   version: string;
+  spared?: boolean;
 }
 
 /** A statement, and its parameters' values in their order. */
 interface Statement {
   name: string;
   text: string;
+  /** Its text has all that was to be left out left out. */
+  isFinal: boolean;
   values(given: { call: Call; id: string; hash: Buffer | null }): PlainValue[];
 }
 
@@ -63,31 +76,44 @@ const CONNECTION = 0;
 type Place = "connection" | "base" | "id" | "hash" | "reader" | "hidden" | "own";
 const READER = { personId: "reader", hidden: "hidden", own: "own" } as const;
 
-/** Statements of whole resources by type and visibility, each made once: most reads are such. */
-const WHOLE = new Map<string, Statement>();
+/** Statements by all that they depend on, each made once. Clients make up projections; so they are not kept for ever. */
+const MADE = new Map<string, Statement>();
+const MOST_MADE = 500;
 
-function statementFor(call: Call, { type, projection }: Pick<FindOptions, "type" | "projection">): Statement {
-  if (projection) return makeStatement(call, { type, projection });
-  const key = `${type.kind} ${call.visibility}${call.reader ? " reader" : ""}`;
-  const known = WHOLE.get(key);
+type Form = Pick<FindOptions, "type" | "projection" | "sparing">;
+
+function statementFor(call: Call, form: Form): Statement {
+  const { type, projection, sparing = false } = form;
+  const key = `${type.kind} ${call.visibility} ${call.reader ? "reader" : ""} ${sparing ? "sparing" : ""} ${projection ? keyOf(projection) : ""}`;
+  const known = MADE.get(key);
   if (known) return known;
-  const made = makeStatement(call, { type, projection });
-  WHOLE.set(key, made);
+  const made = makeStatement(call, form);
+  if (MADE.size >= MOST_MADE) MADE.clear();
+  MADE.set(key, made);
   return made;
 }
 
-function makeStatement({ visibility, reader }: Call, { type, projection }: Pick<FindOptions, "type" | "projection">): Statement {
+function makeStatement({ visibility, reader }: Call, { type, projection, sparing = false }: Form): Statement {
   const places: Place[] = [];
   // The view is made with names in its values' places.
   const given: Parameters = { values: places, add: (value) => `$${places.push(value === CONNECTION ? "connection" : (value as Place))}` };
   const view = type.view({ parameters: given, connectionId: CONNECTION, base: "base", visibility, ...(reader ? { reader: READER } : {}) });
   const without = notNeeded(projection, view);
-  const resource = `select (${view.resource(without)})::text as text, ${view.version} as version
-      from ${view.table} ${view.joins} where ${view.id} = ${given.add("id")}::uuid and ${view.visible}`;
+  const spared = sparing && view.lengthy && !without.has(view.lengthy.path) ? view.lengthy : undefined;
+  const resource = `select (${view.resource(without, { sparing: spared !== undefined })})::text as text, ${view.version} as version, ${spared ? "lengthy.is_long" : "false"} as spared
+      from ${view.table} ${view.joins} ${spared?.join ?? ""} where ${view.id} = ${given.add("id")}::uuid and ${view.visible}`;
   return {
     // Prepared once for each connection: planning would cost more than the read. The name says all that the text depends on.
-    name: ["scim-read", type.kind, visibility, ...(reader ? ["reader"] : []), ...partsOf(view, without)].join("-"),
-    text: `select ${TOKEN_STAMP(`${given.add("hash")}::bytea`)} as stamp, found.text, found.version from (select) one left join lateral (${resource}) found on true`,
+    name: [
+      "scim-read",
+      type.kind,
+      visibility,
+      ...(reader ? ["reader"] : []),
+      ...(spared ? ["sparing"] : []),
+      ...partsOf(view, without),
+    ].join("-"),
+    text: `select ${TOKEN_STAMP(`${given.add("hash")}::bytea`)} as stamp, found.text, found.version, found.spared from (select) one left join lateral (${resource}) found on true`,
+    isFinal: projection !== undefined && isLeftOutWhole(projection, view),
     values: ({ call, id, hash }) => {
       const { personId = null, hidden = null, own = null } = call.reader ?? {};
       const by: Record<Place, PlainValue> = { connection: call.connection.id, base: call.base, id, hash, reader: personId, hidden, own };

@@ -56,6 +56,8 @@ export function usersView({ parameters, connectionId, base, visibility, reader }
     });
   const ownAccount = (condition: string) => `exists (select 1 from accounts own where ${isOwn("user", "p")} and ${condition})`;
 
+  // Mostly a document is right about it; taking it out would cost a copy of the whole.
+  const saysActive = "(d.document->'active')::text = p.active::text";
   const access = usersAccess(door);
 
   return {
@@ -108,13 +110,13 @@ export function usersView({ parameters, connectionId, base, visibility, reader }
           ...(access.isAsked(without) ? [literal(`,"${ACCESS_USER}"`)] : []),
           `'],"id":"'`,
           "p.id",
-          `'","active":'`,
-          "case when p.active then 'true' else 'false' end",
+          `'"'`,
+          `case when ${saysActive} then null else concat(',"active":', p.active::text) end`,
           `',"meta":'`,
           ...meta(),
           ...(without.has("groups") ? [] : [groups()]),
           ...(access.isAsked(without) ? [access.text(without)] : []),
-          ...remainderParts("(d.document - 'active')"),
+          ...remainderParts(`case when ${saysActive} or not d.document ? 'active' then d.document else d.document - 'active' end`),
         ),
       ),
   };

@@ -64,10 +64,24 @@ export interface View {
   equals: ReadonlyMap<string, (value: string) => string>;
   /** Conditions that an index answers and that hold wherever the general one does, by path; undefined where no index helps. */
   narrows?: ReadonlyMap<string, (narrowing: Narrowing) => string | undefined>;
-  /** JSON text (or jsonb) of the whole resource; `without` names computed lists (by path) that nobody asked for. */
-  resource(without: ReadonlySet<string>): string;
+  /**
+   * JSON text (or jsonb) of the whole resource; `without` names computed lists (by path) that nobody asked for.
+   * With `sparing` the one that is lengthy is left out where it is long.
+   */
+  resource(without: ReadonlySet<string>, options?: { sparing: boolean }): string;
+  /** A computed list that may be too long for one value. */
+  lengthy?: Lengthy;
   /** The weak entity tag. */
   version: string;
+}
+
+export interface Lengthy {
+  /** The list's path; its name is the same. */
+  path: string;
+  /** A join that says whether it is long, as `lengthy.is_long`; a resource's text that spares it needs this. */
+  join: string;
+  /** A query of one column `text`: the JSON texts of some of the list's elements, with commas between. Each element is in one row. */
+  portions(): string;
 }
 
 /** A target's path in lower case: `emails.value`, `urn:…:user:employeenumber`. */
@@ -102,10 +116,22 @@ export function isOpen(alias: string): string {
   return `${alias}.recorded_to is null and ${alias}.valid_to is null`;
 }
 
-/** SQL of a text made of parts, each SQL itself; what is null is left out. One call instead of a chain of `||`, each of which copies. */
+/**
+ * SQL of a text made of parts, each SQL itself; what is null is left out. One call instead of a chain of `||`, each of which
+ * copies; and constants that follow each other are one, since a call costs by its arguments.
+ */
 export function textOf(...parts: readonly string[]): string {
-  return `concat(${parts.join(", ")})`;
+  const joined: string[] = [];
+  for (const part of parts) {
+    const before = joined.at(-1);
+    if (before !== undefined && CONSTANT.test(before) && CONSTANT.test(part))
+      joined[joined.length - 1] = before.slice(0, -1) + part.slice(1);
+    else joined.push(part);
+  }
+  return `concat(${joined.join(", ")})`;
 }
+
+const CONSTANT = /^'(?:[^']|'')*'$/;
 
 /** SQL parts of a JSON object's text, of member names and the parts of their values' texts, which are JSON already. */
 export function jsonParts(members: Readonly<Record<string, readonly string[]>>): string[] {
@@ -122,7 +148,8 @@ export function stringParts(...parts: readonly string[]): string[] {
 /** SQL parts of what follows the computed members in a resource's text: the document's own members and the closing brace. Written out once. */
 export function remainderParts(document: string): string[] {
   return [
-    `(select case rest when '{}' then '}' else concat(',', substr(rest, 2)) end from (select (${document})::text as rest offset 0) remainder)`,
+    // Of several ways to leave out the first letter this one alone does not count all the others.
+    `(select case rest when '{}' then '}' else concat(',', right(rest, -1)) end from (select (${document})::text as rest offset 0) remainder)`,
   ];
 }
 
