@@ -1,4 +1,4 @@
-import { anchor, boundsText, escape, schemaHtml, typeText } from "./docs-schema.ts";
+import { anchor, boundsText, escape, prose, schemaHtml, typeText } from "./docs-schema.ts";
 import type { OpenApiDocument, Operation } from "./openapi.ts";
 import { problemKinds } from "./problem.ts";
 
@@ -17,7 +17,7 @@ export function docsPage(document: OpenApiDocument): string {
     .join("");
   const sections = byTag.map(
     ({ name, description, routes }) =>
-      `<h2 id="${anchor(name)}">${escape(name)}</h2><p>${escape(description)}</p>${routes.map((each) => operationHtml(each)).join("")}`,
+      `<h2 id="${anchor(name)}">${escape(name)}</h2><p>${prose(description)}</p>${routes.map((each) => operationHtml(each)).join("")}`,
   );
   const schemas = Object.entries(document.components.schemas).map(
     ([name, schema]) => `<details id="schema-${anchor(name)}"><summary>${escape(name)}</summary>${schemaHtml(schema)}</details>`,
@@ -41,12 +41,12 @@ code,.path{font-family:ui-monospace,monospace}details{border:1px solid #d7dce1;b
 .method{display:inline-block;width:4rem;font-weight:600;text-transform:uppercase}table{border-collapse:collapse}td,th{border:1px solid #d7dce1;padding:.2rem .6rem;text-align:left}
 a{color:#0550ae}.wide{overflow-x:auto}pre{overflow-x:auto;background:#f4f6f8;padding:.6rem;border-radius:6px}code,.path,summary,td{overflow-wrap:anywhere}
 td{min-width:4rem;vertical-align:top}td .wide{margin-top:.3rem}
-@media(max-width:50rem){body{display:block}nav{position:static;height:auto}main{padding:1rem}td,th{padding:.2rem .3rem}.method{width:auto;margin-right:.5rem}}`;
+@media(max-width:50rem){body{display:block}nav{position:static;height:auto}main{padding:1rem}th{display:none}tr,td{display:block;border:0;padding:0}tr{border-bottom:1px solid #d7dce1;padding:.3rem 0}.method{width:auto;margin-right:.5rem}}`;
 
 function operationHtml({ path, method, operation }: { path: string; method: string; operation: Operation }): string {
   const parameters = operation.parameters.map(
     (each) =>
-      `<tr><td><code>${escape(each.name)}</code></td><td>${each.in}${each.required ? ", needed" : ""}</td><td>${typeText(each.schema)}${boundsText(each.schema)}</td><td>${escape(each.description ?? "")}</td></tr>`,
+      `<tr><td><code>${escape(each.name)}</code></td><td>${each.in}${each.required ? ", needed" : ""}</td><td>${typeText(each.schema)}${boundsText(each.schema)}</td><td>${prose(each.description ?? "")}</td></tr>`,
   );
   const bodies = Object.entries(operation.requestBody?.content ?? {}).map(
     ([type, { schema, example }]) =>
@@ -59,7 +59,7 @@ function operationHtml({ path, method, operation }: { path: string; method: stri
             .map(({ schema }) => schemaHtml(schema))
             .join("")
         : "";
-    return `<li><strong>${status}</strong> ${escape(description)}${shown}</li>`;
+    return `<li><strong>${status}</strong> ${prose(description)}${shown}</li>`;
   });
   return `<details id="${escape(operation.operationId)}"><summary><span class="method">${method}</span> <span class="path">${escape(path)}</span> – ${escape(operation.summary)}</summary>
 ${paragraphs(operation.description)}
@@ -69,6 +69,6 @@ ${parameters.length ? `<div class="wide"><table><tr><th>parameter</th><th>in</th
 function paragraphs(text: string): string {
   return text
     .split("\n\n")
-    .map((each) => `<p>${escape(each)}</p>`)
+    .map((each) => `<p>${prose(each)}</p>`)
     .join("");
 }

@@ -13,7 +13,7 @@ export function schemaHtml(schema: JsonSchema, depth = 0): string {
   const required = new Set((schema["required"] as string[] | undefined) ?? []);
   const rows = Object.entries(properties).map(([name, each]) => {
     const inner = innerOf(each);
-    const description = escape(String(each["description"] ?? ""));
+    const description = prose(String(each["description"] ?? ""));
     return `<tr><td><code>${escape(name)}</code>${required.has(name) ? "" : "?"}</td><td>${typeText(each)}${boundsText(each)}</td><td>${description}${inner && depth < DEEPEST ? schemaHtml(inner, depth + 1) : ""}</td></tr>`;
   });
   return `<div class="wide"><table>${rows.join("")}</table></div>`;
@@ -69,6 +69,11 @@ function innerOf(schema: JsonSchema): JsonSchema | undefined {
 
 export function anchor(text: string): string {
   return text.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-");
+}
+
+/** Text in which what stands between backticks is code. */
+export function prose(text: string): string {
+  return escape(text).replaceAll(/`([^`]+)`/g, "<code>$1</code>");
 }
 
 export function escape(text: string): string {

@@ -21,9 +21,11 @@ export const TAGS: readonly Tag[] = [
   { name: "Notices", description: "Messages to people, what became of them, and which ones people want." },
   { name: "Units", description: "The tree of the organisation. A grant on a unit covers it and all below it." },
   { name: "Groups", description: "People together, nested if need be; a grant to a group is one to each member." },
-  { name: "Roles", description: "Named sets of permissions, shipped or the organisation's own, and how they compare." },
-  { name: "Permissions", description: "Everything that can be allowed, by module." },
-  { name: "Modules", description: "Which modules are installed, and so which permissions and roles there are." },
+  {
+    name: "Roles",
+    description:
+      "Named sets of permissions, shipped or the organisation's own, and how they compare; every permission there is, and which modules are installed.",
+  },
   { name: "Grants", description: "Who holds which role on which unit, from when until when, and why." },
   { name: "Access requests", description: "Asking for a role, for oneself or one's team, and deciding on it." },
   { name: "Rules", description: "Roles by group or by condition, so that nobody has to give them by hand." },
@@ -34,7 +36,7 @@ export const TAGS: readonly Tag[] = [
   { name: "Runs", description: "Synchronising a connection: asking for it, watching it, stopping it." },
   { name: "Plans", description: "What runs decided, item by item; those that a guard holds wait here for somebody." },
   { name: "Accounts", description: "What connections say of whom, and settling whose an account is." },
-  { name: "Deliveries", description: "What was sent to targets, what waits, what was given up." },
+  { name: "Targets", description: "The systems that receive: what each should hold, what was delivered, what waits, what was given up." },
   { name: "Steps", description: "Beginning and leaving as checklists: what is done, what waits, what failed." },
   { name: "Tokens", description: "Credentials for programs: scoped, ending by themselves, rotated with an overlap." },
   { name: "Audit", description: "Every change and every decision: search, export, how long it is kept." },
