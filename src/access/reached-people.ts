@@ -37,9 +37,9 @@ export interface ListedPeople extends Condition {
  */
 export function listedPeople(reach: Reach, { from }: { from: number }): ListedPeople {
   if (reach.everything) return { text: "true", values: [] };
-  // The limit keeps the planner from turning the question round.
-  const some = (rest: string) =>
-    `(select true from person_units pu join units u on u.id = pu.unit_id where pu.person_id = p.id and ${OPEN}${rest} limit 1)`;
+  // The limit keeps the planner from turning the question round, and "is true" to the units gathered once for all.
+  const some = (rest: string) => `(select true from person_units pu where pu.person_id = p.id and ${OPEN}${rest} limit 1)`;
+  const covered = ` and (pu.unit_id in (select u.id from units u where u.path operator(public.<@) any($${from}::ltree[]))) is true`;
   const ways = [
     // Asked once a statement: whoever reaches every tree, and people without a unit, reaches everybody.
     ...(reach.organisation
@@ -47,10 +47,15 @@ export function listedPeople(reach: Reach, { from }: { from: number }): ListedPe
           `(select not exists (select from units top where top.parent_id is null and not top.path operator(public.<@) any($${from}::ltree[])))`,
         ]
       : []),
-    `${some(` and u.path operator(public.<@) any($${from}::ltree[])`)} is not null`,
+    `${some(covered)} is not null`,
     ...(reach.organisation ? [`${some("")} is null`] : []),
     `p.id = $${from + 1}::uuid`,
-    ...(reach.teamOf === null ? [] : [`${reportsTo(`$${from + 2}::uuid`)} is not null`]),
+    // Whether they have a team at all is asked once, too.
+    ...(reach.teamOf === null
+      ? []
+      : [
+          `((select exists (select from people where manager_id = $${from + 2}::uuid)) and ${reportsTo(`$${from + 2}::uuid`)} is not null)`,
+        ]),
   ];
   const ids = reachedPeopleIds(reach, { from })?.text;
   return { text: `(${ways.join(" or ")})`, values: [reach.paths, reach.self, reach.teamOf], ...(ids === undefined ? {} : { ids }) };

@@ -30,6 +30,8 @@ export function parameters(values: readonly unknown[] = []): Parameters {
 export interface Filter {
   condition: string;
   ids?: string;
+  /** Asks what somebody is found by: see FOUND_BY. */
+  words?: true;
 }
 
 const OPEN = "recorded_to is null and valid_to is null";
@@ -79,6 +81,7 @@ function search(words: readonly string[], given: Parameters): Filter {
   });
   const all = conditions.join(" and ");
   return {
+    words: true,
     condition: all.replaceAll("words", "found.words"),
     ids: `select person_id as id from person_search where ${all} and person_id not in ${NOTED}
       union all select id from people where id in ${NOTED} and ${all.replaceAll("words", "person_search_text(attributes)")}`,
@@ -92,9 +95,13 @@ function among(ids: (person?: string) => string): Filter {
 const ofPerson = (column: string, person: string | undefined) => (person === undefined ? "" : ` and ${column} = ${person}`);
 
 function inUnit(unit: string) {
+  const units = `select id from units where path operator(public.<@) (select path from units where id = ${unit}::uuid)`;
+  const open = "from person_units pu where pu.recorded_to is null and pu.valid_to is null";
+  // Of one person after the other: the units are gathered once for all, which "is true" keeps the planner to.
   return (person?: string) =>
-    `select pu.person_id as id from person_units pu join units u on u.id = pu.unit_id
-      where u.path operator(public.<@) (select path from units where id = ${unit}::uuid) and pu.recorded_to is null and pu.valid_to is null${ofPerson("pu.person_id", person)}`;
+    person === undefined
+      ? `select pu.person_id as id ${open} and pu.unit_id in (${units})`
+      : `select true ${open} and pu.person_id = ${person} and (pu.unit_id in (${units})) is true`;
 }
 
 function inGroups(groups: string, lasting: string) {

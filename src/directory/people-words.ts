@@ -1,0 +1,30 @@
+import type { Sql } from "../db/database.ts";
+import { likePart, type Parameters } from "./people-filters.ts";
+
+const ASCII = /^[\x21-\x7e]+$/;
+
+/** The words of a question as they are searched: without accents, in lower case. */
+export async function foldedWords(sql: Sql, q: string | undefined): Promise<string[]> {
+  const words = (q ?? "").split(/\s+/).filter((word) => word !== "");
+  if (words.length === 0) return [];
+  // Nothing in ASCII has an accent (the dictionary's rules name none of it).
+  const { rows } = words.every((word) => ASCII.test(word))
+    ? { rows: words.map((word) => ({ word: word.toLowerCase() })) }
+    : await sql.query<{ word: string }>({
+        name: "people_fold_words",
+        text: "select fold_text(word) as word from unnest($1::text[]) with ordinality as w (word, at) order by at",
+        values: [words],
+      });
+  // Of a number as it is written in groups (+45 20 30), the signs say nothing.
+  return rows
+    .map(({ word }) => (/^[+()\d./-]+$/.test(word) && /\d/.test(word) ? word.replace(/\D+/g, "") : word))
+    .filter((word) => word !== "");
+}
+
+/** SQL of how well the words were matched: whole lines first (a login, an address, a full name), then beginnings of lines, then of words, then parts of words. */
+export function rankOf(words: readonly string[], given: Parameters): string {
+  const all = words.map(likePart).join(" ");
+  const like = (pattern: string) => `found.words like ${given.add(pattern)}::text`;
+  const begins = words.map((word) => `(${like(`%\n${likePart(word)}%`)} or ${like(`% ${likePart(word)}%`)})`).join(" and ");
+  return `(case when ${like(`%\n${all}\n%`)} then 0 when ${like(`%\n${all}%`)} then 1 when ${begins} then 2 else 3 end)`;
+}

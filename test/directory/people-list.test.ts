@@ -1,0 +1,144 @@
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import type { Reach } from "../../src/access/policy.ts";
+import { listedPeople } from "../../src/access/reached-people.ts";
+import { createStatementNames } from "../../src/db/statement-names.ts";
+import { inTransaction } from "../../src/db/database.ts";
+import { takeOverSearchTexts } from "../../src/db/search-texts.ts";
+import type { PeopleFilters } from "../../src/directory/people-filters.ts";
+import { listPeople, type PeopleSort, type Place } from "../../src/directory/people-list.ts";
+import { createUnit } from "../../src/directory/units.ts";
+import { testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
+
+/** More than are ever gathered for being few, twice: those who are many must be walked to, too. */
+const PEOPLE = 9000;
+
+let db: TestDatabase;
+let units: { id: string; path: string }[];
+const names = createStatementNames();
+
+/** Each third is a Lind, each seventh in the second unit, each hundredth suspended; one in three hundred is called Rare; the last of each thousand leads the others of it, and is led by the next. */
+beforeAll(async () => {
+  db = await testDatabase();
+  const ctx = testContext();
+  await inTransaction(db, ctx, async (work) => {
+    const top = await createUnit(work, { name: "Top", type: "organization", parentId: null });
+    const below = [
+      await createUnit(work, { name: "A", type: "department", parentId: top }),
+      await createUnit(work, { name: "B", type: "department", parentId: top }),
+    ];
+    units = (
+      await work.sql.query<{ id: string; path: string }>("select id, path::text from units where id = any($1::uuid[]) order by name", [
+        below,
+      ])
+    ).rows;
+    await work.sql.query(
+      `with made as (select n, gen_random_uuid() as id, case when n % 300 = 0 then 'Rare' else 'Given' end || n % 50 as given, case when n % 3 = 0 then 'Lind' else 'Berg' end as family from generate_series(1, $1::int) n),
+         leaders as (select n, id from made where n % 1000 = 0),
+         people as (insert into people (id, user_name, display_name, active, state, attributes, manager_id, created_at, modified_at)
+           select made.id, 'p' || made.n, given || ' ' || family, made.n % 100 <> 0, case when made.n % 100 = 0 then 'suspended' else 'active' end,
+             jsonb_build_object('userName', 'p' || made.n, 'displayName', given || ' ' || family),
+             leader.id, now(), now() from made left join leaders leader on leader.n = (made.n / 1000 + 1) * 1000)
+       insert into person_units (person_id, unit_id, valid_from, recorded_from) select id, ($2::uuid[])[case when n % 7 = 0 then 2 else 1 end], now(), now() from made`,
+      [PEOPLE, units.map(({ id }) => id)],
+    );
+  });
+  await takeOverSearchTexts(ctx, db);
+  await db.pool.query("analyze people, person_units, person_search");
+});
+afterAll(() => db?.drop());
+
+interface Asked {
+  filters: PeopleFilters;
+  sort: PeopleSort;
+  reach: Partial<Reach>;
+  /** What is true of everybody who is meant, of `p`. */
+  naive: string;
+}
+
+const nowhere: Reach = { permission: "rollcall.people.view", everything: false, organisation: false, paths: [], self: null, teamOf: null };
+
+/** Two pages of fifty, as somebody reads them. */
+async function pages({ filters, sort, reach }: Asked): Promise<{ lines: string[]; total: number | null }> {
+  const page = (after: Place | undefined) =>
+    listPeople(db.readPool, {
+      filters,
+      within: listedPeople({ ...nowhere, ...reach }, { from: 1 }),
+      sort,
+      limit: 50,
+      after,
+      count: true,
+      at: new Date(),
+      names,
+    });
+  const first = await page(undefined);
+  const last = first.lines.at(-1);
+  const second = last && first.lines.length === 50 ? await page(last.place) : { lines: [] };
+  return { lines: [...first.lines, ...second.lines].map(({ userName }) => userName), total: first.total };
+}
+
+const everybody = (): Partial<Reach> => ({ organisation: true, paths: units.map(({ path }) => path) });
+const inB = "exists (select from person_units pu join units u on u.id = pu.unit_id where pu.person_id = p.id and u.name = 'B')";
+
+test("P6: whether they are few or many, walked to or gathered, the people who are listed are those who meet every filter, in their order", async () => {
+  const [first, second] = units;
+  if (!first || !second) throw new Error("the units are missing");
+  const { rows } = await db.pool.query<{ id: string }>("select id from people where user_name = 'p2000'");
+  const leader = rows[0]?.id ?? "";
+  const all = everybody();
+  const asked: Asked[] = [
+    { filters: {}, sort: "name", reach: all, naive: "true" },
+    { filters: { unitId: first.id }, sort: "userName", reach: all, naive: `not ${inB}` },
+    { filters: { unitId: first.id, active: false }, sort: "-userName", reach: all, naive: `not ${inB} and not active` },
+    { filters: { unitId: second.id, state: "suspended" }, sort: "name", reach: all, naive: `${inB} and state = 'suspended'` },
+    { filters: { q: "lind" }, sort: "name", reach: { paths: [second.path] }, naive: `${inB} and display_name like '%Lind'` },
+    { filters: { q: "given" }, sort: "-name", reach: { paths: [first.path] }, naive: `not ${inB} and display_name like 'Given%'` },
+    { filters: { q: "rare" }, sort: "userName", reach: { paths: [first.path] }, naive: `not ${inB} and display_name like 'Rare%'` },
+    {
+      filters: { q: "lind given" },
+      sort: "name",
+      reach: { paths: [first.path], teamOf: leader, self: leader },
+      naive: `display_name like 'Given%Lind' and (not ${inB} or substring(user_name::text from 2)::int < 2000)`,
+    },
+    {
+      filters: { q: "given", unitId: first.id },
+      sort: "name",
+      reach: { teamOf: leader },
+      naive: `not ${inB} and display_name like 'Given%' and substring(user_name::text from 2)::int < 2000`,
+    },
+    { filters: { q: "given7", unitId: first.id }, sort: "-modified", reach: all, naive: `not ${inB} and display_name like 'Given7%'` },
+  ];
+  for (const each of asked) {
+    const direction = each.sort.startsWith("-") ? "desc" : "asc";
+    const key = each.sort.endsWith("userName")
+      ? "lower(user_name::text)"
+      : each.sort.endsWith("name")
+        ? "lower(display_name)"
+        : "modified_at";
+    const { rows: naive } = await db.pool.query<{ userName: string }>(
+      `select user_name::text as "userName" from people p where ${each.naive} order by ${key} ${direction}, id ${direction}`,
+    );
+    const { lines, total } = await pages(each);
+    expect({ asked: each, total, lines }).toEqual({
+      asked: each,
+      total: naive.length,
+      lines: naive.slice(0, 100).map(({ userName }) => userName),
+    });
+  }
+});
+
+test("P6: of words that many match, whoever is found comes by name, each once on the pages; of fewer, the best come first", async () => {
+  const many = await pages({ filters: { q: "given" }, sort: "relevance", reach: everybody(), naive: "" });
+  const { rows } = await db.pool.query<{ userName: string }>(
+    `select user_name::text as "userName" from people where display_name like 'Given%' order by lower(display_name), id limit 100`,
+  );
+  expect(many.lines).toEqual(rows.map(({ userName }) => userName));
+  const few = await pages({
+    filters: { q: "p77" },
+    sort: "relevance",
+    reach: everybody(),
+    naive: "",
+  });
+  expect(few.lines[0]).toBe("p77");
+  expect(new Set(few.lines).size).toBe(few.lines.length);
+  expect(few.total).toBe(111);
+});
