@@ -20,6 +20,28 @@ const mailbox = z
     "must be an address such as Rollcall <rollcall@example.com>",
   );
 
+/** Where secrets and links are sent: encrypted, but to this machine, and without a password in the address, which would be logged. */
+const outside = z.url({ protocol: /^https?$/, error: "must be an https address" }).superRefine((text, ctx) => {
+  if (!URL.canParse(text)) return;
+  const { protocol, hostname, username, password } = new URL(text);
+  if (protocol === "http:" && !/^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname))
+    ctx.addIssue({ code: "custom", message: "must be an https address; http is for this machine alone" });
+  if (username !== "" || password !== "")
+    ctx.addIssue({ code: "custom", message: "must hold no user and password: they have settings of their own" });
+});
+
+/** What is filled into what an SMS provider is sent. */
+const FILLED: ReadonlySet<string> = new Set(["to", "from", "text", "id", "user", "secret", "basic"]);
+const template = z
+  .string()
+  .max(2000)
+  .superRefine((text, ctx) => {
+    for (const [, name = ""] of text.matchAll(/\{(\w+)\}/g))
+      if (!FILLED.has(name)) ctx.addIssue({ code: "custom", message: `knows no {${name}}; there are {${[...FILLED].join("}, {")}}` });
+  });
+const isOneLine = (text: string) => !/[\r\n\0]/.test(text);
+const ONE_LINE = "must be one line";
+
 const count = z.coerce.number().int().min(1).max(1_000_000);
 const days = z.coerce.number().int().min(1).max(3650);
 /** Patterns that somebody can't cause at another's account without that person's credentials. */
@@ -159,17 +181,20 @@ export const signInSettings = z.strictObject({
           provider: z.enum(["off", "http", "webhook"]).default("off"),
           http: z
             .strictObject({
-              url: z.url({ protocol: /^https?$/, error: "must be the https address of the provider" }).default("https://sms.example.com/"),
+              url: outside.optional(),
               format: z.enum(["json", "form"]).default("json"),
               /** Fields of the body; {to}, {from}, {text}, {id}, {user} and {secret} are filled in. */
-              fields: z.record(z.string().min(1).max(100), z.string().max(2000)).default({ to: "{to}", from: "{from}", text: "{text}" }),
+              fields: z.record(z.string().min(1).max(100), template).default({ to: "{to}", from: "{from}", text: "{text}" }),
               /** Headers, filled in likewise; {basic} is user and secret as HTTP Basic wants them. */
               headers: z
-                .record(z.string().regex(/^[A-Za-z0-9-]{1,64}$/), z.string().max(2000))
+                .record(
+                  z.string().regex(/^(?!(host|content-.*|transfer-encoding|connection)$)[a-z0-9-]{1,64}$/i),
+                  template.refine(isOneLine, ONE_LINE),
+                )
                 .default({ Authorization: "Bearer {secret}" }),
               from: z.string().max(20).default("Rollcall"),
-              user: z.string().max(200).default(""),
-              secret: z.string().max(2000).default(""),
+              user: z.string().max(200).refine(isOneLine, ONE_LINE).default(""),
+              secret: z.string().max(2000).refine(isOneLine, ONE_LINE).default(""),
               timeoutSeconds: z.coerce.number().int().min(1).max(120).default(15),
             })
             .prefault({}),
@@ -178,7 +203,7 @@ export const signInSettings = z.strictObject({
       /** The operator's own system: messages where a provider is `webhook`, and events such as incidents. */
       webhook: z
         .strictObject({
-          url: z.url({ protocol: /^https?$/, error: "must be an https address" }).optional(),
+          url: outside.optional(),
           /** At least 32 characters: HMAC-SHA256 over the time and the body proves that it was us. */
           secret: z.string().min(32, "must be at least 32 characters").optional(),
           timeoutSeconds: z.coerce.number().int().min(1).max(120).default(15),
@@ -192,6 +217,14 @@ export const signInSettings = z.strictObject({
         ctx.addIssue({ code: "custom", path: ["webhook", "url"], message: "must be given for a provider that is `webhook`" });
       if (url !== undefined && secret === undefined)
         ctx.addIssue({ code: "custom", path: ["webhook", "secret"], message: "must be given beside the url" });
+      const { provider, http } = notify.sms;
+      const sent = [...Object.values(http.fields), ...Object.values(http.headers)].join(" ");
+      const sms = (field: string, message: string) => ctx.addIssue({ code: "custom", path: ["sms", "http", field], message });
+      if (provider === "http" && http.url === undefined) sms("url", "must be given for the provider http");
+      for (const name of provider === "http" ? ["to", "text"] : [])
+        if (!sent.includes(`{${name}}`)) sms("fields", `must hold {${name}}, or nobody gets the message`);
+      if (provider === "http" && http.secret === "" && /\{(secret|basic)\}/.test(sent))
+        sms("secret", "must be given where {secret} or {basic} is sent (ROLLCALL_SMS_SECRET)");
       if ((notify.email.smtp.user === undefined) !== (notify.email.smtp.password === undefined))
         ctx.addIssue({ code: "custom", path: ["email", "smtp", "password"], message: "user and password go together" });
     })

@@ -32,6 +32,10 @@ export function noticeTest(parent: Command, shell: Shell): void {
             throw new AppError("misconfigured", `Nothing is set up to send this: signIn.notify.${channel}.provider is off.`, {
               field: `signIn.notify.${channel}.provider`,
             });
+          if (language !== undefined && !notifier.languages.tags.includes(language))
+            throw new AppError("invalid", `There are no texts in ${language}; there are: ${notifier.languages.tags.join(", ")}.`, {
+              field: "--language",
+            });
           const tag = notifier.languages.choose([language]);
           const message = testMessage(notifier, tag);
           const id = randomUUID();

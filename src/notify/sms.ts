@@ -10,7 +10,7 @@ const NUMBER = /^\+[1-9]\d{4,14}$/;
 
 /** Sends short texts through whatever takes them as JSON or as a form over HTTP, as the settings say. */
 export function openSms(settings: SmsSettings, network?: Network): Provider {
-  const { url, format, fields, headers, from, user, secret, timeoutSeconds } = settings;
+  const { url = "", format, fields, headers, from, user, secret, timeoutSeconds } = settings;
   const basic = Buffer.from(`${user}:${secret}`).toString("base64");
   return {
     async send(message, { now }) {

@@ -36,7 +36,14 @@ test("G7: a preview shows a message in any language, as text, HTML and SMS, and 
   expect(text).toContain("https://rollcall.example.com/login/link#…");
   expect(await notice({}, "preview", "device.new", "--html")).toMatch(/^<!doctype html>[^]*Firefox, Linux/);
   expect(await notice({}, "preview", "no.such")).toContain("There is no notice no.such");
-  expect(await notice({}, "preview", "code", "--language", "sv")).toContain("no texts in sv");
+  for (const wrong of ["sv", "", "../en", "en.yaml"]) {
+    expect(await notice({}, "preview", "code", `--language=${wrong}`)).toContain(`no texts in ${wrong}; there are: de, en`);
+    expect(
+      await notice({ sms: { provider: "off" }, email: { provider: "smtp" } }, "test", "--to", "a@b.example", `--language=${wrong}`),
+    ).toContain("no texts in");
+  }
+  expect(await notice({}, "preview", "code", "--html", "--text")).toContain("--html or for --text");
+  expect(await notice({}, "preview", "address.changed")).toContain("Was it you?");
 });
 
 test("a test message goes through the provider that is set, and what it answers is shown", async () => {

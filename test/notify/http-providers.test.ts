@@ -97,6 +97,60 @@ describe("an SMS provider", () => {
   });
 });
 
+/** The first problem of settings, as an operator reads it. */
+const problem = (notify: object) => {
+  const issue = signInSettings.safeParse({ notify }).error?.issues[0];
+  return issue && `${issue.path.join(".")} ${issue.message}`;
+};
+
+test.each([
+  [{ url: undefined }, /^notify\.sms\.http\.url must be given/],
+  [{ url: "http://sms.example.com/" }, /url must be an https address; http is for this machine alone/],
+  [{ url: "https://AC1:token@api.twilio.com/" }, /must hold no user and password/],
+  [{ url: "api.twilio.com" }, /url must be an https address/],
+  [{ fields: { To: "{to}", Body: "{txt}" } }, /fields\.Body knows no \{txt\}; there are \{to\}/],
+  [{ fields: { To: "{to}" } }, /fields must hold \{text\}/],
+  [{ secret: "" }, /secret must be given where/],
+  [{ secret: "token\n" }, /secret must be one line/],
+  [{ headers: { "Content-Length": "1" } }, /headers/],
+  [{ headers: { "X-Key": "a\r\nHost: b" } }, /must be one line/],
+])("what an SMS provider could not do with is told at the start: %j", (wrong, why) => {
+  expect(problem({ sms: { provider: "http", http: { url: "https://sms.example.com/", secret: "x", ...wrong } } })).toMatch(why);
+});
+
+test.each([
+  [{ url: "http://hooks.example.com/", secret: SECRET }, /url must be an https address; http is for this machine alone/],
+  [{ url: `https://rollcall:${SECRET}@hooks.example.com/`, secret: SECRET }, /must hold no user and password/],
+  [{ url: "https://hooks.example.com/", secret: "short" }, /secret must be at least 32/],
+  [{ url: "ftp://hooks.example.com/", secret: SECRET }, /url must be an https address/],
+  [{ secret: SECRET }, /url must be given/],
+])("what a webhook could not do with is told at the start: %#", (webhook, why) => {
+  expect(problem({ webhook })).toMatch(why);
+});
+
+test("G7: what the docs say for Twilio is the form that its API takes", async () => {
+  const user = `AC${"0".repeat(32)}`;
+  const form = {
+    format: "form",
+    fields: { To: "{to}", From: "{from}", Body: "{text}" },
+    headers: { Authorization: "Basic {basic}" },
+    user,
+    from: "+358401234567",
+  };
+  await sms(form)?.send(message, { signal, now });
+  expect(came[0]?.headers).toMatchObject({
+    "content-type": "application/x-www-form-urlencoded",
+    authorization: `Basic ${Buffer.from(`${user}:sms-secret`).toString("base64")}`,
+  });
+  expect(new URLSearchParams(came[0]?.body).toString()).toBe(came[0]?.body);
+  expect(Object.fromEntries(new URLSearchParams(came[0]?.body))).toEqual({ To: message.to, From: "+358401234567", Body: message.short });
+  answers.push({ status: 400, body: '{"code":21211,"message":"Invalid \'To\' Phone Number","status":400}' });
+  expect(await fault(sms(form)?.send(message, { signal, now }))).toMatchObject({
+    kind: "rejected",
+    message: expect.stringContaining("21211"),
+  });
+});
+
 describe("the operator's own system", () => {
   const webhook = () => ({ url, secret: SECRET });
 

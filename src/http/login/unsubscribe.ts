@@ -1,4 +1,4 @@
-import { Router, type RequestHandler } from "express";
+import type { RequestHandler, Router } from "express";
 import { chooseNotices } from "../../directory/notice-preferences.ts";
 import { readUnsubscribeToken, type Unsubscription } from "../../directory/unsubscribing.ts";
 import { inTransaction } from "../../db/database.ts";

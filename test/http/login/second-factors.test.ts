@@ -11,7 +11,15 @@ import type { Answer, Browser } from "./browser.ts";
 import { openLogin, type LoginDoor } from "./login-door.ts";
 
 let door: LoginDoor;
-beforeAll(async () => (door = await openLogin({ signIn: { notify: { email: { provider: "smtp" }, sms: { provider: "http" } } } })), 60_000);
+beforeAll(
+  async () =>
+    (door = await openLogin({
+      signIn: {
+        notify: { email: { provider: "smtp" }, sms: { provider: "http", http: { url: "https://sms.example.com/", secret: "x" } } },
+      },
+    })),
+  60_000,
+);
 afterAll(() => door?.close());
 
 const ORIGIN = "http://localhost:8080";
