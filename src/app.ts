@@ -1,6 +1,8 @@
 import express, { type Express } from "express";
 import type { Logger } from "pino";
 import { createAccessSnapshot } from "./access/snapshot/snapshot.ts";
+import { createCostsInUse } from "./auth/passwords/costs-in-use.ts";
+import { createTurns } from "./auth/passwords/turns.ts";
 import { createAttemptLimits } from "./auth/risk/attempt-limits.ts";
 import { baseUrlOf, type Config } from "./config.ts";
 import type { Database } from "./db/database.ts";
@@ -80,6 +82,11 @@ export function createApp({ db, keyRing, config, log, now = () => new Date(), qu
   app.use("/feeds", createFeedsDoor({ db, keyRing, log, now, dataFolder: config.data }));
   app.use("/hooks", createHooksDoor({ db, keyRing, log, now }));
   const limits = createAttemptLimits({ db, keyRing, settings: signIn.limits, now, log });
+  const { argon2: usual, verifications } = signIn.password;
+  const verifying = {
+    turns: createTurns(verifications),
+    costs: createCostsInUse({ sql: db.pool, keyRing, usual, now }),
+  };
   app.use(
     createLoginDoor({
       db,
@@ -89,6 +96,7 @@ export function createApp({ db, keyRing, config, log, now = () => new Date(), qu
       settings: signIn,
       baseUrl,
       limits,
+      verifying,
       texts: createTexts({ fallback: signIn.notify.language }),
       network,
     }),

@@ -91,6 +91,13 @@ export const signInSettings = z.strictObject({
           lanes: z.coerce.number().int().min(1).max(16).default(1),
         })
         .prefault({}),
+      /** How many passwords are compared at once, each with `argon2.memoryKiB` and a thread of its own; how many more wait for that. */
+      verifications: z
+        .strictObject({
+          atOnce: z.coerce.number().int().min(1).max(128).default(3),
+          waiting: z.coerce.number().int().min(0).max(10_000).default(200),
+        })
+        .prefault({}),
       minLength: z.coerce.number().int().min(8).max(64).default(12),
       /** How many of lower case, upper case, digits and others there must be; not asked from `passphraseLength` on. */
       classes: z.coerce.number().int().min(1).max(4).default(3),
@@ -135,6 +142,8 @@ export const signInSettings = z.strictObject({
       network: budget({ attempts: 100, minutes: 15 }),
       /** Of all there is, known devices left aside. */
       overall: budget({ attempts: 3000, minutes: 1 }),
+      /** Ways to an identity provider, passkeys asked for and step-ups begun from one network, whether or not anybody then signs in. */
+      beginnings: budget({ attempts: 600, minutes: 5 }),
     })
     .prefault({}),
   notify: z

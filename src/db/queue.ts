@@ -41,6 +41,8 @@ export interface JobPayloads {
   tell_stopped_tokens: { personId: string };
   /** Tell old e-mail addresses that they were replaced. */
   tell_address_changes: Record<string, never>;
+  /** Tell whoever the sealed name, or the id, is that attempts to sign in are refused until then. */
+  tell_locked: { name?: string; personId?: string; until: string };
   /** Send an event to the operator's system. The body holds ids, never what people are called or a secret. */
   send_webhook: { id: string; event: string; at: string; body: Readonly<Record<string, unknown>> };
   /** Look for patterns in the attempts to get in: in all since the last time, or those of one person who just got in. */

@@ -6,6 +6,7 @@ import { reconcileGroupRules } from "../access/group-rules.ts";
 import { tellStoppedTokens } from "../access/token-notices.ts";
 import { tellChanges } from "../auth/addresses/tell-changes.ts";
 import type { IncidentWatch } from "../auth/risk/incident-watch.ts";
+import { tellLocked } from "../auth/risk/tell-locked.ts";
 import { inviteImported } from "../auth/links/invite-imported.ts";
 import { sendReset } from "../auth/links/forgot.ts";
 import { refreshSamlMetadata } from "../auth/saml/refresh-job.ts";
@@ -128,6 +129,9 @@ export function createHandlers({ db, keyRing, targets, notifier, incidents, rese
       while ((await inTransaction(db, ctx, (work) => tellEndingGrants(work, { keyRing }))) > 0) ctx.signal.throwIfAborted();
       await lookAfterThings(ctx, db);
       await incidents?.forget(ctx);
+    },
+    async tell_locked(ctx, locked) {
+      await inTransaction(db, ctx, (work) => tellLocked(work, { keyRing, ...locked }));
     },
     ...(notifier && {
       async send_notice(ctx, { id }) {

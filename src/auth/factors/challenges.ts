@@ -33,10 +33,10 @@ export async function keepChallenge({ ctx, sql }: Work, challenge: NewChallenge)
   const now = ctx.now();
   const until = new Date(now.getTime() + challenge.minutes * MINUTE_MS);
   const { id, personId, factorId = null, kind, purpose, boundTo, codeHash = null, sealed = null } = challenge;
-  await sql.query(
-    "update factor_challenges set used_at = $4 where bound_to = $1 and kind = $2 and purpose = $3 and person_id is not distinct from $5 and used_at is null",
-    [boundTo, kind, purpose, now, personId],
-  );
+  const before = "bound_to = $1 and kind = $2 and purpose = $3 and person_id is not distinct from $4 and used_at is null";
+  // How many codes were sent is counted; a challenge that is asked for again leaves nothing behind.
+  if (codeHash === null) await sql.query(`delete from factor_challenges where ${before}`, [boundTo, kind, purpose, personId]);
+  else await sql.query(`update factor_challenges set used_at = $5 where ${before}`, [boundTo, kind, purpose, personId, now]);
   await sql.query(
     `insert into factor_challenges (id, person_id, factor_id, kind, purpose, bound_to, code_hash, challenge, sealed, created_at, expires_at)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,

@@ -49,3 +49,17 @@ export async function factorRequirementsOf(sql: Sql, { personId, at }: { personI
 export async function factorNeeded(sql: Sql, question: { personId: string; at: Date }): Promise<boolean> {
   return (await factorRequirementsOf(sql, question)).length > 0;
 }
+
+/** Whether somebody has a second factor, and whether they must have one, in one statement. */
+export async function factorStanding(
+  sql: Sql,
+  { personId, at }: { personId: string; at: Date },
+): Promise<{ enrolled: boolean; needed: boolean }> {
+  const { rows } = await sql.query<{ enrolled: boolean; needed: boolean }>({
+    name: "factor-standing",
+    text: `select exists (select from factors where person_id = $1) as enrolled, exists (${NEEDED}) as needed`,
+    values: [personId, at],
+  });
+  if (!rows[0]) throw new Error("a select without a table answered nothing");
+  return rows[0];
+}

@@ -8,7 +8,7 @@ import { useLink, type OpenLink } from "./links.ts";
  */
 export async function answerLink(
   work: Work,
-  { token, ...password }: { token: string } & Pick<NewPassword, "password" | "keyRing" | "settings">,
+  { token, ...password }: { token: string } & Pick<NewPassword, "password" | "keyRing" | "settings" | "endTokens">,
 ): Promise<OpenLink> {
   const link = await useLink(work, { token });
   await setPassword(work, { ...password, personId: link.personId, how: link.purpose });

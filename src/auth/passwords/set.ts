@@ -6,6 +6,7 @@ import { activateInvited } from "../../directory/activation.ts";
 import { tellPerson } from "../../directory/notices.ts";
 import { withinOwnTime } from "../../directory/own-time.ts";
 import { AppError } from "../../errors.ts";
+import { endOwnTokens } from "../own-tokens.ts";
 import { endSessions } from "../sessions/end.ts";
 import { aboutPerson } from "./about.ts";
 import { hashPassword, isPassword, type PasswordSettings } from "./hash.ts";
@@ -24,6 +25,8 @@ export interface NewPassword {
   keepSession?: string | undefined;
   /** The sign-in that goes on, likewise. */
   keepSignIn?: string | undefined;
+  /** The person's own tokens end, too: whoever has the old password may have made or read them. */
+  endTokens?: boolean;
   /** When the password was set that the person has proven to know: refused when another was set since. */
   provenSetAt?: Date | null | undefined;
 }
@@ -35,7 +38,7 @@ export interface NewPassword {
  */
 export async function setPassword(
   work: Work,
-  { personId, password, how, keyRing, settings, keepSession, keepSignIn, provenSetAt }: NewPassword,
+  { personId, password, how, keyRing, settings, keepSession, keepSignIn, endTokens = false, provenSetAt }: NewPassword,
 ): Promise<void> {
   const { sql } = work;
   const about = await aboutPerson(sql, personId);
@@ -53,13 +56,14 @@ export async function setPassword(
   await store(work, { personId, hash, before, temporaryUntil: null, settings });
   await recordEvent(work, { name: "password.set", subjectType: "person", subjectId: personId, data: { how } });
   await endWhatIsOpen(work, { personId, keepSession, keepSignIn });
+  if (endTokens) await endOwnTokens(work, { personId, reason: "the person has set another password" });
   if (state === "invited") await activateInvited(work, { personId, reason: "the person has set a password" });
   if (before !== null) await tellPerson(work, { keyRing, personId, notice: "password.changed" });
 }
 
 /**
  * Gives somebody a password that works for a while, and only to set another. It is returned once, to be handed over by whoever asked.
- * The person is told. Throws `conflict` for somebody who may not come in.
+ * Everything that opens something for them ends, their own tokens included. The person is told. Throws `conflict` for somebody who may not come in.
  */
 export async function setTemporaryPassword(
   work: Work,
@@ -78,6 +82,7 @@ export async function setTemporaryPassword(
     data: { how: "temporary" },
   });
   await endWhatIsOpen(work, { personId });
+  await endOwnTokens(work, { personId, reason: "the password was reset by an administrator" });
   await tellPerson(work, { keyRing, personId, notice: "password.changed" });
   return { password, until };
 }

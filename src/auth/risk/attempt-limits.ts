@@ -8,6 +8,7 @@ import type { SignInSettings } from "../../sign-in-settings.ts";
 import { networkOf } from "../network.ts";
 import type { AttemptKind } from "./attempts.ts";
 import { limitStore } from "./limit-store.ts";
+import { noteLocked } from "./tell-locked.ts";
 import { typedNameHash } from "./typed-names.ts";
 
 export interface LimitedAttempt {
@@ -22,12 +23,14 @@ export interface LimitedAttempt {
 
 export interface AttemptLimits {
   /**
-   * Counts an attempt before anything of it is looked at. Throws `rate_limited` with `retryAfter`, in the same words whichever budget is
+   * Counts an attempt before anything of it is looked at. That an account's budget is used up is told to its owner, once. Throws `rate_limited` with `retryAfter`, in the same words whichever budget is
    * used up and whether or not the account exists; `unavailable` when it can't be counted, because whoever can't count must not guess.
    */
   take(attempt: LimitedAttempt): Promise<void>;
   /** Gives back what a successful attempt took. */
   succeeded(attempt: LimitedAttempt): Promise<void>;
+  /** Counts that somebody begins to sign in, for which something has to be kept. Throws `rate_limited`, `unavailable`, as `take`. */
+  begin(address: string | undefined): Promise<void>;
 }
 
 export interface AttemptLimitsOptions {
@@ -70,6 +73,9 @@ export function sharesOf({
   ];
 }
 
+const GIVE_BACK =
+  "update attempt_limits set points = points - 1 where key = any($1::text[]) and (expire is null or expire > $2) and points > 0";
+
 /** Limits over all nodes, counted in PostgreSQL by one statement a budget, so that of attempts at the same time no more come through. */
 export function createAttemptLimits({ db, keyRing, settings, now, log }: AttemptLimitsOptions): AttemptLimits {
   const storeClient = limitStore(db, now);
@@ -84,7 +90,25 @@ export function createAttemptLimits({ db, keyRing, settings, now, log }: Attempt
       points: settings[budget].attempts,
       duration: settings[budget].minutes * 60,
     });
-  const limiters = { device: limiter("device"), account: limiter("account"), network: limiter("network"), overall: limiter("overall") };
+  const limiters = {
+    device: limiter("device"),
+    account: limiter("account"),
+    network: limiter("network"),
+    overall: limiter("overall"),
+    beginnings: limiter("beginnings"),
+  };
+  const consume = async ({ budget, key }: Share, onRefusal?: (refusal: RateLimiterRes) => Promise<void>) => {
+    try {
+      await limiters[budget].consume(key);
+    } catch (error) {
+      if (error instanceof RateLimiterRes) {
+        await onRefusal?.(error);
+        throw tooMany(error);
+      }
+      log?.error({ err: error, budget }, "an attempt to sign in can't be counted, and was refused");
+      throw new AppError("unavailable", "Signing in is not possible for the moment. Try again soon.", { retryAfter: 10, cause: error });
+    }
+  };
   const sharesFor = ({ kind, address, name, personId, device }: LimitedAttempt) =>
     sharesOf({
       kind,
@@ -96,21 +120,25 @@ export function createAttemptLimits({ db, keyRing, settings, now, log }: Attempt
 
   return {
     async take(attempt) {
-      for (const { budget, key } of sharesFor(attempt)) {
-        try {
-          await limiters[budget].consume(key);
-        } catch (error) {
-          if (error instanceof RateLimiterRes) throw tooMany(error);
-          log?.error({ err: error, budget }, "an attempt to sign in can't be counted, and was refused");
-          throw new AppError("unavailable", "Signing in is not possible for the moment. Try again soon.", { retryAfter: 10, cause: error });
-        }
-      }
+      const isFirst = ({ consumedPoints }: RateLimiterRes) => consumedPoints === settings.account.attempts + 1;
+      const locked = async (refusal: RateLimiterRes) => {
+        const until = new Date(now().getTime() + refusal.msBeforeNext);
+        if (isFirst(refusal)) await noteLocked(db.requestPool, { ...attempt, keyRing, until });
+      };
+      for (const share of sharesFor(attempt)) await consume(share, share.budget === "account" ? locked : undefined);
     },
+    begin: (address) => consume({ budget: "beginnings", key: networkOf(address) ?? "unknown" }),
     async succeeded(attempt) {
-      for (const { budget, key } of sharesFor(attempt)) {
-        if (budget === "device") await limiters.device.delete(key);
-        else await limiters[budget].reward(key);
-      }
+      const shares = sharesFor(attempt);
+      const [first] = shares;
+      if (first?.budget === "device") await limiters.device.delete(first.key);
+      // One statement for all: the library gives back one at a time.
+      else
+        await db.requestPool.query({
+          name: "attempt-reward",
+          text: GIVE_BACK,
+          values: [shares.map(({ budget, key }) => limiters[budget].getKey(key)), now().getTime()],
+        });
     },
   };
 }

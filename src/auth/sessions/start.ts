@@ -14,13 +14,14 @@ export interface NewSession {
   address?: string | undefined;
   userAgent?: string | undefined;
   federation?: Federation | undefined;
+  /** The caller holds the person's row lock. */
+  locked?: boolean;
 }
 
-const PRESENT = `select p.active and p.state = 'active' and ${withinOwnTime({ person: "p.id", at: "$2::timestamptz" })} as present
-  from people p where p.id = $1 and p.state <> 'deleted' for update`;
-
-const LIVE = `select id from sessions where person_id = $1 and ended_at is null and expires_at > $2 and last_seen_at > $3
-  order by created_at, id for update`;
+const STANDING = `select p.active and p.state = 'active' and ${withinOwnTime({ person: "p.id", at: "$2::timestamptz" })} as present,
+  array(select s.id::text from sessions s where s.person_id = p.id and s.ended_at is null and s.expires_at > $2 and s.last_seen_at > $3
+    order by s.created_at, s.id) as live
+  from people p where p.id = $1 and p.state <> 'deleted'`;
 
 /**
  * Starts a session, under the person's row lock: who is not active now gets none, and the limit holds however many sign-ins come
@@ -31,11 +32,12 @@ export async function startSession(work: Work, options: NewSession): Promise<{ i
   const { ctx, sql } = work;
   const { personId, settings } = options;
   const now = ctx.now();
-  const { rows: people } = await sql.query<{ present: boolean }>(PRESENT, [personId, now]);
-  if (people[0]?.present !== true) throw notActive();
+  if (!options.locked) await sql.query("select from people where id = $1 for update", [personId]);
   const idleSince = new Date(now.getTime() - settings.idleMinutes * 60_000);
-  const { rows: live } = await sql.query<{ id: string }>(LIVE, [personId, now, idleSince]);
-  const tooMany = live.slice(0, Math.max(0, live.length + 1 - settings.most)).map(({ id }) => id);
+  const { rows } = await sql.query<{ present: boolean; live: string[] }>(STANDING, [personId, now, idleSince]);
+  const { present = false, live = [] } = rows[0] ?? {};
+  if (!present) throw notActive();
+  const tooMany = live.slice(0, Math.max(0, live.length + 1 - settings.most));
   if (tooMany.length > 0 && settings.beyond === "refuse")
     throw new AppError("forbidden", "You are signed in in as many places as there may be: sign out in one of them first.", {
       field: "sessions",

@@ -4,11 +4,10 @@ import type { KeyRing } from "../../db/envelope.ts";
 import { tellPerson } from "../../directory/notices.ts";
 import { AppError } from "../../errors.ts";
 import type { SignInSettings } from "../../sign-in-settings.ts";
-import { factorsOf } from "../factors/factors.ts";
-import { factorNeeded } from "../factors/needed.ts";
+import { factorStanding } from "../factors/needed.ts";
 import { rotateSession } from "../sessions/rotate.ts";
 import { newSecret, shortUserAgent, type SignInMethod } from "../sessions/session.ts";
-import { startSession } from "../sessions/start.ts";
+import { startSession, type NewSession } from "../sessions/start.ts";
 import { noteDevice } from "./devices.ts";
 import { nextStep, type SignInFacts, type SignInStep } from "./steps.ts";
 import { endSignIn, lockSignIn, mustChangePassword, type SignIn } from "./store.ts";
@@ -17,16 +16,7 @@ import { endSignIn, lockSignIn, mustChangePassword, type SignIn } from "./store.
 export async function signInFacts(sql: Sql, { signIn, at }: { signIn: SignIn; at: Date }): Promise<SignInFacts> {
   const { purpose, personId, firstMethod: first, secondMethod: second, trusted } = signIn;
   if (personId === null) return { purpose, first: null, second: null, trusted: false, enrolled: false, needed: false, mustChange: false };
-  const factors = await factorsOf(sql, personId);
-  return {
-    purpose,
-    first,
-    second,
-    trusted,
-    enrolled: factors.length > 0,
-    needed: await factorNeeded(sql, { personId, at }),
-    mustChange: mustChangePassword(signIn),
-  };
+  return { purpose, first, second, trusted, ...(await factorStanding(sql, { personId, at })), mustChange: mustChangePassword(signIn) };
 }
 
 /** Where a sign-in goes next. */
@@ -34,14 +24,18 @@ export async function stepOf(sql: Sql, question: { signIn: SignIn; at: Date }): 
   return nextStep(await signInFacts(sql, question));
 }
 
-export interface CompleteOptions {
-  signIn: Pick<SignIn, "id">;
+/** The browser in which somebody signs in, and what a session there is bound by. */
+export interface Arrival {
   settings: SignInSettings["session"];
   keyRing: KeyRing;
   /** The secret of the browser's device cookie; one is made when it has none. */
   device: string | undefined;
   address: string | undefined;
   userAgent: string | undefined;
+}
+
+export interface CompleteOptions extends Arrival {
+  signIn: Pick<SignIn, "id">;
 }
 
 export interface Completed {
@@ -75,8 +69,6 @@ export async function completeSignIn(
     await recordEvent(work, { name: "session.proven", subjectType: "person", subjectId: personId, data: { session: sessionId, methods } });
     return { personId, secret, device: device ?? newSecret().secret, returnTo };
   }
-  const deviceSecret = device ?? newSecret().secret;
-  const seen = await noteDevice(work, { personId, secret: deviceSecret, address, userAgent });
   const federation =
     connectionId === null || federationSubject === null
       ? undefined
@@ -86,13 +78,28 @@ export async function completeSignIn(
           session: signIn.federationSession ?? undefined,
           until: signIn.federationUntil ?? undefined,
         };
-  const { secret } = await startSession(work, { personId, methods, settings, deviceId: seen.id, address, userAgent, federation });
+  const arrived = await letIn(work, { personId, methods, federation, settings, keyRing, device, address, userAgent });
+  return { personId, ...arrived, returnTo };
+}
+
+/**
+ * Starts a session for who has taken every step, under the person's row lock, which the caller holds. A browser that is new for the person
+ * is told to them. Returns the secrets of the session's and the device's cookies. Throws `forbidden` for who may not be here.
+ */
+export async function letIn(
+  work: Work,
+  { keyRing, device, ...session }: Arrival & Pick<NewSession, "personId" | "methods" | "federation">,
+): Promise<{ secret: string; device: string }> {
+  const { personId, address, userAgent } = session;
+  const deviceSecret = device ?? newSecret().secret;
+  const seen = await noteDevice(work, { personId, secret: deviceSecret, address, userAgent });
+  const { secret } = await startSession(work, { ...session, deviceId: seen.id, locked: true });
   if (seen.isNew && !seen.isFirst)
     await tellPerson(work, {
       keyRing,
       personId,
       notice: "device.new",
-      data: { address: address ?? "?", userAgent: shortUserAgent(userAgent) ?? "?", at: ctx.now().toISOString() },
+      data: { address: address ?? "?", userAgent: shortUserAgent(userAgent) ?? "?", at: work.ctx.now().toISOString() },
     });
-  return { personId, secret, device: deviceSecret, returnTo };
+  return { secret, device: deviceSecret };
 }

@@ -35,27 +35,39 @@ export interface NewSignIn {
   personId?: string;
   sessionId?: string;
   returnTo?: string | null | undefined;
+  /** By which its person has just proven themselves. */
+  firstMethod?: SignInMethod;
   state?: Readonly<Record<string, unknown>>;
+  /** One of this browser in which nothing was proven yet: it begins anew, and its earlier cookie is worth nothing. */
+  instead?: Pick<SignIn, "id"> | undefined;
 }
+
+const AGAIN = `update sign_ins set hash = $2, created_at = $4, expires_at = $5, return_to = $8, state = $9
+  where id = $1 and purpose = $3 and person_id is not distinct from $6::uuid and session_id is not distinct from $7::uuid
+    and ended_at is null and expires_at > $4 and first_method is null and second_method is null returning ${SHOWN}`;
 
 /** Begins a sign-in; its secret goes into the browser's cookie. */
 export async function beginSignIn({ ctx, sql }: Work, options: NewSignIn = {}): Promise<{ signIn: SignIn; secret: string }> {
   const { secret, hash } = newSecret();
   const now = ctx.now();
+  const begun = [
+    hash,
+    options.purpose ?? "sign_in",
+    now,
+    new Date(now.getTime() + SIGN_IN_MINUTES * 60_000),
+    options.personId ?? null,
+    options.sessionId ?? null,
+    options.returnTo ?? null,
+    JSON.stringify(options.state ?? {}),
+  ];
+  if (options.instead && options.firstMethod === undefined) {
+    const { rows: again } = await sql.query<SignIn>(AGAIN, [options.instead.id, ...begun]);
+    if (again[0]) return { signIn: again[0], secret };
+  }
   const { rows } = await sql.query<SignIn>(
-    `insert into sign_ins (id, hash, purpose, created_at, expires_at, person_id, session_id, return_to, state)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning ${SHOWN}`,
-    [
-      randomUUID(),
-      hash,
-      options.purpose ?? "sign_in",
-      now,
-      new Date(now.getTime() + SIGN_IN_MINUTES * 60_000),
-      options.personId ?? null,
-      options.sessionId ?? null,
-      options.returnTo ?? null,
-      JSON.stringify(options.state ?? {}),
-    ],
+    `insert into sign_ins (id, hash, purpose, created_at, expires_at, person_id, session_id, return_to, state, first_method, first_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::text, case when $10::text is not null then $4::timestamptz end) returning ${SHOWN}`,
+    [randomUUID(), ...begun, options.firstMethod ?? null],
   );
   return { signIn: first(rows), secret };
 }
@@ -165,17 +177,17 @@ export async function takeState(
   return rows[0]?.kept;
 }
 
+/** The state of a sign-in that lets in only to set another password. */
+export const MUST_CHANGE = { must_change: true } as const;
+
 /** Whether this sign-in lets in only to set another password. */
 export function mustChangePassword({ state }: Pick<SignIn, "state">): boolean {
   return state["must_change"] === true;
 }
 
-/** Notes whether the password that was proven must be changed before anything else; that it was, once it is. */
-export async function keepMustChange(
-  work: Pick<Work, "sql">,
-  { signIn, mustChange }: { signIn: Pick<SignIn, "id">; mustChange: boolean },
-): Promise<void> {
-  await keepState(work, { signIn, step: "must_change", value: mustChange ? true : null });
+/** Notes that the password was changed, where it had to be. */
+export async function forgetMustChange(work: Pick<Work, "sql">, { signIn }: { signIn: Pick<SignIn, "id"> }): Promise<void> {
+  await keepState(work, { signIn, step: "must_change", value: null });
 }
 
 export async function endSignIn({ ctx, sql }: Work, { id }: Pick<SignIn, "id">): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Router } from "express";
 import { z } from "zod";
+import { endOwnTokens } from "../../auth/own-tokens.ts";
 import { endSessions } from "../../auth/sessions/end.ts";
 import { listSessions, readSession, type ListedSession } from "../../auth/sessions/list.ts";
 import { inTransaction } from "../../db/database.ts";
@@ -7,6 +8,7 @@ import { AppError } from "../../errors.ts";
 import { deviceOf } from "../../notify/user-agent.ts";
 import { ownAddressPart } from "./changed-address.ts";
 import { clearSecret } from "./cookies.ts";
+import { endTokensField, endTokensForm } from "./end-tokens.ts";
 import { html } from "./html.ts";
 import type { LoginOptions } from "./options.ts";
 import { form, message, type Reply } from "./page.ts";
@@ -19,7 +21,7 @@ const PAGES = [
   { path: "/account/notices", title: "pages.account.notices" },
 ] as const;
 
-const endForm = z.object({ session: z.uuid().optional() });
+const endForm = endTokensForm.extend({ session: z.uuid().optional() });
 
 /** One's own account: where one is signed in, and the way to everything else that one may change. */
 export function accountRoutes(options: LoginOptions): Router {
@@ -36,11 +38,12 @@ export function accountRoutes(options: LoginOptions): Router {
       path: "/account/sessions/end",
       needs: "session",
       form: endForm,
-      async handler(visit, { session: asked }) {
+      async handler(visit, { session: asked, tokens }) {
         const { session, ctx } = visit;
         await inTransaction(visit.options.db, ctx, async (work) => {
-          if (asked === undefined)
-            return endSessions(work, { personId: session.personId, except: session.id, reason: "signed out by the person" });
+          const { personId } = session;
+          if (tokens === "end") await endOwnTokens(work, { personId, reason: "ended by the person" });
+          if (asked === undefined) return endSessions(work, { personId, except: session.id, reason: "signed out by the person" });
           const found = await readSession(work.sql, asked);
           if (found.personId !== session.personId) throw new AppError("not_found", "There is no such session.", { field: "session" });
           return endSessions(work, { id: asked, reason: "signed out by the person" });
@@ -59,6 +62,7 @@ async function accountPage(visit: VisitWith<"session">): Promise<Reply> {
   const { rows } = await sql.query<{ name: string }>("select coalesce(display_name, user_name::text) as name from people where id = $1", [
     personId,
   ]);
+  const tokens = await endTokensField(visit, personId);
   const body = html`${visit.request.query["done"] !== undefined && message("done", say("pages.account.saved"))}
     ${await ownAddressPart(visit)}
     <p>${say("pages.account.signed_in_as", { name: rows[0]?.name ?? "" })}</p>
@@ -69,7 +73,13 @@ async function accountPage(visit: VisitWith<"session">): Promise<Reply> {
     <table>
       ${sessions.map((each) => sessionRow(visit, each))}
     </table>
-    ${sessions.length > 1 && form(visit, { action: "/account/sessions/end", body: html`<button class="other">${say("pages.account.end_others")}</button>` })}`;
+    ${
+      (sessions.length > 1 || tokens !== false) &&
+      form(visit, {
+        action: "/account/sessions/end",
+        body: html`${tokens}<button class="other">${say("pages.account.end_others")}</button>`,
+      })
+    }`;
   return { title: say("pages.account.title"), body };
 }
 

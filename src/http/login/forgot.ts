@@ -4,12 +4,11 @@ import { askForReset } from "../../auth/links/forgot.ts";
 import { canReach } from "../../directory/notices.ts";
 import { anonymousForm } from "./anonymous-form.ts";
 import { html } from "./html.ts";
+import { loginName } from "./login-name.ts";
 import type { LoginOptions } from "./options.ts";
 import { field, form, message, type Reply } from "./page.ts";
 import { pageRoute, pageRoutes } from "./routes.ts";
 import type { Visit } from "./visit.ts";
-
-const LONGEST_NAME = 320;
 
 /** Asking for another password. Whoever asks, about whomever: the same is done and said. */
 export function forgotRoutes(options: LoginOptions): Router {
@@ -19,7 +18,7 @@ export function forgotRoutes(options: LoginOptions): Router {
       method: "post",
       path: "/login/forgot",
       needs: "nothing",
-      form: z.object({ name: z.string().trim().min(1).max(LONGEST_NAME) }),
+      form: z.object({ name: loginName }),
       async handler(visit, { name }) {
         const { options: door, address, say } = visit;
         if (!canReach(door.settings)) return askPage(visit);

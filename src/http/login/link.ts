@@ -6,9 +6,10 @@ import { noteAttempt, type AttemptOutcome } from "../../auth/risk/attempts.ts";
 import { inTransaction } from "../../db/database.ts";
 import { AppError } from "../../errors.ts";
 import { anonymousForm } from "./anonymous-form.ts";
+import { endTokensField, endTokensForm } from "./end-tokens.ts";
 import { html } from "./html.ts";
 import { linkCode } from "./link-code.ts";
-import { newPasswordFields, newPasswordForm, problemsWith, requireSame } from "./new-password.ts";
+import { newPasswordFields, newPasswordForm, problemsWith, requireSame, type NewPasswordForm } from "./new-password.ts";
 import type { LoginOptions } from "./options.ts";
 import { field, form, message, type Reply } from "./page.ts";
 import { pageRoute, pageRoutes } from "./routes.ts";
@@ -32,7 +33,7 @@ export function linkRoutes(options: LoginOptions): Router {
       method: "post",
       path: "/login/link/password",
       needs: "nothing",
-      form: newPasswordForm.extend({ code: linkCode }),
+      form: newPasswordForm.extend({ code: linkCode, ...endTokensForm.shape }),
       handler: (visit, { code: token, ...chosen }) => ifItWorks(visit, () => choose(visit, { token, ...chosen })),
     }),
   ]);
@@ -50,14 +51,19 @@ function codePage(visit: Visit, { problem }: { problem?: string } = {}): Reply {
   return { title: say("pages.link.title"), body, scripts: ["link.js"], ...(problem === undefined ? {} : { status: 403 }) };
 }
 
-function passwordPage(visit: Visit, { token, link, problems }: { token: string; link: OpenLink; problems?: readonly string[] }): Reply {
+async function passwordPage(
+  visit: Visit,
+  { token, link, problems }: { token: string; link: OpenLink; problems?: readonly string[] },
+): Promise<Reply> {
   const { say } = visit;
   const body = html`<p>${say(link.purpose === "invitation" ? "pages.link.welcome" : "pages.link.choose")}</p>
     ${form(anonymousForm(visit), {
       action: "/login/link/password",
       body: html`<input type="hidden" name="code" value="${token}" />
         ${field({ name: "name", label: say("pages.sign_in.name"), autocomplete: "username", value: link.userName, readonly: true })}
-        ${newPasswordFields(visit, { ...(problems && { problems }) })}<button>${say("pages.password.submit")}</button>`,
+        ${newPasswordFields(visit, { ...(problems && { problems }) })}${await endTokensField(visit, link.personId)}<button>
+          ${say("pages.password.submit")}
+        </button>`,
     })}`;
   return { title: say("pages.password.title"), body, ...(problems ? { status: 422 } : {}) };
 }
@@ -82,14 +88,16 @@ async function lookAt(visit: Visit, token: string): Promise<OpenLink> {
   }
 }
 
-async function choose(visit: Visit, { token, ...chosen }: { token: string; password: string; again: string }): Promise<Reply> {
+type Chosen = { token: string } & NewPasswordForm & z.output<typeof endTokensForm>;
+
+async function choose(visit: Visit, { token, tokens, ...chosen }: Chosen): Promise<Reply> {
   const { options, say } = visit;
   const { db, keyRing, settings } = options;
   const link = await lookAt(visit, token);
   try {
     requireSame(chosen);
     await inTransaction(db, { ...visit.ctx, actor: `person:${link.personId}` }, (work) =>
-      answerLink(work, { token, password: chosen.password, keyRing, settings: settings.password }),
+      answerLink(work, { token, password: chosen.password, endTokens: tokens === "end", keyRing, settings: settings.password }),
     );
   } catch (error) {
     const problems = problemsWith(error, visit);

@@ -45,6 +45,7 @@ async function toProvider(visit: Visit, providers: Providers): Promise<Reply> {
   const { options, request } = visit;
   const known = await oidcConnection(options, request.params["connection"]);
   const { connection, settings } = known;
+  await options.limits.begin(visit.address);
   const provider = await providers.of(settings);
   const stepUp = request.query["step_up"] === "1";
   const { url, pending } = await authorizationRequest(provider, {
@@ -59,7 +60,7 @@ async function toProvider(visit: Visit, providers: Providers): Promise<Reply> {
     await keepState(work, { signIn, step: STEP, value: sealed });
 
     async function begun(each: Visit): Promise<SignIn> {
-      const { signIn: fresh, secret } = await beginSignIn(work, { returnTo: ownPath(request.query["return_to"]) });
+      const { signIn: fresh, secret } = await beginSignIn(work, { returnTo: ownPath(request.query["return_to"]), instead: each.signIn });
       setSecret(each.response, { cookie: "signIn", secret });
       return fresh;
     }

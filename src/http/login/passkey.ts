@@ -29,8 +29,9 @@ export function passkeyRoutes(options: LoginOptions): Router {
 
 async function ask(visit: Visit, { return_to }: z.output<typeof optionsForm>): Promise<Reply> {
   const relyingParty = requireRelyingParty(visit.options);
+  await visit.options.limits.begin(visit.address);
   const { secret, asked } = await inTransaction(visit.options.db, visit.ctx, async (work) => {
-    const begun = await beginSignIn(work, { returnTo: ownPath(return_to) });
+    const begun = await beginSignIn(work, { returnTo: ownPath(return_to), instead: visit.signIn });
     return { ...begun, asked: await askForPasskey(work, { personId: null, boundTo: `sign-in:${begun.signIn.id}`, relyingParty }) };
   });
   setSecret(visit.response, { cookie: "signIn", secret });

@@ -4,23 +4,23 @@ import { setPassword } from "../../auth/passwords/set.ts";
 import { passwordStanding } from "../../auth/passwords/verify.ts";
 import { rotateSession } from "../../auth/sessions/rotate.ts";
 import { stepOf } from "../../auth/sign-in/complete.ts";
-import { loginHolder } from "../../auth/sign-in/login-names.ts";
-import { keepMustChange, lockSignIn } from "../../auth/sign-in/store.ts";
+import { forgetMustChange, lockSignIn } from "../../auth/sign-in/store.ts";
 import { inTransaction } from "../../db/database.ts";
 import { AppError } from "../../errors.ts";
 import { setSecret } from "./cookies.ts";
+import { endTokensField, endTokensForm } from "./end-tokens.ts";
 import { html, type Html } from "./html.ts";
 import { newPasswordFields, newPasswordForm, problemsWith, requireSame, type NewPasswordForm } from "./new-password.ts";
 import type { LoginOptions } from "./options.ts";
 import { field, form, message, type Reply } from "./page.ts";
 import { pageRoute, pageRoutes, type VisitWith } from "./routes.ts";
-import { provePassword } from "./sign-in.ts";
+import { provePassword } from "./prove-password.ts";
 import type { Visit } from "./visit.ts";
 
 const MUST = "/login/change-password";
 const OWN = "/account/password";
 
-const ownForm = newPasswordForm.extend({ current: z.string().min(1).max(1024) });
+const ownForm = newPasswordForm.extend({ current: z.string().min(1).max(1024), ...endTokensForm.shape });
 
 /** Changing one's password: because a temporary one must be, as a step of signing in; and of one's own will, with the old one. */
 export function passwordChangeRoutes(options: LoginOptions): Router {
@@ -70,7 +70,7 @@ async function changeAtSignIn(visit: VisitWith<"sign_in">, chosen: NewPasswordFo
         settings: settings.password,
         keepSignIn: locked.id,
       });
-      await keepMustChange(work, { signIn: locked, mustChange: false });
+      await forgetMustChange(work, { signIn: locked });
     });
   } catch (error) {
     const problems = problemsWith(error, visit);
@@ -91,28 +91,36 @@ async function ownPage(
   const body = html`${problem}${form(visit, {
     action: OWN,
     body: html`${field({ name: "current", label: say("pages.password.current"), type: "password", autocomplete: "current-password" })}
-      ${newPasswordFields(visit, { ...(problems && { problems }) })}<button>${say("pages.password.submit")}</button>`,
+      ${newPasswordFields(visit, { ...(problems && { problems }) })}${await endTokensField(visit, session.personId)}<button>
+        ${say("pages.password.submit")}
+      </button>`,
   })}`;
   return { title, body, ...(status === undefined ? {} : { status }) };
 }
 
 /** The session goes on with another secret, all others end. */
-async function changeOwn(visit: VisitWith<"session">, { current, ...chosen }: z.output<typeof ownForm>): Promise<Reply> {
+async function changeOwn(visit: VisitWith<"session">, { current, tokens, ...chosen }: z.output<typeof ownForm>): Promise<Reply> {
   const { options, session, ctx, say } = visit;
   const { db, keyRing, settings } = options;
   const { personId, id: keepSession } = session;
   const { setAt: provenSetAt } = await passwordStanding(db.requestPool, personId);
-  const { holder } = await provePassword(visit, {
-    name: personId,
-    password: current,
-    find: (at) => loginHolder(db.requestPool, { personId, at }),
-  });
+  const { holder } = await provePassword(visit, { who: { personId }, password: current });
   if (!holder) return ownPage(visit, { problem: message("problem", say("pages.password.wrong")), status: 401 });
   try {
     requireSame(chosen);
     const { secret } = await inTransaction(db, ctx, async (work) => {
       const { password } = chosen;
-      await setPassword(work, { personId, password, how: "changed", keyRing, settings: settings.password, keepSession, provenSetAt });
+      const endTokens = tokens === "end";
+      await setPassword(work, {
+        personId,
+        password,
+        how: "changed",
+        keyRing,
+        settings: settings.password,
+        keepSession,
+        endTokens,
+        provenSetAt,
+      });
       return rotateSession(work, { id: keepSession });
     });
     setSecret(visit.response, { cookie: "session", secret });

@@ -55,6 +55,7 @@ async function toProvider(visit: Visit): Promise<Reply> {
   const { options, request, response } = visit;
   const connection = await connectionOf(visit);
   const { db, keyRing, baseUrl } = options;
+  await options.limits.begin(visit.address);
   const { url, fields } = await beginSamlSignIn(visit.ctx, {
     db,
     keyRing,

@@ -1,29 +1,26 @@
 import type { Router } from "express";
 import { z } from "zod";
-import { isStillSet, verifyPassword } from "../../auth/passwords/verify.ts";
-import { noteAttempt, type AttemptOutcome } from "../../auth/risk/attempts.ts";
-import { completeSignIn, stepOf } from "../../auth/sign-in/complete.ts";
-import { isKnownDevice } from "../../auth/sign-in/devices.ts";
-import { findByLoginName, type LoginHolder } from "../../auth/sign-in/login-names.ts";
+import { passPassword } from "../../auth/sign-in/by-password.ts";
+import { completeSignIn, stepOf, type Arrival } from "../../auth/sign-in/complete.ts";
 import { providerOf, signInProviders, type SignInProvider } from "../../auth/sign-in/providers.ts";
-import { beginSignIn, keepMustChange, passFirst, type SignIn } from "../../auth/sign-in/store.ts";
+import type { SignIn } from "../../auth/sign-in/store.ts";
 import type { SignInStep } from "../../auth/sign-in/steps.ts";
 import { inTransaction } from "../../db/database.ts";
 import { anonymousForm } from "./anonymous-form.ts";
 import { clearSecret, setSecret } from "./cookies.ts";
+import { loginName } from "./login-name.ts";
 import { html, type Html } from "./html.ts";
 import type { LoginOptions } from "./options.ts";
 import { field, form, message, type Reply } from "./page.ts";
+import { provePassword } from "./prove-password.ts";
 import { HOME, ownPath } from "./return-to.ts";
 import { pageRoute, pageRoutes } from "./routes.ts";
 import type { Visit } from "./visit.ts";
 
-const LONGEST_NAME = 320;
-const NOBODY = "00000000-0000-0000-0000-000000000000";
 const LONGEST_PASSWORD = 1024;
 
 const nameForm = z.object({
-  name: z.string().trim().min(1).max(LONGEST_NAME),
+  name: loginName,
   return_to: z.string().max(1000).optional(),
   /** `password`: not by the identity provider of the address's domain. */
   way: z.literal("password").optional(),
@@ -144,68 +141,34 @@ function passwordPage(
 async function checkPassword(visit: Visit, { name, password, return_to }: z.output<typeof passwordForm>): Promise<Reply> {
   const { options, say } = visit;
   const returnTo = ownPath(return_to);
-  const { holder, mustChange, setAt } = await provePassword(visit, {
-    find: (at) => findByLoginName(options.db.requestPool, { name, at }),
-    name,
-    password,
-  });
+  const { holder, ...proven } = await provePassword(visit, { who: { name }, password });
   const wrong = () => passwordPage(visit, { name, returnTo, problem: message("problem", say("pages.sign_in.wrong")), status: 401 });
   if (!holder) return wrong();
-  const passed = await inTransaction(options.db, visit.ctx, async (work) => {
-    if (!(await isStillSet(work, { personId: holder.personId, setAt }))) return undefined;
-    const { signIn } = await beginSignIn(work, { returnTo });
-    await keepMustChange(work, { signIn, mustChange });
-    return passFirst(work, { signIn, personId: holder.personId, method: "password" });
-  });
+  const { personId } = holder;
+  const passed = await inTransaction(options.db, { ...visit.ctx, actor: `person:${personId}` }, (work) =>
+    passPassword(work, { personId, ...proven, returnTo, ...arrivalOf(visit) }),
+  );
   if (!passed) return wrong();
-  setSecret(visit.response, { cookie: "signIn", secret: passed.secret });
+  if ("session" in passed) return arrived(visit, { ...passed.session, returnTo });
+  setSecret(visit.response, { cookie: "signIn", secret: passed.signIn.secret });
   return { redirect: "/login/next" };
 }
 
-export interface PasswordTry {
-  find: (at: Date) => Promise<LoginHolder | null>;
-  name: string;
-  password: string;
-}
-
-/** Counts the attempt, looks at the password, and notes how it went. `holder` is null unless all is well. Throws `rate_limited`. */
-export async function provePassword(
-  visit: Visit,
-  { find, name, password }: PasswordTry,
-): Promise<{ holder: LoginHolder | null; mustChange: boolean; setAt: Date | null }> {
-  const { options, address, userAgent, device } = visit;
-  const { db, keyRing, settings, limits, log } = options;
-  const at = options.now();
-  const holder = await find(at);
-  const personId = holder?.personId ?? null;
-  // Asked of nobody too: a query more would tell that the name exists.
-  const known = await isKnownDevice(db.requestPool, { personId: personId ?? NOBODY, secret: device });
-  const attempt = { kind: "password" as const, address, name, personId, device: known && device !== undefined ? device : null };
-  await limits.take(attempt);
-  const { matches, mustChange, setAt } = await verifyPassword(db.requestPool, {
-    personId,
-    password,
-    settings: settings.password,
-    now: at,
-    log,
-  });
-  const passed = matches && holder?.present === true;
-  const outcome: AttemptOutcome = passed ? "ok" : matches ? "refused" : "failed";
-  const why = passed ? null : matches ? "not_active" : "wrong_password";
-  if (passed) await limits.succeeded(attempt);
-  await noteAttempt(db.requestPool, { at, keyRing, kind: "password", outcome, personId, name, address, userAgent, why });
-  return { holder: passed ? holder : null, mustChange, setAt };
+function arrivalOf({ options: { keyRing, settings }, device, address, userAgent }: Visit): Arrival {
+  return { keyRing, settings: settings.session, device, address, userAgent };
 }
 
 /** Ends a sign-in whose steps were all taken: the session's cookie is set, and the browser goes where it wanted to. */
 async function complete(visit: Visit, signIn: SignIn): Promise<Reply> {
-  const { options, device, address, userAgent, response } = visit;
-  const { keyRing, settings } = options;
-  const done = await inTransaction(options.db, { ...visit.ctx, actor: `person:${signIn.personId ?? ""}` }, (work) =>
-    completeSignIn(work, { signIn, settings: settings.session, keyRing, device, address, userAgent }),
+  const done = await inTransaction(visit.options.db, { ...visit.ctx, actor: `person:${signIn.personId ?? ""}` }, (work) =>
+    completeSignIn(work, { signIn, ...arrivalOf(visit) }),
   );
-  setSecret(response, { cookie: "session", secret: done.secret });
-  setSecret(response, { cookie: "device", secret: done.device });
+  return arrived(visit, { ...done, returnTo: done.returnTo ?? HOME });
+}
+
+function arrived({ response }: Visit, { secret, device, returnTo }: { secret: string; device: string; returnTo: string }): Reply {
+  setSecret(response, { cookie: "session", secret });
+  setSecret(response, { cookie: "device", secret: device });
   clearSecret(response, "signIn");
-  return { redirect: ownPath(done.returnTo ?? HOME) };
+  return { redirect: ownPath(returnTo) };
 }

@@ -3,16 +3,17 @@ import { z } from "zod";
 import { factorsOf } from "../../auth/factors/factors.ts";
 import { loginHolder } from "../../auth/sign-in/login-names.ts";
 import { signInProviders } from "../../auth/sign-in/providers.ts";
-import { beginSignIn, passFirst } from "../../auth/sign-in/store.ts";
+import { beginSignIn } from "../../auth/sign-in/store.ts";
 import { inTransaction } from "../../db/database.ts";
 import { AppError } from "../../errors.ts";
 import { setSecret } from "./cookies.ts";
 import { html, type Html } from "./html.ts";
 import type { LoginOptions } from "./options.ts";
 import { field, form, message, type Reply } from "./page.ts";
+import { provePassword } from "./prove-password.ts";
 import { ownPath } from "./return-to.ts";
 import { pageRoute, pageRoutes, type VisitWith } from "./routes.ts";
-import { provePassword, providerPath } from "./sign-in.ts";
+import { providerPath } from "./sign-in.ts";
 
 const stepUpForm = z.object({ password: z.string().min(1).max(1024), return_to: z.string().max(1000).optional() });
 
@@ -38,8 +39,9 @@ export function stepUpRoutes(options: LoginOptions): Router {
           throw new AppError("forbidden", "There is nothing here by which you could prove again that it is you: sign out, and in again.", {
             field: "proof",
           });
+        await visit.options.limits.begin(visit.address);
         const { secret } = await inTransaction(db, visit.ctx, (work) =>
-          beginSignIn(work, { purpose: "step_up", personId, sessionId, returnTo }),
+          beginSignIn(work, { purpose: "step_up", personId, sessionId, returnTo, instead: visit.signIn }),
         );
         setSecret(visit.response, { cookie: "signIn", secret });
         return { redirect: provider ?? "/login/second-factor" };
@@ -74,15 +76,10 @@ async function byPassword(visit: VisitWith<"session">, { password, return_to }: 
   const { options, session, say } = visit;
   const { personId, id: sessionId } = session;
   const returnTo = ownPath(return_to);
-  const { holder } = await provePassword(visit, {
-    name: personId,
-    password,
-    find: (at) => loginHolder(options.db.requestPool, { personId, at }),
-  });
+  const { holder } = await provePassword(visit, { who: { personId }, password });
   if (!holder) return page(visit, { returnTo, problem: message("problem", say("pages.sign_in.wrong")), status: 401 });
   const { secret } = await inTransaction(options.db, visit.ctx, async (work) => {
-    const { signIn } = await beginSignIn(work, { purpose: "step_up", personId, sessionId, returnTo });
-    return passFirst(work, { signIn, personId, method: "password" });
+    return beginSignIn(work, { purpose: "step_up", personId, sessionId, returnTo, firstMethod: "password" });
   });
   setSecret(visit.response, { cookie: "signIn", secret });
   return { redirect: "/login/next" };

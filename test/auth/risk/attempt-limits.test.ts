@@ -11,12 +11,14 @@ import {
   type AttemptLimits,
   type LimitedAttempt,
 } from "../../../src/auth/risk/attempt-limits.ts";
+import { tellLocked } from "../../../src/auth/risk/tell-locked.ts";
 import { typedNameHash } from "../../../src/auth/risk/typed-names.ts";
+import { inTransaction } from "../../../src/db/database.ts";
 import { sealingKey } from "../../../src/db/envelope.ts";
 import { projectFolder } from "../../../src/db/folder.ts";
 import { AppError } from "../../../src/errors.ts";
 import { signInSettings } from "../../../src/sign-in-settings.ts";
-import { testDatabase, type TestDatabase } from "../../helpers/database.ts";
+import { testContext, testDatabase, type TestDatabase } from "../../helpers/database.ts";
 
 const keyRing = { current: sealingKey(Buffer.alloc(32, 7)), older: [] };
 const { limits: usual } = signInSettings.parse({});
@@ -163,4 +165,55 @@ test("a known device takes from its own budget alone; without a subject there is
   expect(budgets("d", "person:1")).toEqual(["device"]);
   expect(budgets(null, "person:1")).toEqual(["network", "account", "overall"]);
   expect(budgets("d", null)).toEqual(["network", "overall"]);
+});
+
+test("G7, W2: a lock is told to its owner, once; the same is done for names of nobody, and the name stands nowhere", async () => {
+  const personId = randomUUID();
+  const userName = `ada-${personId}`;
+  await db.pool.query(
+    "insert into people (id, user_name, email, attributes, created_at, modified_at) values ($1, $2, 'ada@example.com', '{}', $3, $3)",
+    [personId, userName, now()],
+  );
+  const jobs = async () => {
+    const { rows } = await db.pool.query<{ payload: Parameters<typeof tellLocked>[1] }>(
+      "select payload from graphile_worker._private_jobs j join graphile_worker._private_tasks t on t.id = j.task_id where t.identifier = 'tell_locked' order by j.id",
+    );
+    await db.pool.query("delete from graphile_worker._private_jobs");
+    return rows.map(({ payload }) => payload);
+  };
+  const work = <T>(act: Parameters<typeof inTransaction<T>>[2]) => inTransaction(db, testContext({ now }), act);
+  const limits = limitsOf({ account: { attempts: 2, minutes: 15 } });
+  const fail = async (more: Partial<LimitedAttempt>) => {
+    for (let each = 0; each < 6; each += 1) await refusal(limits, attempt(more));
+    return jobs();
+  };
+  const told = async () =>
+    (await db.pool.query("select from notices where person_id = $1 and notice = 'account.locked'", [personId])).rowCount;
+  const tell = async (payloads: Awaited<ReturnType<typeof jobs>>) => {
+    for (const payload of payloads) await work((each) => tellLocked(each, { ...payload, keyRing }));
+  };
+
+  await jobs();
+  const [known, nobody] = [await fail({ name: userName, personId }), await fail({ name: `nobody-${personId}` })];
+  expect([known.length, nobody.length]).toEqual([1, 1]);
+  expect([known, nobody].map((payloads) => payloads.map((each) => Object.keys(each).sort()))).toEqual([
+    [["name", "until"]],
+    [["name", "until"]],
+  ]);
+  expect(JSON.stringify([known, nobody])).not.toContain(personId);
+  await tell(nobody);
+  expect(await told()).toBe(0);
+  await tell(known);
+  await tell(known);
+  expect(await told()).toBe(1);
+  ahead += 20 * 60_000;
+  await tell(await fail({ name: userName, personId }));
+  expect(await told()).toBe(1);
+  ahead += 12 * 3_600_000;
+  await tell(await fail({ kind: "second_factor", name: null, personId }));
+  expect(await told()).toBe(2);
+  await db.pool.query("update people set active = false, state = 'suspended' where id = $1", [personId]);
+  ahead += 13 * 3_600_000;
+  await tell(await fail({ name: userName, personId }));
+  expect(await told()).toBe(2);
 });

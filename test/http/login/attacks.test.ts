@@ -58,8 +58,8 @@ describe("redirects", () => {
     const { userName } = await door.newPerson();
     const browser = door.browser();
     await browser.get(`/login?return_to=${encodeURIComponent(bad)}`);
-    await browser.submit("/login/password", { name: userName, password: PASSWORD, return_to: bad });
-    const { location } = await browser.get("/login/next");
+    const { location } = await browser.submit("/login/password", { name: userName, password: PASSWORD, return_to: bad });
+    expect(browser.cookies.has(COOKIES.session)).toBe(true);
     expect(new URL(location ?? "", door.url).origin).toBe(door.url);
     // Who is signed in already is led on at once.
     const again = await browser.get(`/login?return_to=${encodeURIComponent(bad)}`);
@@ -135,6 +135,7 @@ test.each([
 describe("what ends a sign-in under way", () => {
   test("G6: signing somebody out everywhere also ends how far they have come elsewhere", async () => {
     const { userName, personId } = await door.newPerson();
+    await door.work((work) => requireFactor(work, { subject: { personId }, reason: "test" }));
     const browser = door.browser();
     await halfway(browser, userName);
     await door.work((work) => endSessions(work, { personId, reason: "test" }));

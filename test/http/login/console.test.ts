@@ -171,7 +171,10 @@ test("G6: an administrator sees where somebody is signed in, and ends it; the pe
   const { body } = await call(browser, { path: `/console/api/v1/people/${ada.personId}/sessions` });
   expect(body).toMatchObject({ items: [{ userAgent: "Ada's", methods: ["password"], connection: null }] });
   const path = `/console/api/v1/people/${ada.personId}/sessions/end`;
-  expect((await call(browser, { method: "POST", path, body: { reason: "lost laptop" }, headers: own })).body).toEqual({ ended: 1 });
+  expect((await call(browser, { method: "POST", path, body: { reason: "lost laptop" }, headers: own })).body).toEqual({
+    ended: 1,
+    tokens: 0,
+  });
   expect((await adas.get("/account")).status).toBe(303);
   const { rows } = await door.db.pool.query("select from notices where person_id = $1 and notice = 'sessions.ended'", [ada.personId]);
   expect(rows).toHaveLength(1);

@@ -1,16 +1,19 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { randomBytes, randomUUID } from "node:crypto";
 import { factorsOf, removeFactor, resetFactors } from "../../../src/auth/factors/factors.ts";
+import { createLink } from "../../../src/auth/links/links.ts";
+import { setTemporaryPassword } from "../../../src/auth/passwords/set.ts";
 import type { SignInMethod } from "../../../src/auth/sessions/session.ts";
 import { startSession, type NewSession } from "../../../src/auth/sessions/start.ts";
 import { isIssuerOfAccounts } from "../../../src/auth/sign-in/issuer.ts";
 import { beginSignIn, findSignIn, passFirst, passSecond } from "../../../src/auth/sign-in/store.ts";
+import { createToken } from "../../../src/auth/tokens.ts";
 import { changeConnection } from "../../../src/connections/change-connection.ts";
 import { findConnection } from "../../../src/connections/open.ts";
 import { removeConnection } from "../../../src/connections/store.ts";
 import { COOKIES } from "../../../src/http/login/cookies.ts";
 import { keyRing } from "../scim/door.ts";
-import { openLogin, type LoginDoor } from "./login-door.ts";
+import { openLogin, PASSWORD, type LoginDoor } from "./login-door.ts";
 import { addOidc } from "./oidc-door.ts";
 
 let door: LoginDoor;
@@ -165,5 +168,50 @@ describe("second factors are taken away", () => {
     await door.db.pool.query("update connections set enabled = true where id = $1", [connectionId]);
     await remove(passkey);
     expect((await factorsOf(door.db.pool, personId)).map(({ kind }) => kind)).toEqual(["totp"]);
+  });
+});
+
+describe("somebody was robbed", () => {
+  const live = async (personId: string) =>
+    (await door.db.pool.query("select from tokens where person_id = $1 and revoked_at is null", [personId])).rowCount;
+  const withToken = async () => {
+    const { personId } = await door.newPerson();
+    await door.work((work) => createToken(work, { name: "hers", scope: "api", personId }));
+    return { personId, own: await session({ personId, methods: ["password"] }) };
+  };
+
+  test("G2, G5: an administrator's temporary password ends the person's API tokens; their own change does where they tick it", async () => {
+    const robbed = await withToken();
+    await door.work((work) => setTemporaryPassword(work, { personId: robbed.personId, keyRing, settings: door.settings.password }));
+    expect(await live(robbed.personId)).toBe(0);
+    const { rows } = await door.db.pool.query("select data from audit_events where name = 'token.revoked' and subject_id = $1", [
+      robbed.personId,
+    ]);
+    expect(rows).toEqual([{ data: { count: 1 } }]);
+    for (const [tokens, left] of [
+      [{}, 1],
+      [{ tokens: "end" }, 0],
+    ] as const) {
+      const { personId, own } = await withToken();
+      expect((await own.browser.get("/account/password")).text).toContain("End my API tokens, too (1)");
+      const changed = { current: PASSWORD, password: "seven loud badgers waltz", again: "seven loud badgers waltz", ...tokens };
+      expect((await own.browser.submit("/account/password", changed)).status).toBe(303);
+      expect(await live(personId)).toBe(left);
+    }
+  });
+
+  test("G5, G6: a link to set a password and signing out everywhere else offer to end them, too", async () => {
+    const { personId, own } = await withToken();
+    const { token } = await door.work((work) => createLink(work, { personId, purpose: "reset", hours: 1 }));
+    const browser = door.browser();
+    await browser.get("/login/link");
+    expect((await browser.submit("/login/link", { code: token })).text).toContain("End my API tokens, too (1)");
+    const password = "seven loud badgers waltz";
+    expect((await browser.submit("/login/link/password", { code: token, password, again: password, tokens: "end" })).status).toBe(200);
+    expect([await live(personId), await own.isAlive()]).toEqual([0, false]);
+    const other = await withToken();
+    expect((await other.own.browser.get("/account")).text).toContain("End my API tokens, too (1)");
+    await other.own.browser.submit("/account/sessions/end", { tokens: "end" });
+    expect([await live(other.personId), await other.own.isAlive()]).toEqual([0, true]);
   });
 });

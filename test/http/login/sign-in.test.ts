@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { requireFactor } from "../../../src/auth/factors/requirements.ts";
 import { raiseBlocks } from "../../../src/directory/blocks.ts";
 import { COOKIES } from "../../../src/http/login/cookies.ts";
 import { openLogin, PASSWORD, type LoginDoor } from "./login-door.ts";
@@ -88,6 +89,28 @@ describe("signing in by password", () => {
     expect(rows).toHaveLength(1);
   });
 
+  test("G2: as many passwords are looked at as may be at once; who comes beyond the line is told to come again, known or not", async () => {
+    const narrow = await openLogin({
+      signIn: { password: { argon2: { memoryKiB: 65_536, passes: 3 }, verifications: { atOnce: 1, waiting: 1 } } },
+    });
+    try {
+      const { userName } = await narrow.newPerson();
+      const answers = await Promise.all(
+        Array.from({ length: 12 }, async (_, at) => {
+          const browser = narrow.browser();
+          await browser.get("/login");
+          return browser.submit("/login/password", { name: at % 2 === 0 ? userName : "nobody", password: "not the one it is" });
+        }),
+      );
+      const busy = answers.filter(({ status }) => status === 503);
+      expect(busy.length).toBeGreaterThan(0);
+      for (const { headers } of busy) expect(Number(headers.get("retry-after"))).toBeGreaterThan(0);
+      expect(answers.filter(({ status }) => status === 401).length).toBe(answers.length - busy.length);
+    } finally {
+      await narrow.close();
+    }
+  });
+
   test("G6: what is asked to go back to is a page of ours", async () => {
     const { userName } = await door.newPerson();
     for (const bad of [
@@ -101,8 +124,8 @@ describe("signing in by password", () => {
     ]) {
       const browser = door.browser();
       await browser.get("/login");
-      await browser.submit("/login/password", { name: userName, password: PASSWORD, return_to: bad });
-      expect([bad, (await browser.get("/login/next")).location]).toEqual([bad, "/account"]);
+      const { location } = await browser.submit("/login/password", { name: userName, password: PASSWORD, return_to: bad });
+      expect([bad, location]).toEqual([bad, "/account"]);
     }
   });
 
@@ -136,9 +159,11 @@ describe("signing in by password", () => {
     const { userName, personId } = await door.newPerson();
     const inside = door.browser();
     await door.signIn(inside, { name: userName });
+    await door.work((work) => requireFactor(work, { subject: { personId }, reason: "test" }));
     const halfway = door.browser();
     await halfway.get("/login");
-    await halfway.submit("/login/password", { name: userName, password: PASSWORD });
+    expect((await halfway.submit("/login/password", { name: userName, password: PASSWORD })).location).toBe("/login/next");
+    await door.db.pool.query("delete from factor_requirements where person_id = $1", [personId]);
     await door.work((work) => raiseBlocks(work, [{ personId, owner: "admin", effect: "suspended", reason: "test" }]));
     expect((await inside.get("/account")).status).toBe(303);
     expect((await halfway.get("/login/next")).status).toBe(403);

@@ -142,7 +142,7 @@ export const passwordRoutes: readonly Route[] = [
     sensitive: true,
     summary: "Give somebody a password that must be changed at once",
     description:
-      "It is made here and shown once. It lets in only to choose another, for as long as the settings say; sessions end. Needs every right that the person holds.",
+      "It is made here and shown once. It lets in only to choose another, for as long as the settings say; sessions and the person's own API tokens end. Needs every right that the person holds.",
     tag: TAG,
     access: reset,
     params: idParams,

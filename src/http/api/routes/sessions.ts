@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { endOwnTokens } from "../../../auth/own-tokens.ts";
 import { endSessions } from "../../../auth/sessions/end.ts";
 import { listSessions, readSession } from "../../../auth/sessions/list.ts";
 import { SIGN_IN_METHODS } from "../../../auth/sessions/session.ts";
@@ -50,13 +51,18 @@ export const sessionRoutes: readonly Route[] = [
     method: "post",
     path: "/people/{id}/sessions/end",
     summary: "Sign somebody out everywhere",
-    description: "Every session ends at once, that of the caller included where it is their own. Somebody else is told.",
+    description:
+      "Every session ends at once, that of the caller included where it is their own. Somebody else is told. With `tokens` the person's own API tokens end, too: that needs `rollcall.tokens.edit` on the person.",
     tag: "Sessions",
     access: { permission: "rollcall.sessions.end", on: { person: "id" } },
     params: idParams,
-    body: because,
-    answer: ended,
-    handler: (call, { params, body }) => end(call, { personId: params.id }, body.reason),
+    body: because.extend({ tokens: z.boolean().default(false) }),
+    answer: ended.extend({ tokens: z.int().min(0).describe("How many tokens worked.") }),
+    async handler(call, { params: { id: personId }, body: { reason: why, tokens } }) {
+      if (tokens && personId !== call.caller.personId) await call.require("rollcall.tokens.edit", { personId });
+      const endedTokens = tokens ? await endOwnTokens(call, { personId, reason: why }) : 0;
+      return { ...(await end(call, { personId }, why)), tokens: endedTokens };
+    },
   }),
   route({
     method: "post",

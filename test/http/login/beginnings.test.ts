@@ -1,0 +1,50 @@
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { findSignIn } from "../../../src/auth/sign-in/store.ts";
+import { COOKIES } from "../../../src/http/login/cookies.ts";
+import { openLogin, type LoginDoor } from "./login-door.ts";
+import { addOidc } from "./oidc-door.ts";
+
+const MOST = 6;
+let door: LoginDoor;
+beforeAll(async () => (door = await openLogin({ signIn: { limits: { beginnings: { attempts: MOST, minutes: 5 } } } })), 60_000);
+afterAll(() => door?.close());
+
+const rowsOf = async (table: "sign_ins" | "factor_challenges") =>
+  (await door.db.pool.query<{ count: number }>(`select count(*)::int as count from ${table}`)).rows[0]?.count;
+
+test("W2: a browser that begins again and again leaves one row, its earlier cookies are worth nothing, and a network has its bound", async () => {
+  const browser = door.browser();
+  await browser.get("/login");
+  const secrets: string[] = [];
+  for (let each = 0; each < MOST; each += 1) {
+    expect((await browser.json("/login/passkey/options", {})).status).toBe(200);
+    secrets.push(browser.cookies.get(COOKIES.signIn) ?? "");
+    await browser.get("/login");
+  }
+  expect([await rowsOf("sign_ins"), await rowsOf("factor_challenges")]).toEqual([1, 1]);
+  const found = await Promise.all(secrets.map((secret) => findSignIn(door.db.pool, { secret, now: door.clock.now() })));
+  expect(found.map((each) => each !== undefined)).toEqual([...Array.from({ length: MOST - 1 }, () => false), true]);
+  await addOidc(door, { settings: { issuer: "https://id.example.com" } });
+  for (const refused of [await browser.json("/login/passkey/options", {}), await door.browser().get("/oidc/sso/login")]) {
+    expect(refused.status).toBe(429);
+    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
+  }
+  expect(await rowsOf("sign_ins")).toBe(1);
+  door.clock.forward(5 * 60_000);
+  expect((await browser.json("/login/passkey/options", {})).status).toBe(200);
+});
+
+test("G3: proving oneself again, begun again and again, is one row of its session", async () => {
+  door.clock.forward(5 * 60_000);
+  const { personId, userName } = await door.newPerson();
+  const browser = door.browser();
+  await door.signIn(browser, { name: userName });
+  await door.db.pool.query(
+    "insert into factors (id, person_id, kind, label, sealed, created_at, transports) values ($1, $2, 'totp', 'App', 'sealed', now(), '{}')",
+    [randomUUID(), personId],
+  );
+  const before = (await rowsOf("sign_ins")) ?? 0;
+  for (let each = 0; each < 3; each += 1) expect((await browser.get("/login/step-up")).location).toBe("/login/second-factor");
+  expect(await rowsOf("sign_ins")).toBe(before + 1);
+});
