@@ -45,7 +45,7 @@ const SSHD = {
 const SIMPLESAMLPHP = {
   title: "SimpleSAMLphp (SAML identity provider)",
   purpose: "Installing SimpleSAMLphp, the SAML identity provider of the tests",
-  packages: ["simplesamlphp", "php-cli", "php-xml", "php-mbstring", "php-sqlite3", "php-curl"],
+  packages: ["simplesamlphp", "php-cli", "php-xml", "php-mbstring", "php-sqlite3", "php-curl", "php-ldap"],
   answers: "",
   installed: simpleSamlPhpInstalled,
 };
@@ -73,9 +73,10 @@ export function sshdInstalled() {
   return existsSync("/usr/sbin/sshd") && onPath("ssh-keygen");
 }
 
-/** Whether SimpleSAMLphp is here, and a PHP to run it. */
+/** Whether SimpleSAMLphp is here, and a PHP to run it that can ask a directory. */
 export function simpleSamlPhpInstalled() {
-  return existsSync("/usr/share/simplesamlphp/www") && onPath("php");
+  const withLdap = () => spawnSync("php", ["-r", "exit(extension_loaded('ldap') ? 0 : 1);"]).status === 0;
+  return existsSync("/usr/share/simplesamlphp/www") && onPath("php") && withLdap();
 }
 
 /** Whether Debian's Chromium is here. */

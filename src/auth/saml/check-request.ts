@@ -34,6 +34,9 @@ const ENTRA_CODES: Readonly<Record<string, keyof Pick<ConsoleWords, "entityId" |
   AADSTS750054: "acsUrl",
 };
 
+/** What others write onto a page that is called good: SimpleSAMLphp, Shibboleth, AD FS. */
+const NOT_KNOWN = /Metadata not found|Unsupported Request|MSIS\d{4}/;
+
 /**
  * Sends a request that asks nobody for anything (IsPassive, saml-core-2.0 section 3.4.1), as a browser without cookies would: an
  * identity provider that knows us answers to our address that nobody is signed in. Nothing is kept that an answer could belong to.
@@ -71,11 +74,11 @@ export function judged({ status, text }: Answer, { endpoints, words }: { endpoin
     return { name: NAME, ok: true, message: `it knows us: its answer goes to ${acsUrl}` };
   if (said !== undefined && said !== "NoPassive")
     return { name: NAME, ok: false, message: `it answers ${said}: compare the algorithms and the name's format that it wants of us` };
-  if (status >= 400 || code !== undefined)
+  if (status >= 400 || code !== undefined || NOT_KNOWN.test(text))
     return {
       name: NAME,
       ok: false,
-      message: `it refuses us (${code ?? status}): ${words.entityId} must be ${entityId}, ${words.acsUrl} ${acsUrl}, and our certificate there that of our metadata`,
+      message: `it refuses us (${code ?? NOT_KNOWN.exec(text)?.[0] ?? status}): ${words.entityId} must be ${entityId}, ${words.acsUrl} ${acsUrl}, and our certificate there that of our metadata`,
     };
   return { name: NAME, ok: true, message: "it answers; whether it knows our addresses is told by a first sign-in alone" };
 }

@@ -9,6 +9,7 @@ import { AppError } from "../../errors.ts";
 import { syncFederated, type FederatedSubject } from "../../sync/federated-account.ts";
 import { noteHeldRequest } from "../../sync/one.ts";
 import { setSecret } from "./cookies.ts";
+import type { Reply } from "./page.ts";
 import type { Visit } from "./visit.ts";
 
 export interface FederatedSignIn {
@@ -98,8 +99,46 @@ async function passed(work: Work, { visit, options }: { visit: Visit; options: F
   return { passed: true, secret, personId };
 }
 
-/** Notes an answer that is not believed: nobody is known by it. */
-export async function noteNotBelieved({ options, address, userAgent }: Visit): Promise<void> {
+/** The step-up that /login/step-up has begun in this browser, for proving oneself at a provider. Throws `forbidden` where there is none. */
+export function stepUpOf({ signIn }: Visit): SignIn {
+  if (signIn?.purpose !== "step_up" || signIn.firstMethod !== null)
+    throw new AppError("forbidden", "There is nothing to prove at the moment: begin again.", { field: "sign_in" });
+  return signIn;
+}
+
+export interface ProviderAnswer {
+  /** The connection's. */
+  name: string;
+  /** Takes the answer; throws an AppError for one that is not believed. */
+  arrive: () => Promise<Reply>;
+  isNotBelieved: (error: AppError) => boolean;
+  /** Done beside the note, for an answer that was not believed. */
+  also?: (error: AppError) => Promise<void>;
+}
+
+/**
+ * Takes a provider's answer, within the limits of attempts. One that is not believed is noted with its reason, and refused in the same
+ * words whatever was wrong with it: throws `forbidden`; `rate_limited` when there were too many.
+ */
+export async function takeAnswer(visit: Visit, { name, arrive, isNotBelieved, also }: ProviderAnswer): Promise<Reply> {
+  const { options, address, ctx } = visit;
+  const attempt = { kind: "federated" as const, address, personId: null, device: null };
+  await options.limits.take(attempt);
+  try {
+    const reply = await arrive();
+    await options.limits.succeeded(attempt);
+    return reply;
+  } catch (error) {
+    if (!(error instanceof AppError) || !isNotBelieved(error)) throw error;
+    ctx.log.warn({ connection: name, field: error.field, reason: error.message }, "an identity provider's answer was refused");
+    await noteNotBelieved(visit);
+    await also?.(error);
+    throw new AppError("forbidden", visit.say("pages.federation.failed"), { field: "federation", cause: error });
+  }
+}
+
+/** Nobody is known by such an answer. */
+async function noteNotBelieved({ options, address, userAgent }: Visit): Promise<void> {
   const { db, keyRing, now } = options;
   const noted = { at: now(), keyRing, personId: null, address, userAgent } as const;
   await noteAttempt(db.requestPool, { ...noted, kind: "federated", outcome: "failed", why: "not_believed" });

@@ -9,7 +9,7 @@ import { inTransaction } from "../../db/database.ts";
 import { open, seal } from "../../db/envelope.ts";
 import { AppError } from "../../errors.ts";
 import { setSecret } from "./cookies.ts";
-import { noteNotBelieved, signInFederated } from "./federation.ts";
+import { signInFederated, stepUpOf, takeAnswer } from "./federation.ts";
 import { leaveTo } from "./leave.ts";
 import { oidcAddress, oidcConnection, type OidcConnection } from "./oidc-connection.ts";
 import { oidcSignOutRoutes } from "./oidc-sign-out.ts";
@@ -55,7 +55,7 @@ async function toProvider(visit: Visit, providers: Providers): Promise<Reply> {
     fresh: stepUp,
   });
   await inTransaction(options.db, visit.ctx, async (work) => {
-    const signIn = stepUp ? ofStepUp(visit) : await begun(visit);
+    const signIn = stepUp ? stepUpOf(visit) : await begun(visit);
     const sealed = seal(options.keyRing.current, { purpose: purposeOf(signIn), plain: JSON.stringify(pending) });
     await keepState(work, { signIn, step: STEP, value: sealed });
 
@@ -68,27 +68,13 @@ async function toProvider(visit: Visit, providers: Providers): Promise<Reply> {
   return leaveTo(visit, { url, provider: settings.title ?? connection.name });
 }
 
-/** The step-up that /login/step-up has begun in this browser. */
-function ofStepUp({ signIn }: Visit): SignIn {
-  if (signIn?.purpose !== "step_up" || signIn.firstMethod !== null)
-    throw new AppError("forbidden", "There is nothing to prove at the moment: begin again.", { field: "sign_in" });
-  return signIn;
-}
-
 async function fromProvider(visit: Visit, providers: Providers): Promise<Reply> {
-  const { options, request, address } = visit;
-  const known = await oidcConnection(options, request.params["connection"]);
-  const attempt = { kind: "federated" as const, address, personId: null, device: null };
-  await options.limits.take(attempt);
-  try {
-    const reply = await arrive(visit, { known, providers });
-    await options.limits.succeeded(attempt);
-    return reply;
-  } catch (error) {
-    if (!(error instanceof AppError) || error.field !== "oidc") throw error;
-    await noteFailure(visit, { name: known.connection.name, error });
-    throw new AppError("forbidden", visit.say("pages.federation.failed"), { field: "federation", cause: error });
-  }
+  const known = await oidcConnection(visit.options, visit.request.params["connection"]);
+  return takeAnswer(visit, {
+    name: known.connection.name,
+    arrive: () => arrive(visit, { known, providers }),
+    isNotBelieved: ({ field }) => field === "oidc",
+  });
 }
 
 async function arrive(visit: Visit, { known, providers }: { known: OidcConnection; providers: Providers }): Promise<Reply> {
@@ -135,11 +121,6 @@ async function pendingOf(visit: Visit, { connection, settings }: OidcConnection)
   const pending = pendingSchema.parse(JSON.parse(open(options.keyRing, { purpose: purposeOf(signIn), sealed: kept })));
   if (pending.connectionId !== connection.id) throw refused("this browser was sent to another provider");
   return { signIn, pending };
-}
-
-async function noteFailure(visit: Visit, { name, error }: { name: string; error: AppError }): Promise<void> {
-  visit.ctx.log.warn({ connection: name, reason: error.message }, "a sign-in by OpenID Connect was refused");
-  await noteNotBelieved(visit);
 }
 
 function purposeOf({ id }: Pick<SignIn, "id">): string {

@@ -6,10 +6,8 @@ import { ownMetadata } from "../../auth/saml/own-metadata.ts";
 import { askForRefresh } from "../../auth/saml/providers.ts";
 import { beginSamlSignIn, takeSamlResponse } from "../../auth/saml/sign-in.ts";
 import { subjectOf } from "../../auth/saml/subject.ts";
-import type { SignIn } from "../../auth/sign-in/store.ts";
 import { inTransaction } from "../../db/database.ts";
-import { AppError } from "../../errors.ts";
-import { noteNotBelieved, signInFederated } from "./federation.ts";
+import { signInFederated, stepUpOf, takeAnswer } from "./federation.ts";
 import { leaveTo } from "./leave.ts";
 import type { LoginOptions } from "./options.ts";
 import type { Reply } from "./page.ts";
@@ -68,29 +66,20 @@ async function toProvider(visit: Visit): Promise<Reply> {
   return leaveTo(visit, { url: new URL(url), fields, provider: connection.settings.title ?? connection.name });
 }
 
-/** The step-up that /login/step-up has begun in this browser. */
-function stepUpOf({ signIn }: Visit): SignIn {
-  if (signIn?.purpose !== "step_up" || signIn.firstMethod !== null)
-    throw new AppError("forbidden", "There is nothing to prove at the moment: begin again.", { field: "sign_in" });
-  return signIn;
-}
-
 async function fromProvider(options: LoginOptions, request: Request, response: Response): Promise<void> {
   response.setHeader("Cache-Control", "no-store");
   const visit = await visitOf(options, { request, response });
   response.locals["visit"] = visit;
   const connection = await connectionOf(visit);
-  const attempt = { kind: "federated" as const, address: visit.address, personId: null, device: null };
-  await options.limits.take(attempt);
-  try {
-    const answer = await arrive(visit, connection);
-    await options.limits.succeeded(attempt);
-    reply(visit, answer);
-  } catch (error) {
-    if (!(error instanceof AppError) || error.code !== "unauthenticated") throw error;
-    await noteFailure(visit, { connection, error });
-    throw new AppError("forbidden", visit.say("pages.federation.failed"), { field: "federation", cause: error });
-  }
+  const answer = await takeAnswer(visit, {
+    name: connection.name,
+    arrive: () => arrive(visit, connection),
+    isNotBelieved: ({ code }) => code === "unauthenticated",
+    async also({ field }) {
+      if (field === "saml.signature") await inTransaction(options.db, visit.ctx, (work) => askForRefresh(work, { connection }));
+    },
+  });
+  reply(visit, answer);
 }
 
 async function arrive(visit: Visit, connection: SamlConnection): Promise<Reply> {
@@ -115,11 +104,4 @@ async function arrive(visit: Visit, connection: SamlConnection): Promise<Reply> 
     federation: { method: "saml", subject: nameId.value, session: sessionIndex, until: sessionNotOnOrAfter },
     bothFactors: authnContext !== undefined && connection.settings.bothFactors.includes(authnContext),
   });
-}
-
-async function noteFailure(visit: Visit, { connection, error }: { connection: SamlConnection; error: AppError }): Promise<void> {
-  const { options, ctx } = visit;
-  ctx.log.warn({ connection: connection.name, field: error.field, reason: error.message }, "a SAML response was refused");
-  await noteNotBelieved(visit);
-  if (error.field === "saml.signature") await inTransaction(options.db, ctx, (work) => askForRefresh(work, { connection }));
 }

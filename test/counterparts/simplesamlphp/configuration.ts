@@ -8,6 +8,8 @@ export interface ServiceProvider {
   /** Base64 of our certificate: our requests are checked with it, and assertions encrypted for it. */
   certificate: string;
   encrypt: boolean;
+  /** Encrypt names, too. */
+  encryptNames?: boolean;
 }
 
 const DEFAULTS = "/usr/share/simplesamlphp/config/config.php";
@@ -29,7 +31,7 @@ $config = array_merge($config, ${php({
     "logging.handler": "file",
     "statistics.out": [],
     "enable.saml20-idp": true,
-    "module.enable": { core: true, saml: true, exampleauth: true },
+    "module.enable": { core: true, saml: true, exampleauth: true, ldap: true },
     "session.cookie.secure": false,
     // Without TLS browsers take no cookie that goes everywhere.
     "session.cookie.samesite": "Lax",
@@ -40,12 +42,23 @@ $config = array_merge($config, ${php({
 `;
 }
 
-export function authSources(users: SimpleSamlPhpOptions["users"]): string {
+/** People by name and password: those of a directory, or a list of our own. */
+export function authSources({ directory, users = {} }: Pick<SimpleSamlPhpOptions, "directory" | "users">): string {
+  if (directory) {
+    const attributes = ["uid", "mail", "cn", "sn", "entryUUID", "memberOf"];
+    const { url: hostname, dnPattern: dnpattern } = directory;
+    const people = { 0: "ldap:LDAP", hostname, enable_tls: false, dnpattern, attributes };
+    return `<?php\n$config = ${php({ admin: ["core:AdminPassword"], people })};\n`;
+  }
   const known = Object.entries(users).map(([name, { password, attributes }]) => [`${name}:${password}`, attributes] as const);
   return `<?php\n$config = ${php({ admin: ["core:AdminPassword"], people: { 0: "exampleauth:UserPass", ...Object.fromEntries(known) } })};\n`;
 }
 
-export function hostedProvider(entityId: string): string {
+/** The one binding that its metadata name for what we send. */
+export type Binding = "HTTP-Redirect" | "HTTP-POST";
+
+export function hostedProvider(entityId: string, { binding = "HTTP-Redirect" }: { binding?: Binding | undefined } = {}): string {
+  const spoken = [`urn:oasis:names:tc:SAML:2.0:bindings:${binding}`];
   return `<?php\n$metadata['${entityId}'] = ${php({
     host: "__DEFAULT__",
     privatekey: "idp.key",
@@ -55,11 +68,13 @@ export function hostedProvider(entityId: string): string {
     "saml20.sign.response": true,
     "saml20.sign.assertion": true,
     NameIDFormat: "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",
+    SingleSignOnServiceBinding: spoken,
+    SingleLogoutServiceBinding: spoken,
     "attributes.NameFormat": "urn:oasis:names:tc:SAML:2.0:attrname-format:basic",
   })};\n`;
 }
 
-export function remoteProvider({ entityId, acsUrl, sloUrl, certificate, encrypt }: ServiceProvider): string {
+export function remoteProvider({ entityId, acsUrl, sloUrl, certificate, encrypt, encryptNames = false }: ServiceProvider): string {
   return `<?php\n$metadata['${entityId}'] = ${php({
     AssertionConsumerService: acsUrl,
     SingleLogoutService: sloUrl,
@@ -69,6 +84,7 @@ export function remoteProvider({ entityId, acsUrl, sloUrl, certificate, encrypt 
     "validate.logout": true,
     "sign.logout": true,
     "assertion.encryption": encrypt,
+    "nameid.encryption": encryptNames,
   })};\n`;
 }
 

@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { authSources, configuration, hostedProvider, remoteProvider, router, type ServiceProvider } from "./configuration.ts";
+import { authSources, configuration, hostedProvider, remoteProvider, router, type Binding, type ServiceProvider } from "./configuration.ts";
 
 const INSTALLED = "/usr/share/simplesamlphp/www";
 
@@ -17,13 +17,17 @@ export interface SimpleSamlPhp {
   metadataUrl: string;
   /** The service provider that it knows; can be told again. */
   knows(provider: ServiceProvider): Promise<void>;
+  /** The binding of its addresses, as its metadata name them. */
+  speaks(binding: Binding): Promise<void>;
   stop(): Promise<void>;
 }
 
 export interface SimpleSamlPhpOptions {
   keys: { privateKey: string; certificate: string };
-  /** User and password to attributes. */
-  users: Readonly<Record<string, { password: string; attributes: Readonly<Record<string, readonly string[]>> }>>;
+  /** A directory whose people it knows, with their passwords there; `%username%` stands in the pattern. */
+  directory?: { url: string; dnPattern: string };
+  /** Otherwise: user and password to attributes. */
+  users?: Readonly<Record<string, { password: string; attributes: Readonly<Record<string, readonly string[]>> }>>;
 }
 
 /** Whether it is here with PHP. */
@@ -32,7 +36,7 @@ export function simpleSamlPhpInstalled(): boolean {
 }
 
 /** Starts SimpleSAMLphp under PHP's own server and waits until it answers. Throws a sentence when it is not installed. */
-export async function startSimpleSamlPhp({ keys, users }: SimpleSamlPhpOptions): Promise<SimpleSamlPhp> {
+export async function startSimpleSamlPhp({ keys, directory, users }: SimpleSamlPhpOptions): Promise<SimpleSamlPhp> {
   if (!simpleSamlPhpInstalled()) throw new Error("SimpleSAMLphp is not installed: node scripts/counterparts.mjs installs it");
   const folder = await mkdtemp(path.join(os.tmpdir(), "rollcall-simplesamlphp-"));
   const port = await freePort();
@@ -43,7 +47,7 @@ export async function startSimpleSamlPhp({ keys, users }: SimpleSamlPhpOptions):
   await write("cert/idp.key", keys.privateKey);
   await write("cert/idp.pem", keys.certificate);
   await write("config/config.php", configuration({ folder, url }));
-  await write("config/authsources.php", authSources(users));
+  await write("config/authsources.php", authSources({ ...(directory ? { directory } : {}), ...(users ? { users } : {}) }));
   await write("config/metadata/saml20-idp-hosted.php", hostedProvider(`http://127.0.0.1:${port}/idp`));
   await write("config/metadata/saml20-sp-remote.php", "<?php\n$metadata = [];\n");
   await write("router.php", router(INSTALLED));
@@ -66,6 +70,7 @@ export async function startSimpleSamlPhp({ keys, users }: SimpleSamlPhpOptions):
   return {
     url,
     metadataUrl,
+    speaks: (binding) => write("config/metadata/saml20-idp-hosted.php", hostedProvider(`http://127.0.0.1:${port}/idp`, { binding })),
     knows: (provider) => write("config/metadata/saml20-sp-remote.php", remoteProvider(provider)),
     async stop() {
       const ended = new Promise((resolve) => child.once("exit", resolve));

@@ -57,10 +57,21 @@ export function openVisitor(home: string) {
     /** Opens an address, and goes on until the identity provider leads elsewhere. */
     visit: async (url: string, credentials?: { username: string; password: string }): Promise<Leaving> =>
       goOn(await call(url), credentials),
+    /** Sends a form of another site there, and goes on. */
+    send: async ({ action, fields }: Form, credentials?: { username: string; password: string }): Promise<Leaving> =>
+      goOn(
+        await call(action, {
+          method: "POST",
+          headers: { "Content-Type": "application/x-www-form-urlencoded" },
+          body: new URLSearchParams(fields).toString(),
+        }),
+        credentials,
+      ),
   };
 }
 
-function formOf({ text, url }: { text: string; url: string }): Form | undefined {
+/** The form on a page, if there is one. */
+export function formOf({ text, url }: { text: string; url: string }): Form | undefined {
   const html = /<form[^>]*>[\s\S]*?<\/form>/i.exec(text)?.[0];
   if (html === undefined) return undefined;
   const action = new URL(decoded(/<form[^>]*\saction="([^"]*)"/i.exec(html)?.[1] ?? ""), url).href;
@@ -72,5 +83,10 @@ function formOf({ text, url }: { text: string; url: string }): Form | undefined 
 }
 
 function decoded(text: string): string {
-  return text.replaceAll("&quot;", '"').replaceAll("&#039;", "'").replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
+  return text
+    .replaceAll("&quot;", '"')
+    .replaceAll(/&#0?39;/g, "'")
+    .replaceAll("&lt;", "<")
+    .replaceAll("&gt;", ">")
+    .replaceAll("&amp;", "&");
 }
