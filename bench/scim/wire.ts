@@ -20,6 +20,7 @@ interface Waiting {
 
 const PATIENCE_MS = 300_000;
 const HEAD_END = Buffer.from("\r\n\r\n");
+const LAST_CHUNK = Buffer.from("0\r\n\r\n");
 const EMPTY = Buffer.alloc(0);
 
 export async function openWire({ host, port }: { host: string; port: number }): Promise<Wire> {
@@ -30,15 +31,18 @@ export async function openWire({ host, port }: { host: string; port: number }): 
   let size = 0;
   /** Bytes that the answer has in all, once its head is read and says so. */
   let awaited: number | undefined;
+  let inChunks = false;
 
   socket.on("data", (chunk) => {
     held.push(chunk);
     size += chunk.length;
     if (awaited !== undefined && size < awaited) return;
+    if (inChunks && !endsWithLast(chunk)) return;
     const bytes = held.length === 1 ? chunk : Buffer.concat(held, size);
     held = [bytes];
     const read = readAnswer(bytes);
     if (typeof read === "number") awaited = read;
+    inChunks = read === "in chunks";
     if (typeof read !== "object") return;
     held = [];
     size = 0;
@@ -66,8 +70,13 @@ export async function openWire({ host, port }: { host: string; port: number }): 
   };
 }
 
-/** The answer; or how many bytes it will have; or undefined while neither can be known. */
-function readAnswer(bytes: Buffer): Answer | number | undefined {
+/** The last chunk of an answer and nothing after it: to look for it before would be to read all that has come again and again. */
+function endsWithLast(bytes: Buffer): boolean {
+  return bytes.length < LAST_CHUNK.length || bytes.subarray(-LAST_CHUNK.length).equals(LAST_CHUNK);
+}
+
+/** The answer; or how many bytes it will have, or that it comes in chunks; or undefined while nothing can be known. */
+function readAnswer(bytes: Buffer): Answer | number | "in chunks" | undefined {
   const headEnd = bytes.indexOf(HEAD_END);
   if (headEnd < 0) return undefined;
   const head = bytes.toString("latin1", 0, headEnd);
@@ -81,7 +90,7 @@ function readAnswer(bytes: Buffer): Answer | number | undefined {
   }
   if (!/\r\ntransfer-encoding: *chunked/i.test(head)) throw new Error("The server answered with neither a length nor chunks.");
   const body = readChunks(bytes, start);
-  return body && { status, body };
+  return body ? { status, body } : "in chunks";
 }
 
 /** RFC 9112 section 7.1, without trailers; undefined until the last chunk is there. */

@@ -7,6 +7,7 @@ import { viewOf } from "./call-view.ts";
 import { openCursor, sealCursor, type Position } from "./cursor.ts";
 import type { ListRequest } from "./list-request.ts";
 import { listStatement, type ListRow } from "./list-statement.ts";
+import { isLeftOutWhole } from "./projection.ts";
 import { projected } from "./read.ts";
 import type { ResourceType } from "./resource-type.ts";
 import { parameters } from "./view.ts";
@@ -37,14 +38,16 @@ export interface Page {
   previous?: string;
 }
 
-/** A page of resources as the JSON text of a ListResponse. Throws `invalid` for a bad cursor, and what PostgreSQL throws when it takes too long. */
-export async function listResources(door: ListDoor, options: ListOptions): Promise<string> {
-  return listText(await readPage(door, options), options.request);
+/** A page of resources as the parts of a ListResponse's JSON text. Throws `invalid` for a bad cursor, and what PostgreSQL throws when it takes too long. */
+export async function listResources(door: ListDoor, options: ListOptions): Promise<string[]> {
+  return listParts(await readPage(door, options), options.request);
 }
 
-export function listText({ total, resources, next, previous }: Omit<Page, "stamp">, { cursor, startIndex }: ListRequest): string {
+/** The parts of a ListResponse's JSON text, the resources' texts as they are. */
+export function listParts({ total, resources, next, previous }: Omit<Page, "stamp">, { cursor, startIndex }: ListRequest): string[] {
   const place = cursor === undefined ? `,"startIndex":${startIndex}` : cursorText({ nextCursor: next, previousCursor: previous });
-  return `{"schemas":["${LIST_RESPONSE}"],"totalResults":${total}${place},"itemsPerPage":${resources.length},"Resources":[${resources.join(",")}]}`;
+  const begin = `{"schemas":["${LIST_RESPONSE}"],"totalResults":${total}${place},"itemsPerPage":${resources.length},"Resources":[`;
+  return [begin, ...resources.flatMap((resource, at) => (at === 0 ? [resource] : [",", resource])), "]}"];
 }
 
 function cursorText(cursors: Readonly<Record<string, string | undefined>>): string {
@@ -65,6 +68,7 @@ export async function readPage(
   const stamp = proof && TOKEN_STAMP(`${given.add(proof.hash)}::bytea`);
   const text = listStatement({ view, parameters: given, request, position, stamp });
   const name = door.db.statementNames.nameOf(text);
+  const projection = request.projection && isLeftOutWhole(request.projection, view) ? undefined : request.projection;
   const rows = await rowsOf(door, { text, name, values: given.values, isSmall: request.filter !== undefined });
   const total = rows[0]?.total ?? 0;
   const shown = rows.filter((row): row is Shown => row.text !== null);
@@ -72,7 +76,7 @@ export async function readPage(
   return {
     total,
     stamp: rows[0]?.stamp ?? null,
-    resources: page.map((row) => projected(row.text, { type, projection: request.projection })),
+    resources: page.map((row) => projected(row.text, { type, projection })),
     ...(next ? { next: sealCursor(next, sealing) } : {}),
     ...(previous ? { previous: sealCursor(previous, sealing) } : {}),
   };

@@ -2,14 +2,15 @@ import type { Request, RequestHandler, Response, Router } from "express";
 import { AppError } from "../../errors.ts";
 import { callOf, type Call, type ScimDoorOptions } from "./call.ts";
 import { checkedBody } from "./json.ts";
-import { listResources, listText, readPage } from "./list.ts";
+import { listParts, listResources, readPage } from "./list.ts";
 import { projectionOf, readListRequest, refuseOtherMessages } from "./list-request.ts";
+import { sendInPortions } from "./portions.ts";
 import { isMatch } from "./preconditions.ts";
-import { readProjection } from "./projection.ts";
+import { readProjection, standing } from "./projection.ts";
 import { proven, provenWrite } from "./proven.ts";
 import { findProven, findResource, type Found } from "./read.ts";
 import { writableType, type ResourceType, type WritableType } from "./resource-type.ts";
-import { methodsOf, sendJson } from "./respond.ts";
+import { methodsOf, sendJson, sendParts } from "./respond.ts";
 import { createAtOnce, createResource, deleteResource, patchAtOnce, patchResource, replaceAtOnce, replaceResource } from "./write.ts";
 
 /** Where the resources of a type stand, and the type as a call's organisation has it. */
@@ -84,9 +85,9 @@ function list({ door, typeFor }: Place): RequestHandler {
       const type = typeFor(call);
       const asked = readListRequest(type.schema, request.query);
       const page = await readPage(door, { type, call, request: asked, proof });
-      return { stamp: page.stamp, text: listText(page, asked) };
+      return { stamp: page.stamp, parts: listParts(page, asked) };
     });
-    sendJson(response, value.text);
+    sendParts(response, value.parts);
   };
 }
 
@@ -96,18 +97,28 @@ function search({ door, typeFor }: Place): RequestHandler {
     const type = typeFor(call);
     const body = checkedBody(request.body);
     refuseOtherMessages(body);
-    sendJson(response, await listResources(door, { type, call, request: readListRequest(type.schema, body) }));
+    sendParts(response, await listResources(door, { type, call, request: readListRequest(type.schema, body) }));
   };
 }
 
 function read(place: Place): RequestHandler {
   return async (request, response) => {
     const id = idOf(request);
+    const { db } = place.door;
     const { call, value } = await proven(response, (reader, proof) => {
       const type = place.typeFor(reader);
-      return findProven(place.door.db.sharedReads, { type, call: reader, id, projection: projectionOf(type.schema, request.query), proof });
+      const projection = projectionOf(type.schema, request.query);
+      // What nothing has to be taken out of goes out as it is read.
+      const sparing = projection === undefined && standing(type.schema) === undefined;
+      return findProven(db.sharedReads, { type, call: reader, id, projection, proof, sparing });
     });
-    sendFound({ request, response, place }, { call, id, status: 200, found: value.found });
+    const { found } = value;
+    const type = place.typeFor(call);
+    const isLong = found?.isSpared === true && !isKnown(request, found);
+    if (isLong && (await sendInPortions(response, { db, type, call, id, found }))) return;
+    // It moved between the two reads: then as one.
+    const whole = isLong ? await findResource(db.readPool, { type, call, id }) : found;
+    sendFound({ request, response, place }, { call, id, status: 200, found: whole });
   };
 }
 
@@ -150,9 +161,14 @@ function sendFound(
   if (!found) throw new AppError("not_found", `There is no ${typeFor(call).schema.type} ${id} here.`);
   response.set("ETag", found.version);
   if (status === 201) response.set("Location", `${call.base}${endpoint}/${id}`);
-  const ifNoneMatch = request.method === "GET" ? request.get("If-None-Match") : undefined;
-  if (ifNoneMatch !== undefined && isMatch(ifNoneMatch, found.version)) response.status(304).end();
+  if (isKnown(request, found)) response.status(304).end();
   else sendJson(response, found.text, { status });
+}
+
+/** The client holds this very version already. */
+function isKnown(request: Request, { version }: Found): boolean {
+  const ifNoneMatch = request.method === "GET" ? request.get("If-None-Match") : undefined;
+  return ifNoneMatch !== undefined && isMatch(ifNoneMatch, version);
 }
 
 function idOf(request: Request): string {

@@ -3,10 +3,10 @@ import { AppError } from "../../errors.ts";
 import { callOf, type Call } from "./call.ts";
 import { checkedBody } from "./json.ts";
 import { readListRequest, refuseOtherMessages, type ListRequest } from "./list-request.ts";
-import { listText, readPage, type ListDoor, type Page } from "./list.ts";
+import { listParts, readPage, type ListDoor, type Page } from "./list.ts";
 import { ROLES, UNITS } from "./organisation-types.ts";
 import { writableType, type ResourceType } from "./resource-type.ts";
-import { methodsOf, sendJson } from "./respond.ts";
+import { methodsOf, sendParts } from "./respond.ts";
 
 /** Lists over all resource types at the door's root (RFC 7644 sections 3.4.2.1 and 3.4.3). */
 export function searchAllRoutes(router: Router, { door }: { door: ListDoor }): void {
@@ -29,7 +29,7 @@ function searchAll(door: ListDoor, sourceOf: (request: Request) => Source): Requ
     const { cursor, kind } = placeOf(source);
     const lists = listsFor(call, cursor === undefined ? source : { ...source, cursor });
     const page = cursor === undefined ? await byIndex(door, { call, lists }) : await byCursor(door, { call, lists, kind });
-    sendJson(response, listText(page, lists[0].request));
+    sendParts(response, listParts(page, lists[0].request));
   };
 }
 
