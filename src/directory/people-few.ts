@@ -6,13 +6,14 @@ import { statementOf } from "./people-statement.ts";
 /** Up to so many are sorted; what more than that many meet is walked in the order of an index. */
 const FEW = 3000;
 /** So few need no better way. */
-const ENOUGH = 200;
+export const ENOUGH = 200;
 
 export interface Few {
   /** The condition that leads to them. */
   by: Filter;
   /** Their ids as it found them, an array in PostgreSQL's own text: handed back as it came, so that nothing is searched for twice. */
   found: string | null;
+  count: number;
 }
 
 /**
@@ -22,7 +23,7 @@ export interface Few {
 export async function fewest(sql: Sql, { conditions, ...statement }: FewestOptions): Promise<Few | undefined> {
   const leading = conditions.filter(({ ids }) => ids !== undefined);
   const words = leading.length > 1 ? leading.filter((by) => by.words) : [];
-  let best: Counted | undefined;
+  let best: Few | undefined;
   for (const { by, most } of [
     ...words.map((each) => ({ by: each, most: ENOUGH })),
     ...leading.filter((each) => !words.includes(each)).map((each) => ({ by: each, most: FEW })),
@@ -32,10 +33,6 @@ export async function fewest(sql: Sql, { conditions, ...statement }: FewestOptio
   }
   for (const by of best ? [] : words) best = await counted(sql, { by, most: FEW, ...statement });
   return best;
-}
-
-interface Counted extends Few {
-  count: number;
 }
 
 interface FewestOptions {
@@ -48,7 +45,7 @@ interface FewestOptions {
 async function counted(
   sql: Sql,
   { by, most, values, names }: Omit<FewestOptions, "conditions"> & { by: Filter; most: number },
-): Promise<Counted | undefined> {
+): Promise<Few | undefined> {
   const text = `select count(*)::int as count, case when count(*) <= ${most} then array_agg(id)::text end as found from (select id from (${by.ids}) met limit ${most + 1}) counted`;
   const { rows } = await sql.query<{ count: number; found: string | null }>(statementOf(names, text, values));
   const [row] = rows;

@@ -1,6 +1,6 @@
 import type { Sql } from "../db/database.ts";
 import type { StatementNames } from "../db/statement-names.ts";
-import { fewest, type Few } from "./people-few.ts";
+import { ENOUGH, fewest, type Few } from "./people-few.ts";
 import { filtersOf, parameters, type Filter, type Parameters, type PeopleFilters } from "./people-filters.ts";
 import { counted, sorted, walked, type Gathered, type WalkOptions } from "./people-page.ts";
 import { foldedWords } from "./people-words.ts";
@@ -90,7 +90,14 @@ interface Leading {
 
 /** Who is in reach is asked as they are shown, even where that led to them: what was found was of a moment ago. */
 function gatheredBy({ few, conditions, reach, given }: Leading): Gathered | undefined {
-  if (few) return { ids: `= any(${given.add(few.found)}::uuid[])`, met: [few.by] };
+  if (few) {
+    const found = `${given.add(few.found)}::uuid[]`;
+    const words = conditions.find((each) => each.words);
+    // Looking each of them up costs more than finding all who match.
+    if (few.count > ENOUGH && words && words !== few.by)
+      return { ids: `in (select unnest(${found}) intersect select id from (${words.ids}) met)`, met: [few.by, words] };
+    return { ids: `= any(${found})`, met: [few.by] };
+  }
   const leading = conditions.filter((each) => each !== reach && each.ids !== undefined);
   if (leading.length === 0) return undefined;
   return { ids: `in (${leading.map(({ ids }) => `select id from (${ids}) met`).join(" intersect ")})`, met: leading };
