@@ -1,5 +1,6 @@
 import type { AttributeObject } from "../../../connectors/contract.ts";
 import { TOKEN_STAMP } from "../../auth/tokens.ts";
+import { createSharedAnswers, type SharedAnswers } from "../../db/shared-answers.ts";
 import { CORE_USER } from "../../directory/attributes.ts";
 import { AppError } from "../../errors.ts";
 import { changeMembersAtOnce } from "../../sync/request/change-members.ts";
@@ -26,6 +27,8 @@ interface AtOnce {
   looks: Looks;
   newPeople: Gathering<NewPersonRecord, boolean>;
   changes: Gathering<ChangeRecord, boolean>;
+  /** What guards count. */
+  counts: SharedAnswers<number>;
 }
 
 // A door's own, and gone with it.
@@ -38,6 +41,7 @@ function atOnce(door: ScimDoorOptions): AtOnce {
     looks: { reads: sharedReads, stampOf: TOKEN_STAMP },
     newPeople: newPeopleStore(requestPool),
     changes: changesStore(requestPool),
+    counts: createSharedAnswers<number>(),
   };
   keptFor.set(door, kept);
   return kept;
@@ -102,7 +106,7 @@ export async function changeUserAtOnce(door: ScimDoorOptions, change: UserChange
   const { call, proof, id, ifMatch, next } = change;
   if (!isUuid(id)) return "general";
   const sql = door.db.requestPool;
-  const { connections, looks, changes } = atOnce(door);
+  const { connections, looks, changes, counts } = atOnce(door);
   for (let tried = 0; tried < MOST_LOOKS; tried += 1) {
     const standing = await findStanding(looks, { connectionId: call.connection.id, id, proof });
     if (standing === "unproven") return standing;
@@ -118,6 +122,7 @@ export async function changeUserAtOnce(door: ScimDoorOptions, change: UserChange
     const outcome = await changePerson({
       ctx: call.ctx,
       sql,
+      counts,
       store: changes,
       keyRing: door.keyRing,
       known,

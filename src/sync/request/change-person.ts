@@ -2,6 +2,7 @@ import type { AttributeObject, SourceRecord } from "../../../connectors/contract
 import type { Context } from "../../context.ts";
 import type { Sql } from "../../db/database.ts";
 import type { KeyRing } from "../../db/envelope.ts";
+import type { SharedAnswers } from "../../db/shared-answers.ts";
 import { newPersonKey, openPersonKey } from "../../directory/personal.ts";
 import { decideUser } from "../decide.ts";
 import { fingerprint } from "../fingerprint.ts";
@@ -18,6 +19,7 @@ export interface ChangePersonOptions {
   ctx: Context;
   /** For the guard, which is asked before anything is written. */
   sql: Sql;
+  counts?: SharedAnswers<number> | undefined;
   store: Gathering<ChangeRecord, boolean>;
   keyRing: KeyRing;
   known: RequestConnection;

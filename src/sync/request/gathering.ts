@@ -10,7 +10,7 @@ export interface GatheringOptions<Item, Outcome> {
   subjectOf(item: Item): string;
   /** Writes all of these, in one transaction; their outcomes, in their order. Throws when nothing was written. */
   together(items: readonly Item[]): Promise<readonly Outcome[]>;
-  /** Statements of one form at a time. */
+  /** Most statements of one form at a time; 2 when absent. */
   turns?: number;
   /** Most items of one statement. */
   most?: number;
@@ -18,6 +18,8 @@ export interface GatheringOptions<Item, Outcome> {
 
 const TURNS = 2;
 const MOST = 32;
+/** So many wait for a second turn: what a statement costs by itself is more than what an item does. */
+const WORTH_ANOTHER = 8;
 
 interface Waiting<Item, Outcome> {
   item: Item;
@@ -34,8 +36,8 @@ interface Form<Item, Outcome> {
 }
 
 /**
- * While as many statements of a form as there are turns are on their way, items that come wait, and go as one when a turn is
- * free. Nobody waits for company. When all of them fail because of one, each goes by itself. A connection that is lost while they
+ * While a statement of a form is on its way, items that come wait, and go as one when it is through, or beside it when they are many.
+ * Nobody waits for company. When all of them fail because of one, each goes by itself. A connection that is lost while they
  * are written leaves open whether they were: then all of them fail, and none is written twice.
  */
 export function createGathering<Item, Outcome>(options: GatheringOptions<Item, Outcome>): Gathering<Item, Outcome> {
@@ -52,12 +54,13 @@ export function createGathering<Item, Outcome>(options: GatheringOptions<Item, O
     }
   };
 
+  const isTurn = ({ busy, waiting }: Form<Item, Outcome>): boolean => busy === 0 || (busy < turns && waiting.length >= WORTH_ANOTHER);
+
   const go = (key: string, form: Form<Item, Outcome>): void => {
+    if (form.waiting.length === 0 && form.busy === 0) forms.delete(key);
+    if (!isTurn(form)) return;
     const all = taken(form, most);
-    if (all.length === 0) {
-      if (form.busy === 0) forms.delete(key);
-      return;
-    }
+    if (all.length === 0) return;
     form.busy += 1;
     for (const { subject } of all) form.subjects.add(subject);
     void write(all).finally(() => {
@@ -73,7 +76,7 @@ export function createGathering<Item, Outcome>(options: GatheringOptions<Item, O
     forms.set(key, form);
     return new Promise<Outcome>((resolve, reject) => {
       form.waiting.push({ item, subject: subjectOf(item), resolve, reject });
-      if (form.busy < turns) go(key, form);
+      go(key, form);
     });
   };
 }

@@ -1,6 +1,7 @@
 import type { LoadedConnection } from "../../connections/open.ts";
 import type { Context } from "../../context.ts";
 import type { Sql } from "../../db/database.ts";
+import type { SharedAnswers } from "../../db/shared-answers.ts";
 import { AppError } from "../../errors.ts";
 import { judge, type GuardFacts } from "../guard.ts";
 
@@ -8,6 +9,8 @@ export interface GuardedOptions {
   ctx: Context;
   connection: LoadedConnection;
   action: "disable" | "delete";
+  /** For a request outside of any transaction: what is counted for all who ask at one moment. */
+  counts?: SharedAnswers<number> | undefined;
 }
 
 /**
@@ -15,7 +18,8 @@ export interface GuardedOptions {
  * counted only as far as the limits ask: a large connection's are not counted for each request.
  */
 export async function refuseGuarded(sql: Sql, options: GuardedOptions): Promise<void> {
-  const recent = await recentCount(sql, options);
+  const count = () => recentCount(sql, options);
+  const recent = await (options.counts?.of(String(options.connection.id), count) ?? count());
   const enough = enoughLinked({ ...options, recent });
   const linked = enough === 0 ? 0 : await linkedCount(sql, { ...options, most: enough });
   const { limits } = options.connection;

@@ -53,7 +53,7 @@ export interface ChangeRecord {
 
 /**
  * Stores changes of people, those of one moment and one shape by one statement. False, and nothing of theirs is written: person or
- * account are no longer at the versions that the change was decided on, or somebody began to follow what changes here.
+ * account are no longer at the versions that the change was decided on, or held by somebody, or somebody began to follow what changes here.
  */
 export function changesStore(sql: Sql): Gathering<ChangeRecord, boolean> {
   return createGathering({
@@ -163,9 +163,9 @@ function textOf(shape: Shape): string {
   const outbox = shape.receivers ? marked("locked") : undefined;
   const parts = [
     GIVEN.rows,
-    // Versions are compared again once the rows are locked, whoever held them meanwhile; in the order of ids, as all do.
+    // Versions are compared again once the rows are locked. Who is held by somebody is left out: the others must not wait for it.
     `locked as materialized (select g.* from given g join people p on p.id = ${g.person} join accounts a on a.id = ${g.account}
-      where p.version = ${g.version} and a.version = ${g.accountVersion} and ${sameFollowers(shape)} order by p.id for update of p, a)`,
+      where p.version = ${g.version} and a.version = ${g.accountVersion} and ${sameFollowers(shape)} order by p.id for update of p, a skip locked)`,
     `account as (update accounts a set attributes = ${$.accountAttributes}, hash = decode(${$.hash}, 'hex'), mapping_version = ${$.mappingVersion}, mapped = ${$.mapped},
       situation = 'linked', candidates = null, changed_at = ${$.now}, version = a.version + 1 from locked where a.id = ${$.account})`,
     shape.manager ? MANAGER : "",

@@ -1,0 +1,77 @@
+import { setTimeout as later } from "node:timers/promises";
+import { expect, test } from "@jest/globals";
+import fc from "fast-check";
+import { createGathering } from "../../../src/sync/request/gathering.ts";
+
+/** What PostgreSQL says of a statement that it has rolled back, and what is known when the connection is gone. */
+const refused = () => Object.assign(new Error("taken"), { severity: "ERROR", code: "23505" });
+const lost = () => new Error("Connection terminated unexpectedly");
+
+const item = fc.record({
+  form: fc.constantFrom("a", "b"),
+  subject: fc.nat(4),
+  fate: fc.oneof({ weight: 8, arbitrary: fc.constant("written") }, fc.constantFrom("refused", "lost")),
+  after: fc.nat(3),
+});
+
+test("M1: each has its own outcome; two of one subject are never written at once, and nothing is written twice", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(item, { minLength: 1, maxLength: 60 }), async (items) => {
+      const under = new Set<string>();
+      const written = new Map<number, number>();
+      const lostTogether = new Set<number>();
+      const gathered = createGathering<(typeof items)[number] & { number: number }, number>({
+        formOf: ({ form }) => form,
+        subjectOf: ({ subject }) => String(subject),
+        async together(all) {
+          expect(new Set(all.map(({ form }) => form)).size).toBe(1);
+          const subjects = all.map(({ form, subject }) => `${form} ${subject}`);
+          for (const subject of subjects) {
+            // Those of a statement that was refused go alone, at once; nothing of it is kept.
+            if (all.length > 1) expect(under.has(subject)).toBe(false);
+            under.add(subject);
+          }
+          await later(1);
+          for (const subject of subjects) under.delete(subject);
+          if (all.some(({ fate }) => fate === "lost")) {
+            for (const { number } of all) lostTogether.add(number);
+            throw lost();
+          }
+          if (all.some(({ fate }) => fate === "refused")) throw refused();
+          for (const { number } of all) written.set(number, (written.get(number) ?? 0) + 1);
+          return all.map(({ number }) => number * 2);
+        },
+      });
+      const ends = await Promise.allSettled(
+        items.map(async (each, number) => {
+          await later(each.after);
+          return gathered({ ...each, number });
+        }),
+      );
+      for (const [number, end] of ends.entries()) {
+        const { fate } = items[number] ?? { fate: "" };
+        if (lostTogether.has(number)) expect(end).toMatchObject({ status: "rejected", reason: lost() });
+        else if (fate === "refused") expect(end).toMatchObject({ status: "rejected", reason: refused() });
+        else expect(end).toEqual({ status: "fulfilled", value: number * 2 });
+        expect(written.get(number) ?? 0).toBe(end.status === "fulfilled" ? 1 : 0);
+      }
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("who comes while a statement is on its way goes with the others who did", async () => {
+  const sizes: number[] = [];
+  const gathered = createGathering<number, number>({
+    formOf: () => "one",
+    subjectOf: String,
+    async together(all) {
+      sizes.push(all.length);
+      await later(5);
+      return [...all];
+    },
+  });
+  await Promise.all(Array.from({ length: 40 }, (_, number) => gathered(number)));
+  // Alone at first; eight are worth a second statement beside it; then as many as one may have.
+  expect(sizes).toEqual([1, 8, 31]);
+});
