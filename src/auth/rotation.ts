@@ -10,8 +10,8 @@ export interface RotateOptions {
   oldUntil: Date;
   /** Null: never. Absent: it is given as long as the one whose place it takes was. */
   expiresAt?: Date | null | undefined;
-  /** Who answers for a service's new token; who did for the old one when absent. */
-  responsibleId?: string | undefined;
+  /** Who answers for a service's new token; null: the operator. Absent: who did for the old one, or the operator when they have no access. */
+  responsibleId?: string | null | undefined;
 }
 
 export interface Rotated {
@@ -48,9 +48,9 @@ export async function rotateToken(work: Work, { token: wanted, oldUntil, expires
   // Whoever rotates at the same time must see what this one has made.
   await sql.query("select pg_advisory_xact_lock(hashtext('rollcall.token-rotation'))");
   const { rows } = await sql.query<LiveToken>(
-    `select t.id, t.name, t.scope, t.connection_id, t.person_id, t.expires_at, t.permissions, t.unit_ids, t.responsible_id,
+    `select t.id, t.name, t.scope, t.connection_id, t.person_id, t.expires_at, t.permissions, t.unit_ids, case when r.active then t.responsible_id end as responsible_id,
        (extract(epoch from case when taken_back.id is null then t.expires_at - t.created_at else taken_back.expires_at - taken_back.created_at end) * 1000)::float8 as lifetime
-     from tokens t left join lateral (select * from tokens n where n.replaces_id = t.id order by n.created_at desc limit 1) taken_back on true
+     from tokens t left join people r on r.id = t.responsible_id left join lateral (select * from tokens n where n.replaces_id = t.id order by n.created_at desc limit 1) taken_back on true
      where (t.name = $1 or t.id::text = $1) and t.revoked_at is null and (t.expires_at is null or t.expires_at > $2) and t.oauth_client_id is null
        and not exists (select 1 from tokens n where n.replaces_id = t.id and n.revoked_at is null)
      order by t.created_at for update of t`,
@@ -74,7 +74,7 @@ export async function rotateToken(work: Work, { token: wanted, oldUntil, expires
     ...(ending ? { expiresAt: ending } : {}),
     permissions: old.permissions ?? undefined,
     unitIds: old.unit_ids ?? undefined,
-    responsibleId: responsibleId ?? old.responsible_id ?? undefined,
+    responsibleId: (responsibleId === undefined ? old.responsible_id : responsibleId) ?? undefined,
   });
   const until = old.expires_at && old.expires_at < oldUntil ? old.expires_at : oldUntil;
   await sql.query("update tokens set expires_at = $2 where id = $1", [old.id, until]);

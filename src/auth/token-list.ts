@@ -10,7 +10,8 @@ export interface TokenLine {
   /** Its readable part, `rc_scim_<prefix>_…`. */
   prefix: string;
   connection: string | null;
-  state: "live" | "expired" | "revoked";
+  /** `suspended`: whose it is, or who answers for it, has no access now. */
+  state: "live" | "suspended" | "expired" | "revoked";
   createdAt: Date;
   expiresAt: Date | null;
   lastUsedAt: Date | null;
@@ -20,9 +21,10 @@ export interface TokenLine {
 export async function listTokens(sql: Sql, { now }: { now: Date }): Promise<TokenLine[]> {
   const { rows } = await sql.query<TokenLine>(
     `select t.id, t.name, t.scope, t.prefix, c.name as connection,
-       case when t.revoked_at is not null then 'revoked' when t.expires_at <= $1 then 'expired' else 'live' end as state,
+       case when t.revoked_at is not null then 'revoked' when t.expires_at <= $1 then 'expired'
+         when not p.active then 'suspended' else 'live' end as state,
        t.created_at as "createdAt", t.expires_at as "expiresAt", t.last_used_at as "lastUsedAt"
-     from tokens t left join connections c on c.id = t.connection_id where t.oauth_client_id is null
+     from tokens t left join connections c on c.id = t.connection_id left join people p on p.id = coalesce(t.person_id, t.responsible_id) where t.oauth_client_id is null
      order by t.created_at desc, t.id limit 1000`,
     [now],
   );

@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { tellStoppedTokens } from "../../../src/access/token-notices.ts";
+import { rotateToken } from "../../../src/auth/rotation.ts";
+import { readToken } from "../../../src/auth/token-search.ts";
+import { createToken } from "../../../src/auth/tokens.ts";
 import { networkOf } from "../../../src/auth/network.ts";
 import { giveGrant } from "../../../src/access/grants.ts";
 import { keyRing } from "../scim/door.ts";
@@ -124,6 +127,14 @@ describe("G5: API tokens", () => {
       return body.steps.filter(({ what }: { what: string }) => what === "service-token").map(({ target }: { target: string }) => target);
     };
     expect(await services()).toEqual(["hr"]);
+    const byOperator = (owner: string) =>
+      door.work(async (work) => {
+        const token = (await createToken(work, { name: "owned", scope: "api", responsibleId: owner })).id;
+        const { id } = await rotateToken(work, { token, oldUntil: door.clock.now() });
+        return (await readToken(work.sql, { id, now: door.clock.now() })).responsibleId;
+      });
+    // At the command line nobody's access is widened by the way, and who has left is not asked any more.
+    expect([await byOperator(other.personId), await byOperator(maker.personId)]).toEqual([other.personId, null]);
     const { body: rotated } = await door.request("POST", `/tokens/${made.id}/rotate`, { token: other.token, body: {} }).expect(201);
     expect(rotated).toMatchObject({ responsibleId: other.personId, state: "live" });
     expect(await services()).toEqual([]);

@@ -168,7 +168,7 @@ export const tokenRoutes: readonly Route[] = [
       const made = await rotateToken(call, {
         token: token.id,
         oldUntil,
-        ...(token.personId === null ? { responsibleId: personBehind(caller) ?? undefined } : {}),
+        ...(token.personId === null ? { responsibleId: personBehind(caller) } : {}),
         ...(body.expiresAt ? { expiresAt: ending(body.expiresAt, ctx.now()) } : {}),
       });
       return { ...(await readToken(sql, { id: made.id, now: ctx.now() })), token: made.token };
