@@ -33,6 +33,10 @@ const fields = z.strictObject({
   clientSecret: z.string().min(1).max(1024).optional(),
   /** PEM (PKCS #8), for `private_key_jwt` and signed requests; the public half is at /oidc/NAME/keys. */
   privateKey: z.string().min(1).max(20_000).optional(),
+  /** PEM (PKCS #8) of another key: tokens that the provider encrypts for us open with it; its public half is at /oidc/NAME/keys, too. */
+  encryptionKey: z.string().min(1).max(20_000).optional(),
+  /** Refuse ID tokens that are not encrypted. */
+  requireEncryption: z.boolean().default(false),
   /** Absent = private_key_jwt with a key, client_secret_basic without. */
   clientAuthentication: z.enum(["client_secret_basic", "client_secret_post", "private_key_jwt"]).optional(),
   scopes: z
@@ -92,8 +96,13 @@ export const oidcSettings = fields
     if (authentication === "private_key_jwt" && settings.privateKey === undefined) issue("privateKey", "is needed for private_key_jwt");
     if (authentication !== "private_key_jwt" && settings.clientSecret === undefined)
       issue("clientSecret", "is needed; or give a privateKey (private_key_jwt)");
-    if (settings.privateKey !== undefined && readKey(settings.privateKey) === undefined)
-      issue("privateKey", "must be an RSA key of 2048 bits or more, or one of P-256, in PEM (PKCS #8)");
+    for (const name of ["privateKey", "encryptionKey"] as const) {
+      if (settings[name] !== undefined && readKey(settings[name]) === undefined)
+        issue(name, "must be an RSA key of 2048 bits or more, or one of P-256, in PEM (PKCS #8)");
+    }
+    if (settings.encryptionKey !== undefined && settings.encryptionKey === settings.privateKey)
+      issue("encryptionKey", "must be another key than privateKey: one that signs opens nothing");
+    if (settings.requireEncryption && settings.encryptionKey === undefined) issue("encryptionKey", "is needed for requireEncryption");
   })
   .transform((settings) => ({
     ...settings,

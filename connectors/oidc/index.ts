@@ -7,7 +7,7 @@ export const oidc: Connector<OidcSettings> = {
   name: "oidc",
   title: "OpenID Connect (sign-in)",
   settings: oidcSettings,
-  secretFields: ["clientSecret", "privateKey"],
+  secretFields: ["clientSecret", "privateKey", "encryptionKey"],
   signsPeopleIn: true,
   issuerOf: ({ issuer }) => issuer,
   check: checkOidc,

@@ -44,7 +44,7 @@ export async function signedInThere(
   provider: Provider,
   { tokens, nonce, maxAge, now }: { tokens: TokenEndpointResponse; nonce: string | undefined; maxAge?: number | undefined; now: Date },
 ): Promise<SignedInThere> {
-  const { metadata, keyOf, settings } = provider;
+  const { metadata, keyOf, settings, decryption } = provider;
   if (tokens.id_token === undefined) throw notBelieved(settings.issuer, "it gave no ID token");
   const idToken = await verifyIdToken(tokens.id_token, {
     metadata,
@@ -54,6 +54,8 @@ export async function signedInThere(
     clockSkewSeconds: settings.clockSkewSeconds,
     nonce,
     maxAge,
+    decryption,
+    requireEncryption: settings.requireEncryption,
   });
   const more = await userInfo(provider, { accessToken: tokens.access_token, subject: idToken.sub });
   return { idToken, claims: mergedClaims({ idToken, more }), refreshToken: tokens.refresh_token };

@@ -1,6 +1,7 @@
 import { jwtVerify, type JWTPayload, type JWTVerifyGetKey } from "jose";
 import { tokenAlgorithms, type ProviderMetadata } from "../../../connectors/kit/openid-metadata.ts";
 import { AppError } from "../../errors.ts";
+import { isEncrypted, openedToken, type DecryptionKey } from "./decryption.ts";
 import { notBelieved, reasonOf } from "./provider-errors.ts";
 
 export interface TokenChecks {
@@ -9,6 +10,8 @@ export interface TokenChecks {
   clientId: string;
   now: Date;
   clockSkewSeconds: number;
+  /** Opens tokens that are encrypted; absent = none is. */
+  decryption?: DecryptionKey | undefined;
 }
 
 export interface IdTokenChecks extends TokenChecks {
@@ -16,6 +19,8 @@ export interface IdTokenChecks extends TokenChecks {
   nonce: string | undefined;
   /** Seconds; how old the sign-in there may be. */
   maxAge?: number | undefined;
+  /** Refuse a token that is not encrypted. */
+  requireEncryption?: boolean;
 }
 
 /** No token of a provider is longer. */
@@ -37,8 +42,9 @@ export type IdToken = JWTPayload & { sub: string };
  */
 export async function verifyIdToken(token: string, checks: IdTokenChecks): Promise<IdToken> {
   const { clientId, nonce, now, clockSkewSeconds, maxAge, metadata } = checks;
-  const claims = await verifySigned(token, { ...checks, what: "ID token", types: ID_TOKEN_TYPES });
   const refuse = (reason: string) => notBelieved(metadata.issuer, `its ID token ${reason}`);
+  if (checks.requireEncryption === true && !isEncrypted(token)) throw refuse("is not encrypted, as this connection asks");
+  const claims = await verifySigned(token, { ...checks, what: "ID token", types: ID_TOKEN_TYPES });
   const { sub, aud, exp, azp } = claims;
   if (typeof sub !== "string" || sub === "" || sub.length > 255) throw refuse("names nobody");
   if (exp === undefined) throw refuse("has no end");
@@ -60,12 +66,13 @@ export interface SignedChecks extends TokenChecks {
   types: ReadonlySet<string | undefined>;
 }
 
-/** What ID tokens and logout tokens have to hold alike: signature, algorithm, `typ`, issuer, audience, `exp`, `nbf`, `iat`. */
+/** What ID tokens and logout tokens have to hold alike, opened where they are encrypted: signature, algorithm, `typ`, issuer, audience, `exp`, `nbf`, `iat`. */
 export async function verifySigned(token: string, checks: SignedChecks): Promise<JWTPayload> {
   const { metadata, keyOf, clientId, now, clockSkewSeconds, what, types } = checks;
   const refuse = (reason: string, cause?: unknown) => notBelieved(metadata.issuer, `its ${what} ${reason}`, cause);
   if (token.length > MOST_CHARACTERS) throw refuse("is too long");
-  const { payload, protectedHeader } = await jwtVerify(token, keyOf, {
+  const signed = await signedToken(token, checks);
+  const { payload, protectedHeader } = await jwtVerify(signed, keyOf, {
     // Pinned to the provider's asymmetric ones: neither `none`, nor HS256 keyed with what is public.
     algorithms: tokenAlgorithms(metadata),
     issuer: metadata.issuer,
@@ -81,6 +88,18 @@ export async function verifySigned(token: string, checks: SignedChecks): Promise
   if (typeof payload.iat !== "number") throw refuse("does not say when it was issued");
   if (payload.iat > seconds(now) + clockSkewSeconds) throw refuse("was issued in the future");
   return payload;
+}
+
+/** Encryption alone proves nobody: whoever knows our public key can do it. What comes out must be signed, and is judged as if it had come so. */
+async function signedToken(token: string, { metadata, what, decryption }: SignedChecks): Promise<string> {
+  if (!isEncrypted(token)) return token;
+  const refuse = (reason: string, cause?: unknown) => notBelieved(metadata.issuer, `its ${what} ${reason}`, cause);
+  if (!decryption) throw refuse("is encrypted, and there is no encryptionKey to open it with");
+  const opened = await openedToken(token, decryption).catch((error: unknown) => {
+    throw refuse(`does not open: ${reasonOf(error)}`, error);
+  });
+  if (isEncrypted(opened)) throw refuse("is encrypted twice");
+  return opened;
 }
 
 export function seconds(at: Date): number {

@@ -6,6 +6,7 @@ import {
   clockTolerance,
   Configuration,
   customFetch,
+  enableDecryptingResponses,
   PrivateKeyJwt,
   type ClientAuth,
 } from "openid-client";
@@ -16,6 +17,7 @@ import { fetchText } from "../../../connectors/kit/send.ts";
 import type { OidcSettings } from "../../../connectors/oidc/config.ts";
 import { AppError } from "../../errors.ts";
 import { createKeySets } from "../key-sets.ts";
+import { CONTENT_ENCRYPTION, decryptionKey, type DecryptionKey } from "./decryption.ts";
 import { guardedFetch } from "./guarded-fetch.ts";
 import { ownKey, type OwnKey } from "./own-key.ts";
 
@@ -27,6 +29,8 @@ export interface Provider {
   keyOf: JWTVerifyGetKey;
   /** Absent = the connection has none. */
   ownKey: OwnKey | undefined;
+  /** Absent = nothing is encrypted for us. */
+  decryption: DecryptionKey | undefined;
 }
 
 export interface Providers {
@@ -57,11 +61,13 @@ export function createProviders({ now, network }: { now: () => Date; network?: N
     async of(settings) {
       const metadata = await metadataOf(settings);
       const key = settings.privateKey === undefined ? undefined : await ownKey(settings.privateKey);
+      const decryption = settings.encryptionKey === undefined ? undefined : await decryptionKey(settings.encryptionKey);
       return {
         settings,
         metadata,
         ownKey: key,
-        configuration: configurationOf({ settings, metadata, key, now: now(), network }),
+        decryption,
+        configuration: configurationOf({ settings, metadata, key, decryption, now: now(), network }),
         keyOf: keySets.keyOf({ issuer: metadata.issuer, jwksUri: metadata.jwks_uri }),
       };
     },
@@ -107,11 +113,12 @@ interface ConfigurationOptions {
   settings: OidcSettings;
   metadata: ProviderMetadata;
   key: OwnKey | undefined;
+  decryption: DecryptionKey | undefined;
   now: Date;
   network: Network | undefined;
 }
 
-function configurationOf({ settings, metadata, key, now, network }: ConfigurationOptions): Configuration {
+function configurationOf({ settings, metadata, key, decryption, now, network }: ConfigurationOptions): Configuration {
   const configuration = new Configuration(
     metadata,
     settings.clientId,
@@ -121,6 +128,7 @@ function configurationOf({ settings, metadata, key, now, network }: Configuratio
   );
   configuration[customFetch] = guardedFetch({ network, timeoutMs: settings.timeoutMs });
   configuration.timeout = settings.timeoutMs / 1000;
+  if (decryption) enableDecryptingResponses(configuration, [...CONTENT_ENCRYPTION], ...decryption.keys);
   // Only loopback may be without TLS; the settings' schema says so.
   if (metadata.issuer.startsWith("http:")) allowInsecureRequests(configuration);
   return configuration;

@@ -3,6 +3,7 @@ import { buildEndSessionUrl, randomState } from "openid-client";
 import { z } from "zod";
 import { endFederated } from "../../auth/sessions/end-federated.ts";
 import { useLogoutToken, verifyLogoutToken } from "../../auth/oidc/logout-token.ts";
+import { decryptionKey } from "../../auth/oidc/decryption.ts";
 import { ownKey } from "../../auth/oidc/own-key.ts";
 import type { Providers } from "../../auth/oidc/providers.ts";
 import { createContext, type Context } from "../../context.ts";
@@ -31,7 +32,12 @@ export function oidcSignOutRoutes(options: LoginOptions, providers: Providers): 
   router.get("/oidc/:connection/frontchannel", (request, response) => frontChannelCall(options, request, response));
   router.get("/oidc/:connection/keys", async (request, response) => {
     const { settings } = await oidcConnection(options, request.params["connection"]);
-    response.json({ keys: settings.privateKey === undefined ? [] : [(await ownKey(settings.privateKey)).publicJwk] });
+    const { privateKey, encryptionKey } = settings;
+    const keys = [
+      privateKey === undefined ? [] : (await ownKey(privateKey)).publicJwk,
+      encryptionKey === undefined ? [] : (await decryptionKey(encryptionKey)).publicJwk,
+    ];
+    response.json({ keys: keys.flat() });
   });
   router.use(
     pageRoutes(options, [
@@ -77,9 +83,12 @@ async function backChannel(
   try {
     const form = logoutForm.safeParse(request.body);
     if (!form.success) throw new AppError("invalid", "The form has no logout_token.", { field: "logout_token" });
-    const { metadata, keyOf } = await providers.of(settings);
+    const { metadata, keyOf, decryption } = await providers.of(settings);
     const { clientId, clockSkewSeconds } = settings;
-    const token = await verifyLogoutToken(form.data.logout_token, { metadata, keyOf, clientId, clockSkewSeconds, now: options.now() });
+    const token = await verifyLogoutToken(form.data.logout_token, {
+      ...{ metadata, keyOf, clientId, clockSkewSeconds, decryption },
+      now: options.now(),
+    });
     const count = await inTransaction(options.db, { ...ctx, actor: `connection:${connection.name}` }, async (work) => {
       if (!(await useLogoutToken(work, { connectionId: connection.id, token })))
         throw new AppError("forbidden", "This logout token was used before.", { field: "oidc" });

@@ -1,7 +1,19 @@
 import { beforeAll, describe, expect, test } from "@jest/globals";
-import { createLocalJWKSet, exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWTPayload, type JWTVerifyGetKey } from "jose";
+import { generateKeyPairSync } from "node:crypto";
+import {
+  CompactEncrypt,
+  createLocalJWKSet,
+  exportJWK,
+  generateKeyPair,
+  SignJWT,
+  importJWK,
+  type CryptoKey,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+} from "jose";
 import { readMetadata } from "../../../connectors/kit/openid-metadata.ts";
 import { mergedClaims } from "../../../src/auth/oidc/authorization-response.ts";
+import { decryptionKey } from "../../../src/auth/oidc/decryption.ts";
 import { verifyIdToken } from "../../../src/auth/oidc/id-token.ts";
 import { verifyLogoutToken } from "../../../src/auth/oidc/logout-token.ts";
 
@@ -83,6 +95,50 @@ describe("G4: an ID token's own checks, whatever the library before them did", (
       sub: "a",
       email: "ada@corp.test",
     });
+  });
+});
+
+describe("G4: an encrypted token", () => {
+  const pem = (made: ReturnType<typeof generateKeyPairSync>["privateKey"]) => made.export({ type: "pkcs8", format: "pem" }).toString();
+  const rsa = pem(generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey);
+  const curve = pem(generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey);
+  const right = { iss: ISSUER, aud: "rollcall", sub: "ada", iat: at, exp: at + 600, nonce: "n" };
+  const to = async (own: string, plain: string, { alg = own === rsa ? "RSA-OAEP-256" : "ECDH-ES", enc = "A256GCM" } = {}) => {
+    const { publicJwk } = await decryptionKey(own);
+    const header = { alg, enc, cty: "JWT" };
+    return await new CompactEncrypt(new TextEncoder().encode(plain)).setProtectedHeader(header).encrypt(await importJWK(publicJwk, alg));
+  };
+  const verify = async (
+    token: string,
+    { own = rsa, requireEncryption = true }: { own?: string | undefined; requireEncryption?: boolean } = {},
+  ) => verifyIdToken(token, { ...checks(), nonce: "n", requireEncryption, decryption: await decryptionKey(own) });
+
+  test("opens with our key of either kind, and what is inside is judged as if it had come so", async () => {
+    expect(await verify(await to(rsa, await signed(right)))).toMatchObject({ sub: "ada" });
+    expect(await verify(await to(rsa, await signed(right), { alg: "RSA-OAEP", enc: "A128CBC-HS256" }))).toMatchObject({ sub: "ada" });
+    expect(await verify(await to(curve, await signed(right)), { own: curve })).toMatchObject({ sub: "ada" });
+    expect(await verify(await to(curve, await signed(right), { alg: "ECDH-ES+A256KW" }), { own: curve })).toMatchObject({ sub: "ada" });
+    await expect(verify(await to(rsa, await signed({ ...right, nonce: "m" })))).rejects.toMatchObject(refused);
+    await expect(verify(await to(rsa, await signed({ ...right, aud: "other" })))).rejects.toMatchObject(refused);
+    expect(await verify(await signed(right), { requireEncryption: false })).toMatchObject({ sub: "ada" });
+  });
+
+  test("is refused for another, without a signature inside, twice around, unasked, changed, or where it must be and is not", async () => {
+    const good = await to(rsa, await signed(right));
+    const bare = `${Buffer.from('{"alg":"none"}').toString("base64url")}.${Buffer.from(JSON.stringify(right)).toString("base64url")}.`;
+    const cut = good.split(".");
+    const wrong = [
+      await to(curve, await signed(right)),
+      await to(rsa, JSON.stringify(right)),
+      await to(rsa, bare),
+      await to(rsa, await signed(right, { header: { alg: "ES256" }, by: strange })),
+      await to(rsa, good),
+      [cut[0], cut[1], cut[2], `${cut[3]?.slice(0, -2) ?? ""}AA`, cut[4]].join("."),
+      await signed(right),
+      "a.b.c.d.e",
+    ];
+    for (const token of wrong) await expect(verify(token)).rejects.toMatchObject(refused);
+    await expect(verifyIdToken(good, { ...checks(), nonce: "n" })).rejects.toThrow("no encryptionKey");
   });
 });
 

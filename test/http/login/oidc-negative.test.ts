@@ -90,6 +90,20 @@ describe("G4: an answer is refused when", () => {
       return back(browser, query);
     }));
 
+  test("PKCE was taken out of its request on the way, or its challenge exchanged", async () => {
+    for (const change of [
+      (asked: URL) => asked.searchParams.delete("code_challenge"),
+      (asked: URL) => asked.searchParams.set("code_challenge_method", "plain"),
+      (asked: URL) => asked.searchParams.set("code_challenge", "x".repeat(43)),
+    ])
+      await refusedBy(async () => {
+        const browser = door.browser();
+        const asked = new URL(await towards(browser));
+        change(asked);
+        return back(browser, await provider.authorize(asked.href));
+      });
+  });
+
   test("it has no state, or two", async () => {
     for (const change of [
       (query: URLSearchParams) => query.delete("state"),

@@ -197,10 +197,14 @@ describe("G4: what the provider says is refreshed without a new sign-in", () => 
   });
 });
 
-test("G4: requests are signed, handed over beforehand, and the client proves itself by a key, where the provider offers it", async () => {
-  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
-  const pem = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
-  await addOidc(door, { name: "keyed", settings: { issuer: "http://127.0.0.1:1", clientSecret: undefined, privateKey: pem } });
+test("G4: requests are signed, handed over beforehand, the client proves itself by a key, and tokens are encrypted, where the provider offers it", async () => {
+  const [pem, encryptionKey] = [1, 2].map(() =>
+    generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+  );
+  await addOidc(door, {
+    name: "keyed",
+    settings: { issuer: "http://127.0.0.1:1", clientSecret: undefined, privateKey: pem, encryptionKey, requireEncryption: true },
+  });
   const asked: string[] = [];
   const keyed = await startCertifiedProvider({
     rollcall: BASE,
@@ -211,11 +215,17 @@ test("G4: requests are signed, handed over beforehand, and the client proves its
       token_endpoint_auth_method: "private_key_jwt",
       // The provider reads them where we publish them.
       jwks_uri: `${door.url}/oidc/keyed/keys`,
+      id_token_encrypted_response_alg: "RSA-OAEP-256",
+      id_token_encrypted_response_enc: "A256GCM",
       request_object_signing_alg: "RS256",
       require_signed_request_object: true,
       require_pushed_authorization_requests: true,
     },
-    features: { requestObjects: { enabled: true, request: true }, pushedAuthorizationRequests: { enabled: true } },
+    features: {
+      encryption: { enabled: true },
+      requestObjects: { enabled: true, request: true },
+      pushedAuthorizationRequests: { enabled: true },
+    },
   });
   try {
     await door.db.pool.query("update connections set settings = jsonb_set(settings, '{issuer}', to_jsonb($1::text)) where name = 'keyed'", [
@@ -230,7 +240,12 @@ test("G4: requests are signed, handed over beforehand, and the client proves its
     expect(answer.status).toBe(200);
     expect(await personOf("kim")).toHaveLength(1);
     const keys = await door.browser().get("/oidc/keyed/keys");
-    expect(JSON.parse(keys.text)).toMatchObject({ keys: [{ kty: "RSA", use: "sig", alg: "RS256" }] });
+    expect(JSON.parse(keys.text)).toMatchObject({
+      keys: [
+        { kty: "RSA", use: "sig", alg: "RS256" },
+        { kty: "RSA", use: "enc", alg: "RSA-OAEP-256" },
+      ],
+    });
     expect(keys.text).not.toContain('"d"');
   } finally {
     await keyed.close();
