@@ -70,7 +70,7 @@ export function totpPage<N extends Needs>(
   const body = html`${problem} ${shown}
   ${form(visit, {
     action: `${base}/totp/finish`,
-    body: html`${field({ name: "code", label: say("pages.enrol.code"), autocomplete: "one-time-code", inputmode: "numeric" })}
+    body: html`${field({ name: "code", label: say("pages.enrol.code"), autocomplete: "one-time-code", inputmode: "numeric", wrong: problem !== undefined })}
       ${labelField(visit, "totp")}<button>${say("pages.enrol.finish")}</button>`,
   })}
   ${againLink(base, visit)}`;
@@ -88,7 +88,14 @@ export function codePage<N extends Needs>(
   ${form(visit, {
     action: `${base}/address/finish`,
     body: html`<input type="hidden" name="kind" value="${kind}" />
-      ${field({ name: "code", label: say("pages.enrol.sent_code"), autocomplete: "one-time-code", inputmode: "numeric" })}
+      ${field({
+        name: "code",
+        label: say("pages.enrol.sent_code"),
+        autocomplete: "one-time-code",
+        inputmode: "numeric",
+        wrong: status !== undefined,
+        first: true,
+      })}
       <button>${say("pages.enrol.finish")}</button>`,
   })}
   ${againLink(base, visit)}`;

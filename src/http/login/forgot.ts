@@ -45,9 +45,10 @@ function askPage(visit: Visit): Reply {
   const body = html`<p>${say("pages.forgot.why")}</p>
     ${form(anonymousForm(visit), {
       action: "/login/forgot",
-      body: html`${field({ name: "name", label: say("pages.sign_in.name"), autocomplete: "username" })}<button>
+      body: html`${field({ name: "name", label: say("pages.sign_in.name"), autocomplete: "username", first: true })}<button>
           ${say("pages.forgot.submit")}
         </button>`,
-    })}`;
+    })}
+    <p><a href="/login">${say("pages.error.back")}</a></p>`;
   return { title, body };
 }

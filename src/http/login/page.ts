@@ -58,6 +58,8 @@ export function form({ csrf }: Pick<Visit, "csrf">, { action, body }: { action: 
 
 export interface FieldOptions {
   name: string;
+  /** The name when absent; of several fields of one name on a page each has its own. */
+  id?: string;
   label: string;
   type?: "text" | "password" | "email" | "tel";
   autocomplete?: string;
@@ -67,25 +69,49 @@ export interface FieldOptions {
   /** What is wrong with what was typed, each a sentence. */
   problems?: readonly string[] | undefined;
   hint?: string;
+  /** What is said above the form is about what was typed here: it is read out with it, and typing goes on here. */
+  wrong?: boolean;
+  /** What the page is for: typing begins here. */
+  first?: boolean;
 }
+
+/** Of the sentence above a form that says what went wrong. */
+const PROBLEM_ID = "problem";
 
 /** A labelled field; its problems are read out with it. */
 export function field(options: FieldOptions): Html {
-  const { name, label, type = "text", autocomplete = "off", value, inputmode, readonly = false, problems = [], hint } = options;
-  const described = [...(hint === undefined ? [] : [`${name}-hint`]), ...(problems.length === 0 ? [] : [`${name}-problems`])].join(" ");
-  return html`<label for="${name}">${label}</label>${hint !== undefined && html`<p class="hint" id="${name}-hint">${hint}</p>`}
+  const {
+    name,
+    id = name,
+    label,
+    type = "text",
+    autocomplete = "off",
+    value,
+    inputmode,
+    readonly = false,
+    problems = [],
+    hint,
+    wrong = false,
+  } = options;
+  const described = [
+    ...(wrong ? [PROBLEM_ID] : []),
+    ...(hint === undefined ? [] : [`${id}-hint`]),
+    ...(problems.length === 0 ? [] : [`${id}-problems`]),
+  ].join(" ");
+  const isInvalid = wrong || problems.length > 0;
+  return html`<label for="${id}">${label}</label>${hint !== undefined && html`<p class="hint" id="${id}-hint">${hint}</p>`}
     <input
-      id="${name}"
+      id="${id}"
       name="${name}"
       type="${type}"
       autocomplete="${autocomplete}"
       required${inputmode ? html` inputmode="${inputmode}"` : ""}${
         value === undefined ? "" : html` value="${value}"`
-      }${readonly ? html` readonly` : ""}${described === "" ? "" : html` aria-describedby="${described}"`}${problems.length === 0 ? "" : html` aria-invalid="true"`}
+      }${readonly ? html` readonly` : ""}${described === "" ? "" : html` aria-describedby="${described}"`}${isInvalid && html` aria-invalid="true"`}${(isInvalid || options.first === true) && html` autofocus`}
     />
     ${
       problems.length > 0 &&
-      html`<ul class="problems" id="${name}-problems">
+      html`<ul class="problems" id="${id}-problems">
         ${problems.map((each) => html`<li>${each}</li>`)}
       </ul>`
     }`;
@@ -93,5 +119,7 @@ export function field(options: FieldOptions): Html {
 
 /** A sentence above a form: what went wrong (read out at once), or what was done. */
 export function message(kind: "problem" | "done", text: string): Html {
-  return html`<p class="${kind}" role="${kind === "problem" ? "alert" : "status"}">${text}</p>`;
+  return kind === "problem"
+    ? html`<p class="problem" role="alert" id="${PROBLEM_ID}">${text}</p>`
+    : html`<p class="done" role="status">${text}</p>`;
 }

@@ -102,7 +102,7 @@ async function prove(visit: Proving, { method, check }: { method: SignInMethod; 
   const sent = method === "sms" || method === "email" ? method : undefined;
   return page(visit, {
     problem: message("problem", say(`pages.second_factor.${proof.why}`)),
-    ...(proof.why === "wrong" && sent ? { sent } : {}),
+    ...(proof.why === "wrong" ? { wrong: method, ...(sent ? { sent } : {}) } : {}),
     status: 401,
   });
 }
@@ -123,30 +123,39 @@ async function send(visit: Proving, { factor: factorId }: { factor: string }): P
 }
 
 /** Every way that the person has, the best first. */
-async function page(visit: Proving, { problem, sent, status }: { problem?: Html; sent?: SentKind; status?: number } = {}): Promise<Reply> {
+async function page(
+  visit: Proving,
+  { problem, sent, wrong, status }: { problem?: Html; sent?: SentKind; wrong?: SignInMethod; status?: number } = {},
+): Promise<Reply> {
   const { signIn, say, options } = visit;
   const factors = await factorsOf(options.db.requestPool, signIn.personId);
   if (factors.length === 0) return { redirect: "/login/next" };
   const kinds = new Set(factors.map(({ kind }) => kind));
   const relyingParty = kinds.has("passkey") ? relyingPartyFor(options) : undefined;
-  const body = html`${problem} ${sent && codeForm(visit, sent)} ${relyingParty && (await passkeyPart(visit, relyingParty))}
+  const body = html`${problem} ${sent && codeForm(visit, { kind: sent, wrong: wrong === sent })}
+    ${relyingParty && (await passkeyPart(visit, relyingParty))}
     ${
       kinds.has("totp") &&
       form(visit, {
         action: `${PAGE}/totp`,
-        body: html`${field({ name: "code", label: say("pages.second_factor.totp"), autocomplete: "one-time-code", inputmode: "numeric" })}
-          <button>${say("pages.second_factor.submit")}</button>`,
+        body: html`${field({
+            name: "code",
+            label: say("pages.second_factor.totp"),
+            autocomplete: "one-time-code",
+            inputmode: "numeric",
+            wrong: wrong === "totp",
+            first: sent === undefined && wrong === undefined,
+          })} <button>${say("pages.second_factor.submit")}</button>`,
       })
     }
     <div class="choices">
       ${factors.filter(({ kind }) => (kind === "sms" || kind === "email") && canReach(options.settings, kind)).map((factor) => sendForm(visit, factor))}
     </div>
-    <details>
+    <details ${wrong === "recovery" && html`open`}>
       <summary>${say("pages.second_factor.recovery")}</summary>
       ${form(visit, {
         action: `${PAGE}/recovery`,
-        body: html`<label for="recovery">${say("pages.second_factor.recovery")}</label
-          ><input id="recovery" name="code" type="text" autocomplete="off" required /><button>
+        body: html`${field({ name: "code", id: "recovery", label: say("pages.second_factor.recovery"), wrong: wrong === "recovery" })}<button>
             ${say("pages.second_factor.submit")}
           </button>`,
       })}
@@ -154,14 +163,19 @@ async function page(visit: Proving, { problem, sent, status }: { problem?: Html;
   return { title: say("pages.second_factor.title"), body, scripts: ["passkey.js"], ...(status === undefined ? {} : { status }) };
 }
 
-function codeForm(visit: Proving, kind: SentKind): Html {
+function codeForm(visit: Proving, { kind, wrong }: { kind: SentKind; wrong: boolean }): Html {
   const { say } = visit;
   return form(visit, {
     action: `${PAGE}/code`,
-    body: html`<input type="hidden" name="kind" value="${kind}" /><label for="sent">${say("pages.enrol.sent_code")}</label
-      ><input id="sent" name="code" type="text" inputmode="numeric" autocomplete="one-time-code" required /><button>
-        ${say("pages.second_factor.submit")}
-      </button>`,
+    body: html`<input type="hidden" name="kind" value="${kind}" />${field({
+        name: "code",
+        id: "sent",
+        label: say("pages.enrol.sent_code"),
+        autocomplete: "one-time-code",
+        inputmode: "numeric",
+        wrong,
+        first: true,
+      })}<button>${say("pages.second_factor.submit")}</button>`,
   });
 }
 

@@ -95,7 +95,7 @@ function namePage(
           name="return_to"
           value="${returnTo}"
         />${way && html`<input type="hidden" name="way" value="${way}" />`}
-        ${field({ name: "name", label: say("pages.sign_in.name"), autocomplete: "username webauthn" })}
+        ${field({ name: "name", label: say("pages.sign_in.name"), autocomplete: "username webauthn", first: true })}
         <button>${say("pages.sign_in.next")}</button>`,
     })}
     <div class="choices" id="ways">
@@ -124,7 +124,14 @@ function passwordPage(
       action: "/login/password",
       body: html`<input type="hidden" name="return_to" value="${returnTo}" />
         ${field({ name: "name", label: say("pages.sign_in.name"), autocomplete: "username", value: name, readonly: true })}
-        ${field({ name: "password", label: say("pages.sign_in.password"), type: "password", autocomplete: "current-password" })}
+        ${field({
+          name: "password",
+          label: say("pages.sign_in.password"),
+          type: "password",
+          autocomplete: "current-password",
+          wrong: problem !== undefined,
+          first: true,
+        })}
         <button>${say("pages.sign_in.submit")}</button>`,
     })}
     <p>

@@ -65,7 +65,7 @@ function page(visit: VisitWith<"session">, { returnTo, problem, status }: { retu
     ${form(visit, {
       action: "/login/step-up",
       body: html`<input type="hidden" name="return_to" value="${returnTo}" />
-        ${field({ name: "password", label: say("pages.sign_in.password"), type: "password", autocomplete: "current-password" })}<button>
+        ${field({ name: "password", label: say("pages.sign_in.password"), type: "password", autocomplete: "current-password", wrong: problem !== undefined, first: true })}<button>
           ${say("pages.step_up.submit")}
         </button>`,
     })}`;
