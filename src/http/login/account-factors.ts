@@ -93,9 +93,9 @@ async function page(visit: Recent, { problem, status }: { problem?: Html; status
 }
 
 function row(visit: Recent, { id, kind, label, lastUsedAt }: Factor): Html {
-  const { say, language } = visit;
+  const { say } = visit;
   const kindName = say(`pages.factors.kinds.${kind}`);
-  const when = lastUsedAt && new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(lastUsedAt);
+  const when = lastUsedAt && visit.when(lastUsedAt);
   return html`<tr>
     <td>
       ${kindName}${label !== kindName && html`: ${label}`}<br /><small

@@ -136,3 +136,16 @@ describe("steps of joiners and leavers", () => {
     expect((await stuck("waiting")).at(-1)).toMatchObject({ what: "plan", person: { id: cleo } });
   });
 });
+
+test("W3, G1: an invitation that could not be sent is a failed step, in the mail server's words", async () => {
+  const id = await door.newPerson({ unitId: own });
+  await door.db.pool.query("update people set state = 'invited' where id = $1", [id]);
+  expect(stepOf((await stepsOf(id)).steps, "arrival")).toMatchObject({ state: "waiting" });
+  await door.db.pool.query(
+    `insert into notices (id, person_id, notice, channel, digest, state, problem, actor, correlation_id, created_at, expires_at)
+     values (gen_random_uuid(), $1, 'invitation', 'email', '', 'failed', '550 no such user', 'system', '', $2, $2)`,
+    [id, door.clock.now()],
+  );
+  expect(await stepsOf(id)).toMatchObject({ state: "failed" });
+  expect(stepOf((await stepsOf(id)).steps, "arrival")).toMatchObject({ state: "failed", error: "550 no such user" });
+});
