@@ -8,7 +8,7 @@ import { recoveryRemoval } from "./detectors/recovery-removal.ts";
 import { rightPasswordRefused } from "./detectors/right-password-refused.ts";
 import type { Search } from "./find-patterns.ts";
 import type { Evidence, Finding, IncidentKind } from "./finding.ts";
-import { attemptsOfPerson, type NotedAttempt } from "./noted-attempts.ts";
+import { attemptsOfPeople, type NotedAttempt } from "./noted-attempts.ts";
 
 type PeopleSearch = Search & { personId?: string | undefined };
 
@@ -53,8 +53,8 @@ async function patternsOfStruggle(sql: Sql, { now, since, settings, personId }: 
   const closed = new Map<IncidentKind, Map<string, Date>>();
   for (const { kind } of detectors) closed.set(kind, await closings(sql, { kind, subjectIds }));
   const found: Finding[] = [];
-  for (const id of subjectIds) {
-    const attempts = await attemptsOfPerson(sql, { personId: id, after: new Date(since.getTime() - longest * MINUTE_MS) });
+  const after = new Date(since.getTime() - longest * MINUTE_MS);
+  for await (const { personId: id, attempts } of attemptsOfPeople(sql, { personIds: subjectIds, after })) {
     for (const { kind, judge } of detectors) {
       const from = closed.get(kind)?.get(id) ?? new Date(0);
       found.push(...finding(kind, { personId: id, evidence: judge(attempts.filter(({ at }) => at > from && at <= now)) }));
@@ -83,9 +83,10 @@ async function changesOfNetwork(
   );
   const closed = await closings(sql, { kind: "network_change", subjectIds: rows.map(({ id }) => id) });
   const found: Finding[] = [];
-  for (const { id, known: networks } of rows) {
-    const attempts = await attemptsOfPerson(sql, { personId: id, after: new Date(since.getTime() - limits.minutes * MINUTE_MS) });
-    const evidence = networkChange(attempts, { minutes: limits.minutes, known: new Set(networks), placeOf });
+  const knownOf = new Map(rows.map(({ id, known: networks }) => [id, new Set(networks)]));
+  const after = new Date(since.getTime() - limits.minutes * MINUTE_MS);
+  for await (const { personId: id, attempts } of attemptsOfPeople(sql, { personIds: [...knownOf.keys()], after })) {
+    const evidence = networkChange(attempts, { minutes: limits.minutes, known: knownOf.get(id) ?? new Set(), placeOf });
     if (evidence && evidence.lastAt > (closed.get(id) ?? 0)) found.push(...finding("network_change", { personId: id, evidence }));
   }
   return found;
