@@ -1,7 +1,7 @@
 import { lockAdministrators } from "../../access/last-administrator.ts";
+import { reachesAnything } from "../../access/policy.ts";
 import { lockRules } from "../../access/rule-lock.ts";
-import type { Sql } from "../../db/database.ts";
-import type { Route } from "./route.ts";
+import type { ApiCall, Route } from "./route.ts";
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
@@ -14,9 +14,19 @@ export interface LockingOperation {
 
 /**
  * Takes at once, in the order that every single request keeps (administrators, rules, people by id), what the operations of one
- * transaction would take one after another in an order of their own: two requests would wait for each other in a circle.
+ * transaction would take one after another in an order of their own: two requests would wait for each other in a circle. What will be
+ * refused wherever it is asked makes nobody wait.
  */
-export async function lockAhead(sql: Sql, operations: readonly LockingOperation[]): Promise<void> {
+export async function lockAhead(call: Pick<ApiCall, "sql" | "reach">, given: readonly LockingOperation[]): Promise<void> {
+  const { sql } = call;
+  const operations: LockingOperation[] = [];
+  const held = new Map<string, boolean>();
+  for (const operation of given) {
+    const { access } = operation.route;
+    if (typeof access === "object" && !held.has(access.permission))
+      held.set(access.permission, reachesAnything(await call.reach(access.permission)));
+    if (typeof access !== "object" || held.get(access.permission)) operations.push(operation);
+  }
   const locked = new Set(operations.map(({ route }) => route.locks));
   if (locked.has("administrators") || locked.has("rules")) await lockAdministrators(sql);
   await lockRules(sql, locked.has("rules") ? "alone" : "shared");

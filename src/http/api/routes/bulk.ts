@@ -61,7 +61,7 @@ export function bulkRoutes(routes: readonly Route[]): Route[] {
         const made = new Map<string, string>();
         const results = [];
         await lockAhead(
-          call.sql,
+          call,
           body.operations.flatMap(({ method, path, body: given }) => {
             const found = matchRoute(routes, { method, path });
             return found ? [{ ...found, body: given }] : [];
