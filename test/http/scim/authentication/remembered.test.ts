@@ -32,6 +32,35 @@ async function remembered(options: Parameters<Door["newToken"]>[0] = {}) {
 const READS = () => [`/Users/${id}`, "/Users", '/Users?filter=userName eq "ada"', "/Groups", "/Units", "/Roles"];
 const BAD_READS = () => [`/Users/${randomUUID()}`, "/Users/none", "/Users?filter=rubbish", "/Users?attributes=id&excludedAttributes=id"];
 
+const WRITES = (): [string, string, object][] => [
+  ["POST", "/Users", { userName: "intruder" }],
+  ["POST", "/Users", { userName: "ada" }],
+  ["POST", "/Users", { userName: 7 }],
+  ["PUT", `/Users/${id}`, { userName: "intruder" }],
+  ["PATCH", `/Users/${id}`, patched([{ op: "replace", path: "active", value: false }])],
+  ["PATCH", `/Users/${id}`, patched([{ op: "replace", path: "rubbish", value: 1 }])],
+  ["PATCH", `/Users/${randomUUID()}`, patched([{ op: "replace", path: "title", value: "T" }])],
+  ["PATCH", "/Users/none", patched([{ op: "replace", path: "title", value: "T" }])],
+];
+const patched = (operations: object[]) => ({ schemas: ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], Operations: operations });
+
+async function everyWrite(token: string, status: number) {
+  const state = async () =>
+    (
+      await door.db.pool.query(
+        "select (select jsonb_agg(jsonb_build_array(id, version, user_name, active) order by id) from people) as people, (select count(*) from audit_events) as events",
+      )
+    ).rows;
+  const before = await state();
+  for (const tag of [undefined, 'W/"9.9"'])
+    for (const [method, path, body] of WRITES()) {
+      const answer = await door.request(method, path, { token, body, headers: tag === undefined ? {} : { "If-Match": tag } });
+      expect([method, path, answer.status]).toEqual([method, path, status]);
+      expect(answer.text).not.toContain("ada");
+    }
+  expect(await state()).toEqual(before);
+}
+
 async function everyRead(token: string, status: number) {
   for (const path of [...READS(), ...BAD_READS()]) {
     const answer = await door.request("GET", path, { token });
@@ -41,10 +70,27 @@ async function everyRead(token: string, status: number) {
 }
 
 describe("G5: a client that was let in a moment ago", () => {
-  test("G5: is refused by every read from the moment its token is revoked, and learns nothing from what it asked", async () => {
+  test("G5: is refused by every read and every write from the moment its token is revoked, changes nothing, and learns nothing from what it asked", async () => {
     const { id: tokenId, token } = await remembered();
     await work((w) => revokeToken(w, { id: tokenId, reason: "leaked" }));
+    await everyWrite(token, 401);
     await everyRead(token, 401);
+  });
+
+  test("G5: changes no group's members from the moment its token is revoked, and learns nothing of the group", async () => {
+    const { id: tokenId, token } = await remembered();
+    const group = (await door.request("POST", "/Groups", { token, body: { displayName: "of the leaked" } })).body.id;
+    const patch = (op: string, headers: Record<string, string> = {}) =>
+      door.request("PATCH", `/Groups/${group}`, { token, headers, body: { Operations: [{ op, path: "members", value: [{ value: id }] }] } });
+    expect((await patch("add")).status).toBe(204);
+    await work((w) => revokeToken(w, { id: tokenId, reason: "leaked" }));
+    const both: Record<string, string>[] = [{}, { "If-Match": 'W/"0.0"' }];
+    for (const headers of both) {
+      expect((await patch("remove", headers)).status).toBe(401);
+      expect((await patch("rubbish", headers)).status).toBe(401);
+    }
+    const { rows } = await door.db.pool.query("select person_id from memberships where group_id = $1 and recorded_to is null", [group]);
+    expect(rows).toEqual([{ person_id: id }]);
   });
 
   test("G5: is refused when its token has expired, to the second", async () => {
@@ -52,6 +98,7 @@ describe("G5: a client that was let in a moment ago", () => {
     clock += HOUR - 1;
     expect((await door.request("GET", "/Users", { token })).status).toBe(200);
     clock += 1;
+    await everyWrite(token, 401);
     await everyRead(token, 401);
   });
 
@@ -59,6 +106,7 @@ describe("G5: a client that was let in a moment ago", () => {
     await connect();
     const { token } = await remembered({ connectionId: await idp() });
     await door.db.pool.query("update connections set enabled = false where name = 'idp'");
+    await everyWrite(token, 403);
     await everyRead(token, 403);
     await door.db.pool.query("update connections set enabled = true where name = 'idp'");
     expect((await door.request("GET", `/Users/${id}`, { token })).status).toBe(200);
@@ -68,6 +116,7 @@ describe("G5: a client that was let in a moment ago", () => {
     const person = (await door.request("POST", "/Users", { body: { userName: "grace" } })).body.id;
     const { token } = await remembered({ personId: person });
     await door.db.pool.query("update people set active = false where id = $1", [person]);
+    await everyWrite(token, 401);
     await everyRead(token, 401);
   });
 
