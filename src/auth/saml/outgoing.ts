@@ -94,6 +94,7 @@ async function redirected(xml: string, { name, address, key, relayState = "" }: 
   return { url: `${address}${address.includes("?") ? "&" : "?"}${query}${signature}` };
 }
 
+/** Of elliptic curves as X.509 writes it: that is what verifiers read that know no XML signatures, and queries are not XML. */
 function signatureOver(query: string, privateKey: string): string {
   return sign("sha256", Buffer.from(query), privateKey).toString("base64");
 }

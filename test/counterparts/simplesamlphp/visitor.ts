@@ -41,9 +41,12 @@ export function openVisitor(home: string) {
     if (form === undefined)
       throw new Error(`the identity provider shows no form: ${page.text.replaceAll(/<[^>]+>|\s+/g, " ").slice(0, 800)}`);
     if (!own(form.action)) return { form };
-    const asks = "username" in form.fields;
+    // What the field of the name is called there.
+    const name = ["username", "user"].find((each) => each in form.fields);
+    const asks = name !== undefined;
     if (asks && !credentials) return { asks };
-    const fields = { ...form.fields, ...(asks ? credentials : {}) };
+    const proof: Record<string, string> = asks && credentials ? { [name]: credentials.username, password: credentials.password } : {};
+    const fields = { ...form.fields, ...proof };
     const next = await call(form.action, {
       method: "POST",
       headers: { "Content-Type": "application/x-www-form-urlencoded" },

@@ -82,6 +82,22 @@ import { arrived, fill, press, reads } from "./pages.ts";
     await connect();
   });
 
+  test("G4, G6: an identity provider that takes requests by POST alone is gone to by a form that sends itself, and out again", async () => {
+    await provider.speaks("HTTP-POST");
+    try {
+      // Other settings are read with metadata of their own.
+      await connect({ entityId: `${new URL(provider.url).origin}/idp` });
+      const page = await signedIn();
+      await press(page, "Sign out");
+      await arrived(page, "Sign in");
+      await press(page, "Sign in with Example SAML");
+      await page.locator("input[name=username]").waitFor();
+    } finally {
+      await provider.speaks("HTTP-Redirect");
+      await connect();
+    }
+  });
+
   test("G6: signing out here goes on to the provider from the form and ends its session too", async () => {
     const page = await signedIn();
     await press(page, "Sign out");

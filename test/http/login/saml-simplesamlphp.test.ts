@@ -82,7 +82,7 @@ describe("SimpleSAMLphp, over people of slapd", () => {
     const enter = async () => {
       const [browser, visitor] = [door.browser(), openVisitor(provider.url)];
       const page = await browser.get("/saml/ssp/login");
-      const { form } = await visitor.send(leaving(page.text), CREDENTIALS);
+      const { form } = await visitor.send(formAway(page.text), CREDENTIALS);
       expect(Buffer.from(form?.fields["SAMLResponse"] ?? "", "base64").toString()).toContain("EncryptedID");
       expect((await browser.follow(await post(browser, own.acsUrl, form?.fields ?? {}))).text).toContain("You are signed in as ada.");
       return { browser, visitor };
@@ -90,15 +90,15 @@ describe("SimpleSAMLphp, over people of slapd", () => {
     const here = await enter();
     await here.browser.get("/account");
     const out = await here.browser.get((await here.browser.submit("/logout")).location ?? "");
-    expect(leaving(out.text).fields["SAMLRequest"]).toBeDefined();
-    expect((await bring(here.browser, await here.visitor.send(leaving(out.text)))).location).toBe("/login");
+    expect(formAway(out.text).fields["SAMLRequest"]).toBeDefined();
+    expect((await bring(here.browser, await here.visitor.send(formAway(out.text)))).location).toBe("/login");
 
     const there = await enter();
     const started = await there.visitor.visit(
       `${provider.url}/saml2/idp/SingleLogoutService.php?ReturnTo=${encodeURIComponent(`${provider.url}/logout.php`)}`,
     );
     const answered = await bring(there.browser, started);
-    expect(leaving(answered.text).fields["SAMLResponse"]).toBeDefined();
+    expect(formAway(answered.text).fields["SAMLResponse"]).toBeDefined();
     expect((await there.browser.get("/account")).status).toBe(303);
     await provider.speaks("HTTP-Redirect");
     await knows(false);
@@ -162,7 +162,7 @@ describe("SimpleSAMLphp, over people of slapd", () => {
 });
 
 /** The form of our page that leads to the identity provider. */
-function leaving(text: string) {
+function formAway(text: string) {
   const form = formOf({ text: text.slice(text.indexOf("<main>")), url: own.acsUrl });
   if (!form) throw new Error(`this page leads nowhere: ${text.slice(0, 500)}`);
   return form;
