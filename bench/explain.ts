@@ -122,6 +122,10 @@ async function previewRows(db: Database): Promise<Row[]> {
   const changes: [string, SavedChange][] = [
     ["of a rule for a group", { kind: "rule", rule: { ...rule, group: "Fifth" } }],
     ["of a rule with a condition", { kind: "rule", rule: { ...rule, condition: '"Fifth" in person.groups' } }],
+    [
+      "of a rule with a condition that is asked of everybody",
+      { kind: "rule", rule: { ...rule, condition: 'person.groups.exists(g, g == "Fifth")' } },
+    ],
     ["of a rule on the top unit", { kind: "rule", rule: { ...rule, unit: "U0", group: "Fifth" } }],
     ["of a role's content", { kind: "role", key: role, permissions: [] }],
     ["of a unit's move", { kind: "unitMove", unitId: rows[0]?.id ?? "", parentId: rows[0]?.parentId ?? "" }],
