@@ -7,6 +7,7 @@ import { changeMembersAtOnce } from "../../sync/request/change-members.ts";
 import { changePerson } from "../../sync/request/change-person.ts";
 import { requestConnections, type RequestConnections } from "../../sync/request/connection.ts";
 import type { Gathering } from "../../sync/request/gathering.ts";
+import type { GuardCounts } from "../../sync/request/guard.ts";
 import { findGroupStanding } from "../../sync/request/group-standing.ts";
 import type { Looks, Proof } from "../../sync/request/look.ts";
 import { takeInPerson } from "../../sync/request/new-person.ts";
@@ -28,7 +29,7 @@ interface AtOnce {
   newPeople: Gathering<NewPersonRecord, boolean>;
   changes: Gathering<ChangeRecord, boolean>;
   /** What guards count. */
-  counts: SharedAnswers<number>;
+  counts: SharedAnswers<GuardCounts>;
 }
 
 // A door's own, and gone with it.
@@ -41,7 +42,7 @@ function atOnce(door: ScimDoorOptions): AtOnce {
     looks: { reads: sharedReads, stampOf: TOKEN_STAMP },
     newPeople: newPeopleStore(requestPool),
     changes: changesStore(requestPool),
-    counts: createSharedAnswers<number>(),
+    counts: createSharedAnswers<GuardCounts>(),
   };
   keptFor.set(door, kept);
   return kept;
@@ -138,29 +139,33 @@ export async function changeUserAtOnce(door: ScimDoorOptions, change: UserChange
 
 export interface MembersAtOnce {
   call: Call;
+  /** Of a client that is only remembered: the first look proves it. */
+  proof?: Proof | undefined;
   id: string;
   ifMatch: string | undefined;
   change: { add: readonly string[]; remove: readonly string[] };
 }
 
-/** Changes a group's members by a look and one statement; undefined when that can't be, and nothing was written. Throws `precondition_failed`. */
+/** Changes a group's members by a look and one statement. Throws `precondition_failed`, but not before the client is proved. */
 export async function changeMembersOfGroup(
   door: ScimDoorOptions,
-  { call, id, ifMatch, change }: MembersAtOnce,
-): Promise<Written | undefined> {
-  if (!isUuid(id)) return undefined;
+  { call, proof, id, ifMatch, change }: MembersAtOnce,
+): Promise<Written | NotAtOnce> {
+  if (!isUuid(id)) return "general";
   const sql = door.db.requestPool;
-  for (let looks = 0; looks < MOST_LOOKS; looks += 1) {
-    const standing = await findGroupStanding(sql, { connectionId: call.connection.id, id });
-    if (!standing) return undefined;
+  const { looks } = atOnce(door);
+  for (let tried = 0; tried < MOST_LOOKS; tried += 1) {
+    const standing = await findGroupStanding(looks, { connectionId: call.connection.id, id, proof });
+    if (standing === "unproven") return standing;
+    if (!standing) return "general";
     const { account } = standing;
     if (ifMatch !== undefined && !isMatch(ifMatch, `W/"${standing.version}.${account.version}"`))
       throw movedOn({ type: "Group", id, ifMatch });
     const outcome = await changeMembersAtOnce({ ctx: call.ctx, sql, connectionName: call.connection.name, standing, change });
-    if (outcome === "general") return undefined;
+    if (outcome === "general") return outcome;
     if (outcome !== "moved") return { id, created: false, etag: `W/"${outcome.version}.${account.version}"` };
   }
-  return undefined;
+  return "general";
 }
 
 /** RFC 7644 section 3.14: the client's version is not the one that is there. */

@@ -10,7 +10,7 @@ import type { Item, ItemPayload } from "../records.ts";
 import { sealedChange } from "../seal-changes.ts";
 import { mapUser } from "../stage.ts";
 import type { RequestConnection } from "./connection.ts";
-import { refuseGuarded } from "./guard.ts";
+import { refuseGuarded, type GuardCounts } from "./guard.ts";
 import type { Gathering } from "./gathering.ts";
 import type { Standing } from "./standing.ts";
 import { storeChange, type ChangeRecord, type PersonChange } from "./store-change.ts";
@@ -19,7 +19,7 @@ export interface ChangePersonOptions {
   ctx: Context;
   /** For the guard, which is asked before anything is written. */
   sql: Sql;
-  counts?: SharedAnswers<number> | undefined;
+  counts?: SharedAnswers<GuardCounts> | undefined;
   store: Gathering<ChangeRecord, boolean>;
   keyRing: KeyRing;
   known: RequestConnection;

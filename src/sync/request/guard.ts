@@ -10,7 +10,7 @@ export interface GuardedOptions {
   connection: LoadedConnection;
   action: "disable" | "delete";
   /** For a request outside of any transaction: what is counted for all who ask at one moment. */
-  counts?: SharedAnswers<number> | undefined;
+  counts?: SharedAnswers<GuardCounts> | undefined;
 }
 
 /**
@@ -18,11 +18,10 @@ export interface GuardedOptions {
  * counted only as far as the limits ask: a large connection's are not counted for each request.
  */
 export async function refuseGuarded(sql: Sql, options: GuardedOptions): Promise<void> {
-  const count = () => recentCount(sql, options);
-  const recent = await (options.counts?.of(String(options.connection.id), count) ?? count());
-  const enough = enoughLinked({ ...options, recent });
-  const linked = enough === 0 ? 0 : await linkedCount(sql, { ...options, most: enough });
-  const { limits } = options.connection;
+  const { action, counts } = options;
+  const { id, limits } = options.connection;
+  const count = () => countsFor(sql, options);
+  const { recent, linked } = await (counts?.of(`${action} ${id} ${JSON.stringify(limits)}`, count) ?? count());
   if (judge(factsOf(options, { recent, linked }), limits).length === 0) return;
   // Whoever has to look reads the true numbers.
   const [tripped] = judge(factsOf(options, { recent, linked: await linkedCount(sql, options) }), limits);
@@ -30,6 +29,18 @@ export async function refuseGuarded(sql: Sql, options: GuardedOptions): Promise<
     throw new AppError("held", `${options.connection.name}: ${tripped.message}. Nothing was changed; an administrator has to look.`, {
       field: tripped.guard,
     });
+}
+
+/** What judging one more takes: those who left in the window, and as many accounts as tell whether they are too many. */
+export interface GuardCounts {
+  recent: number;
+  linked: number;
+}
+
+async function countsFor(sql: Sql, options: GuardedOptions): Promise<GuardCounts> {
+  const recent = await recentCount(sql, options);
+  const most = enoughLinked({ ...options, recent });
+  return { recent, linked: most === 0 ? 0 : await linkedCount(sql, { ...options, most }) };
 }
 
 function factsOf({ action }: GuardedOptions, { recent, linked }: { recent: number; linked: number }): GuardFacts {
