@@ -64,7 +64,7 @@ beforeAll(async () => {
   const { rows } = await door.db.pool.query<{ key: string }>("select key from roles where key not like 'rollcall-%' order by key");
   for (const { key } of rows) await door.work((work) => giveGrant(work, { personId: holdsOthers, role: key, unit: top }));
   stranger = callerOf(holdsOthers);
-}, 60_000);
+});
 afterAll(() => door?.close());
 
 type Outcome = "yes" | "403" | "404";
@@ -115,7 +115,19 @@ async function outcomeOf(route: Route, { caller, side }: { caller: Caller; side:
 
 const nameOf = (route: Route) => `${route.method.toUpperCase()} ${route.path}`;
 
-async function sampleOf(route: Route, side: Side): Promise<SampleRequest> {
+/** By the unit, since making one for somebody else there may take the first away. */
+const samples = new Map<string, { personId: string; sample: Promise<SampleRequest> }>();
+
+/** Once for a side while a route is asked by all: whatever is done with it is undone. */
+function sampleOf(route: Route, side: Side): Promise<SampleRequest> {
+  const made = samples.get(side.unitId);
+  if (made?.personId === side.personId) return made.sample;
+  const sample = newSample(route, side);
+  samples.set(side.unitId, { personId: side.personId, sample });
+  return sample;
+}
+
+async function newSample(route: Route, side: Side): Promise<SampleRequest> {
   const written = SAMPLES[nameOf(route)];
   if (written) return written(door, side);
   const { access } = route;
@@ -150,6 +162,7 @@ describe("who may call what", () => {
     const names = columns.map(({ name }) => name);
     const rows: string[][] = [];
     for (const route of apiRoutes()) {
+      samples.clear();
       const cells = [];
       for (const column of columns) cells.push(await cellOf(route, column));
       rows.push([nameOf(route), ...cells]);
@@ -166,6 +179,7 @@ describe("who may call what", () => {
     const somebody = columns.find(({ name }) => name === "somebody");
     if (!somebody) throw new Error("the column is gone");
     for (const route of apiRoutes()) {
+      samples.clear();
       const expected = await cellOf(route, somebody);
       expect([nameOf(route), await cellOf(route, { caller: stranger })]).toEqual([nameOf(route), expected]);
     }

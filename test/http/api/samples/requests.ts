@@ -6,7 +6,7 @@ const ROLE = "rollcall-access-checker";
 
 /** For that side's person, by somebody else there. */
 const asked = async (door: ApiDoor, { unitId, personId }: Side) => {
-  await door.db.pool.query("delete from access_requests");
+  await door.db.pool.query("delete from access_requests where person_id = $1", [personId]);
   const requestedBy = await door.newPerson({ unitId });
   return door.work((work) => makeRequest(work, { personId, requestedBy, role: ROLE, unitId, reason: "sample" }));
 };
