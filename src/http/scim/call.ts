@@ -65,7 +65,7 @@ export interface ClaimedCall {
 /**
  * Puts the request's call in its place, for `callOf`. Throws `unauthenticated` without valid credentials; `forbidden` when
  * they open another door or their connection is switched off; `rate_limited` when they come too often.
- * A read of one type's resources, or a write of a user, by a client that is remembered is only claimed (`claimedCallOf`): its own
+ * A read of one type's resources, or a write of a user or of members, by a client that is remembered is only claimed (`claimedCallOf`): its own
  * statement proves it, so that it costs no trip to the database more. Whoever does not know of claims finds no call and answers nothing.
  */
 export function authenticated(options: ScimDoorOptions): RequestHandler {
@@ -112,12 +112,12 @@ export function authenticated(options: ScimDoorOptions): RequestHandler {
   };
 }
 
-/** Lists and single resources of a type, and writes of a user: their handlers know of claims. */
+/** Lists and single resources of a type, writes of a user, and patches of a group: their handlers know of claims. */
 const CLAIMED: Readonly<Record<string, RegExp>> = {
   GET: /^\/(Users|Groups|Units|Roles)(\/[^/.]+)?\/?$/,
   POST: /^\/Users\/?$/,
   PUT: /^\/Users\/[^/.]+\/?$/,
-  PATCH: /^\/Users\/[^/.]+\/?$/,
+  PATCH: /^\/(Users|Groups)\/[^/.]+\/?$/,
 };
 
 function isProvenByItself({ method, path }: Request): boolean {

@@ -154,19 +154,20 @@ type Asking = ChangeOptions & { asked: Asked };
 
 async function changeAtOnce(
   door: ScimDoorOptions,
-  { type, call, id, ifMatch, asked: { next }, proof }: Asking & AtOnceOptions,
+  { type, call, id, ifMatch, asked: { next, change, membersAlone }, proof }: Asking & AtOnceOptions,
 ): Promise<Written | NotAtOnce> {
-  return type.kind === "user" ? noted(door, call, () => changeUserAtOnce(door, { call, proof, id, ifMatch, next })) : "general";
+  if (type.kind === "user") return noted(door, call, () => changeUserAtOnce(door, { call, proof, id, ifMatch, next }));
+  if (!change || !("add" in change) || !membersAlone) return "general";
+  // Who is not there for a client that sees only its own is looked up when it is proved.
+  if (proof && call.visibility === "own") return "general";
+  return changeMembersOfGroup(door, { call, proof, id, ifMatch, change });
 }
 
 async function changeResource(door: ScimDoorOptions, options: Asking): Promise<Written> {
   const { type, call, id, ifMatch, asked } = options;
   const { change, next } = asked;
   if (change) await refuseUnseenMembers(door.db.pool, { call, ids: "set" in change ? change.set : change.add });
-  const written =
-    change && "add" in change && asked.membersAlone
-      ? ((await changeMembersOfGroup(door, { call, id, ifMatch, change })) ?? "general")
-      : await changeAtOnce(door, options);
+  const written = await changeAtOnce(door, options);
   if (typeof written !== "string") return written;
   return write(door, call, async (work, connection) => {
     const held = await lockedDocument(work, { type, call, id, ifMatch });

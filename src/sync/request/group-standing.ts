@@ -1,6 +1,6 @@
 import type { AttributeObject } from "../../../connectors/contract.ts";
-import type { Sql } from "../../db/database.ts";
 import { STAMP } from "./connection.ts";
+import { look, type Looks, type Proof } from "./look.ts";
 import { FOLLOWERS, type Followers } from "./statement.ts";
 
 /** A group of which a connection holds a live account, as one look found it; nothing is locked, and no member is read. */
@@ -28,20 +28,21 @@ interface GroupRow extends Followers {
 // Around the group, not into it: what this costs does not grow with the members.
 const LOOK = `select c.${STAMP} as stamp, ${FOLLOWERS.receivers} as receivers, ${FOLLOWERS.conditions} as conditions,
     g.version, a.id as "accountId", a.version as "accountVersion", a.attributes - 'members' as attributes,
-    exists (select from nestings n where n.parent_group_id = g.id and n.connection_id = $1 and n.recorded_to is null and n.valid_to is null) as nests,
+    exists (select from nestings n where n.parent_group_id = g.id and n.connection_id = $1::int and n.recorded_to is null and n.valid_to is null) as nests,
     exists (with recursive around (group_id) as (
         select g.id union select n.parent_group_id from around join nestings n on n.child_group_id = around.group_id and n.recorded_to is null and n.valid_to is null)
       select from around join grants t on t.group_id = around.group_id and t.recorded_to is null and t.expires_after_seconds is not null) as timed
   from accounts a join connections c on c.id = a.connection_id join groups g on g.id = a.group_id
-  where a.connection_id = $1 and a.kind = 'group' and a.native_id = $2 and a.group_id = $2::uuid and a.situation = 'linked' and a.gone_at is null and g.deleted_at is null`;
+  where a.connection_id = $1::int and a.kind = 'group' and a.native_id = $2::text and a.group_id = $2::text::uuid and a.situation = 'linked' and a.gone_at is null and g.deleted_at is null`;
 
-/** Looks a group up by id; undefined when the connection holds no live account under that id. */
+/** Looks a group up by id; undefined when the connection holds no live account under that id, `unproven` when the client is not what it was. */
 export async function findGroupStanding(
-  sql: Sql,
-  { connectionId, id }: { connectionId: number; id: string },
-): Promise<GroupStanding | undefined> {
+  looks: Looks,
+  { connectionId, id, proof }: { connectionId: number; id: string; proof?: Proof | undefined },
+): Promise<GroupStanding | undefined | "unproven"> {
   const groupId = id.toLowerCase();
-  const { rows } = await sql.query<GroupRow>({ name: "request_group_look", text: LOOK, values: [connectionId, groupId] });
+  const { rows, proven } = await look<GroupRow>(looks, { name: "request_group_look", text: LOOK, values: [connectionId, groupId], proof });
+  if (!proven) return "unproven";
   const [row] = rows;
   if (!row) return undefined;
   const { stamp, accountId, accountVersion, attributes, ...rest } = row;

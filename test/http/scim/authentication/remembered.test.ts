@@ -81,7 +81,11 @@ describe("G5: a client that was let in a moment ago", () => {
     const { id: tokenId, token } = await remembered();
     const group = (await door.request("POST", "/Groups", { token, body: { displayName: "of the leaked" } })).body.id;
     const patch = (op: string, headers: Record<string, string> = {}) =>
-      door.request("PATCH", `/Groups/${group}`, { token, headers, body: { Operations: [{ op, path: "members", value: [{ value: id }] }] } });
+      door.request("PATCH", `/Groups/${group}`, {
+        token,
+        headers,
+        body: { Operations: [{ op, path: "members", value: [{ value: id }] }] },
+      });
     expect((await patch("add")).status).toBe(204);
     await work((w) => revokeToken(w, { id: tokenId, reason: "leaked" }));
     const both: Record<string, string>[] = [{}, { "If-Match": 'W/"0.0"' }];
