@@ -66,7 +66,7 @@ describe("metadata", () => {
 
   test("a certificate that is pinned must have signed them; those of another, or past their end, are refused", async () => {
     metadata = providerMetadata([idp.certificate]);
-    await addSaml(door, { name: "pinned", settings: { metadataUrl: url, metadataCertificate: later.certificate } });
+    const connectionId = await addSaml(door, { name: "pinned", settings: { metadataUrl: url, metadataCertificate: later.certificate } });
     const asked = async () => {
       await door.db.pool.query("update saml_providers set tried_at = null");
       return (await door.browser().get("/saml/pinned/login")).status;
@@ -76,6 +76,23 @@ describe("metadata", () => {
     expect(await asked()).toBe(503);
     metadata = signed(providerMetadata([idp.certificate]), { key: later.privateKey, element: "EntityDescriptor" });
     expect(await asked()).toBe(200);
+    // Poisoned ones leave what is known: signed by another, changed under the signature, or wrapped around what was signed.
+    const [believed, attacker] = [metadata, newKeys("attacker")];
+    const evil = providerMetadata([attacker.certificate]);
+    for (const poisoned of [
+      signed(evil, { key: attacker.privateKey, element: "EntityDescriptor" }),
+      believed.replace("https://idp.example.org/sso", "https://evil.example.org/sso"),
+      `<EntitiesDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" ID="_w">${evil.replace('ID="_m"', 'ID="_e"')}${believed}</EntitiesDescriptor>`,
+      believed.replace("</EntityDescriptor>", `${evil.replace('ID="_m"', 'ID="_e"')}</EntityDescriptor>`),
+    ]) {
+      metadata = poisoned;
+      await expect(refreshSamlMetadata(ctx(), { db: door.db, keyRing, connectionId })).rejects.toMatchObject({ code: "unavailable" });
+    }
+    const known = await door.db.pool.query(
+      "select provider -> 'certificates' as certificates from saml_providers where connection_id = $1",
+      [connectionId],
+    );
+    expect(known.rows).toEqual([{ certificates: [idp.certificate] }]);
     await addSaml(door, { name: "pinned", settings: { metadataUrl: url, entityId: "https://other.example.org" } });
     expect(await asked()).toBe(503);
     metadata = providerMetadata([idp.certificate], { entityId: "https://other.example.org", more: ' validUntil="2020-01-01T00:00:00Z"' });
