@@ -16,7 +16,7 @@ export interface AddressChange {
   connectionEditedAt: Date | null;
   /** It was the address before: what had changed it within the waiting time was taken back. */
   isReturn: boolean;
-  /** Since the person said that it is not theirs, they used a link that somebody handed them. */
+  /** They used a link since that was made after the change, as somebody handed it to them; after their answer, where they gave one. */
   resetSince: boolean;
 }
 
@@ -32,7 +32,8 @@ export function unsettled(
   change: AddressChange,
   { now, settings }: { now: Date; settings: SignInSettings["addresses"] },
 ): UnsettledAddress | undefined {
-  if (change.answer === "not_mine") return change.resetSince ? undefined : { change, until: null };
+  if (change.resetSince) return undefined;
+  if (change.answer === "not_mine") return { change, until: null };
   const until = new Date(change.at.getTime() + settings.waitHours * HOUR_MS);
   return until <= now || change.answer === "mine" || change.isReturn || isVouched(change, settings) ? undefined : { change, until };
 }
@@ -46,7 +47,7 @@ function isVouched({ at, connection, connectionEditedAt }: AddressChange, settin
 const LATEST = `
   select c.id::text, c.at, c.old_address as "oldAddress", c.new_address as "newAddress", c.answer, k.name as connection, k.updated_at as "connectionEditedAt",
     coalesce((select lower(f.old_address) = lower(c.new_address) from address_changes f where f.person_id = c.person_id and f.id < c.id and f.at > $2 order by f.id limit 1), false) as "isReturn",
-    exists (select from login_links l where l.person_id = c.person_id and l.used_at > c.answered_at) as "resetSince"
+    exists (select from login_links l where l.person_id = c.person_id and l.created_at > c.at and l.used_at > coalesce(c.answered_at, c.at)) as "resetSince"
   from people p join lateral (select * from address_changes where person_id = p.id order by id desc limit 1) c on true
     left join connections k on k.id = c.connection_id
   where p.id = $1 and lower(c.new_address) = lower(p.email::text)`;
