@@ -1,9 +1,11 @@
+import { randomUUID } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
+import { pathToFileURL } from "node:url";
 import { PrismaPg } from "@prisma/adapter-pg";
 import { bindMigrationAwareSqlAdapterFactory } from "@prisma/driver-adapter-utils";
-import * as engine from "@prisma/schema-engine-wasm/schema_engine_bg";
+import type * as Engine from "@prisma/schema-engine-wasm/schema_engine_bg";
 import { runMigrations as migrateQueue } from "graphile-worker";
 import pg from "pg";
 import type { Sql } from "./database.ts";
@@ -68,10 +70,10 @@ export async function pendingMigrations(sql: Sql): Promise<string[]> {
 }
 
 async function applyPrismaMigrations(pool: pg.Pool): Promise<string[]> {
-  const wasmFile = createRequire(import.meta.url)
-    .resolve("@prisma/schema-engine-wasm/schema_engine_bg")
-    .replace(/\.js$/, ".wasm");
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(wasmFile)), {
+  const script = createRequire(import.meta.url).resolve("@prisma/schema-engine-wasm/schema_engine_bg");
+  // The script keeps views of its engine's memory: loaded once, it would read the first engine's memory for a second one.
+  const engine = (await import(`${pathToFileURL(script).href}?${randomUUID()}`)) as typeof Engine;
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(script.replace(/\.js$/, ".wasm"))), {
     "./schema_engine_bg.js": withoutLingeringTimers(engine),
   });
   engine.__wbg_set_wasm(instance.exports);

@@ -13,6 +13,19 @@ describe("migrate", () => {
     expect(await Promise.all([migrate(db.url), migrate(db.url), migrate(db.url)])).toEqual([[], [], []]);
   });
 
+  test("one process migrates one database after another", async () => {
+    for (const name of ["first", "second"].map((each) => `${new URL(db.url).pathname.slice(1)}_${each}`)) {
+      await db.pool.query(`create database ${name}`);
+      try {
+        const url = new URL(db.url);
+        url.pathname = name;
+        expect(await migrate(url.href)).not.toEqual([]);
+      } finally {
+        await db.pool.query(`drop database ${name} with (force)`);
+      }
+    }
+  });
+
   test("Prisma and raw SQL share the pool", async () => {
     await db.pool.query("insert into units (id, name, created_at, modified_at) values (gen_random_uuid(), 'Head office', now(), now())");
     expect(await db.prisma.unit.findMany({ select: { name: true } })).toEqual([{ name: "Head office" }]);
