@@ -36,19 +36,22 @@ function conditionOf(implied: Implied, place: Place): string | undefined {
     const all = implied.all.flatMap((each) => conditionOf(each, place) ?? []);
     return all.length === 0 ? undefined : `(${all.join(" and ")})`;
   }
-  if ("any" in implied) {
-    const any = implied.any.map((each) => conditionOf(each, place));
-    return any.some((each) => each === undefined) ? undefined : `(${any.join(" or ")})`;
-  }
+  if (!isSayable(implied)) return undefined;
+  if ("any" in implied) return `(${implied.any.map((each) => conditionOf(each, place)).join(" or ")})`;
   if ("holds" in implied) return elementOf(implied, place);
-  const path = PROFILE_TEXTS[implied.field];
+  return `p.attributes #>> ${place.given.add(PROFILE_TEXTS[implied.field])}::text[] = ${place.given.add(implied.equals)}::text`;
+}
+
+/** Whether SQL has words for it. Asked before anything of it is made: a part that is thrown away would leave its parameters behind. */
+function isSayable(implied: Implied): boolean {
+  if ("all" in implied) return implied.all.some(isSayable);
+  if ("any" in implied) return implied.any.every(isSayable);
+  if ("holds" in implied) return ["groups", "units"].includes(implied.field) && !UNSTORABLE.test(implied.holds);
   // Empty is also whoever has none.
-  if (path === undefined || implied.equals === "" || UNSTORABLE.test(implied.equals)) return undefined;
-  return `p.attributes #>> ${place.given.add(path)}::text[] = ${place.given.add(implied.equals)}::text`;
+  return PROFILE_TEXTS[implied.field] !== undefined && implied.equals !== "" && !UNSTORABLE.test(implied.equals);
 }
 
 function elementOf({ field, holds }: { field: string; holds: string }, { given, at }: Place): string | undefined {
-  if (UNSTORABLE.test(holds)) return undefined;
   const current = (table: string) => `${table}.recorded_to is null and ${table}.valid @> ${at()}`;
   if (field === "groups")
     return `p.id in (with recursive below (group_id) as (

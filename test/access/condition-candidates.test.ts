@@ -122,6 +122,8 @@ test("nobody else is a candidate where the condition says who it can be", async 
   expect(await candidates("person.active")).toBe(24);
   expect(await candidates('"Outer" in person.groups')).toBe(11);
   expect(await candidates('person.title == "a"')).toBe(6);
+  // The half of an alternative that SQL has no word for leaves nothing of the other half behind.
+  expect(await candidates('person.title == "a" || "Inner" in person.roles')).toBe(24);
   expect(await candidates('person.title == "a" && "Outer" in person.groups && person.active')).toBe(5);
   expect(await candidates('"C1" in person.units || "Plain" in person.units')).toBe(16);
 });

@@ -5,19 +5,19 @@ import type { Say } from "./texts.ts";
 const SAID_ALREADY: ReadonlySet<string> = new Set(["federation", "passkey"]);
 
 /** What a refusal is about, by its field. */
-const BY_FIELD: Readonly<Record<string, string>> = {
-  csrf: "old_form",
-  origin: "other_site",
-  sign_in: "begin_again",
-  session: "begin_again",
-  oidc: "begin_again",
-  saml: "begin_again",
-  proof: "no_proof",
-  sessions: "too_many_sessions",
-  person: "not_now",
-  factor: "factors_full",
-  kind: "other_kind",
-};
+const BY_FIELD: ReadonlyMap<string, string> = new Map([
+  ["csrf", "old_form"],
+  ["origin", "other_site"],
+  ["sign_in", "begin_again"],
+  ["session", "begin_again"],
+  ["oidc", "begin_again"],
+  ["saml", "begin_again"],
+  ["proof", "no_proof"],
+  ["sessions", "too_many_sessions"],
+  ["person", "not_now"],
+  ["factor", "factors_full"],
+  ["kind", "other_kind"],
+]);
 
 /** What a refusal of each kind comes to where nothing more is known. */
 const BY_CODE: Readonly<Record<ErrorCode, string>> = {
@@ -42,7 +42,7 @@ const FIELD_COUNTS: ReadonlySet<ErrorCode> = new Set(["forbidden", "conflict", "
 
 /** Which text of the pages says why something was refused: a key. Pure. */
 export function refusalKey({ code, field }: Pick<AppError, "code" | "field">): string {
-  const byField = field !== undefined && FIELD_COUNTS.has(code) ? BY_FIELD[field] : undefined;
+  const byField = field !== undefined && FIELD_COUNTS.has(code) ? BY_FIELD.get(field) : undefined;
   return `pages.error.${byField ?? BY_CODE[code]}`;
 }
 
