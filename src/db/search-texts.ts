@@ -6,6 +6,8 @@ import { deferSearchIndexes } from "./search-indexes.ts";
 const SEARCH_LOCK = 7_305_009;
 /** Notes taken over in one transaction: a fraction of a second. */
 const PORTION = 2000;
+/** So many notes leave tables behind that are not as the planner remembers them. */
+const MANY = 20_000;
 
 /**
  * Takes over into `person_search` and `account_search` what has changed of people and accounts, in portions, until nothing is
@@ -18,7 +20,14 @@ export async function takeOverSearchTexts(ctx: Context, db: Database): Promise<n
     ctx.signal.throwIfAborted();
     some = await inTransaction(db, ctx, ({ sql }) => takeOverPortion(sql));
   }
+  if (total >= MANY) await tidy(db.pool);
   return total;
+}
+
+/** Autovacuum would come to it; until then every search walks through what is left of the notes. */
+async function tidy(sql: Sql): Promise<void> {
+  await sql.query("vacuum (analyze, skip_locked) search_changes");
+  await sql.query("analyze person_search, account_search");
 }
 
 async function takeOverPortion(sql: Sql): Promise<number> {
