@@ -92,7 +92,9 @@ describe("G5: API tokens", () => {
         (error: Error) => messages.add(error.message),
       );
     }
-    expect([...messages]).toEqual(["The bearer token is not valid: it is unknown, has expired, was revoked, or is that of somebody without access."]);
+    expect([...messages]).toEqual([
+      "The bearer token is not valid: it is unknown, has expired, was revoked, or is that of somebody without access.",
+    ]);
     await expect(holder(undefined)).rejects.toMatchObject({ code: "unauthenticated" });
     await expect(make({ name: " " })).rejects.toMatchObject({ code: "invalid", field: "name" });
     await expect(make({ expiresAt: NOON })).rejects.toMatchObject({ code: "invalid", field: "expires" });
