@@ -1,6 +1,8 @@
 import type { Logger } from "pino";
 import type { z } from "zod";
 
+export { Fault, type FaultKind } from "./fault.ts";
+
 /**
  * The connector contract: all that the sync pipeline and provisioning know of a connected system.
  * A connector is a folder; it never imports `src/`. Types here are plain data.
@@ -283,20 +285,4 @@ export interface Connector<S = unknown> {
   uploads?(settings: S): UploadLimits | undefined;
   /** Settings whose change means that a read covers something else (base, filters): their hash holds the next sweep. */
   scopeOf?(settings: S): unknown;
-}
-
-export type FaultKind = "transient" | "throttled" | "expired" | "gone" | "exists" | "rejected" | "denied" | "misconfigured";
-
-/** What a connector throws, named by the caller's reaction. The message is a sentence with what to do; it holds no secret. */
-export class Fault extends Error {
-  readonly kind: FaultKind;
-  /** Wait at least this long before the next try. */
-  readonly retryAfterMs: number | undefined;
-
-  constructor(kind: FaultKind, message: string, options: { retryAfterMs?: number; cause?: unknown } = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
-    this.name = "Fault";
-    this.kind = kind;
-    this.retryAfterMs = options.retryAfterMs;
-  }
 }

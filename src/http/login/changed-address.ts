@@ -3,15 +3,14 @@ import { z } from "zod";
 import { answerByLink, confirmOwnAddress, findTold, type AddressAnswer } from "../../auth/addresses/answer.ts";
 import { shownAddress } from "../../auth/addresses/shown-address.ts";
 import { unsettledAddress } from "../../auth/addresses/standing.ts";
-import { noteAttempt } from "../../auth/risk/attempts.ts";
 import { inTransaction } from "../../db/database.ts";
-import { AppError } from "../../errors.ts";
 import { anonymousForm } from "./anonymous-form.ts";
 import { html, type Html } from "./html.ts";
 import { linkCode } from "./link-code.ts";
 import type { LoginOptions } from "./options.ts";
-import { field, form, message, type Reply } from "./page.ts";
+import { form, message, type Reply } from "./page.ts";
 import { pageRoute, pageRoutes, type VisitWith } from "./routes.ts";
+import { codePage, tryLink, unlessDead } from "./try-link.ts";
 import type { Visit } from "./visit.ts";
 
 const PAGE = "/login/address";
@@ -22,20 +21,20 @@ const PAGE = "/login/address";
  */
 export function changedAddressRoutes(options: LoginOptions): Router {
   return pageRoutes(options, [
-    pageRoute({ method: "get", path: PAGE, needs: "nothing", handler: async (visit) => codePage(visit) }),
+    pageRoute({ method: "get", path: PAGE, needs: "nothing", handler: async (visit) => codePage(visit, { action: PAGE }) }),
     pageRoute({
       method: "post",
       path: PAGE,
       needs: "nothing",
       form: z.object({ code: linkCode }),
-      handler: (visit, { code }) => ifItWorks(visit, () => askPage(visit, code)),
+      handler: (visit, { code }) => unlessDead(visit, { action: PAGE, act: () => askPage(visit, code) }),
     }),
     pageRoute({
       method: "post",
       path: `${PAGE}/answer`,
       needs: "nothing",
       form: z.object({ code: linkCode, answer: z.enum(["mine", "not_mine"]) }),
-      handler: (visit, given) => ifItWorks(visit, () => answered(visit, given)),
+      handler: (visit, given) => unlessDead(visit, { action: PAGE, act: () => answered(visit, given) }),
     }),
     pageRoute({
       method: "post",
@@ -68,21 +67,9 @@ export async function ownAddressPart(visit: VisitWith<"session">): Promise<Html 
   ${form(visit, { action: "/account/address", body: html`<button class="other">${say("pages.address.mine")}</button>` })}`;
 }
 
-function codePage(visit: Visit, { problem }: { problem?: string } = {}): Reply {
-  const { say } = visit;
-  const body = html`${problem !== undefined && message("problem", problem)}
-  ${form(anonymousForm(visit), {
-    action: PAGE,
-    body: html`${field({ name: "code", label: say("pages.link.code"), hint: say("pages.link.hint") })}<button>
-        ${say("pages.link.next")}
-      </button>`,
-  })}`;
-  return { title: say("pages.link.title"), body, scripts: ["link.js"], ...(problem === undefined ? {} : { status: 403 }) };
-}
-
 async function askPage(visit: Visit, code: string): Promise<Reply> {
   const { say, options } = visit;
-  const change = await counted(visit, () => findTold(options.db.requestPool, { token: code, now: options.now() }));
+  const change = await tryLink(visit, { look: () => findTold(options.db.requestPool, { token: code, now: options.now() }) });
   const answer = (value: AddressAnswer, other: boolean) =>
     html`<button name="answer" value="${value}" ${other && html`class="other"`}>${say(`pages.address.${value}`)}</button>`;
   const body = html`<p>${say("pages.address.asked", { shown: shownAddress(change.newAddress), at: visit.when(change.at) })}</p>
@@ -97,46 +84,8 @@ async function askPage(visit: Visit, code: string): Promise<Reply> {
 async function answered(visit: Visit, { code, answer }: { code: string; answer: AddressAnswer }): Promise<Reply> {
   const { say, options } = visit;
   const ctx = visit.session ? visit.ctx : { ...visit.ctx, actor: "system" as const };
-  await counted(visit, () => inTransaction(options.db, ctx, (work) => answerByLink(work, { token: code, answer })));
+  await tryLink(visit, { look: () => inTransaction(options.db, ctx, (work) => answerByLink(work, { token: code, answer })) });
   const body = html`${message("done", say(`pages.address.${answer}_done`))}
     <p><a href="/account">${say("pages.account.title")}</a></p>`;
   return { title: say("pages.address.title"), body };
-}
-
-/** Whoever tries links is looked for like whoever tries passwords. */
-async function counted<T>(visit: Visit, look: () => Promise<T>): Promise<T> {
-  const { options, address, userAgent } = visit;
-  const { db, keyRing, limits } = options;
-  const attempt = { kind: "link" as const, address, personId: null, device: null };
-  await limits.take(attempt);
-  try {
-    const found = await look();
-    await limits.succeeded(attempt);
-    return found;
-  } catch (error) {
-    if (isDeadLink(error))
-      await noteAttempt(db.requestPool, {
-        at: options.now(),
-        keyRing,
-        kind: "link",
-        outcome: "failed",
-        personId: null,
-        address,
-        userAgent,
-      });
-    throw error;
-  }
-}
-
-async function ifItWorks(visit: Visit, act: () => Promise<Reply>): Promise<Reply> {
-  try {
-    return await act();
-  } catch (error) {
-    if (!isDeadLink(error)) throw error;
-    return codePage(visit, { problem: visit.say("pages.link.dead") });
-  }
-}
-
-function isDeadLink(error: unknown): boolean {
-  return error instanceof AppError && error.code === "forbidden" && error.field === "link";
 }

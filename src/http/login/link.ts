@@ -2,9 +2,7 @@ import type { Router } from "express";
 import { z } from "zod";
 import { answerLink } from "../../auth/links/answer.ts";
 import { findLink, type OpenLink } from "../../auth/links/links.ts";
-import { noteAttempt, type AttemptOutcome } from "../../auth/risk/attempts.ts";
 import { inTransaction } from "../../db/database.ts";
-import { AppError } from "../../errors.ts";
 import { anonymousForm } from "./anonymous-form.ts";
 import { endTokensField, endTokensForm } from "./end-tokens.ts";
 import { html } from "./html.ts";
@@ -13,7 +11,10 @@ import { newPasswordFields, newPasswordForm, problemsWith, requireSame, type New
 import type { LoginOptions } from "./options.ts";
 import { field, form, message, type Reply } from "./page.ts";
 import { pageRoute, pageRoutes } from "./routes.ts";
+import { codePage, tryLink, unlessDead } from "./try-link.ts";
 import type { Visit } from "./visit.ts";
+
+const PAGE = "/login/link";
 
 /**
  * Where links of one use lead. What proves them stands behind `#`, which browsers send to nobody: a script of ours, or whoever has none,
@@ -21,34 +22,23 @@ import type { Visit } from "./visit.ts";
  */
 export function linkRoutes(options: LoginOptions): Router {
   return pageRoutes(options, [
-    pageRoute({ method: "get", path: "/login/link", needs: "nothing", handler: async (visit) => codePage(visit) }),
+    pageRoute({ method: "get", path: PAGE, needs: "nothing", handler: async (visit) => codePage(visit, { action: PAGE }) }),
     pageRoute({
       method: "post",
-      path: "/login/link",
+      path: PAGE,
       needs: "nothing",
       form: z.object({ code: linkCode }),
-      handler: (visit, { code: token }) => ifItWorks(visit, async () => passwordPage(visit, { token, link: await lookAt(visit, token) })),
+      handler: (visit, { code: token }) =>
+        unlessDead(visit, { action: PAGE, act: async () => passwordPage(visit, { token, link: await lookAt(visit, token) }) }),
     }),
     pageRoute({
       method: "post",
-      path: "/login/link/password",
+      path: `${PAGE}/password`,
       needs: "nothing",
       form: newPasswordForm.extend({ code: linkCode, ...endTokensForm.shape }),
-      handler: (visit, { code: token, ...chosen }) => ifItWorks(visit, () => choose(visit, { token, ...chosen })),
+      handler: (visit, { code: token, ...chosen }) => unlessDead(visit, { action: PAGE, act: () => choose(visit, { token, ...chosen }) }),
     }),
   ]);
-}
-
-function codePage(visit: Visit, { problem }: { problem?: string } = {}): Reply {
-  const { say } = visit;
-  const body = html`${problem !== undefined && message("problem", problem)}
-  ${form(anonymousForm(visit), {
-    action: "/login/link",
-    body: html`${field({ name: "code", label: say("pages.link.code"), hint: say("pages.link.hint") })}<button>
-        ${say("pages.link.next")}
-      </button>`,
-  })}`;
-  return { title: say("pages.link.title"), body, scripts: ["link.js"], ...(problem === undefined ? {} : { status: 403 }) };
 }
 
 async function passwordPage(
@@ -58,7 +48,7 @@ async function passwordPage(
   const { say } = visit;
   const body = html`<p>${say(link.purpose === "invitation" ? "pages.link.welcome" : "pages.link.choose")}</p>
     ${form(anonymousForm(visit), {
-      action: "/login/link/password",
+      action: `${PAGE}/password`,
       body: html`<input type="hidden" name="code" value="${token}" />
         ${field({ name: "name", label: say("pages.sign_in.name"), autocomplete: "username", value: link.userName, readonly: true })}
         ${newPasswordFields(visit, { ...(problems && { problems }) })}${await endTokensField(visit, link.personId)}<button>
@@ -68,24 +58,10 @@ async function passwordPage(
   return { title: say("pages.password.title"), body, ...(problems ? { status: 422 } : {}) };
 }
 
-/** Whose link it is; counted and noted, as whoever tries links is looked for like whoever tries passwords. */
+/** Whose link it is. */
 async function lookAt(visit: Visit, token: string): Promise<OpenLink> {
-  const { options, address, userAgent } = visit;
-  const { db, keyRing, limits } = options;
-  const at = options.now();
-  const attempt = { kind: "link" as const, address, personId: null, device: null };
-  await limits.take(attempt);
-  const note = (outcome: AttemptOutcome, personId: string | null) =>
-    noteAttempt(db.requestPool, { at, keyRing, kind: "link", outcome, personId, address, userAgent });
-  try {
-    const link = await findLink(db.requestPool, { token, now: at });
-    await limits.succeeded(attempt);
-    await note("ok", link.personId);
-    return link;
-  } catch (error) {
-    if (isDeadLink(error)) await note("failed", null);
-    throw error;
-  }
+  const { db, now } = visit.options;
+  return tryLink(visit, { look: () => findLink(db.requestPool, { token, now: now() }), personOf: ({ personId }) => personId });
 }
 
 type Chosen = { token: string } & NewPasswordForm & z.output<typeof endTokensForm>;
@@ -107,18 +83,4 @@ async function choose(visit: Visit, { token, tokens, ...chosen }: Chosen): Promi
   const body = html`${message("done", say("pages.link.done"))}
     <p><a class="button" href="/login">${say("pages.sign_in.title")}</a></p>`;
   return { title: say("pages.password.title"), body };
-}
-
-/** A link that does not work leads to the page where another can be given, in the reader's language. */
-async function ifItWorks(visit: Visit, act: () => Promise<Reply>): Promise<Reply> {
-  try {
-    return await act();
-  } catch (error) {
-    if (!isDeadLink(error)) throw error;
-    return codePage(visit, { problem: visit.say("pages.link.dead") });
-  }
-}
-
-function isDeadLink(error: unknown): boolean {
-  return error instanceof AppError && error.code === "forbidden" && error.field === "link";
 }

@@ -30,7 +30,7 @@ describe("G5: API tokens", () => {
     const again = await door.request("GET", `/tokens/${made.id}`, { token: holder.token }).expect(200);
     expect(again.body).not.toHaveProperty("token");
     const { rows } = await door.db.pool.query("select to_jsonb(t) as row from tokens t where id = $1", [made.id]);
-    expect(JSON.stringify(rows)).not.toContain(made.token.split("_")[3]);
+    expect(JSON.stringify(rows)).not.toContain(String(made.token).replace(/^rc_[a-z]+_[^_]+_/, ""));
     door.clock.forward(91 * 86_400_000);
     await door.request("GET", "/me", { token: made.token }).expect(401);
     door.clock.forward(-91 * 86_400_000);
