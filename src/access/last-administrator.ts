@@ -19,22 +19,35 @@ const STEERING: OwnPermission = "rollcall.roles.edit";
 
 const A_PAGE = 50;
 
-// A page of people who were given a role with the permission, by themselves or through groups, and are active. Whether it holds, grantedUnits says.
-const CANDIDATES = `
-  with recursive holding (role_id) as (
+/** Who may steer: `holding` roles with the permission $2, `given` on an organisation at the top at $3 or, as the expression says, in that time. */
+const holders = (valid: string) => `holding (role_id) as (
     select role_id from role_permissions where permission_key = $2 and recorded_to is null and valid_to is null
     union select p.role_id from holding join role_parents p on p.parent_role_id = holding.role_id and p.recorded_to is null and p.valid_to is null
   ), given as (
     select g.person_id, g.group_id from grants g join holding using (role_id) join units u on u.id = g.unit_id and u.parent_id is null and u.type = 'organization' and u.deleted_at is null
-    where g.recorded_to is null and g.valid @> $3::timestamptz
+    where g.recorded_to is null and g.valid ${valid}
   ), below (group_id) as (
     select group_id from given where group_id is not null
     union select n.child_group_id from below join nestings n on n.parent_group_id = below.group_id and n.recorded_to is null and n.valid_to is null
-  )
-  select p.id from people p where p.id <> $1 and p.state = 'active' and p.id > $4 and ($5::uuid[] is null or p.id = any($5)) and p.id in (
+  )`;
+
+const HOLDER = `p.id in (
     select person_id from given where person_id is not null
     union select m.person_id from below join memberships m using (group_id) where m.recorded_to is null and m.valid_to is null
-  ) order by p.id limit ${A_PAGE}`;
+  )`;
+
+// A page of people who were given a role with the permission, by themselves or through groups, and are active. Whether it holds, grantedUnits says.
+const CANDIDATES = `with recursive ${holders("@> $3::timestamptz")}
+  select p.id from people p where p.id <> $1 and p.state = 'active' and p.id > $4 and ($5::uuid[] is null or p.id = any($5)) and ${HOLDER}
+  order by p.id limit ${A_PAGE}`;
+
+// Whether one of these people, or of the members of a group, may steer at some time from now on.
+const TOUCHED = `with recursive ${holders("&& tstzrange($3, null)")}, touched (group_id) as (
+    select $4::uuid where $4 is not null
+    union select n.child_group_id from touched join nestings n on n.parent_group_id = touched.group_id and n.recorded_to is null and n.valid_to is null
+  )
+  select exists (select from people p where p.state = 'active' and ${HOLDER}
+    and (p.id = any($1) or exists (select from touched join memberships m using (group_id) where m.person_id = p.id and m.recorded_to is null and m.valid_to is null))) as touched`;
 
 /** An instant after every end: who steers then steers for good, as far as is decided. */
 export const FOR_GOOD = new Date("9999-12-31T00:00:00Z");
@@ -59,30 +72,50 @@ export async function refuseLastAdministrator(
   }
 }
 
+export interface Touching {
+  personIds: readonly string[];
+  /** All members of this group, and of those nested in it, are meant, too. */
+  groupId?: string | undefined;
+}
+
+/** Whether a change of these people, or of this group, touches somebody who may steer the organisation; errs towards yes. Locks nothing. */
+export async function touchesAdministrators({ ctx, sql }: Work, { personIds, groupId }: Touching): Promise<boolean> {
+  const { rows } = await sql.query<{ touched: boolean }>({
+    name: "administrators_touched",
+    text: TOUCHED,
+    values: [personIds, STEERING, ctx.now(), groupId ?? null],
+  });
+  return rows[0]?.touched === true;
+}
+
 const NOBODY = "00000000-0000-0000-0000-000000000000";
+
+/** Pure: how keeping an administrator is asked for unless told otherwise. */
+const refusedChange = (message: string) => new AppError("conflict", message, { field: "grant" });
 
 /**
  * Does what may take somebody's rights away, in the caller's transaction, and refuses it when nobody is left who steers the organisation,
  * or nobody whose rights don't end by themselves. Where nobody did before, it is let through. One at a time, so that two don't take the
- * last two at once. Throws `conflict`.
+ * last two at once. Throws `conflict`, or what `refused` makes of the reason.
  * @param at another instant at which somebody must be left
  * @param passing what is as easily given back, such as a suspension: it is enough that somebody steers now
  */
 export async function keepingAnAdministrator<T>(
   { ctx, sql }: Work,
   act: () => Promise<T>,
-  { at, passing = false }: { at?: Date; passing?: boolean } = {},
+  { at, passing = false, refused = refusedChange }: { at?: Date; passing?: boolean; refused?: (message: string) => AppError } = {},
 ): Promise<T> {
   await lockAdministrators(sql);
-  const instants: Date[] = [];
-  for (const each of [ctx.now(), ...(at ? [at] : []), ...(passing ? [] : [FOR_GOOD])])
-    if (await isSteered(sql, { at: each })) instants.push(each);
+  const steered: (() => Date)[] = [];
+  for (const instant of [() => ctx.now(), ...(at ? [() => at] : []), ...(passing ? [] : [() => FOR_GOOD])])
+    if (await isSteered(sql, { at: instant() })) steered.push(instant);
   const result = await act();
-  for (const each of instants)
+  // The clock is asked again: who takes another's place does so later than they were asked for.
+  for (const instant of steered) {
+    const each = instant();
     if (!(await isSteered(sql, { at: each })))
-      throw new AppError("conflict", `This would leave the organisation without an administrator${named(each)}: make another one first.`, {
-        field: "grant",
-      });
+      throw refused(`This would leave the organisation without an administrator${named(each)}: make another one first.`);
+  }
   return result;
 }
 

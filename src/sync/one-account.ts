@@ -2,15 +2,18 @@ import type { AttributeObject, SourceRecord } from "../../connectors/contract.ts
 import type { LoadedConnection } from "../connections/open.ts";
 import type { Work } from "../db/database.ts";
 import type { KeyRing } from "../db/envelope.ts";
+import { AppError } from "../errors.ts";
 import { applyBatch } from "./apply/batch.ts";
-import { requestSource } from "./apply/source.ts";
+import { requestSource, type Batch } from "./apply/source.ts";
 import { decidingFor } from "./begin.ts";
 import type { Deciding } from "./decide.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { knownAccounts } from "./known.ts";
+import { noteHeldRequest } from "./one.ts";
 import { itemRows } from "./plan.ts";
 import type { Item, KnownAccount } from "./records.ts";
 import { refuseGuarded } from "./request/guard.ts";
+import { keepingSteered, lockWhereSteering } from "./request/keep-administrator.ts";
 import { decideRecords } from "./stage.ts";
 
 export interface OneAccount {
@@ -27,7 +30,8 @@ export interface OneAccount {
 }
 
 export type AccountOutcome =
-  | { outcome: "unchanged" | "updated" | "linked" | "created"; personId: string }
+  /** `kept`: what is said anew would leave the organisation without an administrator, so that it waits, and everything stays as it was. */
+  | { outcome: "unchanged" | "updated" | "linked" | "created" | "kept"; personId: string }
   /** Nobody is signed in by it. `unmatched` and `disputed` accounts are kept, so that an administrator can settle them. */
   | { outcome: "unmatched" | "disputed" | "left" | "refused"; personId: string | null; reason: string };
 
@@ -38,6 +42,7 @@ export type AccountOutcome =
  */
 export async function syncAccount(work: Work, options: OneAccount): Promise<AccountOutcome> {
   const { connection, nativeId } = options;
+  await awaitAdministrators(work, { connectionId: connection.id, nativeId });
   await oneAtATime(work, { connectionId: connection.id, nativeId });
   const known = (await knownAccounts(work.sql, { connectionId: connection.id, kind: "user", nativeIds: [nativeId], lock: true })).get(
     nativeId,
@@ -55,8 +60,16 @@ export async function syncAccount(work: Work, options: OneAccount): Promise<Acco
   });
   const [item] = items;
   if (!item) return { outcome: "refused", personId: known?.subjectId ?? null, reason: problems[0]?.message ?? "nothing to do" };
-  await applyOne(work, { connection, item });
-  return outcomeOf(item);
+  return applyOne(work, { connection, item });
+}
+
+/** Administrators are locked before accounts and people. */
+async function awaitAdministrators(work: Work, { connectionId, nativeId }: { connectionId: number; nativeId: string }): Promise<void> {
+  const { rows } = await work.sql.query<{ personId: string }>(
+    `select person_id as "personId" from accounts where connection_id = $1 and kind = 'user' and native_id = $2 and person_id is not null`,
+    [connectionId, nativeId],
+  );
+  if (rows.length > 0) await lockWhereSteering(work, { personIds: rows.map(({ personId }) => personId) });
 }
 
 /** Two first sign-ins of one account at once would both make a person. */
@@ -83,14 +96,28 @@ function restricted(deciding: Deciding, { create, link }: Pick<OneAccount, "crea
   };
 }
 
-async function applyOne(work: Work, { connection, item }: { connection: LoadedConnection; item: Item }): Promise<void> {
+/**
+ * `kept` where the last administrator's rights would go with what their provider says of them now: they are still let in, because nobody
+ * else could make another administrator. Throws `held` where it says that they are gone.
+ */
+async function applyOne(work: Work, { connection, item }: { connection: LoadedConnection; item: Item }): Promise<AccountOutcome> {
   const { action } = item;
   if (action === "disable" || action === "delete") await refuseGuarded(work.sql, { ctx: work.ctx, connection, action });
-  await applyBatch({
+  const batch: Batch = {
     work,
     connection: { id: connection.id, name: connection.name, mappingVersion: connection.mappingVersion },
     source: requestSource({ kind: "user", rows: itemRows([item]) }),
-  });
+  };
+  await work.sql.query("savepoint account");
+  try {
+    await keepingSteered(work, { connection, personIds: item.subjectId === null ? [] : [item.subjectId] }, () => applyBatch(batch));
+  } catch (error) {
+    if (action !== "update" || item.subjectId === null || !(error instanceof AppError) || error.code !== "held") throw error;
+    await work.sql.query("rollback to savepoint account");
+    await noteHeldRequest(work, { connection, error });
+    return { outcome: "kept", personId: item.subjectId };
+  }
+  return outcomeOf(item);
 }
 
 const SIGNED_IN = { create: "created", link: "linked", update: "updated", enable: "updated", disable: "updated" } as const;

@@ -1,4 +1,5 @@
 import type { AttributeObject, SourceRecord } from "../../connectors/contract.ts";
+import type { Touching } from "../access/last-administrator.ts";
 import { recordEvent } from "../audit/record.ts";
 import type { LoadedConnection } from "../connections/open.ts";
 import type { Work } from "../db/database.ts";
@@ -13,6 +14,7 @@ import { knownAccounts } from "./known.ts";
 import { itemRows } from "./plan.ts";
 import type { Item } from "./records.ts";
 import { refuseGuarded } from "./request/guard.ts";
+import { keepingSteered } from "./request/keep-administrator.ts";
 import { decideRecords, newId } from "./stage.ts";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
@@ -61,18 +63,27 @@ export async function syncOne(work: Work, options: OneOptions): Promise<OneResul
     connection: { id: connection.id, name: connection.name, mappingVersion: connection.mappingVersion },
     source: requestSource({ kind: record.kind, rows: itemRows(item ? [item] : []) }),
   };
-  if (item) {
-    const { action } = item;
-    if (action === "disable" || action === "delete") await refuseGuarded(work.sql, { ctx: work.ctx, connection, action });
-    await applyBatch(batch);
-  }
-  if (record.kind === "group" && record.members && !record.deleted)
-    await changeMembers(batch, { groupId: subjectId, change: record.members });
+  await keepingSteered(work, { connection, ...touchedBy(record, subjectId) }, async () => {
+    if (item) {
+      const { action } = item;
+      if (action === "disable" || action === "delete") await refuseGuarded(work.sql, { ctx: work.ctx, connection, action });
+      await applyBatch(batch);
+    }
+    if (record.kind === "group" && record.members && !record.deleted)
+      await changeMembers(batch, { groupId: subjectId, change: record.members });
+  });
   return {
     id: subjectId,
     created: found === undefined && item?.action === "create",
     version: await versionOf(work, { kind: record.kind, id: subjectId }),
   };
+}
+
+/** Whose rights a request may change: the person's own, or those of whoever is in the group or comes into it. Pure. */
+export function touchedBy({ kind, members }: Pick<OneRecord, "kind" | "members">, subjectId: string): Touching {
+  if (kind === "user") return { personIds: [subjectId] };
+  const coming = members === undefined ? [] : "set" in members ? members.set : members.add;
+  return { personIds: coming.filter((id) => UUID.test(id)), groupId: subjectId };
 }
 
 interface Subject {

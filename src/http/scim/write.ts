@@ -3,8 +3,9 @@ import type { AttributeObject } from "../../../connectors/contract.ts";
 import { inTransaction, type Work } from "../../db/database.ts";
 import type { KeyRing } from "../../db/envelope.ts";
 import { AppError } from "../../errors.ts";
-import { noteHeldRequest, syncOne } from "../../sync/one.ts";
+import { noteHeldRequest, syncOne, touchedBy } from "../../sync/one.ts";
 import { isDeadlock } from "../../sync/request/contention.ts";
+import { lockWhereSteering } from "../../sync/request/keep-administrator.ts";
 import type { Proof } from "../../sync/request/look.ts";
 import type { Call, ScimDoorOptions } from "./call.ts";
 import { viewOf } from "./call-view.ts";
@@ -170,6 +171,7 @@ async function changeResource(door: ScimDoorOptions, options: Asking): Promise<W
   const written = await changeAtOnce(door, options);
   if (typeof written !== "string") return written;
   return write(door, call, async (work, connection) => {
+    await awaitAdministrators(work, { type, id, members: change });
     const held = await lockedDocument(work, { type, call, id, ifMatch });
     const resource = next(held);
     if (!change && sameJson(held, resource)) return { id, created: false };
@@ -180,6 +182,7 @@ async function changeResource(door: ScimDoorOptions, options: Asking): Promise<W
 /** Takes a client's account away. Throws `not_found`; `held` when too many go at once. */
 export async function deleteResource(door: ScimDoorOptions, { type, call, id, ifMatch }: ChangeOptions): Promise<void> {
   await write(door, call, async (work, connection) => {
+    await awaitAdministrators(work, { type, id, members: undefined });
     await lockedDocument(work, { type, call, id, ifMatch });
     return await syncOne(work, { connection, keyRing: door.keyRing, record: { kind: type.kind, id, resource: {}, deleted: true } });
   });
@@ -208,6 +211,11 @@ function split(type: WritableType, whole: JsonObject): { resource: JsonObject; m
   if (type.kind !== "group") return { resource: whole, members: undefined };
   const { members, ...resource } = whole;
   return { resource, members: members === undefined ? undefined : memberIds(members) };
+}
+
+/** Administrators are locked before people and groups. */
+async function awaitAdministrators(work: Work, { type, id, members }: Pick<Changed, "type" | "id" | "members">): Promise<void> {
+  if (isUuid(id)) await lockWhereSteering(work, touchedBy({ kind: type.kind, ...(members ? { members } : {}) }, id));
 }
 
 /** What this client's record is made of, its row locked first and then read, so that nobody's change in between is lost. Throws `not_found`; `precondition_failed` when it has moved on. */

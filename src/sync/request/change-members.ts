@@ -1,3 +1,4 @@
+import { touchesAdministrators } from "../../access/last-administrator.ts";
 import type { Context } from "../../context.ts";
 import type { Sql } from "../../db/database.ts";
 import { markedGroups, markedPeople, wokenProjects } from "../../directory/outbox.ts";
@@ -23,11 +24,13 @@ export interface ChangedMembers {
 /**
  * Adds people to a group and takes people out with one statement, refused when the group has moved since the look. What it
  * costs follows from how many join and leave, never from how many are in. `general`: somebody added is no person, groups are
- * nested in it, or access that ends some time after joining hangs on it; nothing was written. `moved`: look again.
+ * nested in it, access that ends some time after joining hangs on it, or somebody who
+ * leaves is an administrator; nothing was written. `moved`: look again.
  */
 export async function changeMembersAtOnce(options: ChangeMembersOptions): Promise<ChangedMembers | "general" | "moved"> {
   const { standing, change, ctx, sql, connectionName } = options;
   if (standing.conditions || (standing.timed && change.add.length > 0) || (standing.nests && change.remove.length > 0)) return "general";
+  if (change.remove.length > 0 && (await touchesAdministrators(options, { personIds: change.remove }))) return "general";
   const shape: Shape = { adds: change.add.length > 0, removes: change.remove.length > 0, receivers: standing.receivers };
   try {
     const { rows } = await sql.query<{ version: number; found: boolean }>({

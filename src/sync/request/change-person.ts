@@ -1,4 +1,5 @@
 import type { AttributeObject, SourceRecord } from "../../../connectors/contract.ts";
+import { touchesAdministrators } from "../../access/last-administrator.ts";
 import type { Context } from "../../context.ts";
 import type { Sql } from "../../db/database.ts";
 import type { KeyRing } from "../../db/envelope.ts";
@@ -30,8 +31,8 @@ export interface ChangePersonOptions {
 
 /**
  * Changes somebody with one statement, decided on what a look found and refused when that has moved since. `general`: there is
- * more to it than one statement does (other origins, units, rules with conditions, blocks of others), and nothing was written;
- * `moved`: somebody else was faster, look again. Throws `held` when a guard trips, before anything is written.
+ * more to it than one statement does (other origins, units, rules with conditions, blocks of others, an administrator who leaves), and
+ * nothing was written; `moved`: somebody else was faster, look again. Throws `held` when a guard trips, before anything is written.
  */
 export async function changePerson(options: ChangePersonOptions): Promise<"changed" | "general" | "moved"> {
   const { standing, known } = options;
@@ -44,6 +45,7 @@ export async function changePerson(options: ChangePersonOptions): Promise<"chang
     return "general";
   const change = decideChange(options);
   if (!change) return "general";
+  if (change.block === "raise" && (await touchesAdministrators(options, { personIds: [standing.person.id] }))) return "general";
   if (change.block === "raise") await refuseGuarded(options.sql, { ...options, connection: known.connection, action: "disable" });
   return storeChange(options, change);
 }

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { createRule } from "../../../src/access/rules.ts";
+import { createUnit } from "../../../src/directory/units.ts";
 import { startLyingProvider, type LyingProvider } from "../../counterparts/oidc/lying-provider.ts";
 import { openLogin, type LoginDoor } from "./login-door.ts";
 import { addOidc, back, MAPPING, towards } from "./oidc-door.ts";
@@ -46,6 +48,25 @@ test("G4, G6: who the provider says is not active any more is refused, and signe
   expect((await signIn("vic", { preferred_username: "vic", enabled: false })).answer.status).toBe(403);
   expect((await browser.get("/account")).status).toBe(303);
   expect(await rows("select state from people where user_name = 'vic'")).toEqual([{ state: "suspended" }]);
+});
+
+test("G4, A6: claims that take the last administrator's rights away wait, and the administrator is let in; who would be disabled is not", async () => {
+  await signIn("zoe", { preferred_username: "zoe", title: "Chief", enabled: true });
+  await door.work(async (work) => {
+    await createUnit(work, { name: "Company", type: "organization", code: "ORG" });
+    await createRule(work, { name: "chiefs", condition: 'person.profile.title == "Chief"', role: "rollcall-administrator", unit: "ORG" });
+  });
+  const held = () => rows("select data from audit_events where name = 'request.held' and data->>'guard' = 'administrator'");
+  const { browser } = await signIn("zoe", { preferred_username: "zoe", title: "Clerk", enabled: true });
+  expect((await browser.get("/account")).status).toBe(200);
+  expect(await rows("select attributes->>'title' as title from people where user_name = 'zoe'")).toEqual([{ title: "Chief" }]);
+  expect(await held()).toHaveLength(1);
+  expect((await signIn("zoe", { preferred_username: "zoe", title: "Chief", enabled: false })).answer.status).toBe(403);
+  expect(await held()).toHaveLength(2);
+  expect((await browser.get("/account")).status).toBe(200);
+  await signIn("yan", { preferred_username: "yan", title: "Chief", enabled: true });
+  await signIn("zoe", { preferred_username: "zoe", title: "Clerk", enabled: true });
+  expect(await rows("select attributes->>'title' as title from people where user_name = 'zoe'")).toEqual([{ title: "Clerk" }]);
 });
 
 test("G4: an address of a domain that is the provider's own finds its person, verified or not", async () => {
