@@ -56,7 +56,7 @@ export async function testConnection(db: Database, ctx: Context, options: TestCo
 export function syncWorld(
   db: Database,
   ctx: Context,
-  options: { world: World; connection?: string } & Partial<Pick<RunOptions, "mode" | "planOnly">>,
+  options: { world: World; connection?: string } & Partial<Pick<RunOptions, "mode" | "planOnly" | "onProgress">>,
 ): Promise<RunSummary> {
   return runSync(ctx, {
     db,
@@ -65,6 +65,7 @@ export function syncWorld(
     mode: options.mode ?? "full",
     trigger: "cli",
     planOnly: options.planOnly,
+    onProgress: options.onProgress,
     source: worldSource(options.world),
   });
 }

@@ -7,6 +7,7 @@ import { describe, expect, test } from "@jest/globals";
 import { openDatabase } from "../../src/db/database.ts";
 import { startEmbeddedPostgres } from "../../src/db/embedded.ts";
 import { migrate } from "../../src/db/migrate.ts";
+import type { Progress } from "../../src/sync/progress.ts";
 import { world } from "../helpers/memory-source.ts";
 import { testContext, testDatabase } from "../helpers/database.ts";
 import { person, syncWorld, testConnection } from "../helpers/sync.ts";
@@ -59,12 +60,8 @@ describe("invariants 3 and 10: a run that dies is taken up by another", () => {
       await migrate(cluster.url);
       await testConnection(db, ctx);
       const source = people(4000);
-      const running = syncWorld(db, ctx, { world: source });
-      const failed = expect(running).rejects.toThrow();
-      while ((await db.pool.query("select from people limit 1").catch(() => ({ rowCount: 0 }))).rowCount === 0)
-        await new Promise((resolve) => setTimeout(resolve, 5));
-      cluster.stop();
-      await failed;
+      const onProgress = ({ stage, done }: Progress) => stage === "apply" && done >= 1000 && cluster.stop();
+      await expect(syncWorld(db, ctx, { world: source, onProgress })).rejects.toThrow();
       await startEmbeddedPostgres({ folder });
       await syncWorld(db, ctx, { world: source });
       expect((await db.pool.query("select count(*)::int as n from people where state = 'active'")).rows).toEqual([{ n: 4000 }]);
