@@ -29,7 +29,7 @@ export async function signInProviders(sql: Sql): Promise<SignInProvider[]> {
       const { title = name, domains, listed } = shownSettings.parse(settings);
       return { name, kind, title, domains: domains.map((domain) => domain.toLowerCase()), listed };
     })
-    .toSorted((one, other) => one.title.localeCompare(other.title));
+    .toSorted((one, other) => one.title.localeCompare(other.title, "en"));
 }
 
 /** The provider to which the people of an address's domain are led. Pure. */

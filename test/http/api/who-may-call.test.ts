@@ -169,7 +169,7 @@ describe("who may call what", () => {
     }
     const text = tableOf([
       ["route", ...names],
-      ...rows.sort(([a = ""], [b = ""]) => (a.split(" ")[1] ?? "").localeCompare(b.split(" ")[1] ?? "") || a.localeCompare(b)),
+      ...rows.sort(([a = ""], [b = ""]) => (a.split(" ")[1] ?? "").localeCompare(b.split(" ")[1] ?? "", "en") || a.localeCompare(b, "en")),
     ]);
     if (process.env["WRITE_TABLE"] === "1") writeFileSync(TABLE, text);
     expect(text).toBe(readFileSync(TABLE, "utf8"));
