@@ -65,6 +65,7 @@ export interface Completeness {
 
 /** The source's side of a connection, opened for one run. `signal` aborts a read between pages and in calls. */
 export interface Source {
+  /** In the order in which they are best read: what follows from another kind's read comes after it. */
   kinds: readonly Kind[];
   readAll(kind: Kind): AsyncGenerator<Page, Completeness>;
   /** Throws a Fault `expired` when the cursor is no longer good: the caller reads in full. */

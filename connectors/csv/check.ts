@@ -2,7 +2,7 @@ import { Fault, type CheckResult, type OpenOptions } from "../contract.ts";
 import { openCsv, type CsvFile } from "./client.ts";
 import type { CsvSettings } from "./config.ts";
 import { placeOf } from "./place.ts";
-import { readKind } from "./read.ts";
+import { pageReader } from "./read.ts";
 
 /** Can the file be had and read, and does it prove itself whole? Of a server it also says which key it shows. */
 export async function check(options: OpenOptions<CsvSettings>): Promise<CheckResult[]> {
@@ -24,7 +24,7 @@ export async function check(options: OpenOptions<CsvSettings>): Promise<CheckRes
 }
 
 async function findingsOf(file: CsvFile, settings: CsvSettings): Promise<CheckResult[]> {
-  const pages = readKind({ file, settings }, "user");
+  const pages = pageReader({ file, settings })("user");
   const problems: string[] = [];
   let step = await pages.next();
   for (; !step.done; step = await pages.next()) problems.push(...(step.value.problems ?? []).map(({ message }) => message));

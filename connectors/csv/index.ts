@@ -4,7 +4,7 @@ import { openCsv } from "./client.ts";
 import { csvSettings, type CsvSettings } from "./config.ts";
 import { createLookup } from "./lookup.ts";
 import { placeOf } from "./place.ts";
-import { readKind } from "./read.ts";
+import { pageReader } from "./read.ts";
 
 /** An HR feed: people, and their groups and units by columns, from one CSV file. */
 export const csv: Connector<CsvSettings> = {
@@ -34,9 +34,10 @@ async function openSource(options: OpenOptions<CsvSettings>): Promise<Source> {
   const place = placeOf(options);
   try {
     const file = await openCsv(place, { settings, signal });
+    const readAll = pageReader({ file, settings });
     return {
       kinds,
-      readAll: (kind) => (kinds.includes(kind) ? readKind({ file, settings }, kind) : refuse(kind)),
+      readAll: (kind) => (kinds.includes(kind) ? readAll(kind) : refuse(kind)),
       readOne: createLookup({ place, file, settings, signal }),
       async close() {
         await file.close();
@@ -50,7 +51,8 @@ async function openSource(options: OpenOptions<CsvSettings>): Promise<Source> {
 }
 
 function kindsOf({ groupsColumn, unitColumn }: CsvSettings): Kind[] {
-  return [...(unitColumn === undefined ? [] : ["unit" as const]), "user", ...(groupsColumn === undefined ? [] : ["group" as const])];
+  // People first: the others follow from their lines.
+  return ["user", ...(unitColumn === undefined ? [] : ["unit" as const]), ...(groupsColumn === undefined ? [] : ["group" as const])];
 }
 
 // eslint-disable-next-line require-yield -- it refuses before there is anything to give

@@ -73,21 +73,54 @@ export async function* personLines({ file, settings }: Reading): AsyncGenerator<
   };
 }
 
-/** Reads one kind in pages. Groups and units follow from the people's lines, so they are as complete as those. */
-export function readKind(reading: Reading, kind: Kind): AsyncGenerator<Page, Completeness> {
-  return kind === "user" ? readPeople(reading) : readCollected(reading, kind === "group" ? collectGroups : collectUnits);
+/** The kinds that follow from the people's lines, and are as complete as those. */
+type Following = Exclude<Kind, "user">;
+
+/**
+ * Reads a kind in pages. Whoever has read the people through has seen all groups and units: the next read of these gives what was
+ * gathered on the way, and the file is parsed once. It is given away once, so that it stands in memory no longer than it must.
+ */
+export function pageReader(reading: Reading): (kind: Kind) => AsyncGenerator<Page, Completeness> {
+  const gathered = new Map<Following, Gathered>();
+  async function* readPeople(): AsyncGenerator<Page, Completeness> {
+    const { collected, end, count } = yield* peoplePages(reading);
+    for (const kind of ["group", "unit"] as const) gathered.set(kind, { records: collected[kind].records(end), proven: end.proven });
+    return { finalCursor: end.proven, count };
+  }
+  async function* readFollowing(kind: Following): AsyncGenerator<Page, Completeness> {
+    const found = gathered.get(kind) ?? (await gather(reading, kind));
+    gathered.delete(kind);
+    const records = [...found.records];
+    for (let at = 0; at < records.length; at += PAGE) yield { records: records.slice(at, at + PAGE) };
+    return { finalCursor: found.proven, count: records.length };
+  }
+  return (kind) => (kind === "user" ? readPeople() : readFollowing(kind));
 }
 
-async function* readPeople(reading: Reading): AsyncGenerator<Page, Completeness> {
-  let page: { records: SourceRecord[]; problems: RecordProblem[] } = { records: [], problems: [] };
+interface Gathered {
+  records: Iterable<SourceRecord>;
+  proven: boolean;
+}
+
+interface PeopleEnd {
+  collected: Readonly<Record<Following, Collected>>;
+  end: End;
+  count: number;
+}
+
+async function* peoplePages(reading: Reading): AsyncGenerator<Page, PeopleEnd> {
+  const collected = { group: collectGroups(reading), unit: collectUnits(reading) };
+  let page: Required<Page> = { records: [], problems: [] };
   let count = 0;
   const lines = personLines(reading);
   for (;;) {
     const { done, value } = await lines.next();
     if (done) {
       if (page.records.length + page.problems.length > 0) yield page;
-      return { finalCursor: value.proven, count };
+      return { collected, end: value, count };
     }
+    collected.group.take(value);
+    collected.unit.take(value);
     if (isProblem(value.item)) page.problems.push(value.item);
     else page.records.push(value.item);
     count += isProblem(value.item) ? 0 : 1;
@@ -97,18 +130,20 @@ async function* readPeople(reading: Reading): AsyncGenerator<Page, Completeness>
   }
 }
 
-/** Gathers records that many lines make together. */
-type Collect = (reading: Reading) => { take(line: PersonLine): void; records(end: End): Iterable<SourceRecord> };
-
-async function* readCollected(reading: Reading, collect: Collect): AsyncGenerator<Page, Completeness> {
-  const collected = collect(reading);
+async function gather(reading: Reading, kind: Following): Promise<Gathered> {
+  const collected = kind === "group" ? collectGroups(reading) : collectUnits(reading);
   const lines = personLines(reading);
   let step = await lines.next();
   for (; !step.done; step = await lines.next()) collected.take(step.value);
-  const records = [...collected.records(step.value)];
-  for (let at = 0; at < records.length; at += PAGE) yield { records: records.slice(at, at + PAGE) };
-  return { finalCursor: step.value.proven, count: records.length };
+  return { records: collected.records(step.value), proven: step.value.proven };
 }
+
+/** Gathers records that many lines make together. */
+interface Collected {
+  take(line: PersonLine): void;
+  records(end: End): Iterable<SourceRecord>;
+}
+type Collect = (reading: Reading) => Collected;
 
 export const collectGroups: Collect = ({ file, settings }) => {
   const members = new Map<string, string[]>();

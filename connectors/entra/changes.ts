@@ -1,12 +1,13 @@
 import { Fault, type Cursor, type Kind, type Page, type RecordProblem, type SourceRecord } from "../contract.ts";
+import type { EntraSettings } from "./config.ts";
 import { cursorOf, positionOf } from "./delta.ts";
-import { emptyPage, paged, put, standing } from "./full.ts";
+import { emptyPage, findPlaces, paged, put, standing } from "./full.ts";
 import { gather, type Gathered } from "./gather.ts";
 import type { WireObject } from "./json.ts";
 import { administrativeUnitsOf, findMany, listMembers, readOne } from "./lookup.ts";
 import { UNIT_MEMBERS, type Reading } from "./reading.ts";
-import { groupRecord, isId, unitRecord, userRecord } from "./records.ts";
-import { unitsOf } from "./unit-names.ts";
+import { groupRecord, isId, isProblem, unitRecord, userRecord } from "./records.ts";
+import { placeOf } from "./unit-names.ts";
 
 /**
  * What changed since the cursor. The delta query says who changed, and may repeat itself, late or out of order; everybody it names
@@ -16,12 +17,13 @@ import { unitsOf } from "./unit-names.ts";
 export async function* readChanges(reading: Reading, kind: Kind, since: Cursor): AsyncGenerator<Page, Cursor> {
   const tracked = reading.tracked(kind);
   const position = positionOf(since, { kind, tracked });
-  const round = await gather(reading.client, { tracked, link: position.link });
   if (kind === "unit" && reading.settings.units !== "administrativeUnits") {
-    const units = [...round.objects.values()].flatMap(({ properties }) => unitsOf(properties, reading.settings.units));
-    yield { records: [...new Map(units.map((unit) => [unit.nativeId, unit])).values()] };
-    return cursorOf(kind, { tracked, position: { link: round.link, again: [] } });
+    const { units, link } = reading.places.take(position.link) ?? (await findPlaces(reading, tracked, position.link));
+    yield { records: [...units] };
+    return cursorOf(kind, { tracked, position: { link, again: [] } });
   }
+  const places = kind === "user" ? reading.places.begin(position.link) : undefined;
+  const round = await gather(reading.client, { tracked, link: position.link });
   const moved =
     kind === "user" && reading.settings.units === "administrativeUnits" ? await movedBetweenUnits(reading, position.unitsLink) : undefined;
   const ids = [...new Set([...round.objects.keys(), ...position.again, ...(moved?.ids ?? [])])].filter(isId);
@@ -32,11 +34,19 @@ export async function* readChanges(reading: Reading, kind: Kind, since: Cursor):
     for (const [index, id] of chunk.entries()) {
       const settled = await settle(reading, { kind, id, read: objects[index], listed: round.objects.get(id) });
       if (settled.record) put(page, settled.record);
+      places?.note(placeNamedBy(settled.record, reading.settings));
       if (settled.doubtful) again.push(id);
     }
     yield page;
   }
+  places?.end(round.link);
   return cursorOf(kind, { tracked, position: { link: round.link, again, ...(moved ? { unitsLink: moved.link } : {}) } });
+}
+
+/** What the department and company were called that a person's record was placed by. */
+function placeNamedBy(record: Settled["record"], { units }: EntraSettings): WireObject {
+  const unit = record && !isProblem(record) ? record.attributes["unit"] : undefined;
+  return typeof unit === "string" ? (placeOf(unit, units) ?? {}) : {};
 }
 
 /** People whose administrative units changed. */

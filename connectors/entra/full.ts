@@ -1,11 +1,11 @@
 import type { Completeness, Kind, Page, RecordProblem, SourceRecord } from "../contract.ts";
-import { cursorOf, deltaPages, notExpired } from "./delta.ts";
+import { cursorOf, deltaPages, notExpired, type Tracked } from "./delta.ts";
 import { gather, type Gathered } from "./gather.ts";
 import { isObject, type WireObject } from "./json.ts";
 import { findMany, listMembers } from "./lookup.ts";
+import type { FoundPlaces } from "./places.ts";
 import { UNIT_MEMBERS, type Reading } from "./reading.ts";
 import { groupRecord, isId, isProblem, unitRecord, userRecord } from "./records.ts";
-import { unitsOf } from "./unit-names.ts";
 
 /** Records a page of what is gathered before it is given. */
 export const PAGE = 100;
@@ -25,8 +25,11 @@ async function* readUsers(reading: Reading): AsyncGenerator<Page, Completeness> 
   const { client, settings } = reading;
   const tracked = reading.tracked("user");
   const units = settings.units === "administrativeUnits" ? await memberships(reading) : undefined;
-  const read = (object: WireObject) =>
-    userRecord(object, { settings, ...(units ? { administrativeUnits: units.byMember.get(String(object["id"])) ?? [] } : {}) });
+  const places = reading.places.begin(undefined);
+  const read = (object: WireObject) => {
+    places.note(object);
+    return userRecord(object, { settings, ...(units ? { administrativeUnits: units.byMember.get(String(object["id"])) ?? [] } : {}) });
+  };
   const present = new Set<string>();
   const doubtful = new Set<string>();
   const pages = deltaPages(client, { tracked });
@@ -38,6 +41,7 @@ async function* readUsers(reading: Reading): AsyncGenerator<Page, Completeness> 
       for (const id of settled?.gone ?? []) present.delete(id);
       for (const id of settled?.there ?? []) present.add(id);
       if (settled) yield settled.page;
+      places.end(step.value);
       const position = { link: step.value, again: [], ...(units ? { unitsLink: units.link } : {}) };
       return { finalCursor: true, count: present.size, cursor: cursorOf("user", { tracked, position }) };
     }
@@ -94,13 +98,21 @@ async function* readAdministrativeUnits(reading: Reading): AsyncGenerator<Page, 
 }
 
 async function* readPlaces(reading: Reading): AsyncGenerator<Page, Completeness> {
-  const { settings } = reading;
   const tracked = reading.tracked("unit");
-  const { objects, link } = await gather(reading.client, { tracked });
-  const units = new Map<string, SourceRecord>();
-  for (const { properties } of objects.values()) for (const unit of unitsOf(properties, settings.units)) units.set(unit.nativeId, unit);
-  for (const records of paged([...units.values()])) yield { records };
-  return { finalCursor: true, count: units.size, cursor: cursorOf("unit", { tracked, position: { link, again: [] } }) };
+  const { units, link } = reading.places.take(undefined) ?? (await findPlaces(reading, tracked));
+  for (const records of paged(units)) yield { records };
+  return { finalCursor: true, count: units.length, cursor: cursorOf("unit", { tracked, position: { link, again: [] } }) };
+}
+
+/** Departments and companies, where nobody has just read the people. */
+export async function findPlaces({ client, places }: Reading, tracked: Tracked, link?: string): Promise<FoundPlaces> {
+  const found = places.begin(link);
+  const pages = deltaPages(client, { tracked, ...(link === undefined ? {} : { link }) });
+  let step = await pages.next();
+  for (; !step.done; step = await pages.next())
+    for (const object of step.value.objects) if (!isObject(object["@removed"])) found.note(object);
+  found.end(step.value);
+  return places.take(link) ?? { units: [], link: step.value };
 }
 
 /** Which administrative units a user is in, from the units' side: the users' own side is not tracked. */

@@ -5,13 +5,14 @@ import type { EntraSettings } from "./config.ts";
 import { readAll } from "./full.ts";
 import { count, listIds } from "./listing.ts";
 import { groupsOf, readOne } from "./lookup.ts";
+import { gatherPlaces } from "./places.ts";
 import { kindsOf, trackedBy, type Reading } from "./reading.ts";
 
 /** A tenant of Microsoft Entra ID as a source of people, groups and units. Signs in at once: a wrong credential is told before a run reads. */
 export async function openEntraSource(options: OpenOptions<EntraSettings>): Promise<Source> {
   const { settings, log, signal, now } = options;
   const client = openClient(options);
-  const reading: Reading = { client, settings, log, signal, now, tracked: trackedBy(settings) };
+  const reading: Reading = { client, settings, log, signal, now, tracked: trackedBy(settings), places: gatherPlaces(settings.units) };
   try {
     await client.token();
   } catch (error) {

@@ -3,6 +3,7 @@ import { Fault, type Kind } from "../contract.ts";
 import type { GraphClient } from "./client.ts";
 import type { EntraSettings } from "./config.ts";
 import type { Tracked } from "./delta.ts";
+import type { Places } from "./places.ts";
 import { UNIT_PROPERTIES } from "./records.ts";
 import { placeProperties } from "./unit-names.ts";
 
@@ -15,28 +16,32 @@ export interface Reading {
   now: () => Date;
   /** How changes of a kind are tracked. Throws `misconfigured` for a kind that is not read. */
   tracked(kind: Kind): Tracked;
+  places: Places;
 }
 
+/** Departments and companies follow from people, and come after them. */
 export function kindsOf({ units, groups }: EntraSettings): Kind[] {
-  return [...(units === undefined ? [] : ["unit" as const]), "user", ...(groups ? ["group" as const] : [])];
+  const unit = units === undefined ? [] : ["unit" as const];
+  const people = units === "administrativeUnits" ? ([...unit, "user"] as const) : (["user", ...unit] as const);
+  return [...people, ...(groups ? ["group" as const] : [])];
 }
 
 export function trackedBy(settings: EntraSettings): (kind: Kind) => Tracked {
   const { units, userProperties, groupProperties, manager } = settings;
   const places = placeProperties(units);
+  const users: Tracked = {
+    path: "/users/delta",
+    select: [...new Set([...userProperties, ...places]), ...(manager ? ["manager"] : [])],
+    needs: "User.Read.All",
+    what: "users",
+  };
   return (kind) => {
     if (!kindsOf(settings).includes(kind))
       throw new Fault(
         "misconfigured",
         kind === "unit" ? "The settings do not say what the units are: give units." : "Groups are not read: set groups to true.",
       );
-    if (kind === "user")
-      return {
-        path: "/users/delta",
-        select: [...new Set([...userProperties, ...places]), ...(manager ? ["manager"] : [])],
-        needs: "User.Read.All",
-        what: "users",
-      };
+    if (kind === "user") return users;
     if (kind === "group")
       return {
         path: "/groups/delta",
@@ -46,7 +51,8 @@ export function trackedBy(settings: EntraSettings): (kind: Kind) => Tracked {
       };
     if (units === "administrativeUnits")
       return { path: UNITS_DELTA, select: UNIT_PROPERTIES, needs: "AdministrativeUnit.Read.All", what: "administrative units" };
-    return { path: "/users/delta", select: places, needs: "User.Read.All", what: "users' departments and companies" };
+    // The same link serves both, so that one round is enough.
+    return users;
   };
 }
 

@@ -14,7 +14,7 @@ export async function openLdapSource(options: OpenOptions<LdapSettings>): Promis
   const session = await openDirectorySession(options);
   const { settings } = session;
   const readers = new Map<Kind, RecordReader>();
-  for (const kind of ["user", "group", "unit"] as const) {
+  for (const kind of ["unit", "user", "group"] as const) {
     const reader = recordReader(settings, kind);
     if (reader !== undefined) readers.set(kind, reader);
   }

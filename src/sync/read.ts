@@ -19,7 +19,7 @@ import { decideRecords, type Changed } from "./stage.ts";
 import { stageGroupMembers } from "./stage-members.ts";
 import { knownCount } from "./sweep.ts";
 
-/** Units before people before groups, so that what is referred to is there first. */
+/** Units before people before groups, so that what is referred to is there first. A read may follow its source's order: a plan is applied in its own. */
 const ORDER: readonly Kind[] = ["unit", "user", "group"];
 /** Pages that are decided and staged while the next is read. */
 const IN_FLIGHT = 2;
@@ -29,7 +29,7 @@ const SIDE_BY_SIDE = 2;
 const REMAP_PAGE = 1000;
 
 export function kindsOf(run: Run, source: Source): Kind[] {
-  return ORDER.filter((kind) => source.kinds.includes(kind) && run.deciding.mapping.kinds[kind] !== undefined);
+  return source.kinds.filter((kind) => run.deciding.mapping.kinds[kind] !== undefined);
 }
 
 /** Reads a kind in full and stages what differs; keeps the evidence of completeness. */

@@ -4,7 +4,11 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { Completeness, Kind, Page, RecordProblem, SourceRecord } from "../../../connectors/contract.ts";
 import { csvSettings } from "../../../connectors/csv/config.ts";
+import { openCsv } from "../../../connectors/csv/client.ts";
 import { csv } from "../../../connectors/csv/index.ts";
+import { placeOf } from "../../../connectors/csv/place.ts";
+import { pageReader } from "../../../connectors/csv/read.ts";
+import { drain } from "../../contract/source.ts";
 import { silentLog } from "../../helpers/database.ts";
 
 let folder: string;
@@ -57,6 +61,29 @@ async function readAll(
 }
 
 describe("a CSV file", () => {
+  test("is parsed once for people, units and groups, which are the same as when each is read alone", async () => {
+    const options = optionsFor(fileOf(`${PEOPLE}3,bad line\n`));
+    const file = await openCsv(placeOf(options), options);
+    let parses = 0;
+    const counted = {
+      ...file,
+      rows() {
+        parses += 1;
+        return file.rows();
+      },
+    };
+    const reading = { file: counted, settings: options.settings };
+    const readAll = pageReader(reading);
+    await drain(readAll("user"));
+    const together = { units: await drain(readAll("unit")), groups: await drain(readAll("group")) };
+    expect(parses).toBe(1);
+    expect(together).toEqual({ units: await drain(pageReader(reading)("unit")), groups: await drain(pageReader(reading)("group")) });
+    expect(together.units.records).toHaveLength(2);
+    expect(await drain(readAll("group"))).toEqual(together.groups);
+    expect(parses).toBe(4);
+    await file.close();
+  });
+
   test("M2: gives people by their id column, and groups and units by theirs", async () => {
     const file = fileOf(`${PEOPLE}END,2\n`);
     const people = await readAll(file, { trailer: "END" });
