@@ -7,6 +7,7 @@ import { enqueue } from "../db/queue.ts";
 import type { SignInSettings } from "../sign-in-settings.ts";
 import { NOTICES, type NoticeData, type NoticeName } from "./notice-catalogue.ts";
 import { personKeys } from "./personal.ts";
+import { replacedAddresses } from "./replaced-addresses.ts";
 
 export type { NoticeData, NoticeName } from "./notice-catalogue.ts";
 
@@ -34,21 +35,39 @@ export type NoticeContent = z.output<typeof contentSchema>;
 
 /**
  * Tells somebody something: a notice and the job that sends it, in the caller's transaction. The same news to the same person within a
- * minute is one notice, unless it carries a link or a code. Optional notices that the person does not want are not made.
+ * minute is one notice, unless it carries a link or a code. Optional notices that the person does not want are not made. Where their address
+ * has just changed, security notices without a link or code go to the old one, too.
  */
 export async function tellPerson<N extends NoticeName>(work: Work, { keyRing, personId, notice, data, to }: TellOptions<N>): Promise<void> {
   const { ctx, sql } = work;
-  const { data: schema, choice, single } = NOTICES[notice];
+  const { data: schema, choice } = NOTICES[notice];
   const values = schema.parse(data ?? {});
   const key = (await personKeys(work, keyRing, [personId])).get(personId);
   if (!key) throw new Error(`the key of person ${personId} was just made and is not there`);
-  const id = randomUUID();
-  const now = ctx.now();
   const channel = to?.channel ?? "email";
   // The address of now: what is told of a change must not go to where the change leads.
-  const address = to?.address ?? (await ownAddress(sql, personId));
+  const own = to?.address ?? (await ownAddress(sql, personId));
+  const isForOthers = to === undefined && choice === "security" && !("link" in values || "code" in values);
+  const others = isForOthers ? await replacedAddresses(sql, { personId, now: ctx.now() }) : [];
   // Two that come at once must see each other.
   await sql.query("select pg_advisory_xact_lock(hashtextextended($1, 7305050))", [`${personId} ${notice}`]);
+  for (const address of [own, ...others]) await store(work, { personId, notice, channel, address, values, key });
+}
+
+interface StoreOptions {
+  personId: string;
+  notice: NoticeName;
+  channel: NoticeChannel;
+  address: string | null;
+  values: object;
+  key: SealingKey;
+}
+
+async function store(work: Work, { personId, notice, channel, address, values, key }: StoreOptions): Promise<void> {
+  const { ctx, sql } = work;
+  const { choice, single } = NOTICES[notice];
+  const id = randomUUID();
+  const now = ctx.now();
   const { rowCount } = await sql.query(
     `insert into notices (id, person_id, notice, channel, content, digest, actor, correlation_id, created_at, expires_at)
      select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10

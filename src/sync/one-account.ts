@@ -27,13 +27,17 @@ export interface OneAccount {
   create: boolean;
   /** Whether the account may be tied to the person whom it matches; the connection's mapping must allow it, too. */
   link: boolean;
+  /** Whether that person's e-mail address is believed to be theirs; where it is not, accounts don't find them by it. Always when absent. */
+  holdsAddress?: (work: Work, personId: string) => Promise<boolean>;
 }
 
 export type AccountOutcome =
   /** `kept`: what is said anew would leave the organisation without an administrator, so that it waits, and everything stays as it was. */
   | { outcome: "unchanged" | "updated" | "linked" | "created" | "kept"; personId: string }
   /** Nobody is signed in by it. `unmatched` and `disputed` accounts are kept, so that an administrator can settle them. */
-  | { outcome: "unmatched" | "disputed" | "left" | "refused"; personId: string | null; reason: string };
+  | { outcome: "unmatched" | "disputed" | "left" | "refused"; personId: string | null; reason: string }
+  /** The address by which the account would find its person has just become theirs: it does later, and nothing is kept of it now. */
+  | { outcome: "new_address"; personId: string; reason: string };
 
 /**
  * Takes one account, as its system has just described it, through the stages of a sync: scope, match, map, decide, guard, apply.
@@ -51,14 +55,22 @@ export async function syncAccount(work: Work, options: OneAccount): Promise<Acco
   const hash = fingerprint(record).toString("hex");
   if (known?.subjectId && isSame(known, { hash, mappingVersion: connection.mappingVersion }))
     return { outcome: "unchanged", personId: known.subjectId };
-  const { items, problems } = await decideRecords(work.sql, {
-    deciding: restricted(await decidingFor(work.sql, connection), options),
-    changed: [{ record, hash }],
-    seenAt: work.ctx.now(),
-    lock: true,
-    sealing: { ctx: work.ctx, keyRing: options.keyRing },
-  });
+  const deciding = await decidingFor(work.sql, connection);
+  const decide = async (allowed: Deciding) =>
+    decideRecords(work.sql, {
+      deciding: allowed,
+      changed: [{ record, hash }],
+      seenAt: work.ctx.now(),
+      lock: true,
+      sealing: { ctx: work.ctx, keyRing: options.keyRing },
+    });
+  const { items, problems } = await decide(restricted(deciding, options));
   const [item] = items;
+  if (item?.action === "link" && item.subjectId !== null && !((await options.holdsAddress?.(work, item.subjectId)) ?? true)) {
+    const [otherwise] = (await decide(withoutAddresses(restricted(deciding, { ...options, create: false })))).items;
+    if (otherwise?.action !== "link" || otherwise.subjectId !== item.subjectId)
+      return { outcome: "new_address", personId: item.subjectId, reason: "the person's e-mail address is new, and is waited for" };
+  }
   if (!item) return { outcome: "refused", personId: known?.subjectId ?? null, reason: problems[0]?.message ?? "nothing to do" };
   return applyOne(work, { connection, item });
 }
@@ -94,6 +106,11 @@ function restricted(deciding: Deciding, { create, link }: Pick<OneAccount, "crea
       },
     },
   };
+}
+
+function withoutAddresses(deciding: Deciding): Deciding {
+  const { mapping } = deciding;
+  return { ...deciding, mapping: { ...mapping, match: mapping.match.filter((key) => key !== "emails") } };
 }
 
 /**

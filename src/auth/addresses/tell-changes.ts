@@ -4,6 +4,7 @@ import type { Work } from "../../db/database.ts";
 import type { KeyRing } from "../../db/envelope.ts";
 import { enqueue } from "../../db/queue.ts";
 import { tellPerson } from "../../directory/notices.ts";
+import { ANSWER_DAYS } from "../../directory/replaced-addresses.ts";
 import type { SignInSettings } from "../../sign-in-settings.ts";
 import { shownAddress } from "./shown-address.ts";
 
@@ -17,8 +18,6 @@ export interface TellChangesOptions {
 /** What could not be told for so long is no news any more. */
 const NEWS_DAYS = 3;
 const DAY_MS = 86_400_000;
-/** For how long the old address can say that it was not them. */
-const ANSWER_DAYS = 7;
 const PORTION = 50;
 
 const UNTOLD = "told_at is null and at > $1";

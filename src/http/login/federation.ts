@@ -1,3 +1,4 @@
+import { unsettledAddress } from "../../auth/addresses/standing.ts";
 import { noteAttempt } from "../../auth/risk/attempts.ts";
 import { isIssuerOfAccounts } from "../../auth/sign-in/issuer.ts";
 import { loginHolder } from "../../auth/sign-in/login-names.ts";
@@ -27,7 +28,7 @@ export interface FederatedSignIn {
 }
 
 /** Why somebody whom a provider has proven is not let in; people are told none of it. */
-type Refusal = "other_issuer" | "unmatched" | "disputed" | "left" | "refused" | "held" | "not_active" | "disabled";
+type Refusal = "other_issuer" | "unmatched" | "disputed" | "left" | "refused" | "new_address" | "held" | "not_active" | "disabled";
 
 type Passed = { passed: true; secret: string; personId: string } | { passed: false; why: Refusal; personId: string | null };
 
@@ -75,10 +76,12 @@ async function decided(visit: Visit, options: FederatedSignIn): Promise<Passed> 
 
 async function passed(work: Work, { visit, options }: { visit: Visit; options: FederatedSignIn }): Promise<Passed> {
   const { connection, federation, issuer, bothFactors = false } = options;
-  const { keyRing } = visit.options;
+  const { keyRing, settings } = visit.options;
   if (!(await isIssuerOfAccounts(work, { connectionId: connection.id, issuer })))
     return { passed: false, why: "other_issuer", personId: null };
-  const result = await syncFederated(work, { connection, keyRing, subject: options.subject });
+  const holdsAddress = async ({ ctx, sql }: Work, personId: string) =>
+    (await unsettledAddress(sql, { personId, now: ctx.now(), settings: settings.addresses })) === undefined;
+  const result = await syncFederated(work, { connection, keyRing, subject: options.subject, holdsAddress });
   if ("reason" in result) {
     work.ctx.log.info({ connection: connection.name, reason: result.reason }, "an account that wanted to sign in was set aside");
     return { passed: false, why: result.outcome, personId: result.personId };

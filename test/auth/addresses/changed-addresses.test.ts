@@ -9,7 +9,7 @@ import { askForReset, sendReset } from "../../../src/auth/links/forgot.ts";
 import { setPassword } from "../../../src/auth/passwords/set.ts";
 import { connectionDefinitionSchema } from "../../../src/connections/definition.ts";
 import { addConnection } from "../../../src/connections/store.ts";
-import { openNotice } from "../../../src/directory/notices.ts";
+import { openNotice, tellPerson } from "../../../src/directory/notices.ts";
 import { personKeys } from "../../../src/directory/personal.ts";
 import { signInSettings, type SignInSettings } from "../../../src/sign-in-settings.ts";
 import { runSync } from "../../../src/sync/run.ts";
@@ -74,6 +74,16 @@ const toldOf = async (personId: string) => {
   const key = await door.work(async (work) => (await personKeys(work, keyRing, [personId])).get(personId));
   if (!key) throw new Error("no key");
   return rows.map(({ id, content }) => openNotice(key, { id, sealed: content }));
+};
+const told = async (personId: string) => {
+  await door.work((work) => tellPerson(work, { keyRing, personId, notice: "password.changed" }));
+  const { rows } = await door.db.pool.query<{ id: string; content: string }>(
+    "delete from notices where person_id = $1 and notice = 'password.changed' returning id, content",
+    [personId],
+  );
+  const key = await door.work(async (work) => (await personKeys(work, keyRing, [personId])).get(personId));
+  if (!key) throw new Error("no key");
+  return rows.map(({ id, content }) => openNotice(key, { id, sealed: content }).address).sort();
 };
 const waits = (personId: string, addresses: Partial<SignInSettings["addresses"]> = {}) =>
   unsettledAddress(door.db.pool, { personId, now: door.clock.now(), settings: { ...settings.addresses, ...addresses } });
@@ -179,6 +189,31 @@ test("G2: the old address says that it was not them: no link goes to the new one
   await expect(answerByLinkLater(token)).rejects.toMatchObject({ field: "link" });
 });
 const answerByLinkLater = (token: string) => door.work((work) => answerByLink(work, { token, answer: "not_mine" }));
+
+test("G7, G2: security notices go to the old address, too, until a week is over or the person has said that the change was theirs", async () => {
+  const id = await door.newPerson({ userName: "moved", unitId: branch });
+  await change(id, door.token, "moved@old.example");
+  await givePassword(id);
+  expect(await told(id)).toEqual(["moved@old.example"]);
+  await change(id, door.token, "moved@new.example");
+  await tell();
+  const both = ["moved@new.example", "moved@old.example"];
+  expect(await told(id)).toEqual(both);
+  const [notice] = await toldOf(id);
+  const token = String(notice?.data["link"]).split("#")[1] ?? "";
+  await door.work((work) => confirmOwnAddress(work, { personId: id }));
+  expect(await told(id)).toEqual(["moved@new.example"]);
+  await door.work((work) => answerByLink(work, { token, answer: "not_mine" }));
+  expect(await told(id)).toEqual(both);
+  door.clock.forward(8 * 24 * HOUR);
+  expect(await told(id)).toEqual(both);
+  await change(id, door.token, "moved@third.example");
+  await tell();
+  expect(await told(id)).toEqual(["moved@new.example", "moved@old.example", "moved@third.example"]);
+  await door.db.pool.query("update address_changes set answer = null, answered_at = null where person_id = $1", [id]);
+  door.clock.forward(8 * 24 * HOUR);
+  expect(await told(id)).toEqual(["moved@third.example"]);
+});
 
 test("a change that is taken back leaves the address as good as it was, and who has nothing here to get in with is told nothing", async () => {
   const id = await door.newPerson({ userName: "mistyped", unitId: branch });

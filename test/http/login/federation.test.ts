@@ -75,6 +75,37 @@ test("G4: an address of a domain that is the provider's own finds its person, ve
   expect(await rows("select person_id from accounts where native_id = 'sub-wim'")).toEqual([{ person_id: personId }]);
 });
 
+test("G4: an address that has just become somebody's finds nobody, as no reset goes there; it does later, or by another key", async () => {
+  const { personId, userName } = await door.newPerson({ userName: "victim", email: "victim@corp.test" });
+  const becomes = (email: string) =>
+    door.db.pool.query("update people set email = $2, modified_at = $3 where id = $1", [personId, email, door.clock.now()]);
+  const links = () => rows("select native_id from accounts where person_id = $1", [personId]);
+  await becomes("thief@corp.test");
+  const thief = { preferred_username: "thief", email: "thief@corp.test", email_verified: true };
+  expect((await signIn("sub-thief", thief)).answer.status).toBe(403);
+  expect(await links()).toEqual([]);
+  expect(await rows("select 1 from accounts where native_id = 'sub-thief'")).toEqual([]);
+  expect(await rows("select 1 from people where user_name = 'thief'")).toEqual([]);
+  expect(await rows("select outcome, why from sign_in_attempts where why = 'new_address'")).toEqual([
+    { outcome: "refused", why: "new_address" },
+  ]);
+  await door.db.pool.query(`update connections set mapping = jsonb_set(mapping, '{match}', '["emails", "userName"]')`);
+  expect((await signIn("sub-other", { ...thief, preferred_username: userName })).answer.status).toBe(200);
+  expect(await links()).toEqual([{ native_id: "sub-other" }]);
+  await door.db.pool.query(`update connections set mapping = jsonb_set(mapping, '{match}', '["emails"]')`);
+  await door.db.pool.query("delete from accounts where person_id = $1", [personId]);
+  door.clock.forward(24 * 3_600_000 + 1000);
+  await signIn("sub-thief", thief);
+  expect(await links()).toEqual([{ native_id: "sub-thief" }]);
+  // Who has only this account here has a way in, too.
+  await door.db.pool.query("delete from passwords where person_id = $1", [personId]);
+  await door.db.pool.query("delete from sessions where person_id = $1", [personId]);
+  await becomes("other@corp.test");
+  expect(await rows("select new_address from address_changes where person_id = $1 order by id desc limit 1", [personId])).toEqual([
+    { new_address: "other@corp.test" },
+  ]);
+});
+
 test("G4: an address that is not verified signs nobody in as somebody else, whatever else is claimed", async () => {
   const { personId } = await door.newPerson({ userName: "xia", email: "xia@corp.test" });
   const email = fc.constantFrom("xia@corp.test", "XIA@corp.test", " xia@corp.test", ["xia@corp.test"]);
