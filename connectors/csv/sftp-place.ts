@@ -1,7 +1,7 @@
-import { mkdtemp, open, rm, type FileHandle } from "node:fs/promises";
-import os from "node:os";
+import type { FileHandle } from "node:fs/promises";
 import path from "node:path";
 import { Fault, type CheckResult, type Network } from "../contract.ts";
+import { namelessFile } from "../kit/nameless-file.ts";
 import type { SftpSettings } from "./config.ts";
 import { tooLarge } from "./local.ts";
 import { fits, newestOf } from "./newest.ts";
@@ -96,16 +96,6 @@ function hostKeyFinding({ host, hostKey }: SftpSettings, shown: string): CheckRe
 
 function versionOf(file: string, { size, mtime }: Stats): string {
   return [file, size, mtime].join("\n");
-}
-
-/** A file of this process alone: it has no name any more, and is gone when the process is, however that ends. */
-async function namelessFile(): Promise<FileHandle> {
-  const folder = await mkdtemp(path.join(os.tmpdir(), "rollcall-feed-"));
-  try {
-    return await open(path.join(folder, "feed.csv"), "wx+", 0o600);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
 }
 
 /** Exactly as many bytes as the file had when it was looked at; fewer are a file that was cut short. */

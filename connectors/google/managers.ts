@@ -3,62 +3,61 @@ import { customerOf, type GoogleClient } from "./client.ts";
 import { isObject, textOf, textsIn } from "./json.ts";
 import { listPages } from "./listing.ts";
 
-/** Google names a manager by e-mail address, which may change; this finds the id that stays. */
-export interface ManagerIds {
-  /** Adds `manager`, the id of whoever has the address in `managerEmail`, to a user's record. */
-  resolve(record: SourceRecord): Promise<SourceRecord>;
+/** Whose an e-mail address is: Google names a manager by one, which may change; the id stays. */
+export interface Addresses {
+  /** Learns a listed user's addresses. */
+  note(user: Readonly<Record<string, unknown>>): void;
+  idOf(email: string): string | undefined;
 }
 
-type Find = (email: string) => Promise<string | undefined>;
-
-/** For one record: asks for the one manager. */
-export function askForManager(client: GoogleClient): ManagerIds {
-  return resolving(async (email) => {
-    const { status, body } = await client.call({
-      method: "GET",
-      purpose: "readUsers",
-      path: `/users/${encodeURIComponent(email)}`,
-      query: { fields: "id" },
-      // An address elsewhere is answered with 403 or 404, one that is none at all with 400.
-      expect: [400, 403, 404],
-    });
-    return status === 200 && isObject(body) ? textOf(body["id"]) : undefined;
-  });
-}
-
-/** For a whole read: lists everybody's addresses once, as soon as the first manager has to be found. */
-export function listManagers(client: GoogleClient): ManagerIds {
-  let ids: Promise<ReadonlyMap<string, string>> | undefined;
-  return resolving(async (email) => (await (ids ??= idsByAddress(client))).get(email));
-}
-
-function resolving(find: Find): ManagerIds {
+export function addressBook(): Addresses {
+  const ids = new Map<string, string>();
   return {
-    async resolve(record) {
-      const email = record.attributes["managerEmail"];
-      const manager = typeof email === "string" ? await find(email) : undefined;
-      return manager === undefined ? record : { ...record, attributes: { ...record.attributes, manager } };
+    note({ id, primaryEmail, aliases }) {
+      const known = textOf(id);
+      if (known === undefined) return;
+      for (const address of [textOf(primaryEmail), ...textsIn(aliases)]) if (address !== undefined) ids.set(address.toLowerCase(), known);
     },
+    idOf: (email) => ids.get(email),
   };
 }
 
-async function idsByAddress(client: GoogleClient): Promise<ReadonlyMap<string, string>> {
-  const ids = new Map<string, string>();
+/** The address that a user's record names a manager by. */
+export function managerEmailOf({ attributes }: SourceRecord): string | undefined {
+  const email = attributes["managerEmail"];
+  return typeof email === "string" ? email : undefined;
+}
+
+export function withManager(record: SourceRecord, manager: string | undefined): SourceRecord {
+  return manager === undefined ? record : { ...record, attributes: { ...record.attributes, manager } };
+}
+
+/** For one record: asks for the one manager. */
+export async function askForManager(client: GoogleClient, record: SourceRecord): Promise<SourceRecord> {
+  const email = managerEmailOf(record);
+  if (email === undefined) return record;
+  const { status, body } = await client.call({
+    method: "GET",
+    purpose: "readUsers",
+    path: `/users/${encodeURIComponent(email)}`,
+    query: { fields: "id" },
+    // An address elsewhere is answered with 403 or 404, one that is none at all with 400.
+    expect: [400, 403, 404],
+  });
+  return withManager(record, status === 200 && isObject(body) ? textOf(body["id"]) : undefined);
+}
+
+/** Everybody's addresses by a listing of their own, for managers who are not among those that are read. */
+export async function listAddresses(client: GoogleClient): Promise<Addresses> {
+  const addresses = addressBook();
   const pages = listPages(client, {
     purpose: "readUsers",
     path: "/users",
-    // Managers may be outside of what is read.
     query: { ...customerOf({ ...client.settings, domain: undefined }), maxResults: client.settings.pageSize },
     kind: "admin#directory#users",
     items: "users",
     fields: "id,primaryEmail,aliases",
   });
-  for await (const users of pages) {
-    for (const { id, primaryEmail, aliases } of users) {
-      const known = textOf(id);
-      if (known === undefined) continue;
-      for (const address of [textOf(primaryEmail), ...textsIn(aliases)]) if (address !== undefined) ids.set(address.toLowerCase(), known);
-    }
-  }
-  return ids;
+  for await (const users of pages) for (const user of users) addresses.note(user);
+  return addresses;
 }

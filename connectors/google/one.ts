@@ -37,7 +37,7 @@ async function findUser(client: GoogleClient, nativeId: string): Promise<SourceR
   if (user === undefined || user["deletionTime"] !== undefined) return "gone";
   const record = userRecord(user);
   if (isProblem(record)) throw new Fault("rejected", record.message);
-  const resolved = await askForManager(client).resolve(record);
+  const resolved = await askForManager(client, record);
   return (await isListed(client, { kind: "user", resource: user, query: client.settings.userQuery }))
     ? resolved
     : { ...resolved, outOfScope: true };

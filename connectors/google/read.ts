@@ -1,13 +1,14 @@
 import { Fault, type Completeness, type Kind, type OpenOptions, type Page, type RecordProblem, type Source } from "../contract.ts";
 import { customerOf, openGoogle, type GoogleClient } from "./client.ts";
 import type { GoogleSettings } from "./config.ts";
+import { firstTimes } from "./first-times.ts";
 import { textOf } from "./json.ts";
 import { listPages, type ListingOptions } from "./listing.ts";
-import { listManagers } from "./managers.ts";
 import { withMembers } from "./members.ts";
 import { findOne } from "./one.ts";
 import { inParallel } from "./parallel.ts";
-import { deletedRecord, GROUP_FIELDS, groupRecord, isProblem, projectionOf, unitRecord, USER_FIELDS, userRecord } from "./records.ts";
+import { GROUP_FIELDS, groupRecord, isProblem, projectionOf, unitRecord } from "./records.ts";
+import { readUsers } from "./users.ts";
 
 /** Groups whose members stand in memory together. */
 const GROUPS_A_PAGE = 50;
@@ -21,7 +22,11 @@ export async function openGoogleSource(options: OpenOptions<GoogleSettings>): Pr
   const { kinds } = client.settings;
   let users: Promise<readonly string[]> | undefined;
   const everybody = () => (users ??= listIds(client, "user"));
-  const readers = { user: readUsers, group: (of: GoogleClient) => readGroups(of, everybody), unit: readUnits };
+  const readers = {
+    user: (of: GoogleClient) => readUsers(of, listingOf(of.settings, "user")),
+    group: (of: GoogleClient) => readGroups(of, everybody),
+    unit: readUnits,
+  };
   return {
     kinds,
     readAll: (kind) => (kinds.includes(kind) ? readers[kind](client) : refuse(kind)),
@@ -34,57 +39,6 @@ export async function openGoogleSource(options: OpenOptions<GoogleSettings>): Pr
 // eslint-disable-next-line require-yield -- it refuses before there is anything to give
 async function* refuse(kind: Kind): AsyncGenerator<Page, Completeness> {
   throw new Fault("misconfigured", `This connection does not read ${kind}s: add ${kind} to the setting kinds.`);
-}
-
-/** Keeps resources that come again in the same version from being read again. */
-function firstTimes(idName: string): { fresh: (resource: Readonly<Record<string, unknown>>) => boolean; ids: ReadonlyMap<string, string> } {
-  const ids = new Map<string, string>();
-  return {
-    ids,
-    fresh(resource) {
-      const id = textOf(resource[idName]);
-      if (id === undefined) return true;
-      const version = textOf(resource["etag"]) ?? "";
-      if (ids.get(id) === version) return false;
-      ids.set(id, version);
-      return true;
-    },
-  };
-}
-
-async function* readUsers(client: GoogleClient): AsyncGenerator<Page, Completeness> {
-  const { settings } = client;
-  const times = firstTimes("id");
-  const managers = listManagers(client);
-  const pages = listPages(client, { ...listingOf(settings, "user"), fields: USER_FIELDS });
-  let step = await pages.next();
-  for (; !step.done; step = await pages.next()) {
-    const page: Required<Page> = { records: [], problems: [] };
-    for (const user of step.value.filter(times.fresh)) {
-      const record = userRecord(user);
-      if (isProblem(record)) page.problems.push(record);
-      else page.records.push(await managers.resolve(record));
-    }
-    if (page.records.length + page.problems.length > 0) yield page;
-  }
-  yield* readDeleted(client, times.ids);
-  return { finalCursor: step.value, count: times.ids.size };
-}
-
-/** Who was deleted lately, with the time; a listing of its own. Somebody who was restored is in both for a while, and there. */
-async function* readDeleted(client: GoogleClient, there: ReadonlyMap<string, string>): AsyncGenerator<Page, void> {
-  const pages = listPages(client, {
-    purpose: "readUsers",
-    path: "/users",
-    query: { ...customerOf(client.settings), showDeleted: "true", maxResults: client.settings.pageSize },
-    kind: "admin#directory#users",
-    items: "users",
-    fields: "id,deletionTime",
-  });
-  for await (const users of pages) {
-    const records = users.flatMap((user) => deletedRecord(user) ?? []).filter(({ nativeId }) => !there.has(nativeId));
-    if (records.length > 0) yield { records };
-  }
 }
 
 async function* readGroups(client: GoogleClient, everybody: () => Promise<readonly string[]>): AsyncGenerator<Page, Completeness> {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import type { Source } from "../../../connectors/contract.ts";
+import type { Source, SourceRecord } from "../../../connectors/contract.ts";
 import { openGoogleSource } from "../../../connectors/google/read.ts";
 import { drain } from "../../contract/source.ts";
 import type { Called, FaultName } from "../../counterparts/google/faults.ts";
@@ -31,7 +31,7 @@ async function open(settings: Record<string, unknown> = {}): Promise<Source> {
 
 const everybody = () => [...fake.organisation.users.keys()].sort();
 
-/** The calls of the listing of people itself: not those of the deleted, nor those for managers' addresses. */
+/** The calls of the listing of people itself: not those of the deleted, nor one of addresses. */
 const isPeople = ({ path, query }: Called) =>
   path.endsWith("/users") && query.get("showDeleted") === null && (query.get("fields") ?? "").includes("suspended");
 const isMembers = (group: string) => (call: Called) => call.path.endsWith(`/groups/${group}/members`);
@@ -47,6 +47,55 @@ function everySecond(matches: (call: Called) => boolean): (call: Called) => bool
   let seen = 0;
   return (call) => matches(call) && seen++ % 2 === 0;
 }
+
+describe("managers", () => {
+  const listings = () =>
+    fake.calls.filter(({ path, query }) => path.endsWith("/users") && query.get("showDeleted") === null && query.get("pageToken") === null);
+  const managersIn = (records: readonly SourceRecord[]) =>
+    new Map(records.flatMap(({ nativeId, attributes: { manager } }) => (manager === undefined ? [] : [[nativeId, manager]])));
+
+  test("who manages those who are listed before is found by the one listing of people, whatever its order", async () => {
+    const { organisation } = fake;
+    const boss = organisation.addUser({ email: "zoe@lab.test", aliases: ["the.boss@lab.test"] }).id;
+    const manages = (value: string) => [{ type: "manager", value }];
+    const first = organisation.addUser({ email: "aaron@lab.test", relations: manages("Zoe@lab.test") }).id;
+    const second = organisation.addUser({ email: "abel@lab.test", relations: manages("the.boss@lab.test") }).id;
+    const elsewhere = organisation.addUser({ email: "abi@lab.test", relations: manages("boss@elsewhere.test") }).id;
+    const source = await open();
+    const before = listings().length;
+    const { records, end } = await drain(source.readAll("user"));
+    expect(listings().length - before).toBe(1);
+    expect(end).toEqual({ finalCursor: true, count: everybody().length });
+    expect(records.map(({ nativeId }) => nativeId).sort()).toEqual(everybody());
+    const managers = managersIn(records);
+    expect([first, second, elsewhere].map((id) => managers.get(id))).toEqual([boss, boss, undefined]);
+    for (const id of [first, second, elsewhere])
+      expect(await source.readOne("user", id)).toEqual(records.find(({ nativeId }) => nativeId === id));
+  });
+
+  test("a manager outside of what is read is found by a listing of addresses", async () => {
+    const { organisation } = fake;
+    const boss = organisation.addUser({ email: "zoe@elsewhere.test" }).id;
+    const id = organisation.addUser({ email: "aaron@lab.test", relations: [{ type: "manager", value: "zoe@elsewhere.test" }] }).id;
+    const { records } = await drain((await open({ domain: "lab.test" })).readAll("user"));
+    expect(managersIn(records).get(id)).toBe(boss);
+  });
+
+  test("who waits for a manager and changes meanwhile is given as listed last", async () => {
+    const { organisation } = fake;
+    const id = organisation.addUser({ email: "aaron@lab.test", relations: [{ type: "manager", value: "zoe@lab.test" }] }).id;
+    organisation.addUser({ email: "zoe@lab.test" });
+    let pages = 0;
+    fake.onAnswer = (call) => {
+      if (isPeople(call) && ++pages === 1) organisation.changeUser(id, { relations: [], organizations: [{ title: "Alone" }] });
+    };
+    fake.inject({ fault: "repeated", when: nth(isPeople, 1) });
+    const { records } = await drain((await open()).readAll("user"));
+    expect(fake.struck).toEqual(["repeated"]);
+    const given = records.filter(({ nativeId }) => nativeId === id);
+    expect(given.map(({ attributes: { title, manager } }) => ({ title, manager }))).toEqual([{ title: "Alone", manager: undefined }]);
+  });
+});
 
 describe("a read that meets trouble on its way", () => {
   test.each<FaultName>(["busy", "quota", "unavailable", "reset", "truncated", "repeated", "empty"])(
