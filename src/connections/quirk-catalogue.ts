@@ -28,6 +28,7 @@ export const QUIRKS = {
   },
   "reference-only": { says: "sent `{attribute}` with $ref and without value", otherwise: "pass" },
   "id-for-value": { says: "sent `{attribute}` with {sample} instead of value", otherwise: "pass" },
+  "display-name": { says: "sent `{attribute}` with displayName instead of display", otherwise: "pass" },
   "several-primaries": {
     says: "sent more than one primary in `{attribute}`",
     otherwise: "refuse",
@@ -45,6 +46,11 @@ export const QUIRKS = {
   "op-case": { says: "wrote the operation as {sample}", otherwise: "refuse", wants: "must be add, replace or remove, in lower case" },
   "operations-name": { says: "wrote `Operations` in other letters", otherwise: "pass" },
   "operations-one": { says: "sent `Operations` as a single object", otherwise: "refuse", wants: "must be a list" },
+  "member-in-path": {
+    says: "named a member to be added in `path`, without a value",
+    otherwise: "refuse",
+    wants: "must be added by a value, not by a path",
+  },
   "path-null": { says: "sent `path` without a value", otherwise: "pass" },
   "path-pointer": { says: "sent the path to `{attribute}` as a JSON pointer", otherwise: "pass" },
   "path-core-urn": { says: "sent the core schema's URN as `path`", otherwise: "pass" },
@@ -54,6 +60,7 @@ export const QUIRKS = {
   "single-quotes": { says: "put a filter's value in single quotes", otherwise: "pass" },
   "no-quotes": { says: "sent a filter's value without quotes", otherwise: "pass" },
   "bare-backslash": { says: "left a backslash unescaped in a filter", otherwise: "pass" },
+  "filter-in-attributes": { says: "put a filter into `{attribute}` where attributes are named", otherwise: "pass" },
   "plus-sign": { says: "left a plus sign unencoded in a filter", otherwise: "pass" },
   "encoded-twice": { says: "encoded a filter twice", otherwise: "pass" },
   "untidy-path": { says: "sent a URL with doubled slashes", otherwise: "pass" },

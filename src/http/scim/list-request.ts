@@ -67,14 +67,20 @@ export function projectionOf(schema: ResourceSchema, source: Readonly<Record<str
   return readProjection(schema, { attributes: names("attributes"), excludedAttributes: names("excludedattributes") });
 }
 
-/** A number below what makes sense is read as the least that does (section 3.4.2.4); what is no number is refused. */
+/** Beyond it every number means the same: further than any list goes. */
+const LARGEST_NUMBER = 2_147_483_647;
+
+/**
+ * A number below what makes sense is read as the least that does (section 3.4.2.4), one beyond all lists as the largest:
+ * clients ask for "all" by the largest number that they have. What is no number is refused.
+ */
 function whole(
   text: string | undefined,
   { name, usual, scimType = "invalidValue" }: { name: string; usual: number; scimType?: string },
 ): number {
   if (text === undefined) return usual;
-  if (!/^[+-]?\d{1,9}$/.test(text.trim())) throw new AppError("invalid", `${name}: must be a whole number.`, { field: name, scimType });
-  return Number(text);
+  if (!/^[+-]?\d{1,30}$/.test(text.trim())) throw new AppError("invalid", `${name}: must be a whole number.`, { field: name, scimType });
+  return Math.max(-LARGEST_NUMBER, Math.min(LARGEST_NUMBER, Number(text)));
 }
 
 function sortTarget(schema: ResourceSchema, name: string): Target {

@@ -22,6 +22,7 @@ import { replacedBy, withOthersAttributes } from "./person-client.ts";
 import { isMatch } from "./preconditions.ts";
 import type { Found } from "./read.ts";
 import type { WritableType } from "./resource-type.ts";
+import { refuseSameGroup } from "./same-group.ts";
 import { isUuid, parameters } from "./view.ts";
 import { changeMembersOfGroup, changeUserAtOnce, createUserAtOnce, movedOn, type NotAtOnce } from "./write-at-once.ts";
 
@@ -67,6 +68,7 @@ export async function createResource(door: ScimDoorOptions, options: CreateOptio
   const { resource, members } = split(type, coerceResource(type.schema, body));
   await refuseUnseenMembers(door.db.pool, { call, ids: members ?? [] });
   return write(door, call, async (work, connection) => {
+    if (type.kind === "group") await refuseSameGroup(work.sql, { connectionId: connection.id, group: resource });
     const record = type.kind === "group" ? { resource, members: { set: members ?? [] } } : { resource: { active: true, ...resource } };
     return await syncOne(work, {
       connection,

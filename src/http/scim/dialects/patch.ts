@@ -24,6 +24,9 @@ export function bendPatch(body: JsonValue, options: BendOptions): JsonValue {
 
 function operationsOf(body: JsonObject, { bending }: BendOptions): JsonValue | undefined {
   const name = Object.keys(body).find((key) => key.toLowerCase() === "operations");
+  // One operation, where a message belongs.
+  if (name === undefined && typeof valueOf(body, "op") === "string")
+    return bending.allows("operations-one", { attribute: "Operations", scimType: "invalidSyntax" }) ? [body] : undefined;
   const given = name === undefined ? undefined : body[name];
   if (name !== undefined && name !== "Operations") bending.allows("operations-name");
   return isJsonObject(given) && bending.allows("operations-one", { attribute: "Operations", scimType: "invalidSyntax" }) ? [given] : given;
@@ -75,11 +78,20 @@ function bendOperation(raw: JsonValue, options: BendOptions): JsonValue[] {
     delete operation["path"];
   } else if (typeof path === "string") {
     const bent = bendPath(path, options);
+    const member = memberInPath(operation, bent, options);
+    if (member !== undefined) return [{ op: "add", path: "members", value: [{ value: member }] }];
     if (!bent.isWhole)
       return [{ ...operation, path: bent.text, ...(value === undefined ? {} : { value: bendTargeted(value, bent, options) }) }];
     delete operation["path"];
   } else if (path !== undefined) return [operation];
   return withoutPath(operation, { bending, schema });
+}
+
+/** `members[value eq "2819c223"]` to be added, without a value: whom the path describes is to be there. */
+function memberInPath({ op, value }: JsonObject, { attribute, sub, text }: BentPath, { schema, bending }: BendOptions): string | undefined {
+  if (op !== "add" || (value !== undefined && value !== null) || sub || attribute !== schema.attributes.get("members")) return undefined;
+  const id = /\[\s*value\s+eq\s+"([^"\\]+)"\s*\]$/i.exec(text)?.[1];
+  return id !== undefined && bending.allows("member-in-path", { attribute: "members", scimType: "mutability" }) ? id : undefined;
 }
 
 function bendName(operation: JsonObject, { bending }: BendOptions): void {

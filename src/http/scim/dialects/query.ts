@@ -1,25 +1,53 @@
-import type { ResourceSchema } from "../schema.ts";
+import { findAttribute, type ResourceSchema } from "../schema.ts";
 import type { Bending } from "./bending.ts";
 import { bendFilter } from "./filter-text.ts";
 
 const LONGEST = 16_384;
 
-/** A query string whose filter is as the grammar has it; all the rest stays as it came. */
-export function bendQuery(query: string, options: { schema: ResourceSchema; bending: Bending }): string {
+interface Options {
+  schema: ResourceSchema;
+  bending: Bending;
+}
+
+/** A query string whose filter is as the grammar has it, and whose attributes are named; all the rest stays as it came. */
+export function bendQuery(query: string, options: Options): string {
   if (query.length > LONGEST) return query;
   return query
     .split("&")
     .map((pair) => {
       const at = pair.indexOf("=");
-      if (at < 0 || pair.slice(0, at).toLowerCase() !== "filter") return pair;
-      const given = pair.slice(at + 1);
-      const kept = withPlusSigns(given, options.bending);
-      const text = decoded(kept);
-      if (text === undefined) return pair;
-      const bent = bendFilter(text, options);
-      return bent === text && kept === given ? pair : `${pair.slice(0, at)}=${encodeURIComponent(bent)}`;
+      if (at < 0) return pair;
+      const [name, given] = [pair.slice(0, at), pair.slice(at + 1)];
+      const bent = bendParameter({ name: name.toLowerCase(), given }, options);
+      return bent === undefined ? pair : `${name}=${encodeURIComponent(bent)}`;
     })
     .join("&");
+}
+
+/** What a parameter says in the form of the RFCs; undefined when it is so already. */
+function bendParameter({ name, given }: { name: string; given: string }, options: Options): string | undefined {
+  if (name === "filter") {
+    const kept = withPlusSigns(given, options.bending);
+    const text = decoded(kept);
+    if (text === undefined) return undefined;
+    const bent = bendFilter(text, options);
+    return bent === text && kept === given ? undefined : bent;
+  }
+  if ((name === "attributes" || name === "excludedattributes") && /\[|%5b/i.test(given)) {
+    const text = decoded(given);
+    return text === undefined ? undefined : withoutFilters(text, options);
+  }
+  return undefined;
+}
+
+const VALUE_PATH = /([\w:.$-]+)\[(?:[^\]"]|"(?:[^"\\]|\\.)*")*\]/g;
+
+/** `emails[type eq "work"].value` among the attributes that are asked for: the attribute as a whole, since a name chooses no elements. */
+function withoutFilters(names: string, { schema, bending }: Options): string {
+  return names.replaceAll(VALUE_PATH, (path, name: string) => {
+    const attribute = findAttribute(schema, name)?.attribute;
+    return attribute && bending.allows("filter-in-attributes", { attribute: attribute.name }) ? name : path;
+  });
 }
 
 /**

@@ -87,7 +87,7 @@ function bendComplex(attribute: SchemaAttribute, value: JsonValue, place: Place)
     if (Array.isArray(only) || !main || !place.bending.allows("text-for-object", { attribute: place.path, value: only })) return only;
     return { [main.name]: bendElement(main, only, inside(place, main)) };
   }
-  return bendSubAttributes(attribute, withItsValue(attribute, only, place), place);
+  return bendSubAttributes(attribute, withItsDisplay(attribute, withItsValue(attribute, only, place), place), place);
 }
 
 function bendSubAttributes(attribute: SchemaAttribute, source: JsonObject, place: Place): JsonObject {
@@ -133,6 +133,15 @@ function withItsValue(attribute: SchemaAttribute, source: JsonObject, { path, be
   const reference = entries.find(([name]) => name.toLowerCase() === "$ref")?.[1];
   const id = typeof reference === "string" ? /\/(?:Users|Groups)\/([^/?#]+)\/?$/i.exec(reference)?.[1] : undefined;
   return id !== undefined && bending.allows("reference-only", { attribute: path }) ? { ...source, value: id } : source;
+}
+
+/** A role as Entra assigns it: `displayName` where RFC 7643 section 2.4 has `display`. */
+function withItsDisplay({ subAttributes }: SchemaAttribute, source: JsonObject, { path, bending }: Place): JsonObject {
+  const named = source["displayName"];
+  if (typeof named !== "string" || source["display"] !== undefined) return source;
+  if (!subAttributes.has("display") || subAttributes.has("displayname") || !bending.allows("display-name", { attribute: path }))
+    return source;
+  return { ...source, display: named };
 }
 
 function bendPlain(attribute: SchemaAttribute, value: JsonValue, place: Place): JsonValue {

@@ -18,6 +18,7 @@ export const onelogin: Profile = {
     "extension-at-top",
     "dotted-name",
     "operations-name",
+    "member-in-path",
     "op-case",
     "resource-for-patch",
     "no-quotes",
