@@ -14,9 +14,9 @@ export function arePlain(values: readonly unknown[]): values is readonly PlainVa
 }
 
 /**
- * Runs reads of one form together: while as many as there are turns are on their way, those that come wait, and go as one
- * statement when a turn is free. Nobody waits for company, and each sees the database as it is after he asked. Under load
- * one trip serves many, which is most of what a small read costs.
+ * Runs reads of one form together: while one is on its way, those that come wait, and go as one statement when it is back, or
+ * beside it when they are many or it takes long. Nobody waits for company, and each sees the database as it is after he asked.
+ * Under load one trip serves many, which is most of what a small read costs.
  */
 export interface SharedReads {
   query<R extends object>(read: SharedRead): Promise<R[]>;
@@ -24,6 +24,10 @@ export interface SharedReads {
 
 const TURNS = 2;
 const MOST_TOGETHER = 32;
+/** So many wait for a second turn: what a trip costs by itself is more than what a read does. */
+const WORTH_ANOTHER = 8;
+/** Nobody waits longer than this for one that is slow, while a turn is free. */
+const PATIENCE_MS = 10;
 
 interface Waiting {
   read: SharedRead;
@@ -34,6 +38,8 @@ interface Waiting {
 interface Form {
   busy: number;
   waiting: Waiting[];
+  /** Ends the patience of those who wait. */
+  patience?: NodeJS.Timeout | undefined;
 }
 
 export function createSharedReads(pool: Pick<pg.Pool, "query">): SharedReads {
@@ -71,6 +77,8 @@ export function createSharedReads(pool: Pick<pg.Pool, "query">): SharedReads {
   };
 
   const go = (key: string, form: Form): void => {
+    clearTimeout(form.patience);
+    form.patience = undefined;
     const all = form.waiting.splice(0, MOST_TOGETHER);
     if (all.length === 0) {
       if (form.busy === 0) forms.delete(key);
@@ -85,11 +93,12 @@ export function createSharedReads(pool: Pick<pg.Pool, "query">): SharedReads {
 
   return {
     query<R extends object>(read: SharedRead): Promise<R[]> {
-      const form = forms.get(read.text) ?? { busy: 0, waiting: [] };
+      const form: Form = forms.get(read.text) ?? { busy: 0, waiting: [] };
       forms.set(read.text, form);
       return new Promise<object[]>((resolve, reject) => {
         form.waiting.push({ read, resolve, reject });
-        if (form.busy < TURNS) go(read.text, form);
+        if (form.busy === 0 || (form.busy < TURNS && form.waiting.length >= WORTH_ANOTHER)) go(read.text, form);
+        else if (form.busy < TURNS) form.patience ??= setTimeout(go, PATIENCE_MS, read.text, form);
       }) as Promise<R[]>;
     },
   };

@@ -69,6 +69,24 @@ describe("reads of one form", () => {
     }
   });
 
+  test("one that takes long does not hold up those that come after it", async () => {
+    const holder = await db.pool.connect();
+    try {
+      await holder.query("begin");
+      await holder.query("select pg_advisory_xact_lock(71)");
+      const text = "select pg_advisory_xact_lock_shared($1::bigint)::text as held, $1::int as key";
+      let isSlowDone = false;
+      const slow = db.sharedReads.query<{ key: number }>({ text, values: [71] }).finally(() => (isSlowDone = true));
+      const [quick] = await db.sharedReads.query<{ key: number }>({ text, values: [72] });
+      expect(quick?.key).toBe(72);
+      expect(isSlowDone).toBe(false);
+      await holder.query("commit");
+      expect((await slow)[0]?.key).toBe(71);
+    } finally {
+      holder.release();
+    }
+  });
+
   test("lists and objects are no plain values", () => {
     expect(arePlain([1, "a", null, true, Buffer.alloc(1)])).toBe(true);
     expect(arePlain([["a"]])).toBe(false);
