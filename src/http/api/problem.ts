@@ -62,7 +62,7 @@ export function problemKinds(): { code: ErrorCode; status: number; title: string
 export function parsed<S extends z.ZodType>(schema: S, value: unknown, { what }: { what: "body" | "query" | "path" }): z.output<S> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const problems = result.error.issues.flatMap((issue) => problemsOf(issue, what));
+  const problems = result.error.issues.flatMap((issue) => problemsOf(issue, { what, schema }));
   const [first] = problems;
   const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : "";
   throw new AppError("invalid", `${first?.field ?? what}: ${first?.message ?? "is not valid"}${more}`, {
@@ -73,9 +73,9 @@ export function parsed<S extends z.ZodType>(schema: S, value: unknown, { what }:
 
 const MOST_PROBLEMS = 50;
 
-function problemsOf(issue: z.core.$ZodIssue, what: string): Problem[] {
+function problemsOf(issue: z.core.$ZodIssue, { what, schema }: { what: string; schema: z.ZodType }): Problem[] {
   const at = issue.path.map(String).join(".");
-  if (issue.code === "unrecognized_keys")
-    return issue.keys.slice(0, MOST_PROBLEMS).map((key) => ({ field: at ? `${at}.${key}` : key, message: "is not known here" }));
-  return [{ field: at || what, message: issue.message }];
+  if (issue.code !== "unrecognized_keys") return [{ field: at || what, message: issue.message }];
+  const known = at === "" && schema instanceof z.ZodObject ? `; known are ${Object.keys(schema.shape).join(", ")}` : "";
+  return issue.keys.slice(0, MOST_PROBLEMS).map((key) => ({ field: at ? `${at}.${key}` : key, message: `is not known here${known}` }));
 }
