@@ -5,7 +5,9 @@ import sharp from "sharp";
 import supertest from "supertest";
 import { giveGrant } from "../../../src/access/grants.ts";
 import { finishErasures } from "../../../src/directory/erasure.ts";
+import { takeOverSearchTexts } from "../../../src/db/search-texts.ts";
 import { patternOf, withoutWords, wordsOf } from "../../../src/directory/erasure-words.ts";
+import { testContext } from "../../helpers/database.ts";
 import { openApi, type ApiDoor } from "./api-door.ts";
 
 let door: ApiDoor;
@@ -122,6 +124,7 @@ async function wellKnown() {
     "insert into audit_events (at, name, actor, subject_type, subject_id, correlation_id, reason, data) values (now(), 'unit.updated', 'system', 'unit', $1, 'x', $2, '{}')",
     [top, `stands in for ${words.whole}, ${words.phone}`],
   );
+  await takeOverSearchTexts(testContext(), door.db);
   return { id, words };
 }
 
@@ -131,6 +134,7 @@ describe("deletion", () => {
     const before = await placesOf(...Object.values(words));
     expect(new Set(before.map(({ word }) => word))).toEqual(new Set(Object.values(words)));
     expect(new Set(before.map(({ place }) => place)).size).toBeGreaterThan(10);
+    expect(before.map(({ place }) => place)).toEqual(expect.arrayContaining(["public.person_search", "public.account_search"]));
     const preview = await door.request("GET", `/people/${id}/deletion`).expect(200);
     expect(preview.body).toMatchObject({
       userName: words.userName,
