@@ -50,16 +50,18 @@ export async function factorNeeded(sql: Sql, question: { personId: string; at: D
   return (await factorRequirementsOf(sql, question)).length > 0;
 }
 
-/** Whether somebody has a second factor, and whether they must have one, in one statement. */
-export async function factorStanding(
-  sql: Sql,
-  { personId, at }: { personId: string; at: Date },
-): Promise<{ enrolled: boolean; needed: boolean }> {
-  const { rows } = await sql.query<{ enrolled: boolean; needed: boolean }>({
-    name: "factor-standing",
-    text: `select exists (select from factors where person_id = $1) as enrolled, exists (${NEEDED}) as needed`,
-    values: [personId, at],
-  });
+/** Whether somebody has a second factor, and whether they must have one. */
+export interface FactorStanding {
+  enrolled: boolean;
+  needed: boolean;
+}
+
+/** The columns of a FactorStanding: $1 the person, $2 the instant. */
+export const FACTOR_STANDING = `exists (select from factors where person_id = $1) as enrolled, exists (${NEEDED}) as needed`;
+
+/** Both, in one statement. */
+export async function factorStanding(sql: Sql, { personId, at }: { personId: string; at: Date }): Promise<FactorStanding> {
+  const { rows } = await sql.query<FactorStanding>({ name: "factor-standing", text: `select ${FACTOR_STANDING}`, values: [personId, at] });
   if (!rows[0]) throw new Error("a select without a table answered nothing");
   return rows[0];
 }

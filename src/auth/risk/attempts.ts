@@ -1,6 +1,5 @@
 import type { Sql } from "../../db/database.ts";
 import type { KeyRing } from "../../db/envelope.ts";
-import { enqueue } from "../../db/queue.ts";
 import { networkOf } from "../network.ts";
 import { typedNameHash, userAgentHash } from "./typed-names.ts";
 
@@ -26,7 +25,10 @@ export interface Attempt {
 }
 
 const INSERT = `insert into sign_in_attempts (at, kind, outcome, person_id, name_hash, address, network, user_agent_hash, why)
-  values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`;
+  values ($1, $2, $3, $4::uuid, $5, $6, $7, $8, $9)`;
+
+/** Looking at who got in, in the statement that notes it. */
+const ENQUEUE = "select graphile_worker.add_job('detect_incidents', payload := json_build_object('personId', $4::uuid), max_attempts := 3)";
 
 /** Ways in after which there may be something to answer at once. */
 const LOOKED_AT: ReadonlySet<AttemptKind> = new Set(["password", "second_factor", "step_up", "federated"]);
@@ -37,7 +39,11 @@ const LOOKED_AT: ReadonlySet<AttemptKind> = new Set(["password", "second_factor"
  */
 export async function noteAttempt(sql: Sql, attempt: Attempt): Promise<void> {
   const { at, keyRing, kind, outcome, personId, name, address, userAgent, why } = attempt;
-  await sql.query(INSERT, [
+  const isLookedAt = outcome === "ok" && personId !== null && LOOKED_AT.has(kind);
+  const { name: statement, text } = isLookedAt
+    ? { name: "attempt-looked-at", text: `with noted as (${INSERT}) ${ENQUEUE}` }
+    : { name: "attempt", text: INSERT };
+  const values = [
     at,
     kind,
     outcome,
@@ -47,7 +53,6 @@ export async function noteAttempt(sql: Sql, attempt: Attempt): Promise<void> {
     networkOf(address),
     userAgent ? userAgentHash(userAgent) : null,
     why ?? null,
-  ]);
-  if (outcome === "ok" && personId !== null && LOOKED_AT.has(kind))
-    await enqueue(sql, { job: "detect_incidents", payload: { personId }, maxAttempts: 3 });
+  ];
+  await sql.query({ name: statement, text, values });
 }

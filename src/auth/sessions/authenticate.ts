@@ -3,11 +3,11 @@ import type { Sql } from "../../db/database.ts";
 import { withinOwnTime } from "../../directory/own-time.ts";
 import { AppError } from "../../errors.ts";
 import type { SignInSettings } from "../../sign-in-settings.ts";
-import { hashOfSecret, isSecret, type Session, type SignInMethod } from "./session.ts";
+import { hashOfSecret, isSecret, READER, type Reader, type Session, type SignInMethod } from "./session.ts";
 
 const SEEN_NOTED_EVERY_MS = 60_000;
 
-interface SessionRow {
+interface SessionRow extends Reader {
   id: string;
   personId: string;
   hash: Buffer;
@@ -25,7 +25,7 @@ const FIND = {
   name: "session-holder",
   text: `select s.id, s.person_id as "personId", s.hash, s.methods, s.created_at as "createdAt", s.last_seen_at as "lastSeenAt",
     s.expires_at as "expiresAt", s.ended_at as "endedAt", s.proven_at as "provenAt", s.connection_id as "connectionId",
-    p.active and p.state = 'active' and ${withinOwnTime({ person: "p.id", at: "$2::timestamptz" })} as present
+    p.active and p.state = 'active' and ${withinOwnTime({ person: "p.id", at: "$2::timestamptz" })} as present, ${READER}
     from sessions s left join people p on p.id = s.person_id where s.hash = $1`,
 };
 
@@ -45,8 +45,8 @@ export async function authenticateSession(
   if (row.lastSeenAt.getTime() + settings.idleMinutes * 60_000 <= now.getTime()) return undefined;
   if (row.lastSeenAt.getTime() + Math.min(SEEN_NOTED_EVERY_MS, settings.idleMinutes * 30_000) <= now.getTime())
     await sql.query("update sessions set last_seen_at = $2 where id = $1 and ended_at is null and last_seen_at < $2", [row.id, now]);
-  const { id, personId, methods, createdAt, expiresAt, provenAt, connectionId } = row;
-  return { id, personId, methods, createdAt, expiresAt, provenAt: provenAt ?? createdAt, connectionId };
+  const { id, personId, methods, createdAt, expiresAt, provenAt, connectionId, language, timeZone } = row;
+  return { id, personId, methods, createdAt, expiresAt, provenAt: provenAt ?? createdAt, connectionId, reader: { language, timeZone } };
 }
 
 /** Refuses a sensitive action of who has not proven themselves for a while. Throws `forbidden` with the field `step_up`. */

@@ -14,6 +14,15 @@ export interface Federation {
   until?: Date | undefined;
 }
 
+/** How somebody reads, as their profile says. */
+export interface Reader {
+  language: string | null;
+  timeZone: string | null;
+}
+
+/** The columns of a Reader, of `people p`. */
+export const READER = `p.attributes ->> 'preferredLanguage' as language, p.attributes ->> 'timezone' as "timeZone"`;
+
 /** A session whose cookie came with a request. */
 export interface Session {
   id: string;
@@ -24,6 +33,7 @@ export interface Session {
   /** When the person last proved who they are. */
   provenAt: Date;
   connectionId: number | null;
+  reader: Reader;
 }
 
 const FORM = /^[\w-]{43}$/;

@@ -8,7 +8,6 @@ import { factorStanding } from "../factors/needed.ts";
 import { rotateSession } from "../sessions/rotate.ts";
 import { newSecret, shortUserAgent, type SignInMethod } from "../sessions/session.ts";
 import { startSession, type NewSession } from "../sessions/start.ts";
-import { noteDevice } from "./devices.ts";
 import { nextStep, type SignInFacts, type SignInStep } from "./steps.ts";
 import { endSignIn, lockSignIn, mustChangePassword, type SignIn } from "./store.ts";
 
@@ -83,18 +82,17 @@ export async function completeSignIn(
 }
 
 /**
- * Starts a session for who has taken every step, under the person's row lock, which the caller holds. A browser that is new for the person
+ * Starts a session for who has taken every step, under the person's row lock. A browser that is new for the person
  * is told to them. Returns the secrets of the session's and the device's cookies. Throws `forbidden` for who may not be here.
  */
 export async function letIn(
   work: Work,
-  { keyRing, device, ...session }: Arrival & Pick<NewSession, "personId" | "methods" | "federation">,
+  { keyRing, device, ...session }: Arrival & Pick<NewSession, "personId" | "methods" | "federation" | "standing">,
 ): Promise<{ secret: string; device: string }> {
   const { personId, address, userAgent } = session;
   const deviceSecret = device ?? newSecret().secret;
-  const seen = await noteDevice(work, { personId, secret: deviceSecret, address, userAgent });
-  const { secret } = await startSession(work, { ...session, deviceId: seen.id, locked: true });
-  if (seen.isNew && !seen.isFirst)
+  const { secret, device: seen } = await startSession(work, { ...session, device: deviceSecret });
+  if (seen?.isNew && !seen.isFirst)
     await tellPerson(work, {
       keyRing,
       personId,

@@ -1,7 +1,7 @@
 import { randomUUID, timingSafeEqual } from "node:crypto";
 import type { Sql, Work } from "../../db/database.ts";
 import { AppError } from "../../errors.ts";
-import { hashOfSecret, isSecret, newSecret, type Federation, type SignInMethod } from "../sessions/session.ts";
+import { hashOfSecret, isSecret, newSecret, READER, type Federation, type Reader, type SignInMethod } from "../sessions/session.ts";
 
 /** How long a sign-in may take from its first step to its last. */
 export const SIGN_IN_MINUTES = 15;
@@ -73,17 +73,22 @@ export async function beginSignIn({ ctx, sql }: Work, options: NewSignIn = {}): 
 }
 
 /** The sign-in under way whose cookie came; undefined when there is none, it is over, or has taken too long. */
-export async function findSignIn(sql: Sql, { secret, now }: { secret: string | undefined; now: Date }): Promise<SignIn | undefined> {
+export async function findSignIn(
+  sql: Sql,
+  { secret, now }: { secret: string | undefined; now: Date },
+): Promise<(SignIn & { reader: Reader }) | undefined> {
   if (!isSecret(secret)) return undefined;
   const hash = hashOfSecret(secret);
-  const { rows } = await sql.query<SignIn & { hash: Buffer }>(
-    `select hash, ${SHOWN} from sign_ins where hash = $1 and ended_at is null and expires_at > $2`,
-    [hash, now],
-  );
+  const { rows } = await sql.query<SignIn & Reader & { hash: Buffer }>({
+    name: "sign-in-under-way",
+    text: `select s.*, ${READER} from (select hash, ${SHOWN} from sign_ins where hash = $1 and ended_at is null and expires_at > $2) s
+      left join people p on p.id = s."personId"`,
+    values: [hash, now],
+  });
   const [row] = rows;
   if (!row || !timingSafeEqual(row.hash, hash)) return undefined;
-  const { hash: _kept, ...signIn } = row;
-  return signIn;
+  const { hash: _kept, language, timeZone, ...signIn } = row;
+  return { ...signIn, reader: { language, timeZone } };
 }
 
 /**

@@ -3,7 +3,6 @@ import { authenticateSession } from "../../auth/sessions/authenticate.ts";
 import type { Session } from "../../auth/sessions/session.ts";
 import { findSignIn, type SignIn } from "../../auth/sign-in/store.ts";
 import { createContext, type Context } from "../../context.ts";
-import type { Sql } from "../../db/database.ts";
 import { momentIn } from "../../notify/render.ts";
 import { requestIdOf } from "../middleware/request-id.ts";
 import { secretIn } from "./cookies.ts";
@@ -42,7 +41,7 @@ export async function visitOf(options: LoginOptions, { request, response }: { re
   const session = await authenticateSession(db.requestPool, { secret: sessionSecret, now: at, settings: settings.session });
   const found = await findSignIn(db.requestPool, { secret: signInSecret, now: at });
   const signIn = found?.purpose === "step_up" && found.sessionId !== session?.id ? undefined : found;
-  const person = await readerOf(db.requestPool, session?.personId ?? signIn?.personId);
+  const person = session?.reader ?? signIn?.reader;
   const { language, say } = options.texts.forRequest(request.headers["accept-language"], person?.language);
   return {
     request,
@@ -65,19 +64,6 @@ export async function visitOf(options: LoginOptions, { request, response }: { re
       network: options.network,
     }),
   };
-}
-
-/** How whoever is known to come reads. */
-async function readerOf(
-  sql: Sql,
-  personId: string | null | undefined,
-): Promise<{ language: string | null; timeZone: string | null } | undefined> {
-  if (personId === null || personId === undefined) return undefined;
-  const { rows } = await sql.query<{ language: string | null; timeZone: string | null }>(
-    `select attributes ->> 'preferredLanguage' as language, attributes ->> 'timezone' as "timeZone" from people where id = $1`,
-    [personId],
-  );
-  return rows[0];
 }
 
 /** To which cookie's secret the forms of a visit are bound. */
