@@ -106,3 +106,60 @@ test("what was taken over goes with whoever it is of, even while it is taken ove
     expect(await left("person_search")).toBe(0);
   }
 });
+
+const ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+const value = fc.option(fc.constantFrom("amber", "umber"), { nil: undefined });
+const profile = fc.record({
+  userName: value,
+  displayName: value,
+  nickName: value,
+  title: value,
+  active: fc.boolean(),
+  name: fc.option(fc.record({ givenName: value, middleName: value, familyName: value }), { nil: undefined }),
+  emails: fc.option(fc.array(fc.record({ value }), { maxLength: 2 }), { nil: undefined }),
+  phoneNumbers: fc.option(fc.array(fc.record({ value }), { maxLength: 2 }), { nil: undefined }),
+  [ENTERPRISE]: fc.option(fc.record({ employeeNumber: value, department: value }), { nil: undefined }),
+});
+
+test("a change is noted for the search whenever a text that people are searched by changes", async () => {
+  const { pool } = door.db;
+  await takeOver();
+  const { body } = await door.request("POST", "/Users", { body: { schemas: [USER], userName: "noted" } }).expect(201);
+  const texts = async () =>
+    (
+      await pool.query<{ person: string; account: string }>(
+        `select concat(person_search_text(p.attributes), '|', scim_search_text(p.attributes), '|', scim_search_emails(p.attributes)) as person,
+           concat(scim_search_text(a.attributes), '|', scim_search_emails(a.attributes)) as account
+         from people p join accounts a on a.person_id = p.id where p.id = $1`,
+        [body.id],
+      )
+    ).rows[0];
+  const noted = async (column: string) => (await pool.query(`delete from search_changes where ${column} is not null`)).rowCount !== 0;
+  await fc.assert(
+    fc.asyncProperty(profile, async (attributes) => {
+      await takeOver();
+      const before = await texts();
+      await pool.query("update people set attributes = $2 where id = $1", [body.id, attributes]);
+      await pool.query("update accounts set attributes = $2 where person_id = $1", [body.id, attributes]);
+      const after = await texts();
+      if (before?.person !== after?.person) expect(await noted("person_id")).toBe(true);
+      if (before?.account !== after?.account) expect(await noted("account_id")).toBe(true);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("what nobody is searched by is changed without a note", async () => {
+  const { pool } = door.db;
+  const { body } = await door.request("POST", "/Users", { body: { schemas: [USER], userName: "unnoted" } }).expect(201);
+  await takeOver();
+  const unsearched = [
+    { op: "replace", path: "title", value: "Keeper" },
+    { op: "replace", path: `${ENTERPRISE}:department`, value: "Harbour" },
+    { op: "replace", path: "active", value: false },
+  ];
+  await door
+    .request("PATCH", `/Users/${body.id}`, { body: { schemas: ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], Operations: unsearched } })
+    .expect(200);
+  expect((await pool.query("select from search_changes")).rowCount).toBe(0);
+});
