@@ -76,16 +76,24 @@ export const FOUND_BY = `cross join lateral (select coalesce((select words from 
 function search(words: readonly string[], given: Parameters): Filter {
   const conditions = words.map((word) => {
     const part = likePart(word);
-    if (word.length > 2) return `words like ${given.add(`%${part}%`)}::text`;
-    return `(words like ${given.add(`%\n${part}%`)}::text or words like ${given.add(`% ${part}%`)}::text)`;
+    if (word.length < 3) return `(words like ${given.add(`%\n${part}%`)}::text or words like ${given.add(`% ${part}%`)}::text)`;
+    return `words like ${given.add(`%${part}%`)}::text`;
   });
   const all = conditions.join(" and ");
+  const led = words.map((word, at) => ledTo(word, { condition: conditions[at] ?? "true", given })).join(" and ");
   return {
     words: true,
     condition: all.replaceAll("words", "found.words"),
-    ids: `select person_id as id from person_search where ${all} and person_id not in ${NOTED}
-      union all select id from people where id in ${NOTED} and ${all.replaceAll("words", "person_search_text(attributes)")}`,
+    ids: `select person_id as id, words from person_search where ${led} and person_id not in ${NOTED}
+      union all select id, person_search_text(attributes) as words from people where id in ${NOTED} and ${all.replaceAll("words", "person_search_text(attributes)")}`,
   };
+}
+
+/** What stands behind the @ of an address is most people's: the index is asked for what stands before it. */
+function ledTo(word: string, { condition, given }: { condition: string; given: Parameters }): string {
+  const local = word.slice(0, word.indexOf("@"));
+  if (!word.includes("@") || local.length < 3) return condition;
+  return `words like ${given.add(`%${likePart(local)}%`)}::text and ${condition.replace("words", "(words || '')")}`;
 }
 
 function among(ids: (person?: string) => string): Filter {

@@ -1,8 +1,8 @@
 import type { Sql } from "../db/database.ts";
 import type { StatementNames } from "../db/statement-names.ts";
-import { ENOUGH, fewest, type Few } from "./people-few.ts";
-import { filtersOf, parameters, type Filter, type Parameters, type PeopleFilters } from "./people-filters.ts";
-import { counted, sorted, walked, type Gathered, type WalkOptions } from "./people-page.ts";
+import { filtersOf, parameters, type Filter, type PeopleFilters } from "./people-filters.ts";
+import { narrowed } from "./people-narrowed.ts";
+import { counted, sorted, walked, type Gathered, type PageOptions } from "./people-page.ts";
 import { foldedWords } from "./people-words.ts";
 
 export interface PersonLine {
@@ -50,55 +50,48 @@ export interface PeopleList {
 }
 
 /** So many people are looked at in the order of an index, and then so many more, before those who meet the filters are gathered. */
-const WALKED = { first: 500, more: 20_000 };
+const WALKED = { first: 2000, more: 20_000 };
 
 /**
- * People by words and filters (P6), best matches first or in an order that an index has. Of the conditions, the one that leads to the
- * fewest people is begun with, if that is few. Otherwise the order's index is walked, on which those who are many come soon; and where
- * they don't, because many meet each filter and few meet all, they are gathered.
+ * People by words and filters (P6), best matches first or in an order that an index has. What few people meet is begun with: the words
+ * before all else. Otherwise the order's index is walked, on which those who are many come soon; and where they don't, because many meet
+ * each filter and few meet all, they are gathered.
  */
 export async function listPeople(sql: Sql, options: PeopleListOptions): Promise<PeopleList> {
   const words = await foldedWords(sql, options.filters.q);
-  const { filters, within, at, after } = options;
+  const { filters, within, at, after, sort } = options;
   const given = parameters(within.values);
   const reach: Filter = { condition: within.text, ...(within.ids === undefined ? {} : { ids: within.ids }) };
   const conditions = [...filtersOf(filters, { given, words, at }), reach];
-  const few = await fewest(sql, { conditions, values: given.values, names: options.names });
-  const gathered = gatheredBy({ few, conditions, reach, given });
-  const place = { ...options, given, words, conditions, reach, gathered };
-  const total = options.count ? await counted(sql, place) : null;
-  if (!gathered) return { lines: await walked(sql, { ...place, most: undefined }), total };
-  const lines = few || after?.[0] ? undefined : await walkedAWhile(sql, place);
-  return { lines: lines ?? (await sorted(sql, { ...place, gathered })), total };
+  const ranked = words.length > 0 && (after ? after[0] : sort === "relevance");
+  const page: PageOptions = { ...options, given, words, conditions, reach, ranked };
+  const { by, lines } = await begun(sql, page);
+  const leading = by.length > 0 ? by : conditions.filter((each) => each !== reach && each.ids !== undefined);
+  const gathered = leading.length > 0 ? gatheredBy(leading) : undefined;
+  const total = options.count ? await counted(sql, { ...page, gathered }) : null;
+  if (lines) return { lines, total };
+  if (!gathered) return { lines: await walked(sql, { ...page, most: undefined }), total };
+  const soon = by.length > 0 || (ranked && after) ? undefined : await walkedAWhile(sql, page);
+  return { lines: soon ?? (await sorted(sql, { ...page, gathered })), total };
+}
+
+/** Words lead to the fewest, mostly; what else there is, where they don't. */
+async function begun(sql: Sql, page: PageOptions): ReturnType<typeof narrowed> {
+  const leading = page.conditions.filter(({ ids }) => ids !== undefined);
+  const byWords = await narrowed(sql, { ...page, leading: leading.filter((each) => each.words) });
+  return byWords.by.length > 0 ? byWords : narrowed(sql, { ...page, leading: leading.filter((each) => !each.words) });
 }
 
 /** A full page, or nothing where those who are asked for are too far from each other. */
-async function walkedAWhile(sql: Sql, place: Omit<WalkOptions, "most">): Promise<PersonLine[] | undefined> {
+async function walkedAWhile(sql: Sql, page: PageOptions): Promise<PersonLine[] | undefined> {
   for (const way of [{ most: WALKED.first }, { most: WALKED.more, listed: true }]) {
-    const lines = await walked(sql, { ...place, ...way });
-    if (lines.length === place.limit) return lines;
+    const lines = await walked(sql, { ...page, ...way });
+    if (lines.length === page.limit) return lines;
   }
   return undefined;
 }
 
-interface Leading {
-  few: Few | undefined;
-  conditions: readonly Filter[];
-  reach: Filter;
-  given: Parameters;
-}
-
-/** Who is in reach is asked as they are shown, even where that led to them: what was found was of a moment ago. */
-function gatheredBy({ few, conditions, reach, given }: Leading): Gathered | undefined {
-  if (few) {
-    const found = `${given.add(few.found)}::uuid[]`;
-    const words = conditions.find((each) => each.words);
-    // Looking each of them up costs more than finding all who match.
-    if (few.count > ENOUGH && words && words !== few.by)
-      return { ids: `in (select unnest(${found}) intersect select id from (${words.ids}) met)`, met: [few.by, words] };
-    return { ids: `= any(${found})`, met: [few.by] };
-  }
-  const leading = conditions.filter((each) => each !== reach && each.ids !== undefined);
-  if (leading.length === 0) return undefined;
+/** Who is in reach is asked as they are shown, even where that led to them. */
+function gatheredBy(leading: readonly Filter[]): Gathered {
   return { ids: `in (${leading.map(({ ids }) => `select id from (${ids}) met`).join(" intersect ")})`, met: leading };
 }

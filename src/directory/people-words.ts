@@ -28,3 +28,9 @@ export function rankOf(words: readonly string[], given: Parameters): string {
   const begins = words.map((word) => `(${like(`%\n${likePart(word)}%`)} or ${like(`% ${likePart(word)}%`)})`).join(" and ");
   return `(case when ${like(`%\n${all}\n%`)} then 0 when ${like(`%\n${all}%`)} then 1 when ${begins} then 2 else 3 end)`;
 }
+
+/** Who is matched as well as others comes by name: as it is found by, without accents, so that nobody is looked up who is not shown. */
+export const RANKED_NAME = {
+  key: "coalesce(nullif(split_part(found.words, E'\\n', 3), ''), split_part(found.words, E'\\n', 2))",
+  type: "text",
+} as const;

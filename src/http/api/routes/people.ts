@@ -25,7 +25,7 @@ export const peopleRoutes: readonly Route[] = [
     path: "/people",
     summary: "The people in the caller's reach: search, filters, pages",
     description:
-      "With `q`, the best matches come first: whole logins, addresses and names, then beginnings, then parts. Where more than a few thousand match, they come by name.",
+      "With `q`, the best matches come first: whole logins, addresses and names, then beginnings, then parts. Where more than two thousand match, they come by name.",
     tag: TAG,
     access: { permission: "rollcall.people.view", on: "anywhere" },
     query: peopleQuery,

@@ -1,0 +1,106 @@
+import type { Sql } from "../db/database.ts";
+import type { Filter } from "./people-filters.ts";
+import type { PersonLine } from "./people-list.ts";
+import { foundBy, LINE, linesOf, orderOf, orderOfSorted, personOf, walkedText, type PageOptions, type Row } from "./people-page.ts";
+import { statementOf } from "./people-statement.ts";
+
+/** So many are gathered as a set; of more, the next one in some order comes soon. */
+const SET = 5000;
+/** So many of them are put in order; of more, the order of an index is walked. */
+const SORTED = { ranked: 2000, byKey: 1500 };
+/** So few need not be compared with others' sets. */
+const FEW = 200;
+/** So many are walked past at most. */
+const WALKED = 10_000;
+
+export interface Narrowed {
+  /** The leading conditions that are met by so few people that they were gathered; none when each is met by many. */
+  by: readonly Filter[];
+  /** Undefined where those who are asked for stand too far from each other in the index: they are to be put in order, all of them. */
+  lines: PersonLine[] | undefined;
+}
+
+export interface NarrowedOptions extends PageOptions {
+  /** What may be begun with: the words alone, or whatever else leads to people. */
+  leading: readonly Filter[];
+}
+
+/**
+ * A page of those who meet a leading condition that few people meet, if there is one, in one statement: who meets it is gathered once,
+ * with the texts that they are found and ranked by, and narrowed by what else leads to few.
+ */
+export async function narrowed(sql: Sql, options: NarrowedOptions): Promise<Narrowed> {
+  const { names, given, leading, limit, ranked, after } = options;
+  if (leading.length === 0) return { by: [], lines: undefined };
+  const most = after && ranked ? SET : leading[0]?.words && ranked ? SORTED.ranked : SORTED.byKey;
+  const text = `with ${setsOf(options)}, size as materialized (select count(*) as n from found)
+    select array[${leading.map((_, at) => `(select n from n${at})`).join(", ")}]::int[] as sizes, (select n from size)::int as size, page.*
+    from (select 1) one left join lateral (${pageOf(options, most)}) page on true`;
+  const { rows } = await sql.query<Measured & (Row | { id: null })>(statementOf(names, text, given.values));
+  const { sizes = [], size = 0 } = rows[0] ?? {};
+  const by = leading.filter((_, at) => (sizes[at] ?? Infinity) <= SET);
+  if (by.length === 0 || (size > most && rows.length < limit)) return { by, lines: undefined };
+  return { by, lines: linesOf(rows.flatMap(shownOf), { ranked: ranked && size <= most }) };
+}
+
+/** A row without anybody says how many there are, and nothing else. */
+function shownOf(measured: Measured & (Row | { id: null })): Row[] {
+  const { sizes: _sizes, size: _size, ...row } = measured;
+  return row.id === null ? [] : [row];
+}
+
+interface Measured {
+  /** How many meet each leading condition, as far as they were counted. */
+  sizes: number[];
+  /** How many meet all that lead to few. */
+  size: number;
+}
+
+/** Of several, it hangs on how many meet each whether a set was compared with. */
+const metBy = (leading: readonly Filter[]): readonly Filter[] => (leading.length === 1 ? leading : []);
+
+/** SQL of the sets, and of `found`, which they have in common. A set is gathered when it is first asked about: one that nobody needs is not. */
+function setsOf({ leading, conditions }: NarrowedOptions): string {
+  const byWords = leading.some(({ words }) => words);
+  const sets = byWords ? [...leading, ...conditions.filter((each) => each.ids !== undefined && !leading.includes(each))] : leading;
+  const isSmall = (at: number) => `(select n from n${at}) <= ${SET}`;
+  const within = (at: number, other: number) =>
+    `((select n from n${at}) <= ${FEW} or not ${isSmall(other)} or (id in (select id from set${other})) is true)`;
+  const begunWith = (at: number) => {
+    const before = leading.slice(0, at).map((_, earlier) => `not ${isSmall(earlier)}`);
+    const narrowing = sets.flatMap((_, other) => (other > at ? [within(at, other)] : []));
+    return `select id${byWords ? ", words" : ""} from set${at} where ${[...before, isSmall(at), ...narrowing].join(" and ")}`;
+  };
+  const begun = leading.map((_, at) => begunWith(at)).join(" union all ");
+  return [
+    ...sets.map(
+      ({ ids }, at) =>
+        `set${at} as materialized (select ${byWords && at === 0 ? "id, words" : "id"} from (${ids}) met limit ${SET + 1}), n${at} as materialized (select count(*) as n from set${at})`,
+    ),
+    `found as ${sets.length > 1 ? "materialized" : "not materialized"} (${byWords ? begun : `select distinct id from (${begun}) begun`})`,
+  ].join(",\n      ");
+}
+
+/** Those who are found in order, or the index walked for them where they are many. */
+function pageOf(options: NarrowedOptions, most: number): string {
+  const { leading, conditions, reach, limit, given, ranked, words } = options;
+  const { key, rank, order, beyond, direction } = orderOf(options, { ranked });
+  const met = metBy(leading);
+  const byWords = met.some((each) => each.words);
+  const living = [
+    "p.state <> 'deleted'",
+    ...conditions.filter((each) => each !== reach && !met.includes(each)).map((each) => each.condition),
+  ];
+  const few = `(select n from size) <= ${most}`;
+  // Ranked by the texts that were gathered with them, nobody is looked up who is not shown.
+  const unseen = ranked && byWords;
+  const source = unseen
+    ? `(select id, words from found) p cross join lateral (select p.words) found where ${few}`
+    : `found begun ${personOf("begun")}${byWords ? "" : foundBy(words)} where ${[few, ...living].join(" and ")}`;
+  const inOrder = `select ${LINE}, s.rank, s.key::text as key
+    from (select p.id, ${rank} as rank, ${key} as key from ${source}${beyond} order by ${order} offset 0) s
+    ${personOf("s")} where ${[...(unseen ? living : []), reach.condition].join(" and ")} order by ${orderOfSorted({ ranked, direction })} limit ${given.add(limit)}`;
+  if (most >= SET) return inOrder;
+  const only = { condition: `(select n from size) > ${most} and (p.id in (select id from found)) is true`, met };
+  return `(${inOrder}) union all (${walkedText({ ...options, most: WALKED, only })})`;
+}
