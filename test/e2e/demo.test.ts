@@ -1,9 +1,9 @@
 import { execFile } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
-import os from "node:os";
+import { rmSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { projectFolder } from "../../src/db/folder.ts";
+import { scratchFolder } from "../helpers/scratch-folder.ts";
 
 interface Show {
   exitCode: number;
@@ -27,16 +27,9 @@ function runDemo(folder: string, parameters: readonly string[]): Promise<Show> {
   });
 }
 
-function newFolder(): string {
-  const folder = mkdtempSync(path.join(os.tmpdir(), "rollcall-demo-"));
-  // PostgreSQL runs as a user of its own when we are root.
-  chmodSync(folder, 0o755);
-  return folder;
-}
-
 /** One way through the demo, from the directory to the application. */
 function theShow(parameters: readonly string[]): void {
-  const folder = newFolder();
+  const folder = scratchFolder("demo");
   let show: Show;
 
   beforeAll(async () => {

@@ -1,7 +1,8 @@
-import { mkdtempSync, chmodSync } from "node:fs";
-import os from "node:os";
-import path from "node:path";
 import pg from "pg";
+import { newRunFolder } from "./run-folder.mjs";
+
+/** What is lost with the run need not be written through; the log of changes is kept short, since it may take memory. */
+const SETTINGS = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_wal_size=512MB"];
 
 /** One cluster for the run (ROLLCALL_TEST_DATABASE_URL names another), and a migrated template in it. */
 export default async function setup() {
@@ -9,9 +10,9 @@ export default async function setup() {
   const { migrate } = await import("../../dist/src/db/migrate.js");
   let url = process.env["ROLLCALL_TEST_DATABASE_URL"];
   if (!url) {
-    const folder = mkdtempSync(path.join(os.tmpdir(), "rollcall-test-"));
-    chmodSync(folder, 0o755);
-    const cluster = await startEmbeddedPostgres({ folder, settings: ["fsync=off", "synchronous_commit=off", "full_page_writes=off"] });
+    const folder = newRunFolder();
+    process.env["ROLLCALL_TEST_FOLDER"] = folder;
+    const cluster = await startEmbeddedPostgres({ folder, settings: SETTINGS });
     url = cluster.url;
     globalThis.__ROLLCALL_TEST_CLUSTER__ = { cluster, folder };
   }

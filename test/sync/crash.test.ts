@@ -1,7 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
-import os from "node:os";
+import { rmSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { openDatabase } from "../../src/db/database.ts";
@@ -10,6 +9,7 @@ import { migrate } from "../../src/db/migrate.ts";
 import type { Progress } from "../../src/sync/progress.ts";
 import { world } from "../helpers/memory-source.ts";
 import { testContext, testDatabase } from "../helpers/database.ts";
+import { scratchFolder } from "../helpers/scratch-folder.ts";
 import { person, syncWorld, testConnection } from "../helpers/sync.ts";
 
 const ctx = testContext();
@@ -52,8 +52,7 @@ describe("invariants 3 and 10: a run that dies is taken up by another", () => {
   });
 
   test("PostgreSQL restarted in the middle", async () => {
-    const folder = mkdtempSync(path.join(os.tmpdir(), "rollcall-restart-"));
-    chmodSync(folder, 0o755);
+    const folder = scratchFolder("restart");
     const cluster = await startEmbeddedPostgres({ folder });
     const db = openDatabase({ url: cluster.url });
     try {

