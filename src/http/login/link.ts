@@ -68,12 +68,15 @@ type Chosen = { token: string } & NewPasswordForm & z.output<typeof endTokensFor
 
 async function choose(visit: Visit, { token, tokens, ...chosen }: Chosen): Promise<Reply> {
   const { options, say } = visit;
-  const { db, keyRing, settings } = options;
+  const { db, keyRing, settings, verifying } = options;
   const link = await lookAt(visit, token);
   try {
     requireSame(chosen);
-    await inTransaction(db, { ...visit.ctx, actor: `person:${link.personId}` }, (work) =>
-      answerLink(work, { token, password: chosen.password, endTokens: tokens === "end", keyRing, settings: settings.password }),
+    // A turn first: nobody waits for one with a connection to the database in their hands.
+    await verifying.turns.take(() =>
+      inTransaction(db, { ...visit.ctx, actor: `person:${link.personId}` }, (work) =>
+        answerLink(work, { token, password: chosen.password, endTokens: tokens === "end", keyRing, settings: settings.password }),
+      ),
     );
   } catch (error) {
     const problems = problemsWith(error, visit);

@@ -5,7 +5,8 @@ import { passwordStanding } from "../../auth/passwords/verify.ts";
 import { rotateSession } from "../../auth/sessions/rotate.ts";
 import { stepOf } from "../../auth/sign-in/complete.ts";
 import { forgetMustChange, lockSignIn } from "../../auth/sign-in/store.ts";
-import { inTransaction } from "../../db/database.ts";
+import type { Context } from "../../context.ts";
+import { inTransaction, type Work } from "../../db/database.ts";
 import { AppError } from "../../errors.ts";
 import { setSecret } from "./cookies.ts";
 import { endTokensField, endTokensForm } from "./end-tokens.ts";
@@ -58,7 +59,7 @@ async function changeAtSignIn(visit: VisitWith<"sign_in">, chosen: NewPasswordFo
   const { personId } = signIn;
   try {
     requireSame(chosen);
-    await inTransaction(options.db, { ...ctx, actor: `person:${personId}` }, async (work) => {
+    await setting(visit, { ...ctx, actor: `person:${personId}` }, async (work) => {
       const locked = await lockSignIn(work, signIn.id);
       if (locked.personId !== personId || (await stepOf(work.sql, { signIn: locked, at: work.ctx.now() })) !== "change_password")
         throw new AppError("forbidden", "A step of this sign-in is missing: begin again.", { field: "sign_in" });
@@ -78,6 +79,11 @@ async function changeAtSignIn(visit: VisitWith<"sign_in">, chosen: NewPasswordFo
     return mustPage(visit, { problems });
   }
   return { redirect: "/login/next" };
+}
+
+/** In a transaction, and in its turn among all who have passwords looked at: that first, so that no connection to the database waits for it. */
+function setting<T>({ options: { db, verifying } }: Visit, ctx: Context, act: (work: Work) => Promise<T>): Promise<T> {
+  return verifying.turns.take(() => inTransaction(db, ctx, act));
 }
 
 async function ownPage(
@@ -108,7 +114,7 @@ async function changeOwn(visit: VisitWith<"session">, { current, tokens, ...chos
   if (!holder) return ownPage(visit, { problem: message("problem", say("pages.password.wrong")), status: 401 });
   try {
     requireSame(chosen);
-    const { secret } = await inTransaction(db, ctx, async (work) => {
+    const { secret } = await setting(visit, ctx, async (work) => {
       const { password } = chosen;
       const endTokens = tokens === "end";
       await setPassword(work, {

@@ -50,6 +50,36 @@ test("G1: an invited person opens the link, chooses a password, is active, and s
   expect(await door.signIn(door.browser(), { name: "grace", password: PASSWORD })).toMatchObject({ status: 401 });
 });
 
+test("G2: setting a password takes its turn among those that are looked at: who comes beyond the line is told to come again", async () => {
+  const narrow = await openLogin({
+    signIn: { password: { argon2: { memoryKiB: 64, passes: 1 }, verifications: { atOnce: 1, waiting: 1 } } },
+  });
+  const holding = await narrow.db.pool.connect();
+  try {
+    const personId = await narrow.work((work) => createLocalPerson(work, { contribution: { userName: "ida" }, state: "invited" }));
+    const options = { personId, purpose: "invitation" as const, delivery: "show" as const, keyRing, settings: narrow.settings, baseUrl };
+    const link = (await narrow.work((work) => handOutLink(work, options))).link ?? "";
+    const browsers = Array.from({ length: 4 }, () => narrow.browser());
+    for (const browser of browsers) await openLink(browser, link);
+    // The first one that has its turn keeps it for as long as somebody else changes the person.
+    await holding.query("begin");
+    await holding.query("select from people where id = $1 for update", [personId]);
+    let refused = 0;
+    const answers = await Promise.all(
+      browsers.map(async (browser) => {
+        const answer = await choose(browser, link, OTHER);
+        if (answer.status === 503 && (refused += 1) === 2) await holding.query("commit");
+        return answer;
+      }),
+    );
+    expect(answers.map(({ status }) => status).toSorted((one, other) => one - other)).toEqual([200, 403, 503, 503]);
+    expect(Number(answers.find(({ status }) => status === 503)?.headers.get("retry-after"))).toBeGreaterThan(0);
+  } finally {
+    holding.release();
+    await narrow.close();
+  }
+});
+
 test("a dead link is said to be dead, in the reader's language, and nothing else of it", async () => {
   const browser = door.browser();
   const dead = await openLink(browser, "x".repeat(43));
