@@ -59,6 +59,7 @@ export const QUIRKS = {
   "json-patch": { says: "sent PATCH as a bare list of operations", otherwise: "pass" },
   "single-quotes": { says: "put a filter's value in single quotes", otherwise: "pass" },
   "no-quotes": { says: "sent a filter's value without quotes", otherwise: "pass" },
+  "no-quotes-in-path": { says: "put a value without double quotes into a path", otherwise: "pass" },
   "bare-backslash": { says: "left a backslash unescaped in a filter", otherwise: "pass" },
   "filter-in-attributes": { says: "put a filter into `{attribute}` where attributes are named", otherwise: "pass" },
   "plus-sign": { says: "left a plus sign unencoded in a filter", otherwise: "pass" },

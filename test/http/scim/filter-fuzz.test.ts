@@ -10,7 +10,8 @@ import { parameters, type View } from "../../../src/http/scim/view.ts";
 import { testDatabase, type TestDatabase } from "../../helpers/database.ts";
 import { naively, type NaiveAttribute, type NaiveResource, type NaiveSchema } from "./naive-filter.ts";
 
-const SCHEMAS = 25;
+/** FUZZ_TIMES=50 looks fifty times as long. */
+const SCHEMAS = 25 * Number(process.env["FUZZ_TIMES"] ?? 1);
 const FILTERS = 80;
 const RESOURCES = 14;
 const URN = "urn:example:params:scim:schemas:Thing";

@@ -1,24 +1,33 @@
 import { findAttribute, type ResourceSchema, type SchemaAttribute } from "../schema.ts";
 import type { Bending } from "./bending.ts";
+import { placedName } from "./names.ts";
 
 interface Options {
   schema: ResourceSchema;
   bending: Bending;
   /** The list whose elements are chosen from, for a filter inside its brackets. */
   inside?: SchemaAttribute;
+  /** Resources of several types are asked for, or of one that clients don't write: names stay as they are. */
+  keepsNames?: boolean;
 }
 
 const OPERATORS: ReadonlySet<string> = new Set(["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"]);
 const USUAL = /^[\w.:$-]+ [a-z]{2} "[^"\\]*"$/i;
 const BOOLEAN = /^"(true|false)"$/i;
 const PIECE = /\s+|[()[\]]|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'(?=[\s)\]]|$)|[^\s()[\]"]+/gy;
+const PUNCTUATION = /^[()[\]]$/;
 const LONGEST = 8192;
 
 /** A filter's text as the grammar has it (RFC 7644 figure 1); what is not understood stays for the parser. */
 export function bendFilter(text: string, options: Options): string {
   if (text.length > LONGEST) return text;
   const plain = decodedAgain(text, options.bending);
-  if (USUAL.test(plain) && !BOOLEAN.test(plain.slice(plain.indexOf('"')))) return plain;
+  if (
+    USUAL.test(plain) &&
+    !BOOLEAN.test(plain.slice(plain.indexOf('"'))) &&
+    findAttribute(options.schema, plain.slice(0, plain.indexOf(" ")))
+  )
+    return plain;
   const pieces = plain.match(PIECE) ?? [];
   if (pieces.join("") !== plain) return plain;
   let name = "";
@@ -32,15 +41,15 @@ export function bendFilter(text: string, options: Options): string {
       operator = false;
       return bendOperand(piece, { ...options, attribute: attributeOf(name, { ...options, inside: list }) });
     }
-    const isOperator = OPERATORS.has(piece.toLowerCase()) && at > 0 && name !== "";
-    if (isOperator) operator = true;
-    else name = piece;
-    return piece;
+    operator = OPERATORS.has(piece.toLowerCase()) && at > 0 && name !== "";
+    if (operator) return piece;
+    name = list || options.keepsNames || PUNCTUATION.test(piece) ? piece : placedName(piece, options);
+    return name;
   });
   return bent.join("");
 }
 
-function bendOperand(piece: string, { bending, attribute }: Options & { attribute: SchemaAttribute | undefined }): string {
+function bendOperand(piece: string, { bending, attribute, inside }: Options & { attribute: SchemaAttribute | undefined }): string {
   const at = { attribute: attribute?.name ?? "" };
   if (BOOLEAN.test(piece) && attribute?.type === "boolean")
     return bending.allows("boolean-text", { ...at, sample: piece, value: piece }) ? piece.slice(1, -1).toLowerCase() : piece;
@@ -48,10 +57,14 @@ function bendOperand(piece: string, { bending, attribute }: Options & { attribut
     const escaped = withWholeEscapes(piece);
     return escaped !== piece && bending.allows("bare-backslash", at) ? escaped : piece;
   }
+  // A patch's path chooses by one short value: there it can't mean anything else.
+  const isPath = inside !== undefined;
   if (/^'.*'$/s.test(piece))
-    return bending.allows("single-quotes", at) ? JSON.stringify(piece.slice(1, -1).replaceAll(/\\(['"\\])/g, "$1")) : piece;
-  if (/^(true|false|null|-?\d+(\.\d+)?([eE][+-]?\d+)?)$/i.test(piece) || /^[()[\]]$/.test(piece)) return piece;
-  return bending.allows("no-quotes", at) ? JSON.stringify(piece) : piece;
+    return bending.allows(isPath ? "no-quotes-in-path" : "single-quotes", at)
+      ? JSON.stringify(piece.slice(1, -1).replaceAll(/\\(['"\\])/g, "$1"))
+      : piece;
+  if (/^(true|false|null|-?\d+(\.\d+)?([eE][+-]?\d+)?)$/i.test(piece) || PUNCTUATION.test(piece)) return piece;
+  return bending.allows(isPath ? "no-quotes-in-path" : "no-quotes", at) ? JSON.stringify(piece) : piece;
 }
 
 /** `"DOMAIN\ann"`: a backslash that begins no escape of JSON stands for itself. */

@@ -1,7 +1,7 @@
 import { findAttribute, type SchemaAttribute } from "../schema.ts";
 import { bendFilter } from "./filter-text.ts";
-import { extensionHolding, type BendOptions } from "./resource.ts";
-import { oldUrn } from "./schemas.ts";
+import { placedName } from "./names.ts";
+import type { BendOptions } from "./resource.ts";
 
 /** A path as the grammar has it, and what it names. */
 export interface BentPath {
@@ -26,7 +26,7 @@ export function bendPath(given: string, options: BendOptions): BentPath {
   if (text.toLowerCase() === schema.urn.toLowerCase()) return as({ isWhole: bending.allows("path-core-urn") });
   const [, head = "", filter, trailing] = PARTS.exec(text) ?? [];
   if (head === "") return as();
-  const name = named(head.trim(), options);
+  const name = placedName(head.trim(), options);
   const found = findAttribute(schema, name);
   if (!found?.attribute) return as({ text: text === head ? name : text });
   const { attribute } = found;
@@ -35,21 +35,4 @@ export function bendPath(given: string, options: BendOptions): BentPath {
   if (trailing !== undefined && !sub) return as();
   const chosen = bendFilter(filter, { schema, bending, inside: attribute });
   return as({ text: `${name}[${chosen}]${sub ? `.${sub.name}` : ""}`, attribute, ...(sub ? { sub } : {}), filtered: true });
-}
-
-/** An attribute's name, found where it belongs. */
-function named(head: string, options: BendOptions): string {
-  const { schema, bending } = options;
-  const renewed = oldUrn(head, options) ?? head;
-  if (findAttribute(schema, renewed)) return renewed;
-  if (renewed.startsWith("/")) {
-    const pointed = renewed.slice(1).replaceAll("/", ".");
-    const target = findAttribute(schema, pointed)?.attribute;
-    if (target && bending.allows("path-pointer", { attribute: target.name })) return pointed;
-  }
-  const [first = "", ...rest] = renewed.split(".");
-  const home = extensionHolding(schema, first);
-  return home && bending.allows("extension-at-top", { attribute: home.attribute.name })
-    ? [`${home.extension.urn}:${home.attribute.name}`, ...rest].join(".")
-    : renewed;
 }

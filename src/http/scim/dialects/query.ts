@@ -7,6 +7,8 @@ const LONGEST = 16_384;
 interface Options {
   schema: ResourceSchema;
   bending: Bending;
+  /** See bendFilter. */
+  keepsNames?: boolean;
 }
 
 /** A query string whose filter is as the grammar has it, and whose attributes are named; all the rest stays as it came. */

@@ -71,7 +71,7 @@ function bendBody({ method, path, body }: Message, { call, bending }: Where): Js
   if (/\/\.search\/?$/i.test(path)) {
     const filter = isJsonObject(body) ? body["filter"] : undefined;
     return isJsonObject(body) && typeof filter === "string"
-      ? { ...body, filter: bendFilter(filter, { schema: schema ?? call.schemas.user, bending }) }
+      ? { ...body, filter: bendFilter(filter, { ...filtered(schema, call), bending }) }
       : body;
   }
   if (!schema) return body;
@@ -83,8 +83,13 @@ function bendUrl(request: Request, { call, bending }: Where): void {
   const at = request.url.indexOf("?");
   if (at < 0) return;
   const query = request.url.slice(at + 1);
-  const bentQuery = bendQuery(query, { schema: schemaAt(request.path, call) ?? call.schemas.user, bending });
+  const bentQuery = bendQuery(query, { ...filtered(schemaAt(request.path, call), call), bending });
   if (bentQuery !== query) request.url = `${request.url.slice(0, at)}?${bentQuery}`;
+}
+
+/** What a filter is read by: a user's attributes where nothing else is known. */
+function filtered(schema: ResourceSchema | undefined, { schemas }: Call): { schema: ResourceSchema; keepsNames: boolean } {
+  return { schema: schema ?? schemas.user, keepsNames: schema === undefined };
 }
 
 function schemaAt(path: string, { schemas }: Call): ResourceSchema | undefined {

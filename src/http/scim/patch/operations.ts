@@ -45,6 +45,9 @@ function readOperation(schema: ResourceSchema, raw: JsonValue, field: string): O
   if (op !== "add" && op !== "replace" && op !== "remove") throw syntax(`${field}.op: must be add, replace or remove.`, `${field}.op`);
   const { path } = raw;
   const value = raw["value"] ?? undefined;
+  // Section 3.5.2.1: what says null means no value, but what says nothing would empty an attribute that it was to fill.
+  if (op === "add" && raw["value"] === undefined)
+    throw new AppError("invalid", `${field}.value: add needs a value.`, { field: `${field}.value`, scimType: "invalidValue" });
   if (path !== undefined && path !== null && path !== "") {
     if (typeof path !== "string")
       throw new AppError("invalid", `${field}.path: must be a text.`, { field: `${field}.path`, scimType: "invalidPath" });

@@ -29,6 +29,7 @@ export const entra: Profile = {
     "id-for-value",
     "filter-in-attributes",
     "no-quotes",
+    "no-quotes-in-path",
     "bare-backslash",
     "plus-sign",
     "untidy-path",

@@ -22,6 +22,7 @@ export const onelogin: Profile = {
     "op-case",
     "resource-for-patch",
     "no-quotes",
+    "no-quotes-in-path",
     "plus-sign",
     "untidy-path",
   ]),

@@ -17,6 +17,7 @@ export const ping: Profile = {
     "extension-at-top",
     "path-null",
     "no-quotes",
+    "no-quotes-in-path",
     "bare-backslash",
     "plus-sign",
     "untidy-path",

@@ -23,6 +23,7 @@ export const sap: Profile = {
     "path-core-urn",
     "remove-without-path",
     "single-quotes",
+    "no-quotes-in-path",
     "plus-sign",
     "untidy-path",
   ]),
