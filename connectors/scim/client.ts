@@ -25,12 +25,14 @@ export interface ListQuery {
 }
 
 /** How an application took a change that it might have refused for its form. */
-export type Taken = "taken" | "too large" | "no such form" | "not offered";
+export type Taken = "taken" | "too large" | "no such form" | "no target" | "not offered";
 
 /** What turned out while we spoke with the application, beside what it says of itself; kept while the client is open. */
 export interface Learned {
   /** Changes of groups by PATCH: seen to work, or to do nothing. */
   groupPatch?: boolean;
+  /** Groups were seen with members; false when it turned out that they never are. */
+  showsMembers?: boolean;
   /** Value paths of members are not understood. */
   removalByList?: boolean;
   /** Most member changes in one PATCH. */
@@ -116,7 +118,8 @@ export function openClient({ settings, signal, now, network, conversation }: Ope
       if (status === 405 || status === 501) return "not offered";
       const { scimType, detail } = isObject(body) ? body : {};
       if (scimType === "tooMany") return "too large";
-      if (scimType === "invalidPath" || scimType === "invalidFilter" || scimType === "noTarget") return "no such form";
+      if (scimType === "noTarget") return "no target";
+      if (scimType === "invalidPath" || scimType === "invalidFilter") return "no such form";
       throw new Fault("rejected", `${system} answered 400: ${typeof detail === "string" ? detail.slice(0, 500) : "it gives no reason"}.`);
     },
     async put(kind, id, { resource, version }) {

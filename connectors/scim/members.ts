@@ -2,6 +2,7 @@ import { Fault, type AttributeObject } from "../contract.ts";
 import { withRetry } from "../kit/retry.ts";
 import type { ScimClient, Taken } from "./client.ts";
 import type { ScimSettings } from "./config.ts";
+import { isMember } from "./hidden-members.ts";
 import { isObject } from "./json.ts";
 import { read, replaceResource } from "./replace.ts";
 
@@ -13,18 +14,24 @@ export interface MemberChange {
   signal: AbortSignal;
 }
 
-/** Adds and removes members in batches; whoever is in or out already is left alone. */
+/**
+ * Adds and removes members in batches; whoever is in or out already is left alone. Throws `rejected`, with nothing put in its
+ * place, where the application neither shows members nor answers whether somebody is one.
+ */
 export async function changeMembers(client: ScimClient, change: MemberChange): Promise<void> {
   const { groupId, add, remove, settings } = change;
   if (add.length === 0 && remove.length === 0) return;
   const { groupPatch } = await client.abilities();
   if (!(client.learned.groupPatch ?? groupPatch)) return putMembers(client, change);
-  const held = settings.compareMembers ? memberIds(await read(client, "group", groupId)) : undefined;
+  const held = settings.compareMembers && client.learned.showsMembers !== false ? await heldBy(client, groupId) : undefined;
+  // Who shows nobody may only not tell: whom to take out is sent all the same.
+  const isUnsure = held?.size === 0 && client.learned.showsMembers === undefined;
   const missing = held ? add.filter((id) => !held.has(id)) : add;
-  const surplus = held ? remove.filter((id) => held.has(id)) : remove;
+  const surplus = held && !isUnsure ? remove.filter((id) => held.has(id)) : remove;
   if (missing.length === 0 && surplus.length === 0) return;
   const offered =
-    (await sendAll(client, { ...change, ids: missing, adds: true })) && (await sendAll(client, { ...change, ids: surplus, adds: false }));
+    (await sendAll(client, { ...change, ids: missing, adds: true })) &&
+    (await sendAll(client, { ...change, ids: surplus, adds: false, mayBeOut: isUnsure }));
   if (offered && (await tookEffect(client, change))) return;
   client.learned.groupPatch = false;
   await putMembers(client, change);
@@ -33,6 +40,14 @@ export async function changeMembers(client: ScimClient, change: MemberChange): P
 interface Sending extends MemberChange {
   ids: readonly string[];
   adds: boolean;
+  /** Who is to be taken out may be no member: then nothing matches, and that is well. */
+  mayBeOut?: boolean;
+}
+
+async function heldBy(client: ScimClient, groupId: string): Promise<Set<string>> {
+  const held = memberIds(await read(client, "group", groupId));
+  if (held.size > 0) client.learned.showsMembers = true;
+  return held;
 }
 
 /** False when the application does not change groups by PATCH. */
@@ -45,7 +60,13 @@ async function sendAll(client: ScimClient, sending: Sending): Promise<boolean> {
     if (taken === "not offered") return false;
     if (taken === "taken") start += batch.length;
     else if (taken === "too large" && batch.length > 1) client.learned.memberBatch = Math.ceil(batch.length / 2);
-    else if (taken === "no such form" && !sending.adds && settings.memberRemoval === "auto" && !client.learned.removalByList)
+    else if (taken === "no target" && sending.mayBeOut) start += batch.length;
+    else if (
+      (taken === "no such form" || taken === "no target") &&
+      !sending.adds &&
+      settings.memberRemoval === "auto" &&
+      !client.learned.removalByList
+    )
       client.learned.removalByList = true;
     else throw new Fault("rejected", `The SCIM application refuses a change of members of the group ${sending.groupId}: ${taken}.`);
   }
@@ -75,9 +96,29 @@ const LONGEST_WAIT_MS = 10_000;
 /** Some applications answer well and do nothing: the first change is looked at. */
 async function tookEffect(client: ScimClient, { groupId, add, remove, settings }: MemberChange): Promise<boolean> {
   if (settings.groupPatch !== "auto" || !settings.compareMembers || client.learned.groupPatch !== undefined) return true;
-  const held = memberIds(await read(client, "group", groupId));
-  const so = add.every((id) => held.has(id)) && !remove.some((id) => held.has(id));
+  const held = await heldBy(client, groupId);
+  const [added] = add;
+  const isHidden = held.size === 0 && client.learned.showsMembers !== true;
+  // That nobody is shown proves nothing of a removal.
+  if (isHidden && added === undefined) return true;
+  const so = isHidden && added !== undefined ? await isIn(client, { groupId, memberId: added }) : isSo(held, { add, remove });
   if (so) client.learned.groupPatch = true;
+  if (so && isHidden) client.learned.showsMembers = false;
+  return so;
+}
+
+function isSo(held: ReadonlySet<string>, { add, remove }: Pick<MemberChange, "add" | "remove">): boolean {
+  return add.every((id) => held.has(id)) && !remove.some((id) => held.has(id));
+}
+
+/** A PUT of what is shown would throw out everybody who is not: without an answer, nothing is put. */
+async function isIn(client: ScimClient, asked: { groupId: string; memberId: string }): Promise<boolean> {
+  const so = await isMember(client, asked);
+  if (so === undefined)
+    throw new Fault(
+      "rejected",
+      `The SCIM application took a change of members of the group ${asked.groupId} and shows nobody in it. Set compareMembers to false if it never shows members, or groupPatch to put if it does not take PATCH.`,
+    );
   return so;
 }
 

@@ -14,7 +14,7 @@ export function openTarget(options: OpenOptions<ScimSettings>): Promise<Target> 
   // Where members are not to be compared, the application does not tell them.
   const groupOf = (resource: AttributeObject): TargetAccount => ({
     ...accountOf(resource),
-    ...(settings.compareMembers ? { members: [...memberIds(resource)] } : {}),
+    ...(settings.compareMembers && client.learned.showsMembers !== false ? { members: [...memberIds(resource)] } : {}),
   });
   const of = (kind: Kind) => (kind === "group" ? groupOf : accountOf);
   return Promise.resolve({
