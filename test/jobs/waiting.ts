@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** Asks until it is so; says what it saw last when it never is. */
-export async function until<T>(look: () => T | Promise<T>, isSo: (seen: T) => boolean, { within = 60_000 } = {}): Promise<T> {
+export async function until<T>(look: () => T | Promise<T>, isSo: (seen: T) => boolean, { within = 150_000 } = {}): Promise<T> {
   const end = Date.now() + within;
   for (;;) {
     const seen = await look();

@@ -135,7 +135,7 @@ function settingsWith(mail: MailServer, smtp: Account = {}): SignInSettings["not
         provider: "smtp",
         from: "Rollcall <rollcall@engines.example>",
         replyTo: "help@engines.example",
-        smtp: { host: mail.host, port: mail.port, caFile: mail.caFile, timeoutSeconds: 2, ...smtp },
+        smtp: { host: mail.host, port: mail.port, caFile: mail.caFile, timeoutSeconds: 60, ...smtp },
       },
     },
   }).notify;

@@ -29,7 +29,7 @@ async function withFake<T>(
     url: fake.url,
     users: { base, attributes: ["uid", "jpegPhoto"] },
     groups: { base },
-    timeouts: { answerSeconds: 1 },
+    timeouts: { answerSeconds: 60 },
     ...settings,
   });
   const source = await openLdapSource({ settings: parsed, log: silentLog, signal: new AbortController().signal, now: () => new Date() });
@@ -121,6 +121,7 @@ describe("a read that did not prove itself complete", () => {
     const fault = await withFake(
       (_, page) => (page === 0 ? { entries: [person(1)], cookie: "a" } : { result: "silent" }),
       (source) => drain(source.readAll("user")).catch((error: unknown) => error),
+      { timeouts: { answerSeconds: 1 } },
     );
     expect(fault).toMatchObject({ kind: "transient" });
     expect(String(fault)).toMatch(/no answer within 1000 ms \(the read of users\)/);
