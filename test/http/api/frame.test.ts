@@ -94,6 +94,18 @@ describe("the administration API's frame", () => {
     await door.request("GET", "/units?cursor=bm9uZQ").expect(422);
   });
 
+  test("every route says more than its summary, and what a description names is there", () => {
+    const routes = apiRoutes();
+    const known = new Set(routes.map(({ method, path }) => `${method.toUpperCase()} ${path}`));
+    const withoutOne = routes.filter(({ description = "", summary }) => description.length < 40 || description === summary);
+    expect(withoutOne.map(({ method, path }) => `${method} ${path}`)).toEqual([]);
+    const named = routes.flatMap(({ description = "" }) =>
+      [...description.matchAll(/`(GET|POST|PUT|PATCH|DELETE) (\/[^?`]*)/g)].map(([, method, path]) => `${method} ${path}`),
+    );
+    expect(named.filter((each) => !known.has(each))).toEqual([]);
+    expect(named.length).toBeGreaterThan(10);
+  });
+
   test("the OpenAPI document lists every route, and its page is readable without a script", async () => {
     const { body } = await door.request("GET", "/openapi.json", { token: null }).expect(200);
     expect(body).toMatchObject({ openapi: "3.1.0", paths: { "/units": { post: { operationId: "postUnits" } } } });

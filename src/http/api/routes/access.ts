@@ -66,6 +66,8 @@ export const accessRoutes: readonly Route[] = [
     method: "get",
     path: "/people/{id}/access/roles",
     summary: "The same by unit, role and group: what was granted, and how much follows from it",
+    description:
+      "One line for each grant that gives the person something at that instant, by themselves or through a group; `GET /people/{id}/access` says the permissions one by one. Empty for somebody without access. Answers for any instant that is past, as `/access` does.",
     tag: "Access",
     access: { permission: "rollcall.access.view", on: { person: "id" } },
     params: idParams,

@@ -57,6 +57,8 @@ export const accountRoutes: readonly Route[] = [
     method: "get",
     path: "/accounts/{id}",
     summary: "One account",
+    description:
+      "What the system holds about somebody, as last seen, and whom it is linked to. `situation` says what matching found; a disputed one is settled with `POST /accounts/{id}/link`.",
     tag,
     access: view,
     params: rowIdParams,

@@ -77,6 +77,7 @@ export const attributeRoutes: readonly Route[] = [
     method: "get",
     path: "/attributes/{key}",
     summary: "One attribute",
+    description: "Its definition; the ETag of the answer is what a change of it needs in If-Match.",
     tag: TAG,
     access: "signed-in",
     params,
@@ -105,6 +106,8 @@ export const attributeRoutes: readonly Route[] = [
     method: "delete",
     path: "/attributes/{key}",
     summary: "Remove an attribute, and its values from every profile",
+    description:
+      "The values go at once and for good, and the attribute from SCIM's extension schema. Take it out of mappings first. Refused (412) when it was changed since it was read.",
     tag: TAG,
     access: edit,
     params,

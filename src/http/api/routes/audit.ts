@@ -124,6 +124,8 @@ export const auditRoutes: readonly Route[] = [
     method: "get",
     path: "/audit/retention",
     summary: "How long events are kept",
+    description:
+      "One number of days for all events; null keeps them for good. `PUT` changes it, and what was removed by it stands at `GET /audit/removals`.",
     tag: "Audit",
     access: { permission: "rollcall.audit.view", on: "organisation" },
     answer: retentionSchema,
@@ -156,6 +158,8 @@ export const auditRoutes: readonly Route[] = [
     method: "get",
     path: "/audit/removals",
     summary: "Proofs of what was removed, newest first",
+    description:
+      "When events are older than they are kept, they are removed in one piece. What is left of them stands here: from when to when, how many there were, and their hash, by which an export made before can be proven to hold them all.",
     tag: "Audit",
     access: { permission: "rollcall.audit.view", on: "organisation" },
     query: z.strictObject(pageQuery),

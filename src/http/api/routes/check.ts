@@ -88,6 +88,8 @@ export const checkRoutes: readonly Route[] = [
     method: "get",
     path: "/check/status",
     summary: "What this node's checks are answered from",
+    description:
+      "For monitoring: whether this node answers checks, as of when, and how much it keeps in memory. Each node answers for itself. `stale` means that it has lost its feed of changes, and refuses checks (503) until it has caught up.",
     tag: "Check",
     access: { permission: "rollcall.access.check", on: "anywhere" },
     answer: status,

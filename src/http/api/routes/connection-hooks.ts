@@ -11,6 +11,8 @@ export const connectionHookRoutes: readonly Route[] = [
     method: "get",
     path: "/connections/{name}/hooks",
     summary: "Its change notifications: where they come to, what is subscribed to, and the last one",
+    description:
+      "A notification is a hint only: it makes a run begin sooner, and nothing is lost when it doesn't come. The secret by which senders prove themselves is not shown.",
     tag,
     access: { permission: "rollcall.connections.view", on: "organisation" },
     params: nameParams,

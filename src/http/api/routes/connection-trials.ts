@@ -44,6 +44,8 @@ export const connectionTrialRoutes: readonly Route[] = [
     method: "post",
     path: "/connections/{name}/try-mapping",
     summary: "Try a mapping on the first ten records of each kind, without saving it",
+    description:
+      "The records are read from the system itself, and nothing is written. Each comes with what the mapping would make of it, or why it makes nothing; expressions that don't compile are refused (422) with their place. What saving it would do to everybody's access, `POST /previews` says.",
     tag,
     access: { permission: "rollcall.connections.edit", on: "organisation" },
     params: nameParams,

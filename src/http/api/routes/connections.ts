@@ -64,6 +64,8 @@ export const connectionRoutes: readonly Route[] = [
     method: "get",
     path: "/connections/{name}",
     summary: "One connection",
+    description:
+      "Its definition as it was given, without secrets: of these only whether there is one is told. With it, whether it is flagged or in quarantine, and why.",
     tag,
     access: view,
     params: nameParams,
@@ -120,6 +122,10 @@ export const connectionRoutes: readonly Route[] = [
       method: "post",
       path: `/connections/{name}/${action}`,
       summary: action === "enable" ? "Let it run and receive again" : "Stop its runs and deliveries; what is there stays",
+      description:
+        action === "enable"
+          ? "Its schedule goes on with the next time that is due, and what was decided for it meanwhile is delivered. One by which people sign in is enabled only by who may make roles for the whole organisation."
+          : "Nobody leaves, and nothing is removed anywhere: people and accounts stay as they are. What is decided meanwhile waits. `enable` undoes it.",
       tag,
       access: edit,
       params: nameParams,
@@ -137,6 +143,8 @@ export const connectionRoutes: readonly Route[] = [
     method: "post",
     path: "/connections/{name}/resume",
     summary: "Let a flagged or quarantined connection run again",
+    description:
+      "After a fault that trying again does not mend (`denied`, `misconfigured`), or too many failures, a connection stops and waits for somebody. This says that the cause is gone: the next run begins as scheduled, and deliveries go on. It is flagged again when it is not.",
     tag,
     access: run,
     params: nameParams,
@@ -150,6 +158,8 @@ export const connectionRoutes: readonly Route[] = [
     method: "get",
     path: "/connections/{name}/quirks",
     summary: "Where its SCIM client departs from the RFCs, and how often",
+    description:
+      "Seen in its requests, each kind once, with a sentence that says what the client does and what is made of it. Nothing has to be done about them.",
     tag,
     access: view,
     params: z.object({ name: connectionName }),

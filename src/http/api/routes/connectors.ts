@@ -25,6 +25,8 @@ export const connectorRoutes: readonly Route[] = [
     method: "get",
     path: "/connectors",
     summary: "The kinds of systems that can be connected, with their settings for a form",
+    description:
+      "`settings` of each is a JSON Schema, with titles and an order for a form; fields that are secret say so. `POST /connections` takes what such a form gives.",
     tag: "Connections",
     access,
     answer: z.object({ items: z.array(connectorSchema) }),
@@ -34,6 +36,7 @@ export const connectorRoutes: readonly Route[] = [
     method: "get",
     path: "/connectors/{name}",
     summary: "One kind of system",
+    description: "The same as in the list of all, for a form of one.",
     tag: "Connections",
     access,
     params: z.object({ name: z.string().max(100) }),

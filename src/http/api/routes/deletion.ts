@@ -49,6 +49,8 @@ export const deletionRoutes: readonly Route[] = [
     method: "get",
     path: "/people/{id}/deletion",
     summary: "What deleting a person for good would take, what would stay, and what stands in the way",
+    description:
+      "Nothing is changed. `DELETE /people/{id}` deletes, confirmed with the `userName` that is told here. Where a connection still lists the person, removing them there comes first, or they come back as somebody new.",
     tag: TAG,
     access,
     params: idParams,

@@ -40,6 +40,8 @@ export const deliveryRoutes: readonly Route[] = [
     method: "get",
     path: "/deliveries",
     summary: "What was sent to targets, each with its four times; the newest first",
+    description:
+      "One line for each push, with when the change was made at its source, seen, decided and delivered. `failed` is tried again by itself; `dead` is not, and `POST /deliveries/retry` tries it again.",
     tag,
     access: view,
     query: z.strictObject({

@@ -47,6 +47,8 @@ export const factorRoutes: readonly Route[] = [
     method: "get",
     path: "/people/{id}/factors",
     summary: "A person's second factors, and whether one is needed",
+    description:
+      "Kinds, names and when each was last used: never a secret. `because` names each requirement that the person falls under; who needs a factor and has none sets one up at the next sign-in.",
     tag: TAG,
     access: { permission: "rollcall.credentials.view", on: { person: "id" } },
     params: idParams,
@@ -82,6 +84,7 @@ export const factorRoutes: readonly Route[] = [
     method: "get",
     path: "/factor-requirements",
     summary: "Who must have a second factor, in the caller's reach",
+    description: "Who holds a role, is in a unit or below it, or one person: as far as the caller may set them.",
     tag: TAG,
     access: { permission: EDIT, on: "anywhere" },
     query: z.strictObject(pageQuery),

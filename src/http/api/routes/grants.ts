@@ -117,6 +117,8 @@ export const grantRoutes: readonly Route[] = [
     method: "get",
     path: "/grants/{id}",
     summary: "One grant",
+    description:
+      "Who holds which role where, from when, until when, why, and from which source. 404 for one that is out of the caller's reach.",
     tag: "Grants",
     access: { permission: "rollcall.grants.view", on: "handler" },
     params: idParams,
@@ -130,6 +132,8 @@ export const grantRoutes: readonly Route[] = [
     locks: "administrators",
     sensitive: true,
     summary: "Extend or shorten a grant",
+    description:
+      "Only the end is changed; another role, unit or beginning is another grant. Needs the right to give this role there (403), and the version that was read (412). One by a rule is changed at its rule, and one that is over is given again (409). To end it now, revoke it.",
     tag: "Grants",
     access: GIVE,
     params: idParams,

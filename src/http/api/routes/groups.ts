@@ -50,6 +50,8 @@ export const groupRoutes: readonly Route[] = [
     method: "get",
     path: "/groups",
     summary: "Groups, by name",
+    description:
+      "All of them, to whoever may see groups anywhere: names are no secret within. Members are shown only as far as the caller sees people.",
     tag: TAG,
     access: VIEW,
     query: z.strictObject({
@@ -86,6 +88,7 @@ export const groupRoutes: readonly Route[] = [
     method: "get",
     path: "/groups/{id}",
     summary: "One group",
+    description: "Its `origin` masters name and members; only a group made here is changed here.",
     tag: TAG,
     access: VIEW,
     params: idParams,
@@ -98,6 +101,8 @@ export const groupRoutes: readonly Route[] = [
     path: "/groups/{id}",
     locks: "administrators",
     summary: "Rename a group made here",
+    description:
+      "One that a connection masters keeps its name. Rules name groups: who renames one must be allowed to give what follows from it (403).",
     tag: TAG,
     access: EDIT,
     params: idParams,
@@ -140,6 +145,8 @@ export const groupRoutes: readonly Route[] = [
     method: "get",
     path: "/groups/{id}/members",
     summary: "The people in a group, as far as the caller may see them",
+    description:
+      "Who is in it directly; who is in a group in it is not listed (`GET /people?group=` lists both). Others than the caller's people are left out, without being counted.",
     tag: TAG,
     access: VIEW,
     params: idParams,
@@ -156,6 +163,7 @@ export const groupRoutes: readonly Route[] = [
     method: "get",
     path: "/groups/{id}/groups",
     summary: "The groups in a group",
+    description: "Directly in it. Whoever is in one of them holds what is granted to this group.",
     tag: TAG,
     access: VIEW,
     params: idParams,

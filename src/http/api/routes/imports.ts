@@ -96,6 +96,7 @@ export const importRoutes: readonly Route[] = [
     method: "get",
     path: "/people/imports",
     summary: "One's own imports, the newest first; the organisation's administrators see all",
+    description: "With their counts; a preview goes after a day, an applied one stays as the record of what it changed.",
     tag: TAG,
     access,
     query: z.strictObject(pageQuery),
@@ -111,6 +112,8 @@ export const importRoutes: readonly Route[] = [
     method: "get",
     path: "/people/imports/template",
     summary: "An empty file with every column there is",
+    description:
+      "UTF-8 with a mark that spreadsheets know, one line of headings, the organisation's own attributes included. Columns may be left out and come in any order.",
     tag: TAG,
     access,
     sends: "text/csv",
@@ -154,6 +157,8 @@ export const importRoutes: readonly Route[] = [
     method: "get",
     path: "/people/imports/{id}",
     summary: "One import: what it would change, or has changed, counted",
+    description:
+      "Somebody else's is there (404) for the organisation's administrators only. `hash` is what `POST /people/imports/{id}/apply` must name.",
     tag: TAG,
     access,
     params: idParams,
@@ -165,6 +170,8 @@ export const importRoutes: readonly Route[] = [
     method: "get",
     path: "/people/imports/{id}/rows",
     summary: "An import's rows: what each would change, or has changed, and what is wrong with it",
+    description:
+      "In the file's order. Rows of people who are out of the caller's reach by now are left out. `action=error` lists what must be mended before it can be applied.",
     tag: TAG,
     access,
     params: idParams,
@@ -206,6 +213,7 @@ export const importRoutes: readonly Route[] = [
     method: "delete",
     path: "/people/imports/{id}",
     summary: "Forget a preview",
+    description: "With the values that it held. One that was applied stays (409).",
     tag: TAG,
     access,
     params: idParams,

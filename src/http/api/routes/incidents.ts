@@ -93,6 +93,8 @@ export const incidentRoutes: readonly Route[] = [
     method: "get",
     path: "/incidents/export",
     summary: "Incidents with evidence and notes, a line of JSON each",
+    description:
+      "All that meet the filters in the caller's reach, streamed as they are read: for a case file, or another system. The filters are those of `GET /incidents`.",
     tag: TAG,
     access: { permission: "rollcall.incidents.view", on: "anywhere" },
     query: z.strictObject(filters),
@@ -111,6 +113,7 @@ export const incidentRoutes: readonly Route[] = [
     method: "get",
     path: "/incidents/{id}",
     summary: "One incident with its evidence and notes",
+    description: "What was noticed, about whom, with the events that it rests on, and everything that was written down about it since.",
     tag: TAG,
     access: VIEW,
     params: idParams,
@@ -142,6 +145,8 @@ export const incidentRoutes: readonly Route[] = [
     method: "patch",
     path: "/incidents/{id}",
     summary: "Say who looks into it, and whether somebody does",
+    description:
+      "Who is named must be somebody who may see it, and whom it is not about (422). `investigating` and `open` only say whether somebody is at it; `POST /incidents/{id}/close` ends it. Needs the version that was read (412).",
     tag: TAG,
     access: EDIT,
     params: idParams,
@@ -163,6 +168,8 @@ export const incidentRoutes: readonly Route[] = [
     method: "post",
     path: "/incidents/{id}/notes",
     summary: "Write something down about it",
+    description:
+      "Notes stay as they were written, with author and time; they can't be changed or removed. Write no secrets into them: everybody who sees the incident reads them.",
     tag: TAG,
     access: EDIT,
     params: idParams,
@@ -194,6 +201,8 @@ export const incidentRoutes: readonly Route[] = [
     method: "post",
     path: "/incidents/{id}/reopen",
     summary: "Open it again",
+    description:
+      "One that was closed too early. What was done when it was closed stays done. Refused (409) while it is open, or another of the same kind about the same is.",
     tag: TAG,
     access: EDIT,
     params: idParams,

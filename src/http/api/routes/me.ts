@@ -25,6 +25,8 @@ export const meRoutes: readonly Route[] = [
     method: "get",
     path: "/me",
     summary: "Who calls, and what the caller may do in Rollcall",
+    description:
+      "For a client that shows only what may be done. A token names at most what its person may do, or what it is narrowed to. `units` are those on which it was given; what is missing here is refused everywhere (403), and what the caller may do with themselves or their team needs no unit.",
     tag: "Me",
     access: "signed-in",
     answer: me,

@@ -102,6 +102,7 @@ function linkRoutes(purpose: LinkPurpose): Route[] {
       path,
       sensitive: true,
       summary: revoke,
+      description: "The link that was sent opens nothing from now on. 404 when none is open. Needs every right that the person holds.",
       tag: TAG,
       access: reset,
       params: idParams,
@@ -121,6 +122,8 @@ export const passwordRoutes: readonly Route[] = [
     method: "get",
     path: "/people/{id}/password",
     summary: "Whether somebody has a password, which links were made for them, and whether their e-mail address takes any",
+    description:
+      "For whoever helps somebody who can't sign in: when the password was set, whether it has to be changed, which invitations and resets wait, until when, and whether mail came back from their address. Never a password, and never a link.",
     tag: TAG,
     access: { permission: "rollcall.credentials.view", on: { person: "id" } },
     params: idParams,

@@ -76,6 +76,8 @@ export const peopleRoutes: readonly Route[] = [
     method: "get",
     path: "/people/{id}",
     summary: "One person: profile, state and why, units, who masters what",
+    description:
+      "What the caller may see: of the organisation's own attributes each has its readers. `mastery` says which attributes are edited at an origin, `blocks` why the person is not active and whether that is lifted here. Its ETag is what a change needs.",
     tag: TAG,
     access: { permission: "rollcall.people.view", on: { person: "id" } },
     params: idParams,

@@ -20,6 +20,8 @@ export const permissionRoutes: readonly Route[] = [
     method: "get",
     path: "/permissions",
     summary: "Every permission, resource by action, by module",
+    description:
+      "The catalogue of each module, also of those that are not installed here. `module.resource.action` is how roles, checks and explanations name one.",
     tag: "Roles",
     access: { permission: "rollcall.roles.view", on: "anywhere" },
     answer: z.object({ modules: z.array(modulePermissions) }),

@@ -38,6 +38,8 @@ export const personLifecycleRoutes: readonly Route[] = [
     ...base,
     path: "/people/{id}/suspend",
     summary: "Suspend: access, sessions and tokens end at once",
+    description:
+      "In the same transaction: no sign-in, no session, no token, no permission from now on, whatever is delivered later. Grants stay, and hold again after `POST /people/{id}/activate`. Refused for the last administrator (409) and to who holds less in Rollcall than the person does (403).",
     body: because,
     handler: (call, { params, body }) => change(call, { personId: params.id, action: "suspend", ...body }),
   }),
@@ -54,6 +56,8 @@ export const personLifecycleRoutes: readonly Route[] = [
     ...base,
     path: "/people/{id}/deactivate",
     summary: "Deactivate: access ends and the person's own grants are withdrawn; what they own stays theirs",
+    description:
+      "For somebody who leaves. Grants made to them by hand are withdrawn and don't come back when they are activated; those of groups and rules follow their memberships. Refused for the last administrator (409) and to who holds less in Rollcall than the person does (403). Deleting somebody for good is `DELETE /people/{id}`.",
     body: because,
     handler: (call, { params, body }) => change(call, { personId: params.id, action: "deactivate", ...body }),
   }),
@@ -61,6 +65,8 @@ export const personLifecycleRoutes: readonly Route[] = [
     ...base,
     path: "/people/{id}/expire",
     summary: "Set when somebody's access ends, or that it doesn't",
+    description:
+      "At that very instant there is no access, however late the job that carries it out. An instant that is past is refused (422): suspend instead. Who was shut out by an end that was reached is let in again with `activate`.",
     body: z.strictObject({
       until: moment.nullable().describe("The instant at which there is no access any more; null takes the end away."),
       reason,

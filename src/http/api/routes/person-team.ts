@@ -32,6 +32,8 @@ export const personTeamRoutes: readonly Route[] = [
     method: "get",
     path: "/people/{id}/team",
     summary: "Who reports to a person, directly and through others",
+    description:
+      "Level by level, the direct reports first; only who is in the caller's reach. Who leads whom follows from `managerId` of each person; circles are followed once.",
     tag: "People",
     access: { permission: "rollcall.people.view", on: { person: "id" } },
     params: idParams,
@@ -53,6 +55,7 @@ export const personTeamRoutes: readonly Route[] = [
     method: "get",
     path: "/people/{id}/units",
     summary: "The units that a person belongs to: departments, locations, teams",
+    description: "Each with who put the person there: a connection, or somebody here. `PUT` changes those of the second kind.",
     tag: "People",
     access: { permission: "rollcall.people.view", on: { person: "id" } },
     params: idParams,

@@ -24,6 +24,8 @@ export const photoRoutes: readonly Route[] = [
     method: "get",
     path,
     summary: "A person's photo: a square, WebP or JPEG as Accept says",
+    description:
+      "Under an ETag: what has not changed since is not sent again (304). 404 for somebody without one, as for somebody out of reach. Only with a credential: there is no public address of a photo, and none in SCIM.",
     tag: TAG,
     access: { permission: "rollcall.people.view", on: { person: "id" } },
     params: idParams,
@@ -69,6 +71,7 @@ export const photoRoutes: readonly Route[] = [
     method: "delete",
     path,
     summary: "Take a person's photo away",
+    description: "All its sizes go at once. 404 when there is none.",
     tag: TAG,
     access: { permission: "rollcall.people.edit", on: { person: "id" } },
     params: idParams,

@@ -78,6 +78,8 @@ export const planRoutes: readonly Route[] = [
     method: "get",
     path: "/plans/{id}",
     summary: "One plan, and why it is held",
+    description:
+      "What a run decided, counted, with the guards that hold it and their limits. `GET /plans/{id}/items` lists what it would do to whom. A held one is approved or rejected; one that is superseded is not applied any more.",
     tag,
     access: view,
     params: rowIdParams,

@@ -50,6 +50,7 @@ export const previewRoutes: readonly Route[] = [
     tag: "Previews",
     access: { permission: "rollcall.access.view", on: "anywhere" },
     body: wanted,
+    example: { kind: "role", key: "key-keeper", permissions: ["register.keys.view"] },
     status: 201,
     answer: previewSchema,
     ownTransactions: true,
@@ -62,6 +63,8 @@ export const previewRoutes: readonly Route[] = [
     method: "get",
     path: "/previews/{id}",
     summary: "A preview that one has made, for an hour",
+    description:
+      "Somebody else's is not there (404), and one's own only with the credential that made it. After an hour it is gone; saving one that is stale is refused (412).",
     tag: "Previews",
     access: "signed-in",
     params: idParams,

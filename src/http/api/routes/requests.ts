@@ -44,6 +44,8 @@ export const requestRoutes: readonly Route[] = [
     method: "get",
     path: "/requests",
     summary: "Requests for access: one's own, and those that one may decide",
+    description:
+      "Newest first. People see what they asked for and what was asked for them; who decides sees what waits on the units where they may.",
     tag: TAG,
     access: { permission: "rollcall.people.view", on: "anywhere" },
     query: z.strictObject({
@@ -106,6 +108,8 @@ export const requestRoutes: readonly Route[] = [
     method: "get",
     path: "/requests/{id}",
     summary: "One request",
+    description:
+      "With what was decided, by whom and why, and the grant that came of it. 404 for who neither asked, nor is asked for, nor decides there.",
     tag: TAG,
     access: DECIDE,
     params: idParams,
@@ -141,6 +145,8 @@ export const requestRoutes: readonly Route[] = [
     method: "post",
     path: "/requests/{id}/refuse",
     summary: "Refuse what was asked for",
+    description:
+      "The reason is told to who asked. Nobody decides about their own request (403); one that is decided already stays so (409).",
     tag: TAG,
     access: DECIDE,
     params: idParams,
@@ -156,7 +162,7 @@ export const requestRoutes: readonly Route[] = [
     method: "post",
     path: "/requests/{id}/withdraw",
     summary: "Take back what one asked for",
-    description: "By who asked, or for whom it was asked.",
+    description: "By who asked, or for whom it was asked (403 for others: they refuse it). One that is decided stays so (409).",
     tag: TAG,
     access: DECIDE,
     params: idParams,

@@ -81,6 +81,8 @@ export const roleRoutes: readonly Route[] = [
     method: "get",
     path: "/roles",
     summary: "All roles, by key",
+    description:
+      "Shipped ones and the organisation's own, with what they hold and inherit; `GET /roles/comparison` sets them beside each other.",
     tag: TAG,
     access: VIEW,
     query: z.strictObject({
@@ -100,6 +102,8 @@ export const roleRoutes: readonly Route[] = [
     path: "/roles",
     sensitive: true,
     summary: "Make a role: from scratch, from a template, on top of others",
+    description:
+      "An unknown permission is refused (422), as is a role that is named and not there (404), or a key that is taken (409). It gives nobody anything until it is granted, which only who holds as much may do. `POST /previews` shows what changing it later would do.",
     tag: TAG,
     access: EDIT,
     body: newRole,
@@ -116,6 +120,7 @@ export const roleRoutes: readonly Route[] = [
     method: "get",
     path: "/roles/comparison",
     summary: "All roles by permission",
+    description: "One row for each permission of every module, one column for each role; inherited ones are told apart.",
     tag: TAG,
     access: VIEW,
     answer: comparisonSchema,
@@ -128,6 +133,7 @@ export const roleRoutes: readonly Route[] = [
     method: "get",
     path: "/roles/comparison.csv",
     summary: "All roles by permission, for a spreadsheet",
+    description: "The same table as `GET /roles/comparison`. Cells that a spreadsheet would take for a formula are defused.",
     tag: TAG,
     access: VIEW,
     sends: "text/csv",
@@ -139,6 +145,7 @@ export const roleRoutes: readonly Route[] = [
     method: "get",
     path: "/roles/{key}",
     summary: "One role",
+    description: "With what it inherits, resolved. `GET /roles/{key}/versions` says what it held before.",
     tag: TAG,
     access: VIEW,
     params,
@@ -152,7 +159,8 @@ export const roleRoutes: readonly Route[] = [
     locks: "administrators",
     sensitive: true,
     summary: "Change a role of one's own; acts at once",
-    description: "Predefined ones can't be changed.",
+    description:
+      "Acts at once on everybody who holds it, or a role that inherits it; `POST /previews` says on whom. Predefined ones can't be changed (403): make one of your own with one as a template.",
     tag: TAG,
     access: EDIT,
     params,

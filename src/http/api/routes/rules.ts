@@ -71,6 +71,7 @@ export const ruleRoutes: readonly Route[] = [
     method: "get",
     path: "/rules",
     summary: "Rules, by name",
+    description: "With how many grants follow from each, and whether it is enabled.",
     tag: TAG,
     access: VIEW,
     query: z.strictObject({
@@ -127,6 +128,7 @@ export const ruleRoutes: readonly Route[] = [
     method: "get",
     path: "/rules/{id}",
     summary: "One rule",
+    description: "Its condition or group, its role, unit and period; the ETag is what a change needs.",
     tag: TAG,
     access: VIEW,
     params: idParams,
@@ -167,6 +169,8 @@ export const ruleRoutes: readonly Route[] = [
     path: "/rules/{id}",
     locks: "rules",
     summary: "Take a rule away, with the grants that it made",
+    description:
+      "Their access ends in the same transaction. Look first: `POST /previews` with `ruleRemoval` says whose. Needs the right to give what the rule gives (403); refused where the last administrator's rights hang on it (409).",
     tag: TAG,
     access: EDIT,
     params: idParams,

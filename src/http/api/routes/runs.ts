@@ -21,6 +21,7 @@ export const runRoutes: readonly Route[] = [
     method: "get",
     path: "/runs",
     summary: "Runs, the newest first",
+    description: "Of all connections, also those that are under way; `GET /runs/{id}/events` follows one.",
     tag,
     access: view,
     query: z.strictObject({ ...pageQuery, connection: connectionName.optional(), state: z.enum(RUN_STATES).optional() }),
@@ -34,6 +35,8 @@ export const runRoutes: readonly Route[] = [
     method: "get",
     path: "/runs/{id}",
     summary: "One run: counts, evidence, problems, times",
+    description:
+      "What was read, with the evidence that it was all; what was decided, applied, held and refused; what it took. Problems are listed at `GET /runs/{id}/problems`.",
     tag,
     access: view,
     params: rowIdParams,
@@ -44,6 +47,8 @@ export const runRoutes: readonly Route[] = [
     method: "get",
     path: "/runs/{id}/problems",
     summary: "Records that could not be taken in as they are",
+    description:
+      "Each with the record's own id, what is wrong with it, and what to do. One bad record stops no others; it is looked at again in the next run.",
     tag,
     access: view,
     params: rowIdParams,

@@ -39,6 +39,7 @@ export const sessionRoutes: readonly Route[] = [
     method: "get",
     path: "/people/{id}/sessions",
     summary: "Where somebody is signed in",
+    description: "Since when, from which network and browser, and until when at the latest. Ended ones are not listed.",
     tag: "Sessions",
     access: { permission: "rollcall.sessions.view", on: { person: "id" } },
     params: idParams,
@@ -68,6 +69,8 @@ export const sessionRoutes: readonly Route[] = [
     method: "post",
     path: "/sessions/{id}/end",
     summary: "End one session",
+    description:
+      "It opens nothing from the next request on; tokens and other sessions of the person stay. One that has ended already, or is out of reach, is not there (404).",
     tag: "Sessions",
     access: { permission: "rollcall.sessions.end", on: "handler" },
     params: idParams,

@@ -80,6 +80,8 @@ export const stepRoutes: readonly Route[] = [
     method: "get",
     path: "/steps",
     summary: "Who is stuck anywhere: steps that failed, or that are waiting",
+    description:
+      "Of everybody's joining and leaving in the caller's reach. `GET /people/{id}/steps` has all the steps of one person, those that are done too.",
     tag: "Steps",
     access: { permission: "rollcall.people.view", on: "anywhere" },
     query: z.strictObject({ ...pageQuery, state: z.enum(["failed", "waiting"]).default("failed") }),

@@ -54,6 +54,8 @@ export const targetRoutes: readonly Route[] = [
     method: "get",
     path: "/targets",
     summary: "Connections that receive, and how far they are in step",
+    description:
+      "How many accounts and groups each is to hold, how many of them wait, are tried again, are held by a guard or were given up, and when something was last delivered. `GET /targets/{name}/projections` lists them.",
     tag,
     access: view,
     answer: z.object({ items: z.array(targetSchema) }),
@@ -81,6 +83,8 @@ export const targetRoutes: readonly Route[] = [
     method: "get",
     path: "/targets/{name}/drift",
     summary: "When accounts there were found other than delivered, and repaired; the newest first",
+    description:
+      "Somebody changed accounts in the target itself. Each line counts those found and put right in one comparison; the last hundred at most.",
     tag,
     access: view,
     params: nameParams,
@@ -94,6 +98,8 @@ export const targetRoutes: readonly Route[] = [
     method: "post",
     path: "/targets/{name}/reconcile",
     summary: "Compare a target with what was delivered, and repair it, as soon as a worker is free",
+    description:
+      "Answers at once (202). Its guards hold for what it repairs as for any delivery. Asked again before it began, it is done once.",
     tag,
     access: { permission: "rollcall.connections.run", on: "organisation" },
     params: nameParams,

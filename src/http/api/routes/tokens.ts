@@ -123,6 +123,8 @@ export const tokenRoutes: readonly Route[] = [
     method: "get",
     path: "/tokens/{id}",
     summary: "One token",
+    description:
+      "One's own, one that one answers for, or any for who may see tokens; others are not there (404). The token itself is never shown again.",
     tag: "Tokens",
     access: "signed-in",
     params: idParams,
@@ -196,6 +198,8 @@ export const tokenRoutes: readonly Route[] = [
     method: "post",
     path: "/tokens/{id}/revoke",
     summary: "End a token at once",
+    description:
+      "Every request with it is refused (401) from now on, and so it stays. People end their own and those they answer for; others need `rollcall.tokens.edit` on the person, or on the organisation for a service's. Nothing happens when it is ended already.",
     tag: "Tokens",
     access: "signed-in",
     params: idParams,

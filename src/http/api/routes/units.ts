@@ -66,6 +66,8 @@ export const unitRoutes: readonly Route[] = [
     method: "get",
     path: "/units",
     summary: "The units in the caller's reach, by name",
+    description:
+      "A flat list of pages; `GET /units/tree` has them as a tree. Each tells its parent, so that a client can build it level by level with `parent`.",
     tag: "Units",
     access: { permission: "rollcall.units.view", on: "anywhere" },
     query: z.strictObject({
@@ -132,6 +134,8 @@ export const unitRoutes: readonly Route[] = [
     method: "get",
     path: "/units/{id}",
     summary: "One unit",
+    description:
+      "Its place, type and code, who masters it, and how many units and people are directly in it. The ETag is what a change needs.",
     tag: "Units",
     access: { permission: "rollcall.units.view", on: { unit: "id" } },
     params: idParams,
@@ -224,6 +228,7 @@ export const unitRoutes: readonly Route[] = [
     method: "get",
     path: "/units/{id}/people",
     summary: "The people in a unit or below it",
+    description: "As `GET /people?unit=`: only those whom the caller sees, with the same filters and orders.",
     tag: "Units",
     access: { permission: "rollcall.units.view", on: { unit: "id" } },
     params: idParams,
