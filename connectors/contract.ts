@@ -154,6 +154,20 @@ export interface Conversation {
   exchange(request: WireRequest, send: () => Promise<WireAnswer>): Promise<WireAnswer>;
 }
 
+export interface UploadedFiles {
+  /** The one that came last, whole; undefined when none has come. */
+  last(): Promise<UploadedFile | undefined>;
+}
+
+export interface UploadedFile {
+  /** No other file of the connection has it, and none ever will. */
+  name: string;
+  bytes: number;
+  receivedAt: Date;
+  /** From the beginning each time. Throws `transient` when the file was cleared away meanwhile. */
+  chunks(): AsyncGenerator<Buffer>;
+}
+
 export interface OpenOptions<S> {
   settings: S;
   log: Logger;
@@ -163,8 +177,8 @@ export interface OpenOptions<S> {
   network?: Network;
   /** Hand it to the kit's HTTP. */
   conversation?: Conversation;
-  /** The folder of the files that were handed in for this connection: whole ones, in the order of their names; drafts begin with a dot. */
-  uploads?: string;
+  /** The files that were handed in for this connection. */
+  uploads?: UploadedFiles | undefined;
 }
 
 /** One finding of `connection check`, in the words of that system's own console. */

@@ -79,7 +79,7 @@ export function createApp({ db, keyRing, config, log, now = () => new Date(), qu
   operationsRoutes(app, { db, metrics, log });
   wellKnownRoutes(app, { http: config.http, now });
   app.use("/oauth/token", createTokenEndpoint({ db, log, now }));
-  app.use("/feeds", createFeedsDoor({ db, keyRing, log, now, dataFolder: config.data }));
+  app.use("/feeds", createFeedsDoor({ db, keyRing, log, now }));
   app.use("/hooks", createHooksDoor({ db, keyRing, log, now }));
   const limits = createAttemptLimits({ db, keyRing, settings: signIn.limits, now, log });
   const { argon2: usual, verifications } = signIn.password;

@@ -47,31 +47,6 @@ export function newestIn(options: FolderSettings & Limit & { signal: AbortSignal
   };
 }
 
-/** The last file that was handed in. Names of uploads follow one another as their times do. */
-export function uploadedFile({ folder, maxBytes }: Limit & { folder: string | undefined }): Place {
-  const find = async () => {
-    if (folder === undefined) throw new Fault("misconfigured", "Files that were uploaded can only be read where the data folder is.");
-    const names = await readdir(folder).catch((error: unknown) => {
-      if (codeOf(error) === "ENOENT") return [];
-      throw placeFault(folder, error);
-    });
-    const last = names
-      .filter((name) => !name.startsWith("."))
-      .sort()
-      .at(-1);
-    if (last !== undefined) return path.join(folder, last);
-    throw new Fault("transient", "Nothing was uploaded yet: `rollcall connection upload NAME FILE`, or PUT /feeds/NAME.");
-  };
-  return {
-    async look() {
-      const file = await find();
-      return versionOf(file, await statOf(file));
-    },
-    take: async () => hold(await find(), { maxBytes }),
-    close: async () => undefined,
-  };
-}
-
 async function filesIn(folder: string, pattern: string): Promise<Candidate[]> {
   const names = await readdir(folder).catch((error: unknown) => {
     throw placeFault(folder, error);

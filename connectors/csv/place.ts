@@ -2,8 +2,9 @@ import type { FileHandle } from "node:fs/promises";
 import type { CheckResult, OpenOptions } from "../contract.ts";
 import type { CsvSettings } from "./config.ts";
 import { wayOf } from "./config.ts";
-import { localFile, newestIn, uploadedFile } from "./local.ts";
+import { localFile, newestIn } from "./local.ts";
 import { sftpPlace } from "./sftp-place.ts";
+import { uploadedPlace } from "./uploaded-place.ts";
 
 /** One file, held open: what replaces it meanwhile is another file. */
 export interface Snapshot {
@@ -35,6 +36,6 @@ export function placeOf({ settings, uploads, signal, now, network }: OpenOptions
   const chosen = wayOf(settings);
   if (chosen.way === "file") return localFile({ file: chosen.file, maxBytes });
   if (chosen.way === "folder") return newestIn({ ...chosen.folder, maxBytes, signal, now });
-  if (chosen.way === "upload") return uploadedFile({ folder: uploads, maxBytes });
+  if (chosen.way === "upload") return uploadedPlace({ uploads, maxBytes });
   return sftpPlace({ settings: chosen.sftp, maxBytes, signal, network });
 }

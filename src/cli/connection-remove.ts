@@ -1,6 +1,4 @@
-import { rm } from "node:fs/promises";
 import type { Command } from "commander";
-import { uploadsFolder } from "../connections/uploads-folder.ts";
 import { inTransaction } from "../db/database.ts";
 import { letGoConnection, type LetGo } from "../sync/remove-connection.ts";
 import { count } from "./arguments.ts";
@@ -14,13 +12,10 @@ export function connectionRemove(parent: Command, shell: Shell): void {
     .option("--dry-run", "say what would become of its people, and change nothing")
     .option("--leaving <number>", "how many people this may leave without an origin, beyond its limits", count)
     .action((name: string, { dryRun = false, leaving }: { dryRun?: boolean; leaving?: number }) =>
-      shell.run(async ({ config, ctx, db, keyRing, out }) => {
-        const result = await inTransaction(db, ctx, async (work) => {
-          const decided = await letGoConnection(work, { keyRing, name, preview: dryRun, ...(leaving === undefined ? {} : { leaving }) });
-          // Before the end of the transaction: another connection of that name must never read what was handed in for this one.
-          if (!dryRun) await rm(uploadsFolder(config.data, name), { recursive: true, force: true });
-          return decided;
-        });
+      shell.run(async ({ ctx, db, keyRing, out }) => {
+        const result = await inTransaction(db, ctx, (work) =>
+          letGoConnection(work, { keyRing, name, preview: dryRun, ...(leaving === undefined ? {} : { leaving }) }),
+        );
         out.result(
           { name, removed: !dryRun, ...result },
           dryRun ? previewOf(name, result) : `Removed ${name}; its tokens were revoked. ${sentence(result)}`,

@@ -2,9 +2,9 @@ import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import type { Command } from "commander";
 import { loadConnection } from "../connections/open.ts";
+import { receiveUpload } from "../connections/upload-receive.ts";
 import { noteUpload } from "../connections/upload-sync.ts";
 import { storeUpload, uploadLimitsOf } from "../connections/uploads.ts";
-import { uploadsFolder } from "../connections/uploads-folder.ts";
 import { inTransaction } from "../db/database.ts";
 import { AppError } from "../errors.ts";
 import { runSync } from "../sync/run.ts";
@@ -18,19 +18,18 @@ export function connectionUpload(parent: Command, shell: Shell): void {
     .command("upload")
     .description("hand in a file for a connection that takes uploads, and sync it; exit code 3 when the plan waits for approval")
     .argument("<name>", "the connection")
-    .argument("<file>", "the file; it is copied into the data folder")
+    .argument("<file>", "the file; it is copied into the database, sealed")
     .option("--no-sync", "keep the file for the next sync")
     .action((name: string, file: string, { sync }: { sync: boolean }) =>
-      shell.run(async ({ ctx, config, db, keyRing, out, terminal }) => {
+      shell.run(async ({ ctx, db, keyRing, out, terminal }) => {
         const connection = await loadConnection(db.pool, keyRing, name);
         const limits = uploadLimitsOf(connection);
-        const upload = await storeUpload({
-          folder: uploadsFolder(config.data, connection.name),
-          input: await readable(file),
-          ...limits,
-          now: ctx.now,
-        });
-        await inTransaction(db, ctx, (work) => noteUpload(work, { connection, upload, sync: false }));
+        const received = await receiveUpload(await readable(file), limits);
+        const upload = await inTransaction(db, ctx, async (work) => {
+          const stored = await storeUpload(work, { connection, keyRing, received, keep: limits.keep });
+          await noteUpload(work, { connection, upload: stored, sync: false });
+          return stored;
+        }).finally(() => received.close());
         const kept = `Kept ${upload.bytes} bytes as ${upload.file} (SHA-256 ${upload.sha256}).`;
         if (!sync) {
           out.result({ upload, run: null }, `${kept} Next: rollcall connection sync ${name}`);

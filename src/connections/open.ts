@@ -1,12 +1,23 @@
 import { createHash } from "node:crypto";
 import type { Logger } from "pino";
-import type { Connector, Conversation, Cursor, Kind, Network, OpenOptions, Source, Target, WriteBack } from "../../connectors/contract.ts";
+import type {
+  Connector,
+  Conversation,
+  Cursor,
+  Kind,
+  Network,
+  OpenOptions,
+  Source,
+  Target,
+  UploadedFiles,
+  WriteBack,
+} from "../../connectors/contract.ts";
 import { connectors } from "../../connectors/registry.ts";
 import type { Sql } from "../db/database.ts";
 import type { KeyRing } from "../db/envelope.ts";
 import { AppError } from "../errors.ts";
 import { limitsSchema, mappingSchema, policySchema, type Limits, type Mapping, type Policy } from "./definition.ts";
-import { uploadsFolder } from "./uploads-folder.ts";
+import { uploadedFiles } from "./upload-read.ts";
 import { openSecrets, type SealedSecrets, type Settings } from "./secrets.ts";
 
 export type ConnectionState = "ready" | "flagged" | "quarantined";
@@ -57,11 +68,14 @@ export interface LoadedConnection {
   state: ConnectionState;
   lastFullAt: Date | null;
   row: ConnectionRow;
+  /** What was handed in for it; absent where it was not loaded from the database by itself. */
+  uploads?: UploadedFiles;
 }
 
 /** Loads by name or id. Throws `not_found`; `misconfigured` when its key is missing or its settings no longer fit the connector. */
 export async function loadConnection(sql: Sql, keyRing: KeyRing, nameOrId: string | number): Promise<LoadedConnection> {
-  return connectionOf(await findConnection(sql, nameOrId), keyRing);
+  const row = await findConnection(sql, nameOrId);
+  return { ...connectionOf(row, keyRing), uploads: uploadedFiles(sql, { connectionId: row.id, keyRing }) };
 }
 
 /** The same, from a row that was read already. */
@@ -122,8 +136,6 @@ export interface OpenConnectionOptions {
   now: () => Date;
   /** What may be reached; absent = public addresses only. */
   network?: Network | undefined;
-  /** Where this node keeps files, uploads among them; absent where it keeps none. */
-  dataFolder?: string | undefined;
   /** A recorder or a replay, for connectors that speak HTTP by the kit. */
   conversation?: Conversation | undefined;
 }
@@ -150,12 +162,11 @@ export function openWriteBack(connection: LoadedConnection, options: OpenConnect
 /** The parsed settings, as the connector's own schema gave them. */
 export function openOptions(
   connection: LoadedConnection,
-  { log, signal, now, network, dataFolder, conversation }: OpenConnectionOptions,
+  { log, signal, now, network, conversation }: OpenConnectionOptions,
 ): OpenOptions<never> {
   // The registry holds connectors of many settings types; this value was parsed by this connector's own schema.
   const settings = connection.settings as never;
-  const uploads = dataFolder === undefined ? undefined : uploadsFolder(dataFolder, connection.name);
-  return { settings, log: log.child({ connection: connection.name }), signal, now, network, conversation, uploads };
+  return { settings, log: log.child({ connection: connection.name }), signal, now, network, conversation, uploads: connection.uploads };
 }
 
 function cannot({ name, connector }: LoadedConnection, what: string): AppError {

@@ -1,5 +1,6 @@
 import type { Sql } from "../db/database.ts";
 import { IDEMPOTENT_ANSWER_PURPOSE, importPurpose, open, seal, type KeyRing } from "../db/envelope.ts";
+import { uploadPurpose } from "./upload-seal.ts";
 
 const ROWS_A_STATEMENT = 1000;
 
@@ -46,6 +47,17 @@ export async function sealIdempotentAnswers(sql: Sql, ring: KeyRing): Promise<nu
     );
     count += rows.length;
   }
+}
+
+/** Seals anew the keys of files that were handed in; the files themselves stay as they are. */
+export async function sealUploads(sql: Sql, ring: KeyRing): Promise<number> {
+  const { rows } = await sql.query<{ id: string; connectionId: number; file: string; key: string }>(
+    `select id::text, connection_id as "connectionId", file, key from uploads where not starts_with(key, $1) order by id for update`,
+    [`v1.${ring.current.id}.`],
+  );
+  for (const { id, key, ...upload } of rows)
+    await sql.query("update uploads set key = $2 where id = $1", [id, anew(ring, { purpose: uploadPurpose(upload), sealed: key })]);
+  return rows.length;
 }
 
 function anew(ring: KeyRing, { purpose, sealed }: { purpose: string; sealed: string }): string {

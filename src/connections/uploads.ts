@@ -1,13 +1,14 @@
-import { createHash, randomUUID, timingSafeEqual } from "node:crypto";
-import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
-import path from "node:path";
 import type { UploadLimits } from "../../connectors/contract.ts";
+import type { Work } from "../db/database.ts";
+import type { KeyRing } from "../db/envelope.ts";
 import { AppError } from "../errors.ts";
 import type { LoadedConnection } from "./open.ts";
+import type { Received } from "./upload-receive.ts";
+import { newUploadKey, sealChunk, uploadPurpose } from "./upload-seal.ts";
 
 /** A file that was handed in, whole. */
 export interface Upload {
-  /** Its name in the connection's folder; names follow one another as their times do. */
+  /** Its name; names follow one another as their times do. */
   file: string;
   bytes: number;
   /** Hexadecimal digits. */
@@ -15,17 +16,15 @@ export interface Upload {
   receivedAt: Date;
 }
 
-export interface StoreUploadOptions extends UploadLimits {
-  folder: string;
-  input: AsyncIterable<Buffer>;
-  /** What the sender says that the file's SHA-256 is. */
-  digest?: Buffer | undefined;
-  now: () => Date;
+export interface StoreUploadOptions {
+  connection: { id: number; name: string };
+  keyRing: KeyRing;
+  received: Received;
+  /** So many of the last files stay. */
+  keep: number;
 }
 
-const DRAFT = ".draft-";
-/** After so long nobody writes to a draft any more. */
-const DRAFT_LIVES_MS = 24 * 3_600_000;
+const CHUNK = 512 * 1024;
 const FORM = /^(\d{4}-\d\d-\d\dT)(\d\d)-(\d\d)-(\d\d\.\d{3}Z)-[0-9a-f]{12}\.csv$/;
 
 /** How files are handed in for this connection. Throws `conflict` when it reads something else. */
@@ -42,64 +41,44 @@ export function uploadLimitsOf({ name, connector, settings }: LoadedConnection):
 }
 
 /**
- * Writes the input beside the others, and gives it its name only when all of it is on the disk: a reader sees a whole file or
- * none. Of the others the last `keep` stay. Throws `too_large`, and `invalid` when it is not what its digest says; whatever the
- * input throws comes through. Then nothing is kept.
+ * Keeps a file that has come, sealed, in the caller's transaction: every node reads all of it or none. Of the others the last `keep`
+ * stay. Throws `not_found` when the connection has gone meanwhile.
  */
-export async function storeUpload({ folder, input, digest, maxBytes, keep, now }: StoreUploadOptions): Promise<Upload> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const draft = path.join(folder, `${DRAFT}${randomUUID()}`);
-  try {
-    const { bytes, hash } = await write(input, { draft, maxBytes });
-    if (bytes === 0) throw new AppError("invalid", "The file is empty. Nothing was kept.", { field: "body" });
-    if (digest && (digest.length !== hash.length || !timingSafeEqual(digest, hash)))
-      throw new AppError("invalid", "The file is not the one that Content-Digest describes: it was changed on its way. Nothing was kept.", {
-        field: "Content-Digest",
-      });
-    const sha256 = hash.toString("hex");
-    const receivedAt = await nextMoment(folder, now());
-    const file = `${receivedAt.toISOString().replaceAll(":", "-")}-${sha256.slice(0, 12)}.csv`;
-    await rename(draft, path.join(folder, file));
-    await prune(folder, { keep, now });
-    return { file, bytes, sha256, receivedAt };
-  } finally {
-    await rm(draft, { force: true });
+export async function storeUpload({ sql, ctx }: Work, { connection, keyRing, received, keep }: StoreUploadOptions): Promise<Upload> {
+  // One after the other, so that each is later than every other.
+  const { rowCount } = await sql.query("select from connections where id = $1 for no key update", [connection.id]);
+  if (rowCount === 0) throw new AppError("not_found", `There is no connection "${connection.name}" any more. Nothing was kept.`);
+  const { bytes, sha256 } = received;
+  const receivedAt = await nextMoment(sql, { connectionId: connection.id, now: ctx.now() });
+  const file = `${receivedAt.toISOString().replaceAll(":", "-")}-${sha256.slice(0, 12)}.csv`;
+  const { key, sealed } = newUploadKey(keyRing, uploadPurpose({ connectionId: connection.id, file }));
+  const { rows } = await sql.query<{ id: string }>(
+    "insert into uploads (connection_id, file, bytes, sha256, received_at, key) values ($1, $2, $3, $4, $5, $6) returning id::text",
+    [connection.id, file, bytes, sha256, receivedAt, sealed],
+  );
+  for (let seq = 0; seq * CHUNK < bytes; seq++) {
+    const plain = Buffer.alloc(Math.min(CHUNK, bytes - seq * CHUNK));
+    await received.handle.read(plain, 0, plain.length, seq * CHUNK);
+    await sql.query("insert into upload_chunks (upload_id, seq, content) values ($1, $2, $3)", [
+      rows[0]?.id,
+      seq,
+      sealChunk(key, { seq, plain }),
+    ]);
   }
+  await sql.query(
+    "delete from uploads where connection_id = $1 and id not in (select id from uploads where connection_id = $1 order by received_at desc limit $2)",
+    [connection.id, keep],
+  );
+  return { file, bytes, sha256, receivedAt };
 }
 
-async function write(
-  input: AsyncIterable<Buffer>,
-  { draft, maxBytes }: { draft: string; maxBytes: number },
-): Promise<{ bytes: number; hash: Buffer }> {
-  const hash = createHash("sha256");
-  let bytes = 0;
-  const handle = await open(draft, "wx", 0o600);
-  try {
-    for await (const chunk of input) {
-      bytes += chunk.length;
-      if (bytes > maxBytes)
-        throw new AppError(
-          "too_large",
-          `The file has more than ${maxBytes} bytes, which is \`maxBytes\` of the connection. Nothing was kept.`,
-          {
-            field: "body",
-          },
-        );
-      hash.update(chunk);
-      await handle.writeFile(chunk);
-    }
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  return { bytes, hash: hash.digest() };
-}
-
-/** Later than every file there is, whatever the clock says: the newest is the last by name. */
-async function nextMoment(folder: string, now: Date): Promise<Date> {
-  const last = (await uploadNames(folder)).at(-1);
-  const before = last === undefined ? undefined : receivedAtOf(last);
-  return before && before >= now ? new Date(before.getTime() + 1) : now;
+/** Later than every file there is, whatever the clock says. */
+async function nextMoment(sql: Work["sql"], { connectionId, now }: { connectionId: number; now: Date }): Promise<Date> {
+  const { rows } = await sql.query<{ last: Date | null }>("select max(received_at) as last from uploads where connection_id = $1", [
+    connectionId,
+  ]);
+  const last = rows[0]?.last ?? null;
+  return last !== null && last >= now ? new Date(last.getTime() + 1) : now;
 }
 
 /** When a file was received, by its name; undefined for a name that is none of ours. */
@@ -107,18 +86,4 @@ export function receivedAtOf(file: string): Date | undefined {
   const [, day, hours, minutes, seconds] = FORM.exec(file) ?? [];
   const at = day === undefined ? undefined : new Date(`${day}${hours}:${minutes}:${seconds}`);
   return at && !Number.isNaN(at.getTime()) ? at : undefined;
-}
-
-async function uploadNames(folder: string): Promise<string[]> {
-  return (await readdir(folder)).filter((name) => FORM.test(name)).sort();
-}
-
-async function prune(folder: string, { keep, now }: { keep: number; now: () => Date }): Promise<void> {
-  for (const name of (await uploadNames(folder)).slice(0, -keep)) await rm(path.join(folder, name), { force: true });
-  for (const name of await readdir(folder)) {
-    if (!name.startsWith(DRAFT)) continue;
-    // Another request's draft may be renamed at this very moment.
-    const found = await stat(path.join(folder, name)).catch(() => undefined);
-    if (found && now().getTime() - found.mtimeMs > DRAFT_LIVES_MS) await rm(path.join(folder, name), { force: true });
-  }
 }

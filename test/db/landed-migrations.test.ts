@@ -55,6 +55,7 @@ const LANDED = {
   "20261123120100_undeliverable_addresses": "6f58a5c2e144dfaa",
   "20261123170100_plan_hashing": "efa4596235a0c950",
   "20261123140000_people_in_reach": "829e1f493c96dfcd",
+  "20261124100000_uploads": "7c661eabc469a6bc",
   "20261124120000_addresses_of_federated_people": "3af95c7937522c17",
   "20261124130000_search_changes_of_texts": "3a3b71f95285e7ef",
 };

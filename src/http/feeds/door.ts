@@ -3,9 +3,9 @@ import type { Logger } from "pino";
 import type { RateLimit } from "../../../connectors/scim-inbound/config.ts";
 import { authenticateFeed } from "../../auth/feed-senders.ts";
 import { loadConnection } from "../../connections/open.ts";
+import { receiveUpload } from "../../connections/upload-receive.ts";
 import { noteUpload, runAfter } from "../../connections/upload-sync.ts";
 import { receivedAtOf, storeUpload, uploadLimitsOf } from "../../connections/uploads.ts";
-import { uploadsFolder } from "../../connections/uploads-folder.ts";
 import { createContext } from "../../context.ts";
 import { inTransaction, type Database } from "../../db/database.ts";
 import type { KeyRing } from "../../db/envelope.ts";
@@ -20,15 +20,13 @@ export interface FeedsDoorOptions {
   keyRing: KeyRing;
   log: Logger;
   now: () => Date;
-  /** Where files are kept; without it none are taken. */
-  dataFolder: string | undefined;
 }
 
 /** Files are large and few: of one token, whatever it sends. */
 const LIMIT: RateLimit = { perSecond: 1, burst: 30 };
 
 /** Where systems that write files hand them in: `PUT /feeds/NAME`, with a token of that connection. */
-export function createFeedsDoor({ db, keyRing, log, now, dataFolder }: FeedsDoorOptions): Router {
+export function createFeedsDoor({ db, keyRing, log, now }: FeedsDoorOptions): Router {
   const router = Router();
   const buckets = createTokenBuckets({ now });
 
@@ -45,15 +43,18 @@ export function createFeedsDoor({ db, keyRing, log, now, dataFolder }: FeedsDoor
 
   router.put("/:connection", async (request, response) => {
     const { tokenName, connection } = await sender(request);
-    if (dataFolder === undefined) throw new AppError("misconfigured", "This server has no data folder to keep files in.");
     const loaded = await loadConnection(db.pool, keyRing, connection.id);
     const { maxBytes, keep } = uploadLimitsOf(loaded);
     const feed: Feed = feedOf(request.headers, { maxBytes });
     // The request must outlive a refusal in its middle, which is to be answered.
     const input = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
-    const upload = await storeUpload({ folder: uploadsFolder(dataFolder, loaded.name), input, ...feed, maxBytes, keep, now });
+    const received = await receiveUpload(input, { ...feed, maxBytes });
     const ctx = createContext({ actor: `token:${tokenName}`, log, now, correlationId: requestIdOf(response) });
-    await inTransaction(db, ctx, (work) => noteUpload(work, { connection: loaded, upload, sync: true }));
+    const upload = await inTransaction(db, ctx, async (work) => {
+      const stored = await storeUpload(work, { connection: loaded, keyRing, received, keep });
+      await noteUpload(work, { connection: loaded, upload: stored, sync: true });
+      return stored;
+    }).finally(() => received.close());
     const place = `${request.baseUrl}/${loaded.name}/uploads/${upload.file}`;
     const { file, bytes, sha256, receivedAt } = upload;
     response.status(202).location(place).json({ connection: loaded.name, file, bytes, sha256, receivedAt, run: place });

@@ -5,9 +5,13 @@ import { afterAll, beforeAll, describe } from "@jest/globals";
 import type { Kind } from "../../../connectors/contract.ts";
 import { csvSettings } from "../../../connectors/csv/config.ts";
 import { csv } from "../../../connectors/csv/index.ts";
+import { uploadedFiles } from "../../../src/connections/upload-read.ts";
+import { receiveUpload } from "../../../src/connections/upload-receive.ts";
 import { storeUpload } from "../../../src/connections/uploads.ts";
+import { inTransaction } from "../../../src/db/database.ts";
 import { sourceContract, type SourceWorld } from "../../contract/source.ts";
-import { loopback, silentLog } from "../../helpers/database.ts";
+import { loopback, silentLog, testContext, testDatabase, type TestDatabase } from "../../helpers/database.ts";
+import { testKeyRing } from "../../helpers/sync.ts";
 import { startSshServer, type SshServer } from "../../helpers/ssh-server.ts";
 
 const PEOPLE = 1200;
@@ -21,6 +25,8 @@ interface Delivery {
 }
 
 let folder = "";
+let db: TestDatabase;
+let connection = { id: 0, name: "hr" };
 let server: SshServer;
 let files = 0;
 
@@ -55,7 +61,9 @@ const DELIVERIES: readonly Delivery[] = [
       const input = (async function* () {
         yield Buffer.from(text);
       })();
-      await storeUpload({ folder: path.join(folder, "uploads"), input, keep: 3, maxBytes: 10_000_000, now: () => new Date() });
+      const received = await receiveUpload(input, { maxBytes: 10_000_000 });
+      await inTransaction(db, testContext(), (work) => storeUpload(work, { connection, keyRing: testKeyRing, received, keep: 3 }));
+      await received.close();
     },
     settings: () => ({ upload: { keep: 3 } }),
   },
@@ -116,10 +124,12 @@ async function openWorld({ bring }: Delivery): Promise<SourceWorld> {
 describe("every way of a CSV feed", () => {
   beforeAll(async () => {
     folder = mkdtempSync(path.join(os.tmpdir(), "rollcall-csv-contract-"));
-    server = await startSshServer();
+    [server, db] = await Promise.all([startSshServer(), testDatabase()]);
+    const { rows } = await db.pool.query<{ id: number }>("insert into connections (name, connector) values ('hr', 'csv') returning id");
+    connection = { id: rows[0]?.id ?? 0, name: "hr" };
   });
   afterAll(async () => {
-    await server?.stop();
+    await Promise.all([server?.stop(), db?.drop()]);
     rmSync(folder, { recursive: true, force: true });
   });
 
@@ -136,7 +146,7 @@ describe("every way of a CSV feed", () => {
           unitSeparator: "/",
           trailer: "END",
         });
-        const uploads = path.join(folder, "uploads");
+        const uploads = uploadedFiles(db.pool, { connectionId: connection.id, keyRing: testKeyRing });
         const source = await csv.openSource?.({ settings, log: silentLog, signal, now: () => new Date(), network: loopback, uploads });
         if (!source) throw new Error("csv has a source");
         return source;

@@ -73,13 +73,13 @@ describe("a CSV file", () => {
       },
     };
     const reading = { file: counted, settings: options.settings };
-    const readAll = pageReader(reading);
-    await drain(readAll("user"));
-    const together = { units: await drain(readAll("unit")), groups: await drain(readAll("group")) };
+    const readOnce = pageReader(reading);
+    await drain(readOnce("user"));
+    const together = { units: await drain(readOnce("unit")), groups: await drain(readOnce("group")) };
     expect(parses).toBe(1);
     expect(together).toEqual({ units: await drain(pageReader(reading)("unit")), groups: await drain(pageReader(reading)("group")) });
     expect(together.units.records).toHaveLength(2);
-    expect(await drain(readAll("group"))).toEqual(together.groups);
+    expect(await drain(readOnce("group"))).toEqual(together.groups);
     expect(parses).toBe(4);
     await file.close();
   });

@@ -1,23 +1,19 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { connect, type AddressInfo } from "node:net";
-import os from "node:os";
-import path from "node:path";
 import supertest, { type Test } from "supertest";
 import { createApp } from "../../../src/app.ts";
 import { createToken, type NewToken } from "../../../src/auth/tokens.ts";
 import { addConnection } from "../../../src/connections/store.ts";
-import { uploadsFolder } from "../../../src/connections/uploads-folder.ts";
+import { loadConnection } from "../../../src/connections/open.ts";
 import { inTransaction } from "../../../src/db/database.ts";
 import { sealingKey, type KeyRing } from "../../../src/db/envelope.ts";
 import { silentLog, testContext, testDatabase, type TestDatabase } from "../../helpers/database.ts";
 
-/** A server with its own data folder, which takes files for its connections. */
+/** A server that takes files for its connections. */
 export interface FeedsDoor {
   db: TestDatabase;
   keyRing: KeyRing;
-  dataFolder: string;
   /** A connection that takes uploads, unless the settings say otherwise. */
   connection(name: string, settings?: object, more?: object): Promise<{ id: number; token: string }>;
   newToken(options: Partial<NewToken>): Promise<{ id: string; token: string }>;
@@ -25,16 +21,17 @@ export interface FeedsDoor {
   get(path: string, options: { token: string }): Test;
   /** Sends bytes as they are, and gives what came back until the connection was closed: by us at once, when we hang up. */
   raw(bytes: string, options: { hangUp: boolean }): Promise<string>;
-  /** What is kept for a connection, drafts included. */
-  kept(name: string): string[];
+  /** Names of what is kept for a connection, in their order. */
+  kept(name: string): Promise<string[]>;
+  /** What a connector reads: the last file, as any node with that key ring gets it. */
+  last(name: string, ring?: KeyRing): Promise<string | undefined>;
   close(): Promise<void>;
 }
 
 export async function openFeedsDoor(): Promise<FeedsDoor> {
   const db = await testDatabase();
   const keyRing: KeyRing = { current: sealingKey(randomBytes(32)), older: [] };
-  const dataFolder = mkdtempSync(path.join(os.tmpdir(), "rollcall-feeds-"));
-  const app = createApp({ db, keyRing, config: { http: { bodyLimit: 1024, trustProxy: false }, data: dataFolder }, log: silentLog });
+  const app = createApp({ db, keyRing, config: { http: { bodyLimit: 1024, trustProxy: false } }, log: silentLog });
   const server = app.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
@@ -44,7 +41,6 @@ export async function openFeedsDoor(): Promise<FeedsDoor> {
   return {
     db,
     keyRing,
-    dataFolder,
     newToken,
     async connection(name, settings = { upload: { keep: 3 } }, more = {}) {
       const definition = {
@@ -73,17 +69,23 @@ export async function openFeedsDoor(): Promise<FeedsDoor> {
       await once(socket, "close");
       return answer;
     },
-    kept(name) {
-      try {
-        return readdirSync(uploadsFolder(dataFolder, name)).sort();
-      } catch {
-        return [];
-      }
+    async kept(name) {
+      const { rows } = await db.pool.query<{ file: string }>(
+        "select file from uploads where connection_id = (select id from connections where name = $1) order by file",
+        [name],
+      );
+      return rows.map(({ file }) => file);
+    },
+    async last(name, ring = keyRing) {
+      const last = await (await loadConnection(db.pool, ring, name)).uploads?.last();
+      if (!last) return undefined;
+      const chunks: Buffer[] = [];
+      for await (const chunk of last.chunks()) chunks.push(chunk);
+      return Buffer.concat(chunks).toString("utf8");
     },
     async close() {
       await new Promise((closed) => server.close(closed));
       await db.drop();
-      rmSync(dataFolder, { recursive: true, force: true });
     },
   };
 }
