@@ -59,25 +59,32 @@ export function openClient(options: OktaOptions, { scopes }: { scopes: readonly 
     credential: async () =>
       tokens ? { authorization: `Bearer ${await tokens.current()}` } : { authorization: `SSWS ${settings.apiToken ?? ""}` },
   });
-  const limits = openRateLimits({ share: settings.rateLimitShare, now });
+  const limits = openRateLimits({
+    share: settings.rateLimitShare,
+    now,
+    async pause(endpoint, waitMs) {
+      log.debug({ endpoint, waitMs }, "okta: our share of the rate limit is used up until the next window");
+      await sleep(waitMs, signal);
+    },
+  });
   const signIn = tokens ? "service app" : "API token";
 
   const send = async ({ what, ...request }: OktaRequest): Promise<HttpAnswer> => {
-    const endpoint = endpointOf(request.method, request.path);
-    const waitMs = limits.takeWait(endpoint);
-    if (waitMs > 0) {
-      log.debug({ endpoint, waitMs }, "okta: our share of the rate limit is used up until the next window");
-      await sleep(waitMs, signal);
-    }
     const asking = () => http.request({ ...request, headers: { "content-type": LEAN }, expect: EXPLAINED });
     const token = await tokens?.current();
-    let answer = await asking();
-    if (answer.status === 401 && tokens && token !== undefined) {
-      // Revoked, or ended on its way: with a new one it is told whether the app itself is still let in.
-      tokens.forget(token);
+    const endpoint = endpointOf(request.method, request.path);
+    let answer: HttpAnswer | undefined;
+    await limits.enter(endpoint);
+    try {
       answer = await asking();
+      if (answer.status === 401 && tokens && token !== undefined) {
+        // Revoked, or ended on its way: with a new one it is told whether the app itself is still let in.
+        tokens.forget(token);
+        answer = await asking();
+      }
+    } finally {
+      limits.leave(endpoint, answer?.headers);
     }
-    limits.note(endpoint, answer.headers);
     if (answer.status < 300) return answer;
     throw faultOfAnswer(answer, { what, signIn, now: now() });
   };

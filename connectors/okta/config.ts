@@ -33,6 +33,8 @@ export const oktaSettings = z
     overlapSeconds: z.number().int().min(0).max(86_400).default(300),
     /** Of each of Okta's rate limits, the share that we use at most; the rest stays for others. */
     rateLimitShare: z.number().min(0.01).max(1).default(0.5),
+    /** Groups whose members are asked for at the same time, within that share. */
+    parallel: z.number().int().min(1).max(16).default(4),
     /** How somebody is disabled. `deactivate` is destructive: people lose their applications, and the data in them. */
     disable: z.enum(["suspend", "deactivate"]).default("suspend"),
     /** The value of the Authorization header that Okta's event hook sends. */

@@ -1,4 +1,5 @@
 import { Fault, type Completeness, type Cursor, type Kind, type Page, type Source, type SourceRecord } from "../contract.ts";
+import { inOrder } from "../kit/in-order.ts";
 import { openClient, SCOPES, type OktaClient, type OktaOptions } from "./client.ts";
 import type { OktaSettings } from "./config.ts";
 import { cursorAfter, resumeFrom } from "./cursor.ts";
@@ -85,14 +86,14 @@ interface ReadEnd {
   nameless: number;
 }
 
-async function* records({ client }: Reading, kind: OktaKind, listing: Listing): AsyncGenerator<Page, ReadEnd> {
+async function* records({ client, options }: Reading, kind: OktaKind, listing: Listing): AsyncGenerator<Page, ReadEnd> {
   let count = 0;
   let nameless = 0;
   const pages = readPages(client, listing);
   try {
     for (let step = await pages.next(); ; step = await pages.next()) {
       if (step.done) return { end: step.value, count, nameless };
-      for await (const page of kind === "user" ? [pageOf(step.value, userRecord)] : groupPages(client, step.value)) {
+      for await (const page of kind === "user" ? [pageOf(step.value, userRecord)] : groupPages({ client, options }, step.value)) {
         count += page.records.length;
         nameless += page.problems?.filter(({ nativeId }) => nativeId === "").length ?? 0;
         yield page;
@@ -113,12 +114,12 @@ function pageOf(listed: readonly JsonObject[], read: typeof userRecord): Page {
   return page;
 }
 
-async function* groupPages(client: OktaClient, listed: readonly JsonObject[]): AsyncGenerator<Page> {
+async function* groupPages({ client, options }: Reading, listed: readonly JsonObject[]): AsyncGenerator<Page> {
   const { records: groups, problems } = pageOf(listed, groupRecord);
   let page: Page = { records: [], ...(problems ? { problems } : {}) };
   let members = 0;
-  for (const group of groups) {
-    const set = await readMembers(client, group.nativeId);
+  const work = async (group: SourceRecord) => ({ group, set: await readMembers(client, group.nativeId) });
+  for await (const { group, set } of inOrder(groups, { atOnce: options.settings.parallel, work })) {
     // Deleted since it was listed.
     if (set === "gone") continue;
     page.records.push({ ...group, members: { set } });

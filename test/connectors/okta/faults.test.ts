@@ -27,8 +27,8 @@ const readUsers = async (settings: Record<string, unknown> = {}) => {
     await source.close();
   }
 };
-const readGroups = async () => {
-  const source = await openOktaSource(oktaOptions(fake));
+const readGroups = async (settings: Record<string, unknown> = {}) => {
+  const source = await openOktaSource(oktaOptions(fake, settings));
   try {
     return await drain(source.readAll("group"));
   } finally {
@@ -146,6 +146,50 @@ describe("rate limits", () => {
     const { records } = await readUsers({ rateLimitShare: 0.5 });
     expect(records).toHaveLength(25);
     expect(fake.limits.busiest.get("GET /api/v1/users")).toBeLessThanOrEqual(9);
+  });
+});
+
+describe("groups' members", () => {
+  const MEMBERS = "GET /api/v1/groups/{id}/users";
+
+  test("are asked for side by side, once the first answer has told what is left of the window", async () => {
+    let asked = 0;
+    let bothThere: () => void;
+    const both = new Promise<void>((resolve) => (bothThere = resolve));
+    fake.hold = async (line) => {
+      if (!/\/groups\/.*\/users/.test(line) || ++asked === 1) return;
+      if (asked === 3) bothThere();
+      // One after the other, the third is never asked for.
+      await both;
+    };
+    const { records, end } = await readGroups();
+    expect(records.map(({ attributes }) => attributes["name"])).toEqual(["a", "b", "c"]);
+    for (const { members } of records) expect(members).toEqual({ set: people.toSorted() });
+    expect(end.count).toBe(3);
+  });
+
+  test.each([
+    [10, 0.3, 4],
+    [10, 1, 16],
+    [4, 0.5, 4],
+    [3, 0.2, 8],
+  ])("of %i calls a minute, no more than a share of %d is used by %i at once", async (limit, rateLimitShare, parallel) => {
+    for (let group = 0; group < 12; group++) fake.org.addGroup({ name: `more ${group}` });
+    fake.limits.perMinute[MEMBERS] = limit;
+    const { records } = await readGroups({ rateLimitShare, parallel });
+    expect(records).toHaveLength(15);
+    // Where the share is less than one call, one has to ask.
+    expect(fake.limits.busiest.get(MEMBERS)).toBeLessThanOrEqual(Math.max(1, Math.ceil(limit * rateLimitShare)));
+  });
+
+  test("a window that is used up at once is waited for once, by all", async () => {
+    fake.limits.perMinute[MEMBERS] = 5;
+    const options = oktaOptions(fake, { parallel: 8 });
+    for (let group = 0; group < 12; group++) fake.org.addGroup({ name: `more ${group}` });
+    const source = await openOktaSource(options);
+    expect((await drain(source.readAll("group"))).records).toHaveLength(15);
+    expect(options.waited).toHaveLength(2);
+    await source.close();
   });
 });
 

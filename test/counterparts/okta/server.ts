@@ -18,6 +18,8 @@ export interface FakeOkta {
   limits: Limits;
   /** Every request that came, as `METHOD /path?query`. */
   requests: string[];
+  /** Holds an answer back until it comes to its end. */
+  hold: (request: string) => Promise<void>;
   close(): Promise<void>;
 }
 
@@ -25,6 +27,7 @@ export async function openFakeOkta(clock: Clock = openClock()): Promise<FakeOkta
   const fake: FakeOkta = {
     ...{ url: "", org: openOrg(clock), clock, signIn: openSignIn(clock), faults: openFaultInjection(), limits: openLimits(clock) },
     requests: [],
+    hold: async () => undefined,
     close: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -47,6 +50,7 @@ async function serve(fake: FakeOkta, request: IncomingMessage, response: ServerR
   const text = await bodyOf(request);
   const line = `${method} ${url.pathname}${url.search}`;
   fake.requests.push(line);
+  await fake.hold(line);
   response.sendDate = false;
   response.setHeader("date", fake.clock.peek().toUTCString());
   response.setHeader("x-okta-request-id", `Zq${fake.requests.length}`);
