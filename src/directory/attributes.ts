@@ -128,11 +128,22 @@ export function fromProfile(resource: AttributeObject): Contribution {
   const manager = isObject(extension) ? extension["manager"] : undefined;
   if (isObject(manager) && typeof manager["value"] === "string") contribution["manager"] = manager["value"];
   if (typeof resource["active"] === "boolean") contribution["active"] = resource["active"];
+  for (const [key, value] of Object.entries(transferIn(resource) ?? {})) {
+    const name = `${TRANSFER_PREFIX}${key}`;
+    if ((name === TRANSFER_DATE || TRANSFERS.has(name)) && value !== undefined && value !== null) contribution[name] = value;
+  }
   const custom = resource[CUSTOM_USER];
   for (const [key, value] of Object.entries(isObject(custom) ? custom : {})) {
     if (value !== undefined && value !== null) contribution[`${CUSTOM_PREFIX}${key}`] = value;
   }
   return contribution;
+}
+
+/** What a SCIM User resource says of a transfer; undefined where it names none. */
+export function transferIn(resource: AttributeObject): AttributeObject | undefined {
+  const extension = resource[EMPLOYMENT_USER];
+  const transfer = isObject(extension) ? extension["transfer"] : undefined;
+  return isObject(transfer) ? transfer : undefined;
 }
 
 export function isObject(value: unknown): value is AttributeObject {

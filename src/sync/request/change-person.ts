@@ -4,6 +4,7 @@ import type { Context } from "../../context.ts";
 import type { Sql } from "../../db/database.ts";
 import type { KeyRing } from "../../db/envelope.ts";
 import type { SharedAnswers } from "../../db/shared-answers.ts";
+import { transferIn } from "../../directory/attributes.ts";
 import { newPersonKey, openPersonKey } from "../../directory/personal.ts";
 import { decideUser } from "../decide.ts";
 import { fingerprint } from "../fingerprint.ts";
@@ -31,15 +32,17 @@ export interface ChangePersonOptions {
 
 /**
  * Changes somebody with one statement, decided on what a look found and refused when that has moved since. `general`: there is
- * more to it than one statement does (other origins, units, rules with conditions, blocks of others, an administrator who leaves), and
+ * more to it than one statement does (other origins, units, transfers, rules with conditions, blocks of others, an administrator who leaves), and
  * nothing was written; `moved`: somebody else was faster, look again. Throws `held` when a guard trips, before anything is written.
  */
 export async function changePerson(options: ChangePersonOptions): Promise<"changed" | "general" | "moved"> {
-  const { standing, known } = options;
+  const { standing, known, resource } = options;
   if (
     standing.shared ||
     standing.conditions ||
     known.deciding.mapping.kinds.user?.transfers ||
+    transferIn(standing.account.attributes) ||
+    transferIn(resource) ||
     standing.account.mappingVersion !== known.connection.mappingVersion
   )
     return "general";

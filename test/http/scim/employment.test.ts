@@ -1,11 +1,15 @@
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { CORE_USER, EMPLOYMENT_USER } from "../../../src/directory/attributes.ts";
-import { openDoor, type Door } from "./door.ts";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { CORE_USER, EMPLOYMENT_USER, ENTERPRISE_USER } from "../../../src/directory/attributes.ts";
+import { createHandlers } from "../../../src/jobs/handlers.ts";
+import { openTargets } from "../../../src/provision/targets.ts";
+import { silentLog, testContext } from "../../helpers/database.ts";
+import { keyRing, openDoor, type Door } from "./door.ts";
 
 let door: Door;
 let id: string;
+let now = new Date("2027-01-15T12:00:00Z");
 beforeAll(async () => {
-  door = await openDoor({ now: () => new Date("2027-01-15T12:00:00Z") });
+  door = await openDoor({ now: () => now });
 });
 afterAll(() => door?.close());
 
@@ -51,5 +55,73 @@ test("people are found by their dates, and the schema says what they are", async
   const { body } = await door.request("GET", `/Users?filter=${filter}`);
   expect(body.Resources.map((found: { id: string }) => found.id)).toEqual([id]);
   const schema = await door.request("GET", `/Schemas/${EMPLOYMENT_USER}`);
-  expect(schema.body.attributes.map(({ name }: { name: string }) => name)).toEqual(["startDate", "endDate", "timeZone"]);
+  expect(schema.body.attributes.map(({ name }: { name: string }) => name)).toEqual(["startDate", "endDate", "timeZone", "transfer"]);
+});
+
+describe("a transfer ahead", () => {
+  const departmentOf = async (personId: string) =>
+    (
+      await door.db.pool.query<{ department: string }>("select attributes->$2->>'department' as department from people where id = $1", [
+        personId,
+        ENTERPRISE_USER,
+      ])
+    ).rows[0]?.department;
+  const moving = (userName: string, transfer: object) => ({
+    ...user(userName, { timeZone: "Europe/Oslo", transfer }),
+    schemas: [CORE_USER, ENTERPRISE_USER, EMPLOYMENT_USER],
+    [ENTERPRISE_USER]: { department: "Sales" },
+  });
+  /** The job that waits for the next boundary, and what it starts. */
+  async function jobs(): Promise<void> {
+    const targets = openTargets({ keyRing: keyRing, log: silentLog, signal: new AbortController().signal, now: () => now });
+    const handlers = createHandlers({ db: door.db, keyRing: keyRing, targets });
+    const ctx = testContext({ now: () => now });
+    await handlers.expire?.(ctx, {});
+    const { rows } = await door.db.pool.query("delete from graphile_worker._private_jobs where key like 'sync:%:remap' returning payload");
+    for (const { payload } of rows) await handlers.sync?.(ctx, payload);
+    await targets.close();
+  }
+
+  test("P5: comes about at its local day without another request, and the client reads back what it wrote", async () => {
+    now = new Date("2027-01-15T12:00:00Z");
+    const { status, body } = await door.request("POST", "/Users", {
+      body: moving("mover@hr.test", { date: "2027-02-01", department: "Law" }),
+    });
+    expect(status).toBe(201);
+    const written = { timeZone: "Europe/Oslo", transfer: { date: "2027-02-01", department: "Law" } };
+    expect(body[EMPLOYMENT_USER]).toEqual(written);
+    now = new Date("2027-01-31T22:59:59Z");
+    await jobs();
+    expect(await departmentOf(body.id)).toBe("Sales");
+    now = new Date("2027-01-31T23:00:00Z");
+    await jobs();
+    expect(await departmentOf(body.id)).toBe("Law");
+    expect((await door.request("GET", `/Users/${body.id}`)).body[EMPLOYMENT_USER]).toEqual(written);
+  });
+
+  test("is moved and taken back by a PATCH; a date that can't be read is refused by name", async () => {
+    now = new Date("2027-01-15T12:00:00Z");
+    const { body } = await door.request("POST", "/Users", { body: moving("wavers@hr.test", { date: "2027-01-10", department: "Law" }) });
+    const { id: mover } = body;
+    expect(await departmentOf(mover)).toBe("Law");
+    const operation = (op: string, path: string, value?: unknown) =>
+      door.request("PATCH", `/Users/${mover}`, {
+        body: {
+          schemas: ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+          Operations: [{ op, path: `${EMPLOYMENT_USER}:${path}`, ...(value === undefined ? {} : { value }) }],
+        },
+      });
+    expect((await operation("replace", "transfer.date", "2027-01-20")).status).toBe(200);
+    expect(await departmentOf(mover)).toBe("Sales");
+    const refused = await operation("replace", "transfer.date", "20.01.2027");
+    expect([refused.status, refused.body.detail]).toEqual([400, expect.stringMatching(/transfer\.date/)]);
+    expect((await operation("remove", "transfer")).status).toBe(200);
+    now = new Date("2027-01-21T12:00:00Z");
+    await jobs();
+    expect(await departmentOf(mover)).toBe("Sales");
+    expect((await operation("add", "transfer", { date: "2027-01-20", title: "Head" })).status).toBe(200);
+    expect((await door.db.pool.query("select attributes->>'title' as title from people where id = $1", [mover])).rows).toEqual([
+      { title: "Head" },
+    ]);
+  });
 });
