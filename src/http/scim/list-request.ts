@@ -1,4 +1,5 @@
 import { AppError } from "../../errors.ts";
+import { filterAcross } from "./filter/across-types.ts";
 import { parseFilter } from "./filter/parse.ts";
 import type { Filter } from "./filter/ast.ts";
 import type { JsonObject, JsonValue } from "./json.ts";
@@ -13,6 +14,8 @@ export const USUAL_PAGE = 100;
 /** What a client asks of a list (RFC 7644 section 3.4.2). */
 export interface ListRequest {
   filter?: Filter;
+  /** No resource of the type can satisfy the filter. */
+  isEmpty?: boolean;
   sort?: Sort;
   /** From 1. Means nothing beside a cursor. */
   startIndex: number;
@@ -24,8 +27,15 @@ export interface ListRequest {
   projection?: Projection;
 }
 
-/** Reads the query of a GET, or the body of a POST to .search. Names are taken in any case. Throws `invalid`. */
-export function readListRequest(schema: ResourceSchema, source: Readonly<Record<string, unknown>>): ListRequest {
+/**
+ * Reads the query of a GET, or the body of a POST to .search. Names are taken in any case. Of a search over several types,
+ * `others` are the further ones: what only they have is here without a value. Throws `invalid`.
+ */
+export function readListRequest(
+  schema: ResourceSchema,
+  source: Readonly<Record<string, unknown>>,
+  { others = NO_OTHERS }: { others?: readonly ResourceSchema[] } = {},
+): ListRequest {
   const given = new Map(Object.entries(source).map(([name, value]) => [name.toLowerCase(), value]));
   const text = (name: string): string | undefined => {
     const value = given.get(name.toLowerCase());
@@ -37,15 +47,28 @@ export function readListRequest(schema: ResourceSchema, source: Readonly<Record<
   const descending = text("sortOrder")?.toLowerCase() === "descending";
   const cursor = given.has("cursor") && given.get("cursor") !== null ? (text("cursor") ?? "") : undefined;
   const byCursor = cursor !== undefined;
+  const isElsewhere = sortBy !== undefined && !findAttribute(schema, sortBy) && others.some((other) => findAttribute(other, sortBy));
   return {
-    ...(filter === undefined ? {} : { filter: parseFilter(schema, filter) }),
-    ...(sortBy === undefined ? {} : { sort: { target: sortTarget(schema, sortBy), descending } }),
+    ...(filter === undefined ? {} : filtered(filter, { schema, others })),
+    ...(sortBy === undefined || isElsewhere ? {} : { sort: { target: sortTarget(schema, sortBy), descending } }),
     startIndex: byCursor ? 1 : Math.max(1, whole(text("startIndex"), { name: "startIndex", usual: 1 })),
     count: counted(text("count"), { byCursor }),
     ...(byCursor ? { cursor } : {}),
     list: JSON.stringify([filter ?? null, sortBy?.toLowerCase() ?? null, descending]),
     projection: projectionOf(schema, source),
   };
+}
+
+const NO_OTHERS: readonly ResourceSchema[] = [];
+
+function filtered(
+  text: string,
+  { schema, others }: { schema: ResourceSchema; others: readonly ResourceSchema[] },
+): Pick<ListRequest, "filter" | "isEmpty"> {
+  if (others.length === 0) return { filter: parseFilter(schema, text) };
+  const filter = filterAcross(text, { schema, others });
+  if (typeof filter === "boolean") return filter ? {} : { isEmpty: true };
+  return { filter };
 }
 
 /** Never more than we give at once. Below nothing is nothing, but a cursor can't be asked for so (RFC 9865 section 2.1). */

@@ -27,9 +27,9 @@ function searchAll(door: ListDoor, sourceOf: (request: Request) => Source): Requ
     const call = callOf(response);
     const source = sourceOf(request);
     const { cursor, kind } = placeOf(source);
-    const lists = listsFor(call, cursor === undefined ? source : { ...source, cursor });
+    const { lists, request: asked } = listsFor(call, cursor === undefined ? source : { ...source, cursor });
     const page = cursor === undefined ? await byIndex(door, { call, lists }) : await byCursor(door, { call, lists, kind });
-    sendParts(response, listParts(page, lists[0].request));
+    sendParts(response, listParts(page, asked));
   };
 }
 
@@ -39,23 +39,25 @@ interface TypedList {
 }
 
 /**
- * The request as each type reads it. A type without an attribute that is asked for has nothing that could match;
- * what no type understands is refused as the first one refuses it.
+ * The request as each type reads it, for the types of which something may match. What no type understands is refused as the
+ * first one refuses it.
  */
-function listsFor(call: Call, source: Source): [TypedList, ...TypedList[]] {
+function listsFor(call: Call, source: Source): { lists: TypedList[]; request: ListRequest } {
   const lists: TypedList[] = [];
   const refusals: AppError[] = [];
-  for (const type of [writableType(call, "user"), writableType(call, "group"), UNITS, ROLES]) {
+  const types = [writableType(call, "user"), writableType(call, "group"), UNITS, ROLES];
+  for (const type of types) {
+    const others = types.flatMap(({ schema }) => (schema === type.schema ? [] : [schema]));
     try {
-      lists.push({ type, request: readListRequest(type.schema, source) });
+      lists.push({ type, request: readListRequest(type.schema, source, { others }) });
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       refusals.push(error);
     }
   }
-  const [first, ...others] = lists;
-  if (first) return [first, ...others];
-  throw refusals[0] ?? new AppError("internal", "There are no resource types to search.");
+  const [first] = lists;
+  if (!first) throw refusals[0] ?? new AppError("internal", "There are no resource types to search.");
+  return { lists: lists.filter(({ request }) => !request.isEmpty), request: first.request };
 }
 
 /** One type after the other; only the order within a type is the one that was asked for. */

@@ -182,10 +182,23 @@ describe("RFC 7644: the protocol", () => {
     const { body } = await post({ userName: "refusals" });
     const refusal = async (operation: object) => (await patch(body.id, [operation])).body.scimType;
     expect(await refusal({ op: "remove" })).toBe("noTarget");
+    expect(await refusal({ op: "add", path: "title" })).toBe("invalidValue");
     expect(await refusal({ op: "remove", path: "userName" })).toBe("mutability");
     expect(await refusal({ op: "replace", path: "id", value: "x" })).toBe("mutability");
     expect(await refusal({ op: "replace", path: "emails[", value: "x" })).toBe("invalidPath");
     expect(await refusal({ op: "move", path: "title", value: "x" })).toBe("invalidSyntax");
+  });
+
+  test("3.5.2: operations are carried out in their order", async () => {
+    const { body } = await post({ userName: "in-order", title: "Old" });
+    const { body: after } = await patch(body.id, [
+      { op: "remove", path: "title" },
+      { op: "add", path: "title", value: "Middle" },
+      { op: "replace", path: "title", value: "New" },
+      { op: "add", path: "nickName", value: "N" },
+      { op: "remove", path: "nickName" },
+    ]);
+    expect([after.title, after.nickName]).toEqual(["New", undefined]);
   });
 
   test("3.6: a deleted resource is gone for every method and from every list, and its name is free", async () => {

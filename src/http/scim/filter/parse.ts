@@ -61,8 +61,13 @@ export function elementScope(attribute: SchemaAttribute): Scope {
  * or tooMany for more conditions than we are ready to evaluate.
  */
 export function parseFilter(schema: ResourceSchema, text: string): Filter {
+  return parseFilterIn(resourceScope(schema), text);
+}
+
+/** The same with names of a scope. */
+export function parseFilterIn(scope: Scope, text: string): Filter {
   const reader = readerOf(text, "invalidFilter");
-  const filter = readFilter(reader, { scope: resourceScope(schema), depth: 0 });
+  const filter = readFilter(reader, { scope, depth: 0 });
   const rest = reader.peek();
   if (rest) throw reader.failure(`\`${rest.text}\` is not expected here`, rest);
   return filter;
