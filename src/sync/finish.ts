@@ -9,6 +9,7 @@ import { guardFacts, judge, type Tripped } from "./guard.ts";
 import { mayLeaveNoAdministrator } from "./guard-administrator.ts";
 import { closePlan, settleDoubleClaims, type ClosedPlan, type DoubleClaim } from "./plan.ts";
 import { timed, type Timings } from "./progress.ts";
+import { sentenceOfWaitingMembers } from "./waiting-members.ts";
 
 /** What a run came to. */
 export interface RunSummary {
@@ -42,7 +43,15 @@ export async function finishRun(run: Run): Promise<RunSummary> {
   const applied = await timed(run.timings, "apply", () =>
     applyItems(run.ctx, { db: run.db, keyRing: run.keyRing, planId: run.planId, hash: closed.hash, onProgress: run.onProgress }),
   );
+  await noteWaitingMembers(run);
   return summary(run, { closed, guards, applied });
+}
+
+async function noteWaitingMembers(run: Run): Promise<void> {
+  const sentence = run.evidence.group && (await sentenceOfWaitingMembers(run.db.pool, run));
+  if (!sentence) return;
+  run.notes.push(sentence);
+  await run.db.pool.query("update runs set counts = jsonb_set(counts, '{notes}', $2) where id = $1", [run.id, JSON.stringify(run.notes)]);
 }
 
 function problemOfClaim({ nativeId, userName, email }: DoubleClaim): RecordProblem {

@@ -182,4 +182,20 @@ describe("M2: situations", () => {
     expect(await people()).toMatchObject([{ state: "active" }]);
     expect((await db.pool.query("select from blocks")).rowCount).toBe(0);
   });
+
+  test("members whom only another origin lists wait, and the run says what to do; they join once this one reads them, too", async () => {
+    await testConnection(db, ctx, { name: "hr", mapping: { user: { attributes: { userName: "account.uid" } } } });
+    await testConnection(db, ctx);
+    await syncWorld(db, ctx, { world: world([person("ada"), person("bob")]), connection: "hr" });
+    const corp = world([group("staff", ["uid=ada", "uid=bob"]), group("leads", ["uid=ada"])]);
+    const { notes, runId } = await syncWorld(db, ctx, { world: corp });
+    expect(notes).toEqual([
+      expect.stringMatching(/^groups: 2 of the members that 2 groups name are none of the people and groups that corp reads/),
+    ]);
+    expect((await db.pool.query("select counts->'notes' as notes from runs where id = $1", [runId])).rows).toEqual([{ notes }]);
+    expect((await db.pool.query("select from memberships")).rowCount).toBe(0);
+    for (const uid of ["ada", "bob"]) put(corp, person(uid));
+    expect(await syncWorld(db, ctx, { world: corp })).toMatchObject({ plan: { user: { link: 2 } }, notes: [] });
+    expect((await db.pool.query("select from memberships")).rowCount).toBe(3);
+  });
 });
