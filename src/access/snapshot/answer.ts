@@ -60,7 +60,7 @@ function answer(tables: Tables, { person, permission, unit }: Question, { at, co
 }
 
 function isCovered(tables: Tables, { unit, covered, at }: { unit: number; covered: ReadonlySet<number>; at: number }): boolean {
-  for (const above of tables.units.above.from(unit, at).keys()) if (covered.has(above)) return true;
+  for (const above of tables.units.above.from(unit, at).ends.keys()) if (covered.has(above)) return true;
   return false;
 }
 

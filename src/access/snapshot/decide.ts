@@ -48,7 +48,7 @@ function heldUntil(tables: Tables, { person, permission, unit, at }: Asked): num
   if (active <= at) return -Infinity;
 
   const most = Math.min(unitEnd, active);
-  const place: Place = { tables, permission, above: tables.units.above.from(unit, at), at };
+  const place: Place = { tables, permission, above: tables.units.above.from(unit, at).ends, at };
   let best = -Infinity;
   for (let index = grantsAt; index < spansAt; index += 4) {
     if (value(index + 2) > at || value(index + 3) <= at) continue;
@@ -67,7 +67,7 @@ interface Place {
   tables: Tables;
   permission: number;
   /** The unit asked about and those above it. */
-  above: Reached;
+  above: Reached["ends"];
   at: number;
 }
 
@@ -77,7 +77,7 @@ function givenUntil({ tables, permission, above, at }: Place, { role, unit }: { 
   if (covered === undefined) return -Infinity;
   const roleEnd = tables.roles.endOf(role);
   if (roleEnd <= at) return -Infinity;
-  const content = tables.roles.above.from(role, at).get(permission);
+  const content = tables.roles.above.from(role, at).ends.get(permission);
   return content === undefined ? -Infinity : Math.min(covered, roleEnd, content);
 }
 
@@ -85,10 +85,12 @@ function givenUntil({ tables, permission, above, at }: Place, { role, unit }: { 
 function throughGroups(place: Place, { group, since }: { group: number; since: number }): number {
   const { tables, at } = place;
   let best = -Infinity;
-  for (const [each, nested] of tables.groups.above.from(group, at)) {
+  const { list } = tables.groups.above.from(group, at);
+  for (let index = 0; index < list.length; index += 2) {
+    const each = list[index] ?? -1;
     const grants = tables.groups.grantsOf(each);
     if (grants.length === 0) continue;
-    const groupEnd = Math.min(nested, tables.groups.endOf(each));
+    const groupEnd = Math.min(list[index + 1] ?? -Infinity, tables.groups.endOf(each));
     if (groupEnd <= at) continue;
     for (const grant of grants) {
       if (grant.from > at) continue;

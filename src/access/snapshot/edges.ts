@@ -6,8 +6,13 @@ export interface Edge {
   until: number;
 }
 
-/** What can be reached from a thing at an instant, each with the end of the longest-lasting way to it. */
-export type Reached = ReadonlyMap<number, number>;
+/** What can be reached from a thing at an instant. */
+export interface Reached {
+  /** Each with the end of the longest-lasting way to it. */
+  readonly ends: ReadonlyMap<number, number>;
+  /** The same side by side (thing, end, thing, end, …), for who looks at all of it: walking a map costs several times as much. */
+  readonly list: readonly number[];
+}
 
 export interface Reach {
   from(start: number, at: number): Reached;
@@ -15,25 +20,22 @@ export interface Reach {
   forget(): void;
 }
 
-interface Remembered {
-  reached: Reached;
-  /** The instants for which it holds. */
-  since: number;
-  before: number;
-}
-
 /** Ways along edges, worked out when they are first asked for and again when the clock passes a beginning or an end. */
 export function createReach(edgesOf: (node: number) => readonly Edge[]): Reach {
-  const remembered: (Remembered | undefined)[] = [];
+  const remembered: (Reached | undefined)[] = [];
+  // The instants for which each holds. Numbers side by side: within objects each would be one of its own, to be fetched from afar.
+  const [since, before]: [number[], number[]] = [[], []];
   return {
     from(start, at) {
       const known = remembered[start];
-      if (known !== undefined && known.since <= at && at < known.before) return known.reached;
+      if (known !== undefined && (since[start] ?? Infinity) <= at && at < (before[start] ?? -Infinity)) return known;
       const made = walk(start, { at, edgesOf });
-      remembered[start] = { ...made, since: at };
+      remembered[start] = made.reached;
+      since[start] = at;
+      before[start] = made.before;
       return made.reached;
     },
-    forget: () => void (remembered.length = 0),
+    forget: () => void (remembered.length = since.length = before.length = 0),
   };
 }
 
@@ -60,5 +62,5 @@ function walk(
       waiting.push(edge.to);
     }
   }
-  return { reached: ends, before };
+  return { reached: { ends, list: [...ends].flat() }, before };
 }
