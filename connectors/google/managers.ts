@@ -35,7 +35,10 @@ export function withManager(record: SourceRecord, manager: string | undefined): 
 /** For one record: asks for the one manager. */
 export async function askForManager(client: GoogleClient, record: SourceRecord): Promise<SourceRecord> {
   const email = managerEmailOf(record);
-  if (email === undefined) return record;
+  return email === undefined ? record : withManager(record, await askForAddress(client, email));
+}
+
+async function askForAddress(client: GoogleClient, email: string): Promise<string | undefined> {
   const { status, body } = await client.call({
     method: "GET",
     purpose: "readUsers",
@@ -44,15 +47,34 @@ export async function askForManager(client: GoogleClient, record: SourceRecord):
     // An address elsewhere is answered with 403 or 404, one that is none at all with 400.
     expect: [400, 403, 404],
   });
-  return withManager(record, status === 200 && isObject(body) ? textOf(body["id"]) : undefined);
+  return status === 200 && isObject(body) ? textOf(body["id"]) : undefined;
 }
 
-/** Everybody's addresses by a listing of their own, for managers who are not among those that are read. */
-export async function listAddresses(client: GoogleClient): Promise<Addresses> {
+/** So many addresses are asked for one by one; of more, one listing is cheaper. */
+const MOST_ASKED = 20;
+
+/**
+ * Whose those addresses are that a listing of people did not show: managers outside of what is read, and those whom a listing
+ * left out that was cut short, as which it can't be told. Each is asked for once.
+ */
+export function askBeyond(client: GoogleClient): (email: string) => Promise<string | undefined> {
+  const asked = new Map<string, string | undefined>();
+  let all: Promise<Addresses> | undefined;
+  return async (email) => {
+    if (asked.has(email)) return asked.get(email);
+    if (asked.size >= MOST_ASKED) return (await (all ??= listAddresses(client))).idOf(email);
+    const id = await askForAddress(client, email);
+    asked.set(email, id);
+    return id;
+  };
+}
+
+async function listAddresses(client: GoogleClient): Promise<Addresses> {
   const addresses = addressBook();
   const pages = listPages(client, {
     purpose: "readUsers",
     path: "/users",
+    // Managers may be outside of what is read.
     query: { ...customerOf({ ...client.settings, domain: undefined }), maxResults: client.settings.pageSize },
     kind: "admin#directory#users",
     items: "users",

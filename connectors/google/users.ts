@@ -4,7 +4,7 @@ import { customerOf, type GoogleClient } from "./client.ts";
 import { firstTimes, type FirstTimes } from "./first-times.ts";
 import { textOf } from "./json.ts";
 import { listPages, type ListingOptions } from "./listing.ts";
-import { addressBook, listAddresses, managerEmailOf, withManager, type Addresses } from "./managers.ts";
+import { addressBook, askBeyond, managerEmailOf, withManager, type Addresses } from "./managers.ts";
 import { deletedRecord, isProblem, USER_FIELDS, userRecord } from "./records.ts";
 
 /** Somebody whose manager was not listed yet. */
@@ -37,7 +37,7 @@ export async function* readUsers(client: GoogleClient, listing: ListingOptions):
       }
       if (page.records.length + page.problems.length > 0) yield page;
     }
-    yield* settle(client, { waiting, addresses, times, everybodyListed: step.value });
+    yield* settle(client, { waiting, addresses, times });
     yield* readDeleted(client, times.ids);
     return { finalCursor: step.value, count: times.ids.size };
   } finally {
@@ -49,22 +49,17 @@ interface SettleOptions {
   waiting: SetAside<Waiting>;
   addresses: Addresses;
   times: FirstTimes;
-  everybodyListed: boolean;
 }
 
-async function* settle(client: GoogleClient, { waiting, addresses, times, everybodyListed }: SettleOptions): AsyncGenerator<Page, void> {
-  const { userQuery, domain } = client.settings;
-  const managersMayBeElsewhere = userQuery !== undefined || domain !== undefined || !everybodyListed;
-  let others: Promise<Addresses> | undefined;
+async function* settle(client: GoogleClient, { waiting, addresses, times }: SettleOptions): AsyncGenerator<Page, void> {
+  const beyond = askBeyond(client);
   for await (const lot of waiting.lots()) {
     const records: SourceRecord[] = [];
     for (const { record, etag } of lot) {
       // Listed once more since, in another version.
       if ((times.ids.get(record.nativeId) ?? "") !== (etag ?? "")) continue;
       const email = managerEmailOf(record) ?? "";
-      const manager =
-        addresses.idOf(email) ?? (managersMayBeElsewhere ? (await (others ??= listAddresses(client))).idOf(email) : undefined);
-      records.push(withManager(record, manager));
+      records.push(withManager(record, addresses.idOf(email) ?? (await beyond(email))));
     }
     if (records.length > 0) yield { records };
   }

@@ -73,12 +73,34 @@ describe("managers", () => {
       expect(await source.readOne("user", id)).toEqual(records.find(({ nativeId }) => nativeId === id));
   });
 
-  test("a manager outside of what is read is found by a listing of addresses", async () => {
+  test.each([
+    ["few managers outside of what is read are asked for, each once", 3, 0],
+    ["many are found by one listing of addresses", 30, 1],
+  ])("%s", async (_, bosses, more) => {
     const { organisation } = fake;
-    const boss = organisation.addUser({ email: "zoe@elsewhere.test" }).id;
-    const id = organisation.addUser({ email: "aaron@lab.test", relations: [{ type: "manager", value: "zoe@elsewhere.test" }] }).id;
-    const { records } = await drain((await open({ domain: "lab.test" })).readAll("user"));
-    expect(managersIn(records).get(id)).toBe(boss);
+    const expected = new Map<string, string>();
+    for (let number = 0; number < bosses; number++) {
+      const boss = organisation.addUser({ email: `boss${number}@elsewhere.test` }).id;
+      for (const name of ["aaron", "abel"]) {
+        const relations = [{ type: "manager", value: `boss${number}@elsewhere.test` }];
+        expected.set(organisation.addUser({ email: `${name}${number}@lab.test`, relations }).id, boss);
+      }
+    }
+    const source = await open({ domain: "lab.test" });
+    const before = listings().length;
+    const managers = managersIn((await drain(source.readAll("user"))).records);
+    expect(listings().length - before).toBe(1 + more);
+    for (const [id, boss] of expected) expect(managers.get(id)).toBe(boss);
+    expect(fake.calls.filter(({ path }) => path.endsWith("/users/boss0%40elsewhere.test"))).toHaveLength(1);
+  });
+
+  test("invariant 1: a listing that ends too early, and seems whole, leaves nobody without a manager who has one", async () => {
+    const before = managersIn((await drain((await open()).readAll("user"))).records);
+    fake.inject({ fault: "unlinked", when: nth(isPeople, 2) });
+    const { records } = await drain((await open()).readAll("user"));
+    expect(fake.struck).toEqual(["unlinked"]);
+    expect(records.length).toBeLessThan(everybody().length);
+    for (const { nativeId, attributes } of records) expect(attributes["manager"]).toBe(before.get(nativeId));
   });
 
   test("who waits for a manager and changes meanwhile is given as listed last", async () => {
