@@ -3,6 +3,7 @@ import { scimError } from "./errors.ts";
 
 export const SCIM_JSON = "application/scim+json";
 const CONTENT_TYPE = `${SCIM_JSON}; charset=utf-8`;
+const PLAIN_TYPE = "application/json; charset=utf-8";
 
 /** Letters above which a text is encoded here, at once: Node would reckon three bytes for each letter, and glue the header to its front. */
 const LARGE = 8192;
@@ -24,7 +25,12 @@ export function sendParts(response: Response, parts: readonly string[]): void {
 /** Status and type of an answer whose JSON text follows. */
 export function beginJson(response: Response, { status = 200 } = {}): void {
   response.statusCode = status;
-  response.setHeader("Content-Type", CONTENT_TYPE);
+  response.setHeader("Content-Type", isPlainAsked(response.req.headers.accept) ? PLAIN_TYPE : CONTENT_TYPE);
+}
+
+/** Whoever takes JSON, and neither SCIM's own type nor anything at all, gets it under that name (RFC 7644 section 3.8). */
+function isPlainAsked(accept: string | undefined): boolean {
+  return accept !== undefined && /application\/json/i.test(accept) && !/\/scim\+json|\/\*/i.test(accept);
 }
 
 function bytesOf(parts: readonly string[]): Buffer {

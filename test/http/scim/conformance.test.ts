@@ -216,10 +216,17 @@ describe("RFC 7644: the protocol", () => {
     expect((await post({ userName: "gone" })).status).toBe(201);
   });
 
-  test("3.8: JSON is answered whatever a client accepts", async () => {
-    for (const Accept of ["application/scim+json", "application/json", "*/*"]) {
-      const answer = await get("/Users?count=0", { Accept });
-      expect([answer.status, answer.headers["content-type"]]).toEqual([200, "application/scim+json; charset=utf-8"]);
+  test.each([
+    ["application/scim+json", "application/scim+json"],
+    ["*/*", "application/scim+json"],
+    ["application/json, text/plain, */*", "application/scim+json"],
+    ["application/json, application/scim+json;q=0.9", "application/scim+json"],
+    ["application/json", "application/json"],
+    ["text/html", "application/scim+json"],
+  ])("3.8: JSON is answered whatever a client accepts: %s", async (Accept, type) => {
+    for (const path of ["/Users?count=0", "/Users/nobody"]) {
+      const answer = await get(path, { Accept });
+      expect([answer.status < 500, answer.headers["content-type"]]).toEqual([true, `${type}; charset=utf-8`]);
     }
   });
 
