@@ -57,7 +57,7 @@ export function createApp({ db, keyRing, config, log, now = () => new Date(), qu
     createScimDoor({ db, keyRing, log, now, quirks: noted, bodyLimit, rateLimit, clientCertificate, network: config.outbound });
   app.use("/scim/v2", scim());
   app.use("/scim/:connection/v2", scim());
-  const { outbound: network, data: dataFolder, connections: { folders: connectionFolders } = { folders: [] } } = config;
+  const { outbound: network, connections: { folders: connectionFolders } = { folders: [] } } = config;
   const { signIn = signInSettings.parse({}) } = config;
   const baseUrl = baseUrlOf(config);
   const api = {
@@ -68,7 +68,6 @@ export function createApp({ db, keyRing, config, log, now = () => new Date(), qu
     now,
     bodyLimit,
     network,
-    dataFolder,
     connectionFolders,
     signIn,
     baseUrl,

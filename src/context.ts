@@ -14,8 +14,6 @@ export interface Context {
   readonly signal: AbortSignal;
   /** What connections may reach; absent = public addresses only. */
   readonly network?: Network | undefined;
-  /** Where this node keeps files; absent where it keeps none. */
-  readonly dataFolder?: string | undefined;
 }
 
 export interface ContextOptions {
@@ -25,7 +23,6 @@ export interface ContextOptions {
   now?: () => Date;
   signal?: AbortSignal;
   network?: Network | undefined;
-  dataFolder?: string | undefined;
 }
 
 /** The child logger and a signal of its own are made when somebody asks for them: most requests never do. */
@@ -44,6 +41,5 @@ export function createContext(options: ContextOptions): Context {
       return (signal ??= new AbortController().signal);
     },
     network: options.network,
-    dataFolder: options.dataFolder,
   };
 }

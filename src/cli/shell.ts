@@ -66,7 +66,6 @@ export function createShell({ environment, terminal, json, setExitCode }: ShellO
             log,
             signal: interrupted.signal,
             network: config.outbound,
-            dataFolder: config.data,
           });
           return await action({ ctx, config, db: store.db, keyRing: store.keyRing, out, terminal, migrated: store.migrated });
         } finally {

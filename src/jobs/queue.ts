@@ -18,8 +18,6 @@ export interface QueueOptions {
   now?: () => Date;
   /** What the jobs' connections may reach; absent = public addresses only. */
   network?: Network | undefined;
-  /** Where this node keeps files. */
-  dataFolder?: string | undefined;
   /** How long stop() waits for what is in flight before it aborts it. */
   drainMs?: number;
   /** How often this node looks for dead ones. */
@@ -39,14 +37,14 @@ const ABORT_GRACE_MS = 3_000;
 
 /** Works off the queue on this node, over the shared pool; jobs of nodes that died are taken up. */
 export async function startQueue(options: QueueOptions): Promise<Queue> {
-  const { db, log, handlers, now, network, dataFolder, drainMs = DRAIN_MS, watchMs = WATCH_MS } = options;
+  const { db, log, handlers, now, network, drainMs = DRAIN_MS, watchMs = WATCH_MS } = options;
   const aborting = new AbortController();
   const node = await joinNodes({ db, log, watchMs, ...(now ? { now } : {}) });
   const taskList: TaskList = Object.fromEntries(
     Object.entries(handlers).map(([name, handler]) => [
       name,
       async (payload: unknown) => {
-        const ctx = createContext({ actor: "system", log: log.child({ job: name }), signal: aborting.signal, now, network, dataFolder });
+        const ctx = createContext({ actor: "system", log: log.child({ job: name }), signal: aborting.signal, now, network });
         // The payload is what db/queue.ts enqueued under this name.
         await (handler as (ctx: Context, payload: unknown) => Promise<void>)(ctx, payload);
       },

@@ -55,7 +55,6 @@ export async function startWorker({ db, keyRing, log, config, now = () => new Da
     concurrency: config.worker.concurrency,
     now,
     network: config.outbound,
-    dataFolder: config.data,
     ...(drainMs === undefined ? {} : { drainMs }),
   });
   // What began or ended while no node was up.

@@ -25,8 +25,6 @@ export interface ApiOptions {
   network?: Config["outbound"] | undefined;
   /** Folders of this server that connections may be pointed to. */
   connectionFolders: readonly string[];
-  /** Where this node keeps files; absent where it keeps none. */
-  dataFolder?: string | undefined;
   /** How people sign in. */
   signIn: SignInSettings;
   /** Where people's browsers reach this server, without a slash at the end. */

@@ -49,7 +49,6 @@ function handlerOf(route: Route, { options, authenticate }: { options: ApiOption
       now: options.now,
       correlationId: requestIdOf(response),
       network: options.network,
-      dataFolder: options.dataFolder,
       ...(ended ? { signal: ended } : {}),
     });
     const answer: ApiAnswer = await perform(route, {
