@@ -124,6 +124,11 @@ export function faultOfFailure(
     return new Fault("transient", `${system} can't be reached: ${host} refuses the connection. Check that it runs and the port.`, {
       cause: error,
     });
+  if (code === "UND_ERR_INVALID_ARG")
+    return new Fault(
+      "misconfigured",
+      `Nothing was sent to ${system}: the credential holds a line break, or a letter that no header may hold. Enter it again, without what was copied along with it.`,
+    );
   if (late || code.includes("TIMEOUT")) return new Fault("transient", `${system} did not answer within ${timeoutMs} ms.`, { cause: error });
   return new Fault("transient", `The connection to ${system} broke${code ? ` (${code})` : ""}.`, { cause: error });
 }

@@ -124,8 +124,14 @@ function secretsOfForm(body: unknown): string[] {
   return [...body].flatMap(([name, value]) => (isSecretName(name) ? secretParts(value) : []));
 }
 
-function parse({ text, status }: WireAnswer, { system }: Call): unknown {
+function parse({ text, status, headers }: WireAnswer, { system }: Call): unknown {
   if (text.trim() === "") return undefined;
+  const coding = String(headers["content-encoding"] ?? "identity");
+  if (status < 300 && coding !== "identity")
+    throw new Fault(
+      "misconfigured",
+      `${system} answered compressed (${coding.slice(0, 40)}), which was not asked for. Have whatever stands between pass answers on as they are.`,
+    );
   try {
     return JSON.parse(text) as unknown;
   } catch (cause) {

@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { openHttp, type HttpOptions, type HttpRequest } from "../../../connectors/kit/http.ts";
 import { loopback } from "../../helpers/database.ts";
@@ -114,6 +115,27 @@ describe("the kit's HTTP", () => {
       kind: "transient",
       message: expect.stringContaining("did not answer within 300 ms"),
     });
+  });
+
+  test("a credential that would end its header sends nothing at all, and is not told", async () => {
+    for (const tail of ["\n", "\r\nx-admin: yes", "\0", "\u2028"]) {
+      const fault = await ask({}, { credential: () => ({ authorization: `SSWS ${SECRET}${tail}` }) }).catch((error: unknown) => error);
+      expect(fault).toMatchObject({ kind: "misconfigured", message: expect.stringContaining("Enter it again") });
+      expect((fault as Error).message).not.toContain(SECRET);
+    }
+    expect(server.asked).toEqual([]);
+  });
+
+  test("an answer that is compressed unasked is not inflated, whatever it would come to", async () => {
+    const bomb = gzipSync(Buffer.alloc(32 * 1024 * 1024, 32));
+    answer = (_request, response) =>
+      void response.writeHead(200, { "content-type": "application/json", "content-encoding": "gzip" }).end(bomb);
+    await expect(ask({}, { maxBytes: 100_000 })).rejects.toMatchObject({
+      kind: "misconfigured",
+      message: expect.stringContaining("compressed"),
+    });
+    expect(bomb.length).toBeLessThan(100_000);
+    expect(server.asked[0]?.headers["accept-encoding"]).toBeUndefined();
   });
 
   test("what the system says about an error holds no credential of ours, not even a part that was cut", async () => {
