@@ -80,6 +80,11 @@ export const settingsSchema = z.strictObject({
    * `add`: whoever is not listed stays, because some clients send a part of the list (Entra).
    */
   replaceMembers: z.enum(["authoritative", "add"]).default("authoritative"),
+  /**
+   * A member who is not here. `refuse`: the request fails and says who (RFC 7644). `skip`: everybody else comes, and it is
+   * counted, because some clients never send again what was refused once (Okta's group push).
+   */
+  unknownMembers: z.enum(["refuse", "skip"]).default("refuse"),
   /** One request that takes more than `count` members and more than `share` of them out of a group is refused. */
   memberGuard: z
     .strictObject({

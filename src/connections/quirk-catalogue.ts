@@ -51,6 +51,7 @@ export const QUIRKS = {
     otherwise: "refuse",
     wants: "must be added by a value, not by a path",
   },
+  "member-unknown": { says: "named members who are not here", otherwise: "pass" },
   "path-null": { says: "sent `path` without a value", otherwise: "pass" },
   "path-pointer": { says: "sent the path to `{attribute}` as a JSON pointer", otherwise: "pass" },
   "path-core-urn": { says: "sent the core schema's URN as `path`", otherwise: "pass" },

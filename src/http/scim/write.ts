@@ -12,9 +12,9 @@ import { viewOf } from "./call-view.ts";
 import { coerceResource } from "./coerce.ts";
 import { sameJson, type JsonObject } from "./json.ts";
 import { PROFILES } from "./dialects/profiles/index.ts";
+import { knownChange, knownMembers } from "./known-members.ts";
 import { guardMembers } from "./member-guard.ts";
 import { refuseImmutable, withImmutable } from "./mutability.ts";
-import { refuseUnseenMembers } from "./own-members.ts";
 import { applyPatch } from "./patch/apply.ts";
 import { memberChange, memberIds, type MemberChange } from "./patch/members.ts";
 import { readOperations } from "./patch/operations.ts";
@@ -65,11 +65,11 @@ export async function createResource(door: ScimDoorOptions, options: CreateOptio
   const made = await createAtOnce(door, options);
   if (typeof made !== "string") return made;
   const { type, call, body } = options;
-  const { resource, members } = split(type, coerceResource(type.schema, body));
-  await refuseUnseenMembers(door.db.pool, { call, ids: members ?? [] });
+  const { resource, members: named = [] } = split({ type, call }, coerceResource(type.schema, body));
+  const members = await knownMembers(door, { call, ids: named });
   return write(door, call, async (work, connection) => {
     if (type.kind === "group") await refuseSameGroup(work.sql, { connectionId: connection.id, group: resource });
-    const record = type.kind === "group" ? { resource, members: { set: members ?? [] } } : { resource: { active: true, ...resource } };
+    const record = type.kind === "group" ? { resource, members: { set: members } } : { resource: { active: true, ...resource } };
     return await syncOne(work, {
       connection,
       keyRing: door.keyRing,
@@ -119,7 +119,7 @@ interface Asked {
 }
 
 function replacement({ type, call, body, id }: BodyOptions): Asked {
-  const { resource, members } = split(type, coerceResource(replacedBy(call, type.schema), body));
+  const { resource, members } = split({ type, call }, coerceResource(replacedBy(call, type.schema), body));
   const cleared = type.kind === "group" && Object.keys(body).some((name) => name.toLowerCase() === "members");
   return {
     change: members ? { set: members } : cleared ? { set: [] } : undefined,
@@ -144,7 +144,11 @@ function patching({ type, call, body, id }: BodyOptions): Asked {
   const others = operations.filter(({ path }) => !isMembers(path.attribute?.name));
   const { createsAbsent } = PROFILES[call.dialect];
   return {
-    change: memberChange({ operations: onMembers, replace: call.settings.replaceMembers }),
+    change: memberChange({
+      operations: onMembers,
+      replace: call.settings.replaceMembers,
+      unknown: call.settings.unknownMembers,
+    }),
     membersAlone: others.length === 0,
     next(held) {
       const after = applyPatch(held, { schema: type.schema, operations: others, createsAbsent });
@@ -168,9 +172,9 @@ async function changeAtOnce(
 
 async function changeResource(door: ScimDoorOptions, options: Asking): Promise<Written> {
   const { type, call, id, ifMatch, asked } = options;
-  const { change, next } = asked;
-  if (change) await refuseUnseenMembers(door.db.pool, { call, ids: "set" in change ? change.set : change.add });
-  const written = await changeAtOnce(door, options);
+  const { next } = asked;
+  const change = asked.change && (await knownChange(door, { call, change: asked.change }));
+  const written = await changeAtOnce(door, { ...options, asked: { ...asked, change } });
   if (typeof written !== "string") return written;
   return write(door, call, async (work, connection) => {
     await awaitAdministrators(work, { type, id, members: change });
@@ -209,10 +213,10 @@ async function changed(work: Work, { connection, keyRing, type, id, resource, me
 }
 
 /** A group's members go another way than its attributes. */
-function split(type: WritableType, whole: JsonObject): { resource: JsonObject; members: string[] | undefined } {
+function split({ type, call }: WriteOptions, whole: JsonObject): { resource: JsonObject; members: string[] | undefined } {
   if (type.kind !== "group") return { resource: whole, members: undefined };
   const { members, ...resource } = whole;
-  return { resource, members: members === undefined ? undefined : memberIds(members) };
+  return { resource, members: members === undefined ? undefined : memberIds(members, { unknown: call.settings.unknownMembers }) };
 }
 
 /** Administrators are locked before people and groups. */

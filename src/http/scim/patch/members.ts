@@ -11,10 +11,12 @@ export interface MemberOptions {
   operations: readonly Operation[];
   /** See the setting replaceMembers of the connector scim-inbound. */
   replace: "authoritative" | "add";
+  /** See the setting unknownMembers. */
+  unknown?: "refuse" | "skip";
 }
 
 /** Folds the operations on `members`, in their order, into one change. Undefined when there are none. Throws `invalid`. */
-export function memberChange({ operations, replace }: MemberOptions): MemberChange | undefined {
+export function memberChange({ operations, replace, unknown = "refuse" }: MemberOptions): MemberChange | undefined {
   if (operations.length === 0) return undefined;
   let whole: Set<string> | undefined;
   const add = new Set<string>();
@@ -42,9 +44,9 @@ export function memberChange({ operations, replace }: MemberOptions): MemberChan
         remove.add(id);
       }
     } else if (op === "replace" && replace === "authoritative") {
-      start(memberIds(value));
+      start(memberIds(value, { unknown }));
     } else {
-      for (const id of memberIds(value)) {
+      for (const id of memberIds(value, { unknown })) {
         whole?.add(id);
         remove.delete(id);
         add.add(id);
@@ -54,9 +56,10 @@ export function memberChange({ operations, replace }: MemberOptions): MemberChan
   return whole ? { set: [...whole] } : { add: [...add], remove: [...remove] };
 }
 
-/** The ids in a list of members, once each. Throws `invalid` for what can't be one of ours. */
-export function memberIds(value: JsonValue | undefined): string[] {
-  const ids = listedIds(value ?? []);
+/** The ids in a list of members, once each. Throws `invalid` for what can't be one of ours, unless such are to be passed over. */
+export function memberIds(value: JsonValue | undefined, { unknown = "refuse" }: Pick<MemberOptions, "unknown"> = {}): string[] {
+  const listed = listedIds(value ?? []);
+  const ids = unknown === "skip" ? listed.filter(isUuid) : listed;
   const wrong = ids.find((id) => !isUuid(id));
   if (wrong !== undefined)
     throw new AppError("invalid", `members: \`${wrong.slice(0, 100)}\` is not the id of a User or Group here.`, {

@@ -160,6 +160,45 @@ describe("B10: quirks are counted and told", () => {
   });
 });
 
+describe("B10: members who are not here", () => {
+  const STRANGER = "11111111-1111-4111-8111-111111111111";
+  const membersOf = async (client: Client, id: string) =>
+    ((await client.send("GET", `/Groups/${id}`)).body.members ?? []).map(({ value }: { value: string }) => value);
+
+  test("B10: are refused by name, and nobody comes; where the connection says so they are passed over, counted, and everybody else comes", async () => {
+    const skipping = await clientOf(door, { name: "skipping", settings: { dialect: "okta", unknownMembers: "skip" } });
+    for (const [client, status] of [
+      [clients.okta, 400],
+      [skipping, 204],
+    ] as const) {
+      const [ann, bob] = [await client.person(name()), await client.person(name())];
+      const group = await client.group(name(), [ann]);
+      const add = patch({ op: "add", path: "members", value: [{ value: STRANGER }, { value: bob }] });
+      expect([client.name, (await client.send("PATCH", `/Groups/${group}`, add)).status]).toEqual([client.name, status]);
+      expect((await membersOf(client, group)).sort()).toEqual((status === 400 ? [ann] : [ann, bob]).sort());
+    }
+    await counted(skipping, "Okta named members who are not here once");
+  });
+
+  test("B10: are passed over in whole lists, too, and in new groups; whom the client may not see is such a one", async () => {
+    const own = await clientOf(door, { name: "own-skipping", settings: { unknownMembers: "skip", visibility: "own" } });
+    const [mine, others] = [await own.person(name()), await clients.generic.person(name())];
+    const made = await own.send("POST", "/Groups", {
+      displayName: name(),
+      members: [{ value: others }, { value: "no-id" }, { value: mine }, { value: STRANGER }],
+    });
+    expect([made.status, await membersOf(own, made.body.id)]).toEqual([201, [mine]]);
+    const put = await own.send("PUT", `/Groups/${made.body.id}`, { displayName: name(), members: [{ value: others }] });
+    expect([put.status, await membersOf(own, made.body.id)]).toEqual([200, []]);
+    const replaced = await own.send(
+      "PATCH",
+      `/Groups/${made.body.id}`,
+      patch({ op: "replace", path: "members", value: [{ value: STRANGER }, { value: mine }] }),
+    );
+    expect([replaced.status, await membersOf(own, made.body.id)]).toEqual([204, [mine]]);
+  });
+});
+
 describe("B10: filters and URLs as clients send them", () => {
   const found = async (client: Client, query: string) => {
     const answer = await client.send("GET", `/Users?${query}`);

@@ -1,0 +1,41 @@
+import type { Sql } from "../../db/database.ts";
+import type { Call, ScimDoorOptions } from "./call.ts";
+import { refuseUnseenMembers } from "./own-members.ts";
+import type { MemberChange } from "./patch/members.ts";
+
+/** The ids of those members whom this client may name, where the connection's `unknownMembers` passes others over; else all, or `invalid`. */
+export async function knownMembers(door: ScimDoorOptions, { call, ids }: { call: Call; ids: string[] }): Promise<string[]> {
+  if (call.settings.unknownMembers === "refuse" || ids.length === 0) {
+    await refuseUnseenMembers(door.db.pool, { call, ids });
+    return ids;
+  }
+  const known = await readKnown(door.db.pool, { call, ids });
+  if (known.length < ids.length)
+    door.quirks.note({
+      connectionId: call.connection.id,
+      dialect: call.dialect,
+      quirk: "member-unknown",
+      attribute: "members",
+      sample: "",
+    });
+  return known;
+}
+
+/** A change of members without those who are not here. Throws as knownMembers does. */
+export async function knownChange(door: ScimDoorOptions, { call, change }: { call: Call; change: MemberChange }): Promise<MemberChange> {
+  return "set" in change
+    ? { set: await knownMembers(door, { call, ids: change.set }) }
+    : { ...change, add: await knownMembers(door, { call, ids: change.add }) };
+}
+
+async function readKnown(sql: Sql, { call, ids }: { call: Call; ids: readonly string[] }): Promise<string[]> {
+  const own = `exists (select from accounts own where own.connection_id = $2 and own.kind in ('user', 'group')
+    and own.native_id = asked.id::text and own.gone_at is null)`;
+  const { rows } = await sql.query<{ id: string }>(
+    `select asked.id from unnest($1::uuid[]) as asked (id)
+     where (exists (select from people p where p.id = asked.id and p.deleted_at is null)
+        or exists (select from groups g where g.id = asked.id and g.deleted_at is null)) and ($2::int is null or ${own})`,
+    [ids, call.visibility === "own" ? call.connection.id : null],
+  );
+  return rows.map(({ id }) => id);
+}
