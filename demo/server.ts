@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
-import { createServer } from "node:net";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { projectFolder } from "../src/db/folder.ts";
+import { freePort, isFree } from "../src/db/free-port.ts";
 
 /** Rollcall's own server, as `npm start` runs it: a process of its own. */
 export interface RunningServer {
@@ -20,7 +20,7 @@ export interface ServerOptions {
   logFile: string;
 }
 
-const READY_WITHIN_MS = 60_000;
+const READY_WITHIN_MS = 180_000;
 
 export async function startServer({ environment, port: wanted, logFile }: ServerOptions): Promise<RunningServer> {
   const port = wanted > 0 && (await isFree(wanted)) ? wanted : await freePort();
@@ -46,7 +46,7 @@ export async function startServer({ environment, port: wanted, logFile }: Server
     if (await isReady(url)) return { url, stop };
     if (Date.now() > deadline) {
       await stop();
-      throw new Error(`The server was not ready within a minute. Its log, ${logFile}, ends with:\n${lastLines(logFile)}`);
+      throw new Error(`The server was not ready within three minutes. Its log, ${logFile}, ends with:\n${lastLines(logFile)}`);
     }
     await sleep(50);
   }
@@ -63,29 +63,4 @@ async function isReady(url: string): Promise<boolean> {
 
 function lastLines(file: string): string {
   return readFileSync(file, "utf8").trimEnd().split("\n").slice(-12).join("\n");
-}
-
-function isFree(port: number): Promise<boolean> {
-  return listenOnce(port).then(
-    () => true,
-    () => false,
-  );
-}
-
-function freePort(): Promise<number> {
-  return listenOnce(0);
-}
-
-/** The port that could be listened on. */
-function listenOnce(port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(port, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() =>
-        address !== null && typeof address === "object" ? resolve(address.port) : reject(new Error("there is no free port")),
-      );
-    });
-  });
 }

@@ -1,12 +1,12 @@
 import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { promisify } from "node:util";
 import { Client } from "ldapts";
+import { freePort } from "../src/db/free-port.ts";
 
 /** A real OpenLDAP for tests, the demo and the benchmark, on loopback. */
 export interface Slapd {
@@ -57,9 +57,8 @@ export async function startSlapd(options: SlapdOptions = {}): Promise<Slapd> {
   await writeFile(configuration, slapdConf({ folder, suffix, passwordPolicy: options.passwordPolicy ?? true }));
   if (fresh) await load({ folder, configuration, suffix, ldif: options.ldif });
 
-  const [freePort, freeTlsPort] = await freePorts();
-  const port = options.port ?? freePort;
-  const tlsPort = options.tlsPort ?? freeTlsPort;
+  const port = options.port ?? (await freePort());
+  const tlsPort = options.tlsPort ?? (await freePort());
   const url = `ldap://127.0.0.1:${port}`;
   const tlsUrl = `ldaps://127.0.0.1:${tlsPort}`;
   // slapd sizes its tables by the limit of open files, which can be a thousand million in a container.
@@ -240,24 +239,6 @@ async function makeCertificates(folder: string): Promise<void> {
     "-out",
     "server.crt",
   );
-}
-
-async function freePorts(): Promise<[number, number]> {
-  const servers = [createServer(), createServer()];
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve, reject) => {
-          server.once("error", reject);
-          server.listen(0, "127.0.0.1", () => {
-            const address = server.address();
-            resolve(address !== null && typeof address === "object" ? address.port : 0);
-          });
-        }),
-    ),
-  );
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return [ports[0] ?? 0, ports[1] ?? 0];
 }
 
 async function answers(options: { child: ChildProcess; url: string }): Promise<void> {

@@ -1,12 +1,12 @@
 import { execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { chownSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { AppError, messageOf } from "../errors.ts";
 import { postgresUser, reachable, readableBinaries, type Owner } from "./embedded-binaries.ts";
+import { freePort, isFree } from "./free-port.ts";
 
 /** A real PostgreSQL that belongs to this data folder, shared by every Rollcall process on it. */
 export interface EmbeddedPostgres {
@@ -147,20 +147,9 @@ async function start({ cluster, binaries, owner, settings }: ClusterOptions & { 
 async function portFor(cluster: string): Promise<number> {
   const file = path.join(path.dirname(cluster), "postgres.port");
   const last = existsSync(file) ? Number(readFileSync(file, "utf8")) : 0;
-  const port = await freePort(last).catch(() => freePort(0));
+  const port = last > 0 && (await isFree(last)) ? last : await freePort();
   writeFileSync(file, String(port));
   return port;
-}
-
-function freePort(wanted: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(wanted, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => (address && typeof address === "object" ? resolve(address.port) : reject(new Error("no free port"))));
-    });
-  });
 }
 
 async function untilReady(url: string, cluster: string): Promise<void> {

@@ -3,6 +3,7 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync,
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import os from "node:os";
 import path from "node:path";
+import { freePort } from "../../src/db/free-port.ts";
 
 /** A real OpenSSH server on loopback, for one user with one key. */
 export interface SshServer {
@@ -91,14 +92,6 @@ function listening(server: ChildProcess): Promise<ChildProcess | undefined> {
     });
     server.once("close", () => (said.includes("Address already in use") ? resolve(undefined) : reject(new Error(`sshd ended: ${said}`))));
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((ready) => server.listen(0, "127.0.0.1", ready));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((closed) => server.close(closed));
-  return port;
 }
 
 /** What happens on the way from the server to us, once so many bytes have passed. */

@@ -1,11 +1,10 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
+import { freePort } from "../../../src/db/free-port.ts";
 import { authSources, configuration, hostedProvider, remoteProvider, router, type Binding, type ServiceProvider } from "./configuration.ts";
 
 const INSTALLED = "/usr/share/simplesamlphp/www";
@@ -94,12 +93,4 @@ async function answering(url: string, child: ChildProcess): Promise<void> {
     await wait(50);
   }
   throw new Error("SimpleSAMLphp did not answer");
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -1,5 +1,5 @@
-import { createServer, type AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { freePort } from "../../../src/db/free-port.ts";
 import { newKeys } from "../../auth/saml/signer.ts";
 import {
   LEMONLDAP_PACKAGES,
@@ -52,12 +52,4 @@ async function bring(browser: Browser, { form, address }: Leaving): Promise<Answ
   if (form) return post(browser, form.action, form.fields);
   const { pathname, search } = new URL(address ?? "");
   return browser.get(`${pathname}${search}`);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
