@@ -22,10 +22,9 @@ const address = z.string().superRefine((value, context) => {
 export const entraSettings = z
   .strictObject({
     /** "Directory (tenant) ID" of the app registration, or a verified domain of the tenant. */
-    tenant: z.union([
-      guid,
-      z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9.-]{1,253}\.[a-zA-Z]{2,63}$/, "must be the tenant's id or one of its domains"),
-    ]),
+    tenant: z.union([guid, z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9.-]{1,253}\.[a-zA-Z]{2,63}$/)], {
+      error: "must be the Directory (tenant) ID of the app registration's Overview, or one of the tenant's domains",
+    }),
     /** "Application (client) ID" of the app registration. */
     clientId: guid,
     /** The value (not the id) of a client secret. */
@@ -93,6 +92,8 @@ export const entraSettings = z
       issue("privateKey", "certificate and privateKey belong together");
     if ((settings.clientSecret === undefined) === (settings.certificate === undefined))
       issue("clientSecret", "give either clientSecret, or certificate and privateKey");
+    if (guid.safeParse(settings.clientSecret).success)
+      issue("clientSecret", "has the form of a Secret ID: give the secret's Value, which Certificates & secrets shows only once");
   });
 
 export type EntraSettings = z.output<typeof entraSettings>;

@@ -16,7 +16,12 @@ export const oktaSettings = z
     /** The key's id (kid) in the app, where the key itself does not tell it. */
     keyId: z.string().min(1).max(256).optional(),
     /** An API token (SSWS), instead of a service app. */
-    apiToken: z.string().min(1).max(1024).optional(),
+    apiToken: z
+      .string()
+      .min(1)
+      .max(1024)
+      .regex(/^[!-~]+$/, "must be the token's value alone, as Security > API > Tokens showed it: without SSWS, spaces and line breaks")
+      .optional(),
     ...httpSettings,
 
     groups: z

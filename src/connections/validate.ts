@@ -1,4 +1,5 @@
 import cron from "node-cron";
+import type { z } from "zod";
 import type { Kind } from "../../connectors/contract.ts";
 import { connectors } from "../../connectors/registry.ts";
 import { AppError, type Problem } from "../errors.ts";
@@ -37,7 +38,7 @@ export function validateDefinition(input: unknown, { sources = {}, stored = {}, 
   const problems = [
     ...(shape.success
       ? []
-      : shape.error.issues.map(({ path, message }) => ({ field: path.map(String).join(".") || "definition", message }))),
+      : shape.error.issues.map((issue) => ({ field: issue.path.map(String).join(".") || "definition", message: sentenceOf(issue) }))),
     ...settings.problems,
     ...scheduleProblems(raw),
     ...mappingProblems(raw),
@@ -78,10 +79,15 @@ function checkSettings(
   const unresolved = new Set(resolved.problems.map(({ field }) => field));
   const problems = result.success
     ? []
-    : result.error.issues.map(({ path, message }) => ({ field: ["settings", ...path.map(String)].join("."), message }));
+    : result.error.issues.map((issue) => ({ field: ["settings", ...issue.path.map(String)].join("."), message: sentenceOf(issue) }));
   const { folders, stored: storedSettings = {} } = files ?? {};
   const places = folders && localPathProblems(settings, { fields: connector.localPaths ?? [], folders, stored: storedSettings });
   return { settings, problems: [...resolved.problems, ...problems.filter(({ field }) => !unresolved.has(field)), ...(places ?? [])] };
+}
+
+/** Zod names what it got instead, which is nothing to whoever left a line out. */
+function sentenceOf({ code, message }: z.core.$ZodIssue): string {
+  return code === "invalid_type" && message.endsWith("received undefined") ? "is missing" : message;
 }
 
 function scheduleProblems(raw: Plain): Problem[] {

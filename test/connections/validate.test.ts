@@ -88,6 +88,7 @@ describe("a connection's definition", () => {
       "settings",
       /Unrecognized key: "port"/,
     ],
+    ["a setting that is left out", { ...ldap, settings: { ...ldap.settings, url: undefined } }, "settings.url", /^is missing$/],
     ["a setting of the wrong kind", { ...ldap, settings: { ...ldap.settings, url: 5 } }, "settings.url", /expected string/],
     ["a name with spaces", { ...ldap, name: "My company" }, "name", /lower-case letters/],
     [

@@ -130,6 +130,7 @@ describe("settings", () => {
       { ...good, loginUrl: "ftp://login.example.com" },
       { ...good, clientId: "no id" },
       { ...good, tenant: "../other" },
+      { ...good, clientSecret: "0b9f6f0e-7c1d-4a55-b6cf-2e8f1f3a9d11" },
       { ...good, userProperties: ["members"] },
       { ...good, userProperties: ["a,b"] },
       { ...good, unknown: true },

@@ -20,6 +20,7 @@ describe("settings", () => {
     expect(fieldOf({ apiToken: "00abc" })).toBe("good");
     expect(fieldOf({ clientId: "0oa1", privateKey: pem })).toBe("good");
     expect(fieldOf({ clientId: "0oa1", privateKey: JSON.stringify(ec.export({ format: "jwk" })) })).toBe("good");
+    for (const apiToken of ["SSWS 00abc", "00abc\n", "00abc\r\nx-admin: yes", "00äbc"]) expect(fieldOf({ apiToken })).toBe("apiToken");
     expect(fieldOf({})).toBe("clientId");
     expect(fieldOf({ clientId: "0oa1" })).toBe("privateKey");
     expect(fieldOf({ clientId: "0oa1", privateKey: pem, apiToken: "00abc" })).toBe("apiToken");
