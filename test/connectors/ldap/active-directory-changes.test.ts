@@ -69,6 +69,36 @@ described("M2: Active Directory (Samba)", () => {
     });
   });
 
+  test("who is of no domain, or of another, is a member by what stands for them here", async () => {
+    const [users, domainUsers] = [`CN=Users,CN=Builtin,${domain.baseDn}`, `CN=Domain Users,CN=Users,${domain.baseDn}`];
+    const foreign = `CN=S-1-5-11,CN=ForeignSecurityPrincipals,${domain.baseDn}`;
+    expect(await domain.values(users, "member")).toEqual(expect.arrayContaining([foreign, domainUsers]));
+    await withSource({ groups: { base: `CN=Builtin,${domain.baseDn}` } }, async (source) => {
+      const { records, problems, end } = await drain(source.readAll("group"));
+      expect([problems, end.finalCursor]).toEqual([[], true]);
+      const id = await domain.idOf(users);
+      expect(membersOf(records.find((record) => record.nativeId === id))).toEqual(
+        expect.arrayContaining([await domain.idOf(foreign), await domain.idOf(domainUsers)]),
+      );
+    });
+  });
+
+  test("a unit that is renamed while people are read loses nobody, and ends the increments", async () => {
+    await domain.addUnit("turning", domain.people);
+    const ids: string[] = [];
+    for (let number = 0; number < 6; number++) ids.push(await domain.addPerson(`turner ${number}`, {}, `OU=turning,${domain.people}`));
+    await withSource({ pageSize: 2 }, async (source) => {
+      const read = source.readAll("user");
+      const seen: string[] = [];
+      let step = await read.next();
+      await domain.admin.modifyDN(`OU=turning,${domain.people}`, `OU=turned,${domain.people}`);
+      for (; !step.done; step = await read.next()) seen.push(...step.value.records.map(({ nativeId }) => nativeId));
+      expect(seen.filter((id) => ids.includes(id)).sort()).toEqual(ids.toSorted());
+      expect(step.value.finalCursor).toBe(true);
+      await expect(changesOf(source, "user", step.value.cursor)).rejects.toMatchObject({ kind: "expired" });
+    });
+  });
+
   test("a domain is read from its top: its other partitions hold no people", async () => {
     await withSource({ users: { base: domain.baseDn } }, async (source) => {
       const { records, end } = await drain(source.readAll("user"));
