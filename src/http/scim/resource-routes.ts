@@ -49,7 +49,7 @@ export function writableRoutes(
         atOnce: (claimed, proof) => replaceAtOnce(door, { ...change(request, claimed), proof, body }),
         inFull: (known) => replaceResource(door, { ...change(request, known), body }),
       });
-      await sendResource({ request, response, place }, { call, id: value.id, status: 200 });
+      await sendResource({ request, response, place }, { call, ...value, status: 200 });
     },
     async patch(request, response) {
       const body = checkedBody(request.body);
@@ -57,11 +57,11 @@ export function writableRoutes(
         atOnce: (claimed, proof) => patchAtOnce(door, { ...change(request, claimed), proof, body }),
         inFull: (known) => patchResource(door, { ...change(request, known), body }),
       });
-      const { id, etag } = value;
+      const { id, etag, found } = value;
       // A group may have a hundred thousand members: who adds one must not have to read them all back.
       if (kind === "group" && !projectionOf(typeFor(call).schema, request.query))
         await sendVersion({ request, response, place }, { call, id, etag });
-      else await sendResource({ request, response, place }, { call, id, status: 200 });
+      else await sendResource({ request, response, place }, { call, id, found, status: 200 });
     },
     async delete(request, response) {
       await deleteResource(door, change(request, callOf(response)));

@@ -1,24 +1,25 @@
 import type { AttributeObject } from "../../../connectors/contract.ts";
 import { TOKEN_STAMP } from "../../auth/tokens.ts";
 import { createSharedAnswers, type SharedAnswers } from "../../db/shared-answers.ts";
-import { CORE_USER } from "../../directory/attributes.ts";
 import { AppError } from "../../errors.ts";
 import { changeMembersAtOnce } from "../../sync/request/change-members.ts";
 import { changePerson } from "../../sync/request/change-person.ts";
 import { requestConnections, type RequestConnections } from "../../sync/request/connection.ts";
 import type { Gathering } from "../../sync/request/gathering.ts";
-import type { GuardCounts } from "../../sync/request/guard.ts";
+import type { GuardCounts, LinkedLately } from "../../sync/request/guard.ts";
 import { findGroupStanding } from "../../sync/request/group-standing.ts";
 import type { Looks, Proof } from "../../sync/request/look.ts";
 import { takeInPerson } from "../../sync/request/new-person.ts";
 import { findStanding } from "../../sync/request/standing.ts";
-import { changesStore, type ChangeRecord } from "../../sync/request/store-change.ts";
+import { steeringLooks, type Leaver } from "../../sync/request/steering.ts";
+import { changesStore, type ChangeRecord, type StoredChange } from "../../sync/request/store-change.ts";
 import { newPeopleStore, type NewPersonRecord } from "../../sync/request/store-new-person.ts";
 import type { Call, ScimDoorOptions } from "./call.ts";
 import { sameJson, type JsonObject } from "./json.ts";
 import { isMatch } from "./preconditions.ts";
-import type { Found } from "./read.ts";
+import { standing as keptBack } from "./projection.ts";
 import type { ResourceSchema } from "./schema.ts";
+import { userAnswer } from "./user-answer.ts";
 import { isUuid } from "./view.ts";
 import type { Written } from "./write.ts";
 
@@ -27,9 +28,12 @@ interface AtOnce {
   connections: RequestConnections;
   looks: Looks;
   newPeople: Gathering<NewPersonRecord, boolean>;
-  changes: Gathering<ChangeRecord, boolean>;
+  changes: Gathering<ChangeRecord, StoredChange | undefined>;
+  /** Who of those that leave steers the organisation. */
+  steering: Gathering<Leaver, boolean>;
   /** What guards count. */
   counts: SharedAnswers<GuardCounts>;
+  lately: Map<number, LinkedLately>;
 }
 
 // A door's own, and gone with it.
@@ -42,7 +46,9 @@ function atOnce(door: ScimDoorOptions): AtOnce {
     looks: { reads: sharedReads, stampOf: TOKEN_STAMP },
     newPeople: newPeopleStore(requestPool),
     changes: changesStore(requestPool),
+    steering: steeringLooks(requestPool),
     counts: createSharedAnswers<GuardCounts>(),
+    lately: new Map(),
   };
   keptFor.set(door, kept);
   return kept;
@@ -67,24 +73,11 @@ export async function createUserAtOnce(
     resource: resource as AttributeObject,
     proof,
   });
-  return typeof made === "string" ? made : { id: made.id, created: true, found: newUser({ call, schema, resource }, made) };
-}
-
-/** What a read would answer: somebody new is in no group, and is what the client said. */
-function newUser(
-  { call, schema, resource }: { call: Call; schema: ResourceSchema; resource: JsonObject },
-  { id, at }: { id: string; at: Date },
-): Found {
-  const version = 'W/"1.1"';
-  const time = at.toISOString();
-  const text = JSON.stringify({
-    schemas: [CORE_USER, ...schema.extensions.filter(({ urn }) => resource[urn] !== undefined).map(({ urn }) => urn)],
-    ...resource,
-    id,
-    active: true,
-    meta: { resourceType: "User", created: time, lastModified: time, location: `${call.base}/Users/${id}`, version },
-  });
-  return { text, version };
+  if (typeof made === "string") return made;
+  const { id, at } = made;
+  // Somebody new is in no group, and is what the client said.
+  const known = { id, active: true, createdAt: at, modifiedAt: at, version: 1, accountVersion: 1, groups: [] };
+  return { id, created: true, found: userAnswer({ call, schema, resource }, known) };
 }
 
 const MOST_LOOKS = 3;
@@ -94,6 +87,7 @@ export interface UserChange {
   /** Of a client that is only remembered: the first look proves it. */
   proof?: Proof | undefined;
   id: string;
+  schema: ResourceSchema;
   ifMatch: string | undefined;
   /** The whole resource afterwards, from what the client's record is now. May be asked more than once. */
   next(held: JsonObject): JsonObject;
@@ -104,10 +98,10 @@ export interface UserChange {
  * client is proved.
  */
 export async function changeUserAtOnce(door: ScimDoorOptions, change: UserChange): Promise<Written | NotAtOnce> {
-  const { call, proof, id, ifMatch, next } = change;
+  const { call, proof, id, schema, ifMatch, next } = change;
   if (!isUuid(id)) return "general";
   const sql = door.db.requestPool;
-  const { connections, looks, changes, counts } = atOnce(door);
+  const { connections, looks, changes, steering, counts, lately } = atOnce(door);
   for (let tried = 0; tried < MOST_LOOKS; tried += 1) {
     const standing = await findStanding(looks, { connectionId: call.connection.id, id, proof });
     if (standing === "unproven") return standing;
@@ -124,6 +118,8 @@ export async function changeUserAtOnce(door: ScimDoorOptions, change: UserChange
       ctx: call.ctx,
       sql,
       counts,
+      lately,
+      steering,
       store: changes,
       keyRing: door.keyRing,
       known,
@@ -131,7 +127,11 @@ export async function changeUserAtOnce(door: ScimDoorOptions, change: UserChange
       resource: resource as AttributeObject,
     });
     if (outcome === "general") return "general";
-    if (outcome === "changed") return { id, created: false };
+    if (outcome === "moved") continue;
+    // What is kept back from this client, or from every answer, only a read leaves out.
+    if (call.visibility === "own" || call.reader || keptBack(schema)) return { id, created: false };
+    const { at: modifiedAt, ...after } = outcome;
+    return { id, created: false, found: userAnswer({ call, schema, resource }, { ...after, id: person.id, modifiedAt }) };
   }
   // Too many at once: the general way waits for its turn.
   return "general";

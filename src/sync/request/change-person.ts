@@ -1,5 +1,4 @@
 import type { AttributeObject, SourceRecord } from "../../../connectors/contract.ts";
-import { touchesAdministrators } from "../../access/last-administrator.ts";
 import type { Context } from "../../context.ts";
 import type { Sql } from "../../db/database.ts";
 import type { KeyRing } from "../../db/envelope.ts";
@@ -12,17 +11,20 @@ import type { Item, ItemPayload } from "../records.ts";
 import { sealedChange } from "../seal-changes.ts";
 import { mapUser } from "../stage.ts";
 import type { RequestConnection } from "./connection.ts";
-import { refuseGuarded, type GuardCounts } from "./guard.ts";
+import { refuseGuarded, type GuardCounts, type LinkedLately } from "./guard.ts";
 import type { Gathering } from "./gathering.ts";
 import type { Standing } from "./standing.ts";
-import { storeChange, type ChangeRecord, type PersonChange } from "./store-change.ts";
+import type { Leaver } from "./steering.ts";
+import { storeChange, type ChangeRecord, type PersonChange, type StoredChange } from "./store-change.ts";
 
 export interface ChangePersonOptions {
   ctx: Context;
   /** For the guard, which is asked before anything is written. */
   sql: Sql;
   counts?: SharedAnswers<GuardCounts> | undefined;
-  store: Gathering<ChangeRecord, boolean>;
+  lately?: Map<number, LinkedLately> | undefined;
+  steering: Gathering<Leaver, boolean>;
+  store: Gathering<ChangeRecord, StoredChange | undefined>;
   keyRing: KeyRing;
   known: RequestConnection;
   standing: Standing;
@@ -30,12 +32,20 @@ export interface ChangePersonOptions {
   resource: AttributeObject;
 }
 
+/** Somebody as they are after a change. */
+export interface ChangedPerson extends StoredChange {
+  at: Date;
+  active: boolean;
+  version: number;
+  accountVersion: number;
+}
+
 /**
  * Changes somebody with one statement, decided on what a look found and refused when that has moved since. `general`: there is
  * more to it than one statement does (other origins, units, transfers, rules with conditions, blocks of others, an administrator who leaves), and
  * nothing was written; `moved`: somebody else was faster, look again. Throws `held` when a guard trips, before anything is written.
  */
-export async function changePerson(options: ChangePersonOptions): Promise<"changed" | "general" | "moved"> {
+export async function changePerson(options: ChangePersonOptions): Promise<ChangedPerson | "general" | "moved"> {
   const { standing, known, resource } = options;
   if (
     standing.shared ||
@@ -48,9 +58,17 @@ export async function changePerson(options: ChangePersonOptions): Promise<"chang
     return "general";
   const change = decideChange(options);
   if (!change) return "general";
-  if (change.block === "raise" && (await touchesAdministrators(options, { personIds: [standing.person.id] }))) return "general";
+  if (change.block === "raise" && (await options.steering({ ctx: options.ctx, personId: standing.person.id }))) return "general";
   if (change.block === "raise") await refuseGuarded(options.sql, { ...options, connection: known.connection, action: "disable" });
-  return storeChange(options, change);
+  const stored = await storeChange(options, change);
+  if (typeof stored === "string") return stored;
+  return {
+    ...stored,
+    at: change.at,
+    active: change.block === undefined ? standing.active : change.block === "lift",
+    version: standing.person.version + 1,
+    accountVersion: standing.account.version + 1,
+  };
 }
 
 function decideChange(options: ChangePersonOptions): PersonChange | undefined {

@@ -11,7 +11,18 @@ export interface GuardedOptions {
   action: "disable" | "delete";
   /** For a request outside of any transaction: what is counted for all who ask at one moment. */
   counts?: SharedAnswers<GuardCounts> | undefined;
+  /** By connection: how many accounts there were at least, lately. */
+  lately?: Map<number, LinkedLately> | undefined;
 }
+
+/** Accounts that were counted, and when (milliseconds). */
+export interface LinkedLately {
+  least: number;
+  at: number;
+}
+
+/** How long a count holds that is twice what is asked for: nobody loses half of their accounts so soon without a guard of its own. */
+const LATELY_MS = 5000;
 
 /**
  * Disables and deletes by request count in the same window as those of runs. Throws `held` when a guard trips. Accounts are
@@ -40,7 +51,19 @@ export interface GuardCounts {
 async function countsFor(sql: Sql, options: GuardedOptions): Promise<GuardCounts> {
   const recent = await recentCount(sql, options);
   const most = enoughLinked({ ...options, recent });
-  return { recent, linked: most === 0 ? 0 : await linkedCount(sql, { ...options, most }) };
+  return { recent, linked: most === 0 ? 0 : await linkedAtLeast(sql, { ...options, most }) };
+}
+
+/** As many accounts as are asked for, or all there are. They are not counted each time that somebody leaves: what was counted lately is enough while it is plenty. */
+async function linkedAtLeast(sql: Sql, options: GuardedOptions & { most: number }): Promise<number> {
+  const { ctx, connection, lately, most } = options;
+  if (!lately) return linkedCount(sql, options);
+  const at = ctx.now().getTime();
+  const before = lately.get(connection.id);
+  if (before && before.least >= 2 * most && Math.abs(at - before.at) < LATELY_MS) return most;
+  const least = await linkedCount(sql, { connection, most: 4 * most });
+  lately.set(connection.id, { least, at });
+  return least;
 }
 
 function factsOf({ action }: GuardedOptions, { recent, linked }: { recent: number; linked: number }): GuardFacts {

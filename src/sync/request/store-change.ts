@@ -25,9 +25,16 @@ export interface PersonChange {
   newKey?: string;
 }
 
+/** What the statement found of somebody whom it changed, and a read would answer. */
+export interface StoredChange {
+  createdAt: Date;
+  /** Those that the person is in, by id. */
+  groups: readonly { id: string; name: string }[];
+}
+
 interface StoreOptions {
   ctx: Context;
-  store: Gathering<ChangeRecord, boolean>;
+  store: Gathering<ChangeRecord, StoredChange | undefined>;
   known: RequestConnection;
   standing: Standing;
 }
@@ -52,31 +59,31 @@ export interface ChangeRecord {
 }
 
 /**
- * Stores changes of people, those of one moment and one shape by one statement. False, and nothing of theirs is written: person or
+ * Stores changes of people, those of one moment and one shape by one statement. Undefined, and nothing of theirs is written: person or
  * account are no longer at the versions that the change was decided on, or held by somebody, or somebody began to follow what changes here.
  */
-export function changesStore(sql: Sql): Gathering<ChangeRecord, boolean> {
+export function changesStore(sql: Sql): Gathering<ChangeRecord, StoredChange | undefined> {
   return createGathering({
     formOf: ({ shape }) => nameOf(shape),
     subjectOf: ({ values }) => String(values.person),
     async together(records) {
       const shape = records[0]?.shape;
       if (!shape) return [];
-      const { rows } = await sql.query<{ place: number }>({
+      const { rows } = await sql.query<{ place: number; created_at: Date; groups: StoredChange["groups"] | null }>({
         name: nameOf(shape),
         text: textOf(shape),
         values: [GIVEN.value(records.map(({ values }) => values))],
       });
-      const changed = new Set(rows.map(({ place }) => place));
-      return records.map((_, place) => changed.has(place));
+      const changed = new Map(rows.map(({ place, created_at: createdAt, groups }) => [place, { createdAt, groups: groups ?? [] }]));
+      return records.map((_, place) => changed.get(place));
     },
   });
 }
 
 /** Stores the change if person and account are still at the versions that it was decided on. */
-export async function storeChange(options: StoreOptions, change: PersonChange): Promise<"changed" | "general" | "moved"> {
+export async function storeChange(options: StoreOptions, change: PersonChange): Promise<StoredChange | "general" | "moved"> {
   try {
-    return (await options.store(recordOf(options, change))) ? "changed" : "moved";
+    return (await options.store(recordOf(options, change))) ?? "moved";
   } catch (error) {
     // A login name or an address that somebody else holds: the general way says which.
     if (isTaken(error)) return "general";
@@ -164,7 +171,7 @@ function textOf(shape: Shape): string {
   const parts = [
     GIVEN.rows,
     // Versions are compared again once the rows are locked. Who is held by somebody is left out: the others must not wait for it.
-    `locked as materialized (select g.* from given g join people p on p.id = ${g.person} join accounts a on a.id = ${g.account}
+    `locked as materialized (select g.*, p.created_at from given g join people p on p.id = ${g.person} join accounts a on a.id = ${g.account}
       where p.version = ${g.version} and a.version = ${g.accountVersion} and ${sameFollowers(shape)} order by p.id for update of p, a skip locked)`,
     `account as (update accounts a set attributes = ${$.accountAttributes}, hash = decode(${$.hash}, 'hex'), mapping_version = ${$.mappingVersion}, mapped = ${$.mapped},
       situation = 'linked', candidates = null, changed_at = ${$.now}, version = a.version + 1 from locked where a.id = ${$.account})`,
@@ -176,8 +183,11 @@ function textOf(shape: Shape): string {
     outbox?.parts ?? "",
     recorded({ of: "locked", more: shape.block === "raise" ? ENDED : [] }),
   ];
-  return `with ${parts.filter(Boolean).join(",\n")} select place ${outbox ? `, ${outbox.woken}` : ""} from locked`;
+  return `with ${parts.filter(Boolean).join(",\n")} select place, created_at, ${GROUPS} as groups ${outbox ? `, ${outbox.woken}` : ""} from locked`;
 }
+
+const GROUPS = `(select jsonb_agg(jsonb_build_object('id', h.id, 'name', h.display_name) order by h.id) from groups h
+    where h.deleted_at is null and h.id = any (array(select m.group_id from memberships m where m.person_id = ${$.person} and m.recorded_to is null and m.valid_to is null)))`;
 
 /** The client's own record may change without the person: the resource has changed all the same (meta.lastModified). */
 function personOf({ person, block, manager }: Shape): string {

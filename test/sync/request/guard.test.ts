@@ -69,3 +69,35 @@ test("B2: counts are folded as they grow, and none is forgotten within the windo
     field: "window",
   });
 });
+
+test("B2: accounts that were counted lately are not counted again while they are plenty, and are when they are old or few", async () => {
+  let now = new Date("2026-11-01T12:00:00Z");
+  const clocked = testContext({ now: () => now });
+  let counted = 0;
+  const sql = {
+    query: (query: { name?: string }) => {
+      if (query.name === "request_guard_linked") counted += 1;
+      return db.pool.query(query as never);
+    },
+  } as unknown as typeof db.pool;
+  await db.pool.query("delete from guard_counts");
+  await db.pool.query(
+    `insert into accounts (connection_id, kind, native_id, attributes, hash, mapping_version, situation, first_seen_at, changed_at)
+     select $1, 'user', 'counted' || n, '{}', '\\x00', 1, 'linked', now(), now() from generate_series(1, 100) n`,
+    [connection.id],
+  );
+  const single = { count: 1000, share: 0.1, floor: 0 };
+  const limits = limitsSchema.parse({ disable: single, delete: single, window: { count: 100_000, share: 0.1, floor: 100_000 } });
+  const options = { ctx: clocked, connection: { ...connection, limits }, action: "disable" as const, lately: new Map() };
+  for (let asked = 0; asked < 3; asked += 1) await refuseGuarded(sql, options);
+  expect(counted).toBe(1);
+  now = new Date(now.getTime() + 6000);
+  await refuseGuarded(sql, options);
+  expect(counted).toBe(2);
+  // One in nine is more than a tenth: few are counted each time.
+  await db.pool.query("delete from accounts where native_id like 'counted%' and native_id not like 'counted_'");
+  now = new Date(now.getTime() + 6000);
+  await expect(refuseGuarded(sql, options)).rejects.toMatchObject({ code: "held" });
+  await db.pool.query("delete from accounts where native_id like 'counted%'");
+  await expect(refuseGuarded(sql, options)).rejects.toMatchObject({ code: "held" });
+});
