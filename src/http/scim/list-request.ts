@@ -129,6 +129,6 @@ export const SEARCH_REQUEST = "urn:ietf:params:scim:api:messages:2.0:SearchReque
 /** Throws `invalid` when a search's body says that it is something else. */
 export function refuseOtherMessages(body: JsonObject): void {
   const schemas: JsonValue | undefined = body["schemas"];
-  if (!Array.isArray(schemas) || schemas.includes(SEARCH_REQUEST)) return;
+  if (!Array.isArray(schemas) || schemas.some((urn) => String(urn).toLowerCase() === SEARCH_REQUEST.toLowerCase())) return;
   throw new AppError("invalid", `schemas: must contain ${SEARCH_REQUEST}.`, { field: "schemas", scimType: "invalidSyntax" });
 }

@@ -28,7 +28,8 @@ export interface BulkRequest {
 /** Reads a request's body, names in any case. Throws `invalid`; `too_large` for more operations than there may be. */
 export function readBulkRequest(body: JsonObject): BulkRequest {
   const schemas = member(body, "schemas");
-  if (!Array.isArray(schemas) || !schemas.includes(BULK_REQUEST)) throw refused("schemas", `must contain ${BULK_REQUEST}`);
+  if (!Array.isArray(schemas) || !schemas.some((urn) => String(urn).toLowerCase() === BULK_REQUEST.toLowerCase()))
+    throw refused("schemas", `must contain ${BULK_REQUEST}`);
   const operations = member(body, "Operations");
   if (!Array.isArray(operations)) throw refused("Operations", "must be a list");
   if (operations.length > MOST_OPERATIONS) {

@@ -1,5 +1,6 @@
 import type { Request, RequestHandler } from "express";
 import type { Dialect } from "../../../../connectors/scim-inbound/config.ts";
+import { BULK_REQUEST } from "../bulk/request.ts";
 import { callOf, claimedCallOf, type Call } from "../call.ts";
 import { isJsonObject, type JsonValue } from "../json.ts";
 import type { ResourceSchema } from "../schema.ts";
@@ -9,7 +10,7 @@ import { bendPatch } from "./patch.ts";
 import { PROFILES, RECOGNISED } from "./profiles/index.ts";
 import type { QuirkLog } from "./quirk-log.ts";
 import { bendQuery } from "./query.ts";
-import { bendResource } from "./resource.ts";
+import { bendResource, valueOf } from "./resource.ts";
 
 /** One message to a resource endpoint: a request, or an operation of a bulk request. */
 export interface Message {
@@ -74,9 +75,18 @@ function bendBody({ method, path, body }: Message, { call, bending }: Where): Js
       ? { ...body, filter: bendFilter(filter, { ...filtered(schema, call), bending }) }
       : body;
   }
+  if (/^\/Bulk\/?$/i.test(path)) return bendBulk(body, bending);
   if (!schema) return body;
   if (method === "PATCH") return bendPatch(body, { schema, bending });
   return isJsonObject(body) && (method === "POST" || method === "PUT") ? bendResource(body, { schema, bending }) : body;
+}
+
+/** A bulk request that does not say that it is one; its operations are bent one by one (`bendMessage`). */
+function bendBulk(body: JsonValue, bending: Bending): JsonValue {
+  const saysNothing = isJsonObject(body) && (valueOf(body, "schemas") ?? null) === null;
+  return saysNothing && bending.allows("schemas-missing", { attribute: "schemas", scimType: "invalidSyntax" })
+    ? { ...body, schemas: [BULK_REQUEST] }
+    : body;
 }
 
 function bendUrl(request: Request, { call, bending }: Where): void {
