@@ -14,7 +14,7 @@ const TITLE: Readonly<Record<ErrorCode, string>> = {
   rate_limited: "Too many requests",
   held: "A guard holds this change",
   busy: "Something else is at work on it",
-  unavailable: "Another system does not answer",
+  unavailable: "This can't be answered now",
   misconfigured: "This server is not set up for it",
   internal: "Something went wrong here",
 };

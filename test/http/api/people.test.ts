@@ -147,7 +147,8 @@ describe("people by the administration API", () => {
     const middle = await door.newPerson({ managerId: boss });
     const { body } = await door.request("PATCH", `/people/${boss}`, { headers: any, body: { managerId: middle } }).expect(422);
     expect(body).toMatchObject({ field: "managerId" });
-    await door.request("PATCH", `/people/${boss}`, { headers: any, body: { managerId: randomUUID() } }).expect(404);
+    const unknown = await door.request("PATCH", `/people/${boss}`, { headers: any, body: { managerId: randomUUID() } }).expect(404);
+    expect(unknown.body).toMatchObject({ field: "managerId" });
     await door.request("PATCH", `/people/${middle}`, { headers: any, body: { managerId: null } }).expect(200);
     const { body: team } = await door.request("GET", `/people/${boss}/team`).expect(200);
     expect(team.items).toEqual([]);
@@ -164,7 +165,8 @@ describe("people by the administration API", () => {
     const stranger = await door.newPerson({ unitId: beside });
     await door.request("GET", `/people/${stranger}`, { token }).expect(404);
     await door.request("PATCH", `/people/${stranger}`, { token, headers: any, body: { title: "Mine" } }).expect(404);
-    await door.request("PATCH", `/people/${made.id}`, { token, headers: any, body: { managerId: stranger } }).expect(404);
+    const unseen = await door.request("PATCH", `/people/${made.id}`, { token, headers: any, body: { managerId: stranger } }).expect(404);
+    expect(unseen.body).toMatchObject({ field: "managerId", detail: `managerId: there is no person ${stranger}.` });
     const units = `/people/${made.id}/units`;
     await door.request("PUT", units, { token, headers: any, body: { unitIds: [below, beside] } }).expect(404);
     const { body: moved } = await door.request("PUT", units, { token, headers: any, body: { unitIds: [own] } }).expect(200);

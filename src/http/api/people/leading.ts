@@ -1,4 +1,4 @@
-import { personBehind, reachedPeople } from "../../../access/policy.ts";
+import { OUT_OF_REACH, personBehind, reachedPeople, reaches } from "../../../access/policy.ts";
 import { AppError } from "../../../errors.ts";
 import type { ApiCall } from "../route.ts";
 
@@ -30,4 +30,11 @@ export async function refuseLeadingStrangers(
     throw new AppError("forbidden", "managerId: you would lead people whom you don't administer: somebody else has to do this.", {
       field: "managerId",
     });
+}
+
+/** Whom somebody is to report to must be somebody whom the caller may see. Throws `not_found`, naming the field that was sent. */
+export async function requireSeenManager(call: ApiCall, managerId: string): Promise<void> {
+  const reach = await call.reach("rollcall.people.view");
+  if (await reaches(call.sql, { reach, thing: { personId: managerId } })) return;
+  throw new AppError("not_found", `managerId: there is no person ${managerId}.`, { field: "managerId", cause: OUT_OF_REACH });
 }

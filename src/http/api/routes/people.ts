@@ -10,7 +10,7 @@ import { createLocalPerson, editPersonHere } from "../../../sync/local-people.ts
 import { requireVersion } from "../entity-tag.ts";
 import { changesOf } from "../people/contribution.ts";
 import { refuseForeignAttributes, refuseHiddenAttributes } from "../people/edit-rights.ts";
-import { refuseLeadingStrangers } from "../people/leading.ts";
+import { refuseLeadingStrangers, requireSeenManager } from "../people/leading.ts";
 import { peopleAnswer, peoplePage, peopleQuery } from "../people/list.ts";
 import { personInput, personPatch, personSchema } from "../people/schemas.ts";
 import { personView } from "../people/view.ts";
@@ -58,7 +58,7 @@ export const peopleRoutes: readonly Route[] = [
       const { unitIds, state, ...given } = body;
       if (unitIds.length === 0) await call.require("rollcall.people.create", { organisation: true });
       for (const unitId of unitIds) await call.require("rollcall.people.create", { unitId });
-      if (given.managerId != null) await call.require("rollcall.people.view", { personId: given.managerId });
+      if (given.managerId != null) await requireSeenManager(call, given.managerId);
       const custom = checkedCustomValues(await listCustomAttributes(call.sql), { values: given.custom ?? {}, whole: true });
       const contribution = changesOf(given, custom);
       const names = given.name ?? {};
@@ -114,7 +114,7 @@ async function changeProfile(call: ApiCall, { id, body }: { id: string; body: z.
   const { custom: given, managerId, reason } = body;
   await refuseHiddenAttributes(call, { personId: id, given: Object.keys(given ?? {}) });
   if (managerId != null) {
-    await call.require("rollcall.people.view", { personId: managerId });
+    await requireSeenManager(call, managerId);
     await refuseLeadingStrangers(call, { personId: id, managerId });
   }
   const watch = await watchRules(call.sql, { caller: call.caller, at: call.ctx.now(), personIds: [id] });
