@@ -1,4 +1,5 @@
 import { Fault, type FaultKind } from "../../connectors/contract.ts";
+import { saysNobody } from "../directory/bounces.ts";
 import { messageOf } from "../errors.ts";
 
 /** What nodemailer adds to its errors. */
@@ -46,5 +47,5 @@ function kindOf({ code, command, responseCode, response }: Answered): FaultKind 
  */
 function isNobody(responseCode: number, response = ""): boolean {
   const enhanced = /^\d{3}[ -](\d\.\d{1,3}\.\d{1,3})\b/.exec(response)?.[1];
-  return enhanced === undefined ? [550, 551, 553].includes(responseCode) : /^5\.(1\.([1236]|10)|2\.1)$/.test(enhanced);
+  return enhanced === undefined ? [550, 551, 553].includes(responseCode) : saysNobody(enhanced);
 }

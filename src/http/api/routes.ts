@@ -4,6 +4,7 @@ import { accountRoutes } from "./routes/accounts.ts";
 import { attributeRoutes } from "./routes/attributes.ts";
 import { auditRoutes } from "./routes/audit.ts";
 import { bulkRoutes } from "./routes/bulk.ts";
+import { bounceRoutes } from "./routes/bounces.ts";
 import { checkRoutes } from "./routes/check.ts";
 import { connectionHookRoutes } from "./routes/connection-hooks.ts";
 import { connectionTrialRoutes } from "./routes/connection-trials.ts";
@@ -57,6 +58,7 @@ export function apiRoutes(): Route[] {
     ...passwordRoutes,
     ...sessionRoutes,
     ...noticeRoutes,
+    ...bounceRoutes,
     ...unitRoutes,
     ...unitTypeRoutes,
     ...groupRoutes,

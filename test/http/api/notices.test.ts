@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { giveGrant } from "../../../src/access/grants.ts";
 import { tellPerson, type NoticeName } from "../../../src/directory/notices.ts";
+import { undeliverableEmail } from "../../../src/directory/undeliverable.ts";
 import { keyRing } from "../scim/door.ts";
 import { openApi, type ApiDoor } from "./api-door.ts";
 
@@ -93,4 +94,39 @@ test("G7: a person opts in and out of optional messages, and of no other", async
   await door.request("PATCH", path, { token, body: { "password.changed": false } }).expect(422);
   const other = await door.newPerson({ unitId: there });
   await door.request("GET", `/people/${other}/notice-choices`, { token }).expect(404);
+});
+
+test("G7: a mail that comes back later has failed, once, and marks an address where there is nobody; never what it says of the address", async () => {
+  const personId = await door.newPerson({ unitId: here });
+  const address = "gone.away+1@example.com";
+  await door.db.pool.query("update people set email = $2 where id = $1", [personId, address]);
+  const { token } = await door.newHolder({ role: "rollcall-help-desk", unitId: here });
+  const bounce = (id: string, body: object) => door.request("POST", `/notices/${id}/bounce`, { token, body });
+  const sent = async (notice: NoticeName) => {
+    const id = await tell(personId, notice);
+    await door.db.pool.query("update notices set state = 'sent', content = null, ended_at = created_at where id = $1", [id]);
+    return id;
+  };
+  const standing = () => undeliverableEmail(door.db.pool, { personId, keyRing });
+  const nobody = { recipient: address, status: "5.1.1", diagnostic: `smtp; 550 <GONE.away+1@example.com>\r\nunknown` };
+  const waiting = await tell(personId, "factors.reset");
+  await bounce(waiting, nobody).expect(409);
+  const full = await sent("password.changed");
+  await bounce(full, { ...nobody, status: "4.2.2" }).expect(422);
+  await bounce(full, { recipient: address, status: "5.2.2" }).expect(204);
+  expect(await standing()).toBeUndefined();
+  const id = await sent("sessions.ended");
+  await bounce(id, nobody).expect(204);
+  await bounce(id, nobody).expect(204);
+  const problem = "It came back with 5.1.1: smtp; 550 <…> unknown";
+  expect(await standing()).toMatchObject({ count: 1, problem });
+  const { body } = await door.request("GET", `/notices?state=failed&person=${personId}`, { token }).expect(200);
+  expect(body.items).toMatchObject([{ id, problem, resendable: false }, { id: full }]);
+  const { rows } = await door.db.pool.query(
+    "select data->>'id' as id from audit_events where name = 'notice.failed' and subject_id = $1 order by audit_events.id",
+    [personId],
+  );
+  expect(rows.map((row) => row.id)).toEqual([full, id]);
+  const elsewhere = await door.newHolder({ role: "rollcall-help-desk", unitId: there });
+  await door.request("POST", `/notices/${id}/bounce`, { token: elsewhere.token, body: nobody }).expect(404);
 });

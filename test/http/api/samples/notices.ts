@@ -13,4 +13,12 @@ export const noticeSamples: Samples = {
     );
     return { params: { id: rows[0]?.id ?? "" }, body: { reason: "sample" } };
   },
+  "POST /notices/{id}/bounce": async (door, { personId }) => {
+    await door.work((work) => tellPerson(work, { keyRing, personId, notice: "password.changed" }));
+    const { rows } = await door.db.pool.query<{ id: string }>(
+      "update notices set state = 'sent', content = null, ended_at = now(), language = 'en' where person_id = $1 and notice = 'password.changed' returning id",
+      [personId],
+    );
+    return { params: { id: rows[0]?.id ?? "" }, body: { recipient: "sample@example.com", status: "5.1.1" } };
+  },
 };
