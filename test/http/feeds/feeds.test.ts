@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { revokeToken } from "../../../src/auth/tokens.ts";
+import { loadConnection } from "../../../src/connections/open.ts";
 import { sealUploads } from "../../../src/connections/rotate-kept.ts";
 import { inTransaction } from "../../../src/db/database.ts";
 import { sealingKey } from "../../../src/db/envelope.ts";
@@ -80,6 +81,15 @@ describe("handing in a file", () => {
       "select count(*)::int as left from upload_chunks where upload_id not in (select id from uploads)",
     );
     expect(rows).toEqual([{ left: 0 }]);
+  });
+
+  test("a file that newer ones push out while it is read is read by nobody in part", async () => {
+    const { token } = await door.connection("pushed");
+    await door.put("/feeds/pushed", { token, body: feed("old") });
+    const old = await (await loadConnection(door.db.pool, door.keyRing, "pushed")).uploads?.last();
+    for (const name of ["new", "newer", "newest"]) expect((await door.put("/feeds/pushed", { token, body: feed(name) })).status).toBe(202);
+    await expect(old?.chunks().next()).rejects.toMatchObject({ name: "Fault", kind: "transient" });
+    expect(await door.last("pushed")).toBe(feed("newest"));
   });
 
   test("it is sealed, chunk by chunk, opens with the next master key, and goes with its connection", async () => {
