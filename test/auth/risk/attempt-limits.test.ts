@@ -140,6 +140,26 @@ test("successes are given back, and counters whose time is over are forgotten", 
   expect((await db.pool.query("select from attempt_limits")).rowCount).toBe(0);
 });
 
+test("W2: attempts that are taken and given back at once, of the same accounts from the same networks, don't wait for each other for ever, and leave nothing taken", async () => {
+  const limits = limitsOf({ account: { ...usual.account, attempts: 100 } });
+  const name = `busy-${randomUUID()}`;
+  const attempts = Array.from({ length: 40 }, (_, at) =>
+    attempt({ name: at % 2 === 0 ? name : `${name}-other`, address: `100.64.${at % 3}.1` }),
+  );
+  await Promise.all(
+    attempts.map(async (each) => {
+      await limits.take(each);
+      await limits.succeeded(each);
+    }),
+  );
+  const { rows } = await db.pool.query(
+    "select key from attempt_limits where points <> 0 and (key like 'network:100.64.%' or key = any($1))",
+    [[name, `${name}-other`].map((each) => `account:password:name:${typedNameHash(keyRing, each)}`)],
+  );
+  expect(rows).toEqual([]);
+  expect((await db.pool.query("select from attempt_limits where key like 'network:100.64.%'")).rowCount).toBe(3);
+});
+
 test("what can't be counted is refused as unavailable, never as too many attempts", async () => {
   const broken = createAttemptLimits({
     db: { requestPool: { query: () => Promise.reject(new Error("the server is gone")) } as unknown as TestDatabase["requestPool"] },
