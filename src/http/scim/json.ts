@@ -22,9 +22,16 @@ export function isStorable(text: string): boolean {
   return !text.includes("\0") && !/\p{Surrogate}/u.test(text);
 }
 
-/** Same content, whatever the order of names. */
+/** Same content, whatever the order of names. Ends at the first difference, which most changes have early. */
 export function sameJson(left: JsonValue | undefined, right: JsonValue | undefined): boolean {
-  return canonicalText(left) === canonicalText(right);
+  if (left === right) return true;
+  if (Array.isArray(left))
+    return Array.isArray(right) && left.length === right.length && left.every((value, at) => sameJson(value, right[at]));
+  if (!isJsonObject(left) || !isJsonObject(right)) return false;
+  const names = Object.keys(left);
+  return (
+    names.length === Object.keys(right).length && names.every((name) => Object.hasOwn(right, name) && sameJson(left[name], right[name]))
+  );
 }
 
 /** JSON text with names in one order; empty for what is not there. */
