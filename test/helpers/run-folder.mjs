@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statfsSync } from "node:fs";
+import { accessSync, chmodSync, constants, mkdtempSync, readdirSync, readFileSync, rmSync, statfsSync, statSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 
@@ -23,10 +23,11 @@ export function newRunFolder() {
 function hasRoom(folder) {
   if (process.platform !== "linux") return false;
   try {
+    accessSync(folder, constants.W_OK);
     const { bavail, bsize } = statfsSync(folder);
     return Math.min(bavail * bsize, os.freemem()) > ENOUGH_BYTES;
   } catch (error) {
-    if (error.code !== "ENOENT") throw error;
+    if (!["ENOENT", "EACCES", "EROFS"].includes(error.code)) throw error;
     return false;
   }
 }
@@ -34,9 +35,9 @@ function hasRoom(folder) {
 /** What a run that was killed left behind would keep its memory for ever. */
 function removeLeftOver(folder) {
   const [, run] = NAME.exec(path.basename(folder)) ?? [];
-  if (run === undefined || lives(Number(run))) return;
+  if (run === undefined || lives(Number(run)) || statSync(folder).uid !== process.getuid?.()) return;
   const server = serverOf(folder);
-  if (server !== undefined) process.kill(server, "SIGQUIT");
+  if (server !== undefined && lives(server)) process.kill(server, "SIGQUIT");
   rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
 }
 
