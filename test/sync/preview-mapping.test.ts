@@ -28,6 +28,7 @@ test("B3: a preview says what of the mapping it leaves out, and only that", () =
   expect(changed({ user: { attributes: { ...user.attributes, title: "account.title" } } })).toEqual(["newcomers"]);
   expect(changed({ user: { attributes: { userName: "account.uid" } } })).toEqual(["newcomers", "units"]);
   expect(changed({ group: { scope: "account.cn != 'all'", attributes: { displayName: "account.cn" } } })).toEqual(["groups"]);
+  expect(changed({ user: { attributes: { ...user.attributes, manager: "account.boss" } } })).toEqual(["newcomers", "managers"]);
   expect(changed({ employment: { readyDaysBefore: 3 } })).toEqual(["employment"]);
   expect(leftOutOf(null, before)).toEqual(["newcomers", "groups", "units"]);
 });
