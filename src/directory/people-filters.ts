@@ -59,12 +59,14 @@ export function filtersOf(
     });
   }
   if (active !== undefined) made.push({ condition: `p.active = ${given.add(active)}::boolean` });
-  if (origin !== undefined)
-    made.push({
-      condition:
-        origin === null ? "p.origin_id is null" : `p.origin_id = (select id from connections where name = ${given.add(origin)}::text)`,
-    });
+  if (origin !== undefined) made.push({ condition: origin === null ? "p.origin_id is null" : masteredBy(given.add(origin)) });
   return made;
+}
+
+/** Asked once a statement, whether there is such a connection at all: of one that is not there, nobody is looked at. */
+function masteredBy(name: string): string {
+  const connection = `(select id from connections where name = ${name}::text)`;
+  return `${connection} is not null and p.origin_id = ${connection}`;
 }
 
 const NOTED = "(select person_id from search_changes where person_id is not null)";
