@@ -25,11 +25,12 @@ const GROUND = ["src/directory/attributes.ts", "src/db/envelope.ts", "src/db/fol
 /** Rooms with doors of their own: nothing passes between them. */
 const DOORS = ["src/http/scim", "src/http/oauth", "src/http/hooks", "src/http/feeds", "src/http/api", "src/http/login"];
 
-/** What the rest knows of connectors: their contract, and of the kit what there is to be one rule for only (what may be reached, what a provider may say of itself), and recordings. */
+/** What the rest knows of connectors: their contract, and of the kit what there is to be one rule for only (what may be reached, what a provider may say of itself), recordings, and files without a name. */
 const KNOWN_OF_CONNECTORS = [
   "connectors/contract.ts",
   "connectors/kit/send.ts",
   "connectors/kit/address.ts",
+  "connectors/kit/nameless-file.ts",
   "connectors/kit/openid-metadata.ts",
   "connectors/kit/recording/",
 ];
