@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { AppError, type ErrorCode, type Problem } from "../../errors.ts";
 import { ERROR_STATUS, errorStatusOf } from "../middleware/error-status.ts";
+import { wordsOf } from "./issue-words.ts";
 
 const TITLE: Readonly<Record<ErrorCode, string>> = {
   invalid: "The request is not valid",
@@ -75,7 +76,7 @@ const MOST_PROBLEMS = 50;
 
 function problemsOf(issue: z.core.$ZodIssue, { what, schema }: { what: string; schema: z.ZodType }): Problem[] {
   const at = issue.path.map(String).join(".");
-  if (issue.code !== "unrecognized_keys") return [{ field: at || what, message: issue.message }];
+  if (issue.code !== "unrecognized_keys") return [{ field: at || what, message: wordsOf(issue) }];
   const known = at === "" && schema instanceof z.ZodObject ? `; known are ${Object.keys(schema.shape).join(", ")}` : "";
   return issue.keys.slice(0, MOST_PROBLEMS).map((key) => ({ field: at ? `${at}.${key}` : key, message: `is not known here${known}` }));
 }
