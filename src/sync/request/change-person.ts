@@ -58,8 +58,14 @@ export async function changePerson(options: ChangePersonOptions): Promise<Change
     return "general";
   const change = decideChange(options);
   if (!change) return "general";
-  if (change.block === "raise" && (await options.steering({ ctx: options.ctx, personId: standing.person.id }))) return "general";
-  if (change.block === "raise") await refuseGuarded(options.sql, { ...options, connection: known.connection, action: "disable" });
+  if (change.block === "raise") {
+    // Side by side: who waits less stays together with those of the same moment.
+    const [steers] = await Promise.all([
+      options.steering({ ctx: options.ctx, personId: standing.person.id }),
+      refuseGuarded(options.sql, { ...options, connection: known.connection, action: "disable" }),
+    ]);
+    if (steers) return "general";
+  }
   const stored = await storeChange(options, change);
   if (typeof stored === "string") return stored;
   return {
