@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto";
 import type { Logger } from "pino";
+import { RateLimiterPostgres, RateLimiterRes } from "rate-limiter-flexible";
 import type { Database } from "../../db/database.ts";
 import type { KeyRing } from "../../db/envelope.ts";
 import { AppError } from "../../errors.ts";
 import type { SignInSettings } from "../../sign-in-settings.ts";
 import { networkOf } from "../network.ts";
 import type { AttemptKind } from "./attempts.ts";
-import { giveBack, makeWhole, takeFromEach, type Budget } from "./budgets.ts";
+import { limitStore } from "./limit-store.ts";
 import { noteLocked } from "./tell-locked.ts";
 import { typedNameHash } from "./typed-names.ts";
 
@@ -72,19 +73,43 @@ export function sharesOf({
   ];
 }
 
-/** Limits over all nodes, counted in PostgreSQL by one statement an attempt, so that of attempts at the same time no more come through. */
+// The rows are locked in the order of the list, in which they are taken from.
+const GIVE_BACK = `with mine as (select l.key from unnest($1::text[]) with ordinality as given (key, place) join attempt_limits l using (key)
+    order by given.place for update of l)
+  update attempt_limits l set points = l.points - 1 from mine where l.key = mine.key and l.points > 0 and (l.expire is null or l.expire > $2)`;
+
+/** Limits over all nodes, counted in PostgreSQL by one statement a budget, so that of attempts at the same time no more come through. */
 export function createAttemptLimits({ db, keyRing, settings, now, log }: AttemptLimitsOptions): AttemptLimits {
-  const sql = db.requestPool;
-  const takeShares = async (shares: readonly Share[], onRefusal?: (used: Refused) => Promise<void>) => {
-    const at = now();
-    const used = await takeFromEach(sql, { budgets: shares.map((share) => budgetOf(share, settings)), now: at }).catch((error: unknown) => {
-      log?.error({ err: error, budgets: shares.map(({ budget }) => budget) }, "an attempt to sign in can't be counted, and was refused");
-      throw new AppError("unavailable", "Signing in is not possible for the moment. Try again soon.", { retryAfter: 10, cause: error });
+  const storeClient = limitStore(db, now);
+  const limiter = (budget: BudgetName) =>
+    new RateLimiterPostgres({
+      storeClient,
+      storeType: "client",
+      tableName: "attempt_limits",
+      tableCreated: true,
+      clearExpiredByTimeout: false,
+      keyPrefix: budget,
+      points: settings[budget].attempts,
+      duration: settings[budget].minutes * 60,
     });
-    const share = used && shares[used.place];
-    if (!share) return;
-    await onRefusal?.({ budget: share.budget, taken: used.taken, until: used.until });
-    throw tooMany(used.until.getTime() - at.getTime());
+  const limiters = {
+    device: limiter("device"),
+    account: limiter("account"),
+    network: limiter("network"),
+    overall: limiter("overall"),
+    beginnings: limiter("beginnings"),
+  };
+  const consume = async ({ budget, key }: Share, onRefusal?: (refusal: RateLimiterRes) => Promise<void>) => {
+    try {
+      await limiters[budget].consume(key);
+    } catch (error) {
+      if (error instanceof RateLimiterRes) {
+        await onRefusal?.(error);
+        throw tooMany(error);
+      }
+      log?.error({ err: error, budget }, "an attempt to sign in can't be counted, and was refused");
+      throw new AppError("unavailable", "Signing in is not possible for the moment. Try again soon.", { retryAfter: 10, cause: error });
+    }
   };
   const sharesFor = ({ kind, address, name, personId, device }: LimitedAttempt) =>
     sharesOf({
@@ -97,37 +122,31 @@ export function createAttemptLimits({ db, keyRing, settings, now, log }: Attempt
 
   return {
     async take(attempt) {
-      await takeShares(sharesFor(attempt), async ({ budget, taken, until }) => {
-        if (budget === "account" && taken === settings.account.attempts + 1) await noteLocked(sql, { ...attempt, keyRing, until });
-      });
+      const isFirst = ({ consumedPoints }: RateLimiterRes) => consumedPoints === settings.account.attempts + 1;
+      const locked = async (refusal: RateLimiterRes) => {
+        const until = new Date(now().getTime() + refusal.msBeforeNext);
+        if (isFirst(refusal)) await noteLocked(db.requestPool, { ...attempt, keyRing, until });
+      };
+      for (const share of sharesFor(attempt)) await consume(share, share.budget === "account" ? locked : undefined);
     },
-    begin: (address) => takeShares([{ budget: "beginnings", key: networkOf(address) ?? "unknown" }]),
+    begin: (address) => consume({ budget: "beginnings", key: networkOf(address) ?? "unknown" }),
     async succeeded(attempt) {
       const shares = sharesFor(attempt);
       const [first] = shares;
-      if (first?.budget === "device") await makeWhole(sql, keyOf(first));
-      else await giveBack(sql, { keys: shares.map(keyOf), now: now() });
+      if (first?.budget === "device") await limiters.device.delete(first.key);
+      // One statement for all: the library gives back one at a time.
+      else
+        await db.requestPool.query({
+          name: "attempt-reward",
+          text: GIVE_BACK,
+          values: [shares.map(({ budget, key }) => limiters[budget].getKey(key)), now().getTime()],
+        });
     },
   };
 }
 
-interface Refused {
-  budget: BudgetName;
-  taken: number;
-  until: Date;
-}
-
-function keyOf({ budget, key }: Share): string {
-  return `${budget}:${key}`;
-}
-
-function budgetOf(share: Share, settings: SignInSettings["limits"]): Budget {
-  const { attempts, minutes } = settings[share.budget];
-  return { key: keyOf(share), most: attempts, durationMs: minutes * 60_000 };
-}
-
-function tooMany(ms: number): AppError {
-  const retryAfter = Math.max(1, Math.ceil(ms / 1000));
+function tooMany({ msBeforeNext }: RateLimiterRes): AppError {
+  const retryAfter = Math.max(1, Math.ceil(msBeforeNext / 1000));
   const minutes = Math.ceil(retryAfter / 60);
   return new AppError("rate_limited", `Too many attempts. Try again in ${minutes} ${minutes === 1 ? "minute" : "minutes"}.`, {
     retryAfter,
