@@ -193,41 +193,45 @@ async function idsBySql(schemaOfServer: ResourceSchema, filter: string): Promise
 describe("M1: filters mean what RFC 7644 says", () => {
   const seed = Number(process.env["FUZZ_SEED"] ?? randomInt(2 ** 31));
 
-  test(`M1: ${SCHEMAS * FILTERS} filters over random schemas, in SQL and in memory, against a naive evaluator (FUZZ_SEED=${seed})`, async () => {
-    const used = new Set<string>();
-    for (const [index, naive] of fc.sample(schema, { numRuns: SCHEMAS, seed }).entries()) {
-      const whole = fc.tuple(objectOf(naive.attributes), objectOf(naive.extensions[0]?.attributes ?? []));
-      const resources = new Map(
-        fc
-          .sample(whole, { numRuns: RESOURCES, seed: seed + index })
-          .map(([core, extension]) => [randomUUID() as string, { ...core, [EXTENSION]: extension } as NaiveResource]),
-      );
-      await db.pool.query("truncate things");
-      await db.pool.query("insert into things select * from unnest($1::uuid[], $2::jsonb[])", [
-        [...resources.keys()],
-        [...resources.values()].map((one) => JSON.stringify(one)),
-      ]);
-      const server = served(naive);
-      for (const filter of fc.sample(filters(naive), { numRuns: FILTERS, seed: seed + index })) {
-        for (const found of filter.matchAll(/\s(eq|ne|co|sw|ew|gt|ge|lt|le|pr)\b/gi)) used.add((found[1] ?? "").toLowerCase());
-        const holds = naively(naive, filter);
-        const expected = [...resources]
-          .filter(([, resource]) => holds(resource))
-          .map(([id]) => id)
-          .sort();
-        const parsed = parseFilter(server, filter);
-        const inMemory = [...resources]
-          .filter(([, resource]) => satisfies(parsed, resource as JsonObject))
-          .map(([id]) => id)
-          .sort();
-        expect({ seed, filter, inMemory, inSql: await idsBySql(server, filter) }).toEqual({
-          seed,
-          filter,
-          inMemory: expected,
-          inSql: expected,
-        });
+  test(
+    `M1: ${SCHEMAS * FILTERS} filters over random schemas, in SQL and in memory, against a naive evaluator (FUZZ_SEED=${seed})`,
+    async () => {
+      const used = new Set<string>();
+      for (const [index, naive] of fc.sample(schema, { numRuns: SCHEMAS, seed }).entries()) {
+        const whole = fc.tuple(objectOf(naive.attributes), objectOf(naive.extensions[0]?.attributes ?? []));
+        const resources = new Map(
+          fc
+            .sample(whole, { numRuns: RESOURCES, seed: seed + index })
+            .map(([core, extension]) => [randomUUID() as string, { ...core, [EXTENSION]: extension } as NaiveResource]),
+        );
+        await db.pool.query("truncate things");
+        await db.pool.query("insert into things select * from unnest($1::uuid[], $2::jsonb[])", [
+          [...resources.keys()],
+          [...resources.values()].map((one) => JSON.stringify(one)),
+        ]);
+        const server = served(naive);
+        for (const filter of fc.sample(filters(naive), { numRuns: FILTERS, seed: seed + index })) {
+          for (const found of filter.matchAll(/\s(eq|ne|co|sw|ew|gt|ge|lt|le|pr)\b/gi)) used.add((found[1] ?? "").toLowerCase());
+          const holds = naively(naive, filter);
+          const expected = [...resources]
+            .filter(([, resource]) => holds(resource))
+            .map(([id]) => id)
+            .sort();
+          const parsed = parseFilter(server, filter);
+          const inMemory = [...resources]
+            .filter(([, resource]) => satisfies(parsed, resource as JsonObject))
+            .map(([id]) => id)
+            .sort();
+          expect({ seed, filter, inMemory, inSql: await idsBySql(server, filter) }).toEqual({
+            seed,
+            filter,
+            inMemory: expected,
+            inSql: expected,
+          });
+        }
       }
-    }
-    expect([...used].sort()).toEqual([...OPERATORS].sort());
-  }, 240_000 * TIMES);
+      expect([...used].sort()).toEqual([...OPERATORS].sort());
+    },
+    240_000 * TIMES,
+  );
 });
