@@ -144,6 +144,7 @@ export async function decidingFor(
   return {
     connectionId: connection.id,
     connectionName: connection.name,
+    mappingVersion: connection.mappingVersion,
     precedence: connection.precedence,
     mapping: mappingOf(connection.id),
     mappingOf,

@@ -3,6 +3,7 @@ import type { SourceRecord } from "../../connectors/contract.ts";
 import { profileColumns, type Contribution } from "../directory/attributes.ts";
 import { AppError } from "../errors.ts";
 import { employmentChange, type EmploymentChange } from "./employment.ts";
+import { managerNamed, managerRemapped } from "./manager.ts";
 import type { Match } from "./match.ts";
 import { mergeOrigins, type Merged } from "./merge.ts";
 import { audible, localOrigin, ownOrigin, relied, storedOrigin, withoutEcho, type Speakers } from "./origins.ts";
@@ -13,6 +14,7 @@ import { transferred } from "./transfer.ts";
 /** What is the same for every record of a run. */
 export interface Deciding extends Speakers {
   connectionName: string;
+  mappingVersion: number;
 }
 
 export interface UserInput {
@@ -105,6 +107,7 @@ function decideUpdate(deciding: Deciding, input: TimedInput & { reason?: string;
   const personChanged =
     next.changed.length > 0 ||
     input.managerMoved ||
+    managerRemapped(contribution, { known, others, mappingVersion: deciding.mappingVersion }) ||
     !isDeepStrictEqual(next.mastery, person.mastery) ||
     !isDeepStrictEqual(before.manager, merged.manager);
   const blocks = blocksOf(merged, { person, deciding });
@@ -208,7 +211,8 @@ function account({
   inScope,
 }: UserInput): Pick<NonNullable<ItemPayload["account"]>, "attributes" | "hash" | "mapped"> {
   const active = contribution["active"];
-  return { attributes: record.attributes, hash, mapped: inScope ? (typeof active === "boolean" ? { active } : {}) : null };
+  const mapped = { ...(typeof active === "boolean" ? { active } : {}), manager: managerNamed(contribution) };
+  return { attributes: record.attributes, hash, mapped: inScope ? mapped : null };
 }
 
 function contributionOf({ contribution, known }: UserInput): Contribution {

@@ -17,6 +17,8 @@ export interface KnownAccount {
   /** Fingerprint as last applied, hexadecimal. */
   hash: string;
   mappingVersion: number;
+  /** Of the mapping of that version; absent where it was not asked for. */
+  mapped?: MappedPart | null;
 }
 
 /** A live account of a person: what it contributes follows from its attributes and its connection's mapping. */
@@ -70,14 +72,21 @@ export interface Item {
   seenAt: Date;
 }
 
+/** The part of an account's contribution that is kept beside it; none of it outside the scope. */
+export interface MappedPart {
+  /** SQL asks for it. */
+  active?: boolean;
+  /** The reference that was named, null for none: a later mapping may name another. Absent of accounts that were taken in before it was kept. */
+  manager?: string | null;
+}
+
 /** What apply does for an item; what is absent is left alone. */
 export interface ItemPayload {
   account?: {
     attributes: AttributeObject;
     /** Hexadecimal. */
     hash: string;
-    /** The part of the contribution that SQL asks for; null = outside the scope. */
-    mapped: { active?: boolean } | null;
+    mapped: MappedPart | null;
     situation: KnownAccount["situation"];
     candidates?: readonly string[];
     linkedBy?: "match" | "create";

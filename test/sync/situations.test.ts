@@ -172,6 +172,40 @@ describe("M2: situations", () => {
     expect(await people()).toMatchObject([{ title: "Engineer (corp)" }]);
   });
 
+  test("M2: whoever a changed mapping names as the manager leads, and nobody else is touched", async () => {
+    await testConnection(db, ctx);
+    const source = world([
+      person("ada"),
+      person("bob"),
+      person("cyd", { manager: "uid=ada", mentor: "uid=bob" }),
+      person("dee", { manager: "uid=ada" }),
+    ]);
+    await syncWorld(db, ctx, { world: source });
+    const led = async () => {
+      const { rows } = await db.pool.query<{ name: string; manager: string | null; version: number }>(
+        "select p.user_name::text as name, m.user_name::text as manager, p.version from people p left join people m on m.id = p.manager_id order by 1",
+      );
+      return rows.map(({ name, manager, version }) => `${name} ${manager ?? "nobody"} ${version}`);
+    };
+    const remap = async (manager: string | undefined, { before = "select" } = {}) => {
+      await db.pool.query(before);
+      await db.pool.query(
+        "update connections set mapping_version = mapping_version + 1, mapping = case when $1::text is null then mapping #- '{user,attributes,manager}' else jsonb_set(mapping, '{user,attributes,manager}', to_jsonb($1::text)) end",
+        [manager ?? null],
+      );
+      expect(await syncWorld(db, ctx, { world: world(), mode: "remap" })).toMatchObject({ state: "done" });
+      return led();
+    };
+    const first = ["ada nobody 1", "bob nobody 1", "cyd ada 1", "dee ada 1"];
+    expect(await led()).toEqual(first);
+    expect(await remap("account.manager")).toEqual(first);
+    expect(await remap("has(account.mentor) ? account.mentor : account.manager")).toEqual([...first.slice(0, 2), "cyd bob 2", "dee ada 1"]);
+    expect(await remap(undefined)).toEqual([...first.slice(0, 2), "cyd nobody 3", "dee nobody 2"]);
+    // Of accounts that were taken in before it was kept.
+    const before = "update accounts set mapped = mapped - 'manager'";
+    expect((await remap("account.manager", { before })).slice(2)).toEqual(["cyd ada 4", "dee ada 3"]);
+  });
+
   test("M4: no echo: what we wrote back ourselves is not the origin's decision", async () => {
     await testConnection(db, ctx);
     const source = world([person("ada", { active: true })]);
