@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Mapping } from "../connections/definition.ts";
 
 /** What of a mapping the preview of access does not compute: the next run's plan shows it. */
-export const LEFT_OUT = ["newcomers", "groups", "units", "managers", "employment"] as const;
+export const LEFT_OUT = ["newcomers", "groups", "units", "employment"] as const;
 export type LeftOut = (typeof LEFT_OUT)[number];
 
 /** Which of them another mapping changes, so that its preview is not the whole difference. Pure. */
@@ -14,7 +14,6 @@ export function leftOutOf(before: Mapping | null, after: Mapping): LeftOut[] {
     newcomers: differs((mapping) => [mapping?.user, mapping?.match, mapping?.situations]),
     groups: differs((mapping) => mapping?.group),
     units: differs((mapping) => mapping?.unit) || differs(attributes((key) => key === "units")),
-    managers: differs(attributes((key) => key === "manager")),
     employment: differs((mapping) => mapping?.employment) || differs(attributes((key) => TIMED.test(key))),
   };
   return LEFT_OUT.filter((each) => changed[each]);

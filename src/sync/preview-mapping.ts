@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from "node:util";
-import type { AttributeObject } from "../../connectors/contract.ts";
 import { fulfils, type CompiledRule } from "../access/condition-rules.ts";
 import { loadPersonFacts } from "../access/facts.ts";
 import type { HeldRoleOnUnit } from "../access/preview-difference.ts";
@@ -14,14 +13,15 @@ import { speakersOf } from "./local-people.ts";
 import { compileMapping, type CompiledKind } from "./mapping.ts";
 import { mergeOrigins, type Merged } from "./merge.ts";
 import { audible, localOrigin, storedOrigin, type Speakers } from "./origins.ts";
+import { managersNamed } from "./preview-managers.ts";
 import type { KnownPerson } from "./records.ts";
 
 const PAGE = 2000;
 
 /**
  * Whose access would differ once a connection is mapped otherwise (B3), as far as it follows from what is known of people who are
- * linked already: their attributes as conditions of rules ask for them, whether the connection says that they are active, and whether it
- * still lists them. What a mapping makes of groups, units, dates and of accounts that nobody is linked to, the next run's plan shows.
+ * linked already: their attributes and managers as conditions of rules ask for them, whether the connection says that they are active, and
+ * whether it still lists them. What a mapping makes of groups, units, dates and of accounts that nobody is linked to, the next run's plan shows.
  * An account on which the mapping fails leaves its person as it is. Throws `not_found` for the connection, `invalid` for the mapping.
  */
 export async function previewMapping(
@@ -49,25 +49,31 @@ export async function previewMapping(
   for await (const personIds of peopleOf(sql, connectionId)) {
     ctx.signal.throwIfAborted();
     const people = await knownPeople(sql, personIds);
-    for (const facts of await loadPersonFacts(sql, { personIds, at: ctx.now() })) {
+    const all = await loadPersonFacts(sql, { personIds, at: ctx.now() });
+    const nexts = all.flatMap((facts) => {
       const person = people.get(facts.id);
       const next =
         person &&
         nextOf(person, { before, after, listed: compiled.kinds.user, ignored: mapping.situations.deleted === "ignore", now: ctx.now() });
-      if (!next) continue;
-      const matches = (rule: GivingRule, attributes: AttributeObject, custom: AttributeObject) =>
-        fulfils({ ctx }, { rule, person: { ...facts, attributes, custom } });
-      const differing =
-        next === "leaves"
-          ? []
-          : rules.filter((rule) => matches(rule, next.profile, next.custom) !== matches(rule, person.attributes, person.custom));
-      const gained = next === "leaves" ? [] : differing.filter((rule) => matches(rule, next.profile, next.custom));
-      if (next === "leaves" || differing.length > 0)
-        changes.set(facts.id, {
-          leaves: next === "leaves",
-          gained,
-          lost: new Set(differing.filter((rule) => !gained.includes(rule)).map(({ id }) => id)),
-        });
+      return next ? [{ facts, person, next }] : [];
+    });
+    const led = await managersNamed(
+      sql,
+      nexts.flatMap(({ facts, next }) => (next !== "leaves" && next.led ? [{ personId: facts.id, manager: next.manager }] : [])),
+    );
+    for (const { facts, person, next } of nexts) {
+      if (next === "leaves") {
+        changes.set(facts.id, { leaves: true, gained: [], lost: new Set() });
+        continue;
+      }
+      const managerId = led.has(facts.id) ? led.get(facts.id) : facts.managerId;
+      const matches = (rule: GivingRule, changed: Partial<typeof facts>) => fulfils({ ctx }, { rule, person: { ...facts, ...changed } });
+      const isNow = (rule: GivingRule) => matches(rule, { attributes: person.attributes, custom: person.custom });
+      const willBe = (rule: GivingRule) => matches(rule, { attributes: next.profile, custom: next.custom, managerId });
+      const differing = rules.filter((rule) => isNow(rule) !== willBe(rule));
+      const gained = differing.filter(willBe);
+      const lost = new Set(differing.filter((rule) => !gained.includes(rule)).map(({ id }) => id));
+      if (differing.length > 0) changes.set(facts.id, { leaves: false, gained, lost });
     }
   }
   const simulated = {
@@ -112,7 +118,7 @@ function nextOf(
     ignored,
     now,
   }: { before: Speakers; after: Speakers; listed: CompiledKind | undefined; ignored: boolean; now: Date },
-): Merged | "leaves" | undefined {
+): Next | "leaves" | undefined {
   const own = person.origins.filter(({ connectionId }) => connectionId === after.connectionId);
   let kept: typeof own;
   try {
@@ -128,8 +134,12 @@ function nextOf(
     mergeOrigins([...audible(speakers, origins).map((origin) => storedOrigin(speakers, { origin, person, now })), ...localOrigin(person)]);
   const [was, becomes] = [mergedBy(before, person.origins), mergedBy(after, left)];
   if (becomes.active?.value === false && was.active?.value !== false) return "leaves";
-  return isDeepStrictEqual([was.profile, was.custom], [becomes.profile, becomes.custom]) ? undefined : becomes;
+  const led = !isDeepStrictEqual(was.manager, becomes.manager);
+  return !led && isDeepStrictEqual([was.profile, was.custom], [becomes.profile, becomes.custom]) ? undefined : { ...becomes, led };
 }
+
+/** With whether somebody else is named as the manager, or nobody any more. */
+type Next = Merged & { led: boolean };
 
 interface GivingRule extends CompiledRule, HeldRoleOnUnit {}
 

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import fc from "fast-check";
 import { effectiveAccess } from "../../src/access/effective.ts";
 import { itemsOf } from "../../src/access/preview-items.ts";
+import type { ComputedPreview } from "../../src/access/preview.ts";
 import { createRole } from "../../src/access/roles.ts";
 import { createRule } from "../../src/access/rules.ts";
 import { inTransaction } from "../../src/db/database.ts";
@@ -28,7 +30,6 @@ test("B3: a preview says what of the mapping it leaves out, and only that", () =
   expect(changed({ user: { attributes: { ...user.attributes, title: "account.title" } } })).toEqual(["newcomers"]);
   expect(changed({ user: { attributes: { userName: "account.uid" } } })).toEqual(["newcomers", "units"]);
   expect(changed({ group: { scope: "account.cn != 'all'", attributes: { displayName: "account.cn" } } })).toEqual(["groups"]);
-  expect(changed({ user: { attributes: { ...user.attributes, manager: "account.boss" } } })).toEqual(["newcomers", "managers"]);
   expect(changed({ employment: { readyDaysBefore: 3 } })).toEqual(["employment"]);
   expect(leftOutOf(null, before)).toEqual(["newcomers", "groups", "units"]);
 });
@@ -39,6 +40,15 @@ async function held(): Promise<Set<string>> {
   for (const { id, name } of rows)
     for (const { permission } of await effectiveAccess(db.pool, { personId: id, at: ctx.now() })) all.add(`${name} ${permission}`);
   return all;
+}
+
+async function saidBy(computed: ComputedPreview): Promise<string[]> {
+  const { rows } = await db.pool.query<{ id: string; name: string }>("select id, user_name as name from people");
+  const nameOf = new Map(rows.map(({ id, name }) => [id, name]));
+  return computed.parts
+    .flatMap((part) => itemsOf(part, { units: computed.units, from: 0, most: 1000 }))
+    .map((item) => `${item.change} ${nameOf.get(item.personId)} ${item.permission}`)
+    .sort();
 }
 
 test("B3: what a mapping would do to access is what the next run does: by attributes, by who is active, by who is in the scope", async () => {
@@ -79,12 +89,8 @@ test("B3: what a mapping would do to access is what the next run does: by attrib
   };
   const computed = await inTransaction(db, ctx, (work) => previewMapping(work, { connection: "corp", mapping, at: ctx.now() }));
   expect(await held()).toEqual(before);
-  const { rows: people } = await db.pool.query<{ id: string; name: string }>("select id, user_name as name from people");
-  const nameOf = new Map(people.map(({ id, name }) => [id, name]));
-  const said = computed.parts
-    .flatMap((part) => itemsOf(part, { units: computed.units, from: 0, most: 1000 }))
-    .map((item) => `${item.change} ${nameOf.get(item.personId)} ${item.permission}`);
-  expect(said.sort()).toEqual([
+  const said = await saidBy(computed);
+  expect(said).toEqual([
     "gained gains test.door.open",
     "lost idle test.door.open",
     "lost loses test.door.open",
@@ -109,4 +115,69 @@ test("B3: what a mapping would do to access is what the next run does: by attrib
   expect((await preview({})).summary.people).toBe(0);
   await expect(preview({ connection: "nobody" })).rejects.toMatchObject({ code: "not_found" });
   await expect(preview({ mapping: { user: { attributes: { userName: "account.uid +" } } } })).rejects.toMatchObject({ code: "invalid" });
+});
+
+test("B3: whoever another mapping names as manager is who the next run finds, whom rules ask for", async () => {
+  const staff = ["ada", "bo", "cy", "dee"];
+  const named = fc.constantFrom(...staff, "nobody");
+  const wide = { count: 10_000, share: 1, floor: 10_000 };
+  const mapped = (by: string) => ({
+    user: { attributes: { userName: "account.uid", displayName: "account.cn", manager: `account.${by}` } },
+  });
+  await testConnection(db, ctx, {
+    name: "led",
+    mapping: mapped("boss"),
+    limits: { disable: wide, delete: wide, window: wide, shrink: 1, failures: 100 },
+  });
+  const run = async (by: string, records: ReturnType<typeof person>[]) => {
+    await db.pool.query("update connections set mapping = $1, mapping_version = mapping_version + 1 where name = 'led'", [
+      JSON.stringify(mapped(by)),
+    ]);
+    expect(await syncWorld(db, ctx, { world: world(records), connection: "led" })).toMatchObject({ state: "done" });
+    return held();
+  };
+  await run(
+    "boss",
+    staff.map((uid) => person(uid)),
+  );
+  await inTransaction(db, ctx, async (work) => {
+    await createUnit(work, { name: "Desk", code: "desk" });
+    for (const uid of staff) {
+      await work.sql.query("insert into permissions (key, module, resource, action) values ('test.desk.' || $1, 'test', 'desk', $1)", [
+        uid,
+      ]);
+      await createRole(work, { key: `desk-${uid}`, name: uid, permissions: [`test.desk.${uid}`] });
+      const { rows } = await work.sql.query<{ id: string }>("select id from people where user_name = $1", [uid]);
+      await createRule(work, { name: `led by ${uid}`, condition: `person.manager == "${rows[0]?.id}"`, role: `desk-${uid}`, unit: "desk" });
+    }
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.tuple(...staff.map(() => fc.record({ boss: named, mentor: named }))), async (said) => {
+      const records = staff.map((uid, at) => person(uid, { boss: `uid=${said[at]?.boss}`, mentor: `uid=${said[at]?.mentor}` }));
+      const before = await run("boss", records);
+      const computed = await inTransaction(db, ctx, (work) =>
+        previewMapping(work, { connection: "led", mapping: mapped("mentor"), at: ctx.now() }),
+      );
+      const foretold = await saidBy(computed);
+      const after = await run("mentor", records);
+      const really = [
+        ...[...after].filter((each) => !before.has(each)).map((each) => `gained ${each}`),
+        ...[...before].filter((each) => !after.has(each)).map((each) => `lost ${each}`),
+      ];
+      expect(foretold).toEqual(really.sort());
+    }),
+    {
+      numRuns: 5,
+      examples: [
+        [
+          [
+            { boss: "bo", mentor: "cy" },
+            { boss: "ada", mentor: "nobody" },
+            { boss: "nobody", mentor: "ada" },
+            { boss: "bo", mentor: "bo" },
+          ],
+        ],
+      ],
+    },
+  );
 });
