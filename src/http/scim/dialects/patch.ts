@@ -112,7 +112,7 @@ function withoutPath(operation: JsonObject, options: BendOptions): JsonValue[] {
   if (
     Array.isArray(given) &&
     given.length > 0 &&
-    given.every(isJsonObject) &&
+    given.every((one) => isJsonObject(one) && namesSomething(one, options)) &&
     bending.allows("list-for-one", { attribute: "value", value: given })
   )
     return given.flatMap((one) => withoutPath({ ...operation, value: one }, options));
@@ -124,6 +124,11 @@ function withoutPath(operation: JsonObject, options: BendOptions): JsonValue[] {
     );
   }
   return [{ ...operation, value: bendNamed(given, options) }];
+}
+
+/** A list of members, say, names nothing: without a path it is refused, instead of being taken for a change of nothing. */
+function namesSomething(values: JsonObject, { schema }: BendOptions): boolean {
+  return Object.keys(values).some((name) => /^urn:/i.test(name) || findAttribute(schema, name.replace(/[.[].*$/s, "")) !== undefined);
 }
 
 /** The values of an operation without a path, by their names; the names stay, the operation's reader knows them all. */
