@@ -1,7 +1,9 @@
 import type { Logger } from "pino";
 import type { z } from "zod";
+import type { UploadedFiles, UploadLimits } from "./upload.ts";
 
 export { Fault, type FaultKind } from "./fault.ts";
+export type { UploadedFile, UploadedFiles, UploadLimits } from "./upload.ts";
 
 /**
  * The connector contract: all that the sync pipeline and provisioning know of a connected system.
@@ -154,20 +156,6 @@ export interface Conversation {
   exchange(request: WireRequest, send: () => Promise<WireAnswer>): Promise<WireAnswer>;
 }
 
-export interface UploadedFiles {
-  /** The one that came last, whole; undefined when none has come. */
-  last(): Promise<UploadedFile | undefined>;
-}
-
-export interface UploadedFile {
-  /** No other file of the connection has it, and none ever will. */
-  name: string;
-  bytes: number;
-  receivedAt: Date;
-  /** From the beginning each time. Throws `transient` when the file was cleared away meanwhile. */
-  chunks(): AsyncGenerator<Buffer>;
-}
-
 export interface OpenOptions<S> {
   settings: S;
   log: Logger;
@@ -264,13 +252,6 @@ export interface Hooks<S = unknown> {
    * Absent = an administrator enters our address in the system's console.
    */
   keep?(options: KeepHooksOptions<S>): Promise<void>;
-}
-
-export interface UploadLimits {
-  /** Most bytes of one file. */
-  maxBytes: number;
-  /** So many of the last files are kept. */
-  keep: number;
 }
 
 export interface Connector<S = unknown> {
