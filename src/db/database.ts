@@ -23,7 +23,7 @@ export interface Database {
   readonly readPool: pg.Pool;
   /** For single statements that look or write for one request: long ones that come again and again, planned once. */
   readonly requestPool: pg.Pool;
-  /** Small reads of one form, run together under load; over the read pool. */
+  /** Small reads of one form, run together under load: those that find little by what is indexed. */
   readonly sharedReads: SharedReads;
   /** Names for statements that come again: PostgreSQL plans a named one once for each connection. */
   readonly statementNames: StatementNames;
@@ -49,6 +49,8 @@ const LONGEST_READ_MS = 5000;
 /** Left to itself, the planner plans such statements anew for each value, which costs several times their execution. */
 const PLANNED_ONCE = "set plan_cache_mode = force_generic_plan";
 const READ_SETTINGS = `set statement_timeout = ${LONGEST_READ_MS}; set default_transaction_read_only = on; ${PLANNED_ONCE}`;
+/** A plan that was made while a table was empty would read all of it until statistics are gathered anew: these statements look up by key, always. */
+const BY_KEY = "set enable_seqscan = off";
 
 export function openDatabase({ url, poolSize = 10, onError }: DatabaseOptions): Database {
   const poolOf = (purpose: string, { max, settings }: { max: number; settings?: string }) => {
@@ -69,7 +71,8 @@ export function openDatabase({ url, poolSize = 10, onError }: DatabaseOptions): 
   };
   const pool = poolOf("", { max: poolSize });
   const readPool = poolOf(":read", { max: Math.max(2, Math.ceil(poolSize / 2)), settings: READ_SETTINGS });
-  const requestPool = poolOf(":request", { max: poolSize, settings: PLANNED_ONCE });
+  const keyPool = poolOf(":key", { max: Math.max(2, Math.ceil(poolSize / 2)), settings: `${READ_SETTINGS}; ${BY_KEY}` });
+  const requestPool = poolOf(":request", { max: poolSize, settings: `${PLANNED_ONCE}; ${BY_KEY}` });
   const closing = new AbortController();
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool, { disposeExternalPool: false }) });
   return {
@@ -78,13 +81,13 @@ export function openDatabase({ url, poolSize = 10, onError }: DatabaseOptions): 
     prisma,
     readPool,
     requestPool,
-    sharedReads: createSharedReads(readPool),
+    sharedReads: createSharedReads(keyPool),
     statementNames: createStatementNames(),
     closing: closing.signal,
     async close() {
       closing.abort();
       await prisma.$disconnect();
-      await Promise.all([pool.end(), readPool.end(), requestPool.end()]);
+      await Promise.all([pool.end(), readPool.end(), keyPool.end(), requestPool.end()]);
     },
   };
 }

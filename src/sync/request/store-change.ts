@@ -205,12 +205,17 @@ const MANAGER = `manager as materialized (select ${$.person}, ${$.account}, case
       select ${$.managerConnection}, 'manager', ${$.account}, ${$.managerReference}, ${$.now} from locked join manager on manager.person = ${$.person}
       where manager.id is null and ${$.managerConnection} is not null on conflict do nothing)`;
 
+/** Says again whose rows are meant, so that they are found by index even by a plan that was made while their table was empty and begins with it. */
+function ofLocked(alias: string): string {
+  return `${alias}.person_id = any (array(select ${$.person} from locked))`;
+}
+
 /** Sessions and tokens end in the transaction of the decision; the guard counts it. */
 const RAISED = `raised as (insert into blocks (person_id, owner, connection_id, effect, reason, valid_from, recorded_from)
       select ${$.person}, 'origin', ${$.connection}, 'suspended', ${$.blockReason}, ${$.now}, ${$.now} from locked),
     counted as (insert into guard_counts (connection_id, at, action, count) select ${$.connection}, max(${$.now}), 'disable', count(*) from locked group by ${$.connection}),
-    ended_sessions as (update sessions s set ended_at = ${$.now}, ended_reason = 'suspended' from locked where s.person_id = ${$.person} and s.ended_at is null returning s.person_id),
-    revoked_tokens as (update tokens t set revoked_at = ${$.now}, revoked_reason = 'suspended' from locked where t.person_id = ${$.person} and t.revoked_at is null returning t.person_id)`;
+    ended_sessions as (update sessions s set ended_at = ${$.now}, ended_reason = 'suspended' from locked where s.person_id = ${$.person} and ${ofLocked("s")} and s.ended_at is null returning s.person_id),
+    revoked_tokens as (update tokens t set revoked_at = ${$.now}, revoked_reason = 'suspended' from locked where t.person_id = ${$.person} and ${ofLocked("t")} and t.revoked_at is null returning t.person_id)`;
 
 const ENDED = [
   "select 'session.ended', 'suspended', jsonb_build_object('count', count(*)), null from ended_sessions s where s.person_id = r.person having count(*) > 0",
@@ -218,7 +223,7 @@ const ENDED = [
 ];
 
 const LIFTED = `lifted as (update blocks b set recorded_to = greatest(${$.now}, b.recorded_from) from locked
-      where b.person_id = ${$.person} and b.owner = 'origin' and b.connection_id = ${$.connection} and b.recorded_to is null and b.valid_to is null returning b.*),
+      where b.person_id = ${$.person} and ${ofLocked("b")} and b.owner = 'origin' and b.connection_id = ${$.connection} and b.recorded_to is null and b.valid_to is null returning b.*),
     lifted_before as (insert into blocks (person_id, owner, connection_id, effect, reason, source_changed_at, valid_from, valid_to, recorded_from)
       select b.person_id, b.owner, b.connection_id, b.effect, b.reason, b.source_changed_at, b.valid_from, ${$.now}, b.recorded_to
       from lifted b join locked on ${$.person} = b.person_id where b.valid_from < ${$.now})`;

@@ -1,0 +1,40 @@
+import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { testDatabase, type TestDatabase } from "../helpers/database.ts";
+
+describe("plans that are made once", () => {
+  let db: TestDatabase;
+
+  beforeAll(async () => {
+    db = await testDatabase();
+  });
+
+  afterAll(() => db.close());
+
+  it("look up by key although the table was empty when they were made", async () => {
+    const client = await db.requestPool.connect();
+    try {
+      await client.query("analyze sessions");
+      await client.query({
+        name: "planned_while_empty",
+        text: "select ended_at from sessions where person_id = $1::uuid",
+        values: ["00000000-0000-4000-8000-000000000000"],
+      });
+      const { rows } = await client.query<{ "QUERY PLAN": string }>(
+        "explain execute planned_while_empty('00000000-0000-4000-8000-000000000000')",
+      );
+      const plan = rows.map((row) => row["QUERY PLAN"]).join("\n");
+      expect(plan).not.toContain("Seq Scan");
+      expect(plan).toContain("person_id = $1");
+    } finally {
+      client.release();
+    }
+  });
+
+  it("do so for reads that requests share, which can't write", async () => {
+    const rows = await db.sharedReads.query<{ by_key: string; read_only: string }>({
+      text: "select current_setting('enable_seqscan') as by_key, current_setting('transaction_read_only') as read_only where $1::int = 1",
+      values: [1],
+    });
+    expect(rows).toEqual([{ by_key: "off", read_only: "on" }]);
+  });
+});
