@@ -136,7 +136,10 @@ async function takeBack(run: Run, kind: Kind, nativeIds: readonly string[]): Pro
   await unstageItems(run.db.pool, { planId: run.planId, kind, nativeIds });
 }
 
-/** Decides again about stored accounts that an older mapping made; the source is not asked. */
+/**
+ * Decides again about stored accounts that an older mapping made; the source is not asked. Of connections by which people sign in only
+ * those that are somebody's: whether another may be tied to a person is asked when its person signs in, as `policy.signIn` says.
+ */
 export async function remapStored(run: Run): Promise<void> {
   const { rows: older } = await run.db.pool.query("select from accounts where connection_id = $1 and mapping_version < $2 limit 1", [
     run.connection.id,
@@ -156,8 +159,9 @@ export async function remapStored(run: Run): Promise<void> {
       }>(
         `select a.id, a.native_id, a.reference, a.attributes, encode(a.hash, 'hex') as hash, a.source_changed_at,
             (select p.reference from units u join accounts p on p.unit_id = u.parent_id and p.connection_id = a.connection_id where u.id = a.unit_id limit 1) as parent
-          from accounts a where a.connection_id = $1 and a.kind = $2 and a.mapping_version < $3 and a.gone_at is null and a.id > $4 order by a.id limit $5`,
-        [run.connection.id, kind, run.connection.mappingVersion, after, REMAP_PAGE],
+          from accounts a where a.connection_id = $1 and a.kind = $2 and a.mapping_version < $3 and a.gone_at is null and a.id > $4
+            and (not $6::boolean or (a.person_id is not null and a.situation <> 'disputed')) order by a.id limit $5`,
+        [run.connection.id, kind, run.connection.mappingVersion, after, REMAP_PAGE, run.connection.connector.signsPeopleIn === true],
       );
       await stageChanged(
         run,

@@ -2,7 +2,10 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { createRule } from "../../../src/access/rules.ts";
 import { createUnit } from "../../../src/directory/units.ts";
+import { runSync } from "../../../src/sync/run.ts";
 import { startLyingProvider, type LyingProvider } from "../../counterparts/oidc/lying-provider.ts";
+import { testContext } from "../../helpers/database.ts";
+import { keyRing } from "../scim/door.ts";
 import { openLogin, type LoginDoor } from "./login-door.ts";
 import { addOidc, back, MAPPING, towards } from "./oidc-door.ts";
 
@@ -104,6 +107,30 @@ test("G4: an address that has just become somebody's finds nobody, as no reset g
   expect(await rows("select new_address from address_changes where person_id = $1 order by id desc limit 1", [personId])).toEqual([
     { new_address: "other@corp.test" },
   ]);
+});
+
+test("G4: a mapping that is applied anew ties no account to anybody, and makes nobody, of accounts whose sign-in did not", async () => {
+  const { personId } = await door.newPerson({ userName: "amy", email: "amy@corp.test" });
+  const strict = { name: "strict", settings: { issuer: provider.issuer }, policy: { signIn: { create: false, link: false } } };
+  await addOidc(door, strict);
+  for (const who of ["amy", "bob"]) {
+    const browser = door.browser();
+    const claims = { preferred_username: who, email: `${who}@corp.test`, email_verified: true };
+    const query = await provider.authorize(await towards(browser, { name: "strict" }), { sub: `strict-${who}`, claims });
+    expect((await back(browser, query, { name: "strict" })).status).toBe(403);
+  }
+  const kept = () => rows("select native_id, situation, person_id from accounts where native_id like 'strict-%' order by native_id");
+  const asideAtSignIn = [
+    { native_id: "strict-amy", situation: "disputed", person_id: null },
+    { native_id: "strict-bob", situation: "unmatched", person_id: null },
+  ];
+  expect(await kept()).toEqual(asideAtSignIn);
+  await door.db.pool.query("update connections set mapping_version = mapping_version + 1 where name = 'strict'");
+  const ctx = testContext({ now: door.clock.now });
+  await runSync(ctx, { db: door.db, keyRing, connection: "strict", mode: "remap", trigger: "cli" });
+  expect(await kept()).toEqual(asideAtSignIn);
+  expect(await rows("select 1 from people where user_name = 'bob'")).toEqual([]);
+  expect(await rows("select 1 from accounts where person_id = $1", [personId])).toEqual([]);
 });
 
 test("G4: an address that is not verified signs nobody in as somebody else, whatever else is claimed", async () => {
