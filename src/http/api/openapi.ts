@@ -119,7 +119,11 @@ function refusals(route: Route): [string, string][] {
     [takesBody, "413", `The body is too large${route.upload ? `: at most ${route.upload.mostBytes / 1_048_576} MB` : ""}.`],
     [takesBody, "415", `The body is of another type than ${route.upload?.types.join(", ") ?? "application/json"}.`],
     [true, "422", "Something in the request is not valid; `errors` names the fields."],
-    [true, "503", "Others hold what it needs, or the database is away; `Retry-After` says when to ask again. Nothing was changed."],
+    [
+      true,
+      "503",
+      "Others hold what it needs, it takes too long, or the database is away; `detail` says what to do, `Retry-After` when to ask again. Nothing was changed.",
+    ],
   ];
   return all.flatMap(([applies, status, description]) => (applies ? [[status, description] as [string, string]] : []));
 }

@@ -3,6 +3,7 @@ import { createContext } from "../../context.ts";
 import { AppError, messageOf } from "../../errors.ts";
 import { requestIdOf } from "../middleware/request-id.ts";
 import { callerAuthentication, type Authenticate } from "./authenticate.ts";
+import { cutOffTold } from "./cut-off.ts";
 import { perform, type ApiAnswer } from "./perform.ts";
 import { problemOf } from "./problem.ts";
 import type { ApiOptions, Route } from "./route.ts";
@@ -39,37 +40,53 @@ export function expressPath(path: string): string {
   return path.replaceAll(/\{(\w+)\}/g, ":$1");
 }
 
-function handlerOf(route: Route, { options, authenticate }: { options: ApiOptions; authenticate: Authenticate }): RequestHandler {
+function handlerOf(route: Route, by: Answering): RequestHandler {
   return async (request, response) => {
-    const caller = route.access === "public" ? null : await authenticate(request);
-    const ended = route.sends === "text/event-stream" ? endOf(response) : undefined;
-    const ctx = createContext({
-      actor: caller?.actor ?? "system",
-      log: options.log,
-      now: options.now,
-      correlationId: requestIdOf(response),
-      network: options.network,
-      ...(ended ? { signal: ended } : {}),
-    });
-    const answer: ApiAnswer = await perform(route, {
-      ctx,
-      caller,
-      options,
-      request: {
-        base: request.baseUrl,
-        path: request.path,
-        params: Object.fromEntries(Object.entries(request.params).map(([name, value]) => [name, String(value)])),
-        query: request.query,
-        body: bodyAsGiven(route, request),
-        ifMatch: request.headers["if-match"],
-        ifNoneMatch: request.headers["if-none-match"],
-        accept: request.headers["accept"],
-        lastEventId: single(request.headers["last-event-id"]),
-        idempotencyKey: single(request.headers["idempotency-key"]),
-      },
-    });
-    await send(response, { answer, ended });
+    try {
+      await answer(route, { ...by, request, response });
+    } catch (error) {
+      throw cutOffTold(error, route);
+    }
   };
+}
+
+interface Answering {
+  options: ApiOptions;
+  authenticate: Authenticate;
+}
+
+async function answer(
+  route: Route,
+  { options, authenticate, request, response }: Answering & { request: Request; response: Response },
+): Promise<void> {
+  const caller = route.access === "public" ? null : await authenticate(request);
+  const ended = route.sends === "text/event-stream" ? endOf(response) : undefined;
+  const ctx = createContext({
+    actor: caller?.actor ?? "system",
+    log: options.log,
+    now: options.now,
+    correlationId: requestIdOf(response),
+    network: options.network,
+    ...(ended ? { signal: ended } : {}),
+  });
+  const performed: ApiAnswer = await perform(route, {
+    ctx,
+    caller,
+    options,
+    request: {
+      base: request.baseUrl,
+      path: request.path,
+      params: Object.fromEntries(Object.entries(request.params).map(([name, value]) => [name, String(value)])),
+      query: request.query,
+      body: bodyAsGiven(route, request),
+      ifMatch: request.headers["if-match"],
+      ifNoneMatch: request.headers["if-none-match"],
+      accept: request.headers["accept"],
+      lastEventId: single(request.headers["last-event-id"]),
+      idempotencyKey: single(request.headers["idempotency-key"]),
+    },
+  });
+  await send(response, { answer: performed, ended });
 }
 
 /** Aborts when the caller goes away. Only answers that go on until then need it: making and aborting one costs as much as a small answer. */
@@ -139,13 +156,12 @@ function asAppError(error: unknown): unknown {
   if (status === 413) return new AppError("too_large", "The body is larger than this route takes.", { field: "body", cause: error });
   if (typeof status === "number" && status >= 400 && status < 500)
     return new AppError("invalid", `The request can't be read: ${messageOf(error)}`, { field: "body", cause: error });
-  // RFC 3629 text that PostgreSQL has no word for (U+0000), statements cut off, and two changes that met.
+  // RFC 3629 text that PostgreSQL has no word for (U+0000), and two changes that met.
   if (code === "22021" || code === "22P05")
     return new AppError("invalid", "The request holds text that can't be stored (U+0000).", { cause: error });
   // What a cursor or a time may hold, and the database can't compare with.
   if (typeof code === "string" && OUT_OF_RANGE.has(code))
     return new AppError("invalid", "The request holds a number, a time or a cursor that is out of range.", { cause: error });
-  if (code === "57014") return new AppError("unavailable", "This question takes too long: narrow it.", { cause: error });
   if (code === "40001" || code === "40P01")
     return new AppError("busy", "Somebody changed the same thing at the same time; send it again.", { retryAfter: 1, cause: error });
   if (typeof code === "string" && DATABASE_GONE.has(code))

@@ -25,6 +25,8 @@ export async function send(response: Response, { answer, ended }: { answer: ApiA
       .type(special.type)
       .send(special.bytes);
   } else if (special.special === "stream") {
+    // What fails before its first portion is there is still answered with a problem.
+    await once(special.stream, "readable");
     response.set(special.headers ?? {}).type(special.type);
     await pipeline(special.stream, response);
   } else {
