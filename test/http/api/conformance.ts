@@ -2,7 +2,7 @@ import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import formats from "ajv-formats";
 import { openApiOf, type JsonSchema, type OpenApiDocument } from "../../../src/http/api/openapi.ts";
 import { matchRoute } from "../../../src/http/api/match-route.ts";
-import type { Method } from "../../../src/http/api/route.ts";
+import type { Method, Route } from "../../../src/http/api/route.ts";
 import { apiRoutes } from "../../../src/http/api/routes.ts";
 
 interface Answer {
@@ -47,3 +47,14 @@ function requireShape(name: string, schema: JsonSchema, body: unknown): void {
   }
   if (!validate(body)) throw new Error(`${name} with a body that is not as published: ${ajv.errorsText(validate.errors)}`);
 }
+
+/** Whether the published document takes this as a route's JSON body. */
+export function isTakenAsPublished({ method, path }: Pick<Route, "method" | "path">, body: unknown): boolean {
+  if (!ajv.getSchema(DOCUMENT)) ajv.addSchema({ ...described, $id: DOCUMENT });
+  const validate = ajv.getSchema(`${DOCUMENT}#/paths/${pointer(path)}/${method}/requestBody/content/${pointer("application/json")}/schema`);
+  return validate?.(body) === true;
+}
+
+const DOCUMENT = "openapi.json";
+/** One step of a JSON pointer in a URI fragment (RFC 6901 section 6). */
+const pointer = (step: string) => encodeURIComponent(step.replaceAll("~", "~0").replaceAll("/", "~1"));

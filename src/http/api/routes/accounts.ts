@@ -76,6 +76,7 @@ export const accountRoutes: readonly Route[] = [
     access: { permission: "rollcall.connections.run", on: "organisation" },
     params: rowIdParams,
     body: z.union([z.strictObject({ personId: uuid }), z.strictObject({ create: z.literal(true) })]),
+    example: { personId: "8e0f7c52-6f0b-4f5e-8b1d-6a2e2f1c9d33" },
     status: 200,
     answer: accountSchema,
     async handler(call, { params, body }) {

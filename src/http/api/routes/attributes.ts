@@ -94,6 +94,7 @@ export const attributeRoutes: readonly Route[] = [
     access: edit,
     params,
     body: z.strictObject(changeable).partial(),
+    example: { choices: ["blue", "red"], visibleTo: "self" },
     answer: attributeSchema,
     versioned: true,
     async handler(call, { params: { key }, body }) {

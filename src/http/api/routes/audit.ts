@@ -145,6 +145,7 @@ export const auditRoutes: readonly Route[] = [
       days: z.int().min(FEWEST_DAYS).max(MOST_DAYS).nullable().describe("Null: events are kept for good."),
       reason,
     }),
+    example: { days: 730, reason: "Two years, as our policy says" },
     answer: retentionSchema,
     versioned: true,
     async handler(call, { body }) {

@@ -24,6 +24,7 @@ export const bounceRoutes: readonly Route[] = [
         .describe("Its Status (RFC 3463)."),
       diagnostic: z.string().max(4000).optional().describe("Its Diagnostic-Code."),
     }),
+    example: { recipient: "ada@example.com", status: "5.1.1", diagnostic: "550 5.1.1 There is no such mailbox" },
     status: 204,
     async handler(call, { params: { id }, body }) {
       const { ctx, sql, options } = call;

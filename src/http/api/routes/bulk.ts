@@ -85,6 +85,12 @@ export function bulkRoutes(routes: readonly Route[]): Route[] {
       tag: "Bulk",
       access: "signed-in",
       body: request,
+      example: {
+        operations: [
+          { method: "post", path: "/people/8e0f7c52-6f0b-4f5e-8b1d-6a2e2f1c9d33/suspend", body: { reason: "Season is over" } },
+          { method: "post", path: "/people/b7c1d2e3-4f50-4a61-9b72-8c93a4b5c6d7/suspend", body: { reason: "Season is over" } },
+        ],
+      },
       answer,
       ownTransactions: true,
       async handler(call, { body }) {

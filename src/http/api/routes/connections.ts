@@ -50,6 +50,7 @@ export const connectionRoutes: readonly Route[] = [
     tag,
     access: edit,
     body: definitionBody,
+    example: { name: "hr", connector: "csv", settings: { format: "people" }, schedule: "0 5 * * *" },
     status: 201,
     answer: connectionSchema,
     idempotent: true,
@@ -84,6 +85,7 @@ export const connectionRoutes: readonly Route[] = [
     access: edit,
     params: nameParams,
     body: changeBody,
+    example: { schedule: "*/15 * * * *", enabled: true },
     answer: connectionSchema,
     versioned: true,
     async handler(call, { params, body }) {

@@ -85,6 +85,7 @@ export const deliveryRoutes: readonly Route[] = [
       z.strictObject({ ids: z.array(z.int().positive()).min(1).max(MOST_AT_ONCE) }),
       z.strictObject({ target: connectionName }),
     ]),
+    example: { ids: [1041, 1042] },
     status: 200,
     answer: z.object({ retried: z.int() }),
     async handler(call, { body }) {

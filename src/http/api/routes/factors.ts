@@ -74,6 +74,7 @@ export const factorRoutes: readonly Route[] = [
     access: { permission: "rollcall.credentials.reset", on: { person: "id" } },
     params: idParams,
     body: z.strictObject({ reason }),
+    example: { reason: "New telephone; identity checked at the desk" },
     answer: z.object({ factors: z.int().describe("How many were taken away.") }),
     async handler(call, { params: { id: personId }, body }) {
       await requireHoldsAll(call, { caller: call.caller, personId });
@@ -103,6 +104,7 @@ export const factorRoutes: readonly Route[] = [
     tag: TAG,
     access: { permission: EDIT, on: "handler" },
     body: z.strictObject({ kind: requirementKind, subjectId: uuid.describe("Of the role, the unit or the person."), reason }),
+    example: { kind: "unit", subjectId: "5f0c1b86-3c1e-4c55-9d0a-2f0f6f1f7a11", reason: "They open doors remotely" },
     status: 201,
     answer: requirementSchema,
     idempotent: true,
@@ -123,6 +125,7 @@ export const factorRoutes: readonly Route[] = [
     access: { permission: EDIT, on: "handler" },
     params: idParams,
     body: z.strictObject({ reason }),
+    example: { reason: "The unit has moved to single sign-on" },
     status: 204,
     async handler(call, { params: { id }, body }) {
       const requirement = await readRequirement(call.sql, { id, reach: await call.reach(EDIT) });

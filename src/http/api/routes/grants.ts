@@ -138,6 +138,7 @@ export const grantRoutes: readonly Route[] = [
     access: GIVE,
     params: idParams,
     body: z.strictObject({ until: moment.nullable().optional().describe("Null: without an end."), reason }),
+    example: { until: "2027-10-01T00:00:00Z", reason: "A month longer" },
     answer: grantSchema,
     versioned: true,
     async handler(call, { params: { id }, body }) {
@@ -163,6 +164,7 @@ export const grantRoutes: readonly Route[] = [
     access: GIVE,
     params: idParams,
     body: z.strictObject({ reason }),
+    example: { reason: "The project is over" },
     status: 204,
     async handler(call, { params: { id }, body }) {
       const { unit, role, person } = await seen(call, id);

@@ -107,6 +107,7 @@ export const groupRoutes: readonly Route[] = [
     access: EDIT,
     params: idParams,
     body: z.strictObject({ displayName: line(200) }),
+    example: { displayName: "Sales team north" },
     answer: groupSchema,
     versioned: true,
     async handler(call, { params: { id }, body }) {
@@ -130,6 +131,7 @@ export const groupRoutes: readonly Route[] = [
     access: EDIT,
     params: idParams,
     body: z.strictObject({ revoke: z.boolean().default(false), reason }),
+    example: { revoke: true, reason: "The project is over" },
     status: 204,
     versioned: true,
     async handler(call, { params: { id }, body }) {
@@ -185,6 +187,7 @@ export const groupRoutes: readonly Route[] = [
     access: EDIT,
     params: idParams,
     body: z.strictObject({ add: members, remove: members, reason: reason.optional() }),
+    example: { add: { people: ["8e0f7c52-6f0b-4f5e-8b1d-6a2e2f1c9d33"] }, remove: { people: ["b7c1d2e3-4f50-4a61-9b72-8c93a4b5c6d7"] } },
     answer: groupSchema.extend({ added: z.int(), removed: z.int() }).meta({ id: "ChangedGroup" }),
     async handler(call, { params: { id }, body }) {
       const add = { people: [...new Set(body.add.people)], groups: [...new Set(body.add.groups)] };

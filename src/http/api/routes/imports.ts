@@ -196,6 +196,7 @@ export const importRoutes: readonly Route[] = [
     access,
     params: idParams,
     body: z.strictObject({ hash: z.string().regex(/^[0-9a-f]{64}$/, "is the preview's hash"), reason }),
+    example: { hash: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", reason: "Autumn intake" },
     answer: importSchema,
     async handler(call, { params, body }) {
       const { id } = await ownImport(call, params.id);

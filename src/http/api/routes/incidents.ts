@@ -154,6 +154,7 @@ export const incidentRoutes: readonly Route[] = [
       assigneeId: uuid.nullable().optional().describe("Somebody who may see it; null for nobody."),
       state: z.enum(["open", "investigating"]).optional(),
     }),
+    example: { assigneeId: "8e0f7c52-6f0b-4f5e-8b1d-6a2e2f1c9d33", state: "investigating" },
     answer: detailSchema,
     versioned: true,
     async handler(call, { params: { id }, body }) {
@@ -174,6 +175,7 @@ export const incidentRoutes: readonly Route[] = [
     access: EDIT,
     params: idParams,
     body: z.strictObject({ text: line(2000) }),
+    example: { text: "Called her: it was her, on holiday." },
     status: 201,
     answer: detailSchema,
     idempotent: true,
@@ -191,6 +193,7 @@ export const incidentRoutes: readonly Route[] = [
     access: EDIT,
     params: idParams,
     body: z.strictObject({ outcome: outcomes, reason }),
+    example: { outcome: "false_alarm", reason: "A new telephone" },
     answer: detailSchema,
     async handler(call, { params: { id }, body }) {
       await closeIncident(call, { incident: await edited(call, id), ...body });
@@ -207,6 +210,7 @@ export const incidentRoutes: readonly Route[] = [
     access: EDIT,
     params: idParams,
     body: z.strictObject({ reason }),
+    example: { reason: "It goes on from another network" },
     answer: detailSchema,
     async handler(call, { params: { id }, body: { reason: why } }) {
       await reopenIncident(call, { incident: await edited(call, id), reason: why });

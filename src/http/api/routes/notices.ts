@@ -66,6 +66,7 @@ export const noticeRoutes: readonly Route[] = [
     access: { permission: RESET, on: "handler" },
     params: idParams,
     body: z.strictObject({ reason }),
+    example: { reason: "The mailbox was full" },
     answer: noticeSchema,
     async handler(call, { params: { id }, body }) {
       const { ctx, sql, caller } = call;
@@ -97,6 +98,7 @@ export const noticeRoutes: readonly Route[] = [
     access: { permission: "rollcall.people.edit", on: { person: "id" } },
     params: idParams,
     body: z.partialRecord(optional, z.boolean()).describe("Those that are not named stay as they are."),
+    example: { "grant.ends_soon": false },
     answer: choices,
     async handler(call, { params: { id }, body }) {
       await chooseNotices(call, { personId: id, wanted: body });

@@ -41,6 +41,7 @@ export const personLifecycleRoutes: readonly Route[] = [
     description:
       "In the same transaction: no sign-in, no session, no token, no permission from now on, whatever is delivered later. Grants stay, and hold again after `POST /people/{id}/activate`. Refused for the last administrator (409) and to who holds less in Rollcall than the person does (403).",
     body: because,
+    example: { reason: "Lost the badge; until it is found" },
     handler: (call, { params, body }) => change(call, { personId: params.id, action: "suspend", ...body }),
   }),
   route({
@@ -50,6 +51,7 @@ export const personLifecycleRoutes: readonly Route[] = [
     description:
       "Lifts what was decided by hand, and an end of access that was reached. What an origin decided ends there: the answer says which blocks are left. Like every change of somebody's access it is refused (403) to who holds less in Rollcall than the person does.",
     body: because,
+    example: { reason: "Back from parental leave" },
     handler: (call, { params, body }) => change(call, { personId: params.id, action: "activate", ...body }),
   }),
   route({
@@ -59,6 +61,7 @@ export const personLifecycleRoutes: readonly Route[] = [
     description:
       "For somebody who leaves. Grants made to them by hand are withdrawn and don't come back when they are activated; those of groups and rules follow their memberships. Refused for the last administrator (409) and to who holds less in Rollcall than the person does (403). Deleting somebody for good is `DELETE /people/{id}`.",
     body: because,
+    example: { reason: "Left the company" },
     handler: (call, { params, body }) => change(call, { personId: params.id, action: "deactivate", ...body }),
   }),
   route({
@@ -71,6 +74,7 @@ export const personLifecycleRoutes: readonly Route[] = [
       until: moment.nullable().describe("The instant at which there is no access any more; null takes the end away."),
       reason,
     }),
+    example: { until: "2027-09-01T00:00:00Z", reason: "The contract ends" },
     handler(call, { params, body }) {
       if (body.until !== null && body.until <= call.ctx.now())
         throw new AppError("invalid", "until: lies in the past; suspend the person instead.", { field: "until" });

@@ -77,6 +77,7 @@ export const personTeamRoutes: readonly Route[] = [
     access: { permission: "rollcall.people.edit", on: { person: "id" } },
     params: idParams,
     body: z.strictObject({ unitIds: z.array(uuid).max(100), reason: reason.optional() }),
+    example: { unitIds: ["5f0c1b86-3c1e-4c55-9d0a-2f0f6f1f7a11"], reason: "Moves to Sales" },
     answer: unitsAnswer,
     versioned: true,
     handler: (call, { params, body }) =>

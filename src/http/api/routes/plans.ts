@@ -114,10 +114,10 @@ export const planRoutes: readonly Route[] = [
   }),
   ...(
     [
-      ["approve", "Let a held plan be applied exactly as it was shown", approvePlan],
-      ["reject", "Refuse a held plan: nothing of it is applied", rejectPlan],
+      ["approve", "Let a held plan be applied exactly as it was shown", approvePlan, "The department was really closed"],
+      ["reject", "Refuse a held plan: nothing of it is applied", rejectPlan, "Half of the file is missing"],
     ] as const
-  ).map(([action, summary, decide]) =>
+  ).map(([action, summary, decide, why]) =>
     route({
       method: "post",
       path: `/plans/{id}/${action}`,
@@ -127,6 +127,7 @@ export const planRoutes: readonly Route[] = [
       access: { permission: "rollcall.plans.approve", on: "organisation" },
       params: rowIdParams,
       body: decision,
+      example: { hash: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", reason: why },
       status: 200,
       answer: planSchema,
       async handler(call, { params, body }) {

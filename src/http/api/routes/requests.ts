@@ -131,6 +131,7 @@ export const requestRoutes: readonly Route[] = [
     access: DECIDE,
     params: idParams,
     body: decision.extend({ until: moment.optional().describe("An earlier end than was asked for.") }),
+    example: { until: "2027-09-01T00:00:00Z", reason: "For the summer, as asked" },
     answer: requestSchema,
     async handler(call, { params: { id }, body }) {
       await requireDeciding(call, id);
@@ -151,6 +152,7 @@ export const requestRoutes: readonly Route[] = [
     access: DECIDE,
     params: idParams,
     body: decision,
+    example: { reason: "The viewer role is enough for this" },
     answer: requestSchema,
     async handler(call, { params: { id }, body }) {
       await requireDeciding(call, id);
@@ -167,6 +169,7 @@ export const requestRoutes: readonly Route[] = [
     access: DECIDE,
     params: idParams,
     body: decision,
+    example: { reason: "Somebody else does it" },
     answer: requestSchema,
     async handler(call, { params: { id }, body }) {
       const { own } = await seen(call, id);

@@ -165,6 +165,7 @@ export const roleRoutes: readonly Route[] = [
     access: EDIT,
     params,
     body: fields.partial(),
+    example: { permissions: ["register.keys.view"], inherits: [] },
     answer: roleSchema,
     versioned: true,
     async handler(call, { params: asked, body: { name, description, permissions, inherits } }) {
@@ -192,6 +193,7 @@ export const roleRoutes: readonly Route[] = [
     access: EDIT,
     params,
     body: z.strictObject({ revoke: z.boolean().default(false), reason }),
+    example: { revoke: true, reason: "Nobody needs it any more" },
     status: 204,
     versioned: true,
     async handler(call, { params: asked, body }) {

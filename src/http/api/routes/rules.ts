@@ -148,6 +148,7 @@ export const ruleRoutes: readonly Route[] = [
     access: EDIT,
     params: idParams,
     body: ruleChange,
+    example: { condition: 'person.department == "Sales" && person.title != "Trainee"' },
     answer: ruleSchema,
     versioned: true,
     async handler(call, { params: { id }, body }) {

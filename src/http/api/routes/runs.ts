@@ -92,6 +92,7 @@ export const runRoutes: readonly Route[] = [
     access: { permission: "rollcall.connections.run", on: "organisation" },
     params: rowIdParams,
     body: z.strictObject({ reason }),
+    example: { reason: "The directory is being repaired" },
     status: 200,
     answer: runSchema,
     async handler(call, { params, body }) {

@@ -58,6 +58,7 @@ export const sessionRoutes: readonly Route[] = [
     access: { permission: "rollcall.sessions.end", on: { person: "id" } },
     params: idParams,
     body: because.extend({ tokens: z.boolean().default(false) }),
+    example: { reason: "The laptop was stolen", tokens: true },
     answer: ended.extend({ tokens: z.int().min(0).describe("How many tokens worked.") }),
     async handler(call, { params: { id: personId }, body: { reason: why, tokens } }) {
       if (tokens && personId !== call.caller.personId) await call.require("rollcall.tokens.edit", { personId });
@@ -75,6 +76,7 @@ export const sessionRoutes: readonly Route[] = [
     access: { permission: "rollcall.sessions.end", on: "handler" },
     params: idParams,
     body: because,
+    example: { reason: "Left open on a shared computer" },
     answer: ended,
     async handler(call, { params, body }) {
       const reach = await call.reach("rollcall.sessions.end");

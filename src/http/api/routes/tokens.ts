@@ -150,6 +150,7 @@ export const tokenRoutes: readonly Route[] = [
         .describe("How long the old one goes on working."),
       expiresAt: moment.optional().describe("Absent: it is given as long as the old one was."),
     }),
+    example: { overlapHours: 24 },
     status: 201,
     answer: shownOnce,
     idempotent: true,
@@ -186,6 +187,7 @@ export const tokenRoutes: readonly Route[] = [
     access: "signed-in",
     params: idParams,
     body: z.strictObject({ expiresAt: moment }),
+    example: { expiresAt: "2028-01-01T00:00:00Z" },
     answer: tokenSchema,
     async handler(call, { params, body }) {
       const token = await seen(call, params.id);
@@ -204,6 +206,7 @@ export const tokenRoutes: readonly Route[] = [
     access: "signed-in",
     params: idParams,
     body: z.strictObject({ reason }),
+    example: { reason: "It stood in a log" },
     answer: tokenSchema,
     async handler(call, { params, body }) {
       const token = await seen(call, params.id);

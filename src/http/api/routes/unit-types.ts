@@ -36,6 +36,7 @@ export const unitTypeRoutes: readonly Route[] = [
     tag: "Units",
     access: EDIT,
     body: z.strictObject({ key, name: line(100) }),
+    example: { key: "shop", name: "Shop" },
     status: 201,
     answer: unitType,
     idempotent: true,

@@ -153,6 +153,7 @@ export const unitRoutes: readonly Route[] = [
     access: { permission: "rollcall.units.edit", on: { unit: "id" } },
     params: idParams,
     body: unitChange,
+    example: { name: "Sales north", parentId: "5f0c1b86-3c1e-4c55-9d0a-2f0f6f1f7a11" },
     answer: unitSchema,
     versioned: true,
     async handler(call, { params, body }) {
@@ -191,6 +192,7 @@ export const unitRoutes: readonly Route[] = [
     access: { permission: "rollcall.units.edit", on: { unit: "id" } },
     params: idParams,
     body: z.strictObject({ moveTo: uuid.optional(), reason }),
+    example: { moveTo: "5f0c1b86-3c1e-4c55-9d0a-2f0f6f1f7a11", reason: "Closed" },
     status: 204,
     versioned: true,
     async handler(call, { params, body: { moveTo, reason: why } }) {
@@ -216,6 +218,7 @@ export const unitRoutes: readonly Route[] = [
     access: { permission: "rollcall.units.edit", on: { unit: "id" } },
     params: idParams,
     body: z.strictObject({ into: uuid, reason }),
+    example: { into: "5f0c1b86-3c1e-4c55-9d0a-2f0f6f1f7a11", reason: "Both offices share a floor now" },
     answer: unitSchema,
     versioned: true,
     async handler(call, { params, body: { into, reason: why } }) {
