@@ -60,6 +60,11 @@ export function createApp({ db, keyRing, config, log, now = () => new Date(), qu
   const { outbound: network, connections: { folders: connectionFolders } = { folders: [] } } = config;
   const { signIn = signInSettings.parse({}) } = config;
   const baseUrl = baseUrlOf(config);
+  const { argon2: usual, verifications } = signIn.password;
+  const verifying = {
+    turns: createTurns(verifications),
+    costs: createCostsInUse({ sql: db.pool, keyRing, usual, now }),
+  };
   const api = {
     db,
     accessSnapshot,
@@ -70,6 +75,7 @@ export function createApp({ db, keyRing, config, log, now = () => new Date(), qu
     network,
     connectionFolders,
     signIn,
+    turns: verifying.turns,
     baseUrl,
     publicUrl: config.http.publicUrl,
   };
@@ -81,11 +87,6 @@ export function createApp({ db, keyRing, config, log, now = () => new Date(), qu
   app.use("/feeds", createFeedsDoor({ db, keyRing, log, now }));
   app.use("/hooks", createHooksDoor({ db, keyRing, log, now }));
   const limits = createAttemptLimits({ db, keyRing, settings: signIn.limits, now, log });
-  const { argon2: usual, verifications } = signIn.password;
-  const verifying = {
-    turns: createTurns(verifications),
-    costs: createCostsInUse({ sql: db.pool, keyRing, usual, now }),
-  };
   app.use(
     createLoginDoor({
       db,

@@ -7,6 +7,7 @@ import type { KeyRing } from "../../db/envelope.ts";
 import type { OwnPermission } from "../../access/own-permissions.ts";
 import type { Caller, Reach, Thing } from "../../access/policy.ts";
 import type { AccessSnapshot } from "../../access/snapshot/snapshot.ts";
+import type { Turns } from "../../auth/passwords/turns.ts";
 import type { SignInSettings } from "../../sign-in-settings.ts";
 import type { Authenticate } from "./authenticate.ts";
 import type { Special } from "./special.ts";
@@ -27,6 +28,8 @@ export interface ApiOptions {
   connectionFolders: readonly string[];
   /** How people sign in. */
   signIn: SignInSettings;
+  /** The turns of all who have a password hashed or looked at: each takes memory and a thread for itself. */
+  turns: Turns;
   /** Where people's browsers reach this server, without a slash at the end. */
   baseUrl: string;
   /** Where systems outside reach this server; absent where nobody said so. */

@@ -9,7 +9,10 @@ import { keyRing } from "../scim/door.ts";
 import { openApi, type ApiDoor } from "./api-door.ts";
 
 const GOOD = "four quiet otters juggle";
-const signIn = { password: { argon2: { memoryKiB: 64, passes: 1 } }, notify: { email: { provider: "smtp" } } };
+const signIn = {
+  password: { argon2: { memoryKiB: 64, passes: 1 }, verifications: { atOnce: 1, waiting: 1 } },
+  notify: { email: { provider: "smtp" } },
+};
 const settings = signInSettings.parse(signIn);
 
 let door: ApiDoor;
@@ -74,6 +77,20 @@ test("G2: reset links and temporary passwords are for who may come in, and are s
   await door.request("POST", `/people/${id}/suspend`, { body: { reason: "away" } });
   for (const [path, given] of [["password-reset", {}] as const, ["temporary-password", { reason: "x" }] as const])
     expect(await door.request("POST", `/people/${id}/${path}`, as(helper.token, given))).toMatchObject({ status: 409 });
+});
+
+test("G2: temporary passwords are made in their turn among all who have one looked at; whoever would be beyond it is sent away", async () => {
+  const id = await made({ userName: "queued" });
+  const holding = await door.db.pool.connect();
+  await holding.query("begin");
+  await holding.query("select from people where id = $1 for update", [id]);
+  // One works, and waits for the row; one waits for its turn.
+  const asked = [1, 2, 3].map(() => door.request("POST", `/people/${id}/temporary-password`, as(helper.token, { reason: "lost" })).then());
+  const { status, headers } = await Promise.race(asked);
+  await holding.query("commit");
+  holding.release();
+  expect([status, Number(headers["retry-after"]) > 0]).toEqual([503, true]);
+  expect((await Promise.all(asked)).map((each) => each.status).toSorted()).toEqual([201, 201, 503]);
 });
 
 test("G2: nobody takes over who holds more, sees others' credentials out of reach, or goes round their own password", async () => {

@@ -5,6 +5,7 @@ import { giveGrant } from "../../../src/access/grants.ts";
 import type { Caller } from "../../../src/access/policy.ts";
 import { OUT_OF_REACH } from "../../../src/access/policy.ts";
 import { createAccessSnapshot, type AccessSnapshot } from "../../../src/access/snapshot/snapshot.ts";
+import { createTurns } from "../../../src/auth/passwords/turns.ts";
 import { projectFolder } from "../../../src/db/folder.ts";
 import { AppError } from "../../../src/errors.ts";
 import { perform } from "../../../src/http/api/perform.ts";
@@ -80,6 +81,7 @@ async function outcomeOf(route: Route, { caller, side }: { caller: Caller; side:
     network: { allow: [...loopback.allow], direct: [] },
     connectionFolders: [],
     signIn: signInSettings.parse({}),
+    turns: createTurns({ atOnce: 1, waiting: 0 }),
     baseUrl: "http://localhost",
     bodyLimit: 1024 * 1024,
   };

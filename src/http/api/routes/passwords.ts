@@ -5,6 +5,7 @@ import { handOutLink } from "../../../auth/links/hand-out.ts";
 import { linksOf, revokeLink, type LinkPurpose } from "../../../auth/links/links.ts";
 import { setTemporaryPassword } from "../../../auth/passwords/set.ts";
 import { passwordStanding } from "../../../auth/passwords/verify.ts";
+import { inTransaction } from "../../../db/database.ts";
 import { route, type ApiCall, type Route } from "../route.ts";
 import { idParams, instant, reason } from "../schemas.ts";
 
@@ -93,6 +94,7 @@ function linkRoutes(purpose: LinkPurpose): Route[] {
       access: reset,
       params: idParams,
       body: z.strictObject({ delivery }),
+      example: { delivery: "send" },
       status: 201,
       answer: handedOut,
       handler: (call, { params, body }) => handOut(call, { personId: params.id, purpose, ...body }),
@@ -107,6 +109,7 @@ function linkRoutes(purpose: LinkPurpose): Route[] {
       access: reset,
       params: idParams,
       body: z.strictObject({ reason }),
+      example: { reason: "Sent to the wrong address" },
       status: 204,
       async handler(call, { params, body }) {
         await requireHoldsAll(call, { caller: call.caller, personId: params.id });
@@ -150,12 +153,18 @@ export const passwordRoutes: readonly Route[] = [
     access: reset,
     params: idParams,
     body: z.strictObject({ reason }),
+    example: { reason: "No mail on the shop floor" },
     status: 201,
     answer: z.object({ password: z.string().describe("Shown here and nowhere else."), until: instant }),
-    async handler(call, { params: { id }, body }) {
-      const { keyRing, signIn } = call.options;
-      await requireHoldsAll(call, { caller: call.caller, personId: id });
-      return setTemporaryPassword(call, { personId: id, keyRing, settings: signIn.password, reason: body.reason });
+    ownTransactions: true,
+    async handler({ caller, ctx, options: { db, keyRing, signIn, turns } }, { params: { id }, body }) {
+      // A turn first: nobody waits for one with a connection to the database in their hands.
+      return turns.take(() =>
+        inTransaction(db, ctx, async (work) => {
+          await requireHoldsAll(work, { caller, personId: id });
+          return setTemporaryPassword(work, { personId: id, keyRing, settings: signIn.password, reason: body.reason });
+        }),
+      );
     },
   }),
 ];
