@@ -17,7 +17,10 @@ export interface LimitedAttempt {
   /** What was typed as the login, where something was. */
   name?: string | null;
   personId: string | null;
-  /** The device cookie's id, only where this person has signed in with it before; else null. */
+  /**
+   * What tells this browser from all others: the secret of its device cookie, only where this person has signed in with it before; where
+   * nobody is named, the sign-in with which it was sent away, and comes back. Else null.
+   */
   device: string | null;
 }
 
@@ -51,7 +54,9 @@ interface Share {
 
 /**
  * Which budgets an attempt takes from, the first to refuse first. A device of the owner's has one of its own and no other: whatever is
- * done from elsewhere never keeps it out. An attempt that its network is refused does not count against the account. Pure.
+ * done from elsewhere never keeps it out. Nor does it keep out who comes back from where they were sent: how often browsers are sent is
+ * bounded (`begin`). An attempt that its network is refused does not count against the account. What names nobody (an identity
+ * provider's answer, a passkey, a link) can't be guessed, so that all the others have nothing to share with it. Pure.
  */
 export function sharesOf({
   kind,
@@ -64,11 +69,12 @@ export function sharesOf({
   network: string;
   device: string | null;
 }): Share[] {
-  if (device !== null && subject !== null)
-    return [{ budget: "device", key: `${kind}:${subject}:${createHash("sha256").update(device).digest("base64url")}` }];
+  if (device !== null)
+    return [{ budget: "device", key: `${kind}:${subject ?? "begun"}:${createHash("sha256").update(device).digest("base64url")}` }];
+  if (subject === null) return [{ budget: "network", key: network }];
   return [
     { budget: "network", key: network },
-    ...(subject === null ? [] : [{ budget: "account" as const, key: `${kind}:${subject}` }]),
+    { budget: "account", key: `${kind}:${subject}` },
     { budget: "overall", key: "all" },
   ];
 }
@@ -117,7 +123,7 @@ export function createAttemptLimits({ db, keyRing, settings, now, log }: Attempt
       // By what was typed: an account's other names must not tell that they are its.
       subject: name ? `name:${typedNameHash(keyRing, name)}` : personId && `person:${personId}`,
       network: networkOf(address) ?? "unknown",
-      device: personId === null ? null : device,
+      device,
     });
 
   return {

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import type { Work } from "../../db/database.ts";
+import type { Sql, Work } from "../../db/database.ts";
+import { hashOfSecret } from "../sessions/session.ts";
 import { leavingSchema, type Leaving } from "./outgoing.ts";
 
 /** How long somebody may take to sign in at the identity provider. */
@@ -81,6 +82,16 @@ export async function useRequest({ ctx, sql }: Work, { id, kind, connectionId, b
     [id, kind, connectionId, ctx.now(), browser ?? null],
   );
   return rows[0];
+}
+
+/** The secret in a browser's cookie, if a request that it made waits for its answer; null if none does. */
+export async function browserThatAsked(sql: Sql, { browser, now }: { browser: string | undefined; now: Date }): Promise<string | null> {
+  if (browser === undefined) return null;
+  const { rowCount } = await sql.query("select from saml_requests where browser = $1 and expires_at > $2 limit 1", [
+    hashOfSecret(browser),
+    now,
+  ]);
+  return rowCount ? browser : null;
 }
 
 /** Forgets requests that nobody answered, for the daily upkeep; returns how many. */

@@ -112,6 +112,8 @@ export function stepUpOf({ signIn }: Visit): SignIn {
 export interface ProviderAnswer {
   /** The connection's. */
   name: string;
+  /** What this browser was sent away with and may come back with; null where it was not. */
+  begun: string | null;
   /** Takes the answer; throws an AppError for one that is not believed. */
   arrive: () => Promise<Reply>;
   isNotBelieved: (error: AppError) => boolean;
@@ -123,9 +125,9 @@ export interface ProviderAnswer {
  * Takes a provider's answer, within the limits of attempts. One that is not believed is noted with its reason, and refused in the same
  * words whatever was wrong with it: throws `forbidden`; `rate_limited` when there were too many.
  */
-export async function takeAnswer(visit: Visit, { name, arrive, isNotBelieved, also }: ProviderAnswer): Promise<Reply> {
+export async function takeAnswer(visit: Visit, { name, begun, arrive, isNotBelieved, also }: ProviderAnswer): Promise<Reply> {
   const { options, address, ctx } = visit;
-  const attempt = { kind: "federated" as const, address, personId: null, device: null };
+  const attempt = { kind: "federated" as const, address, personId: null, device: begun };
   await options.limits.take(attempt);
   try {
     const reply = await arrive();

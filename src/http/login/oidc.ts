@@ -72,6 +72,7 @@ async function fromProvider(visit: Visit, providers: Providers): Promise<Reply> 
   const known = await oidcConnection(visit.options, visit.request.params["connection"]);
   return takeAnswer(visit, {
     name: known.connection.name,
+    begun: visit.signIn?.id ?? null,
     arrive: () => arrive(visit, { known, providers }),
     isNotBelieved: ({ field }) => field === "oidc",
   });

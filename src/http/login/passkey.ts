@@ -46,7 +46,7 @@ async function prove(visit: Visit, { response }: z.output<typeof responseForm>):
   if (!signIn) throw new AppError("forbidden", "This sign-in is over or took too long: begin again.", { field: "sign_in" });
   const at = options.now();
   // Whom it is about is known only once the passkey has proved it.
-  const attempt = { kind: "second_factor", address, personId: null, device: null } as const;
+  const attempt = { kind: "second_factor", address, personId: null, device: signIn.id } as const;
   await limits.take(attempt);
   const { personId, outcome, secret } = await inTransaction(db, visit.ctx, async (work) => {
     const proof = await verifyPasskey(work, { personId: null, boundTo: `sign-in:${signIn.id}`, relyingParty, response });

@@ -4,6 +4,7 @@ import { ownEndpoints } from "../../auth/saml/own-endpoints.ts";
 import { ensureOwnKeys } from "../../auth/saml/own-keys.ts";
 import { ownMetadata } from "../../auth/saml/own-metadata.ts";
 import { askForRefresh } from "../../auth/saml/providers.ts";
+import { browserThatAsked } from "../../auth/saml/requests.ts";
 import { beginSamlSignIn, takeSamlResponse } from "../../auth/saml/sign-in.ts";
 import { subjectOf } from "../../auth/saml/subject.ts";
 import { inTransaction } from "../../db/database.ts";
@@ -73,6 +74,7 @@ async function fromProvider(options: LoginOptions, request: Request, response: R
   const connection = await connectionOf(visit);
   const answer = await takeAnswer(visit, {
     name: connection.name,
+    begun: await browserThatAsked(options.db.requestPool, { browser: samlBrowser(request), now: visit.options.now() }),
     arrive: () => arrive(visit, connection),
     isNotBelieved: ({ code }) => code === "unauthenticated",
     async also({ field }) {

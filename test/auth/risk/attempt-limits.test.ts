@@ -179,12 +179,13 @@ test("spellings of one login share a budget; the name can't be read from what is
   expect(typedNameHash({ current: sealingKey(Buffer.alloc(32, 8)), older: [] }, "ada@example.com")).not.toBe(hash("ada@example.com"));
 });
 
-test("a known device takes from its own budget alone; without a subject there is none", () => {
+test("W2: a known device, or a browser that was sent away and comes back, takes from its own budget alone; who names nobody shares none with all others", () => {
   const budgets = (device: string | null, subject: string | null) =>
     sharesOf({ kind: "password", subject, network: "192.0.2.0/24", device }).map(({ budget }) => budget);
   expect(budgets("d", "person:1")).toEqual(["device"]);
   expect(budgets(null, "person:1")).toEqual(["network", "account", "overall"]);
-  expect(budgets("d", null)).toEqual(["network", "overall"]);
+  expect(budgets("d", null)).toEqual(["device"]);
+  expect(budgets(null, null)).toEqual(["network"]);
 });
 
 test("G7, W2: a lock is told to its owner, once; the same is done for names of nobody, and the name stands nowhere", async () => {
