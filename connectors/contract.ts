@@ -1,9 +1,9 @@
 import type { Logger } from "pino";
 import type { z } from "zod";
-import type { UploadedFiles, UploadLimits } from "./upload.ts";
+import type { UploadedFiles, UploadLimits, UploadWithoutOptions } from "./upload.ts";
 
 export { Fault, type FaultKind } from "./fault.ts";
-export type { UploadedFile, UploadedFiles, UploadLimits } from "./upload.ts";
+export type { UploadedFile, UploadedFiles, UploadLimits, UploadWithoutOptions } from "./upload.ts";
 
 /**
  * The connector contract: all that the sync pipeline and provisioning know of a connected system.
@@ -279,6 +279,8 @@ export interface Connector<S = unknown> {
   recordedAt?: "http";
   /** How files are handed in for a connection that reads these; undefined when its settings say that it reads something else. */
   uploads?(settings: S): UploadLimits | undefined;
+  /** What was handed in, without what it says of some people: they were deleted for good. Throws Faults when the file can't be read. */
+  uploadWithout?(options: UploadWithoutOptions<S>): AsyncGenerator<Buffer>;
   /** Settings whose change means that a read covers something else (base, filters): their hash holds the next sweep. */
   scopeOf?(settings: S): unknown;
 }

@@ -19,3 +19,12 @@ export interface UploadLimits {
   /** So many of the last files are kept. */
   keep: number;
 }
+
+/** For Connector.uploadWithout. */
+export interface UploadWithoutOptions<S> {
+  settings: S;
+  file: UploadedFile;
+  /** Of people. */
+  nativeIds: ReadonlySet<string>;
+  signal: AbortSignal;
+}

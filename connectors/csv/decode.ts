@@ -38,7 +38,7 @@ interface Decoder {
 }
 
 /** What windows-1252 has at 0x80 to 0x9F; five places are empty. */
-const WINDOWS_1252 = "€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ";
+export const WINDOWS_1252 = "€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ";
 
 const DECODERS: Readonly<Record<Encoding, () => Decoder>> = {
   utf8() {

@@ -5,6 +5,7 @@ import { csvSettings, type CsvSettings } from "./config.ts";
 import { createLookup } from "./lookup.ts";
 import { placeOf } from "./place.ts";
 import { pageReader } from "./read.ts";
+import { withoutPeople } from "./without-people.ts";
 
 /** An HR feed: people, and their groups and units by columns, from one CSV file. */
 export const csv: Connector<CsvSettings> = {
@@ -16,6 +17,7 @@ export const csv: Connector<CsvSettings> = {
   openSource,
   check,
   uploads: ({ upload, maxBytes }) => (upload === undefined ? undefined : { keep: upload.keep, maxBytes }),
+  uploadWithout: withoutPeople,
   scopeOf: ({ file, folder, upload, sftp, idColumn, groupsColumn, unitColumn, unitSeparator }) => ({
     file,
     idColumn,

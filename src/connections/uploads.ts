@@ -51,25 +51,42 @@ export async function storeUpload({ sql, ctx }: Work, { connection, keyRing, rec
   const { bytes, sha256 } = received;
   const receivedAt = await nextMoment(sql, { connectionId: connection.id, now: ctx.now() });
   const file = `${receivedAt.toISOString().replaceAll(":", "-")}-${sha256.slice(0, 12)}.csv`;
-  const { key, sealed } = newUploadKey(keyRing, uploadPurpose({ connectionId: connection.id, file }));
+  await insertUpload(sql, { connectionId: connection.id, keyRing, received, file, receivedAt });
+  await sql.query(
+    "delete from uploads where connection_id = $1 and id not in (select id from uploads where connection_id = $1 order by received_at desc limit $2)",
+    [connection.id, keep],
+  );
+  return { file, bytes, sha256, receivedAt };
+}
+
+export interface InsertUploadOptions {
+  connectionId: number;
+  keyRing: KeyRing;
+  received: Pick<Received, "handle" | "bytes" | "sha256">;
+  file: string;
+  receivedAt: Date;
+}
+
+/** Stores a file under a key of its own, chunk by chunk. */
+export async function insertUpload(
+  sql: Work["sql"],
+  { connectionId, keyRing, received, file, receivedAt }: InsertUploadOptions,
+): Promise<void> {
+  const { handle, bytes, sha256 } = received;
+  const { key, sealed } = newUploadKey(keyRing, uploadPurpose({ connectionId, file }));
   const { rows } = await sql.query<{ id: string }>(
     "insert into uploads (connection_id, file, bytes, sha256, received_at, key) values ($1, $2, $3, $4, $5, $6) returning id::text",
-    [connection.id, file, bytes, sha256, receivedAt, sealed],
+    [connectionId, file, bytes, sha256, receivedAt, sealed],
   );
   for (let seq = 0; seq * CHUNK < bytes; seq++) {
     const plain = Buffer.alloc(Math.min(CHUNK, bytes - seq * CHUNK));
-    await received.handle.read(plain, 0, plain.length, seq * CHUNK);
+    await handle.read(plain, 0, plain.length, seq * CHUNK);
     await sql.query("insert into upload_chunks (upload_id, seq, content) values ($1, $2, $3)", [
       rows[0]?.id,
       seq,
       sealChunk(key, { seq, plain }),
     ]);
   }
-  await sql.query(
-    "delete from uploads where connection_id = $1 and id not in (select id from uploads where connection_id = $1 order by received_at desc limit $2)",
-    [connection.id, keep],
-  );
-  return { file, bytes, sha256, receivedAt };
 }
 
 /** Later than every file there is, whatever the clock says. */

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { refuseLastAdministrator } from "../../../access/last-administrator.ts";
 import { personBehind } from "../../../access/policy.ts";
 import { requireMayShutOutOrLetIn } from "../../../access/shutting-out.ts";
+import { eraseFromUploads } from "../../../connections/erase-from-uploads.ts";
 import { erasePerson } from "../../../directory/erasure.ts";
 import { erasureStanding, standsInTheWay } from "../../../directory/erasure-standing.ts";
 import { AppError } from "../../../errors.ts";
@@ -87,6 +88,7 @@ export const deletionRoutes: readonly Route[] = [
       await requireMayShutOutOrLetIn(call, { caller: call.caller, personId: id });
       await refuseLastAdministrator(call, { personId: id });
       const { keyRing } = call.options;
+      await eraseFromUploads(call, { personId: id, keyRing });
       const { waitsFor } = await erasePerson(call, { personId: id, confirm, force, reason: why ?? "deleted for good", keyRing });
       return { id, waitsFor };
     },
