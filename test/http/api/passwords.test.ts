@@ -85,7 +85,7 @@ test("G2: temporary passwords are made in their turn among all who have one look
   await holding.query("begin");
   await holding.query("select from people where id = $1 for update", [id]);
   // One works, and waits for the row; one waits for its turn.
-  const asked = [1, 2, 3].map(() => door.request("POST", `/people/${id}/temporary-password`, as(helper.token, { reason: "lost" })).then());
+  const asked = [1, 2, 3].map(async () => door.request("POST", `/people/${id}/temporary-password`, as(helper.token, { reason: "lost" })));
   const { status, headers } = await Promise.race(asked);
   await holding.query("commit");
   holding.release();
