@@ -146,7 +146,13 @@ async function update(work: Work, { existing, definition, keyRing, stored }: Upd
     `update connections set ${names.map((column, index) => `${column} = $${index + 5}`).join(", ")}, secrets = $3, version = version + 1, updated_at = $2,
        mapping_version = mapping_version + case when $4 then 1 else 0 end
      where id = $1`,
-    [existing.id, work.ctx.now(), JSON.stringify(secrets), changed.includes("mapping"), ...Object.values(columns)],
+    [
+      existing.id,
+      work.ctx.now(),
+      JSON.stringify(secrets),
+      changed.includes("mapping") || changed.includes("precedence"),
+      ...Object.values(columns),
+    ],
   );
   if (existing.enabled && !definition.enabled)
     await endSignIns(work, { connectionId: existing.id, reason: "the identity provider was taken out of use" });

@@ -70,7 +70,7 @@ export async function sweepAbsent(run: Run, source: Source, kind: Kind): Promise
       connectionId: run.connection.id,
       kind,
       runId: run.id,
-      startedAt: run.startedAt,
+      lastAccountId: run.before.lastAccountId,
       after,
       limit: BATCH,
     });

@@ -123,7 +123,7 @@ export async function applyItems(ctx: Context, { db, planId, hash, onProgress }:
 
 async function loadPlan(db: Database, planId: number): Promise<PlanRow> {
   const { rows } = await db.pool.query<PlanRow>(
-    `select p.id, p.run_id, p.connection_id, c.name as connection, c.mapping_version, p.state, p.hash, p.opened_at, c.silent_since is not null and r.mode <> 'remap' as returns
+    `select p.id, p.run_id, p.connection_id, c.name as connection, coalesce(p.mapping_version, c.mapping_version) as mapping_version, p.state, p.hash, p.opened_at, c.silent_since is not null and r.mode <> 'remap' as returns
        from plans p join connections c on c.id = p.connection_id join runs r on r.id = p.run_id where p.id = $1`,
     [planId],
   );

@@ -42,7 +42,7 @@ export interface Run {
   /** Native ids, by kind, of known records that this run has read otherwise than they are known. */
   readonly staged: Readonly<Record<Kind, Set<string>>>;
   /** What was there when the run began: nothing has to be compared with nothing. */
-  readonly before: { people: boolean; accounts: ReadonlySet<Kind> };
+  readonly before: { people: boolean; accounts: ReadonlySet<Kind>; lastAccountId: number };
 }
 
 export interface BeginOptions {
@@ -74,7 +74,7 @@ export async function beginRun(ctx: Context, options: BeginOptions): Promise<Run
     const id =
       (await takeRequested(work.sql, { runId: options.requested, ...begun })) ??
       (await insertRun(work.sql, { connectionId: connection.id, ...begun }));
-    return { id, planId: await openPlan(work, { runId: id, connectionId: connection.id }) };
+    return { id, planId: await openPlan(work, { runId: id, connectionId: connection.id, mappingVersion: connection.mappingVersion }) };
   });
   return {
     ...options,
@@ -118,11 +118,11 @@ async function closeCrashedRuns(
 }
 
 async function whatIsThere(sql: Pick<Database["pool"], "query">, connectionId: number): Promise<Run["before"]> {
-  const { rows } = await sql.query<{ people: boolean; kinds: Kind[] }>(
-    `select exists (select from people) as people, array(select kind from unnest(array['unit', 'user', 'group']) as kind where exists (select from accounts a where a.connection_id = $1 and a.kind = kind.kind)) as kinds`,
+  const { rows } = await sql.query<{ people: boolean; kinds: Kind[]; last: number }>(
+    `select exists (select from people) as people, coalesce((select max(id) from accounts), 0) as last, array(select kind from unnest(array['unit', 'user', 'group']) as kind where exists (select from accounts a where a.connection_id = $1 and a.kind = kind.kind)) as kinds`,
     [connectionId],
   );
-  return { people: rows[0]?.people ?? true, accounts: new Set(rows[0]?.kinds) };
+  return { people: rows[0]?.people ?? true, accounts: new Set(rows[0]?.kinds), lastAccountId: rows[0]?.last ?? 0 };
 }
 
 /** What deciding needs to know of this connection and of the others. `speaks`: what is decided about comes from the system itself, just now. */

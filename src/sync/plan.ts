@@ -3,11 +3,14 @@ import type { Sql, Work } from "../db/database.ts";
 import { textArray } from "../db/text-array.ts";
 import type { Item, ItemPayload } from "./records.ts";
 
-/** Opens a run's plan. */
-export async function openPlan({ ctx, sql }: Work, { runId, connectionId }: { runId: number; connectionId: number }): Promise<number> {
+/** Opens a run's plan, with the mapping that it is decided with: whatever becomes of the connection's, accounts are stored as this one's. */
+export async function openPlan(
+  { ctx, sql }: Work,
+  { runId, connectionId, mappingVersion }: { runId: number; connectionId: number; mappingVersion: number },
+): Promise<number> {
   const { rows } = await sql.query<{ id: number }>(
-    "insert into plans (run_id, connection_id, state, opened_at) values ($1, $2, 'staging', $3) returning id",
-    [runId, connectionId, ctx.now()],
+    "insert into plans (run_id, connection_id, state, opened_at, mapping_version) values ($1, $2, 'staging', $3, $4) returning id",
+    [runId, connectionId, ctx.now(), mappingVersion],
   );
   return rows[0]?.id ?? 0;
 }

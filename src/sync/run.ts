@@ -94,7 +94,9 @@ export async function runSync(ctx: Context, options: RunOptions): Promise<RunSum
 export function effectiveMode(connection: LoadedConnection, { mode, now }: { mode: RunMode; now: Date }): RunMode {
   if (mode !== "incremental") return mode;
   const { lastFullAt, policy, cursor, scopeHash } = connection;
-  const due = lastFullAt === null || now.getTime() - lastFullAt.getTime() >= policy.fullEveryHours * 3_600_000;
+  const sinceFull = lastFullAt === null ? Infinity : now.getTime() - lastFullAt.getTime();
+  // One that lies ahead was noted by a clock that has been set back since.
+  const due = sinceFull < 0 || sinceFull >= policy.fullEveryHours * 3_600_000;
   return due || cursor === null || scopeHash !== scopeHashOf(connection) ? "full" : "incremental";
 }
 

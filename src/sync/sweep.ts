@@ -11,21 +11,21 @@ export interface Candidate {
 }
 
 /**
- * Live accounts that were known before the run and that the run has not seen, a page at a time in id order. Whose record was
+ * Live accounts that were known before the run (by their ids, since clocks are set back) and that the run has not seen, a page at a time in id order. Whose record was
  * read but can't be taken is there: neither gone, nor a reason for the run to stop.
  */
 export async function sweepCandidates(
   sql: Sql,
-  options: { connectionId: number; kind: Kind; runId: number; startedAt: Date; after: number; limit: number },
+  options: { connectionId: number; kind: Kind; runId: number; lastAccountId: number; after: number; limit: number },
 ): Promise<Candidate[]> {
   const { rows } = await sql.query<Candidate>({
     name: "sync_sweep_candidates",
     text: `select a.id as "accountId", a.native_id as "nativeId" from accounts a
-      where a.connection_id = $1 and a.kind = $2 and a.gone_at is null and a.first_seen_at < $4 and a.id > $5
+      where a.connection_id = $1 and a.kind = $2 and a.gone_at is null and a.id <= $4 and a.id > $5
         and not exists (select from (select unnest(account_ids) as id from run_seen where run_id = $3 and kind = $2) s where s.id = a.id)
         and not exists (select from run_problems p where p.run_id = $3 and p.kind = $2 and p.native_id = a.native_id)
       order by a.id limit $6`,
-    values: [options.connectionId, options.kind, options.runId, options.startedAt, options.after, options.limit],
+    values: [options.connectionId, options.kind, options.runId, options.lastAccountId, options.after, options.limit],
   });
   return rows;
 }

@@ -58,6 +58,7 @@ const LANDED = {
   "20261124100000_uploads": "7c661eabc469a6bc",
   "20261124120000_addresses_of_federated_people": "3af95c7937522c17",
   "20261124130000_search_changes_of_texts": "3a3b71f95285e7ef",
+  "20261125110100_mapping_of_a_plan": "ef235001c99bd163",
   "20261125140000_browsers_that_asked": "b8b0ff1376a103fb",
 };
 
