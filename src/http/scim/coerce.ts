@@ -1,6 +1,7 @@
 import { AppError } from "../../errors.ts";
 import { foldElements, hasContent } from "./elements.ts";
 import { instant } from "./filter/literals.ts";
+import { coercedName, refuseTooLong } from "./found-by.ts";
 import { isJsonObject, isStorable, type JsonObject, type JsonValue } from "./json.ts";
 import { findAttribute, type AttributeMap, type ResourceSchema, type SchemaAttribute } from "./schema.ts";
 
@@ -176,8 +177,9 @@ function coerceSubAttributes(subAttributes: AttributeMap, source: JsonObject, pa
 }
 
 function storable(text: string, path: string): string {
-  if (isStorable(text)) return text;
-  throw wrong(path, "has a character that can't be kept (U+0000 or half of a surrogate pair)");
+  if (!isStorable(text)) throw wrong(path, "has a character that can't be kept (U+0000 or half of a surrogate pair)");
+  refuseTooLong(text, path);
+  return path === "userName" ? coercedName(text) : text;
 }
 
 const LONGEST_SHOWN = 60;

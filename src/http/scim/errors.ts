@@ -96,6 +96,8 @@ function asAppError(error: unknown): AppError | undefined {
         "The filter takes too long to evaluate; narrow it, or filter by an indexed attribute (id, userName, externalId).",
         { scimType: "tooMany", cause: error },
       );
+    case "54000":
+      return new AppError("invalid", "A value is longer than can be kept and found again; send a shorter one.", { cause: error });
     case "40P01":
     case "40001":
       return new AppError("busy", "Another change was in the way; try again.", { cause: error });

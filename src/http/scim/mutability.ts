@@ -33,6 +33,15 @@ export function withImmutable(schema: ResourceSchema, { before, after }: Change)
 }
 
 /**
+ * Whether a user is active is never left unsaid once it was said: a client that leaves the value out, or takes it away, does not mean
+ * to bring anybody back.
+ */
+export function withActive(schema: ResourceSchema, { before, after }: Change): JsonObject {
+  const held = before["active"];
+  return schema.type !== "User" || held === undefined || after["active"] !== undefined ? after : { ...after, active: held };
+}
+
+/**
  * Refuses a patch that leaves a resource without what it must have: `mutability` when it was removed (RFC 7644 section
  * 3.5.2.2), `invalidValue` when it was given no value.
  */

@@ -14,7 +14,7 @@ import { sameJson, type JsonObject } from "./json.ts";
 import { PROFILES } from "./dialects/profiles/index.ts";
 import { knownChange, knownMembers } from "./known-members.ts";
 import { guardMembers } from "./member-guard.ts";
-import { refuseImmutable, withImmutable } from "./mutability.ts";
+import { refuseImmutable, withActive, withImmutable } from "./mutability.ts";
 import { applyPatch } from "./patch/apply.ts";
 import { memberChange, memberIds, type MemberChange } from "./patch/members.ts";
 import { readOperations } from "./patch/operations.ts";
@@ -125,12 +125,7 @@ function replacement({ type, call, body, id }: BodyOptions): Asked {
     change: members ? { set: members } : cleared ? { set: [] } : undefined,
     membersAlone: false,
     next(held) {
-      // A client that leaves `active` out does not mean to bring anybody back.
-      const whole =
-        type.kind === "user" && resource["active"] === undefined && held["active"] !== undefined
-          ? { ...resource, active: held["active"] }
-          : resource;
-      const after = withImmutable(type.schema, { before: held, after: whole });
+      const after = withImmutable(type.schema, { before: held, after: withActive(type.schema, { before: held, after: resource }) });
       refuseImmutable(type.schema, { before: held, after });
       return type.kind === "user" ? withOthersAttributes(call, { id, before: held, after }) : after;
     },
@@ -151,7 +146,8 @@ function patching({ type, call, body, id }: BodyOptions): Asked {
     }),
     membersAlone: others.length === 0,
     next(held) {
-      const after = applyPatch(held, { schema: type.schema, operations: others, createsAbsent });
+      const patched = applyPatch(held, { schema: type.schema, operations: others, createsAbsent });
+      const after = withActive(type.schema, { before: held, after: patched });
       return type.kind === "user" ? withOthersAttributes(call, { id, before: held, after }) : after;
     },
   };

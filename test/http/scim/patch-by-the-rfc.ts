@@ -109,7 +109,8 @@ function list(before: JsonValue[], { op, value }: Step): JsonValue[] {
   const given = value === undefined || value === null ? [] : Array.isArray(value) ? value : [value];
   if (op === "replace") return [...new Set(given)];
   if (op === "add") return [...new Set([...before, ...given])];
-  return value === undefined || value === null || given.length === 0 ? [] : before.filter((one) => !given.includes(one));
+  // The RFC has no value here: with none all goes, and a list takes those that it names.
+  return value === undefined || value === null ? [] : before.filter((one) => !given.includes(one));
 }
 
 function records(before: JsonObject[], { op, path, value, createsAbsent }: Step): JsonObject[] {
@@ -145,7 +146,7 @@ function wholeRecords(before: JsonObject[], { op, value }: { op: NaiveOperation[
     const primary = given.some((record) => record["primary"] === true);
     return fold([...(primary ? before.map(demoted) : before), ...fold(given)]);
   }
-  if (given.length === 0) return [];
+  if (value === undefined || value === null) return [];
   return before.filter(
     (record) => !given.some((one) => one["value"] === record["value"] && (one["type"] === undefined || one["type"] === record["type"])),
   );

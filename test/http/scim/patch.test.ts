@@ -128,7 +128,7 @@ describe("M1: PATCH (RFC 7644 section 3.5.2)", () => {
     });
   });
 
-  test("M1: remove takes a path, a value list, or everything when the value is null or empty", () => {
+  test("M1: remove takes a path, a value list, or everything when there is no value; an empty list takes nothing", () => {
     expect(patched(ann, { op: "remove", path: 'emails[type eq "home"]' })["emails"]).toHaveLength(1);
     expect(patched(ann, { op: "remove", path: 'emails[type eq "home"].value' })["emails"]).toHaveLength(1);
     expect(patched(ann, { op: "remove", path: "emails", value: [{ value: "ann@w.example" }] })["emails"]).toEqual([
@@ -136,6 +136,7 @@ describe("M1: PATCH (RFC 7644 section 3.5.2)", () => {
     ]);
     expect(patched(ann, { op: "remove", path: "emails", value: null })["emails"]).toBeUndefined();
     expect(patched(ann, { op: "replace", path: "emails", value: [] })["emails"]).toBeUndefined();
+    expect(patched(ann, { op: "remove", path: "emails", value: [] })).toEqual(ann);
     expect(patched(ann, { op: "remove", path: 'emails[type eq "fax"]' })).toEqual(ann);
   });
 
@@ -270,6 +271,7 @@ describe("M1: a group's members are changed as sets", () => {
       ]),
     ).toEqual({ set: [c] });
     expect(change([{ op: "remove", path: "members", value: null }])).toEqual({ set: [] });
+    expect(change([{ op: "remove", path: "members", value: [] }])).toEqual({ add: [], remove: [] });
     expect(change([{ op: "replace", path: "members", value: [] }])).toEqual({ set: [] });
   });
 

@@ -118,6 +118,22 @@ describe("M1: the life of a user", () => {
     expect((await door.request("GET", `/Users/${body.id}`)).body).toMatchObject({ title: "T", meta: { version: body.meta.version } });
   });
 
+  test.each<[string, object]>([
+    ["remove", { op: "remove", path: "active" }],
+    ["null", { op: "replace", path: "active", value: null }],
+    ["an empty text", { op: "replace", value: { active: "" } }],
+  ])("M1: nobody is brought back by taking `active` away (%s)", async (kind, operation) => {
+    const { body } = await create(`gone-by-${kind.replaceAll(" ", "-")}@example.com`);
+    const url = `/Users/${body.id}`;
+    const patch = (...Operations: object[]) => door.request("PATCH", url, { body: { Operations } });
+    expect((await patch({ op: "replace", path: "active", value: false })).body.active).toBe(false);
+    const { status, body: after } = await patch(operation, { op: "replace", path: "title", value: "T" });
+    expect([status, after.active, after.title]).toEqual([200, false, "T"]);
+    const put = await door.request("PUT", url, { body: { userName: after.userName, active: null } });
+    expect([put.status, put.body.active]).toEqual([200, false]);
+    expect((await door.request("GET", url)).body.active).toBe(false);
+  });
+
   test("M1: If-Match refuses a version that has moved on, If-None-Match spares an answer", async () => {
     const { body, headers } = await create("tagged@example.com");
     const url = `/Users/${body.id}`;

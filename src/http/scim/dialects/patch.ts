@@ -80,8 +80,10 @@ function bendOperation(raw: JsonValue, options: BendOptions): JsonValue[] {
     const bent = bendPath(path, options);
     const member = memberInPath(operation, bent, options);
     if (member !== undefined) return [{ op: "add", path: "members", value: [{ value: member }] }];
-    if (!bent.isWhole)
-      return [{ ...operation, path: bent.text, ...(value === undefined ? {} : { value: bendTargeted(value, bent, options) }) }];
+    if (!bent.isWhole) {
+      const meant = withMainSub(bent, operation, options);
+      return [{ ...operation, path: meant.text, ...(value === undefined ? {} : { value: bendTargeted(value, meant, options) }) }];
+    }
     delete operation["path"];
   } else if (path !== undefined) return [operation];
   return withoutPath(operation, { bending, schema });
@@ -92,6 +94,17 @@ function memberInPath({ op, value }: JsonObject, { attribute, sub, text }: BentP
   if (op !== "add" || (value !== undefined && value !== null) || sub || attribute !== schema.attributes.get("members")) return undefined;
   const id = /\[\s*value\s+eq\s+"([^"\\]+)"\s*\]$/i.exec(text)?.[1];
   return id !== undefined && bending.allows("member-in-path", { attribute: "members", scimType: "mutability" }) ? id : undefined;
+}
+
+/** `emails[type eq "work"]` with a text: its address is meant, and what else the element says stays. */
+function withMainSub(path: BentPath, { op, value }: JsonObject, { bending }: BendOptions): BentPath {
+  const { attribute, sub, filtered, text } = path;
+  if (!filtered || sub || !attribute || op === "remove") return path;
+  if (!["string", "number"].includes(typeof value) || value === "" || (typeof value === "string" && jsonIn(value) !== undefined))
+    return path;
+  const main = attribute.subAttributes.get("value") ?? attribute.subAttributes.get("formatted");
+  if (!main || !bending.allows("text-for-object", { attribute: attribute.name, value })) return path;
+  return { ...path, text: `${text}.${main.name}`, sub: main };
 }
 
 function bendName(operation: JsonObject, { bending }: BendOptions): void {

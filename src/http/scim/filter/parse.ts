@@ -151,7 +151,16 @@ function readOperation(reader: Reader, target: Target): Filter {
   if (!leaf) throw reader.failure(`${target.attribute.name} is complex: name one of its sub-attributes`, token);
   const result = comparisonValue({ attribute: leaf.sub ?? leaf.attribute, operator: operator as Comparison, literal });
   if ("problem" in result) throw reader.failure(result.problem, literal);
-  return { kind: "compare", target: leaf, operator: operator as Comparison, value: result.value };
+  return withComposedName({ kind: "compare", target: leaf, operator: operator as Comparison, value: result.value });
+}
+
+/** A user's name is kept composed (see coercedName), whoever asks for it otherwise; names from elsewhere stand as they came. */
+function withComposedName(asked: Extract<Filter, { kind: "compare" }>): Filter {
+  const { target, operator, value } = asked;
+  if (target.attribute.name !== "userName" || target.extension !== undefined || typeof value !== "string") return asked;
+  const composed = value.normalize("NFC");
+  if (composed === value) return asked;
+  return { kind: operator === "ne" ? "and" : "or", filters: [{ ...asked, value: composed }, asked] };
 }
 
 /** `emails eq "x"` speaks of `emails.value` (RFC 7643 section 2.4). */

@@ -29,11 +29,13 @@ export function patchList(before: readonly JsonValue[], change: ListChange): Jso
   return foldElements(attribute, [...kept, ...added]);
 }
 
-/** Without a value everything goes (null and [] are how some clients write "no value"); with one, the elements that it names. */
+/**
+ * Without a value everything goes (null is how some clients write "no value"); with one, the elements that it names. An empty list
+ * names none: RFC 7644 section 3.5.2.2 knows no value, and what somebody worked out to be removed is sometimes nothing.
+ */
 function removed(before: readonly JsonValue[], { path: { attribute }, value }: ListChange): JsonValue[] {
   if (value === undefined) return [];
   const named = Array.isArray(value) ? value : [value];
-  if (named.length === 0) return [];
   const goes = named.flatMap((element) => coerceSingle(attribute, element, attribute.name) ?? []);
   const [whole, values] = [new Set<string>(), new Set<string>()];
   for (const one of goes) {

@@ -32,11 +32,8 @@ export function memberChange({ operations, replace, unknown = "refuse" }: Member
       });
     }
     if (op === "remove") {
-      const goes = path.filter
-        ? chosenIds(path.filter)
-        : value === undefined || (Array.isArray(value) && value.length === 0)
-          ? undefined
-          : listedIds(value);
+      // Without a value everybody goes; an empty list names nobody.
+      const goes = path.filter ? chosenIds(path.filter) : value === undefined ? undefined : listedIds(value);
       if (!goes) start([]);
       for (const id of (goes ?? []).filter(isUuid)) {
         whole?.delete(id);
