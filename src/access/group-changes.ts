@@ -9,6 +9,7 @@ import { scheduleExpiry } from "./boundaries.ts";
 import { evaluateConditionRules } from "./condition-rules.ts";
 import { closeGrants, markHolders } from "./grant-rows.ts";
 import { reconcileGroupRules } from "./group-rules.ts";
+import { peopleOfNamed } from "./named-in-conditions.ts";
 
 /** "rollcall group nesting" as a number for pg_advisory_xact_lock: two nestings at once could close a circle that neither sees. */
 const NESTING_LOCK = 7_305_015;
@@ -36,6 +37,7 @@ export async function renameGroup(work: Work, { groupId, displayName }: { groupI
   ]);
   await recordEvent(work, { name: "group.updated", subjectType: "group", subjectId: groupId, data: { changed: ["displayName"] } });
   await reconcileGroupRules(work, { groupIds: [groupId] });
+  await evaluateConditionRules(work, { personIds: await peopleOfNamed(work, { groupIds: [groupId] }) });
   await followMembers(work, groupId);
 }
 
@@ -59,20 +61,21 @@ export async function deleteGroup(
       field: "revoke",
     });
   await closeGrants(work, { grantIds: grants.map(({ grant_id: id }) => id), reason });
-  const { rows: members } = await sql.query<{ id: number; person_id: string }>(
-    "select id, person_id from memberships where group_id = $1 and recorded_to is null and valid_to is null",
+  const { rows: members } = await sql.query<{ id: number }>(
+    "select id from memberships where group_id = $1 and recorded_to is null and valid_to is null",
     [groupId],
   );
   const { rows: edges } = await sql.query<{ id: number }>(
     "select id from nestings where $1 in (parent_group_id, child_group_id) and recorded_to is null and valid_to is null",
     [groupId],
   );
+  const personIds = await peopleOfNamed(work, { groupIds: [groupId] });
   await followMembers(work, groupId);
   await closePeriods(sql, { table: "memberships", ids: members.map(({ id }) => id), at: ctx.now() });
   await closePeriods(sql, { table: "nestings", ids: edges.map(({ id }) => id), at: ctx.now() });
   await sql.query("update groups set deleted_at = $2, modified_at = $2, version = version + 1 where id = $1", [groupId, ctx.now()]);
   await recordEvent(work, { name: "group.deleted", subjectType: "group", subjectId: groupId, reason, data: {} });
-  await evaluateConditionRules(work, { personIds: [...new Set(members.map(({ person_id: id }) => id))] });
+  await evaluateConditionRules(work, { personIds });
 }
 
 export interface MemberChanges {
@@ -105,7 +108,8 @@ export async function changeGroupMembers(work: Work, changes: MemberChanges): Pr
     ...(changes.reason === undefined ? {} : { reason: changes.reason }),
     data: counts,
   });
-  await evaluateConditionRules(work, { personIds: people });
+  const below = await peopleOfNamed(work, { groupIds: [...left.groups, ...joined.groups] });
+  await evaluateConditionRules(work, { personIds: [...people, ...below] });
   await markPeople(work, { personIds: people });
   await markGroups(work, { groupIds: [groupId] });
   await markHolders(

@@ -2,7 +2,9 @@ import { z } from "zod";
 import { changeGroupMembers, createGroup, deleteGroup, renameGroup } from "../../../access/group-changes.ts";
 import { holdingsOf, type Holdings } from "../../../access/giving.ts";
 import { requireMayGiveGroup, rolesOfGroup } from "../../../access/group-giving.ts";
+import { requireMayGiveByRules, watchRules } from "../../../access/indirect-giving.ts";
 import { keepingAnAdministrator } from "../../../access/last-administrator.ts";
+import { peopleOfNamed } from "../../../access/named-in-conditions.ts";
 import { reachedPeople } from "../../../access/policy.ts";
 import { listGroups, listMembers, readGroup } from "../../../directory/group-list.ts";
 import { requireVersion } from "../entity-tag.ts";
@@ -115,7 +117,7 @@ export const groupRoutes: readonly Route[] = [
       const before = await held(call);
       await keepingAnAdministrator(call, async () => {
         await requireSeen(call, id);
-        await renameGroup(call, { groupId: id, ...body });
+        await givingByConditions(call, { groupIds: [id] }, () => renameGroup(call, { groupId: id, ...body }));
       });
       await requireMayGiveGroup(call.sql, { before, groupId: id, at: call.ctx.now() });
       return readGroup(call.sql, id);
@@ -138,7 +140,7 @@ export const groupRoutes: readonly Route[] = [
       await requireSeen(call, id);
       await keepingAnAdministrator(call, async () => {
         await requireSeen(call, id);
-        await deleteGroup(call, { groupId: id, ...body });
+        await givingByConditions(call, { groupIds: [id] }, () => deleteGroup(call, { groupId: id, ...body }));
       });
       return undefined;
     },
@@ -193,7 +195,8 @@ export const groupRoutes: readonly Route[] = [
       const add = { people: [...new Set(body.add.people)], groups: [...new Set(body.add.groups)] };
       const changes = { ...body, add, groupId: id };
       const before = await held(call);
-      const counts = await keepingAnAdministrator(call, () => changeGroupMembers(call, changes));
+      const named = { groupIds: [...add.groups, ...body.remove.groups], personIds: [...add.people, ...body.remove.people] };
+      const counts = await keepingAnAdministrator(call, () => givingByConditions(call, named, () => changeGroupMembers(call, changes)));
       if (add.people.length + add.groups.length > 0) await requireMayAdd(call, { before, groupId: id });
       return { ...(await readGroup(call.sql, id)), ...counts };
     },
@@ -204,6 +207,19 @@ export const groupRoutes: readonly Route[] = [
 async function requireSeen(call: ApiCall, id: string): Promise<void> {
   const group = await readGroup(call.sql, id);
   requireVersion({ ifVersion: call.ifVersion, version: group.version, what: `The group ${group.displayName}` });
+}
+
+/** Conditions of rules ask for groups: who changes them so gives nothing by it that they could not give. */
+async function givingByConditions<T>(
+  call: ApiCall,
+  { groupIds, personIds: direct = [] }: { groupIds: readonly string[]; personIds?: readonly string[] },
+  change: () => Promise<T>,
+): Promise<T> {
+  const personIds = [...new Set([...direct, ...(await peopleOfNamed(call, { groupIds }))])];
+  const watch = await watchRules(call.sql, { caller: call.caller, at: call.ctx.now(), personIds });
+  const changed = await change();
+  await requireMayGiveByRules(call.sql, watch, { personIds });
+  return changed;
 }
 
 /** To put somebody into a group that holds roles is to give them. */

@@ -3,9 +3,10 @@ import { requireMayGive } from "../../../access/giving.ts";
 import { requireMayGiveByRules, watchRules } from "../../../access/indirect-giving.ts";
 import { reconcileGroupRules } from "../../../access/group-rules.ts";
 import { keepingAnAdministrator } from "../../../access/last-administrator.ts";
+import { changeUnit, peopleOfNamed } from "../../../access/named-in-conditions.ts";
 import { reachedUnits } from "../../../access/policy.ts";
 import { deleteEmptyUnit, mergeUnits, rolesOnUnit } from "../../../access/unit-merging.ts";
-import { createUnit, findUnit, moveUnit, updateUnit, type Unit } from "../../../directory/units.ts";
+import { createUnit, findUnit, moveUnit, type Unit } from "../../../directory/units.ts";
 import { listUnits, readUnit } from "../../../directory/unit-list.ts";
 import { refuseOriginsUnit } from "../../../directory/unit-origin.ts";
 import { readUnitTree } from "../../../directory/unit-tree.ts";
@@ -164,21 +165,20 @@ export const unitRoutes: readonly Route[] = [
       const moves = parentId !== undefined && parentId !== unit.parentId;
       await requireSteersOrganisation(call, { from: unit, to: { type: type ?? unit.type, parentId: moves ? parentId : unit.parentId } });
       if (moves) await requireMayMove(call, { unit, parentId });
-      const watch = await watchRules(call.sql, { caller: call.caller, at: call.ctx.now(), unitId: unit.id });
       await keepingAnAdministrator(call, async () => {
         await unchangedUnit(call, unit.id);
-        await updateUnit(call, {
+        const personIds = await peopleOfNamed(call, { unitIds: [unit.id] });
+        const watch = await watchRules(call.sql, { caller: call.caller, at: call.ctx.now(), unitId: unit.id, personIds });
+        await changeUnit(call, {
           unitId: unit.id,
           ...(name === undefined ? {} : { name }),
           ...(code === undefined ? {} : { code }),
           ...(type === undefined ? {} : { type }),
         });
         if (moves) await moveUnit(call, { unitId: unit.id, parentId });
+        if (code !== undefined && code !== unit.code) await reconcileGroupRules(call, { unitIds: [unit.id] });
+        await requireMayGiveByRules(call.sql, watch, { unitId: unit.id, personIds });
       });
-      if (code !== undefined && code !== unit.code) {
-        await keepingAnAdministrator(call, () => reconcileGroupRules(call, { unitIds: [unit.id] }));
-        await requireMayGiveByRules(call.sql, watch, { unitId: unit.id });
-      }
       return readUnit(call.sql, unit.id);
     },
   }),
@@ -249,7 +249,10 @@ async function merged(call: ApiCall, merge: { unitId: string; into: string; reas
   for (const role of await rolesOnUnit(call, merge.unitId)) await requireMayGive(sql, { caller, role, unitId: merge.into, at: ctx.now() });
   await keepingAnAdministrator(call, async () => {
     await unchangedUnit(call, merge.unitId);
+    const personIds = await peopleOfNamed(call, { unitIds: [merge.unitId] });
+    const watch = await watchRules(sql, { caller, at: ctx.now(), personIds });
     await mergeUnits(call, merge);
+    await requireMayGiveByRules(sql, watch, { personIds });
   });
 }
 
