@@ -39,11 +39,13 @@ export function listStatement({ view, parameters, request, position, stamp }: Li
   const { counted, page } = request.filter || (key && !key.indexed) || !view.unjoined ? amongFound(walk) : amongAll(walk);
   if (request.count === 0) return `with ${counted} select total, null as text, null as id, null as key${also} from counted`;
   const without = notNeeded(request.projection, view);
+  // Whoever looks for somebody finds few, whom it does not pay to gather for.
+  const gathered = request.filter ? undefined : view.gathered?.(without);
   // Row by row through its index: how long a page is, a plan made for all pages does not know.
-  return `with ${counted}, page as (select listed.*, row_number() over () as position from (${page}) listed)
+  return `with ${counted}, page as (select listed.*, row_number() over () as position from (${page}) listed)${gathered ? `, ${gathered.tables}` : ""}
     select counted.total, shown.text, shown.id, shown.key${also} from counted left join (
-      select page.position, page.id, page.key, resource.text from page cross join lateral (
-        select (${view.resource(without)})::text as text from ${view.table} ${view.joins} where ${view.id} = page.id offset 0) resource) shown on true
+      select page.position, page.id, page.key, resource.text from page ${gathered?.joins ?? ""} cross join lateral (
+        select (${gathered?.resource ?? view.resource(without)})::text as text from ${view.table} ${view.joins} where ${view.id} = page.id offset 0) resource) shown on true
     order by shown.position`;
 }
 

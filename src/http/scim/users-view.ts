@@ -46,6 +46,12 @@ export function usersView({ parameters, connectionId, base, visibility, reader }
       }),
     );
   const groups = () => `(select concat(',"groups":[', string_agg(${groupText()}, ',' order by g.id), ']') ${held} having count(*) > 0)`;
+  // Each group is told once for a page. Row by row through its index: how long a page is, a plan made for all pages does not know.
+  const groupsOfPage = () => `held as materialized (select page.id as person_id, open.group_id from page cross join lateral
+      (select m.group_id from memberships m where m.person_id = page.id and ${isOpen("m")} offset 0) open),
+    told as materialized (select g.id, ${groupText()} as text from groups g where g.deleted_at is null and g.id = any (array(select distinct group_id from held))${isGroupSeen}),
+    grouped as materialized (select held.person_id, concat(',"groups":[', string_agg(told.text, ',' order by told.id), ']') as text
+      from held join told on told.id = held.group_id group by held.person_id)`;
   const meta = () =>
     jsonParts({
       resourceType: [`'"User"'`],
@@ -59,6 +65,25 @@ export function usersView({ parameters, connectionId, base, visibility, reader }
   // Mostly a document is right about it; taking it out would cost a copy of the whole.
   const saysActive = "(d.document->'active')::text = p.active::text";
   const access = usersAccess(door);
+  const resource = (without: ReadonlySet<string>, groupsText: () => string) =>
+    remembered([connection, door, doorText(), visibility ?? "", groupsText === groups, ...without].join(" "), () =>
+      textOf(
+        `'{"schemas":["${CORE_USER}"'`,
+        extensionText(ENTERPRISE_USER),
+        extensionText(EMPLOYMENT_USER),
+        extensionText(CUSTOM_USER),
+        ...(access.isAsked(without) ? [literal(`,"${ACCESS_USER}"`)] : []),
+        `'],"id":"'`,
+        "p.id",
+        `'"'`,
+        `case when ${saysActive} then null else concat(',"active":', p.active::text) end`,
+        `',"meta":'`,
+        ...meta(),
+        ...(without.has("groups") ? [] : [groupsText()]),
+        ...(access.isAsked(without) ? [access.text(without)] : []),
+        ...remainderParts(`case when ${saysActive} or not d.document ? 'active' then d.document else d.document - 'active' end`),
+      ),
+    );
 
   return {
     table: "people p",
@@ -100,25 +125,15 @@ export function usersView({ parameters, connectionId, base, visibility, reader }
       ],
     ]),
     ...usersIndexed({ parameters, connection, isGroupSeen }),
-    resource: (without) =>
-      remembered([connection, door, doorText(), visibility ?? "", ...without].join(" "), () =>
-        textOf(
-          `'{"schemas":["${CORE_USER}"'`,
-          extensionText(ENTERPRISE_USER),
-          extensionText(EMPLOYMENT_USER),
-          extensionText(CUSTOM_USER),
-          ...(access.isAsked(without) ? [literal(`,"${ACCESS_USER}"`)] : []),
-          `'],"id":"'`,
-          "p.id",
-          `'"'`,
-          `case when ${saysActive} then null else concat(',"active":', p.active::text) end`,
-          `',"meta":'`,
-          ...meta(),
-          ...(without.has("groups") ? [] : [groups()]),
-          ...(access.isAsked(without) ? [access.text(without)] : []),
-          ...remainderParts(`case when ${saysActive} or not d.document ? 'active' then d.document else d.document - 'active' end`),
-        ),
-      ),
+    resource: (without) => resource(without, groups),
+    gathered: (without) =>
+      without.has("groups")
+        ? undefined
+        : {
+            tables: groupsOfPage(),
+            joins: "left join grouped on grouped.person_id = page.id",
+            resource: resource(without, () => "grouped.text"),
+          },
   };
 }
 

@@ -69,10 +69,21 @@ export interface View {
    * With `sparing` the one that is lengthy is left out where it is long.
    */
   resource(without: ReadonlySet<string>, options?: { sparing: boolean }): string;
+  /** The same for a page of many, with what they have in common gathered once for all of them; undefined where that is nothing. */
+  gathered?(without: ReadonlySet<string>): Gathered | undefined;
   /** A computed list that may be too long for one value. */
   lengthy?: Lengthy;
   /** The weak entity tag. */
   version: string;
+}
+
+export interface Gathered {
+  /** Table expressions, to follow one called `page` that has the resources' ids as `id`. */
+  tables: string;
+  /** Joins of these to `page`, which the text needs. */
+  joins: string;
+  /** As View.resource. */
+  resource: string;
 }
 
 export interface Lengthy {

@@ -54,4 +54,22 @@ describe("B10: a client that sees only its own", () => {
     expect((await door.request("GET", "/Users")).body.totalResults).toBe(2);
     expect((await door.request("GET", `/Users/${mine}`)).body.groups).toMatchObject([{ value: group }]);
   });
+
+  test("a page shows everybody as a read of each does: in several groups, in one, in none, in those that a client doesn't see", async () => {
+    await door.request("POST", "/Groups", { body: { schemas: [GROUP], displayName: 'An "other"', members: [{ value: person }] } });
+    await door.request("POST", "/Groups", { body: { schemas: [GROUP], displayName: "Ours", members: [{ value: mine }] }, token: own });
+    await door.request("POST", "/Users", { body: { schemas: [USER], userName: "alone" } });
+    for (const ask of [asOwn, (method: string, path: string) => door.request(method, path)])
+      for (const query of ["", "&sortBy=userName", "&cursor", "&excludedAttributes=groups", "&attributes=groups"]) {
+        const { Resources } = (await ask("GET", `/Users?count=10${query}`)).body;
+        const options = query.includes("ttributes") ? `?${query.slice(1)}` : "";
+        const each = [];
+        for (const { id } of Resources) each.push((await ask("GET", `/Users/${id}${options}`)).body);
+        expect(Resources).toEqual(each);
+      }
+    const groupsOf = async (ask: typeof asOwn) =>
+      (await ask("GET", "/Users")).body.Resources.map(({ groups = [] }) => groups.length).sort();
+    expect(await groupsOf((method, path) => door.request(method, path))).toEqual([0, 2, 2]);
+    expect(await groupsOf(asOwn)).toEqual([1]);
+  });
 });
