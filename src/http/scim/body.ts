@@ -1,4 +1,5 @@
 import { isUtf8 } from "node:buffer";
+import type { IncomingMessage } from "node:http";
 import { raw, type Request, type RequestHandler } from "express";
 import { AppError } from "../../errors.ts";
 import { SCIM_JSON } from "./respond.ts";
@@ -12,11 +13,11 @@ const BYTE_ORDER_MARK = "\uFEFF";
  * anything is read that need not be. Throws `unsupported_type`, `too_large`, `invalid` (invalidSyntax).
  */
 export function jsonBody({ limit }: { limit: number }): RequestHandler[] {
-  return [refuseOtherTypes, raw({ type: () => true, limit, inflate: false }), parse];
+  return [refuseOtherTypes, raw({ type: isRead, limit, inflate: false }), parse];
 }
 
 const refuseOtherTypes: RequestHandler = (request, _response, next) => {
-  if (!hasBody(request)) return next();
+  if (!hasBody(request) || !isRead(request)) return next();
   if (!request.is(["application/json", SCIM_JSON])) throw new AppError("unsupported_type", `Send the body as ${SCIM_JSON}.`);
   const charset = /;\s*charset\s*=\s*"?([\w.:-]+)/i.exec(request.headers["content-type"] ?? "")?.[1];
   if (charset !== undefined && !/^(utf-?8|us-ascii)$/i.test(charset))
@@ -26,6 +27,11 @@ const refuseOtherTypes: RequestHandler = (request, _response, next) => {
     throw new AppError("unsupported_type", "Compressed bodies are not understood: send it as it is, without Content-Encoding.");
   next();
 };
+
+/** What comes with a GET or a DELETE means nothing (RFC 9110 section 9.3.1): HTTP libraries add it unasked. */
+function isRead({ method = "" }: IncomingMessage): boolean {
+  return !["GET", "HEAD", "DELETE"].includes(method);
+}
 
 function hasBody(request: Request): boolean {
   return request.headers["transfer-encoding"] !== undefined || Number(request.headers["content-length"] ?? 0) > 0;

@@ -63,6 +63,13 @@ describe("M1: what no client should send is refused cheaply, and in SCIM's form"
     ["a name twice", { body: user('"title":"a","title":"b"') }, 400, "invalidSyntax"],
     ["a name twice, once by an escape", { body: user('"title":"a","t\\u0069tle":"b"') }, 400, "invalidSyntax"],
     ["a name twice, deep inside", { body: user('"emails":[{"value":"a","value":"b"}]') }, 400, "invalidSyntax"],
+    ["a name twice, in different letters", { body: user('"active":true,"Active":false') }, 400, "invalidSyntax"],
+    [
+      "a name twice in different letters, inside JSON in a text",
+      { body: user('"name":"{\\"givenName\\":1,\\"givenname\\":2}"') },
+      400,
+      "invalidSyntax",
+    ],
     ["a number without end", { body: user('"title":1e999') }, 400, "invalidSyntax"],
     ["NaN", { body: user('"title":NaN') }, 400, "invalidSyntax"],
     ["a comment", { body: `${user('"title":"x"')} // no` }, 400, "invalidSyntax"],
@@ -144,6 +151,13 @@ describe("M1: what no client should send is refused cheaply, and in SCIM's form"
     expect((await send({ body: `\uFEFF${body("mark")}` })).status).toBe(201);
     expect((await send({ body: body("letters"), headers: { "Content-Type": 'Application/JSON; Charset="UTF-8"' } })).status).toBe(201);
     expect((await send({ body: body("identity"), headers: { "Content-Encoding": "identity" } })).status).toBe(201);
+  });
+
+  test.each(["GET", "DELETE"])("M1: what comes with a %s is passed over, whatever it is", async (method) => {
+    const headers = { "Content-Type": "application/x-www-form-urlencoded" };
+    const path = "/scim/v2/Users/00000000-0000-4000-8000-000000000000";
+    expect((await send({ method, path, headers, body: "a=b" })).status).toBe(404);
+    expect((await send({ method, path, body: "{" })).status).toBe(404);
   });
 
   test("M1: a stranger's body is not read", async () => {
