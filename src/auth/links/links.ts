@@ -29,6 +29,11 @@ const WHY_NOT: Readonly<Record<LinkPurpose, string>> = {
 
 const FORM = /^[A-Za-z0-9_-]{43}$/;
 
+const ADDRESS_HASH = "sha256(convert_to(lower(p.email::text), 'UTF8'))";
+
+/** An invitation that went to an address is for its reader, for as long as the address is the person's: a wrong one is put right without taking the link back. */
+const STILL_ADDRESSED = `(l.address_hash is null or l.address_hash = ${ADDRESS_HASH})`;
+
 /**
  * Makes a link of one use, under the person's row lock; an earlier one of the same purpose works no more, unless it is to be kept. Only the SHA-256 of the token is
  * kept: what is returned here is seen once. Throws `conflict` for somebody who is not in the state that it is for.
@@ -49,7 +54,8 @@ export async function createLink(
   const id = randomUUID();
   const until = new Date(now.getTime() + hours * 3_600_000);
   await sql.query(
-    `insert into login_links (id, person_id, purpose, hash, created_at, created_by, delivery, expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+    `insert into login_links (id, person_id, purpose, hash, created_at, created_by, delivery, expires_at, address_hash)
+     values ($1, $2, $3, $4, $5, $6, $7::text, $8, case when $3::text = 'invitation' and $7 = 'sent' then (select ${ADDRESS_HASH} from people p where p.id = $2) end)`,
     [id, personId, purpose, hashOf(token), now, ctx.actor, delivery, until],
   );
   await recordEvent(work, {
@@ -79,7 +85,7 @@ export interface OpenLink {
   userName: string;
 }
 
-const WORKS = `l.used_at is null and l.revoked_at is null and l.expires_at > $2 and p.active
+const WORKS = `l.used_at is null and l.revoked_at is null and l.expires_at > $2 and p.active and ${STILL_ADDRESSED}
   and p.state = case l.purpose when 'invitation' then 'invited' else 'active' end
   and ${withinOwnTime({ person: "p.id", at: "$2::timestamptz" })}`;
 
@@ -150,9 +156,10 @@ export interface LinkStanding {
 /** The latest link of each purpose that was made for somebody. */
 export async function linksOf(sql: Sql, { personId, now }: { personId: string; now: Date }): Promise<LinkStanding[]> {
   const { rows } = await sql.query<LinkStanding>(
-    `select distinct on (purpose) purpose, delivery, created_at as "createdAt", created_by as "createdBy", expires_at as "expiresAt",
-       case when used_at is not null then 'used' when revoked_at is not null then 'revoked' when expires_at <= $2 then 'over' else 'open' end as state
-     from login_links where person_id = $1 order by purpose, created_at desc, id`,
+    `select distinct on (l.purpose) l.purpose, l.delivery, l.created_at as "createdAt", l.created_by as "createdBy", l.expires_at as "expiresAt",
+       case when l.used_at is not null then 'used' when l.revoked_at is not null or ${STILL_ADDRESSED} is not true then 'revoked'
+         when l.expires_at <= $2 then 'over' else 'open' end as state
+     from login_links l join people p on p.id = l.person_id where l.person_id = $1 order by l.purpose, l.created_at desc, l.id`,
     [personId, now],
   );
   return rows;

@@ -108,6 +108,29 @@ test("G1: sent again, the earlier link works no more; taken back, none does", as
   ]);
 });
 
+test("G1: an invitation that was sent to an address that is no longer the person's lets nobody in; one that was handed over does", async () => {
+  const becomes = (id: string, email: string) =>
+    db.pool.query("update people set email = $2, modified_at = $3 where id = $1", [id, email, clock]);
+  const sentTo = async (id: string, before?: string) =>
+    (await noticesOf(id)).map(({ data }) => tokenIn(String(data["link"]))).find((each) => each !== before) ?? "";
+  const ada = await newPerson({ state: "invited" });
+  await handOut(ada, { delivery: "send" });
+  const astray = await sentTo(ada);
+  await becomes(ada, `right-${ada}@example.com`);
+  await expect(answer(astray)).rejects.toMatchObject(refused);
+  await expect(findLink(db.pool, { token: astray, now: clock })).rejects.toMatchObject(refused);
+  expect(await linksOf(db.pool, { personId: ada, now: clock })).toMatchObject([{ delivery: "sent", state: "revoked" }]);
+  await handOut(ada, { delivery: "send" });
+  await becomes(ada, `RIGHT-${ada}@example.com`);
+  await answer(await sentTo(ada, astray));
+  expect(await stateOf(ada)).toBe("active");
+  const grace = await newPerson({ state: "invited" });
+  const { link } = await handOut(grace);
+  await becomes(grace, `grace-${grace}@example.com`);
+  await answer(tokenIn(link));
+  expect(await stateOf(grace)).toBe("active");
+});
+
 test("G1: it is sent where the person can be reached, and shown to be handed over where not", async () => {
   const ada = await newPerson({ state: "invited" });
   expect((await handOut(ada, { delivery: "send" })).link).toBeNull();
