@@ -108,7 +108,21 @@ async function answered(route: Route, by: Performed & { request: ApiRequest; sql
   const result = await route.handler(call, { params, query, body });
   if (typeof access === "object" && !asked.has(access.permission))
     throw new Error(`${route.method} ${route.path} did not ask for ${access.permission}`);
-  return isSpecial(result) ? { status: route.status ?? 200, headers: {}, special: result } : shaped(route, { result, request });
+  if (!isSpecial(result)) return shaped(route, { result, request });
+  const ask = async () => {
+    if (typeof access === "object" && access.on !== "handler") await call.require(access.permission, thingOf(access.on, params));
+  };
+  const special =
+    result.special === "events" ? { ...result, events: (signal: AbortSignal) => askedAnew(result.events(signal), ask) } : result;
+  return { status: route.status ?? 200, headers: {}, special };
+}
+
+/** Asks again before each event: who loses the permission meanwhile is told no more, and the answer breaks off rather than end. */
+async function* askedAnew<Event>(events: AsyncIterable<Event>, ask: () => Promise<void>): AsyncGenerator<Event> {
+  for await (const event of events) {
+    await ask();
+    yield event;
+  }
 }
 
 /** Only what the schema names goes out. */

@@ -26,10 +26,10 @@ interface Sent {
 }
 
 /** Follows a run; ends when the server ends it, or when the caller breaks off. */
-async function* follow(id: number, { after }: { after?: number } = {}): AsyncGenerator<Sent> {
+async function* follow(id: number, { after, token = world.door.token }: { after?: number; token?: string } = {}): AsyncGenerator<Sent> {
   const ending = new AbortController();
   const response = await fetch(`${world.door.url}/api/v1/runs/${id}/events`, {
-    headers: { Authorization: `Bearer ${world.door.token}`, ...(after === undefined ? {} : { "Last-Event-ID": String(after) }) },
+    headers: { Authorization: `Bearer ${token}`, ...(after === undefined ? {} : { "Last-Event-ID": String(after) }) },
     signal: ending.signal,
   });
   expect(response.headers.get("content-type")).toContain("text/event-stream");
@@ -186,6 +186,21 @@ describe("M2: runs by API", () => {
     );
     await following;
     expect(followed.at(-1)).toMatchObject({ event: "end", data: { id: run.id, state: "done", plan: { user: { create: 3000 } } } });
+  });
+
+  test("A6, invariant 7: who may not see runs any more is told nothing more of the one that they follow", async () => {
+    const { door } = world;
+    await world.stopWorker();
+    const top = await door.newUnit({ type: "organization" });
+    const { personId, token } = await door.newHolder({ role: "rollcall-operator", unitId: top });
+    const asked = await door.request("POST", "/connections/hr/sync", { body: {} }).expect(202);
+    const followed = follow(asked.body.id, { token });
+    expect((await followed.next()).value).toMatchObject({ event: "state", data: { state: "queued" } });
+    const grant = (await door.request("GET", `/grants?person=${personId}`).expect(200)).body.items[0].id;
+    await door.request("POST", `/grants/${grant}/revoke`, { body: { reason: "over" } }).expect(204);
+    await world.startWorker();
+    await expect(followed.next()).rejects.toThrow();
+    await world.untilRun(asked.body.id, ["done"]);
   });
 
   test("a caller who goes away stops the watch", async () => {

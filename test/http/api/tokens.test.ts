@@ -46,6 +46,13 @@ describe("G5: API tokens", () => {
     await door.request("POST", "/tokens", { token: made.token, body: { for: "me", name: "wider" } }).expect(403);
     await door.request("POST", "/tokens", { token: made.token, body: { ...narrow, unitIds: [top] } }).expect(403);
     await door.request("POST", "/tokens", { token: made.token, body: narrow }).expect(201);
+    // Nor does it keep a wider one alive; itself it may, and its owner any.
+    const { body: wide } = await door.request("POST", "/tokens", { token: holder.token, body: { for: "me", name: "wide" } }).expect(201);
+    const expiresAt = new Date(door.clock.now().getTime() + 200 * 86_400_000).toISOString();
+    const renewed = (id: string, token: string) => door.request("POST", `/tokens/${id}/renew`, { token, body: { expiresAt } });
+    await renewed(wide.id, made.token).expect(403);
+    await renewed(made.id, made.token).expect(200);
+    await renewed(wide.id, holder.token).expect(200);
   });
 
   test("G5: one of a service needs the organisation's permission, and nobody hands out more than they hold", async () => {

@@ -182,7 +182,8 @@ export const tokenRoutes: readonly Route[] = [
     path: "/tokens/{id}/renew",
     sensitive: true,
     summary: "Give a token a later end",
-    description: "By its owner, or by who holds `rollcall.tokens.edit` on the owner's unit, or for a service's on the organisation.",
+    description:
+      "By its owner, or by who holds `rollcall.tokens.edit` on the owner's unit, or for a service's on the organisation. A token that is narrowed gives no later end to one that is less so (403).",
     tag: "Tokens",
     access: "signed-in",
     params: idParams,
@@ -192,6 +193,7 @@ export const tokenRoutes: readonly Route[] = [
     async handler(call, { params, body }) {
       const token = await seen(call, params.id);
       await requireSteering(call, token);
+      if (token.personId !== null && token.personId === call.caller.personId) requireNoWider(call, token);
       await renewToken(call, { id: token.id, expiresAt: ending(body.expiresAt, call.ctx.now()) });
       return readToken(call.sql, { id: token.id, now: call.ctx.now() });
     },
@@ -239,9 +241,13 @@ function requireNoWider({ caller }: ApiCall, wanted: { permissions: readonly str
   const within = (own: readonly string[] | null, asked: readonly string[] | null) =>
     own === null || (asked !== null && asked.every((each) => own.includes(each)));
   if (!within(caller.permissions, wanted.permissions) || !within(caller.unitIds, wanted.unitIds))
-    throw new AppError("forbidden", "The token that you call with is narrowed; one that it makes must be narrowed at least as far.", {
-      field: "permissions",
-    });
+    throw new AppError(
+      "forbidden",
+      "The token that you call with is narrowed; one that it makes, or gives a later end, must be narrowed at least as far.",
+      {
+        field: "permissions",
+      },
+    );
 }
 
 function delegatedOf({ permissions: keys, unitIds }: TokenView): { permissions: OwnPermission[]; unitIds: readonly string[] | null } {
