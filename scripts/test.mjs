@@ -6,6 +6,9 @@ import { fileURLToPath } from "node:url";
 import { ensureChromium, ensureSamba, ensureSimpleSamlPhp, ensureSlapd, ensureSshd } from "./counterparts.mjs";
 import { prepare } from "./prepare.mjs";
 
+/** V8's room for what is new, in megabytes. By itself it gives 16, and clearing them up took a sixth of the tests' processor time. Workers inherit it. */
+const YOUNG_MEGABYTES = 32;
+
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 await prepare();
 ensureSlapd();
@@ -13,8 +16,10 @@ ensureSamba();
 ensureSshd();
 ensureSimpleSamlPhp();
 ensureChromium();
-const jest = spawnSync(process.execPath, [join(root, "node_modules", "jest", "bin", "jest.js"), ...process.argv.slice(2)], {
-  cwd: root,
-  stdio: "inherit",
-});
+const command = [
+  `--max-semi-space-size=${YOUNG_MEGABYTES}`,
+  join(root, "node_modules", "jest", "bin", "jest.js"),
+  ...process.argv.slice(2),
+];
+const jest = spawnSync(process.execPath, command, { cwd: root, stdio: "inherit" });
 process.exitCode = jest.status ?? 1;
