@@ -1,4 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { createRole } from "../../src/access/roles.ts";
+import { createRule } from "../../src/access/rules.ts";
+import { inTransaction } from "../../src/db/database.ts";
 import { put, remove, world } from "../helpers/memory-source.ts";
 import { testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
 import { group, person, syncWorld, testConnection, unit } from "../helpers/sync.ts";
@@ -103,6 +106,39 @@ describe("a run", () => {
       { user_name: "ghost", state: "active" },
     ]);
     expect(found.members).toEqual(["leads: dee", "leads: ghost", "staff: ada", "staff: eve", "staff: leads"]);
+  });
+
+  test("M3: conditions follow at once what units and groups are called, and groups that come into others", async () => {
+    const source = start();
+    await syncWorld(db, ctx, { world: source });
+    await inTransaction(db, ctx, async (work) => {
+      await createRole(work, { key: "visitor", name: "Visitor", permissions: [] });
+      const given = { role: "visitor", unit: "hq" };
+      await createRule(work, { name: "by unit", condition: '"market" in person.units', ...given });
+      await createRule(work, { name: "by group", condition: '"board" in person.groups', ...given });
+    });
+    const holders = async () =>
+      (
+        await db.pool.query<{ name: string }>(
+          "select r.name || ': ' || p.user_name::text as name from grants g join rules r on r.id = g.rule_id join people p on p.id = g.person_id where g.recorded_to is null and g.valid_to is null order by 1",
+        )
+      ).rows.map(({ name }) => name);
+    expect(await holders()).toEqual([]);
+    put(source, { ...unit("sales", "hq"), attributes: { ou: "market" } });
+    put(source, { ...group("leads", ["uid=dee", "uid=ghost"]), attributes: { cn: "board" } });
+    await syncWorld(db, ctx, { world: source });
+    expect(await holders()).toEqual(["by group: dee", "by unit: ada"]);
+    put(source, unit("sales", "hq"));
+    put(source, { ...group("leads", ["uid=dee", "uid=ghost"]), attributes: { cn: "leads" } });
+    put(source, { ...group("staff", ["uid=ada", "uid=bob", "cn=leads"]), attributes: { cn: "board" } });
+    await syncWorld(db, ctx, { world: source });
+    expect(await holders()).toEqual(["by group: ada", "by group: bob", "by group: dee"]);
+    put(source, { ...group("staff", ["uid=ada", "uid=bob"]), attributes: { cn: "board" } });
+    await syncWorld(db, ctx, { world: source });
+    expect(await holders()).toEqual(["by group: ada", "by group: bob"]);
+    put(source, { ...group("staff", ["uid=ada", "uid=bob", "cn=leads"]), attributes: { cn: "board" } });
+    await syncWorld(db, ctx, { world: source });
+    expect(await holders()).toEqual(["by group: ada", "by group: bob", "by group: dee"]);
   });
 
   test("somebody who comes back is the same person again", async () => {

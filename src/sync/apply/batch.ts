@@ -1,5 +1,6 @@
 import { scheduleExpiry } from "../../access/boundaries.ts";
 import { evaluateConditionRules } from "../../access/condition-rules.ts";
+import { peopleOfNamed } from "../../access/named-in-conditions.ts";
 import { reconcileGroupRules } from "../../access/group-rules.ts";
 import { ANY_CONDITION, ANY_RECEIVER, markGroups, markPeople, type DecisionTimes } from "../../directory/outbox.ts";
 import { storeAccounts } from "./accounts.ts";
@@ -140,6 +141,7 @@ async function wakeFollowers(batch: Batch, { concerned, members }: { concerned: 
     await markGroups(work, { groupIds: ids, times });
   }
   const people = [...new Set([...(batch.source.kind === "user" ? ids : []), ...concerned])];
-  await evaluateConditionRules(work, { personIds: people });
+  const named = { unit: { unitIds: ids }, group: { groupIds: ids }, user: {} }[batch.source.kind];
+  await evaluateConditionRules(work, { personIds: [...people, ...(await peopleOfNamed(work, named))] });
   await markPeople(work, { personIds: people, times });
 }

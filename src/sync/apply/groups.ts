@@ -1,3 +1,4 @@
+import { peopleOfNamed } from "../../access/named-in-conditions.ts";
 import { closePeriods } from "../../directory/periods.ts";
 import { awaitReturn, isRun } from "./leavers.ts";
 import { step, type Batch } from "./source.ts";
@@ -65,11 +66,20 @@ const MEMBER = `left join lateral (
  * references to nobody known wait. Returns the people concerned.
  */
 export async function storeMembers(batch: Batch, { removals }: { removals: boolean }): Promise<string[]> {
-  const left = removals ? await closeMembers(batch) : [];
-  return [...left, ...(await openMembers(batch))];
+  const left = removals ? await closeMembers(batch) : NOBODY;
+  const joined = await openMembers(batch);
+  const below = await peopleOfNamed(batch.work, { groupIds: [...left.groups, ...joined.groups] });
+  return [...left.people, ...joined.people, ...below];
 }
 
-async function closeMembers(batch: Batch): Promise<string[]> {
+/** Who came or went: people, and groups with all who are in them. */
+interface Changed {
+  people: string[];
+  groups: string[];
+}
+const NOBODY: Changed = { people: [], groups: [] };
+
+async function closeMembers(batch: Batch): Promise<Changed> {
   const { work, connection } = batch;
   const now = work.ctx.now();
   const left = await step<{ id: number; person_id: string }>(batch, {
@@ -78,9 +88,9 @@ async function closeMembers(batch: Batch): Promise<string[]> {
         and m.recorded_to is null and m.valid_to is null`,
     values: [connection.id],
   });
-  const unnested = await step<{ id: number }>(batch, {
+  const unnested = await step<{ id: number; child_id: string }>(batch, {
     name: "nestings_left",
-    text: `, ${CHANGES} select n.id from (select * from change where op = 'remove' offset 0) c ${MEMBER} join nestings n on n.parent_group_id = c.group_id and n.account_id = member.id and n.connection_id = $4
+    text: `, ${CHANGES} select n.id, n.child_group_id as child_id from (select * from change where op = 'remove' offset 0) c ${MEMBER} join nestings n on n.parent_group_id = c.group_id and n.account_id = member.id and n.connection_id = $4
         and n.recorded_to is null and n.valid_to is null`,
     values: [connection.id],
   });
@@ -92,12 +102,12 @@ async function closeMembers(batch: Batch): Promise<string[]> {
         where c.op = 'remove' and w.kind = 'member' and w.account_id = c.group_account_id and w.reference in (c.reference, a.reference)`,
     values: [connection.id],
   });
-  return left.map((row) => row.person_id);
+  return { people: left.map((row) => row.person_id), groups: unnested.map((row) => row.child_id) };
 }
 
-async function openMembers(batch: Batch): Promise<string[]> {
+async function openMembers(batch: Batch): Promise<Changed> {
   const { work, connection } = batch;
-  const joined = await step<{ person_id: string | null }>(batch, {
+  const joined = await step<{ person_id: string | null; child_id: string | null }>(batch, {
     name: "members_joined",
     text: `, ${CHANGES}, joiner as materialized (select c.group_id, c.group_account_id, c.reference, member.id, member.kind, member.person_id, member.group_id as child_id from change c ${MEMBER} where c.op = 'add'),
       opened as (insert into memberships (group_id, person_id, connection_id, account_id, valid_from, recorded_from)
@@ -106,12 +116,12 @@ async function openMembers(batch: Batch): Promise<string[]> {
       nested as (insert into nestings (parent_group_id, child_group_id, connection_id, account_id, valid_from, recorded_from)
         select distinct j.group_id, j.child_id, $4::int, j.id, $5::timestamptz, $5::timestamptz from joiner j where j.kind = 'group' and j.child_id is not null and j.child_id <> j.group_id
           and not exists (select from nestings n where n.parent_group_id = j.group_id and n.child_group_id = j.child_id and n.connection_id = $4 and n.recorded_to is null and n.valid_to is null)
-        returning null::uuid),
+        returning child_group_id),
       waiting as (insert into pending_references (connection_id, kind, account_id, reference, since)
         select $4::int, 'member', j.group_account_id, j.reference, $5::timestamptz from joiner j where j.reference is not null and coalesce(j.person_id, j.child_id) is null
         on conflict do nothing)
-      select person_id from opened`,
+      select person_id, null::uuid as child_id from opened union all select null, child_group_id from nested`,
     values: [connection.id, work.ctx.now()],
   });
-  return joined.flatMap((row) => row.person_id ?? []);
+  return { people: joined.flatMap((row) => row.person_id ?? []), groups: joined.flatMap((row) => row.child_id ?? []) };
 }

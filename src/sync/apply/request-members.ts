@@ -1,5 +1,6 @@
 import { scheduleExpiry, scheduleJoinersExpiry } from "../../access/boundaries.ts";
 import { evaluateConditionRules } from "../../access/condition-rules.ts";
+import { peopleOfNamed } from "../../access/named-in-conditions.ts";
 import { recordEvent } from "../../audit/record.ts";
 import { markGroups, markPeople } from "../../directory/outbox.ts";
 import { closePeriods } from "../../directory/periods.ts";
@@ -27,8 +28,10 @@ export async function changeMembers(batch: Batch, { groupId, change }: { groupId
     subjectId: groupId,
     data: { connection: batch.connection.name, added: added.length, removed: removed.length },
   });
-  const people = [...added, ...removed].filter(({ nested }) => !nested).map(({ id }) => id);
-  await evaluateConditionRules(work, { personIds: people });
+  const idsOf = (of: (member: ChangedMember) => boolean) => [...added, ...removed].filter(of).map(({ id }) => id);
+  const people = idsOf(({ nested }) => !nested);
+  const below = await peopleOfNamed(work, { groupIds: idsOf(({ nested }) => nested) });
+  await evaluateConditionRules(work, { personIds: [...people, ...below] });
   // A group that joins brings members who have been in it for a while.
   if (added.some(({ nested }) => nested)) await scheduleExpiry(work);
   else if (added.length > 0) await scheduleJoinersExpiry(work, { groupId });

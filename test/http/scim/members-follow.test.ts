@@ -56,3 +56,26 @@ test("M3: a rule that asks for a group follows whom a SCIM client adds and takes
   expect((await members(group, "remove", person)).status).toBe(204);
   expect(await standing()).toBe(0);
 });
+
+test("M3: so it does a group that comes into another, goes out of it, or is called otherwise, with all who are in it", async () => {
+  await inTransaction(door.db, ctx, (work) =>
+    createRule(work, { name: "crew", condition: "'Crew' in person.groups", role: "visitor", unit: "house" }),
+  );
+  const person = await make("/Users", { userName: "nested" });
+  const inner = await make("/Groups", { displayName: "Deck", members: [{ value: person }] });
+  const outer = await make("/Groups", { displayName: "Crew" });
+  const standing = async () =>
+    (await door.db.pool.query("select from grants where person_id = $1 and recorded_to is null and valid_to is null", [person])).rowCount;
+  const called = (displayName: string) =>
+    door.request("patch", `/Groups/${outer}`, {
+      body: { schemas: ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], Operations: [{ op: "replace", value: { displayName } }] },
+    });
+  expect((await members(outer, "add", inner)).status).toBe(204);
+  expect(await standing()).toBe(1);
+  expect((await called("Passengers")).status).toBeLessThan(300);
+  expect(await standing()).toBe(0);
+  expect((await called("Crew")).status).toBeLessThan(300);
+  expect(await standing()).toBe(1);
+  expect((await members(outer, "remove", inner)).status).toBe(204);
+  expect(await standing()).toBe(0);
+});
