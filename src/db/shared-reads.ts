@@ -15,7 +15,7 @@ export function arePlain(values: readonly unknown[]): values is readonly PlainVa
 
 /**
  * Runs reads of one form together: while one is on its way, those that come wait, and go as one statement when it is back, or
- * beside it when they are many or it takes long. Nobody waits for company, and each sees the database as it is after he asked.
+ * beside it when they are many or it takes long. Whoever asks at one moment goes together; nobody waits for company beyond it, and each sees the database as it is after he asked.
  * Under load one trip serves many, which is most of what a small read costs.
  */
 export interface SharedReads {
@@ -38,6 +38,8 @@ interface Waiting {
 interface Form {
   busy: number;
   waiting: Waiting[];
+  /** Begins the turn of those whose requests came in at one moment. */
+  soon?: NodeJS.Immediate | undefined;
   /** Ends the patience of those who wait. */
   patience?: NodeJS.Timeout | undefined;
 }
@@ -77,7 +79,9 @@ export function createSharedReads(pool: Pick<pg.Pool, "query">): SharedReads {
   };
 
   const go = (key: string, form: Form): void => {
+    clearImmediate(form.soon);
     clearTimeout(form.patience);
+    form.soon = undefined;
     form.patience = undefined;
     const all = form.waiting.splice(0, MOST_TOGETHER);
     if (all.length === 0) {
@@ -97,7 +101,8 @@ export function createSharedReads(pool: Pick<pg.Pool, "query">): SharedReads {
       forms.set(read.text, form);
       return new Promise<object[]>((resolve, reject) => {
         form.waiting.push({ read, resolve, reject });
-        if (form.busy === 0 || (form.busy < TURNS && form.waiting.length >= WORTH_ANOTHER)) go(read.text, form);
+        if (form.busy === 0) form.soon ??= setImmediate(go, read.text, form);
+        else if (form.busy < TURNS && form.waiting.length >= WORTH_ANOTHER) go(read.text, form);
         else if (form.busy < TURNS) form.patience ??= setTimeout(go, PATIENCE_MS, read.text, form);
       }) as Promise<R[]>;
     },

@@ -33,12 +33,14 @@ interface Form<Item, Outcome> {
   /** What is being changed. */
   subjects: Set<string>;
   waiting: Waiting<Item, Outcome>[];
+  /** Begins the turn of those that are ready at one moment. */
+  soon?: NodeJS.Immediate | undefined;
 }
 
 /**
- * While a statement of a form is on its way, items that come wait, and go as one when it is through, or beside it when they are many.
- * Nobody waits for company. When all of them fail because of one, each goes by itself. A connection that is lost while they
- * are written leaves open whether they were: then all of them fail, and none is written twice.
+ * Items that are ready at one moment go together. While a statement of a form is on its way, those that come wait, and go as one when it
+ * is through, or beside it when they are many. Nobody waits for company beyond that. When all of them fail because of one, each goes by
+ * itself. A connection that is lost while they are written leaves open whether they were: then all of them fail, and none is written twice.
  */
 export function createGathering<Item, Outcome>(options: GatheringOptions<Item, Outcome>): Gathering<Item, Outcome> {
   const { formOf, subjectOf, together, turns = TURNS, most = MOST } = options;
@@ -57,6 +59,8 @@ export function createGathering<Item, Outcome>(options: GatheringOptions<Item, O
   const isTurn = ({ busy, waiting }: Form<Item, Outcome>): boolean => busy === 0 || (busy < turns && waiting.length >= WORTH_ANOTHER);
 
   const go = (key: string, form: Form<Item, Outcome>): void => {
+    clearImmediate(form.soon);
+    form.soon = undefined;
     if (form.waiting.length === 0 && form.busy === 0) forms.delete(key);
     if (!isTurn(form)) return;
     const all = taken(form, most);
@@ -76,7 +80,8 @@ export function createGathering<Item, Outcome>(options: GatheringOptions<Item, O
     forms.set(key, form);
     return new Promise<Outcome>((resolve, reject) => {
       form.waiting.push({ item, subject: subjectOf(item), resolve, reject });
-      go(key, form);
+      if (form.busy > 0) go(key, form);
+      else form.soon ??= setImmediate(go, key, form);
     });
   };
 }

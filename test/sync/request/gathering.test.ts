@@ -1,4 +1,4 @@
-import { setTimeout as later } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as later } from "node:timers/promises";
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { createGathering } from "../../../src/sync/request/gathering.ts";
@@ -60,7 +60,7 @@ test("M1: each has its own outcome; two of one subject are never written at once
   );
 });
 
-test("who comes while a statement is on its way goes with the others who did", async () => {
+test("who comes at one moment goes together, and so does who comes while a statement is on its way", async () => {
   const sizes: number[] = [];
   const gathered = createGathering<number, number>({
     formOf: () => "one",
@@ -71,7 +71,13 @@ test("who comes while a statement is on its way goes with the others who did", a
       return [...all];
     },
   });
-  await Promise.all(Array.from({ length: 40 }, (_, number) => gathered(number)));
-  // Alone at first; eight are worth a second statement beside it; then as many as one may have.
-  expect(sizes).toEqual([1, 8, 31]);
+  const many = (count: number) => Array.from({ length: count }, (_, number) => gathered(number + 1));
+  // Of one moment: together, as many as one may have.
+  await Promise.all(many(40));
+  expect(sizes.splice(0)).toEqual([32, 8]);
+  const first = gathered(0);
+  await nextTurn();
+  // Eight are worth a second statement beside the first.
+  await Promise.all([first, ...many(40)]);
+  expect(sizes).toEqual([1, 8, 32]);
 });
