@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts";
 import { foldElements, hasContent } from "./elements.ts";
-import { instant } from "./filter/literals.ts";
+import { instant, xsdDateTime } from "./filter/literals.ts";
 import { coercedName, refuseTooLong } from "./found-by.ts";
 import { isJsonObject, isStorable, type JsonObject, type JsonValue } from "./json.ts";
 import { findAttribute, type AttributeMap, type ResourceSchema, type SchemaAttribute } from "./schema.ts";
@@ -140,8 +140,7 @@ function coercePlain(attribute: SchemaAttribute, value: string | number | boolea
     }
     case "dateTime":
       if (instant(String(value)) === undefined) throw wrong(path, "must be a date and time such as 2011-05-13T04:42:34Z", value);
-      // RFC 7643 section 2.3.5 knows no date without a time.
-      return String(value).length === 10 ? `${String(value)}T00:00:00Z` : String(value);
+      return xsdDateTime(String(value));
     case "binary":
       if (typeof value !== "string" || !BASE64.test(value)) throw wrong(path, "must be base64", value);
       return value;

@@ -1,6 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { inTransaction } from "../../../src/db/database.ts";
 import { addCustomAttribute, removeCustomAttribute } from "../../../src/directory/custom-attributes.ts";
+import { schemasWith } from "../../../src/http/scim/custom-schema.ts";
+import { createBending } from "../../../src/http/scim/dialects/bending.ts";
+import { PROFILES } from "../../../src/http/scim/dialects/profiles/index.ts";
+import { bendResource } from "../../../src/http/scim/dialects/resource.ts";
 import { testContext } from "../../helpers/database.ts";
 import { openDoor, type Door } from "./door.ts";
 
@@ -64,6 +68,36 @@ describe("P2: an organisation's own attributes", () => {
   test("a date without a time is the beginning of that day", async () => {
     const { body } = await create("day", { since: "2024-02-01" });
     expect(body[CUSTOM]).toEqual({ since: "2024-02-01T00:00:00Z" });
+  });
+
+  test.each([
+    ["2011-05-13T04:42:34+0200", "2011-05-13T04:42:34+02:00"],
+    ["2011-05-13t04:42:34.5z", "2011-05-13T04:42:34.5Z"],
+    ["2011-05-13T04:42-0330", "2011-05-13T04:42:00-03:30"],
+    ["2011-05-13T04:42", "2011-05-13T04:42:00"],
+  ])("RFC 7643 2.3.5: the date %s, as some write it, becomes an xsd:dateTime", async (sent, kept) => {
+    const { body } = await create(`since-${sent.replaceAll(/\W/g, "-")}`, { since: sent });
+    expect(body[CUSTOM]).toEqual({ since: kept });
+  });
+
+  test("RFC 7643 2.3.5: a chosen profile that is not known for such dates refuses them", () => {
+    const { user: schema } = schemasWith([
+      {
+        key: "since",
+        type: "date",
+        description: "",
+        required: false,
+        multiple: false,
+        choices: null,
+        visibleTo: "admin",
+        editableBy: "admin",
+      },
+    ]);
+    const bent = (dialect: "okta" | "sap", since: string) =>
+      bendResource({ schemas: [CORE], userName: "a", [CUSTOM]: { since } }, { schema, bending: createBending(PROFILES[dialect]) })[CUSTOM];
+    expect(bent("sap", "2011-05-13T04:42:34+0200")).toEqual({ since: "2011-05-13T04:42:34+02:00" });
+    expect(bent("okta", "2011-05-13T04:42:34+02:00")).toEqual({ since: "2011-05-13T04:42:34+02:00" });
+    expect(() => bent("okta", "2011-05-13T04:42:34+0200")).toThrow('since: "2011-05-13T04:42:34+0200" must be a date and time');
   });
 
   test("are filtered by, projected and patched by their full names", async () => {

@@ -43,6 +43,8 @@ export async function openDoor({ bodyLimit = 1024 * 1024, now, trustProxy = fals
     inTransaction(db, testContext(now ? { now } : {}), (work) => createToken(work, { name: "test", scope: "scim", ...options }));
   const { token } = await newToken();
   const server = app.listen(0, "127.0.0.1");
+  // As in test/http/api/api-door.ts: whoever asks closes what is idle.
+  server.keepAliveTimeout = 0;
   await once(server, "listening");
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {

@@ -1,3 +1,4 @@
+import { instant } from "../filter/literals.ts";
 import { findAttribute, type ResourceSchema, type SchemaAttribute } from "../schema.ts";
 import type { Bending } from "./bending.ts";
 import { placedName } from "./names.ts";
@@ -14,6 +15,8 @@ interface Options {
 const OPERATORS: ReadonlySet<string> = new Set(["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"]);
 const USUAL = /^[\w.:$-]+ [a-z]{2} "[^"\\]*"$/i;
 const BOOLEAN = /^"(true|false)"$/i;
+/** The plus sign of an offset, in a URL whose other plus signs are spaces. */
+const SPACED_OFFSET = /^("\d{4}-\d\d-\d\dT[\d:.]+) (\d\d:?\d\d")$/i;
 const PIECE = /\s+|[()[\]]|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'(?=[\s)\]]|$)|[^\s()[\]"]+/gy;
 const PUNCTUATION = /^[()[\]]$/;
 const LONGEST = 8192;
@@ -25,6 +28,7 @@ export function bendFilter(text: string, options: Options): string {
   if (
     USUAL.test(plain) &&
     !BOOLEAN.test(plain.slice(plain.indexOf('"'))) &&
+    !SPACED_OFFSET.test(plain.slice(plain.indexOf('"'))) &&
     findAttribute(options.schema, plain.slice(0, plain.indexOf(" ")))
   )
     return plain;
@@ -53,6 +57,10 @@ function bendOperand(piece: string, { bending, attribute, inside }: Options & { 
   const at = { attribute: attribute?.name ?? "" };
   if (BOOLEAN.test(piece) && attribute?.type === "boolean")
     return bending.allows("boolean-text", { ...at, sample: piece, value: piece }) ? piece.slice(1, -1).toLowerCase() : piece;
+  if (attribute?.type === "dateTime") {
+    if (SPACED_OFFSET.test(piece)) return bending.allows("plus-sign") ? piece.replace(" ", "+") : piece;
+    if (/^\d/.test(piece) && instant(piece) !== undefined && bending.allows("no-quotes-date")) return JSON.stringify(piece);
+  }
   if (piece.startsWith('"')) {
     const escaped = withWholeEscapes(piece);
     return escaped !== piece && bending.allows("bare-backslash", at) ? escaped : piece;

@@ -1,3 +1,4 @@
+import { instant, isXsdDateTime, xsdDateTime } from "../filter/literals.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../json.ts";
 import type { SchemaAttribute } from "../schema.ts";
 import { checkStructure } from "../structure.ts";
@@ -157,6 +158,13 @@ function bendPlain(attribute: SchemaAttribute, value: JsonValue, place: Place): 
       const isNumber = typeof value === "string" && value.trim() !== "" && Number.isFinite(Number(value));
       return isNumber && bending.allows("number-text", { attribute: path, value }) ? Number(value) : value;
     }
+    case "dateTime":
+      return typeof value === "string" &&
+        !isXsdDateTime(value) &&
+        instant(value) !== undefined &&
+        bending.allows("date-form", { attribute: path, value })
+        ? xsdDateTime(value)
+        : value;
     case "string":
     case "reference":
       return typeof value === "number" && bending.allows("number-for-text", { attribute: path, value }) ? String(value) : value;

@@ -50,6 +50,22 @@ export function comparisonValue({
   }
 }
 
+const XSD = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?$/;
+
+/** Whether this is an xsd:dateTime as RFC 7643 section 2.3.5 has it, or a day, which is taken for its beginning. */
+export function isXsdDateTime(text: string): boolean {
+  return XSD.test(text) || text.length === 10;
+}
+
+/** What `instant` understands as an xsd:dateTime: with seconds, and with a colon in its offset. */
+export function xsdDateTime(text: string): string {
+  if (text.length === 10) return `${text}T00:00:00Z`;
+  return text
+    .toUpperCase()
+    .replace(/([+-]\d\d)(\d\d)$/, "$1:$2")
+    .replace(/(T\d\d:\d\d)(?!:\d\d)/, "$1:00");
+}
+
 /** A date and time in one form, so that it can be compared; without a zone it is taken as UTC. */
 export function instant(text: string): string | undefined {
   if (!DATE_TIME.test(text)) return undefined;

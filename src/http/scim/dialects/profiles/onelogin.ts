@@ -10,6 +10,7 @@ export const onelogin: Profile = {
     "schemas-unknown",
     "schemas-other",
     "boolean-text",
+    "date-form",
     "number-for-text",
     "empty-text",
     "one-for-list",

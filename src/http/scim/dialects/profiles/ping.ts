@@ -6,6 +6,7 @@ export const ping: Profile = {
   quirks: new Set([
     "old-urn",
     "boolean-text",
+    "date-form",
     "empty-text",
     "one-for-list",
     "text-for-object",

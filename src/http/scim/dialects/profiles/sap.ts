@@ -6,6 +6,7 @@ export const sap: Profile = {
   quirks: new Set([
     "boolean-text",
     "number-text",
+    "date-form",
     "number-for-text",
     "empty-text",
     "list-for-one",
