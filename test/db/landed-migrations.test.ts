@@ -61,6 +61,7 @@ const LANDED = {
   "20261125110100_mapping_of_a_plan": "ef235001c99bd163",
   "20261125140000_browsers_that_asked": "b8b0ff1376a103fb",
   "20261125140100_invited_addresses": "6fec73066cdde47b",
+  "20261125140200_known_browsers": "a05d56fcc0f8fd80",
 };
 
 test("no migration is edited once it has landed, and none stands outside this list", () => {

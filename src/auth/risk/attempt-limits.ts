@@ -32,8 +32,11 @@ export interface AttemptLimits {
   take(attempt: LimitedAttempt): Promise<void>;
   /** Gives back what a successful attempt took. */
   succeeded(attempt: LimitedAttempt): Promise<void>;
-  /** Counts that somebody begins to sign in, for which something has to be kept. Throws `rate_limited`, `unavailable`, as `take`. */
-  begin(address: string | undefined): Promise<void>;
+  /**
+   * Counts that somebody begins to sign in, for which something has to be kept: of the browser where anybody has signed in from it before
+   * (`device`), else of the network. Throws `rate_limited`, `unavailable`, as `take`.
+   */
+  begin(beginning: Pick<LimitedAttempt, "address" | "device">): Promise<void>;
 }
 
 export interface AttemptLimitsOptions {
@@ -69,14 +72,17 @@ export function sharesOf({
   network: string;
   device: string | null;
 }): Share[] {
-  if (device !== null)
-    return [{ budget: "device", key: `${kind}:${subject ?? "begun"}:${createHash("sha256").update(device).digest("base64url")}` }];
+  if (device !== null) return [{ budget: "device", key: `${kind}:${subject ?? "begun"}:${hashOfDevice(device)}` }];
   if (subject === null) return [{ budget: "network", key: network }];
   return [
     { budget: "network", key: network },
     { budget: "account", key: `${kind}:${subject}` },
     { budget: "overall", key: "all" },
   ];
+}
+
+function hashOfDevice(device: string): string {
+  return createHash("sha256").update(device).digest("base64url");
 }
 
 // The rows are locked in the order of the list, in which they are taken from.
@@ -135,7 +141,8 @@ export function createAttemptLimits({ db, keyRing, settings, now, log }: Attempt
       };
       for (const share of sharesFor(attempt)) await consume(share, share.budget === "account" ? locked : undefined);
     },
-    begin: (address) => consume({ budget: "beginnings", key: networkOf(address) ?? "unknown" }),
+    begin: ({ address, device }) =>
+      consume({ budget: "beginnings", key: device === null ? (networkOf(address) ?? "unknown") : `device:${hashOfDevice(device)}` }),
     async succeeded(attempt) {
       const shares = sharesFor(attempt);
       const [first] = shares;

@@ -8,6 +8,13 @@ export async function isKnownDevice(sql: Sql, { personId, secret }: { personId: 
   return rows.length > 0;
 }
 
+/** Whether anybody has. */
+export async function isKnownBrowser(sql: Sql, secret: string | undefined): Promise<boolean> {
+  if (!isSecret(secret)) return false;
+  const { rowCount } = await sql.query("select from sign_in_devices where hash = $1 limit 1", [hashOfSecret(secret)]);
+  return Boolean(rowCount);
+}
+
 /** Forgets browsers that nobody came from for a year, for the daily upkeep; returns how many. */
 export async function forgetDevices({ ctx, sql }: Work): Promise<number> {
   const { rowCount } = await sql.query("delete from sign_in_devices where last_seen_at < $1", [

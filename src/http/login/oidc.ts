@@ -8,6 +8,7 @@ import { beginSignIn, keepState, takeState, type SignIn } from "../../auth/sign-
 import { inTransaction } from "../../db/database.ts";
 import { open, seal } from "../../db/envelope.ts";
 import { AppError } from "../../errors.ts";
+import { countBeginning } from "./beginning.ts";
 import { setSecret } from "./cookies.ts";
 import { signInFederated, stepUpOf, takeAnswer } from "./federation.ts";
 import { leaveTo } from "./leave.ts";
@@ -45,7 +46,7 @@ async function toProvider(visit: Visit, providers: Providers): Promise<Reply> {
   const { options, request } = visit;
   const known = await oidcConnection(options, request.params["connection"]);
   const { connection, settings } = known;
-  await options.limits.begin(visit.address);
+  await countBeginning(visit);
   const provider = await providers.of(settings);
   const stepUp = request.query["step_up"] === "1";
   const { url, pending } = await authorizationRequest(provider, {

@@ -7,6 +7,7 @@ import { loginHolder } from "../../auth/sign-in/login-names.ts";
 import { beginSignIn, passFirst } from "../../auth/sign-in/store.ts";
 import { inTransaction } from "../../db/database.ts";
 import { AppError } from "../../errors.ts";
+import { countBeginning } from "./beginning.ts";
 import { setSecret } from "./cookies.ts";
 import { requireRelyingParty } from "./enrol-place.ts";
 import type { LoginOptions } from "./options.ts";
@@ -29,7 +30,7 @@ export function passkeyRoutes(options: LoginOptions): Router {
 
 async function ask(visit: Visit, { return_to }: z.output<typeof optionsForm>): Promise<Reply> {
   const relyingParty = requireRelyingParty(visit.options);
-  await visit.options.limits.begin(visit.address);
+  await countBeginning(visit);
   const { secret, asked } = await inTransaction(visit.options.db, visit.ctx, async (work) => {
     const begun = await beginSignIn(work, { returnTo: ownPath(return_to), instead: visit.signIn });
     return { ...begun, asked: await askForPasskey(work, { personId: null, boundTo: `sign-in:${begun.signIn.id}`, relyingParty }) };

@@ -8,6 +8,7 @@ import { browserThatAsked } from "../../auth/saml/requests.ts";
 import { beginSamlSignIn, takeSamlResponse } from "../../auth/saml/sign-in.ts";
 import { subjectOf } from "../../auth/saml/subject.ts";
 import { inTransaction } from "../../db/database.ts";
+import { countBeginning } from "./beginning.ts";
 import { signInFederated, stepUpOf, takeAnswer } from "./federation.ts";
 import { leaveTo } from "./leave.ts";
 import type { LoginOptions } from "./options.ts";
@@ -54,7 +55,7 @@ async function toProvider(visit: Visit): Promise<Reply> {
   const { options, request, response } = visit;
   const connection = await connectionOf(visit);
   const { db, keyRing, baseUrl } = options;
-  await options.limits.begin(visit.address);
+  await countBeginning(visit);
   const { url, fields } = await beginSamlSignIn(visit.ctx, {
     db,
     keyRing,

@@ -6,6 +6,7 @@ import { signInProviders } from "../../auth/sign-in/providers.ts";
 import { beginSignIn } from "../../auth/sign-in/store.ts";
 import { inTransaction } from "../../db/database.ts";
 import { AppError } from "../../errors.ts";
+import { countBeginning } from "./beginning.ts";
 import { setSecret } from "./cookies.ts";
 import { html, type Html } from "./html.ts";
 import type { LoginOptions } from "./options.ts";
@@ -39,7 +40,7 @@ export function stepUpRoutes(options: LoginOptions): Router {
           throw new AppError("forbidden", "There is nothing here by which you could prove again that it is you: sign out, and in again.", {
             field: "proof",
           });
-        await visit.options.limits.begin(visit.address);
+        await countBeginning(visit);
         const { secret } = await inTransaction(db, visit.ctx, (work) =>
           beginSignIn(work, { purpose: "step_up", personId, sessionId, returnTo, instead: visit.signIn }),
         );

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { findSignIn } from "../../../src/auth/sign-in/store.ts";
 import { COOKIES } from "../../../src/http/login/cookies.ts";
 import { newKeys, providerMetadata } from "../../auth/saml/signer.ts";
+import type { Browser } from "./browser.ts";
 import { openLogin, type LoginDoor } from "./login-door.ts";
 import { addOidc } from "./oidc-door.ts";
 import { addSaml, answerOf, begin, ownMetadataOf, post } from "./saml-door.ts";
@@ -62,6 +63,19 @@ test("G3: proving oneself again, begun again and again, is one row of its sessio
   const before = (await rowsOf("sign_ins")) ?? 0;
   for (let each = 0; each < 3; each += 1) expect((await browser.get("/login/step-up")).location).toBe("/login/second-factor");
   expect(await rowsOf("sign_ins")).toBe(before + 1);
+});
+
+test("W2: whoever begins again and again from one's own network keeps no browser out from which somebody has signed in before", async () => {
+  door.clock.forward(5 * 60_000);
+  const { userName } = await door.newPerson();
+  const browser = door.browser();
+  await door.signIn(browser, { name: userName });
+  await browser.submit("/logout");
+  const begins = async (each: Browser) => (await each.get("/login"), (await each.json("/login/passkey/options", {})).status);
+  for (let count = 0; count < MOST; count += 1) expect(await begins(door.browser())).toBe(200);
+  expect(await begins(door.browser())).toBe(429);
+  for (let count = 0; count < MOST; count += 1) expect(await begins(browser)).toBe(200);
+  expect(await begins(browser)).toBe(429);
 });
 
 test("W2: whatever others send from one's own network, who was sent to the identity provider or asked for a passkey comes back in", async () => {
