@@ -16,18 +16,26 @@ const PRIVILEGES = {
 export async function checkGoogle(options: OpenOptions<GoogleSettings>): Promise<CheckResult[]> {
   const client = openGoogle(options);
   try {
+    const looks = [
+      ...client.settings.kinds.map((kind) => () => checkReading(client, kind)),
+      () => checkScope(client, { name: "Suspending users", purpose: "writeUsers" }),
+      ...(client.settings.signOut ? [() => checkScope(client, { name: "Signing users out", purpose: "signOut" })] : []),
+      () => checkScope(client, { name: "Removing group members", purpose: "writeMembers" }),
+    ];
     const results: CheckResult[] = [];
-    for (const kind of client.settings.kinds) results.push(await checkReading(client, kind));
-    results.push(await checkScope(client, { name: "Suspending users", purpose: "writeUsers" }));
-    if (client.settings.signOut) results.push(await checkScope(client, { name: "Signing users out", purpose: "signOut" }));
-    results.push(await checkScope(client, { name: "Removing group members", purpose: "writeMembers" }));
+    for (const look of looks) {
+      const { unreachable, ...result } = await look();
+      results.push(result);
+      // Every other question would wait as long, to be told the same.
+      if (unreachable) return results;
+    }
     return results;
   } finally {
     await client.close();
   }
 }
 
-async function checkReading(client: GoogleClient, kind: Kind): Promise<CheckResult> {
+async function checkReading(client: GoogleClient, kind: Kind): Promise<Finding> {
   const purpose = PURPOSES[kind];
   return finding({ name: NAMES[kind], kind, purpose, privilege: PRIVILEGES[kind], client }, async () => {
     const [sample] = await firstOf(client, kind);
@@ -59,7 +67,7 @@ async function firstOf(client: GoogleClient, kind: Kind) {
 }
 
 /** The scope is delegated; for writing users the administrator's own role is looked at, too. */
-async function checkScope(client: GoogleClient, { name, purpose }: { name: string; purpose: Purpose }): Promise<CheckResult> {
+async function checkScope(client: GoogleClient, { name, purpose }: { name: string; purpose: Purpose }): Promise<Finding> {
   return finding({ name, purpose, client, privilege: "Users > Update" }, async () => {
     if (purpose !== "writeUsers") {
       // Nobody has these ids: whatever the answer, the token before it says that the scope is delegated.
@@ -94,17 +102,26 @@ interface Subject {
   client: GoogleClient;
 }
 
+/** One finding, and whether nothing at all could be asked. */
+type Finding = CheckResult & { unreachable?: true };
+
 type Seen = Pick<CheckResult, "ok" | "message" | "permission">;
 
-async function finding({ name, kind, purpose, privilege, client }: Subject, look: () => Promise<Seen>): Promise<CheckResult> {
+async function finding({ name, kind, purpose, privilege, client }: Subject, look: () => Promise<Seen>): Promise<Finding> {
   const about = kind === undefined ? { name } : { name, kind };
   try {
     return { ...about, ...(await look()) };
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
+    if (isOfTheWay(error)) return { ...about, ok: false, message: error.message, unreachable: true };
     if (error.kind !== "denied") return { ...about, ok: false, message: error.message };
     return { ...about, ok: false, ...advice(error, { purpose, privilege, settings: client.settings }) };
   }
+}
+
+/** Something went wrong on the way there, before Google could say anything. */
+function isOfTheWay({ cause }: Fault): boolean {
+  return cause !== undefined;
 }
 
 /** The grant's own sentence says what to delegate; the API's says only no, for reasons that it names in passing. */

@@ -1,12 +1,12 @@
 import { Fault, type Completeness, type Kind, type OpenOptions, type Page, type RecordProblem, type Source } from "../contract.ts";
+import { inOrder } from "../kit/in-order.ts";
 import { customerOf, openGoogle, type GoogleClient } from "./client.ts";
 import type { GoogleSettings } from "./config.ts";
 import { firstTimes } from "./first-times.ts";
 import { textOf } from "./json.ts";
 import { listPages, type ListingOptions } from "./listing.ts";
-import { withMembers } from "./members.ts";
+import { withMembers, type MembersRead } from "./members.ts";
 import { findOne } from "./one.ts";
-import { inParallel } from "./parallel.ts";
 import { GROUP_FIELDS, groupRecord, isProblem, projectionOf, unitRecord } from "./records.ts";
 import { readUsers } from "./users.ts";
 
@@ -45,20 +45,25 @@ async function* readGroups(client: GoogleClient, everybody: () => Promise<readon
   const { parallel } = client.settings;
   const times = firstTimes("id");
   const pages = listPages(client, { ...listingOf(client.settings, "group"), fields: GROUP_FIELDS });
+  const work = async (group: Readonly<Record<string, unknown>>): Promise<MembersRead | { problem: RecordProblem } | undefined> => {
+    const record = groupRecord(group);
+    if (isProblem(record)) return { problem: record };
+    return withMembers(client, { group: record, atLeast: countOf(group["directMembersCount"]), everybody });
+  };
   let deleted = 0;
   let step = await pages.next();
   for (; !step.done; step = await pages.next()) {
     const groups = step.value.filter(times.fresh);
     for (let at = 0; at < groups.length; at += GROUPS_A_PAGE) {
-      const read = await inParallel(groups.slice(at, at + GROUPS_A_PAGE), parallel, async (group) => {
-        const record = groupRecord(group);
-        if (isProblem(record)) return { problem: record };
-        return withMembers(client, { group: record, atLeast: countOf(group["directMembersCount"]), everybody });
-      });
-      deleted += read.filter((each) => each === undefined).length;
-      const records = read.flatMap((each) => (each !== undefined && "record" in each ? each.record : []));
-      const problems = read.flatMap((each): RecordProblem[] => (each?.problem === undefined ? [] : [each.problem]));
-      if (records.length + problems.length > 0) yield { records, problems };
+      const page: Required<Page> = { records: [], problems: [] };
+      for await (const read of inOrder(groups.slice(at, at + GROUPS_A_PAGE), { atOnce: parallel, work })) {
+        if (read === undefined) deleted += 1;
+        else {
+          if ("record" in read) page.records.push(read.record);
+          if (read.problem) page.problems.push(read.problem);
+        }
+      }
+      if (page.records.length + page.problems.length > 0) yield page;
     }
   }
   return { finalCursor: step.value, count: times.ids.size - deleted };

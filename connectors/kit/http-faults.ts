@@ -102,20 +102,34 @@ export function faultOfFailure(
 ): Fault {
   if (error instanceof Fault) return error;
   const code = codeOf(error);
-  if (stopped) return new Fault("transient", `The call to ${system} was stopped.`, { cause: error });
+  const within = system.replace(/^The /, "the ");
+  if (stopped) return new Fault("transient", `The call to ${within} was stopped.`, { cause: error });
   if (CERTIFICATE_PROBLEMS.has(code))
     return new Fault("misconfigured", `${system} shows a certificate of an unknown CA (${code}). Give that CA as \`ca\`.`, {
       cause: error,
     });
-  if (code === "CERT_HAS_EXPIRED") return new Fault("misconfigured", `The certificate of ${system} has expired.`, { cause: error });
+  if (code === "CERT_HAS_EXPIRED" || code === "CERT_NOT_YET_VALID")
+    return new Fault(
+      "misconfigured",
+      `The certificate of ${within} ${code === "CERT_HAS_EXPIRED" ? "has expired" : "is not valid yet"}. Have it renewed there, and check this machine's clock.`,
+      { cause: error },
+    );
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID")
-    return new Fault("misconfigured", `The certificate of ${system} is not for ${host}.`, { cause: error });
+    return new Fault("misconfigured", `The certificate of ${within} is not for ${host}.`, { cause: error });
   if (code === "ADDRESS_REFUSED")
     return new Fault("misconfigured", `${system} is not connected to: ${messageOf(error)}.`, { cause: error });
   if (code === "UND_ERR_ABORTED" && /Proxy response/.test(messageOf(error)))
-    return new Fault("misconfigured", `The proxy refuses to lead to ${system} (${messageOf(error)}). Check the proxy and its user.`, {
+    return new Fault("misconfigured", `The proxy refuses to lead to ${within} (${messageOf(error)}). Check the proxy and its user.`, {
       cause: error,
     });
+  if (code.startsWith("ERR_SSL") || code === "EPROTO")
+    return new Fault(
+      "misconfigured",
+      `${system} does not speak TLS as asked (${code}). Check the URL: its port, and whether it is http or https.`,
+      {
+        cause: error,
+      },
+    );
   if (code === "ENOTFOUND")
     return new Fault("transient", `${system} can't be reached: there is no host ${host}. Check the URL and the name server.`, {
       cause: error,
@@ -127,10 +141,10 @@ export function faultOfFailure(
   if (code === "UND_ERR_INVALID_ARG")
     return new Fault(
       "misconfigured",
-      `Nothing was sent to ${system}: the credential holds a line break, or a letter that no header may hold. Enter it again, without what was copied along with it.`,
+      `Nothing was sent to ${within}: the credential holds a line break, or a letter that no header may hold. Enter it again, without what was copied along with it.`,
     );
   if (late || code.includes("TIMEOUT")) return new Fault("transient", `${system} did not answer within ${timeoutMs} ms.`, { cause: error });
-  return new Fault("transient", `The connection to ${system} broke${code ? ` (${code})` : ""}.`, { cause: error });
+  return new Fault("transient", `The connection to ${within} broke${code ? ` (${code})` : ""}.`, { cause: error });
 }
 
 function codeOf(error: unknown): string {

@@ -73,6 +73,12 @@ describe("check", () => {
     ]);
   });
 
+  test("where nothing answers, that is said once, not once for each permission", async () => {
+    const tokenUrl = "http://127.0.0.1:1/token";
+    const results = await checkGoogle(googleOptions(fake, { tokenUrl, attempts: 1 }));
+    expect(results).toMatchObject([{ ok: false, message: expect.stringContaining("refuses the connection") }]);
+  });
+
   test("a query that finds nobody is pointed at", async () => {
     expect(failed(await checkGoogle(googleOptions(fake, { userQuery: "orgUnitPath='/Nowhere'" })))).toMatchObject([{ name: "Users" }]);
   });

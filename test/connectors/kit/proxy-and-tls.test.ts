@@ -110,6 +110,33 @@ describe("TLS and proxies", () => {
     });
   });
 
+  test("a certificate whose time has not come or is over, and a port that speaks no TLS, are for a human to mend: nothing is tried again", async () => {
+    const openssl = (...args: string[]) => expect(spawnSync("openssl", args, { cwd: folder }).status).toBe(0);
+    openssl(
+      ..."req -newkey rsa:2048 -nodes -keyout old.key -out old.csr -subj /CN=idp.test -addext subjectAltName=IP:127.0.0.1".split(" "),
+    );
+    openssl(
+      ..."x509 -req -in old.csr -CA cert.pem -CAkey key.pem -CAcreateserial -days -1 -copy_extensions copyall -out old.pem".split(" "),
+    );
+    const [key, cert] = ["old.key", "old.pem"].map((name) => readFileSync(path.join(folder, name), "utf8"));
+    const expired = await standIn((_request, response) => json(response, {}), { tls: { key: key ?? "", cert: cert ?? "" } });
+    const plain = await standIn((_request, response) => json(response, {}));
+    try {
+      await expect(ask(expired.url, { ca: certificate.cert })).rejects.toMatchObject({
+        kind: "misconfigured",
+        message: expect.stringMatching(/^The certificate of the system has expired/),
+      });
+      await expect(ask(plain.url.replace("http:", "https:"))).rejects.toMatchObject({
+        kind: "misconfigured",
+        message: expect.stringMatching(/does not speak TLS.*Check the URL/),
+      });
+      expect([...expired.asked, ...plain.asked]).toEqual([]);
+    } finally {
+      await expired.stop();
+      await plain.stop();
+    }
+  });
+
   test("through the operator's proxy, TLS is with the system itself and the credential stays inside", async () => {
     const proxy = await openProxy({ credentials: "us:proxy-pass" });
     try {
