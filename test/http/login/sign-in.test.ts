@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { requireFactor } from "../../../src/auth/factors/requirements.ts";
 import { raiseBlocks } from "../../../src/directory/blocks.ts";
 import { COOKIES } from "../../../src/http/login/cookies.ts";
+import type { Browser } from "./browser.ts";
 import { openLogin, PASSWORD, type LoginDoor } from "./login-door.ts";
 
 let door: LoginDoor;
@@ -9,6 +10,8 @@ beforeAll(async () => (door = await openLogin()));
 afterAll(() => door?.close());
 
 const SESSION = COOKIES.session;
+/** Headers that are another in every answer. */
+const OF_EACH: ReadonlySet<string> = new Set(["date", "set-cookie", "x-request-id", "retry-after"]);
 
 describe("signing in by password", () => {
   test("G2, G6: by user name or e-mail address, to the page that was asked for; signing out ends it at once", async () => {
@@ -48,6 +51,24 @@ describe("signing in by password", () => {
     ]);
     for (const each of plain) expect(each).toEqual(plain[0]);
     expect(plain[0]?.[0]).toBe(401);
+  });
+
+  test("G2: no status, header, cookie or length tells whether a name is somebody's, from the first page until it is locked", async () => {
+    const strict = await openLogin({
+      signIn: { limits: { account: { attempts: 3 }, network: { attempts: 1000 } }, notify: { email: { provider: "smtp" } } },
+    });
+    try {
+      const names = ["person-aaaaaaaa", "person-bbbbbbbb", "person-cccccccc", "person-dddddddd"] as const;
+      await strict.newPerson({ userName: names[0] });
+      await strict.newPerson({ userName: names[1], password: null });
+      const { personId } = await strict.newPerson({ userName: names[2] });
+      await strict.work((work) => raiseBlocks(work, [{ personId, owner: "admin", effect: "suspended", reason: "test" }]));
+      const all = await Promise.all(names.map((name) => everythingSaidTo(name, strict.browser())));
+      for (const each of all) expect(each).toEqual(all[0]);
+      expect(all[0]?.map(({ status }) => status)).toEqual([200, 200, 401, 401, 401, 429, 200, 200]);
+    } finally {
+      await strict.close();
+    }
   });
 
   test("G6: a session that was planted before, or a sign-in that was, is worth nothing after (fixation)", async () => {
@@ -202,3 +223,27 @@ describe("signing in by password", () => {
     expect(await told()).toBe(1);
   });
 });
+
+/** What a browser that knows a name sees of it by all that can be asked without a proof. */
+async function everythingSaidTo(name: string, browser: Browser) {
+  const answers = [await browser.get("/login"), await browser.submit("/login", { name })];
+  for (let each = 0; each < 4; each += 1) {
+    await browser.get("/login");
+    answers.push(await browser.submit("/login/password", { name, password: "not the one it is" }));
+  }
+  await browser.get("/login/forgot");
+  answers.push(await browser.submit("/login/forgot", { name }));
+  await browser.get("/login");
+  answers.push(await browser.json("/login/passkey/options", {}));
+  return answers.map(({ status, headers, text }) => ({
+    status,
+    headers: [...headers].map(([header, value]) => [header, OF_EACH.has(header) ? "" : value]),
+    cookies: headers.getSetCookie().map((line) => line.replace(/=[^;]*/, "=")),
+    text: text
+      .replaceAll(name, "NAME")
+      .replaceAll(/(csrf(?:&quot;|")?(?: value)?[=:])"[^"]+"/g, "$1")
+      .replaceAll(/"challenge":"[^"]+"/g, "")
+      .replaceAll(/\d+ minutes?/g, "N minutes")
+      .replaceAll(/\d+ min/g, "N min"),
+  }));
+}
