@@ -171,6 +171,22 @@ describe("G4: an answer is refused when", () => {
     });
   });
 
+  test("its code is handed to no other provider, though that one names itself in no answer (mix-up)", async () => {
+    const quiet = await startLyingProvider({ now: door.clock.now, metadata: { authorization_response_iss_parameter_supported: false } });
+    try {
+      await addOidc(door, { name: "quiet", settings: { issuer: quiet.issuer } });
+      await refusedBy(async () => {
+        const browser = door.browser();
+        const query = await provider.authorize(await towards(browser));
+        query.delete("iss");
+        return back(browser, query, { name: "quiet" });
+      });
+      expect(quiet.exchanges).toEqual([]);
+    } finally {
+      await quiet.close();
+    }
+  });
+
   test("somebody refused there, and nothing of what the provider says comes onto our page", async () => {
     const browser = door.browser();
     const state = new URL(await towards(browser)).searchParams.get("state") ?? "";
