@@ -34,8 +34,9 @@ async function readKnown(sql: Sql, { call, ids }: { call: Call; ids: readonly st
   const { rows } = await sql.query<{ id: string }>(
     `select asked.id from unnest($1::uuid[]) as asked (id)
      where (exists (select from people p where p.id = asked.id and p.deleted_at is null)
+          and not exists (select from accounts gone where gone.connection_id = $3 and gone.kind = 'user' and gone.native_id = asked.id::text and gone.gone_at is not null)
         or exists (select from groups g where g.id = asked.id and g.deleted_at is null)) and ($2::int is null or ${own})`,
-    [ids, call.visibility === "own" ? call.connection.id : null],
+    [ids, call.visibility === "own" ? call.connection.id : null, call.connection.id],
   );
   return rows.map(({ id }) => id);
 }

@@ -14,7 +14,7 @@ export type MemberChange = { set: readonly string[] } | { add: readonly string[]
 
 /**
  * Changes a group's members as a request asks. Adding one member to a group of any size touches one row; who is in
- * already stays as is. Members that other connections put in are theirs to take out.
+ * already stays as is. Members that other connections put in are theirs to take out. Whom the client itself deleted is not there for it.
  */
 export async function changeMembers(batch: Batch, { groupId, change }: { groupId: string; change: MemberChange }): Promise<void> {
   const { work } = batch;
@@ -54,7 +54,8 @@ async function addMembers(
   if (malformed !== undefined) throw unknownMember(malformed);
   const { rows } = await work.sql.query<ChangedMember & { opened: boolean; found: boolean }>(
     `with asked as (select distinct id from unnest($2::uuid[]) as id),
-      person as (select p.id from asked join people p using (id) where p.state <> 'deleted'),
+      person as (select p.id from asked join people p using (id) where p.state <> 'deleted'
+        and not exists (select from accounts gone where gone.connection_id = $3 and gone.kind = 'user' and gone.native_id = p.id::text and gone.gone_at is not null)),
       child as (select g.id from asked join groups g using (id) where g.deleted_at is null and g.id <> $1),
       opened as (insert into memberships (group_id, person_id, connection_id, account_id, valid_from, recorded_from)
         select $1, p.id, $3::int, (select a.id from accounts a where a.connection_id = $3 and a.kind = 'user' and a.native_id = p.id::text), $4::timestamptz, $4::timestamptz from person p

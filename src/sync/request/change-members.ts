@@ -91,9 +91,10 @@ function textOf(shape: Shape): string {
     `locked as materialized (select g.id, g.version from groups g join accounts a on a.id = ${$.account}
       where g.id = ${$.group} and g.version = ${$.version} and a.version = ${$.accountVersion} and ${sameFollowers(shape)} for update of g, a)`,
     shape.adds
-      ? `person as materialized (select p.id from unnest(${$.add}) as asked (id) join people p using (id) where p.state <> 'deleted')`
+      ? `person as materialized (select p.id from unnest(${$.add}) as asked (id) join people p using (id) where p.state <> 'deleted'
+          and not exists (select from accounts gone where gone.connection_id = ${$.connection} and gone.kind = 'user' and gone.native_id = p.id::text and gone.gone_at is not null))`
       : "",
-    // Somebody who is not there: then nobody is added, and nobody leaves.
+    // Somebody who is not there, or whom this client deleted: then nobody is added, and nobody leaves.
     `found as materialized (select locked.id from locked ${shape.adds ? `where (select count(*) from person) = ${$.count}` : ""})`,
     shape.adds ? OPENED : "",
     shape.removes ? CLOSED : "",

@@ -45,6 +45,29 @@ describe("M1: groups and their members", () => {
     expect(found.body.Resources).toEqual([{ schemas: [GROUP], id: outer.id, displayName: "outer" }]);
   });
 
+  test("RFC 7644 3.6: who was deleted can't be made a member, and comes back a member of nothing", async () => {
+    const made = await group("without", [member(0)]);
+    const { body: left } = await door.request("POST", "/Users", { body: { schemas: [USER], userName: "left" } });
+    expect((await door.request("DELETE", `/Users/${left.id}`)).status).toBe(204);
+    const members = [member(0), { value: left.id }];
+    for (const refused of [
+      await patch(made.id, { op: "add", path: "members", value: [{ value: left.id }] }),
+      await patch(made.id, { op: "replace", path: "members", value: members }),
+      await door.request("PUT", `/Groups/${made.id}`, { body: { schemas: [GROUP], displayName: "without", members } }),
+      await door.request("POST", "/Groups", { body: { schemas: [GROUP], displayName: "another", members } }),
+    ])
+      expect([refused.status, refused.body.scimType, refused.body.detail]).toEqual([
+        400,
+        "invalidValue",
+        `members: there is no user or group ${left.id}.`,
+      ]);
+    expect(ids(await read(made.id))).toEqual([people[0]]);
+    const again = await door.request("POST", "/Users", { body: { schemas: [USER], userName: "left" } });
+    expect([again.status, again.body.groups]).toEqual([201, undefined]);
+    expect((await patch(made.id, { op: "add", path: "members", value: [{ value: again.body.id }] })).status).toBe(204);
+    expect(ids(await read(made.id))).toEqual([people[0], again.body.id].sort());
+  });
+
   test("M1: a patch of members answers 204 and reads no member back; the version tells that it changed", async () => {
     const made = await group("patched", [member(0), member(1)]);
     const added = await patch(

@@ -172,8 +172,10 @@ describe("B10: members who are not here", () => {
       [skipping, 204],
     ] as const) {
       const [ann, bob] = [await client.person(name()), await client.person(name())];
+      const gone = await client.person(name());
+      expect((await client.send("DELETE", `/Users/${gone}`)).status).toBe(204);
       const group = await client.group(name(), [ann]);
-      const add = patch({ op: "add", path: "members", value: [{ value: STRANGER }, { value: bob }] });
+      const add = patch({ op: "add", path: "members", value: [{ value: STRANGER }, { value: bob }, { value: gone }] });
       expect([client.name, (await client.send("PATCH", `/Groups/${group}`, add)).status]).toEqual([client.name, status]);
       expect((await membersOf(client, group)).sort()).toEqual((status === 400 ? [ann] : [ann, bob]).sort());
     }
