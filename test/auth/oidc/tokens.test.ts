@@ -172,6 +172,19 @@ describe("G4: a logout token", () => {
   });
 });
 
+test("G4: a token by an algorithm that is not pinned is refused, whatever key the provider's set has for it", async () => {
+  const shared = new TextEncoder().encode("a-secret-of-32-characters-or-more");
+  const claims = { iss: ISSUER, aud: "rollcall", sub: "ada", iat: at, exp: at + 600, nonce: "n" };
+  const token = await new SignJWT(claims).setProtectedHeader({ alg: "HS256" }).sign(shared);
+  const any = { ...checks(), keyOf: async () => shared };
+  await expect(verifyIdToken(token, { ...any, nonce: "n" })).rejects.toMatchObject(refused);
+  await expect(verifyIdToken(token, { ...any, nonce: "n" })).rejects.toThrow("does not hold");
+  const { nonce: _none, ...rest } = claims;
+  const events = { "http://schemas.openid.net/event/backchannel-logout": {} };
+  const logout = await new SignJWT({ ...rest, jti: "j", events }).setProtectedHeader({ alg: "HS256", typ: "logout+jwt" }).sign(shared);
+  await expect(verifyLogoutToken(logout, any)).rejects.toThrow("does not hold");
+});
+
 describe("G4: a discovery document", () => {
   test("is the issuer's own, to the letter, and names nothing without TLS", () => {
     const read = (more: Record<string, unknown>) => () => readMetadata(JSON.stringify({ ...document, ...more }), ISSUER);
