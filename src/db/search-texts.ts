@@ -36,10 +36,12 @@ async function takeOverPortion(sql: Sql): Promise<number> {
   await deferSearchIndexes(sql);
   const { rows } = await sql.query<{ count: number }>(
     `with noted as materialized (delete from search_changes where id = any(array(select id from search_changes order by id limit $1)) returning person_id, account_id),
-      people_texts as (insert into person_search (person_id, words, written, emails)
-        select id, person_search_text(attributes), scim_search_text(attributes), scim_search_emails(attributes) from people where id in (select person_id from noted)
-        on conflict (person_id) do update set words = excluded.words, written = excluded.written, emails = excluded.emails
-          where (person_search.words, person_search.written, person_search.emails) is distinct from (excluded.words, excluded.written, excluded.emails)),
+      people_texts as (insert into person_search (person_id, words, name, written, emails)
+        select id, person_search_text(attributes), lower(coalesce(display_name, user_name::text)), scim_search_text(attributes), scim_search_emails(attributes)
+          from people where id in (select person_id from noted)
+        on conflict (person_id) do update set words = excluded.words, name = excluded.name, written = excluded.written, emails = excluded.emails
+          where (person_search.words, person_search.name, person_search.written, person_search.emails)
+            is distinct from (excluded.words, excluded.name, excluded.written, excluded.emails)),
       account_texts as (insert into account_search (account_id, written, emails)
         select id, scim_search_text(attributes), scim_search_emails(attributes) from accounts
           where id in (select account_id from noted) and kind = 'user' and attributes->>'userName' is not null

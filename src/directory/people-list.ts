@@ -1,7 +1,8 @@
 import type { Sql } from "../db/database.ts";
 import type { StatementNames } from "../db/statement-names.ts";
 import { filtersOf, parameters, type Filter, type PeopleFilters } from "./people-filters.ts";
-import { narrowed } from "./people-narrowed.ts";
+import { walkedByName } from "./people-by-name.ts";
+import { narrowed, SET, SORTED, type Narrowed } from "./people-narrowed.ts";
 import { counted, sorted, walked, type Gathered, type PageOptions } from "./people-page.ts";
 import { foldedWords } from "./people-words.ts";
 
@@ -75,11 +76,29 @@ export async function listPeople(sql: Sql, options: PeopleListOptions): Promise<
   return { lines: soon ?? (await sorted(sql, { ...page, gathered })), total };
 }
 
-/** Words lead to the fewest, mostly; what else there is, where they don't. */
-async function begun(sql: Sql, page: PageOptions): ReturnType<typeof narrowed> {
-  const leading = page.conditions.filter(({ ids }) => ids !== undefined);
-  const byWords = await narrowed(sql, { ...page, leading: leading.filter((each) => each.words) });
-  return byWords.by.length > 0 ? byWords : narrowed(sql, { ...page, leading: leading.filter((each) => !each.words) });
+/** Words lead to the fewest, mostly; what else there is, where they don't; where nothing does, whom the words lead to comes soon by name. */
+async function begun(sql: Sql, page: PageOptions): Promise<Narrowed> {
+  const { conditions, words, sort, after, ranked } = page;
+  const leading = conditions.filter(({ ids }) => ids !== undefined);
+  const [byWords, byOthers] = [leading.filter((each) => each.words), leading.filter((each) => !each.words)];
+  const byName = words.length > 0 && sort === "relevance";
+  const alone = byName && byOthers.length === 0;
+  if (alone && !ranked) {
+    const next = await fullByName(sql, page);
+    if (next) return next;
+  }
+  // Where nothing else narrows them, more than are ranked need not be gathered.
+  const few = alone && ranked && !after ? SORTED.ranked : SET;
+  const found = await narrowed(sql, { ...page, leading: byWords, few });
+  const begunWith = found.by.length > 0 ? found : await narrowed(sql, { ...page, leading: byOthers, few: SET });
+  const walkable = byName && begunWith.by.length === 0 && (ranked ? !after : !alone);
+  return (walkable ? await fullByName(sql, page) : undefined) ?? begunWith;
+}
+
+/** A full page by name, or nothing. */
+async function fullByName(sql: Sql, page: PageOptions): Promise<Narrowed | undefined> {
+  const lines = await walkedByName(sql, page);
+  return lines.length === page.limit ? { by: [], lines } : undefined;
 }
 
 /** A full page, or nothing where those who are asked for are too far from each other. */

@@ -5,9 +5,9 @@ import { foundBy, LINE, linesOf, orderOf, orderOfSorted, personOf, walkedText, t
 import { statementOf } from "./people-statement.ts";
 
 /** So many are gathered as a set; of more, the next one in some order comes soon. */
-const SET = 5000;
+export const SET = 5000;
 /** So many of them are put in order; of more, the order of an index is walked. */
-const SORTED = { ranked: 2000, byKey: 1500 };
+export const SORTED = { ranked: 2000, byKey: 1500 };
 /** So few need not be compared with others' sets. */
 const FEW = 200;
 /** So many are walked past at most. */
@@ -23,6 +23,8 @@ export interface Narrowed {
 export interface NarrowedOptions extends PageOptions {
   /** What may be begun with: the words alone, or whatever else leads to people. */
   leading: readonly Filter[];
+  /** How many may meet a leading condition that is met by few. */
+  few: number;
 }
 
 /**
@@ -30,7 +32,7 @@ export interface NarrowedOptions extends PageOptions {
  * with the texts that they are found and ranked by, and narrowed by what else leads to few.
  */
 export async function narrowed(sql: Sql, options: NarrowedOptions): Promise<Narrowed> {
-  const { names, given, leading, limit, ranked, after } = options;
+  const { names, given, leading, few, limit, ranked, after } = options;
   if (leading.length === 0) return { by: [], lines: undefined };
   const most = after && ranked ? SET : leading[0]?.words && ranked ? SORTED.ranked : SORTED.byKey;
   const text = `with ${setsOf(options)}, size as materialized (select count(*) as n from found)
@@ -38,7 +40,7 @@ export async function narrowed(sql: Sql, options: NarrowedOptions): Promise<Narr
     from (select 1) one left join lateral (${pageOf(options, most)}) page on true`;
   const { rows } = await sql.query<Measured & (Row | { id: null })>(statementOf(names, text, given.values));
   const { sizes = [], size = 0 } = rows[0] ?? {};
-  const by = leading.filter((_, at) => (sizes[at] ?? Infinity) <= SET);
+  const by = leading.filter((_, at) => (sizes[at] ?? Infinity) <= few);
   if (by.length === 0 || (size > most && rows.length < limit)) return { by, lines: undefined };
   return { by, lines: linesOf(rows.flatMap(shownOf), { ranked: ranked && size <= most }) };
 }
@@ -60,10 +62,11 @@ interface Measured {
 const metBy = (leading: readonly Filter[]): readonly Filter[] => (leading.length === 1 ? leading : []);
 
 /** SQL of the sets, and of `found`, which they have in common. A set is gathered when it is first asked about: one that nobody needs is not. */
-function setsOf({ leading, conditions }: NarrowedOptions): string {
+function setsOf({ leading, few, conditions }: NarrowedOptions): string {
   const byWords = leading.some(({ words }) => words);
   const sets = byWords ? [...leading, ...conditions.filter((each) => each.ids !== undefined && !leading.includes(each))] : leading;
-  const isSmall = (at: number) => `(select n from n${at}) <= ${SET}`;
+  const mostOf = (at: number) => (at < leading.length ? few : SET);
+  const isSmall = (at: number) => `(select n from n${at}) <= ${mostOf(at)}`;
   const within = (at: number, other: number) =>
     `((select n from n${at}) <= ${FEW} or not ${isSmall(other)} or (id in (select id from set${other})) is true)`;
   const begunWith = (at: number) => {
@@ -75,7 +78,7 @@ function setsOf({ leading, conditions }: NarrowedOptions): string {
   return [
     ...sets.map(
       ({ ids }, at) =>
-        `set${at} as materialized (select ${byWords && at === 0 ? "id, words" : "id"} from (${ids}) met limit ${SET + 1}), n${at} as materialized (select count(*) as n from set${at})`,
+        `set${at} as materialized (select ${byWords && at === 0 ? "id, words" : "id"} from (${ids}) met limit ${mostOf(at) + 1}), n${at} as materialized (select count(*) as n from set${at})`,
     ),
     `found as ${sets.length > 1 ? "materialized" : "not materialized"} (${byWords ? begun : `select distinct id from (${begun}) begun`})`,
   ].join(",\n      ");

@@ -59,6 +59,7 @@ const LANDED = {
   "20261124120000_addresses_of_federated_people": "3af95c7937522c17",
   "20261124130000_search_changes_of_texts": "3a3b71f95285e7ef",
   "20261125110100_mapping_of_a_plan": "ef235001c99bd163",
+  "20261125120000_search_names": "df6bd642512acd88",
   "20261125140000_browsers_that_asked": "b8b0ff1376a103fb",
   "20261125140100_invited_addresses": "6fec73066cdde47b",
   "20261125140200_known_browsers": "a05d56fcc0f8fd80",
