@@ -91,11 +91,15 @@ function search(words: readonly string[], given: Parameters): Filter {
   };
 }
 
-/** What stands behind the @ of an address is most people's: the index is asked for what stands before it. */
+/** Digits in a row, as many as hardly any two people share. */
+const NUMBER = /\d{5,}/;
+
+/** The index is asked for what is rare in a word: a long number in it, or what stands before the @ of an address, behind which is most people's. */
 function ledTo(word: string, { condition, given }: { condition: string; given: Parameters }): string {
   const local = word.slice(0, word.indexOf("@"));
-  if (!word.includes("@") || local.length < 3) return condition;
-  return `words like ${given.add(`%${likePart(local)}%`)}::text and ${condition.replace("words", "(words || '')")}`;
+  const rare = NUMBER.exec(word)?.[0] ?? (word.includes("@") && local.length >= 3 ? local : word);
+  if (rare === word) return condition;
+  return `words like ${given.add(`%${likePart(rare)}%`)}::text and ${condition.replace("words", "(words || '')")}`;
 }
 
 function among(ids: (person?: string) => string): Filter {

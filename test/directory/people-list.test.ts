@@ -142,3 +142,53 @@ test("P6: of words that many match, whoever is found comes by name, each once on
   expect(new Set(few.lines).size).toBe(few.lines.length);
   expect(few.total).toBe(111);
 });
+
+test("P6: by name comes whoever words lead to, under the name of this moment, whether or not it was taken over", async () => {
+  const byName = async () => {
+    const { rows } = await db.pool.query<{ userName: string }>(
+      `select user_name::text as "userName" from people where display_name like '%Given%' order by lower(display_name), id limit 100`,
+    );
+    return rows.map(({ userName }) => userName);
+  };
+  const found = async () => (await pages({ filters: { q: "given" }, sort: "relevance", reach: everybody(), naive: "" })).lines;
+  const call = (userName: string, name: string) =>
+    db.pool.query(
+      "update people set display_name = $2, attributes = attributes || jsonb_build_object('displayName', $2::text) where user_name = $1",
+      [userName, name],
+    );
+  const before = await byName();
+  await call("p7", "Aaron Given");
+  await call("p9", "ZZ Given");
+  expect(await found()).toEqual(await byName());
+  await takeOverSearchTexts(testContext(), db);
+  expect(await found()).toEqual(await byName());
+  expect(await byName()).not.toEqual(before);
+  // A name beside the profile is as good as one in it.
+  await db.pool.query("update people set display_name = 'Aaa Given' where user_name = 'p11'");
+  expect(await found()).toEqual(await byName());
+  await takeOverSearchTexts(testContext(), db);
+  const { rows } = await db.pool.query<{ name: string }>(
+    "select name from person_search where person_id = (select id from people where user_name = 'p11')",
+  );
+  expect(rows).toEqual([{ name: "aaa given" }]);
+});
+
+test("P6: whoever is looked for by words with a long number in them is found by all of the word", async () => {
+  const call = (userName: string, login: string) =>
+    db.pool.query("update people set attributes = attributes || jsonb_build_object('nickName', $2::text) where user_name = $1", [
+      userName,
+      login,
+    ]);
+  await call("p21", "emp0048291x");
+  await call("p22", "emp0048291y");
+  await call("p23", "48291@corp.example");
+  const found = async (q: string) => (await pages({ filters: { q }, sort: "userName", reach: everybody(), naive: "" })).lines;
+  for (const takenOver of [false, true]) {
+    if (takenOver) await takeOverSearchTexts(testContext(), db);
+    expect(await found("emp0048291")).toEqual(["p21", "p22"]);
+    expect(await found("0048291y")).toEqual(["p22"]);
+    expect(await found("48291@corp")).toEqual(["p23"]);
+    expect(await found("48291")).toEqual(["p21", "p22", "p23"]);
+    expect(await found("x48291")).toEqual([]);
+  }
+});
