@@ -49,18 +49,22 @@ export type RuleDefinition = z.output<typeof ruleSchema>;
 
 const fileSchema = z.strictObject({ rules: z.array(z.unknown()).min(1) });
 
-/** One rule, checked whole. Throws `invalid` with every problem; a condition's with position and expected type. */
+/**
+ * One rule, checked whole. Throws `invalid` with every problem; a condition's with position and expected type.
+ * @param field what the input calls the rule; empty where it is the input itself
+ */
 export function parseRule(input: unknown, field = "rule"): RuleDefinition {
+  const within = (path: readonly PropertyKey[]) => [...(field === "" ? [] : [field]), ...path.map(String)].join(".");
   const result = ruleSchema.safeParse(input);
   if (!result.success) {
-    const problems = result.error.issues.map((issue) => ({ field: [field, ...issue.path.map(String)].join("."), message: issue.message }));
+    const problems = result.error.issues.map((issue) => ({ field: within(issue.path), message: issue.message }));
     throw new AppError(
       "invalid",
       ["The rule can't be saved.", ...problems.map((problem) => `  ${problem.field}: ${problem.message}`)].join("\n"),
       { field: problems[0]?.field, problems },
     );
   }
-  if (result.data.condition !== undefined) compileCondition(result.data.condition, `${field}.condition`);
+  if (result.data.condition !== undefined) compileCondition(result.data.condition, within(["condition"]));
   return result.data;
 }
 

@@ -4,7 +4,7 @@ const COUNTED: Readonly<Record<string, string>> = { string: " characters", array
 
 /** What is wrong with a value, for whoever sent it, where the schema says nothing in its own words. Pure. */
 export function wordsOf(issue: z.core.$ZodIssue): string {
-  if (!/^(Invalid|Too) [a-z]+: /.test(issue.message)) return issue.message;
+  if (!/^(Invalid|Too) [a-z]+(: | value\. |$)/.test(issue.message)) return issue.message;
   switch (issue.code) {
     case "invalid_type":
       if (issue.message.endsWith("received undefined")) return "is needed";
@@ -16,9 +16,17 @@ export function wordsOf(issue: z.core.$ZodIssue): string {
       return `must ${bound(issue.origin, "at least", issue.minimum)}`;
     case "too_big":
       return `must ${bound(issue.origin, "at most", issue.maximum)}`;
+    case "invalid_union":
+      if ("options" in issue && Array.isArray(issue.options)) return `must be one of ${issue.options.map(String).join(", ")}`;
+      return `is in none of its forms: ${issue.errors.map(formOf).join("; or ")}`;
     default:
       return issue.message;
   }
+}
+
+/** What keeps a value from one form of several. */
+function formOf(issues: readonly z.core.$ZodIssue[]): string {
+  return issues.map((issue) => [issue.path.map(String).join("."), wordsOf(issue)].filter(Boolean).join(" ")).join(", ");
 }
 
 function bound(origin: string, how: string, limit: number | bigint): string {

@@ -27,7 +27,11 @@ describe("bulk requests", () => {
       { method: "post", path: "/units", body: { name: "" } },
     ];
     const { body } = await door.request("POST", "/bulk", { body: { operations } }).expect(422);
-    expect(body).toMatchObject({ field: "operations.1", errors: [{ field: "operations.1.body.name" }] });
+    expect(body).toMatchObject({
+      field: "operations.1",
+      detail: "operations.1: name: must not be empty. Nothing was changed.",
+      errors: [{ field: "operations.1.body.name" }],
+    });
     expect(await unitsNamed("NoneOfIt")).toEqual([]);
   });
 

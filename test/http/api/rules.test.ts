@@ -80,6 +80,7 @@ describe("rules by API", () => {
     expect((await send({ condition: "person.shoeSize == 1" })).body).toMatchObject({
       code: "invalid",
       detail: expect.stringContaining("shoeSize"),
+      field: "condition",
     });
     expect((await send({})).body.detail).toContain("either a group or a condition");
     expect((await send({ group: "Porters", startsAt: "2030-01-01T00:00:00Z", expiresAt: "2029-01-01T00:00:00Z" })).body.detail).toContain(

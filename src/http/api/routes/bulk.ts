@@ -173,7 +173,7 @@ function at(error: unknown, index: number): unknown {
   if (!(error instanceof AppError)) return error;
   const place = `operations.${index}`;
   const problems = error.problems.map(({ field, message }) => ({ field: `${place}.body.${field}`, message }));
-  return new AppError(error.code, `${place}: ${error.message} Nothing was changed.`, {
+  return new AppError(error.code, `${place}: ${error.message.replace(/[^.]$/, "$&.")} Nothing was changed.`, {
     field: place,
     problems,
     cause: error,

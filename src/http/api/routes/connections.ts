@@ -50,7 +50,12 @@ export const connectionRoutes: readonly Route[] = [
     tag,
     access: edit,
     body: definitionBody,
-    example: { name: "hr", connector: "csv", settings: { format: "people" }, schedule: "0 5 * * *" },
+    example: {
+      name: "hr",
+      connector: "csv",
+      settings: { file: "/srv/feeds/people.csv", idColumn: "number", trailer: "END" },
+      schedule: "0 5 * * *",
+    },
     status: 201,
     answer: connectionSchema,
     idempotent: true,

@@ -56,7 +56,7 @@ export const previewRoutes: readonly Route[] = [
     ownTransactions: true,
     handler(call, { body: { at: instant, ...change } }) {
       if (change.kind !== "rule") return madePreview(call, change, instant);
-      return madePreview(call, { kind: "rule", rule: JSON.parse(JSON.stringify(ruleOf(change.rule))) }, instant);
+      return madePreview(call, { kind: "rule", rule: JSON.parse(JSON.stringify(ruleOf(change.rule, "rule"))) }, instant);
     },
   }),
   route({

@@ -50,9 +50,12 @@ export const ruleFields = z.strictObject({
 });
 const ruleChange = ruleFields.omit({ name: true }).partial();
 
-/** Checked as a rule: its condition's types too. Fields are named as they were sent. */
-export function ruleOf(input: Partial<z.output<typeof ruleFields>>): RuleDefinition {
-  return parseRule(Object.fromEntries(Object.entries(input).filter(([, value]) => value !== null && value !== undefined)), "body");
+/**
+ * Checked as a rule: its condition's types too. Fields are named as they were sent.
+ * @param field where it stands in the body; empty where it is the body
+ */
+export function ruleOf(input: Partial<z.output<typeof ruleFields>>, field: "" | "rule" = ""): RuleDefinition {
+  return parseRule(Object.fromEntries(Object.entries(input).filter(([, value]) => value !== null && value !== undefined)), field);
 }
 
 function inputOf({ name, group, connection, condition, role, unit, startsAt, expiresAt, expiresAfterSeconds, enabled }: ListedRule) {
