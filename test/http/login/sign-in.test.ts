@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { requireFactor } from "../../../src/auth/factors/requirements.ts";
+import { beginSignIn, passSecond } from "../../../src/auth/sign-in/store.ts";
 import { raiseBlocks } from "../../../src/directory/blocks.ts";
 import { COOKIES } from "../../../src/http/login/cookies.ts";
 import type { Browser } from "./browser.ts";
@@ -160,6 +161,29 @@ describe("signing in by password", () => {
     expect((await first.get("/account")).status).toBe(303);
   });
 
+  test("G6: where more sessions are refused, no more get in of however many sign in at once, with a second factor or without", async () => {
+    const refusing = await openLogin({ signIn: { session: { most: 2, beyond: "refuse" } } });
+    try {
+      const { userName, personId } = await refusing.newPerson();
+      const browsers = Array.from({ length: 6 }, () => refusing.browser());
+      const ends = await Promise.all(browsers.map((each) => refusing.signIn(each, { name: userName })));
+      expect(ends.map(({ status }) => status).toSorted()).toEqual([200, 200, 403, 403, 403, 403]);
+      const { rows } = await refusing.db.pool.query("select from sessions where person_id = $1 and ended_at is null", [personId]);
+      expect(rows).toHaveLength(2);
+      // A place that is free again is given to one of those who wait at the last step.
+      await refusing.db.pool.query(
+        "update sessions set ended_at = now() where id = (select id from sessions where person_id = $1 limit 1)",
+        [personId],
+      );
+      const waiting = Array.from({ length: 4 }, () => refusing.browser());
+      for (const each of waiting) await underWay(refusing, { browser: each, personId });
+      const last = await Promise.all(waiting.map((each) => each.get("/login/next")));
+      expect(last.map(({ status }) => status).toSorted()).toEqual([303, 403, 403, 403]);
+    } finally {
+      await refusing.close();
+    }
+  });
+
   test("G6: a session ends when idle, and in the end however busy it is", async () => {
     const { userName } = await door.newPerson();
     const busy = door.browser();
@@ -246,4 +270,13 @@ async function everythingSaidTo(name: string, browser: Browser) {
       .replaceAll(/\d+ minutes?/g, "N minutes")
       .replaceAll(/\d+ min/g, "N min"),
   }));
+}
+
+/** Puts a browser at the end of a sign-in that has taken its second factor. */
+async function underWay({ work }: LoginDoor, { browser, personId }: { browser: Browser; personId: string }): Promise<void> {
+  await work(async (each) => {
+    const { signIn, secret } = await beginSignIn(each, { personId, firstMethod: "password" });
+    await passSecond(each, { signIn, method: "totp" });
+    browser.cookies.set(COOKIES.signIn, secret);
+  });
 }
