@@ -3,6 +3,7 @@ import { Writable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { generateKeyPair, SignJWT, exportJWK } from "jose";
 import pino from "pino";
+import { COOKIES } from "../../../src/http/login/cookies.ts";
 import { startLyingProvider, type Lies, type LyingProvider } from "../../counterparts/oidc/lying-provider.ts";
 import { encoded, IDP, newId, newKeys, providerMetadata, signed } from "../../auth/saml/signer.ts";
 import type { Browser } from "./browser.ts";
@@ -173,6 +174,18 @@ test("G4: who calls themselves what somebody else is called, or what nobody can 
   ]);
   for (const sub of ["", "l".repeat(256), "ro\u0000ot", "ro\ud800ot"]) expect((await signIn(sub, {})).answer.status).toBe(403);
   expect((await signIn("sub-sid", {}, { claims: { sid: "\u0000" } })).answer.status).toBe(403);
+});
+
+test("G6: a sign-in that was planted in somebody's browser is worth nothing to whoever planted it, once its person has come back", async () => {
+  const [attacker, victim] = [door.browser(), door.browser()];
+  const address = await towards(attacker);
+  victim.cookies.set(COOKIES.signIn, attacker.cookies.get(COOKIES.signIn) ?? "");
+  const query = await provider.authorize(address, { sub: "vera", claims: { preferred_username: "vera" } });
+  const arrived = await victim.get(`/oidc/sso/callback?${query.toString()}`, { "Sec-Fetch-Site": "cross-site" });
+  expect(arrived.location).toBe("/login/next");
+  expect((await attacker.get("/login/next")).location).toBe("/login");
+  expect(attacker.cookies.has(COOKIES.session)).toBe(false);
+  expect((await victim.follow(arrived)).text).toContain("You are signed in as vera.");
 });
 
 test("G4: nothing secret stands in the log, the trail or an address", async () => {
