@@ -13,7 +13,7 @@ export function leftOutOf(before: Mapping | null, after: Mapping): LeftOut[] {
   const changed: Record<LeftOut, boolean> = {
     newcomers: differs((mapping) => [mapping?.user, mapping?.match, mapping?.situations]),
     groups: differs((mapping) => mapping?.group),
-    units: differs((mapping) => mapping?.unit) || differs(attributes((key) => key === "units")),
+    units: differs((mapping) => mapping?.unit),
     employment: differs((mapping) => mapping?.employment) || differs(attributes((key) => TIMED.test(key))),
   };
   return LEFT_OUT.filter((each) => changed[each]);

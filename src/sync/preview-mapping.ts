@@ -11,17 +11,18 @@ import { AppError } from "../errors.ts";
 import { knownPeople } from "./known.ts";
 import { speakersOf } from "./local-people.ts";
 import { compileMapping, type CompiledKind } from "./mapping.ts";
-import { mergeOrigins, type Merged } from "./merge.ts";
+import { mergeOrigins, type Merged, type Origin } from "./merge.ts";
 import { audible, localOrigin, storedOrigin, type Speakers } from "./origins.ts";
 import { managersNamed } from "./preview-managers.ts";
+import { unitsNamed } from "./preview-units.ts";
 import type { KnownPerson } from "./records.ts";
 
 const PAGE = 2000;
 
 /**
  * Whose access would differ once a connection is mapped otherwise (B3), as far as it follows from what is known of people who are
- * linked already: their attributes and managers as conditions of rules ask for them, whether the connection says that they are active, and
- * whether it still lists them. What a mapping makes of groups, units, dates and of accounts that nobody is linked to, the next run's plan shows.
+ * linked already: their attributes, managers and units as conditions of rules ask for them, whether the connection says that they are active, and
+ * whether it still lists them. What a mapping makes of groups, of units themselves, dates and of accounts that nobody is linked to, the next run's plan shows.
  * An account on which the mapping fails leaves its person as it is. Throws `not_found` for the connection, `invalid` for the mapping.
  */
 export async function previewMapping(
@@ -61,6 +62,10 @@ export async function previewMapping(
       sql,
       nexts.flatMap(({ facts, next }) => (next !== "leaves" && next.led ? [{ personId: facts.id, manager: next.manager }] : [])),
     );
+    const placed = await unitsNamed(sql, {
+      connectionId,
+      named: nexts.flatMap(({ facts, next }) => (next !== "leaves" && next.units ? [{ personId: facts.id, references: next.units }] : [])),
+    });
     for (const { facts, person, next } of nexts) {
       if (next === "leaves") {
         changes.set(facts.id, { leaves: true, gained: [], lost: new Set() });
@@ -69,7 +74,8 @@ export async function previewMapping(
       const managerId = led.has(facts.id) ? led.get(facts.id) : facts.managerId;
       const matches = (rule: GivingRule, changed: Partial<typeof facts>) => fulfils({ ctx }, { rule, person: { ...facts, ...changed } });
       const isNow = (rule: GivingRule) => matches(rule, { attributes: person.attributes, custom: person.custom });
-      const willBe = (rule: GivingRule) => matches(rule, { attributes: next.profile, custom: next.custom, managerId });
+      const units = placed.get(facts.id) ?? facts.units;
+      const willBe = (rule: GivingRule) => matches(rule, { attributes: next.profile, custom: next.custom, managerId, units });
       const differing = rules.filter((rule) => isNow(rule) !== willBe(rule));
       const gained = differing.filter(willBe);
       const lost = new Set(differing.filter((rule) => !gained.includes(rule)).map(({ id }) => id));
@@ -135,11 +141,22 @@ function nextOf(
   const [was, becomes] = [mergedBy(before, person.origins), mergedBy(after, left)];
   if (becomes.active?.value === false && was.active?.value !== false) return "leaves";
   const led = !isDeepStrictEqual(was.manager, becomes.manager);
-  return !led && isDeepStrictEqual([was.profile, was.custom], [becomes.profile, becomes.custom]) ? undefined : { ...becomes, led };
+  const namedBy = (speakers: Speakers, origins: typeof own) =>
+    unitsOf(origins.map((origin) => storedOrigin(speakers, { origin, person, now })));
+  const named = kept.length === 0 && own.length > 0 ? [] : namedBy(after, kept);
+  const units = isDeepStrictEqual(namedBy(before, own), named) ? undefined : named;
+  const stays = !led && units === undefined && isDeepStrictEqual([was.profile, was.custom], [becomes.profile, becomes.custom]);
+  return stays ? undefined : { ...becomes, led, units };
 }
 
-/** With whether somebody else is named as the manager, or nobody any more. */
-type Next = Merged & { led: boolean };
+/** The units that a connection names; undefined where it says nothing of them, which leaves them as they are. */
+function unitsOf(origins: readonly Pick<Origin, "contribution">[]): string[] | undefined {
+  const lists = origins.flatMap(({ contribution: { units } }) => (Array.isArray(units) ? [units] : []));
+  return lists.length === 0 ? undefined : lists.flat().filter((unit): unit is string => typeof unit === "string");
+}
+
+/** With whether somebody else is named as the manager, or nobody any more, and which units, where they are others. */
+type Next = Merged & { led: boolean; units: string[] | undefined };
 
 interface GivingRule extends CompiledRule, HeldRoleOnUnit {}
 

@@ -28,10 +28,11 @@ test("B3: a preview says what of the mapping it leaves out, and only that", () =
   const changed = (change: object) => leftOutOf(before, mappingSchema.parse({ ...before, ...change }));
   expect(changed({})).toEqual([]);
   expect(changed({ user: { attributes: { ...user.attributes, title: "account.title" } } })).toEqual(["newcomers"]);
-  expect(changed({ user: { attributes: { userName: "account.uid" } } })).toEqual(["newcomers", "units"]);
+  expect(changed({ user: { attributes: { userName: "account.uid" } } })).toEqual(["newcomers"]);
+  expect(changed({ unit: { attributes: { name: "account.ou" } } })).toEqual(["units"]);
   expect(changed({ group: { scope: "account.cn != 'all'", attributes: { displayName: "account.cn" } } })).toEqual(["groups"]);
   expect(changed({ employment: { readyDaysBefore: 3 } })).toEqual(["employment"]);
-  expect(leftOutOf(null, before)).toEqual(["newcomers", "groups", "units"]);
+  expect(leftOutOf(null, before)).toEqual(["newcomers", "groups"]);
 });
 
 async function held(): Promise<Set<string>> {
@@ -180,4 +181,77 @@ test("B3: whoever another mapping names as manager is who the next run finds, wh
       ],
     },
   );
+});
+
+test("B3: whichever units another mapping names are those into which the next run puts people, and those that others put them into stay", async () => {
+  const staff = ["una", "vic", "wes"];
+  const codes = ["attic", "basement"];
+  const places = fc.subarray([...codes, "nowhere"]);
+  const wide = { count: 10_000, share: 1, floor: 10_000 };
+  const mapped = (by: string) => ({
+    user: { attributes: { userName: "account.uid", displayName: "account.cn", units: `list(account.${by})` } },
+  });
+  await testConnection(db, ctx, {
+    name: "placed",
+    mapping: mapped("desks"),
+    limits: { disable: wide, delete: wide, window: wide, shrink: 1, failures: 100 },
+  });
+  const run = async (by: string, records: ReturnType<typeof person>[]) => {
+    await db.pool.query("update connections set mapping = $1, mapping_version = mapping_version + 1 where name = 'placed'", [
+      JSON.stringify(mapped(by)),
+    ]);
+    expect(await syncWorld(db, ctx, { world: world(records), connection: "placed" })).toMatchObject({ state: "done" });
+    return held();
+  };
+  await inTransaction(db, ctx, async (work) => {
+    await createUnit(work, { name: "House", code: "house" });
+    for (const code of [...codes, "Shed"]) {
+      await createUnit(work, code === "Shed" ? { name: code } : { name: `The ${code}`, code });
+      await work.sql.query(
+        "insert into permissions (key, module, resource, action) values ('test.place.' || lower($1), 'test', 'place', lower($1))",
+        [code],
+      );
+      const key = code.toLowerCase();
+      await createRole(work, { key: `place-${key}`, name: code, permissions: [`test.place.${key}`] });
+      await createRule(work, { name: `in ${key}`, condition: `"${code}" in person.units`, role: `place-${key}`, unit: "house" });
+    }
+  });
+  await run(
+    "desks",
+    staff.map((uid) => person(uid)),
+  );
+  // Somebody is in a unit that no connection named.
+  await db.pool.query(
+    "insert into person_units (person_id, unit_id, valid_from, recorded_from) select p.id, u.id, now(), now() from people p, units u where p.user_name = 'una' and u.name = 'Shed'",
+  );
+  const seen = { gained: 0, lost: 0 };
+  await fc.assert(
+    fc.asyncProperty(fc.tuple(...staff.map(() => fc.record({ desks: places, beds: places }))), async (said) => {
+      const records = staff.map((uid, at) => person(uid, { ...said[at] }));
+      const before = await run("desks", records);
+      const computed = await inTransaction(db, ctx, (work) =>
+        previewMapping(work, { connection: "placed", mapping: mapped("beds"), at: ctx.now() }),
+      );
+      const foretold = await saidBy(computed);
+      const after = await run("beds", records);
+      const gained = [...after].filter((each) => !before.has(each)).map((each) => `gained ${each}`);
+      const lost = [...before].filter((each) => !after.has(each)).map((each) => `lost ${each}`);
+      seen.gained += gained.length;
+      seen.lost += lost.length;
+      expect(foretold).toEqual([...gained, ...lost].sort());
+    }),
+    {
+      numRuns: 4,
+      examples: [
+        [
+          [
+            { desks: ["attic"], beds: ["basement"] },
+            { desks: ["attic", "basement"], beds: [] },
+            { desks: [], beds: ["nowhere", "attic"] },
+          ],
+        ],
+      ],
+    },
+  );
+  expect(seen.gained * seen.lost).toBeGreaterThan(0);
 });

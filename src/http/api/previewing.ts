@@ -36,7 +36,7 @@ export const previewSchema = z
     leavesOut: z
       .array(z.enum(LEFT_OUT))
       .describe(
-        "What a mapping would change besides, and what is not counted here because it follows from the next reading: accounts that nobody is linked to (`newcomers`), groups, units, dates of `employment`. The plan of the next run shows it, and `planOnly` has it wait for approval. Empty: the difference is whole.",
+        "What a mapping would change besides, and what is not counted here because it follows from the next reading: accounts that nobody is linked to (`newcomers`), groups, units themselves, dates of `employment`. The plan of the next run shows it, and `planOnly` has it wait for approval. Empty: the difference is whole.",
       ),
   })
   .meta({ id: "Preview", description: "Counts are of (person, unit, permission)." });
