@@ -76,7 +76,11 @@ const MOST_PROBLEMS = 50;
 
 function problemsOf(issue: z.core.$ZodIssue, { what, schema }: { what: string; schema: z.ZodType }): Problem[] {
   const at = issue.path.map(String).join(".");
-  if (issue.code !== "unrecognized_keys") return [{ field: at || what, message: wordsOf(issue) }];
+  if (issue.code !== "unrecognized_keys") {
+    const words = wordsOf(issue);
+    // What was sent in a body is not seen there.
+    return [{ field: at || what, message: words === "is needed" && what === "query" ? "is needed, in the query" : words }];
+  }
   const known = at === "" && schema instanceof z.ZodObject ? `; known are ${Object.keys(schema.shape).join(", ")}` : "";
   return issue.keys.slice(0, MOST_PROBLEMS).map((key) => ({ field: at ? `${at}.${key}` : key, message: `is not known here${known}` }));
 }

@@ -50,6 +50,11 @@ test("G1: saving a new person sends an invitation; it can be sent again, shown, 
   expect(await noticesOf(id)).toEqual(["invitation", "invitation"]);
   const shown = await door.request("POST", `/people/${id}/invitation`, as(helper.token, { delivery: "show" }));
   expect(shown).toMatchObject({ status: 201, body: { link: expect.stringContaining("/login/link#") } });
+  // Who did not hear the answer asks again, and gets the same link.
+  const headers = { "Idempotency-Key": "shown-once" };
+  const asked = () => door.request("POST", `/people/${id}/invitation`, { ...as(helper.token, { delivery: "show" }), headers });
+  const [first, second] = [await asked(), await asked()];
+  expect([first.status, second.body, second.headers["idempotency-replayed"]]).toEqual([201, first.body, "true"]);
   const { body: standing } = await door.request("GET", `/people/${id}/password`, as(helper.token));
   expect(standing).toMatchObject({ setAt: null, links: [{ purpose: "invitation", state: "open", delivery: "shown" }] });
   expect(JSON.stringify(standing)).not.toContain((shown.body as { link: string }).link.split("#")[1]);

@@ -97,6 +97,7 @@ function linkRoutes(purpose: LinkPurpose): Route[] {
       example: { delivery: "send" },
       status: 201,
       answer: handedOut,
+      idempotent: true,
       handler: (call, { params, body }) => handOut(call, { personId: params.id, purpose, ...body }),
     }),
     route({
