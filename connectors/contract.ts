@@ -261,6 +261,11 @@ export interface Connector<S = unknown> {
   settings: z.ZodType<S>;
   /** Names of settings that are secrets: stored sealed, never shown. Dotted for nested ones. */
   secretFields: readonly string[];
+  /**
+   * Names of settings that say where those secrets are sent, and whom there we believe (addresses, CAs, host keys), dotted for nested ones.
+   * A caller of the API who changes one gives the secrets again: nobody has a stored one sent to a host of their choice.
+   */
+  destinations?: readonly string[];
   /** People sign in by it: whoever says what it believes says who is whom. What it tells is of the moment of a sign-in. */
   signsPeopleIn?: true;
   /** Of those: what the provider calls itself, where the settings say. Its accounts mean nothing to another. */

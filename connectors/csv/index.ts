@@ -13,6 +13,7 @@ export const csv: Connector<CsvSettings> = {
   title: "CSV file",
   settings: csvSettings,
   secretFields: ["sftp.password", "sftp.privateKey", "sftp.passphrase"],
+  destinations: ["sftp.host", "sftp.port", "sftp.hostKey"],
   localPaths: ["file", "folder.path"],
   openSource,
   check,

@@ -12,6 +12,7 @@ export const entra: Connector<EntraSettings> = {
   title: "Microsoft Entra ID",
   settings: entraSettings,
   secretFields: ["clientSecret", "privateKey", "proxy.password"],
+  destinations: ["graphUrl", "loginUrl", "ca", "proxy.url"],
   openSource: openEntraSource,
   openWriteBack: openEntraWriteBack,
   check: checkEntra,

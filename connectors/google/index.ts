@@ -11,6 +11,7 @@ export const google: Connector<GoogleSettings> = {
   title: "Google Workspace",
   settings: googleSettings,
   secretFields: ["serviceAccountKey", "proxy.password"],
+  destinations: ["apiUrl", "tokenUrl", "ca", "proxy.url"],
   openSource: openGoogleSource,
   openWriteBack: openGoogleWriteBack,
   check: checkGoogle,

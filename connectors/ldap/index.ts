@@ -10,6 +10,7 @@ export const ldap: Connector<LdapSettings> = {
   title: "LDAP directory",
   settings: ldapSettings,
   secretFields: ["bindPassword"],
+  destinations: ["url", "startTls", "allowPlaintext", "ca", "caFile"],
   localPaths: ["caFile"],
   openSource: openLdapSource,
   openWriteBack: openLdapWriteBack,

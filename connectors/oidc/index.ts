@@ -8,6 +8,7 @@ export const oidc: Connector<OidcSettings> = {
   title: "OpenID Connect (sign-in)",
   settings: oidcSettings,
   secretFields: ["clientSecret", "privateKey", "encryptionKey"],
+  destinations: ["preset", "issuer", "tenantId"],
   signsPeopleIn: true,
   issuerOf: ({ issuer }) => issuer,
   check: checkOidc,

@@ -11,6 +11,7 @@ export const okta: Connector<OktaSettings> = {
   title: "Okta",
   settings: oktaSettings,
   secretFields: ["privateKey", "apiToken", "eventHookSecret", "proxy.password"],
+  destinations: ["url", "ca", "proxy.url"],
   openSource: openOktaSource,
   openWriteBack: openOktaWriteBack,
   check: checkOkta,

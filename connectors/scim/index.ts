@@ -9,6 +9,7 @@ export const scim: Connector<ScimSettings> = {
   title: "SCIM 2.0 application",
   settings: settingsSchema,
   secretFields: ["token", "proxy.password"],
+  destinations: ["url", "ca", "proxy.url"],
   openTarget,
   check,
   scopeOf: ({ url }) => ({ url }),

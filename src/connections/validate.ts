@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import cron from "node-cron";
 import type { z } from "zod";
 import type { Kind } from "../../connectors/contract.ts";
@@ -68,21 +69,32 @@ function checkSettings(
   }
   const resolved = resolveSecrets(given, { fields: connector.secretFields, sources });
   let settings = resolved.settings;
+  const elsewhere =
+    files && connector.destinations?.find((field) => !isDeepStrictEqual(valueAt(given, field), valueAt(files.stored ?? {}, field)));
+  const withheld: Problem[] = [];
   for (const field of connector.secretFields) {
     const [parent = field] = /^.+(?=\.)/.exec(field) ?? [];
     // Where a definition leaves out a whole part, the part's secrets go with it.
     const kept = parent === field || valueAt(given, parent) !== undefined;
-    if (kept && valueAt(given, field) === undefined && valueAt(stored, field) !== undefined)
-      settings = withValue(settings, { field, value: valueAt(stored, field) });
+    if (!kept || valueAt(given, field) !== undefined || valueAt(stored, field) === undefined) continue;
+    if (elsewhere === undefined) settings = withValue(settings, { field, value: valueAt(stored, field) });
+    else
+      withheld.push({
+        field: `settings.${field}`,
+        message: `must be given again: settings.${elsewhere} is another now, and what is stored is sent only where it was meant to go`,
+      });
   }
   const result = connector.settings.safeParse(settings);
-  const unresolved = new Set(resolved.problems.map(({ field }) => field));
+  const unresolved = new Set([...resolved.problems, ...withheld].map(({ field }) => field));
   const problems = result.success
     ? []
     : result.error.issues.map((issue) => ({ field: ["settings", ...issue.path.map(String)].join("."), message: sentenceOf(issue) }));
   const { folders, stored: storedSettings = {} } = files ?? {};
   const places = folders && localPathProblems(settings, { fields: connector.localPaths ?? [], folders, stored: storedSettings });
-  return { settings, problems: [...resolved.problems, ...problems.filter(({ field }) => !unresolved.has(field)), ...(places ?? [])] };
+  return {
+    settings,
+    problems: [...resolved.problems, ...withheld, ...problems.filter(({ field }) => !unresolved.has(field)), ...(places ?? [])],
+  };
 }
 
 /** Zod names what it got instead, which is nothing to whoever left a line out. */

@@ -14,5 +14,7 @@ test("a connector is registered under its own name, can do something, and refuse
     expect(connector.name).toBe(name);
     expect(connector.title).not.toBe("");
     expect(connector.settings.safeParse({ noSuchSetting: true }).success).toBe(false);
+    // Whoever keeps secrets says where they are sent.
+    expect((connector.destinations ?? []).length > 0).toBe(connector.secretFields.length > 0);
   }
 });

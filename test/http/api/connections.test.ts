@@ -38,6 +38,19 @@ describe("M2: connections by API", () => {
     await world.door.request("GET", "/connectors/nothing").expect(404);
   });
 
+  test("a stored secret is sent only where it was meant to go: whoever leads the connection elsewhere gives it again", async () => {
+    const { door } = world;
+    await door.request("POST", "/connections", { body: { ...ldap(), name: "lured" } }).expect(201);
+    const change = (settings: object) => door.request("PATCH", "/connections/lured", { body: { settings }, headers: { "If-Match": "*" } });
+    const { bindPassword: _secret, ...settings } = ldap().settings;
+    for (const elsewhere of [{ url: "ldaps://directory.evil.test" }, { ca: "-----BEGIN CERTIFICATE-----" }, { startTls: true }]) {
+      const { body } = await change({ ...settings, ...elsewhere }).expect(422);
+      expect(body.errors).toEqual([{ field: "settings.bindPassword", detail: expect.stringContaining("must be given again") }]);
+    }
+    await change({ ...settings, bindDn: "cn=another" }).expect(200);
+    await change({ ...settings, url: "ldap://127.0.0.1:2", bindPassword: "the new one" }).expect(200);
+  });
+
   test("a secret goes in and never comes out; left out of a change it stays", async () => {
     const { door } = world;
     const created = await door.request("POST", "/connections", { body: ldap() }).expect(201);
