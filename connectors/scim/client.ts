@@ -29,6 +29,8 @@ export type Taken = "taken" | "too large" | "no such form" | "no target" | "not 
 
 /** What turned out while we spoke with the application, beside what it says of itself; kept while the client is open. */
 export interface Learned {
+  /** Changes of users by PATCH: false when they are refused, or do nothing. */
+  userPatch?: boolean;
   /** Changes of groups by PATCH: seen to work, or to do nothing. */
   groupPatch?: boolean;
   /** Groups were seen with members; false when it turned out that they never are. */
@@ -49,7 +51,8 @@ export interface ScimClient {
   /** Undefined when there is none. */
   get(kind: Kind, id: string): Promise<AttributeObject | undefined>;
   create(kind: Kind, resource: AttributeObject): Promise<AttributeObject>;
-  patch(kind: Kind, id: string, operations: readonly object[]): Promise<void>;
+  /** What the application says that the resource is now, where it says so; `not offered` where the settings leave it to the application whether there is PATCH. */
+  patch(kind: Kind, id: string, operations: readonly object[]): Promise<AttributeObject | undefined | "not offered">;
   /** As patch, for a form that may not suit the application; other faults are thrown. */
   tryPatch(kind: Kind, id: string, operations: readonly object[]): Promise<Taken>;
   /** With the version that was read: false when somebody else has changed it since. */
@@ -104,7 +107,15 @@ export function openClient({ settings, signal, now, network, conversation }: Ope
       return created ?? resourceOf(body);
     },
     async patch(kind, id, operations) {
-      await call({ method: "PATCH", path: pathOf(kind, id), body: { schemas: [PATCH_OP], Operations: operations } });
+      const isOpen = (kind === "group" ? settings.groupPatch : settings.patch) === "auto";
+      const { status, body } = await call({
+        method: "PATCH",
+        path: pathOf(kind, id),
+        body: { schemas: [PATCH_OP], Operations: operations },
+        expect: isOpen ? [405, 501] : [],
+      });
+      if (status >= 400) return "not offered";
+      return isObject(body) ? body : undefined;
     },
     async tryPatch(kind, id, operations) {
       const { status, body } = await call({
@@ -157,14 +168,27 @@ function listPage(body: unknown): ListPage {
     throw new Fault("misconfigured", "The SCIM application answered a listing with something that is no list response. Check the URL.");
   const { Resources: resources, totalResults, nextCursor } = body as Readonly<Record<string, unknown>>;
   return {
-    resources: Array.isArray(resources) ? resources.filter(isObject) : [],
-    totalResults: typeof totalResults === "number" ? totalResults : undefined,
+    resources: Array.isArray(resources) ? resources.filter(isObject).map(withTextId) : [],
+    totalResults: wholeNumber(totalResults),
     nextCursor: typeof nextCursor === "string" && nextCursor !== "" ? nextCursor : undefined,
   };
 }
 
+/** A number, or one written as a text: some applications write all values so. */
+function wholeNumber(value: unknown): number | undefined {
+  if (typeof value === "number") return value;
+  return typeof value === "string" && /^\d{1,15}$/.test(value) ? Number(value) : undefined;
+}
+
+/** RFC 7643 section 3.1 has ids as texts; some applications show the numbers of their database. */
+function withTextId(resource: AttributeObject): AttributeObject {
+  const { id } = resource;
+  return typeof id === "number" ? { ...resource, id: String(id) } : resource;
+}
+
 function resourceOf(body: unknown): AttributeObject {
-  if (isObject(body) && typeof body["id"] === "string" && body["id"] !== "") return body;
+  const resource = isObject(body) ? withTextId(body) : {};
+  if (typeof resource["id"] === "string" && resource["id"] !== "") return resource;
   throw new Fault("rejected", "The SCIM application answered with a resource that has no id (RFC 7643 section 3.1).");
 }
 

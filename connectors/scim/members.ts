@@ -141,7 +141,10 @@ function putMembers(client: ScimClient, { groupId, add, remove }: MemberChange):
 export function memberIds({ members }: AttributeObject): Set<string> {
   return new Set(
     Array.isArray(members)
-      ? members.flatMap((member) => (isObject(member) && typeof member["value"] === "string" ? [member["value"]] : []))
+      ? members.flatMap((member) => {
+          const id = isObject(member) ? member["value"] : undefined;
+          return typeof id === "string" || typeof id === "number" ? [String(id)] : [];
+        })
       : [],
   );
 }

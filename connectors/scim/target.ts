@@ -16,6 +16,7 @@ export function openTarget(options: OpenOptions<ScimSettings>): Promise<Target> 
     ...accountOf(resource),
     ...(settings.compareMembers && client.learned.showsMembers !== false ? { members: [...memberIds(resource)] } : {}),
   });
+  const onlyPatch = settings.patch === "patch";
   const of = (kind: Kind) => (kind === "group" ? groupOf : accountOf);
   return Promise.resolve({
     kinds: ["user", "group"],
@@ -37,8 +38,8 @@ export function openTarget(options: OpenOptions<ScimSettings>): Promise<Target> 
       return accountOf(await client.create(kind, { schemas: schemasOf(kind, attributes), ...attributes }));
     },
     update: (kind, nativeId, change) => update(client, { kind, nativeId, ...change }),
-    disable: (nativeId) => setActive(client, { nativeId, active: false }),
-    enable: (nativeId) => setActive(client, { nativeId, active: true }),
+    disable: (nativeId) => setActive(client, { nativeId, active: false, onlyPatch }),
+    enable: (nativeId) => setActive(client, { nativeId, active: true, onlyPatch }),
     remove: (kind, nativeId) => client.remove(kind, nativeId),
     members: (groupId, change) => changeMembers(client, { groupId, ...change, settings, signal }),
     close: () => client.close(),
@@ -48,7 +49,15 @@ export function openTarget(options: OpenOptions<ScimSettings>): Promise<Target> 
 /** `active` stands apart; id, meta and schemas are the application's own. */
 function accountOf(resource: AttributeObject): TargetAccount {
   const { id, meta: _meta, schemas: _schemas, active, ...attributes } = resource;
-  return { nativeId: String(id), ...(typeof active === "boolean" ? { active } : {}), attributes };
+  const said = activeOf(active);
+  return { nativeId: String(id), ...(said === undefined ? {} : { active: said }), attributes };
+}
+
+/** Whether somebody is active, also where that is written as a text. */
+function activeOf(value: AttributeObject[string] | undefined): boolean | undefined {
+  if (typeof value === "boolean") return value;
+  const text = typeof value === "string" ? value.toLowerCase() : "";
+  return text === "true" ? true : text === "false" ? false : undefined;
 }
 
 interface Change {
@@ -62,8 +71,8 @@ async function update(client: ScimClient, { kind, nativeId, before, after }: Cha
   if (await byPatch(client, kind)) {
     const from = before ?? limitedTo(await read(client, kind, nativeId), after);
     const operations = patchOperations(from, after);
-    if (operations.length > 0) await client.patch(kind, nativeId, operations);
-    return;
+    if (operations.length === 0 || (await client.patch(kind, nativeId, operations)) !== "not offered") return;
+    client.learned[kind === "group" ? "groupPatch" : "userPatch"] = false;
   }
   await replaceResource(client, {
     kind,
@@ -77,14 +86,30 @@ async function update(client: ScimClient, { kind, nativeId, before, after }: Cha
 
 async function byPatch(client: ScimClient, kind: Kind): Promise<boolean> {
   const { patch, groupPatch } = await client.abilities();
-  return kind === "group" ? (client.learned.groupPatch ?? groupPatch) : patch;
+  return kind === "group" ? (client.learned.groupPatch ?? groupPatch) : (client.learned.userPatch ?? patch);
 }
 
-async function setActive(client: ScimClient, { nativeId, active }: { nativeId: string; active: boolean }): Promise<void> {
-  if (await byPatch(client, "user")) return client.patch("user", nativeId, [{ op: "replace", path: "active", value: active }]);
+interface Switch {
+  nativeId: string;
+  active: boolean;
+  /** Nothing but PATCH is to be used, whatever comes of it. */
+  onlyPatch: boolean;
+}
+
+/** An application that answers a PATCH well and shows the account as it was gets PUT: nobody may stay in because of it. */
+async function setActive(client: ScimClient, { nativeId, active, onlyPatch }: Switch): Promise<void> {
+  if (await byPatch(client, "user")) {
+    const answer = await client.patch("user", nativeId, [{ op: "replace", path: "active", value: active }]);
+    if (answer !== "not offered" && (onlyPatch || activeOf(answer?.["active"]) !== !active)) return;
+    if (answer === "not offered") client.learned.userPatch = false;
+  }
   await replaceResource(client, {
     kind: "user",
     id: nativeId,
-    change: (current) => (current["active"] === active ? undefined : { ...current, active }),
+    change(current) {
+      if (activeOf(current["active"]) === active) return undefined;
+      client.learned.userPatch = false;
+      return { ...current, active };
+    },
   });
 }

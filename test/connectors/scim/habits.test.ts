@@ -252,7 +252,80 @@ describe("finding", () => {
   });
 });
 
+describe("a user", () => {
+  /** One user in memory, who is changed by PUT, and by PATCH as `patch` says. */
+  function userApplication(patch: (asked: Asked) => Said): { held: Record<string, unknown>; answer: (asked: Asked) => Said } {
+    const held: Record<string, unknown> = { id: "1", userName: "anna", title: "A", active: true };
+    const answer = (asked: Asked): Said => {
+      if (asked.method === "PATCH") return patch(asked);
+      if (asked.method === "PUT") Object.assign(held, asked.body);
+      return { status: 200, body: held };
+    };
+    return { held, answer };
+  }
+  const sent = (asked: readonly Asked[]) => asked.filter(({ path }) => path.startsWith("/Users")).map(({ method }) => method);
+
+  test.each([405, 501])("an application that offers PATCH and refuses it with %i gets PUT, from then on at once", async (status) => {
+    const { held, answer } = userApplication(() => ({ status }));
+    const { target, asked } = await against(answer, { config: { patch: { supported: true } } });
+    await target.disable("1");
+    expect([held["active"], sent(asked)]).toEqual([false, ["PATCH", "GET", "PUT"]]);
+    await target.update("user", "1", { before: { title: "A" }, after: { title: "B" } });
+    await target.enable("1");
+    expect([held["active"], held["title"], sent(asked).filter((method) => method === "PATCH").length]).toEqual([true, "B", 1]);
+  });
+
+  test("an update is not lost on an application that refuses PATCH", async () => {
+    const { held, answer } = userApplication(() => ({ status: 501 }));
+    const { target } = await against(answer);
+    await target.update("user", "1", { before: { title: "A" }, after: { title: "B" } });
+    expect(held).toMatchObject({ userName: "anna", title: "B", active: true });
+  });
+
+  test("where an administrator chose PATCH, nothing else is tried", async () => {
+    const { answer } = userApplication(() => ({ status: 501 }));
+    const { target, asked } = await against(answer, { settings: { patch: "patch" } });
+    await expect(target.disable("1")).rejects.toThrow("501");
+    expect(sent(asked)).toEqual(["PATCH"]);
+  });
+
+  test("whom an application shows as active after a PATCH that it took is disabled by PUT", async () => {
+    const { held, answer } = userApplication(() => ({ status: 200, body: { id: "1", userName: "anna", active: "True" } }));
+    const { target, asked } = await against(answer);
+    await target.disable("1");
+    expect([held["active"], sent(asked)]).toEqual([false, ["PATCH", "GET", "PUT"]]);
+  });
+
+  test("an answer that says nothing of it is believed", async () => {
+    const { answer } = userApplication(() => ({ status: 204 }));
+    const { target, asked } = await against(answer);
+    await target.disable("1");
+    expect(sent(asked)).toEqual(["PATCH"]);
+  });
+});
+
 describe("answers", () => {
+  test("numbers where texts belong, and texts where numbers and booleans do", async () => {
+    const { target } = await against(({ method, path }) => {
+      if (method === "POST") return { status: 201, body: { id: 7, userName: "anna", active: "true" } };
+      if (path === "/Groups/9") return { status: 200, body: { id: 9, displayName: "G", members: [{ value: 7 }] } };
+      return {
+        status: 200,
+        body: {
+          totalResults: "2",
+          Resources: [
+            { id: 7, userName: "anna", active: "False" },
+            { id: 8, userName: "bo" },
+          ],
+        },
+      };
+    });
+    expect(await target.create("user", { userName: "anna" })).toMatchObject({ nativeId: "7", active: true });
+    expect(await listed(target)).toEqual({ ids: ["7", "8"], evidence: { finalCursor: true, count: 2 } });
+    expect(await target.find("user", { userName: "anna" })).toMatchObject([{ nativeId: "7", active: false }]);
+    expect(await target.get("group", "9")).toMatchObject({ nativeId: "9", members: ["7"] });
+  });
+
   test("a resource that was created without a word but its Location is read there", async () => {
     const { target } = await against(({ method }) =>
       method === "POST"
