@@ -6,7 +6,7 @@ import { settleHandOver } from "./hand-over.ts";
 import { knownAccounts, knownPeople } from "./known.ts";
 import { stageItems, unstageMembers } from "./plan.ts";
 import { withReference } from "./pull.ts";
-import { stageChanged } from "./read.ts";
+import { kindsOf, stageChanged } from "./read.ts";
 import type { Item, KnownPerson } from "./records.ts";
 import { sealChanges } from "./seal-changes.ts";
 import { confirm, doubtOf, DOUBTS, knownCount, sweepCandidates, type Confirmed } from "./sweep.ts";
@@ -93,6 +93,42 @@ export async function sweepAbsent(run: Run, source: Source, kind: Kind): Promise
     swept += candidates.length;
     run.onProgress({ stage: "sweep", done: swept });
   }
+}
+
+/**
+ * After a full read: what the connection brought of a kind that it does not read any more, by its settings or its mapping, would stay
+ * for ever as it was, with nobody to say that it has changed. It leaves, once a human approves (see Run.unread).
+ */
+export async function sweepUnread(run: Run, source: Source): Promise<void> {
+  const read = kindsOf(run, source);
+  for (const kind of run.before.accounts) if (!read.includes(kind)) await sweepKind(run, kind);
+}
+
+async function sweepKind(run: Run, kind: Kind): Promise<void> {
+  let swept = 0;
+  for (let after = 0; ;) {
+    const { id: runId, connection, before } = run;
+    const { lastAccountId } = before;
+    const candidates = await sweepCandidates(run.db.pool, { connectionId: connection.id, kind, runId, lastAccountId, after, limit: BATCH });
+    if (candidates.length === 0) break;
+    run.ctx.signal.throwIfAborted();
+    run.unread.add(kind);
+    await stageSwept(
+      run,
+      kind,
+      candidates.map((candidate) => ({
+        candidate,
+        outcome: "outside",
+        record: { kind, nativeId: candidate.nativeId, attributes: {} },
+      })),
+    );
+    after = candidates.at(-1)?.accountId ?? after;
+    swept += candidates.length;
+  }
+  if (swept > 0)
+    run.notes.push(
+      `${kind}s: ${run.connection.name} does not read them any more; the ${swept} that it brought leave once the plan is approved`,
+    );
 }
 
 async function stageSwept(run: Run, kind: Kind, confirmed: readonly Confirmed[]): Promise<void> {

@@ -36,6 +36,8 @@ export interface Run {
   readonly cursors: Partial<Record<Kind, Cursor>>;
   /** What full reads returned against what was known, for the guards. */
   readonly reads: { kind: Kind; read: number; known: number }[];
+  /** Kinds of which something is known that the connection does not read any more: that they leave waits for a human. */
+  readonly unread: Set<Kind>;
   /** Sentences for the summary: why nothing was swept, and the like. */
   readonly notes: string[];
   readonly next: { seq: number; page: number };
@@ -88,6 +90,7 @@ export async function beginRun(ctx: Context, options: BeginOptions): Promise<Run
     evidence: {},
     cursors: {},
     reads: [],
+    unread: new Set(),
     notes: [],
     next: { seq: 0, page: 0 },
     staged: { user: new Set(), group: new Set(), unit: new Set() },

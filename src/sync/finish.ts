@@ -95,7 +95,8 @@ async function judgePlan(run: Run, closed: ClosedPlan): Promise<Tripped[]> {
     ...plan,
     limits: run.connection.limits,
   });
-  const scopeChanged = run.connection.scopeHash !== null && run.mode === "full" && run.connection.scopeHash !== scopeHashOf(run.connection);
+  const otherScope = run.connection.scopeHash !== null && run.mode === "full" && run.connection.scopeHash !== scopeHashOf(run.connection);
+  const scopeChanged = otherScope || run.unread.size > 0;
   return judge({ ...facts, reads: run.reads, scopeChanged, noAdministrator }, run.connection.limits);
 }
 

@@ -54,7 +54,7 @@ export function judge(facts: GuardFacts, limits: Limits): Tripped[] {
   if (facts.scopeChanged && facts.deletes > 0) {
     tripped.push({
       guard: "scope",
-      message: `the connection's bases or filters changed since its last run, and ${facts.deletes} records fall out`,
+      message: `what the connection reads (kinds, bases, filters) changed since its last run, and ${facts.deletes} records fall out`,
     });
   }
   if (facts.noAdministrator) {

@@ -3,7 +3,7 @@ import { loadConnection, openSource, scopeHashOf, type LoadedConnection } from "
 import type { Context } from "../context.ts";
 import type { Database } from "../db/database.ts";
 import type { KeyRing } from "../db/envelope.ts";
-import { listIds, sweepAbsent } from "./absent.ts";
+import { listIds, sweepAbsent, sweepUnread } from "./absent.ts";
 import { resumeApplying } from "./apply-plan.ts";
 import { beginRun, type Run, type RunMode, type RunTrigger } from "./begin.ts";
 import { endCancelled } from "./cancel-run.ts";
@@ -115,6 +115,7 @@ async function pullInFull(run: Run, source: Source): Promise<void> {
   for (const kind of kindsOf(run, source)) await timed(run.timings, READ_STAGE[kind], () => readInFull(run, source, kind));
   await timed(run.timings, "sweep", async () => {
     for (const kind of kindsOf(run, source)) await sweepAbsent(run, source, kind);
+    await sweepUnread(run, source);
   });
 }
 

@@ -7,7 +7,7 @@ import { approvePlan } from "../../src/sync/approve.ts";
 import { effectiveMode } from "../../src/sync/run.ts";
 import { put, remove, world } from "../helpers/memory-source.ts";
 import { testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
-import { person, syncWorld, testConnection, testKeyRing } from "../helpers/sync.ts";
+import { group, person, syncWorld, testConnection, testKeyRing } from "../helpers/sync.ts";
 
 let db: TestDatabase;
 const ctx = testContext();
@@ -54,6 +54,41 @@ describe("what is changed under a run", () => {
     await change("cloud", { precedence: 5 });
     await syncWorld(db, ctx, { world: source, connection: "cloud" });
     expect(await titles()).toEqual({ ada: "by cloud" });
+  });
+});
+
+describe("a kind that a connection does not read any more", () => {
+  const both = { user: { attributes: { userName: "account.uid" } }, group: { attributes: { displayName: "account.cn" } } };
+  const members = async () =>
+    (await db.pool.query<{ n: number }>("select count(*)::int as n from memberships where recorded_to is null and valid_to is null"))
+      .rows[0]?.n;
+
+  test("I1: its groups don't go on as they were, with nobody to say who has left them: they leave, once that is approved", async () => {
+    await testConnection(db, ctx, { mapping: both });
+    const source = world([person("ada"), person("bob"), group("staff", ["uid=ada", "uid=bob"])]);
+    await syncWorld(db, ctx, { world: source });
+    await change("corp", { mapping: { user: both.user } });
+    const held = await syncWorld(db, ctx, { world: source });
+    expect(held).toMatchObject({ state: "held", plan: { group: { delete: 1 } }, guards: [{ guard: "scope" }] });
+    expect(held.notes).toEqual([expect.stringContaining("groups: corp does not read them any more")]);
+    expect(await members()).toBe(2);
+    await inTransaction(db, ctx, (work) => approvePlan(work, { planId: held.planId }));
+    await applyPlan(ctx, { db, keyRing: testKeyRing, planId: held.planId });
+    expect(await members()).toBe(0);
+    expect(await syncWorld(db, ctx, { world: source })).toMatchObject({ state: "done", plan: {}, notes: [] });
+    await change("corp", { mapping: both });
+    await syncWorld(db, ctx, { world: source });
+    expect(await members()).toBe(2);
+  });
+
+  test("I1: neither do its people", async () => {
+    await testConnection(db, ctx, { mapping: both });
+    const source = world([person("ada"), group("staff", ["uid=ada"])]);
+    await syncWorld(db, ctx, { world: source });
+    await change("corp", { mapping: { group: both.group } });
+    expect(await syncWorld(db, ctx, { world: source })).toMatchObject({ state: "held", plan: { user: { delete: 1 } } });
+    const { rows } = await db.pool.query("select state from people");
+    expect(rows).toEqual([{ state: "active" }]);
   });
 });
 
