@@ -57,6 +57,30 @@ describe("RFC 7643: resources", () => {
     }
   });
 
+  test("2.3.8: attributes mean the same in whatever order they come", async () => {
+    const sent = {
+      name: { givenName: "A", familyName: "B" },
+      emails: [{ type: "work", value: "order@example.com", primary: true }],
+      [ENTERPRISE]: { department: "D", costCenter: "C" },
+      schemas: [USER, ENTERPRISE],
+    };
+    const turned = (value: unknown): unknown =>
+      Array.isArray(value)
+        ? value.map(turned)
+        : typeof value === "object" && value !== null
+          ? Object.fromEntries(
+              Object.entries(value)
+                .toReversed()
+                .map(([name, inner]) => [name, turned(inner)]),
+            )
+          : value;
+    const { body: one } = await door.request("POST", "/Users", { body: { userName: "order-1", ...sent } });
+    const { body: other } = await door.request("POST", "/Users", { body: turned({ userName: "order-2", ...sent }) });
+    expect(other).toEqual({ ...one, id: other.id, userName: "order-2", meta: other.meta });
+    const put = await door.request("PUT", `/Users/${one.id}`, { body: turned({ userName: "order-1", ...sent }) });
+    expect([put.status, put.headers["etag"]]).toEqual([200, one.meta.version]);
+  });
+
   test("2.4: at most one value is primary, and none is there twice", async () => {
     const { body } = await post({
       userName: "primary",
@@ -91,6 +115,10 @@ describe("RFC 7643: resources", () => {
       body: { schemas: [ENTERPRISE, USER, USER], userName: "schemas-2", [ENTERPRISE]: { costCenter: "7" } },
     });
     expect([...extended.schemas].sort()).toEqual([USER, ENTERPRISE].sort());
+    const { body: foreign } = await door.request("POST", "/Users", {
+      body: { schemas: [USER, ENTERPRISE, "urn:example:other:2.0:User"], userName: "schemas-3", "urn:example:other:2.0:User": { x: 1 } },
+    });
+    expect([foreign.schemas, foreign["urn:example:other:2.0:User"]]).toEqual([[USER], undefined]);
   });
 
   test("3.1: id and meta are the server's; what a client says of them is ignored", async () => {

@@ -6,6 +6,7 @@ interface Attribute {
   type: string;
   description?: string;
   caseExact?: boolean;
+  uniqueness?: string;
   mutability: string;
   returned: string;
   multiValued: boolean;
@@ -123,6 +124,8 @@ describe("RFC 7643 sections 5 to 7, RFC 7644 section 4, RFC 9865 section 4: disc
             referenceTypes: [expect.any(String), ...(attribute.referenceTypes?.slice(1) ?? [])],
           });
         if (attribute.type === "binary") expect(attribute.caseExact).toBe(true);
+        if (attribute.type === "boolean") expect([attribute.caseExact, attribute.uniqueness ?? "none"]).toEqual([undefined, "none"]);
+        if (attribute.type === "complex") expect(attribute.subAttributes?.map(({ type }) => type)).not.toContain("complex");
         if (attribute.canonicalValues) expect(attribute.canonicalValues).not.toEqual([]);
       }
     }
