@@ -34,6 +34,8 @@ export const oktaSettings = z
     userQuery: z.enum(["filter", "search"]).default("filter"),
     /** Records a page; Okta gives at most 200. */
     pageSize: z.number().int().min(1).max(200).default(200),
+    /** Lists everybody's ids in increments too, a call for 200 people: finds who was deactivated and deleted between two of them. */
+    listPeople: z.boolean().default(false),
     /** An incremental read begins this long before the last one, because Okta's listings may be behind. */
     overlapSeconds: z.number().int().min(0).max(86_400).default(300),
     /** Of each of Okta's rate limits, the share that we use at most; the rest stays for others. */

@@ -26,8 +26,8 @@ export async function openOktaSource(options: OktaOptions): Promise<Source> {
     readAll: (kind) => readAll(reading, kind),
     readChanges: (kind, since) => readChanges(reading, kind, since),
     listIds: (kind) => listIds(reading, kind),
-    // Nobody is deleted who was not deactivated before, which is a change; only groups go without a word.
-    listedKinds: ["group"],
+    // A deactivation is a change; a deletion leaves no word behind, neither of groups nor of who was deactivated a moment before.
+    listedKinds: options.settings.listPeople ? ["user", "group"] : ["group"],
     readOne: async (kind, nativeId) => (known(kind) === "user" ? readUser(client, nativeId) : readGroup(reading, nativeId)),
     close: () => client.close(),
   };

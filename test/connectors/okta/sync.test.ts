@@ -118,6 +118,19 @@ describe("an Okta org, with the mapping that is shipped", () => {
     expect(await held(connection)).toEqual(actual());
   });
 
+  test("I1: who is deactivated and deleted between two increments leaves with the next, where everybody is listed in it", async () => {
+    const gone = addPerson(fake, "brief");
+    const connection = await connect();
+    await sync(connection, "full");
+    fake.clock.advance(60_000);
+    for (const _ of ["deactivated", "deleted"]) fake.org.removeUser(gone);
+    expect(await sync(connection, "incremental", { listPeople: true })).toMatchObject({
+      mode: "incremental",
+      plan: { user: { delete: 1 } },
+    });
+    expect(await held(connection)).toEqual(actual());
+  });
+
   test("a change that Okta's listings show late is met within the overlap, wherever the runs fall", async () => {
     const late = await openOrgServer();
     const before = fake;
