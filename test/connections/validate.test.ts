@@ -1,4 +1,3 @@
-import { generateKeyPairSync } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -9,6 +8,7 @@ import { connectors } from "../../connectors/registry.ts";
 import { validateDefinition, type ValidateOptions } from "../../src/connections/validate.ts";
 import { projectFolder } from "../../src/db/folder.ts";
 import { AppError, type Problem } from "../../src/errors.ts";
+import { rsaKey } from "../helpers/rsa-key.ts";
 
 const ldap = {
   name: "company",
@@ -268,7 +268,7 @@ test.each(readdirSync(path.join(projectFolder(), "config/mappings")))("the examp
   };
   const folder = mkdtempSync(path.join(os.tmpdir(), "rollcall-examples-"));
   try {
-    const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    const { privateKey } = rsaKey("okta");
     writeFileSync(path.join(folder, "okta-private-key.pem"), privateKey.export({ type: "pkcs8", format: "pem" }));
     expect(() => validateDefinition(definition, { sources: { environment, folder } })).not.toThrow();
   } finally {

@@ -8,11 +8,12 @@ import { openNotifier } from "../../src/notify/notifier.ts";
 import { renderNotice } from "../../src/notify/render.ts";
 import { signInSettings } from "../../src/sign-in-settings.ts";
 import { startMailServer, type MailServer } from "../helpers/mail-server.ts";
+import { rsaKey } from "../helpers/rsa-key.ts";
 import { verifiedFields } from "./dkim-verifier.ts";
 
 const BASE = "https://rollcall.example.com";
 const now = new Date("2027-03-01T08:00:00Z");
-const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+const { privateKey, publicKey } = rsaKey("dkim");
 const folder = mkdtempSync(path.join(os.tmpdir(), "rollcall-dkim-"));
 const fileOf = (name: string, text: string | Buffer) => {
   const file = path.join(folder, name);
@@ -84,7 +85,7 @@ test("G7: a message that came is signed as RFC 6376 says, in any language, and w
       expect(raw).toMatch(what);
       expect(verifiedFields(raw.replace(what, other), publicKey)).toBeUndefined();
     }
-    const [foreign] = [generateKeyPairSync("rsa", { modulusLength: 2048 })];
+    const foreign = rsaKey("foreign dkim");
     expect(verifiedFields(raw, foreign.publicKey)).toBeUndefined();
   }
 });

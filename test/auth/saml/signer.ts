@@ -4,6 +4,7 @@ import { SignedXml } from "xml-crypto";
 import { encrypt, type EncryptionAlgorithm } from "xml-encryption";
 import { base64Of, selfSignedCertificate } from "../../../src/auth/saml/certificate.ts";
 import { methodFor, XML_ALGORITHMS } from "../../../src/auth/saml/signature-methods.ts";
+import { rsaKey } from "../../helpers/rsa-key.ts";
 
 /** An identity provider's (or our own) key, as PEM. */
 export interface Keys {
@@ -12,9 +13,9 @@ export interface Keys {
   certificate: string;
 }
 
+/** Keys over RSA are the same for the same name. */
 export function newKeys(commonName = "test", { curve }: { curve?: string } = {}): Keys {
-  const { privateKey, publicKey } =
-    curve === undefined ? generateKeyPairSync("rsa", { modulusLength: 2048 }) : generateKeyPairSync("ec", { namedCurve: curve });
+  const { privateKey, publicKey } = curve === undefined ? rsaKey(`saml ${commonName}`) : generateKeyPairSync("ec", { namedCurve: curve });
   const [from, until] = [new Date("2026-01-01T00:00:00Z"), new Date("2036-01-01T00:00:00Z")];
   return {
     privateKey: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),

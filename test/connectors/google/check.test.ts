@@ -3,6 +3,7 @@ import type { CheckResult } from "../../../connectors/contract.ts";
 import { checkGoogle } from "../../../connectors/google/check.ts";
 import { googleSettings } from "../../../connectors/google/config.ts";
 import { startGoogle, type GoogleFake } from "../../counterparts/google/server.ts";
+import { rsaKey } from "../../helpers/rsa-key.ts";
 import { fillCompany, googleOptions } from "./opened.ts";
 
 let fake: GoogleFake;
@@ -53,9 +54,9 @@ describe("check", () => {
   test("an administrator who does not exist, a key that was replaced and a wrong clock are told apart", async () => {
     const [nobody] = failed(await checkGoogle(googleOptions(fake, { administrator: "nobody@lab.test" })));
     expect(nobody?.message).toContain("Check that the administrator nobody@lab.test exists");
-    const other = await startGoogle();
-    const [replaced] = failed(await checkGoogle(googleOptions(fake, { serviceAccountKey: other.delegation.keyFile })));
-    await other.stop();
+    const other = rsaKey("replaced").privateKey.export({ type: "pkcs8", format: "pem" });
+    const serviceAccountKey = JSON.stringify({ ...JSON.parse(fake.delegation.keyFile), private_key: other });
+    const [replaced] = failed(await checkGoogle(googleOptions(fake, { serviceAccountKey })));
     expect(replaced?.message).toContain("Service Accounts > Keys");
     const options = googleOptions(fake);
     const [late] = failed(await checkGoogle({ ...options, now: () => new Date("2020-01-01T00:00:00Z") }));

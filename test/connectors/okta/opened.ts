@@ -1,10 +1,11 @@
-import { generateKeyPairSync, type KeyObject } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import type { JWK } from "jose";
 import type { OktaOptions } from "../../../connectors/okta/client.ts";
 import { oktaSettings } from "../../../connectors/okta/config.ts";
 import { openClock } from "../../counterparts/okta/clock.ts";
 import { openFakeOkta, type FakeOkta } from "../../counterparts/okta/server.ts";
 import { silentLog } from "../../helpers/database.ts";
+import { rsaKey } from "../../helpers/rsa-key.ts";
 
 export const API_TOKEN = "00TestTokenThatNobodyElseHas0000000000000";
 export const CLIENT_ID = "0oaTestServiceApp0000";
@@ -39,7 +40,7 @@ export function oktaOptions(
   };
 }
 
-const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+const { privateKey, publicKey } = rsaKey("okta");
 
 /** A service app with these scopes, and the settings that sign in as it. */
 export function addServiceApp(

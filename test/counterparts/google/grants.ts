@@ -2,6 +2,8 @@ import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { jwtVerify } from "jose";
 
 const GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+/** One for all domains: making one takes longer than most tests do. */
+const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
 const ALL = ["user.readonly", "group.readonly", "orgunit.readonly", "user", "user.security", "group.member"];
 
 export interface Delegation {
@@ -27,7 +29,6 @@ export interface DelegationOptions {
 
 /** Google's token endpoint for a service account with domain-wide delegation. */
 export function openDelegation({ now, isUser }: DelegationOptions): Delegation {
-  const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
   const email = "sync@fake-project.iam.gserviceaccount.com";
   const tokens = new Map<string, { scopes: string[]; endsAt: number }>();
   const no = (error: string, error_description: string, status = 400) => ({ status, body: { error, error_description } });

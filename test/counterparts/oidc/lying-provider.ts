@@ -2,7 +2,8 @@ import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { exportJWK, generateKeyPair, SignJWT, type JWK, type JWTPayload } from "jose";
+import { exportJWK, SignJWT, type JWK, type JWTPayload } from "jose";
+import { rsaKey } from "../../helpers/rsa-key.ts";
 
 /** What the provider says the next time it is asked; whatever is absent is as it should be. */
 export interface Lies {
@@ -48,13 +49,16 @@ interface Code {
   lies: Lies;
 }
 
+/** Each has a key of its own. */
+let started = 0;
+
 export async function startLyingProvider({
   clientId = "rollcall",
   now = () => new Date(),
   metadata = {},
 }: LyingProviderOptions = {}): Promise<LyingProvider> {
-  const { privateKey, publicKey } = await generateKeyPair("RS256", { extractable: true });
-  const foreign = await generateKeyPair("RS256");
+  const { privateKey, publicKey } = rsaKey(`lying provider ${++started}`);
+  const foreign = rsaKey("foreign provider");
   const publicJwk = { ...(await exportJWK(publicKey)), kid: "k1", use: "sig", alg: "RS256" };
   const codes = new Map<string, Code>();
   const tokens = new Map<string, Code>();
