@@ -61,6 +61,8 @@ export async function openApi({ signIn = {} }: { signIn?: Record<string, unknown
     signIn: signInSettings.parse(signIn),
   };
   const server = createApp({ db, keyRing, config, log: silentLog, now: clock.now }).listen(0, "127.0.0.1");
+  // Whoever asks closes what is idle: a machine that stands still for seconds would have both ends do so at once, and a request lost.
+  server.keepAliveTimeout = 0;
   await once(server, "listening");
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const newToken = async (options: Partial<NewToken> = {}) =>

@@ -54,6 +54,8 @@ export async function startDeployment({ now = () => new Date(), nodes = 1 } = {}
   const servers = await Promise.all(
     Array.from({ length: nodes }, async () => {
       const server = createServer(createApp({ db, keyRing, config, log: silentLog, now }));
+      // As in test/http/api/api-door.ts: whoever asks closes what is idle.
+      server.keepAliveTimeout = 0;
       await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
       return Object.assign(server, { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
     }),

@@ -62,6 +62,8 @@ export async function openLogin({
   await work((each) => loadShippedRoles(each, { folder: path.join(projectFolder(), "config/roles"), modules: ["register", "dashboard"] }));
   const settings = signInSettings.parse({ password: { argon2: { memoryKiB: 64, passes: 1 } }, ...signIn });
   const server = createServer().listen(0, "127.0.0.1");
+  // As in test/http/api/api-door.ts: whoever asks closes what is idle.
+  server.keepAliveTimeout = 0;
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   const config = {
