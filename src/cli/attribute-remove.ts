@@ -1,6 +1,6 @@
 import type { Command } from "commander";
+import { withdrawAttribute } from "../access/attribute-removal.ts";
 import { inTransaction } from "../db/database.ts";
-import { removeCustomAttribute } from "../directory/custom-attributes.ts";
 import type { Shell } from "./shell.ts";
 
 export function attributeRemove(parent: Command, shell: Shell): void {
@@ -10,7 +10,7 @@ export function attributeRemove(parent: Command, shell: Shell): void {
     .argument("<key>", "the attribute")
     .action((key: string) =>
       shell.run(async ({ ctx, db, out }) => {
-        await inTransaction(db, ctx, (work) => removeCustomAttribute(work, key));
+        await inTransaction(db, ctx, (work) => withdrawAttribute(work, key));
         out.result({ key, removed: true }, `Removed ${key}, and its values.`);
       }),
     );

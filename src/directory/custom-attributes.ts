@@ -3,6 +3,7 @@ import { recordEvent } from "../audit/record.ts";
 import type { Sql, Work } from "../db/database.ts";
 import { AppError } from "../errors.ts";
 import { CUSTOM_USER } from "./attributes.ts";
+import { markPeople } from "./outbox.ts";
 
 export const CUSTOM_ATTRIBUTE_TYPES = ["string", "number", "boolean", "date", "choice"] as const;
 
@@ -138,15 +139,16 @@ export async function removeCustomAttribute(work: Work, key: string): Promise<vo
   const removed = rows[0];
   if (!removed) throw new AppError("not_found", `There is no attribute ${key} of the organisation's own.`, { field: "key" });
   const { key: name, type } = removed;
-  await work.sql.query(
+  const { rows: people } = await work.sql.query<{ id: string }>(
     `update people set attributes = attributes #- array[$1, $2], custom = custom - $2, local = local - ('custom.' || $2), version = version + 1, modified_at = $3
-     where attributes->$1 ? $2 or custom ? $2 or local ? ('custom.' || $2)`,
+     where attributes->$1 ? $2 or custom ? $2 or local ? ('custom.' || $2) returning id`,
     [CUSTOM_USER, name, work.ctx.now()],
   );
   await work.sql.query("update accounts set attributes = attributes #- array[$1, $2], version = version + 1 where attributes->$1 ? $2", [
     CUSTOM_USER,
     name,
   ]);
+  await markPeople(work, { personIds: people.map(({ id }) => id) });
   await recordEvent(work, { name: "attribute.removed", subjectType: "attribute", subjectId: name, data: { name, type } });
 }
 

@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { createRole } from "../../../src/access/roles.ts";
+import { createRule } from "../../../src/access/rules.ts";
+import { createUnit } from "../../../src/directory/units.ts";
 import { openApi, type ApiDoor } from "./api-door.ts";
 
 let door: ApiDoor;
@@ -41,6 +44,26 @@ describe("P2: the organisation's own attributes by the administration API", () =
     await door.request("GET", "/attributes/shirt").expect(404);
     const { rows } = await door.db.pool.query("select name from audit_events where subject_type = 'attribute' order by id");
     expect(rows.map(({ name }) => name)).toEqual(["attribute.created", "attribute.updated", "attribute.removed"]);
+  });
+
+  test("A6, M3: one that a condition of a rule asks for is not removed, and what the rule gives stays to be seen where it comes from", async () => {
+    await define({ key: "level", type: "number" }).expect(201);
+    await door.work(async (work) => {
+      await createUnit(work, { name: "Vault", parentId: top, code: "VAULT" });
+      await createRole(work, { key: "guard", name: "Guard", permissions: ["rollcall.units.view"] });
+      await createRule(work, { name: "guards", condition: "person.custom.level == 3.0", role: "guard", unit: "VAULT" });
+    });
+    const id = await door.newPerson({ unitId: top });
+    await patch(id, { level: 3 }).expect(200);
+    const held = async () => (await door.request("GET", `/people/${id}/access`).expect(200)).body.items.length;
+    expect(await held()).toBe(1);
+    const refused = await door.request("DELETE", "/attributes/level", { headers: any }).expect(409);
+    expect(refused.body.detail).toBe("Conditions of rules ask for level (guards): change or take away these first.");
+    expect(await held()).toBe(1);
+    const rule = (await door.request("GET", "/rules?q=guards").expect(200)).body.items[0].id;
+    await door.request("DELETE", `/rules/${rule}`, { headers: any }).expect(204);
+    expect(await held()).toBe(0);
+    await door.request("DELETE", "/attributes/level", { headers: any }).expect(204);
   });
 
   test("values are validated by type, whoever sends them, each by name; required ones are needed", async () => {

@@ -1,11 +1,11 @@
 import { z } from "zod";
+import { withdrawAttribute } from "../../../access/attribute-removal.ts";
 import {
   addCustomAttribute,
   changeCustomAttribute,
   CUSTOM_ATTRIBUTE_TYPES,
   findCustomAttribute,
   listCustomAttributes,
-  removeCustomAttribute,
   type StoredAttribute,
 } from "../../../directory/custom-attributes.ts";
 import { requireVersion } from "../entity-tag.ts";
@@ -108,7 +108,7 @@ export const attributeRoutes: readonly Route[] = [
     path: "/attributes/{key}",
     summary: "Remove an attribute, and its values from every profile",
     description:
-      "The values go at once and for good, and the attribute from SCIM's extension schema. Take it out of mappings first. Refused (412) when it was changed since it was read.",
+      "The values go at once and for good, and the attribute from SCIM's extension schema. Take it out of mappings first; refused (409) while conditions of rules ask for it. Refused (412) when it was changed since it was read.",
     tag: TAG,
     access: edit,
     params,
@@ -117,7 +117,7 @@ export const attributeRoutes: readonly Route[] = [
     async handler(call, { params: { key } }) {
       const { version } = await findCustomAttribute(call.sql, key, { lock: true });
       requireVersion({ ifVersion: call.ifVersion, version, what: `The attribute ${key}` });
-      await removeCustomAttribute(call, key);
+      await withdrawAttribute(call, key);
       return undefined;
     },
   }),
