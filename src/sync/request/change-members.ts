@@ -91,8 +91,9 @@ function textOf(shape: Shape): string {
     `locked as materialized (select g.id, g.version from groups g join accounts a on a.id = ${$.account}
       where g.id = ${$.group} and g.version = ${$.version} and a.version = ${$.accountVersion} and ${sameFollowers(shape)} for update of g, a)`,
     shape.adds
-      ? `person as materialized (select p.id from unnest(${$.add}) as asked (id) join people p using (id) where p.state <> 'deleted'
-          and not exists (select from accounts gone where gone.connection_id = ${$.connection} and gone.kind = 'user' and gone.native_id = p.id::text and gone.gone_at is not null))`
+      ? `person as materialized (select p.id, own.id as account_id from unnest(${$.add}) as asked (id) join people p using (id)
+          left join lateral (select a.id, a.gone_at from accounts a where a.connection_id = ${$.connection} and a.kind = 'user' and a.native_id = p.id::text offset 0) own on true
+          where p.state <> 'deleted' and own.gone_at is null)`
       : "",
     // Somebody who is not there, or whom this client deleted: then nobody is added, and nobody leaves.
     `found as materialized (select locked.id from locked ${shape.adds ? `where (select count(*) from person) = ${$.count}` : ""})`,
@@ -121,7 +122,7 @@ function textOf(shape: Shape): string {
 }
 
 const OPENED = `opened as (insert into memberships (group_id, person_id, connection_id, account_id, valid_from, recorded_from)
-    select ${$.group}, person.id, ${$.connection}, (select a.id from accounts a where a.connection_id = ${$.connection} and a.kind = 'user' and a.native_id = person.id::text), ${$.now}, ${$.now}
+    select ${$.group}, person.id, ${$.connection}, person.account_id, ${$.now}, ${$.now}
     from found cross join person on conflict do nothing returning person_id)`;
 
 const CLOSED = `superseded as (update memberships m set recorded_to = greatest(${$.now}, m.recorded_from) from found
