@@ -139,6 +139,11 @@ describe("a run", () => {
     put(source, { ...group("staff", ["uid=ada", "uid=bob", "cn=leads"]), attributes: { cn: "board" } });
     await syncWorld(db, ctx, { world: source });
     expect(await holders()).toEqual(["by group: ada", "by group: bob", "by group: dee"]);
+    const wide = { count: 10_000, share: 1, floor: 10_000 };
+    await db.pool.query("update connections set limits = $1", [JSON.stringify({ delete: wide, window: wide, shrink: 1 })]);
+    remove(source, "group", "id-staff");
+    expect(await syncWorld(db, ctx, { world: source })).toMatchObject({ state: "done" });
+    expect(await holders()).toEqual([]);
   });
 
   test("somebody who comes back is the same person again", async () => {

@@ -22,16 +22,16 @@ export async function storeGroups(batch: Batch): Promise<void> {
   });
 }
 
-/** A group that is gone has no members, and is in no other group. Returns the people who were in it. */
+/** A group that is gone has no members, and is in no other group. Returns the people who were in it, through others too where conditions ask for groups. */
 export async function emptyRemovedGroups(batch: Batch): Promise<string[]> {
   const { work } = batch;
   const members = await step<{ id: number; person_id: string }>(batch, {
     name: "removed_memberships",
     text: `select m.id, m.person_id from item i join memberships m on m.group_id = i.subject_id and m.recorded_to is null and m.valid_to is null where i.action = 'delete'`,
   });
-  const edges = await step<{ id: number; below: boolean }>(batch, {
+  const edges = await step<{ id: number; below: boolean; child_id: string }>(batch, {
     name: "removed_nestings",
-    text: `select n.id, i.subject_id = n.child_group_id as below from item i join nestings n on i.subject_id in (n.parent_group_id, n.child_group_id) and n.recorded_to is null and n.valid_to is null where i.action = 'delete'`,
+    text: `select n.id, i.subject_id = n.child_group_id as below, n.child_group_id as child_id from item i join nestings n on i.subject_id in (n.parent_group_id, n.child_group_id) and n.recorded_to is null and n.valid_to is null where i.action = 'delete'`,
   });
   await closePeriods(work.sql, { table: "memberships", ids: members.map((row) => row.id), at: work.ctx.now() });
   await closePeriods(work.sql, { table: "nestings", ids: edges.map((row) => row.id), at: work.ctx.now() });
@@ -41,7 +41,8 @@ export async function emptyRemovedGroups(batch: Batch): Promise<string[]> {
   });
   const below = edges.filter((edge) => edge.below).map(({ id }) => id);
   if (isRun(batch)) await awaitReturn(batch, { table: "nestings", group: "parent_group_id", ids: below });
-  return members.map((row) => row.person_id);
+  const within = await peopleOfNamed(work, { groupIds: edges.filter((edge) => !edge.below).map((edge) => edge.child_id) });
+  return [...members.map((row) => row.person_id), ...within];
 }
 
 // Group by group: left to itself, the planner reads the members of the whole plan for each batch.
