@@ -17,6 +17,8 @@ import { createLog } from "./log.ts";
 const WEB_CONNECTIONS = 12;
 const REQUESTS_MAY_TAKE_MS = 15_000;
 const HEADERS_MAY_TAKE_MS = 15_000;
+/** Longer than proxies keep an idle connection (a minute, mostly): a request that is sent while we close one would fail there. */
+const IDLE_CONNECTIONS_STAY_MS = 75_000;
 /** Bodies that stop coming are cut off sooner (middleware/steady-body.ts). */
 const LARGE_FILES_MAY_TAKE_MS = 300_000;
 const MOST_HEADER_BYTES = 16 * 1024;
@@ -94,7 +96,12 @@ function untilSignal(log: Logger): Promise<void> {
 
 function listen(app: RequestListener, config: Config): Promise<Server> {
   const server = createServer(
-    { headersTimeout: HEADERS_MAY_TAKE_MS, requestTimeout: LARGE_FILES_MAY_TAKE_MS, maxHeaderSize: MOST_HEADER_BYTES },
+    {
+      headersTimeout: HEADERS_MAY_TAKE_MS,
+      requestTimeout: LARGE_FILES_MAY_TAKE_MS,
+      keepAliveTimeout: IDLE_CONNECTIONS_STAY_MS,
+      maxHeaderSize: MOST_HEADER_BYTES,
+    },
     app,
   );
   return new Promise((resolve, reject) => {

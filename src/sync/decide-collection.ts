@@ -2,6 +2,7 @@ import type { AttributeValue, SourceRecord } from "../../connectors/contract.ts"
 import { AppError } from "../errors.ts";
 import type { Deciding } from "./decide.ts";
 import { fingerprintOfSet } from "./fingerprint.ts";
+import { refuseUnfindable } from "./found-by.ts";
 import type { Item, ItemPayload, KnownAccount } from "./records.ts";
 
 export interface CollectionInput {
@@ -18,6 +19,7 @@ export function decideGroup(deciding: Deciding, input: CollectionInput): Item | 
   const { record } = input;
   return decideCollection(deciding, input, () => {
     const contribution = deciding.mapping.kinds.group?.map(record.attributes) ?? {};
+    refuseUnfindable(record, contribution);
     const displayName = text(contribution["displayName"]);
     if (displayName === "")
       throw new AppError("invalid", `The group ${record.nativeId} has no displayName after mapping; a group needs one.`, {
@@ -41,6 +43,7 @@ export function decideUnit(deciding: Deciding, input: CollectionInput): Item | u
   const { record } = input;
   return decideCollection(deciding, input, () => {
     const contribution = deciding.mapping.kinds.unit?.map(record.attributes) ?? {};
+    refuseUnfindable(record, contribution);
     const name = text(contribution["name"]);
     if (name === "")
       throw new AppError("invalid", `The unit ${record.nativeId} has no name after mapping; a unit needs one.`, { field: "name" });

@@ -6,6 +6,7 @@ import { messageOf } from "../errors.ts";
 import { decideUser, type Deciding, type UserInput } from "./decide.ts";
 import { sealChanges, type Sealing } from "./seal-changes.ts";
 import { decideGroup, decideUnit } from "./decide-collection.ts";
+import { refuseUnfindable } from "./found-by.ts";
 import { settleHandOver } from "./hand-over.ts";
 import { findClaims, NO_CLAIMS, knownAccounts, knownPeople, type Claims } from "./known.ts";
 import { matchAccount, type Match } from "./match.ts";
@@ -112,13 +113,14 @@ async function decideUsers(
   return { items: decided.items, problems: [...problems, ...decided.problems] };
 }
 
-/** What a record contributes; nothing when it is out of scope. Throws `invalid` when an expression fails on it. */
+/** What a record contributes; nothing when it is out of scope. Throws `invalid` when an expression fails on it, and for what no index takes. */
 export function mapUser({ mapping }: Deciding, record: SourceRecord): Pick<MappedUser, "contribution" | "inScope"> {
   const kind = mapping.kinds.user;
   if (!kind || record.deleted) return { contribution: {}, inScope: kind !== undefined };
-  return kind.inScope(record.attributes)
-    ? { contribution: kind.map(record.attributes), inScope: true }
-    : { contribution: {}, inScope: false };
+  if (!kind.inScope(record.attributes)) return { contribution: {}, inScope: false };
+  const contribution = kind.map(record.attributes);
+  refuseUnfindable(record, contribution);
+  return { contribution, inScope: true };
 }
 
 /** Accounts that a human has settled, or that were linked before, keep their link; disputed ones are looked at again. */

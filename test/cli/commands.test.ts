@@ -265,7 +265,10 @@ describe("the command line", () => {
       });
       child.once("exit", () => reject(new Error(log)));
     });
-    expect((await fetch(`${url}/readyz`)).status).toBe(200);
+    const ready = await fetch(`${url}/readyz`);
+    expect(ready.status).toBe(200);
+    // Longer than a proxy in front keeps it: whoever closes first must be the one that asks.
+    expect(ready.headers.get("keep-alive")).toBe("timeout=75");
     expect(spawned("start", { PORT: new URL(url).port })).toMatchObject({
       code: 4,
       error: expect.stringContaining(`Port ${new URL(url).port} of 127.0.0.1 is taken`),
