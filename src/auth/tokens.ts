@@ -2,7 +2,7 @@ import { createHash, randomBytes, randomInt, randomUUID, timingSafeEqual } from 
 import { recordEvent } from "../audit/record.ts";
 import { ensureScimConnection } from "../connections/builtin.ts";
 import type { Sql, Work } from "../db/database.ts";
-import type { SharedReads } from "../db/shared-reads.ts";
+import type { SharedRead, SharedReads } from "../db/shared-reads.ts";
 import { CATALOGUE_VERSION } from "../directory/custom-attributes.ts";
 import { ownTimeEnds, ownTimeStamp, withinOwnTime } from "../directory/own-time.ts";
 import { AppError } from "../errors.ts";
@@ -153,8 +153,9 @@ export async function authenticateToken(
   if (!FORM.test(bearer)) throw refused();
   const hash = hashOf(bearer);
   // Prepared once for each connection of the pool: every request begins with it.
-  const read = {
+  const read: SharedRead = {
     name: "token-holder",
+    atOnce: true,
     text: `select t.id, t.name, t.scope, t.hash, t.person_id, t.expires_at, t.last_used_at, t.revoked_at, t.permissions, t.unit_ids, t.responsible_id,
             c.id as connection_id, c.name as connection_name, c.enabled as connection_enabled,
             c.version as connection_version, c.settings::text as connection_settings, 
@@ -164,7 +165,7 @@ export async function authenticateToken(
      where t.hash = $1::bytea`,
     values: [hash, now.toISOString()],
   };
-  const [row] = reads ? await reads.query<TokenRow>(read) : (await sql.query<TokenRow>(read)).rows;
+  const [row] = reads ? await reads.query<TokenRow>(read) : (await sql.query<TokenRow>({ ...read, values: [...read.values] })).rows;
   if (!row || !timingSafeEqual(row.hash, hash)) throw refused();
   if (row.revoked_at || (row.expires_at && row.expires_at <= now) || ((row.person_id ?? row.responsible_id) && row.person_active !== true))
     throw refused();

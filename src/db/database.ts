@@ -23,8 +23,10 @@ export interface Database {
   readonly readPool: pg.Pool;
   /** For single statements that look or write for one request: long ones that come again and again, planned once. */
   readonly requestPool: pg.Pool;
-  /** Small reads of one form, run together under load: those that find little by what is indexed. */
+  /** Small reads of one form, run together under load; over the read pool. */
   readonly sharedReads: SharedReads;
+  /** The same for those that find little by what is indexed, however many there were when they were planned. */
+  readonly keyedReads: SharedReads;
   /** Names for statements that come again: PostgreSQL plans a named one once for each connection. */
   readonly statementNames: StatementNames;
   /** Aborts when it begins to close: for connections that somebody holds beside the pools. */
@@ -81,7 +83,8 @@ export function openDatabase({ url, poolSize = 10, onError }: DatabaseOptions): 
     prisma,
     readPool,
     requestPool,
-    sharedReads: createSharedReads(keyPool),
+    sharedReads: createSharedReads(readPool),
+    keyedReads: createSharedReads(keyPool),
     statementNames: createStatementNames(),
     closing: closing.signal,
     async close() {

@@ -5,6 +5,8 @@ export interface SharedRead {
   name?: string | undefined;
   text: string;
   values: readonly PlainValue[];
+  /** Goes at once where none of its form is on its way: those who come at the same moment share its answer already. */
+  atOnce?: true;
 }
 
 export type PlainValue = string | number | boolean | Buffer | null;
@@ -101,7 +103,8 @@ export function createSharedReads(pool: Pick<pg.Pool, "query">): SharedReads {
       forms.set(read.text, form);
       return new Promise<object[]>((resolve, reject) => {
         form.waiting.push({ read, resolve, reject });
-        if (form.busy === 0) form.soon ??= setImmediate(go, read.text, form);
+        if (form.busy === 0 && read.atOnce) go(read.text, form);
+        else if (form.busy === 0) form.soon ??= setImmediate(go, read.text, form);
         else if (form.busy < TURNS && form.waiting.length >= WORTH_ANOTHER) go(read.text, form);
         else if (form.busy < TURNS) form.patience ??= setTimeout(go, PATIENCE_MS, read.text, form);
       }) as Promise<R[]>;

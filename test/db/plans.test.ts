@@ -31,7 +31,7 @@ describe("plans that are made once", () => {
   });
 
   it("do so for reads that requests share, which can't write", async () => {
-    const rows = await db.sharedReads.query<{ by_key: string; read_only: string }>({
+    const rows = await db.keyedReads.query<{ by_key: string; read_only: string }>({
       text: "select current_setting('enable_seqscan') as by_key, current_setting('transaction_read_only') as read_only where $1::int = 1",
       values: [1],
     });

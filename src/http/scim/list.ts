@@ -92,7 +92,7 @@ interface ListQuery {
 
 async function rowsOf({ db }: ListDoor, { text, name, values, isSmall }: ListQuery): Promise<ListRow[]> {
   // A form that has a name has come before, and will again.
-  if (isSmall && name !== undefined && arePlain(values)) return db.sharedReads.query<ListRow>({ text, name, values });
+  if (isSmall && name !== undefined && arePlain(values)) return db.keyedReads.query<ListRow>({ text, name, values });
   return (await db.readPool.query<ListRow>({ text, values: [...values], ...(name === undefined ? {} : { name }) })).rows;
 }
 

@@ -110,7 +110,7 @@ function read(place: Place): RequestHandler {
       const projection = projectionOf(type.schema, request.query);
       // What nothing has to be taken out of goes out as it is read.
       const sparing = projection === undefined && standing(type.schema) === undefined;
-      return findProven(db.sharedReads, { type, call: reader, id, projection, proof, sparing });
+      return findProven(db.keyedReads, { type, call: reader, id, projection, proof, sparing });
     });
     const { found } = value;
     const type = place.typeFor(call);
@@ -150,7 +150,7 @@ async function sendResource(
   const found =
     projection === undefined && known
       ? known
-      : (await findProven(door.db.sharedReads, { type, call, id, projection, proof: undefined })).found;
+      : (await findProven(door.db.keyedReads, { type, call, id, projection, proof: undefined })).found;
   sendFound(exchange, { call, id, status, found });
 }
 

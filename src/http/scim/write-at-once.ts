@@ -40,10 +40,10 @@ interface AtOnce {
 const keptFor = new WeakMap<ScimDoorOptions, AtOnce>();
 
 function atOnce(door: ScimDoorOptions): AtOnce {
-  const { requestPool, sharedReads } = door.db;
+  const { requestPool, keyedReads } = door.db;
   const kept = keptFor.get(door) ?? {
     connections: requestConnections(door.keyRing),
-    looks: { reads: sharedReads, stampOf: TOKEN_STAMP },
+    looks: { reads: keyedReads, stampOf: TOKEN_STAMP },
     newPeople: newPeopleStore(requestPool),
     changes: changesStore(requestPool),
     steering: steeringLooks(requestPool),
