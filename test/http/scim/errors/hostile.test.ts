@@ -187,7 +187,7 @@ describe("M1: what no client should send is refused cheaply, and in SCIM's form"
           read = parsedJson(Buffer.from(text));
         } catch (error) {
           expect(error).toMatchObject({ code: "invalid", scimType: "invalidSyntax" });
-          expect(text).toMatch(/__proto__|constructor|prototype|\\ud/i);
+          if (!hasNameTwice(value)) expect(text).toMatch(/__proto__|constructor|prototype|\\ud/i);
           return;
         }
         expect(read).toEqual(JSON.parse(text));
@@ -204,3 +204,10 @@ describe("M1: what no client should send is refused cheaply, and in SCIM's form"
     );
   });
 });
+
+/** In different letters, in one object anywhere in it. */
+function hasNameTwice(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const names = Array.isArray(value) ? [] : Object.keys(value).map((name) => name.toLowerCase());
+  return new Set(names).size < names.length || Object.values(value).some(hasNameTwice);
+}
