@@ -8,34 +8,53 @@ export const LONGEST_FOUND_BY = 1600;
 const LONGEST_REFERENCE = 2600;
 
 const ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
-const FOUND_BY = ["userName", "email", "displayName", "employeeNumber", "externalId", "name", "code"] as const;
+/** Of an account as it was read; all else there stands in no index. */
+const READ = ["userName", "externalId", "displayName"] as const;
+/** Of people, groups and units. */
+const MAPPED = ["userName", "displayName", "employeeNumber", "externalId", "name", "code"] as const;
 
 /** Throws `invalid`, naming the value, for a record of which an index can't take something: it alone is left as it was. Pure. */
 export function refuseUnfindable(record: SourceRecord, contribution: Contribution): void {
-  refuseTooLong(record.nativeId, "its id", LONGEST_REFERENCE);
-  refuseTooLong(record.reference, "its reference", LONGEST_REFERENCE);
-  for (const from of [record.attributes, contribution]) {
-    for (const name of FOUND_BY) refuseTooLong(from[name], name);
-    for (const address of listed(from["emails"])) refuseTooLong(address["value"], "emails");
-    const { manager } = objectOf(from[ENTERPRISE]);
-    refuseTooLong(objectOf(manager)["value"], "manager");
-  }
+  for (const name of READ) refuseTooLong(record.attributes[name], name);
+  for (const name of MAPPED) refuseTooLong(contribution[name], name);
+  for (const address of listed(contribution["emails"])) refuseTooLong(objectOf(address)["value"], "emails");
+  refuseTooLong(objectOf(objectOf(record.attributes[ENTERPRISE])["manager"])["value"], "manager");
+  refuseReferences(record, contribution);
+}
+
+/** Those that nobody has yet wait in an index, too. */
+function refuseReferences({ nativeId, reference, parent, members }: SourceRecord, { manager, units }: Contribution): void {
+  const references = {
+    "its id": [nativeId],
+    "its reference": [reference],
+    parent: [parent],
+    manager: [manager],
+    units: listed(units),
+    members: Object.values(members ?? {}).flat(),
+  };
+  for (const [name, values] of Object.entries(references)) for (const value of values) refuseTooLong(value, name, LONGEST_REFERENCE);
 }
 
 function refuseTooLong(value: AttributeValue | undefined, name: string, most = LONGEST_FOUND_BY): void {
-  // A letter has at most three bytes here: short texts need no counting.
-  if (typeof value !== "string" || value.length * 3 <= most) return;
-  const bytes = Buffer.byteLength(value);
-  if (bytes > most)
+  const bytes = typeof value === "string" ? bytesBeyond(value, most) : undefined;
+  if (bytes !== undefined)
     throw new AppError("invalid", `${name} has ${bytes} bytes in UTF-8, and may have ${most}: nobody could be found by it.`, {
       field: name,
     });
+}
+
+/** How many bytes a text has in UTF-8, where they are more than this. */
+export function bytesBeyond(text: string, most: number): number | undefined {
+  // A letter has at most three bytes here: short texts need no counting.
+  if (text.length * 3 <= most) return undefined;
+  const bytes = Buffer.byteLength(text);
+  return bytes > most ? bytes : undefined;
 }
 
 function objectOf(value: AttributeValue | undefined): AttributeObject {
   return value !== null && typeof value === "object" && !Array.isArray(value) ? (value as AttributeObject) : {};
 }
 
-function listed(value: AttributeValue | undefined): AttributeObject[] {
-  return Array.isArray(value) ? value.map(objectOf) : [];
+function listed(value: AttributeValue | undefined): readonly AttributeValue[] {
+  return Array.isArray(value) ? value : [];
 }

@@ -23,6 +23,8 @@ describe("invariant 4: what no index takes stops its own record alone", () => {
     ["a number", { number: long }],
     ["what the source itself calls userName", { userName: long }],
     ["what the source itself calls externalId", { externalId: long }],
+    ["whom it names as its manager", { manager: long }],
+    ["where it belongs", { units: [long] }],
     ["a manager", { [ENTERPRISE]: { manager: { value: long } } }],
   ])("of a person: %s", async (title, attributes) => {
     const name = title.replaceAll(/[^a-z]+/gi, "-").toLowerCase();
@@ -36,6 +38,21 @@ describe("invariant 4: what no index takes stops its own record alone", () => {
     expect(summary).toMatchObject({ state: "done", applied: { applied: 1, failed: 0 }, read: { user: { problems: 1 } } });
     const { rows } = await db.pool.query("select user_name, state from people where user_name like $1 order by 1", [`%-${name}`]);
     expect(rows).toEqual(["first", "fourth", "second", "third"].map((each) => ({ user_name: `${each}-${name}`, state: "active" })));
+  });
+
+  test("what stands in no index may be long", async () => {
+    await testConnection(db, ctx, { name: "wordy" });
+    const source = world([person("wordy", { name: long, code: long, email: long, description: long })]);
+    const summary = await syncWorld(db, ctx, { world: source, connection: "wordy" });
+    expect(summary).toMatchObject({ applied: { applied: 1, failed: 0 }, read: { user: { problems: 0 } } });
+  });
+
+  test("of groups and units: references to others", async () => {
+    await testConnection(db, ctx, { name: "references" });
+    const source = world([unit("attic"), unit("cellar", long), group("choir", []), group("crew", [long])]);
+    const summary = await syncWorld(db, ctx, { world: source, connection: "references" });
+    const one = { read: 2, problems: 1 };
+    expect(summary).toMatchObject({ state: "done", applied: { applied: 2, failed: 0 }, read: { unit: one, group: one } });
   });
 
   test("of groups and units, and their ids", async () => {

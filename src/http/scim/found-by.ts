@@ -1,15 +1,14 @@
 import { AppError } from "../../errors.ts";
-import { LONGEST_FOUND_BY } from "../../sync/found-by.ts";
+import { bytesBeyond, LONGEST_FOUND_BY } from "../../sync/found-by.ts";
 
 /** Attributes by which somebody is found, as errors name them: an index holds them, and takes no text of any length. */
 const FOUND_BY: ReadonlySet<string> = new Set(["userName", "externalId", "displayName", "emails.value", "employeeNumber", "manager.value"]);
 
 /** Throws `invalid` (invalidValue) for a text that can't stand in an index. */
 export function refuseTooLong(text: string, path: string): void {
-  // A letter has at most three bytes here: short texts need no counting.
-  if (text.length * 3 <= LONGEST_FOUND_BY || !FOUND_BY.has(path)) return;
-  const bytes = Buffer.byteLength(text);
-  if (bytes > LONGEST_FOUND_BY) throw invalid(path, `has ${bytes} bytes in UTF-8, and may have ${LONGEST_FOUND_BY}`);
+  if (!FOUND_BY.has(path)) return;
+  const bytes = bytesBeyond(text, LONGEST_FOUND_BY);
+  if (bytes !== undefined) throw invalid(path, `has ${bytes} bytes in UTF-8, and may have ${LONGEST_FOUND_BY}`);
 }
 
 /** What shows nothing, or makes a name look like another: control characters, and those that turn the direction of writing. */
