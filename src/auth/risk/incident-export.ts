@@ -4,10 +4,15 @@ import { evidenceOf, listIncidents, notesOf, type IncidentFilter } from "./incid
 
 const A_PAGE = 100;
 
+interface ExportedIncidents extends IncidentFilter {
+  /** Asked before each page: who may see them no more is told no more. */
+  reachNow: () => Promise<Reach>;
+}
+
 /** Incidents in reach with evidence and notes, a line of JSON each, a portion a page: however many there are, only one page is held. */
-export async function* exportedIncidents(sql: Sql, { reach, ...filter }: IncidentFilter & { reach: Reach }): AsyncGenerator<string> {
+export async function* exportedIncidents(sql: Sql, { reachNow, ...filter }: ExportedIncidents): AsyncGenerator<string> {
   for (let after: readonly [string, string] | undefined; ;) {
-    const incidents = await listIncidents(sql, { reach, limit: A_PAGE, after, ...filter });
+    const incidents = await listIncidents(sql, { reach: await reachNow(), limit: A_PAGE, after, ...filter });
     const lines: string[] = [];
     for (const incident of incidents) {
       const { id } = incident;

@@ -1,7 +1,9 @@
 import { reachOf, requirePermission, type Caller, type Reach, type Thing } from "../../access/policy.ts";
 import type { Context } from "../../context.ts";
 import { inTransaction, type Sql } from "../../db/database.ts";
+import { requireStanding } from "../../auth/credential-stands.ts";
 import { AppError } from "../../errors.ts";
+import { askedAnew } from "./asked-anew.ts";
 import { entityTag, isKnown, versionMatched } from "./entity-tag.ts";
 import { once, type KeptAnswer } from "./idempotency.ts";
 import { parsed } from "./problem.ts";
@@ -96,6 +98,10 @@ async function answered(route: Route, by: Performed & { request: ApiRequest; sql
       if (route.method === "get") held.set(permission, reach);
       return reach;
     },
+    async requireStanding() {
+      const { credential } = known();
+      await requireStanding(sql, { credential, now: ctx.now(), idleMinutes: options.signIn.session.idleMinutes });
+    },
   };
   const { access } = route;
   if (route.sensitive) requireRecentProof(caller, { now: ctx.now(), minutes: options.signIn.session.stepUpMinutes });
@@ -110,19 +116,14 @@ async function answered(route: Route, by: Performed & { request: ApiRequest; sql
     throw new Error(`${route.method} ${route.path} did not ask for ${access.permission}`);
   if (!isSpecial(result)) return shaped(route, { result, request });
   const ask = async () => {
+    await call.requireStanding();
     if (typeof access === "object" && access.on !== "handler") await call.require(access.permission, thingOf(access.on, params));
   };
   const special =
-    result.special === "events" ? { ...result, events: (signal: AbortSignal) => askedAnew(result.events(signal), ask) } : result;
+    result.special === "events"
+      ? { ...result, events: (signal: AbortSignal) => askedAnew({ events: result.events, signal, ask }) }
+      : result;
   return { status: route.status ?? 200, headers: {}, special };
-}
-
-/** Asks again before each event: who loses the permission meanwhile is told no more, and the answer breaks off rather than end. */
-async function* askedAnew<Event>(events: AsyncIterable<Event>, ask: () => Promise<void>): AsyncGenerator<Event> {
-  for await (const event of events) {
-    await ask();
-    yield event;
-  }
 }
 
 /** Only what the schema names goes out. */

@@ -62,6 +62,8 @@ export interface ApiCall extends Work {
   reach(permission: OwnPermission): Promise<Reach>;
   /** Refuses what the caller may not do. Throws `forbidden`, or `not_found` for what the caller may not even know of. */
   require(permission: OwnPermission, thing: Thing): Promise<Reach>;
+  /** For answers that go on for long: refuses a credential that has ended since the request came. Throws `unauthenticated`. */
+  requireStanding(): Promise<void>;
   /** The version that If-Match names; null for `*`. Only on routes that are `versioned`. */
   ifVersion: number | null;
   /** The headers of the same names, for answers that are not JSON. */

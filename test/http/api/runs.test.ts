@@ -203,6 +203,31 @@ describe("M2: runs by API", () => {
     await world.untilRun(asked.body.id, ["done"]);
   });
 
+  test("A6, G5: a stream in which nothing happens ends all the same with its token, its person's access, or their permission", async () => {
+    const { door } = world;
+    await world.stopWorker();
+    const top = await door.newUnit({ type: "organization" });
+    const asked = await door.request("POST", "/connections/hr/sync", { body: {} }).expect(202);
+    const following = async () => {
+      const { personId, token } = await door.newHolder({ role: "rollcall-operator", unitId: top });
+      const followed = follow(asked.body.id, { token });
+      expect((await followed.next()).value).toMatchObject({ event: "state", data: { state: "queued" } });
+      return { personId, broken: expect(followed.next()).rejects.toThrow() };
+    };
+    const items = async (at: string) => (await door.request("GET", at).expect(200)).body.items as { id: string }[];
+    const [first, second, third] = [await following(), await following(), await following()];
+    const [token] = await items(`/tokens?person=${first.personId}`);
+    await door.request("POST", `/tokens/${token?.id}/revoke`, { body: { reason: "leaked" } }).expect(200);
+    await first.broken;
+    await door.request("POST", `/people/${second.personId}/suspend`, { body: { reason: "lost the badge" } }).expect(200);
+    await second.broken;
+    const [grant] = await items(`/grants?person=${third.personId}`);
+    await door.request("POST", `/grants/${grant?.id}/revoke`, { body: { reason: "over" } }).expect(204);
+    await third.broken;
+    await world.startWorker();
+    await world.untilRun(asked.body.id, ["done"]);
+  });
+
   test("a caller who goes away stops the watch", async () => {
     const { door } = world;
     await world.stopWorker();

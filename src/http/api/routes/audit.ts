@@ -175,8 +175,9 @@ export const auditRoutes: readonly Route[] = [
 
 type Filter = { [Key in keyof typeof filters]?: z.output<(typeof filters)[Key]> };
 
-/** Asks anew for each page: who loses the permission meanwhile gets no more, and the answer breaks off rather than end. */
+/** Asks anew for each page: who loses the permission or the credential meanwhile gets no more, and the answer breaks off rather than end. */
 async function exportedPage(call: ApiCall, { filter, after, upTo }: { filter: Filter; after: number; upTo: number }) {
+  await call.requireStanding();
   const reach = await call.require("rollcall.audit.export", { anywhere: true });
   return searchEvents(call.sql, {
     filter,

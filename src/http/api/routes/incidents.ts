@@ -100,11 +100,14 @@ export const incidentRoutes: readonly Route[] = [
     query: z.strictObject(filters),
     sends: "application/x-ndjson",
     async handler(call, { query }) {
-      const reach = await call.reach("rollcall.incidents.view");
+      const reachNow = async () => {
+        await call.requireStanding();
+        return call.require("rollcall.incidents.view", { anywhere: true });
+      };
       return {
         special: "stream",
         type: "application/x-ndjson; charset=utf-8",
-        stream: Readable.from(exportedIncidents(call.options.db.readPool, { reach, ...query }), { objectMode: false }),
+        stream: Readable.from(exportedIncidents(call.options.db.readPool, { reachNow, ...query }), { objectMode: false }),
         headers: { "Content-Disposition": 'attachment; filename="incidents.ndjson"' },
       };
     },
