@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
-import { createServer, type RequestListener, type Server } from "node:http";
+import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { setFlagsFromString } from "node:v8";
+import type { Express } from "express";
 import type { Logger } from "pino";
 import { EXIT, type ExitCode } from "./cli/exit.ts";
 import type { Output } from "./cli/output.ts";
@@ -11,6 +12,7 @@ import { openStore } from "./cli/store.ts";
 import { processEnvironment, type Config } from "./config.ts";
 import { projectFolder } from "./db/folder.ts";
 import { AppError } from "./errors.ts";
+import { serverOf } from "./http/server.ts";
 import { createLog } from "./log.ts";
 
 /** Connections for requests, beside those of the jobs. */
@@ -94,16 +96,13 @@ function untilSignal(log: Logger): Promise<void> {
   });
 }
 
-function listen(app: RequestListener, config: Config): Promise<Server> {
-  const server = createServer(
-    {
-      headersTimeout: HEADERS_MAY_TAKE_MS,
-      requestTimeout: LARGE_FILES_MAY_TAKE_MS,
-      keepAliveTimeout: IDLE_CONNECTIONS_STAY_MS,
-      maxHeaderSize: MOST_HEADER_BYTES,
-    },
-    app,
-  );
+function listen(app: Express, config: Config): Promise<Server> {
+  const server = serverOf(app, {
+    headersTimeout: HEADERS_MAY_TAKE_MS,
+    requestTimeout: LARGE_FILES_MAY_TAKE_MS,
+    keepAliveTimeout: IDLE_CONNECTIONS_STAY_MS,
+    maxHeaderSize: MOST_HEADER_BYTES,
+  });
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
       reject(
