@@ -20,6 +20,25 @@ export function versionMatched(ifMatch: string | undefined): number | null {
   return Number(version);
 }
 
+/**
+ * Refuses a change of something else than the caller has seen, by tags that are no version's. `tags` says of each whether it is one of what is
+ * there; nothing is there when undefined. Without If-Match nothing is asked. Throws `precondition_failed`.
+ */
+export function requireTag({
+  ifMatch,
+  isTag,
+  what,
+}: {
+  ifMatch: string | undefined;
+  isTag: ((tag: string) => boolean) | undefined;
+  what: string;
+}): void {
+  if (ifMatch === undefined) return;
+  const given = ifMatch.split(",").map((each) => each.trim());
+  if (isTag && given.some((tag) => tag === "*" || isTag(tag))) return;
+  throw new AppError("precondition_failed", `${what} is not the one that If-Match names. Read it again.`, { field: "If-Match" });
+}
+
 /** Whether the caller has this version already (If-None-Match, RFC 9110 section 13.1.2). */
 export function isKnown(ifNoneMatch: string | undefined, tag: string): boolean {
   return ifNoneMatch !== undefined && ifNoneMatch.split(",").some((each) => ["*", tag].includes(each.trim().replace(/^W\//, "")));

@@ -79,7 +79,9 @@ function operationOf(route: Route, schemaOf: SchemaOf): Operation {
     parameters: [
       ...parametersOf(route.params, { place: "path", schemaOf }),
       ...parametersOf(route.query, { place: "query", schemaOf }),
-      ...(changes && route.versioned ? [header("If-Match", { required: true, description: "The ETag of what was read, or `*`." })] : []),
+      ...(changes && route.versioned
+        ? [header("If-Match", { required: route.versioned === true, description: "The ETag of what was read, or `*`." })]
+        : []),
       ...(route.idempotent
         ? [header("Idempotency-Key", { required: false, description: "Sent again with the same key, it creates nothing twice." })]
         : []),
@@ -115,7 +117,11 @@ function refusals(route: Route): [string, string][] {
     ],
     [route.path.includes("{"), "404", "There is no such thing, or it is out of the caller's reach."],
     [route.method !== "get", "409", "It does not fit what is there; `detail` says what stands in the way."],
-    [route.versioned === true && route.method !== "get", "412", "It was changed in the meantime, or If-Match is missing."],
+    [
+      route.versioned !== undefined && route.method !== "get",
+      "412",
+      `It was changed in the meantime${route.versioned === true ? ", or If-Match is missing" : ""}.`,
+    ],
     [takesBody, "413", `The body is too large${route.upload ? `: at most ${route.upload.mostBytes / 1_048_576} MB` : ""}.`],
     [takesBody, "415", `The body is of another type than ${route.upload?.types.join(", ") ?? "application/json"}.`],
     [true, "422", "Something in the request is not valid; `errors` names the fields."],

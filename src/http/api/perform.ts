@@ -5,7 +5,7 @@ import { requireStanding } from "../../auth/credential-stands.ts";
 import { AppError } from "../../errors.ts";
 import { askedAnew } from "./asked-anew.ts";
 import { entityTag, isKnown, versionMatched } from "./entity-tag.ts";
-import { once, type KeptAnswer } from "./idempotency.ts";
+import { once, onceApart, type KeptAnswer } from "./idempotency.ts";
 import { parsed } from "./problem.ts";
 import { requireRecentProof } from "./recent-proof.ts";
 import type { ApiCall, ApiOptions, Route } from "./route.ts";
@@ -42,26 +42,31 @@ export type ApiAnswer = KeptAnswer | { status: number; headers: Readonly<Record<
 /** One request, from who may call to the answer: permission, input, handler, output. Throws AppError. */
 export async function perform(route: Route, { request, ...by }: Performed & { request: ApiRequest }): Promise<ApiAnswer> {
   if (route.body) refuseTooDeep(request.body);
-  const ifVersion = route.versioned && route.method !== "get" ? versionMatched(request.ifMatch) : null;
+  const ifVersion = route.method === "get" ? null : versionAsked(route, request.ifMatch);
   const { ctx, options, sql: given } = by;
   const run = (sql: Sql) => answered(route, { request, ...by, sql, ifVersion });
   if (given) return run(given);
   if (route.method === "get") return run(options.db.readPool);
-  if (route.ownTransactions) return run(options.db.pool);
-  const key = route.idempotent ? request.idempotencyKey : undefined;
-  return inTransaction(options.db, ctx, async (work) => {
-    if (key === undefined) return run(work.sql);
-    const performed = async () => keepable(await run(work.sql));
-    return once(work, {
-      caller: by.caller?.credential ?? ctx.actor,
-      key,
-      method: route.method,
-      path: request.path,
-      body: request.body,
-      keyRing: options.keyRing,
-      perform: performed,
-    });
+  const { db, keyRing } = options;
+  const { idempotencyKey: key, method, path, body } = { ...request, method: route.method };
+  const keyed =
+    route.idempotent && key !== undefined ? { caller: by.caller?.credential ?? ctx.actor, key, method, path, body, keyRing } : null;
+  if (route.ownTransactions) {
+    const performed = () => run(db.pool);
+    return keyed ? onceApart(db, ctx, { ...keyed, perform: async () => keepable(await performed()) }) : performed();
+  }
+  return inTransaction(db, ctx, (work) => {
+    const performed = () => run(work.sql);
+    return keyed ? once(work, { ...keyed, perform: async () => keepable(await performed()) }) : performed();
   });
+}
+
+/** The version that is asked for; null for any. Throws `precondition_failed`, also where nothing has a version that could be compared. */
+function versionAsked({ versioned }: Route, ifMatch: string | undefined): number | null {
+  if (versioned === true) return versionMatched(ifMatch);
+  if (ifMatch === undefined || versioned === "own-tags") return null;
+  if (versioned === "if-sent" || ifMatch.trim() === "*") return versionMatched(ifMatch);
+  throw new AppError("precondition_failed", "This request compares no version: send it without If-Match.", { field: "If-Match" });
 }
 
 async function answered(route: Route, by: Performed & { request: ApiRequest; sql: Sql; ifVersion: number | null }): Promise<ApiAnswer> {
@@ -80,6 +85,7 @@ async function answered(route: Route, by: Performed & { request: ApiRequest; sql
     options,
     base: request.base,
     ifVersion,
+    ifMatch: request.ifMatch,
     ifNoneMatch: request.ifNoneMatch,
     accept: request.accept,
     lastEventId: request.lastEventId,

@@ -66,7 +66,8 @@ export interface ApiCall extends Work {
   requireStanding(): Promise<void>;
   /** The version that If-Match names; null for `*`. Only on routes that are `versioned`. */
   ifVersion: number | null;
-  /** The headers of the same names, for answers that are not JSON. */
+  /** The headers of the same names, for what has tags of its own. */
+  ifMatch: string | undefined;
   ifNoneMatch: string | undefined;
   accept: string | undefined;
   /** The last server-sent event that the caller has seen (Last-Event-ID). */
@@ -106,8 +107,12 @@ export interface RouteDefinition<P extends z.ZodType, Q extends z.ZodType, B ext
   answer?: A;
   /** The media type of an answer that is not JSON: `text/csv`, `text/event-stream`, `image/webp`. */
   sends?: string;
-  /** GET: the answer's `version` is its entity tag. Changes: If-Match is needed, and the handler refuses another version. */
-  versioned?: true;
+  /**
+   * GET: the answer's `version` is its entity tag. Changes: `true`: If-Match is needed, and the handler refuses another version; `if-sent`:
+   * the same where it is sent, for what must not wait for a reading; `own-tags`: the handler compares If-Match with tags of its own.
+   * Everything else refuses an If-Match that it would have to pass over.
+   */
+  versioned?: true | "if-sent" | "own-tags";
   /** Takes an Idempotency-Key: sent again with the same one, a create answers what it answered and creates nothing. */
   idempotent?: true;
   /** Somebody who is signed in must have proven lately that it is them. */

@@ -51,6 +51,52 @@ describe("the administration API's frame", () => {
     await send("South").expect(409);
   });
 
+  test("what makes transactions of its own is done once for a key, too; meanwhile who repeats it is asked to come again, and failed it can be tried again", async () => {
+    const top = await door.newUnit({ name: "Once", type: "organization" });
+    const personId = await door.newPerson({ unitId: top });
+    const csv = Buffer.from(`userName,units\nonce,${top}\n`);
+    const sent: [string, string, unknown, Record<string, string>][] = [
+      ["/people/imports", "import", csv, { "Content-Type": "text/csv" }],
+      [`/people/${personId}/temporary-password`, "password", { reason: "no mail on the shop floor" }, {}],
+      ["/previews", "preview", { kind: "unitMove", unitId: top, parentId: null }, {}],
+      ["/rules/preview", "rule", { name: "Once", condition: "person.active", role: "rollcall-auditor", unit: "ONCE" }, {}],
+      ["/bulk/each", "each", { operations: [{ method: "post", path: "/units", body: { name: "Each once" } }] }, {}],
+    ];
+    for (const [path, key, body, headers] of sent) {
+      const send = (given = body) => door.request("POST", path, { body: given, headers: { ...headers, "Idempotency-Key": key } });
+      const first = await send();
+      expect([path, first.status]).toEqual([path, path === "/bulk/each" ? 200 : 201]);
+      const again = await send();
+      expect([path, again.status, again.body, again.headers["idempotency-replayed"]]).toEqual([path, first.status, first.body, "true"]);
+      await send(Buffer.isBuffer(body) ? Buffer.from("userName\nother\n") : { ...(body as object), reason: "another" }).expect(409);
+    }
+    const { rows } = await door.db.pool.query("select count(*)::int as made from units where name = 'Each once'");
+    expect(rows).toEqual([{ made: 1 }]);
+    const preview = (body: unknown) => door.request("POST", "/previews", { body, headers: { "Idempotency-Key": "another" } });
+    const move = { kind: "unitMove", unitId: top, parentId: null };
+    await preview({ ...move, unitId: personId }).expect(404);
+    await door.db.pool.query(
+      "insert into idempotency_keys (caller, key, request_hash, status, answer, created_at) select caller, 'another', request_hash, 0, '', $1 from idempotency_keys where key = 'preview'",
+      [door.clock.now()],
+    );
+    const { body: busy, headers } = await preview(move).expect(503);
+    expect([busy.code, busy.field, headers["retry-after"]]).toEqual(["busy", "Idempotency-Key", "2"]);
+    // Its process died.
+    await door.db.pool.query("update idempotency_keys set created_at = $1 where key = 'another'", [
+      new Date(door.clock.now().getTime() - 700_000),
+    ]);
+    await preview(move).expect(201);
+  });
+
+  test("an If-Match that nothing would be compared with is refused rather than passed over", async () => {
+    const personId = await door.newPerson();
+    const headers = { "If-Match": '"7"' };
+    const reason = { reason: "x" };
+    const { body } = await door.request("POST", `/people/${personId}/sessions/end`, { body: reason, headers }).expect(412);
+    expect(body).toMatchObject({ field: "If-Match", code: "precondition_failed" });
+    await door.request("POST", `/people/${personId}/sessions/end`, { body: reason, headers: { "If-Match": "*" } }).expect(200);
+  });
+
   test("a change needs the version that was read; a lost update is refused", async () => {
     const { body: unit, headers } = await door.request("POST", "/units", { body: { name: "East" } }).expect(201);
     expect(headers["location"]).toBe(`/api/v1/units/${unit.id}`);

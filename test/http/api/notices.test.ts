@@ -84,13 +84,20 @@ test("G7: a person opts in and out of optional messages, and of no other", async
       { notice: "grant.ends_soon", wanted: true },
       { notice: "token.stopped", wanted: true },
     ],
+    version: expect.any(Number),
   });
+  const { etag } = (await door.request("GET", path, { token }).expect(200)).headers;
   const change = await door.request("PATCH", path, { token, body: { "grant.given": true } }).expect(200);
   expect(change.body.choices).toEqual([
     { notice: "grant.given", wanted: true },
     { notice: "grant.ends_soon", wanted: true },
     { notice: "token.stopped", wanted: true },
   ]);
+  const seen = { "If-Match": String(etag) };
+  await door.request("PATCH", path, { token, headers: seen, body: { "token.stopped": false } }).expect(412);
+  const now = { "If-Match": String(change.headers["etag"]) };
+  await door.request("PATCH", path, { token, headers: now, body: { "grant.given": false } }).expect(200);
+  await door.request("PATCH", path, { token, headers: seen, body: { "grant.given": true } }).expect(200);
   await door.request("PATCH", path, { token, body: { "password.changed": false } }).expect(422);
   const other = await door.newPerson({ unitId: there });
   await door.request("GET", `/people/${other}/notice-choices`, { token }).expect(404);

@@ -25,6 +25,19 @@ const newConnection = async (name: string) => {
 };
 
 describe("P5: the lifecycle of people by the administration API", () => {
+  test("who says what they have read is refused where somebody else was faster; who says nothing is not", async () => {
+    const id = await door.newPerson({ unitId: top });
+    const read = String((await door.request("GET", `/people/${id}`).expect(200)).headers["etag"]);
+    const given = (action: string, tag: string) =>
+      door.request("POST", `/people/${id}/${action}`, { body: because, headers: { "If-Match": tag } });
+    const { headers } = await given("suspend", read).expect(200);
+    const { body } = await given("deactivate", read).expect(412);
+    expect(body).toMatchObject({ field: "If-Match" });
+    expect((await door.request("GET", `/people/${id}`).expect(200)).body.state).toBe("suspended");
+    await given("activate", String(headers["etag"])).expect(200);
+    await act(id, "deactivate").expect(200);
+  });
+
   test("suspended, the person is out at once, token included; activated, in again", async () => {
     const id = await door.newPerson({ unitId: top });
     const token = await door.newToken({ personId: id });

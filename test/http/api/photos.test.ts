@@ -155,6 +155,25 @@ describe("photos", () => {
     await get(id, { "If-None-Match": String(headers["etag"]) }).expect(304);
   });
 
+  test("P3: whoever says which photo they have seen replaces or removes no other (RFC 9110 section 13.1)", async () => {
+    const id = await door.newPerson();
+    const [red, blue] = [await picture(64, 64).png().toBuffer(), await picture(64, 64, "blue").png().toBuffer()];
+    const send = (method: string, given: Record<string, string>, body?: Buffer) =>
+      door.request(method, `/people/${id}/photo`, { headers: { "Content-Type": "image/png", ...given }, ...(body ? { body } : {}) });
+    await send("PUT", { "If-Match": "*" }, red).expect(412);
+    await send("PUT", { "If-None-Match": "*" }, red).expect(204);
+    await send("PUT", { "If-None-Match": "*" }, blue).expect(412);
+    const tag = String((await get(id, { Accept: "image/jpeg" }, "?size=64").expect(200)).headers["etag"]);
+    await send("PUT", { "If-Match": tag }, blue).expect(204);
+    const { body } = await send("DELETE", { "If-Match": tag }).expect(412);
+    expect(body).toMatchObject({ field: "If-Match" });
+    const now = String((await get(id).expect(200)).headers["etag"]);
+    await send("PUT", { "If-None-Match": now }, red).expect(412);
+    await send("DELETE", { "If-Match": `"other", ${now}` }).expect(204);
+    await send("DELETE", { "If-Match": now }).expect(412);
+    await send("DELETE", {}).expect(404);
+  });
+
   test("P3, P7: people set their own photo; whoever may not see somebody is told nothing", async () => {
     const [id, other] = [await door.newPerson(), await door.newPerson()];
     const token = await door.newToken({ personId: id });

@@ -92,6 +92,7 @@ export function bulkRoutes(routes: readonly Route[]): Route[] {
         ],
       },
       answer,
+      idempotent: true,
       ownTransactions: true,
       async handler(call, { body }) {
         const made = new Map<string, string>();

@@ -135,6 +135,7 @@ export const importRoutes: readonly Route[] = [
     upload: { types: ["text/csv"], mostBytes: MOST_BYTES },
     status: 201,
     answer: importSchema,
+    idempotent: true,
     ownTransactions: true,
     async handler(call, { body }: { body: unknown }) {
       if (!Buffer.isBuffer(body) || body.length === 0) throw new AppError("invalid", "The file is missing.", { field: "body" });

@@ -1,9 +1,12 @@
 import { z } from "zod";
 import { OUT_OF_REACH, reachedPeople, reaches } from "../../../access/policy.ts";
+import type { Sql } from "../../../db/database.ts";
 import { requireHoldsAll } from "../../../access/taking-over.ts";
 import { OPTIONAL_NOTICES } from "../../../directory/notice-catalogue.ts";
 import { NOTICE_STATES, readNotice, resendNotice, searchNotices, unknownNotice } from "../../../directory/notice-list.ts";
 import { chooseNotices, noticeChoices } from "../../../directory/notice-preferences.ts";
+import { lockPerson } from "../../../directory/people-checks.ts";
+import { requireVersion } from "../entity-tag.ts";
 import { page, pageOf, pageQuery, placeOf } from "../paging.ts";
 import { route, type Route } from "../route.ts";
 import { idParams, instant, reason, uuid } from "../schemas.ts";
@@ -35,8 +38,15 @@ const choices = z
     choices: z
       .array(z.object({ notice: optional, wanted: z.boolean() }))
       .describe("Security notices are not among them: they always come."),
+    version: z.int().describe("Of the choices: the same ones have the same."),
   })
   .meta({ id: "NoticeChoices" });
+
+/** With a version that follows from the choices alone: one bit each. */
+async function shownChoices(sql: Sql, personId: string): Promise<z.input<typeof choices>> {
+  const chosen = await noticeChoices(sql, personId);
+  return { choices: chosen, version: chosen.reduce((version, { wanted }) => version * 2 + Number(wanted), 1) };
+}
 
 export const noticeRoutes: readonly Route[] = [
   route({
@@ -87,7 +97,8 @@ export const noticeRoutes: readonly Route[] = [
     access: { permission: "rollcall.people.view", on: { person: "id" } },
     params: idParams,
     answer: choices,
-    handler: async ({ sql }, { params: { id } }) => ({ choices: await noticeChoices(sql, id) }),
+    versioned: true,
+    handler: ({ sql }, { params: { id } }) => shownChoices(sql, id),
   }),
   route({
     method: "patch",
@@ -100,9 +111,13 @@ export const noticeRoutes: readonly Route[] = [
     body: z.partialRecord(optional, z.boolean()).describe("Those that are not named stay as they are."),
     example: { "grant.ends_soon": false },
     answer: choices,
+    versioned: "if-sent",
     async handler(call, { params: { id }, body }) {
+      await lockPerson(call.sql, id);
+      const { version } = await shownChoices(call.sql, id);
+      requireVersion({ ifVersion: call.ifVersion, version, what: "What this person wants to be told" });
       await chooseNotices(call, { personId: id, wanted: body });
-      return { choices: await noticeChoices(call.sql, id) };
+      return shownChoices(call.sql, id);
     },
   }),
 ];

@@ -157,6 +157,7 @@ export const passwordRoutes: readonly Route[] = [
     example: { reason: "No mail on the shop floor" },
     status: 201,
     answer: z.object({ password: z.string().describe("Shown here and nowhere else."), until: instant }),
+    idempotent: true,
     ownTransactions: true,
     async handler({ caller, ctx, options: { db, keyRing, signIn, turns } }, { params: { id }, body }) {
       // A turn first: nobody waits for one with a connection to the database in their hands.

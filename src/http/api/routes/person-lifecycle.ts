@@ -4,9 +4,11 @@ import { lockRules } from "../../../access/rule-lock.ts";
 import { personBehind } from "../../../access/policy.ts";
 import { requireMayShutOutOrLetIn } from "../../../access/shutting-out.ts";
 import type { LifecycleAction } from "../../../directory/lifecycle-transitions.ts";
+import { lockPerson } from "../../../directory/people-checks.ts";
 import { changeLifecycle } from "../../../directory/person-lifecycle.ts";
 import { followPeople } from "../../../sync/local-people.ts";
 import { AppError } from "../../../errors.ts";
+import { requireVersion } from "../entity-tag.ts";
 import { personSchema } from "../people/schemas.ts";
 import { personView } from "../people/view.ts";
 import { route, type ApiCall, type Route } from "../route.ts";
@@ -19,6 +21,8 @@ const base = {
   access: { permission: "rollcall.people.lifecycle", on: { person: "id" } },
   params: idParams,
   answer: personSchema,
+  // Somebody who must be kept out is, without a reading before it.
+  versioned: "if-sent",
 } as const;
 
 async function change(call: ApiCall, given: { personId: string; action: LifecycleAction; reason: string; until?: Date | null }) {
@@ -26,6 +30,8 @@ async function change(call: ApiCall, given: { personId: string; action: Lifecycl
   await requireMayShutOutOrLetIn(call, { caller: call.caller, personId: given.personId });
   if (takesAway) await refuseLastAdministrator(call, { personId: given.personId, passing: given.action === "suspend" });
   await lockRules(call.sql, "shared");
+  const { version, userName } = await lockPerson(call.sql, given.personId);
+  requireVersion({ ifVersion: call.ifVersion, version, what: `The person ${userName}` });
   await changeLifecycle(call, { ...given, oneself: personBehind(call.caller) === given.personId });
   await followPeople(call, [given.personId]);
   return personView(call, given.personId);

@@ -53,6 +53,7 @@ export const previewRoutes: readonly Route[] = [
     example: { kind: "role", key: "key-keeper", permissions: ["register.keys.view"] },
     status: 201,
     answer: previewSchema,
+    idempotent: true,
     ownTransactions: true,
     handler(call, { body: { at: instant, ...change } }) {
       if (change.kind !== "rule") return madePreview(call, change, instant);

@@ -124,6 +124,7 @@ export const ruleRoutes: readonly Route[] = [
     example: { name: "Sellers see contracts", condition: 'person.department == "Sales"', role: "register-only-viewer", unit: "SALES" },
     status: 201,
     answer: previewSchema,
+    idempotent: true,
     ownTransactions: true,
     handler: (call, { body }) => madePreview(call, { kind: "rule", rule: JSON.parse(JSON.stringify(ruleOf(body))) }),
   }),
