@@ -1,6 +1,7 @@
 import { PrismaPg } from "@prisma/adapter-pg";
 import pg from "pg";
 import type { Context } from "../context.ts";
+import type { WaitingMarks } from "../directory/outbox.ts";
 import { PrismaClient } from "./generated/client.ts";
 import { createSharedReads, type SharedReads } from "./shared-reads.ts";
 import { createStatementNames, type StatementNames } from "./statement-names.ts";
@@ -12,6 +13,8 @@ export type Sql = Pick<pg.ClientBase, "query">;
 export interface Work {
   readonly ctx: Context;
   readonly sql: Sql;
+  /** Within a flow that marks once, at its end: what it has marked so far (directory/outbox.ts). */
+  readonly marks?: WaitingMarks;
 }
 
 /** One pool, shared by raw SQL, Prisma and the queue; and a smaller one beside it for reading, which no other work waits behind. */

@@ -106,29 +106,75 @@ export const wokenProjects = ({ marked, correlation }: { marked: readonly string
   from (${marked.map((name) => `select connection_id from ${name}`).join(" union ")} order by 1) m`;
 
 const changedRows = (name: string) =>
-  `${name} as (select * from unnest($1::uuid[], $3::timestamptz[], $4::timestamptz[]) as c (id, source_changed_at, seen_at))`;
-const GIVEN = { now: "$2", decided: "$5" };
+  `${name} as (select * from unnest($1::uuid[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[]) as c (id, source_changed_at, seen_at, decided_at))`;
+const GIVEN = { now: "$2", decided: "decided_at" };
 
 const MARK = {
   user: `with ${changedRows("changed_people")}, ${markedPeople(GIVEN)} select distinct connection_id from marked_people order by connection_id`,
   group: `with ${changedRows("changed_groups")}, ${markedGroups(GIVEN)} select distinct connection_id from marked_groups order by connection_id`,
 } as const;
 
+interface MarkTimes {
+  sourceChangedAt: Date | null;
+  seenAt: Date;
+  decidedAt: Date;
+}
+
+/** What the steps of one flow have marked so far, by id. */
+export type WaitingMarks = Readonly<Record<"user" | "group", Map<string, MarkTimes>>>;
+
+/** Of so many the marks are made at once after all: a whole directory is not kept in memory. */
+const MOST_WAITING = 20_000;
+
+/**
+ * Runs a flow whose steps mark at several places, and marks at its end: people, then groups, each in the order of ids. A transaction
+ * that marks twice takes rows in two orders, and deadlocks with another that marks, or decides about, the same people.
+ */
+export async function markedOnce<T>(work: Work, flow: (work: Work) => Promise<T>): Promise<T> {
+  const marks = { user: new Map(), group: new Map() };
+  const result = await flow({ ...work, marks });
+  await markWaiting(work, marks);
+  return result;
+}
+
+async function markWaiting(work: Work, marks: WaitingMarks): Promise<void> {
+  for (const kind of ["user", "group"] as const) {
+    await markNow(work, { kind, times: marks[kind] });
+    marks[kind].clear();
+  }
+}
+
 interface Marking extends MarkOptions {
   ids: readonly string[];
   kind: "user" | "group";
 }
 
-async function mark({ ctx, sql }: Work, { ids, kind, sourceChangedAt, seenAt, decidedAt, times }: Marking): Promise<void> {
-  if (ids.length === 0 || !(await anyReceiver(sql))) return;
-  const now = ctx.now();
-  const unique = [...new Set(ids)];
+async function mark(work: Work, { ids, kind, sourceChangedAt, seenAt, decidedAt, times: single }: Marking): Promise<void> {
+  const now = work.ctx.now();
+  const times = work.marks?.[kind] ?? new Map<string, MarkTimes>();
+  for (const id of ids) {
+    const known = times.get(id);
+    const changed = single?.get(id)?.sourceChangedAt ?? sourceChangedAt ?? null;
+    // Of one flow's decisions the first counts, but for one that the source began: its whole way is measured.
+    if (known && (known.sourceChangedAt !== null || changed === null)) continue;
+    times.set(id, { sourceChangedAt: changed, seenAt: single?.get(id)?.seenAt ?? seenAt ?? decidedAt ?? now, decidedAt: decidedAt ?? now });
+  }
+  if (!work.marks) await markNow(work, { kind, times });
+  else if (times.size > MOST_WAITING) await markWaiting(work, work.marks);
+}
+
+async function markNow(
+  { ctx, sql }: Work,
+  { kind, times }: { kind: "user" | "group"; times: ReadonlyMap<string, MarkTimes> },
+): Promise<void> {
+  if (times.size === 0 || !(await anyReceiver(sql))) return;
+  const each = [...times.values()];
   const { rows } = await sql.query<{ connection_id: number }>(MARK[kind], [
-    unique,
-    now,
-    unique.map((id) => times?.get(id)?.sourceChangedAt ?? sourceChangedAt ?? null),
-    unique.map((id) => times?.get(id)?.seenAt ?? seenAt ?? decidedAt ?? now),
-    decidedAt ?? now,
+    [...times.keys()],
+    ctx.now(),
+    each.map(({ sourceChangedAt }) => sourceChangedAt),
+    each.map(({ seenAt }) => seenAt),
+    each.map(({ decidedAt }) => decidedAt),
   ]);
   for (const { connection_id: connectionId } of rows) {
     // The key is this flow's own: a key shared by all would make every transaction wait for the commit of the others that hold it.

@@ -1,11 +1,12 @@
 import type pg from "pg";
 import type { Context } from "../context.ts";
+import { lostToAnother } from "../db/contention.ts";
 import type { Database, Sql, Work } from "../db/database.ts";
 
 export interface LockedWork {
   /** The client that holds the lock; short transactions go through it. */
   sql: Sql;
-  /** Runs one transaction on the locked client. */
+  /** Runs one transaction on the locked client; again, when it deadlocked with somebody else's. It writes to the database alone. */
   transaction<T>(work: (work: Work) => Promise<T>): Promise<T>;
 }
 
@@ -33,7 +34,7 @@ export async function withLock<T>(ctx: Context, { db, name, work }: LockOptions<
     const { rows } = await client.query<{ locked: boolean }>("select pg_try_advisory_lock(hashtextextended($1, 0)) as locked", [name]);
     if (!rows[0]?.locked) return "busy";
     try {
-      return await work({ sql: client, transaction: (inner) => transactionOn(client, ctx, inner) });
+      return await work({ sql: client, transaction: (inner) => retriedOn(client, ctx, inner) });
     } finally {
       // A client that can't say that it let go is not put back: its session still holds the lock.
       await client.query("select pg_advisory_unlock(hashtextextended($1, 0))", [name]).catch((error: Error) => {
@@ -43,6 +44,18 @@ export async function withLock<T>(ctx: Context, { db, name, work }: LockOptions<
   } finally {
     client.off("error", onError);
     client.release(broken);
+  }
+}
+
+const MOST_TRIES = 5;
+
+async function retriedOn<T>(client: pg.PoolClient, ctx: Context, work: (work: Work) => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await transactionOn(client, ctx, work);
+    } catch (error) {
+      if (tries === MOST_TRIES || !lostToAnother(error)) throw error;
+    }
   }
 }
 

@@ -3,6 +3,7 @@ import type { Kind } from "../../connectors/contract.ts";
 import { recordEvent } from "../audit/record.ts";
 import { noteSuccess } from "../connections/state.ts";
 import type { Context } from "../context.ts";
+import { lostToAnother } from "../db/contention.ts";
 import { inTransaction, type Database, type Sql, type Work } from "../db/database.ts";
 import type { KeyRing } from "../db/envelope.ts";
 import { enqueue } from "../db/queue.ts";
@@ -185,7 +186,7 @@ async function applyRange(ctx: Context, options: RangeOptions): Promise<void> {
     });
     options.onApplied(count);
   } catch (error) {
-    if (isRetryable(error)) return applyRange(ctx, options);
+    if (lostToAnother(error)) return applyRange(ctx, options);
     if (!isBadData(error)) throw error;
     if (firstSeq === lastSeq) {
       await db.pool.query("insert into plan_outcomes (plan_id, seq, state, message) values ($1, $2, 'failed', $3) on conflict do nothing", [
@@ -235,11 +236,6 @@ async function stateOf(
 function isBadData(error: unknown): boolean {
   if (error instanceof AppError) return error.code === "invalid" || error.code === "conflict";
   return error instanceof pg.DatabaseError && /^2[23]/.test(error.code ?? "");
-}
-
-/** Deadlock and serialization failures: the same again succeeds. */
-function isRetryable(error: unknown): boolean {
-  return error instanceof pg.DatabaseError && (error.code === "40P01" || error.code === "40001");
 }
 
 async function finishApplying(work: Work, { plan, total }: { plan: PlanRow; total: number }): Promise<Applied> {

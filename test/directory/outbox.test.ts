@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
-import type { Work } from "../../src/db/database.ts";
-import { markGroups, markPeople } from "../../src/directory/outbox.ts";
+import { inTransaction, type Work } from "../../src/db/database.ts";
+import { markedOnce, markGroups, markPeople } from "../../src/directory/outbox.ts";
 import { testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
 import { DAY_ONE, HOUR, insertAccount, insertConnection, insertGroup, insertPerson, later, standingClock } from "./fixtures.ts";
 
@@ -96,4 +96,60 @@ test("groups are marked where the target keeps them: all, by name, or because it
   await db.pool.query("update projections set dirty_at = null");
   await markGroups(work(), { groupIds: [staff] });
   expect((await projections()).filter((row) => row.dirty_at !== null).length).toBe(2);
+});
+
+describe("a flow that marks at several places", () => {
+  test("marks at its end, and once: the way that began at a source is measured from there", async () => {
+    await insertConnection(db.pool, { policy: { provision: { groups: "all" } } });
+    const [first, second] = [await insertPerson(db.pool), await insertPerson(db.pool)];
+    const group = await insertGroup(db.pool, { displayName: "Staff" });
+    clock.set(later(HOUR));
+    await markedOnce(work(), async (flow) => {
+      await markGroups(flow, { groupIds: [group] });
+      await markPeople(flow, { personIds: [second] });
+      await markPeople(flow, { personIds: [first, second], sourceChangedAt: DAY_ONE, seenAt: later(1000) });
+      await markPeople(flow, { personIds: [first] });
+      expect(await projections()).toEqual([]);
+    });
+    const times = { version: 1, source_changed_at: DAY_ONE, seen_at: later(1000), decided_at: later(HOUR) };
+    expect((await projections()).map(({ person_id, group_id, ...row }) => [person_id ?? group_id, row])).toEqual(
+      [...[first, second].sort(), group].map((id) => [
+        id,
+        expect.objectContaining(id === group ? { version: 1, source_changed_at: null, seen_at: later(HOUR) } : times),
+      ]),
+    );
+    expect(await jobs()).toHaveLength(1);
+  });
+
+  test("marks nothing when it fails", async () => {
+    await insertConnection(db.pool, { policy: { provision: {} } });
+    const person = await insertPerson(db.pool);
+    const flow = markedOnce(work(), async (each) => {
+      await markPeople(each, { personIds: [person] });
+      throw new Error("no");
+    });
+    await expect(flow).rejects.toThrow("no");
+    expect(await projections()).toEqual([]);
+  });
+
+  test("two that mark the same people in opposite orders wait for each other, and neither fails", async () => {
+    await insertConnection(db.pool, { policy: { provision: {} } });
+    const [first, second] = [await insertPerson(db.pool), await insertPerson(db.pool)];
+    await markPeople(work(), { personIds: [first, second] });
+    let arrived = 0;
+    let bothAreThere = () => {};
+    const both = new Promise<void>((resolve) => (bothAreThere = resolve));
+    const flow = (order: readonly string[]) =>
+      inTransaction(db, testContext({ now: clock.now }), (outer) =>
+        markedOnce(outer, async (each) => {
+          for (const id of order) {
+            await markPeople(each, { personIds: [id] });
+            if (++arrived === 2) bothAreThere();
+            await both;
+          }
+        }),
+      );
+    await Promise.all([flow([first, second]), flow([second, first])]);
+    expect((await projections()).map(({ version }) => version)).toEqual([3, 3]);
+  });
 });

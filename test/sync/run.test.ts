@@ -146,6 +146,23 @@ describe("a run", () => {
     expect(await holders()).toEqual([]);
   });
 
+  test("B7: who gets a role by a condition is measured from the change at the source", async () => {
+    const source = start();
+    await syncWorld(db, ctx, { world: source });
+    await inTransaction(db, ctx, async (work) => {
+      await createRole(work, { key: "lead", name: "Lead", permissions: [] });
+      await createRule(work, { name: "leads", condition: 'person.profile.title == "Lead"', role: "lead", unit: "hq" });
+    });
+    await db.pool.query("insert into connections (name, connector, policy) values ('app', 'scim', '{\"provision\": {}}')");
+    const changedAt = new Date("2026-01-01T08:00:00Z");
+    put(source, { ...person("ada", { title: "Lead" }), changedAt });
+    await syncWorld(db, ctx, { world: source });
+    const { rows } = await db.pool.query(
+      "select source_changed_at as at, projections.version from projections join people p on p.id = person_id where user_name = 'ada'",
+    );
+    expect(rows).toEqual([{ at: changedAt, version: 1 }]);
+  });
+
   test("somebody who comes back is the same person again", async () => {
     const source = start();
     await syncWorld(db, ctx, { world: source });

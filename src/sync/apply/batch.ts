@@ -2,7 +2,7 @@ import { scheduleExpiry } from "../../access/boundaries.ts";
 import { evaluateConditionRules } from "../../access/condition-rules.ts";
 import { peopleOfNamed } from "../../access/named-in-conditions.ts";
 import { reconcileGroupRules } from "../../access/group-rules.ts";
-import { ANY_CONDITION, ANY_RECEIVER, markGroups, markPeople, type DecisionTimes } from "../../directory/outbox.ts";
+import { ANY_CONDITION, ANY_RECEIVER, markedOnce, markGroups, markPeople, type DecisionTimes } from "../../directory/outbox.ts";
 import { storeAccounts } from "./accounts.ts";
 import { applyEmployment } from "./employment.ts";
 import { resolveArrivals } from "./arrivals.ts";
@@ -39,7 +39,11 @@ interface Shape {
  */
 export async function applyBatch(batch: Batch): Promise<number> {
   const shape = await shapeOf(batch);
-  if (shape.items === 0) return 0;
+  if (shape.items > 0) await markedOnce(batch.work, (work) => applyShaped({ ...batch, work }, shape));
+  return shape.items;
+}
+
+async function applyShaped(batch: Batch, shape: Shape): Promise<void> {
   await storeAccounts(batch, shape);
   const concerned =
     batch.source.kind === "user"
@@ -50,7 +54,6 @@ export async function applyBatch(batch: Batch): Promise<number> {
   if (batch.source.kind !== "unit") await recordTrail(batch, { concerned });
   if (shape.leavers || shape.blocks || shape.employment) await countForGuards(batch);
   await wakeFollowers(batch, { concerned, members: shape.members });
-  return shape.items;
 }
 
 async function shapeOf(batch: Batch): Promise<Shape> {
