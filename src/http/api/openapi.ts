@@ -103,7 +103,8 @@ function requestBody(route: Route, schemaOf: SchemaOf): Pick<Operation, "request
   }
   if (!route.body) return {};
   const example = route.example === undefined ? {} : { example: route.example };
-  return { requestBody: { required: true, content: { "application/json": { schema: schemaOf(route.body, "input"), ...example } } } };
+  const required = !route.body.safeParse(undefined).success;
+  return { requestBody: { required, content: { "application/json": { schema: schemaOf(route.body, "input"), ...example } } } };
 }
 
 function refusals(route: Route): [string, string][] {

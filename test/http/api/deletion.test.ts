@@ -26,8 +26,11 @@ afterAll(() => door?.close());
 const reason = "asked for it";
 const userNameOf = async (id: string): Promise<string> =>
   (await door.db.pool.query<{ user_name: string }>("select user_name from people where id = $1", [id])).rows[0]?.user_name ?? "";
-const remove = (id: string, query: Record<string, string>, token?: string) =>
-  door.request("DELETE", `/people/${id}?${new URLSearchParams(query).toString()}`, token === undefined ? {} : { token });
+const remove = (id: string, { force, ...given }: Record<string, string>, token?: string) =>
+  door.request("DELETE", `/people/${id}`, {
+    body: { ...given, ...(force === undefined ? {} : { force: force === "true" }) },
+    ...(token === undefined ? {} : { token }),
+  });
 
 /** Searches every column of every table, in whatever schema: which words stand in which tables. */
 async function placesOf(...words: string[]): Promise<{ word: string; place: string }[]> {
@@ -150,6 +153,10 @@ describe("deletion", () => {
       rows: [events],
     } = await door.db.pool.query("select count(*)::int as count from audit_events where subject_id = $1", [id]);
     await remove(id, { confirm: "somebody else" }).expect(422);
+    const inQuery = (query: string, body?: object) => door.request("DELETE", `/people/${id}${query}`, body ? { body } : {});
+    expect((await inQuery("").expect(422)).body).toMatchObject({ field: "confirm" });
+    expect((await inQuery("?confirm=somebody").expect(422)).body).toMatchObject({ field: "confirm" });
+    expect((await inQuery("?reason=twice", { confirm: words.userName }).expect(422)).body).toMatchObject({ field: "query" });
     const { body } = await remove(id, { confirm: words.userName.toUpperCase(), reason: `${words.whole} ${reason}` }).expect(200);
     expect(body).toEqual({ id, waitsFor: [] });
     await door.work(finishErasures);

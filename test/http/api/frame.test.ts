@@ -33,8 +33,8 @@ describe("the administration API's frame", () => {
     const colour = await door.request("GET", "/units?colour=red").expect(422);
     expect(colour.body.errors).toEqual([{ field: "colour", detail: expect.stringMatching(/^is not known here; known are .*\bq\b/) }]);
     await door.request("GET", "/me?colour=red").expect(422);
-    const unnamed = await door.request("DELETE", `/people/${await door.newPerson()}`, { body: { confirm: "sent elsewhere" } }).expect(422);
-    expect(unnamed.body.detail).toBe("confirm: is needed, in the query");
+    const unnamed = await door.request("GET", `/people/${await door.newPerson()}/explain?permission=register.keys.view`).expect(422);
+    expect(unnamed.body.detail).toBe("unit: is needed, in the query");
     await door.request("GET", "/nothing").expect(404);
     const method = await door.request("DELETE", "/me").expect(405);
     expect(method.headers["allow"]).toBe("GET");

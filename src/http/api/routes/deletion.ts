@@ -12,6 +12,8 @@ import { flag, idParams, instant, reason } from "../schemas.ts";
 const TAG = "Personal data";
 const access = { permission: "rollcall.people.delete", on: { person: "id" } } as const;
 
+const confirm = z.string().max(300).describe("The person's login.");
+
 const standing = z
   .object({
     userName: z.string().describe("What to confirm with."),
@@ -70,18 +72,27 @@ export const deletionRoutes: readonly Route[] = [
     sensitive: true,
     summary: "Delete a person for good, with their personal data",
     description:
-      "Irreversible. The person must have been deactivated, and targets told; `force` with a reason overrides that. A connection that still lists the person brings them back as somebody new.",
+      "Irreversible. What confirms it stands in the body; the query takes it, too, as it once did, but ends up in logs of proxies. The person must have been deactivated, and targets told; `force` with a reason overrides that. A connection that still lists the person brings them back as somebody new.",
     tag: TAG,
     access,
     params: idParams,
+    body: z
+      .strictObject({ confirm, force: z.boolean().default(false), reason: reason.optional().describe("Needed with `force`.") })
+      .optional(),
+    example: { confirm: "ada@example.com", reason: "Asked for it" },
     query: z.strictObject({
-      confirm: z.string().max(300).describe("The person's login."),
+      confirm: confirm.optional().describe("As in the body, which does not end up in logs: send it there."),
       force: flag.default(false),
-      reason: reason.optional().describe("Needed with `force`."),
+      reason: reason.optional(),
     }),
     status: 200,
     answer: z.object({ id: z.string(), waitsFor: z.array(z.string()).describe("Targets that are still told.") }),
-    async handler(call, { params: { id }, query: { confirm, force, reason: why } }) {
+    async handler(call, { params: { id }, query, body }) {
+      const { confirm: confirmed, force, reason: why } = body ?? query;
+      if (body && (query.confirm !== undefined || query.reason !== undefined || query.force))
+        throw new AppError("invalid", "query: what is in the body is not said in the query, too.", { field: "query" });
+      if (confirmed === undefined)
+        throw new AppError("invalid", "confirm: is needed, in the body: the person's login.", { field: "confirm" });
       if (personBehind(call.caller) === id)
         throw new AppError("forbidden", "Nobody deletes themselves: ask somebody else.", { field: "person" });
       if (force && why === undefined) throw new AppError("invalid", "reason: is needed with force.", { field: "reason" });
@@ -89,7 +100,7 @@ export const deletionRoutes: readonly Route[] = [
       await refuseLastAdministrator(call, { personId: id });
       const { keyRing } = call.options;
       await eraseFromUploads(call, { personId: id, keyRing });
-      const { waitsFor } = await erasePerson(call, { personId: id, confirm, force, reason: why ?? "deleted for good", keyRing });
+      const { waitsFor } = await erasePerson(call, { personId: id, confirm: confirmed, force, reason: why ?? "deleted for good", keyRing });
       return { id, waitsFor };
     },
   }),
