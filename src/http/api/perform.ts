@@ -71,6 +71,8 @@ function versionAsked({ versioned }: Route, ifMatch: string | undefined): number
 
 async function answered(route: Route, by: Performed & { request: ApiRequest; sql: Sql; ifVersion: number | null }): Promise<ApiAnswer> {
   const { request, caller, ctx, sql, options, ifVersion } = by;
+  refuseUnstorable(request.params);
+  refuseUnstorable(request.query);
   const params = route.params ? parsed(route.params, request.params, { what: "path" }) : undefined;
   const asked = new Set<string>();
   // A read is of one moment: where its caller holds a permission is asked once.

@@ -39,7 +39,8 @@ export type ProblemDetails = z.output<typeof problemSchema>;
 export function problemOf(error: unknown, requestId: string): ProblemDetails {
   const known =
     error instanceof AppError ? error : new AppError("internal", "Something went wrong here; the log of this server says what.");
-  const { code, field, problems } = known;
+  const { code, problems } = known;
+  const field = known.field ?? problems[0]?.field;
   const shown = code === "internal" ? "Something went wrong here; the log of this server says what." : known.message;
   return {
     type: `/api/docs#problem-${code.replaceAll("_", "-")}`,

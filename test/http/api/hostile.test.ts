@@ -193,6 +193,20 @@ describe("what can't be kept", () => {
     }
   });
 
+  test("nor is such text taken in paths and queries; and a refusal names a field wherever one is wrong", async () => {
+    const asked: [string, string, unknown, string][] = [
+      ["GET", "/attributes/%00", undefined, "key"],
+      ["GET", "/roles/%00/versions", undefined, "key"],
+      ["GET", "/tokens?prefix=a%00", undefined, "prefix"],
+      ["GET", "/connections?connector=%00", undefined, "connector"],
+      ["POST", "/connections", {}, "name"],
+    ];
+    for (const [method, path, body, field] of asked) {
+      const { body: problem } = await door.request(method, path, body === undefined ? {} : { body }).expect(422);
+      expect([path, problem.field]).toEqual([path, field]);
+    }
+  });
+
   test("times outside of the calendar are refused", async () => {
     const unit = there["units"] ?? "";
     const expires = { until: "9999-12-31T23:59:59-23:59", reason: "late" };
