@@ -15,13 +15,13 @@ export async function lockAdministrators(sql: Sql): Promise<void> {
 }
 
 /** Who may make roles for the whole organisation can give back every other right. */
-const STEERING: OwnPermission = "rollcall.roles.edit";
+export const STEERING: OwnPermission = "rollcall.roles.edit";
 
 const A_PAGE = 50;
 
-/** Who may steer: `holding` roles with the permission $2, `given` on an organisation at the top at $3 or, as the expression says, in that time. */
-const holders = (valid: string) => `holding (role_id) as (
-    select role_id from role_permissions where permission_key = $2 and recorded_to is null and valid_to is null
+/** Who may steer: `holding` roles with the permission, `given` on an organisation at the top at an instant or, as the expression says, in a time. */
+const holders = (valid: string, permission = "$2") => `holding (role_id) as (
+    select role_id from role_permissions where permission_key = ${permission} and recorded_to is null and valid_to is null
     union select p.role_id from holding join role_parents p on p.parent_role_id = holding.role_id and p.recorded_to is null and p.valid_to is null
   ), given as (
     select g.person_id, g.group_id from grants g join holding using (role_id) join units u on u.id = g.unit_id and u.parent_id is null and u.type = 'organization' and u.deleted_at is null
@@ -41,13 +41,28 @@ const CANDIDATES = `with recursive ${holders("@> $3::timestamptz")}
   select p.id from people p where p.id <> $1 and p.state = 'active' and p.id > $4 and ($5::uuid[] is null or p.id = any($5)) and ${HOLDER}
   order by p.id limit ${A_PAGE}`;
 
-// Whether one of these people, or of the members of a group, may steer at some time from now on.
-const TOUCHED = `with recursive ${holders("&& tstzrange($3, null)")}, touched (group_id) as (
-    select $4::uuid where $4 is not null
+/** Placeholders of a statement, with their types. */
+interface TouchedPlaceholders {
+  personIds: string;
+  /** Of the value STEERING. */
+  permission: string;
+  at: string;
+  groupId: string;
+}
+
+/** SQL of a condition, for a statement that goes on only where nobody is touched; see touchesAdministrators. */
+export const touched = ({ personIds, permission, at, groupId }: TouchedPlaceholders): string => `(with recursive ${holders(
+  `&& tstzrange(${at}, null)`,
+  permission,
+)}, touched (group_id) as (
+    select ${groupId} where ${groupId} is not null
     union select n.child_group_id from touched join nestings n on n.parent_group_id = touched.group_id and n.recorded_to is null and n.valid_to is null
   )
   select exists (select from people p where p.state = 'active' and ${HOLDER}
-    and (p.id = any($1) or exists (select from touched join memberships m using (group_id) where m.person_id = p.id and m.recorded_to is null and m.valid_to is null))) as touched`;
+    and (p.id = any(${personIds}) or exists (select from touched join memberships m using (group_id) where m.person_id = p.id and m.recorded_to is null and m.valid_to is null))))`;
+
+// Whether one of these people, or of the members of a group, may steer at some time from now on.
+const TOUCHED = `select ${touched({ personIds: "$1::uuid[]", permission: "$2", at: "$3::timestamptz", groupId: "$4::uuid" })} as touched`;
 
 /** An instant after every end: who steers then steers for good, as far as is decided. */
 export const FOR_GOOD = new Date("9999-12-31T00:00:00Z");

@@ -63,6 +63,8 @@ const LANDED = {
   "20261125140000_browsers_that_asked": "b8b0ff1376a103fb",
   "20261125140100_invited_addresses": "6fec73066cdde47b",
   "20261125140200_known_browsers": "a05d56fcc0f8fd80",
+  "20261126100000_memberships_once": "b50f2b007121db0f",
+  "20261126100100_access_notes_once": "8f305e18472ea9ad",
 };
 
 test("no migration is edited once it has landed, and none stands outside this list", () => {

@@ -1,8 +1,8 @@
-import { touchesAdministrators } from "../../access/last-administrator.ts";
+import { STEERING, touched } from "../../access/last-administrator.ts";
 import type { Context } from "../../context.ts";
 import type { Sql } from "../../db/database.ts";
 import { markedGroups, markedPeople, wokenProjects } from "../../directory/outbox.ts";
-import { isDeadlock } from "./contention.ts";
+import { isDeadlock, isTaken } from "./contention.ts";
 import type { GroupStanding } from "./group-standing.ts";
 import { given, sameFollowers } from "./statement.ts";
 
@@ -30,7 +30,6 @@ export interface ChangedMembers {
 export async function changeMembersAtOnce(options: ChangeMembersOptions): Promise<ChangedMembers | "general" | "moved"> {
   const { standing, change, ctx, sql, connectionName } = options;
   if (standing.conditions || (standing.timed && change.add.length > 0) || (standing.nests && change.remove.length > 0)) return "general";
-  if (change.remove.length > 0 && (await touchesAdministrators(options, { personIds: change.remove }))) return "general";
   const shape: Shape = { adds: change.add.length > 0, removes: change.remove.length > 0, receivers: standing.receivers };
   try {
     const { rows } = await sql.query<{ version: number; found: boolean }>({
@@ -49,13 +48,15 @@ export async function changeMembersAtOnce(options: ChangeMembersOptions): Promis
         add: change.add,
         count: change.add.length,
         remove: change.remove,
+        steering: STEERING,
       }),
     });
     const [row] = rows;
     if (!row) return "moved";
     return row.found ? { version: row.version } : "general";
   } catch (error) {
-    if (isDeadlock(error)) return "moved";
+    // Who was put in by another request since the statement began is in when it looks again.
+    if (isDeadlock(error) || isTaken(error)) return "moved";
     throw error;
   }
 }
@@ -79,6 +80,7 @@ const GIVEN = given({
   add: "uuid[]",
   count: "int",
   remove: "uuid[]",
+  steering: "text",
 });
 const { at: $ } = GIVEN;
 
@@ -90,13 +92,14 @@ function textOf(shape: Shape): string {
     GIVEN.types,
     `locked as materialized (select g.id, g.version from groups g join accounts a on a.id = ${$.account}
       where g.id = ${$.group} and g.version = ${$.version} and a.version = ${$.accountVersion} and ${sameFollowers(shape)} for update of g, a)`,
-    shape.adds
-      ? `person as materialized (select p.id, own.id as account_id from unnest(${$.add}) as asked (id) join people p using (id)
-          left join lateral (select a.id, a.gone_at from accounts a where a.connection_id = ${$.connection} and a.kind = 'user' and a.native_id = p.id::text offset 0) own on true
-          where p.state <> 'deleted' and own.gone_at is null)`
-      : "",
-    // Somebody who is not there, or whom this client deleted: then nobody is added, and nobody leaves.
-    `found as materialized (select locked.id from locked ${shape.adds ? `where (select count(*) from person) = ${$.count}` : ""})`,
+    shape.adds ? ASKED : "",
+    // Somebody who is not there, or whom this client deleted, or who steers the organisation and would leave: then nobody joins or leaves.
+    `found as materialized (select locked.id from locked where ${
+      [
+        ...(shape.adds ? [`(select count(*) from there) = ${$.count}`, "not exists (select from own where gone_at is not null)"] : []),
+        ...(shape.removes ? [`not ${touched({ personIds: $.remove, permission: $.steering, at: $.now, groupId: "null::uuid" })}`] : []),
+      ].join(" and ") || "true"
+    })`,
     shape.adds ? OPENED : "",
     shape.removes ? CLOSED : "",
     `counted as materialized (select (select count(*) from ${joined} j) as joined, (select count(*) from ${left} l) as departed from found)`,
@@ -121,11 +124,25 @@ function textOf(shape: Shape): string {
     select coalesce((select version from changed), locked.version) as version, exists (select from found) as found ${woken} from locked`;
 }
 
-const OPENED = `opened as (insert into memberships (group_id, person_id, connection_id, account_id, valid_from, recorded_from)
-    select ${$.group}, person.id, ${$.connection}, person.account_id, ${$.now}, ${$.now}
-    from found cross join person on conflict do nothing returning person_id)`;
+// Sets by one walk along an index each: a look for each person would cost as much as putting them in. Only who has no account of this
+// client is looked for among the others, and only where there is somebody like that.
+const ASKED = `there as materialized (select p.id from people p where p.id = any(${$.add}) and p.state <> 'deleted'),
+  own as materialized (select a.native_id::uuid as id, a.id as account_id, a.gone_at from accounts a
+    where a.connection_id = ${$.connection} and a.kind = 'user' and a.native_id = any(${$.add}::text[])),
+  person as (select id, account_id from own
+    union all select there.id, null from there where (select count(*) from own) < ${$.count} and there.id not in (select id from own))`;
+
+const BELIEVED = `m.group_id = ${$.group} and coalesce(m.connection_id, 0) = ${$.connection} and m.recorded_to is null`;
+
+// The clock of whoever took somebody out may be ahead of ours: a period begins no earlier than the last one ended.
+const OPENED = `inside as materialized (select m.person_id as id from memberships m where ${BELIEVED} and m.person_id = any(${$.add}) and m.valid_to is null),
+  ahead as materialized (select m.person_id as id, max(m.valid_to) as ended from memberships m
+    where ${BELIEVED} and m.person_id = any(${$.add}) and m.valid_to > ${$.now} group by m.person_id),
+  opened as (insert into memberships (group_id, person_id, connection_id, account_id, valid_from, recorded_from)
+    select ${$.group}, person.id, ${$.connection}, person.account_id, coalesce(ahead.ended, ${$.now}), ${$.now}
+    from found cross join person left join ahead on ahead.id = person.id where person.id not in (select id from inside) returning person_id)`;
 
 const CLOSED = `superseded as (update memberships m set recorded_to = greatest(${$.now}, m.recorded_from) from found
-    where m.group_id = ${$.group} and m.person_id = any(${$.remove}) and m.connection_id = ${$.connection} and m.recorded_to is null and m.valid_to is null returning m.*),
+    where ${BELIEVED} and m.person_id = any(${$.remove}) and m.valid_to is null returning m.*),
   closed as (insert into memberships (group_id, person_id, connection_id, account_id, valid_from, valid_to, recorded_from)
     select group_id, person_id, connection_id, account_id, valid_from, ${$.now}, recorded_to from superseded where valid_from < ${$.now})`;
