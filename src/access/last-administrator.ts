@@ -23,16 +23,16 @@ const A_PAGE = 50;
 const holders = (valid: string, permission = "$2") => `holding (role_id) as (
     select role_id from role_permissions where permission_key = ${permission} and recorded_to is null and valid_to is null
     union select p.role_id from holding join role_parents p on p.parent_role_id = holding.role_id and p.recorded_to is null and p.valid_to is null
-  ), given as (
+  ), granted as (
     select g.person_id, g.group_id from grants g join holding using (role_id) join units u on u.id = g.unit_id and u.parent_id is null and u.type = 'organization' and u.deleted_at is null
     where g.recorded_to is null and g.valid ${valid}
   ), below (group_id) as (
-    select group_id from given where group_id is not null
+    select group_id from granted where group_id is not null
     union select n.child_group_id from below join nestings n on n.parent_group_id = below.group_id and n.recorded_to is null and n.valid_to is null
   )`;
 
 const HOLDER = `p.id in (
-    select person_id from given where person_id is not null
+    select person_id from granted where person_id is not null
     union select m.person_id from below join memberships m using (group_id) where m.recorded_to is null and m.valid_to is null
   )`;
 
@@ -63,6 +63,13 @@ export const touched = ({ personIds, permission, at, groupId }: TouchedPlacehold
 
 // Whether one of these people, or of the members of a group, may steer at some time from now on.
 const TOUCHED = `select ${touched({ personIds: "$1::uuid[]", permission: "$2", at: "$3::timestamptz", groupId: "$4::uuid" })} as touched`;
+
+/** SQL of a query, for a statement that leaves those of these people alone who may steer at some time from then on: their ids. */
+export const steeringAmong = ({ personIds, at }: Pick<TouchedPlaceholders, "personIds" | "at">): string => `with recursive ${holders(
+  `&& tstzrange(${at}, null)`,
+  `'${STEERING}'`,
+)}
+  select p.id from people p where p.state = 'active' and p.id = any(${personIds}) and ${HOLDER}`;
 
 /** An instant after every end: who steers then steers for good, as far as is decided. */
 export const FOR_GOOD = new Date("9999-12-31T00:00:00Z");

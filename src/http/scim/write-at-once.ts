@@ -11,7 +11,6 @@ import { findGroupStanding } from "../../sync/request/group-standing.ts";
 import type { Looks, Proof } from "../../sync/request/look.ts";
 import { takeInPerson } from "../../sync/request/new-person.ts";
 import { findStanding } from "../../sync/request/standing.ts";
-import { steeringLooks, type Leaver } from "../../sync/request/steering.ts";
 import { changesStore, type ChangeRecord, type StoredChange } from "../../sync/request/store-change.ts";
 import { newPeopleStore, type NewPersonRecord } from "../../sync/request/store-new-person.ts";
 import type { Call, ScimDoorOptions } from "./call.ts";
@@ -29,8 +28,6 @@ interface AtOnce {
   looks: Looks;
   newPeople: Gathering<NewPersonRecord, boolean>;
   changes: Gathering<ChangeRecord, StoredChange | undefined>;
-  /** Who of those that leave steers the organisation. */
-  steering: Gathering<Leaver, boolean>;
   /** What guards count. */
   counts: SharedAnswers<GuardCounts>;
   lately: Map<number, LinkedLately>;
@@ -46,7 +43,6 @@ function atOnce(door: ScimDoorOptions): AtOnce {
     looks: { reads: keyedReads, stampOf: TOKEN_STAMP },
     newPeople: newPeopleStore(requestPool),
     changes: changesStore(requestPool),
-    steering: steeringLooks(requestPool),
     counts: createSharedAnswers<GuardCounts>(),
     lately: new Map(),
   };
@@ -101,7 +97,7 @@ export async function changeUserAtOnce(door: ScimDoorOptions, change: UserChange
   const { call, proof, id, schema, ifMatch, next } = change;
   if (!isUuid(id)) return "general";
   const sql = door.db.requestPool;
-  const { connections, looks, changes, steering, counts, lately } = atOnce(door);
+  const { connections, looks, changes, counts, lately } = atOnce(door);
   for (let tried = 0; tried < MOST_LOOKS; tried += 1) {
     const standing = await findStanding(looks, { connectionId: call.connection.id, id, proof });
     if (standing === "unproven") return standing;
@@ -119,7 +115,6 @@ export async function changeUserAtOnce(door: ScimDoorOptions, change: UserChange
       sql,
       counts,
       lately,
-      steering,
       store: changes,
       keyRing: door.keyRing,
       known,
@@ -133,7 +128,7 @@ export async function changeUserAtOnce(door: ScimDoorOptions, change: UserChange
     const { at: modifiedAt, ...after } = outcome;
     return { id, created: false, found: userAnswer({ call, schema, resource }, { ...after, id: person.id, modifiedAt }) };
   }
-  // Too many at once: the general way waits for its turn.
+  // Too many at once, or an administrator who leaves: the general way waits for its turn.
   return "general";
 }
 

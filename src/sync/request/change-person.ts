@@ -14,7 +14,6 @@ import type { RequestConnection } from "./connection.ts";
 import { refuseGuarded, type GuardCounts, type LinkedLately } from "./guard.ts";
 import type { Gathering } from "./gathering.ts";
 import type { Standing } from "./standing.ts";
-import type { Leaver } from "./steering.ts";
 import { storeChange, type ChangeRecord, type PersonChange, type StoredChange } from "./store-change.ts";
 
 export interface ChangePersonOptions {
@@ -23,7 +22,6 @@ export interface ChangePersonOptions {
   sql: Sql;
   counts?: SharedAnswers<GuardCounts> | undefined;
   lately?: Map<number, LinkedLately> | undefined;
-  steering: Gathering<Leaver, boolean>;
   store: Gathering<ChangeRecord, StoredChange | undefined>;
   keyRing: KeyRing;
   known: RequestConnection;
@@ -42,8 +40,8 @@ export interface ChangedPerson extends StoredChange {
 
 /**
  * Changes somebody with one statement, decided on what a look found and refused when that has moved since. `general`: there is
- * more to it than one statement does (other origins, units, transfers, rules with conditions, blocks of others, an administrator who leaves), and
- * nothing was written; `moved`: somebody else was faster, look again. Throws `held` when a guard trips, before anything is written.
+ * more to it than one statement does (other origins, units, transfers, rules with conditions, blocks of others), and nothing was written;
+ * `moved`: nothing was written either, somebody else was faster (look again) or an administrator would leave. Throws `held` when a guard trips, before anything is written.
  */
 export async function changePerson(options: ChangePersonOptions): Promise<ChangedPerson | "general" | "moved"> {
   const { standing, known, resource } = options;
@@ -58,14 +56,7 @@ export async function changePerson(options: ChangePersonOptions): Promise<Change
     return "general";
   const change = decideChange(options);
   if (!change) return "general";
-  if (change.block === "raise") {
-    // Side by side: who waits less stays together with those of the same moment.
-    const [steers] = await Promise.all([
-      options.steering({ ctx: options.ctx, personId: standing.person.id }),
-      refuseGuarded(options.sql, { ...options, connection: known.connection, action: "disable" }),
-    ]);
-    if (steers) return "general";
-  }
+  if (change.block === "raise") await refuseGuarded(options.sql, { ...options, connection: known.connection, action: "disable" });
   const stored = await storeChange(options, change);
   if (typeof stored === "string") return stored;
   return {

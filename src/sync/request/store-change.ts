@@ -1,3 +1,4 @@
+import { steeringAmong } from "../../access/last-administrator.ts";
 import type { Context } from "../../context.ts";
 import type { Sql } from "../../db/database.ts";
 import type { ItemPayload } from "../records.ts";
@@ -60,7 +61,8 @@ export interface ChangeRecord {
 
 /**
  * Stores changes of people, those of one moment and one shape by one statement. Undefined, and nothing of theirs is written: person or
- * account are no longer at the versions that the change was decided on, or held by somebody, or somebody began to follow what changes here.
+ * account are no longer at the versions that the change was decided on, or held by somebody, or somebody began to follow what changes here,
+ * or the person is suspended and may steer the organisation.
  */
 export function changesStore(sql: Sql): Gathering<ChangeRecord, StoredChange | undefined> {
   return createGathering({
@@ -170,9 +172,10 @@ function textOf(shape: Shape): string {
   const outbox = shape.receivers ? marked("locked") : undefined;
   const parts = [
     GIVEN.rows,
+    shape.block === "raise" ? STEERING : "",
     // Versions are compared again once the rows are locked. Who is held by somebody is left out: the others must not wait for it.
     `locked as materialized (select g.*, p.created_at from given g join people p on p.id = ${g.person} join accounts a on a.id = ${g.account}
-      where p.version = ${g.version} and a.version = ${g.accountVersion} and ${sameFollowers(shape)} order by p.id for update of p, a skip locked)`,
+      where p.version = ${g.version} and a.version = ${g.accountVersion} and ${sameFollowers(shape)} ${shape.block === "raise" ? `and ${g.person} not in (select id from steering)` : ""} order by p.id for update of p, a skip locked)`,
     `account as (update accounts a set attributes = ${$.accountAttributes}, hash = decode(${$.hash}, 'hex'), mapping_version = ${$.mappingVersion}, mapped = ${$.mapped},
       situation = 'linked', candidates = null, changed_at = ${$.now}, version = a.version + 1 from locked where a.id = ${$.account})`,
     shape.manager ? MANAGER : "",
@@ -204,6 +207,9 @@ const MANAGER = `manager as materialized (select ${$.person}, ${$.account}, case
     awaited as (insert into pending_references (connection_id, kind, account_id, reference, since)
       select ${$.managerConnection}, 'manager', ${$.account}, ${$.managerReference}, ${$.now} from locked join manager on manager.person = ${$.person}
       where manager.id is null and ${$.managerConnection} is not null on conflict do nothing)`;
+
+/** Who steers the organisation leaves by the general way, which sees that somebody is left. */
+const STEERING = `steering as materialized (${steeringAmong({ personIds: `array(select ${g.person} from given g)`, at: `(select min(${g.now}) from given g)` })})`;
 
 /** Says again whose rows are meant, so that they are found by index even by a plan that was made while their table was empty and begins with it. */
 function ofLocked(alias: string): string {

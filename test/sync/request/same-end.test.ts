@@ -12,7 +12,6 @@ import type { Gathering } from "../../../src/sync/request/gathering.ts";
 import type { Looks } from "../../../src/sync/request/look.ts";
 import { takeInPerson } from "../../../src/sync/request/new-person.ts";
 import { findStanding } from "../../../src/sync/request/standing.ts";
-import { steeringLooks, type Leaver } from "../../../src/sync/request/steering.ts";
 import { changesStore, type ChangeRecord, type StoredChange } from "../../../src/sync/request/store-change.ts";
 import { newPeopleStore, type NewPersonRecord } from "../../../src/sync/request/store-new-person.ts";
 import { testContext, testDatabase, type TestDatabase } from "../../helpers/database.ts";
@@ -29,7 +28,6 @@ let connections: RequestConnections;
 let looks: Looks;
 let newPeople: Gathering<NewPersonRecord, boolean>;
 let changes: Gathering<ChangeRecord, StoredChange | undefined>;
-let steering: Gathering<Leaver, boolean>;
 const ctx = testContext();
 
 beforeAll(async () => {
@@ -45,7 +43,6 @@ beforeAll(async () => {
   looks = { reads: quick.sharedReads, stampOf: TOKEN_STAMP };
   newPeople = newPeopleStore(quick.pool);
   changes = changesStore(quick.pool);
-  steering = steeringLooks(quick.pool);
 });
 afterAll(() => Promise.all([quick.drop(), slow.drop()]));
 
@@ -79,7 +76,7 @@ async function change(id: string, resource: AttributeObject): Promise<boolean> {
   const standing = await findStanding(looks, { connectionId: rows[0].id, id });
   if (!standing || standing === "unproven") throw new Error("the account is gone");
   const known = await connections(quick.pool, standing.connection);
-  const changed = await changePerson({ ctx, sql: quick.pool, steering, store: changes, keyRing: testKeyRing, known, standing, resource });
+  const changed = await changePerson({ ctx, sql: quick.pool, store: changes, keyRing: testKeyRing, known, standing, resource });
   return typeof changed !== "string";
 }
 
