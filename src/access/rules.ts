@@ -48,8 +48,19 @@ export async function loadRulesFile(work: Work, yaml: string): Promise<Record<Sa
   const rules = parseRulesFile(yaml);
   const counts = { created: 0, updated: 0, unchanged: 0 };
   await lockRules(work.sql, "alone");
-  for (const rule of rules) counts[(await save(work, { rule, known: await findRow(work.sql, rule.name) })).saved] += 1;
+  for (const rule of rules) {
+    try {
+      counts[(await save(work, { rule, known: await findRow(work.sql, rule.name) })).saved] += 1;
+    } catch (error) {
+      throw error instanceof AppError ? ofRule(rule.name, error) : error;
+    }
+  }
   return counts;
+}
+
+/** Of many rules, which one it is about. */
+function ofRule(name: string, error: AppError): AppError {
+  return new AppError(error.code, `Rule "${name}": ${error.message}`, { field: error.field, problems: error.problems, cause: error });
 }
 
 export interface RuleSummary {

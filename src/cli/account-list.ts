@@ -1,6 +1,7 @@
 import { Option, type Command } from "commander";
 import type { Kind } from "../../connectors/contract.ts";
 import { listAccounts } from "../sync/accounts.ts";
+import { findConnection } from "../connections/open.ts";
 import { wholeNumber } from "./arguments.ts";
 import type { Shell } from "./shell.ts";
 
@@ -23,6 +24,7 @@ export function accountList(parent: Command, shell: Shell): void {
     .option("--after <id>", "go on after this account", wholeNumber)
     .action(({ situation, connection, kind, limit, after }: Options) =>
       shell.run(async ({ db, out }) => {
+        if (connection !== undefined) await findConnection(db.pool, connection);
         const rows = await listAccounts(db.pool, { situation, connection, kind, limit, after });
         out.table(rows, {
           columns: [

@@ -10,7 +10,9 @@ export function wholeNumber(text: string): number {
 
 /** An option's value as a whole number, or nought. */
 export function count(text: string): number {
-  return text === "0" ? 0 : wholeNumber(text);
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new InvalidArgumentError("It must be a whole number, or 0.");
+  return value;
 }
 
 /** An id that the command line shows as a number. Throws `invalid`, naming the argument. */

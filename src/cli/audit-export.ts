@@ -3,6 +3,7 @@ import { EXPORT_FORMATS, exportedText, type ExportFormat } from "../audit/export
 import { recordEvent } from "../audit/record.ts";
 import { EVERYTHING, newestEvent, searchEvents } from "../audit/search.ts";
 import { inTransaction } from "../db/database.ts";
+import { AppError } from "../errors.ts";
 import { instantFrom } from "./period.ts";
 import type { Shell } from "./shell.ts";
 
@@ -27,6 +28,8 @@ export function auditExport(parent: Command, shell: Shell): void {
           from: from === undefined ? undefined : instantFrom(from, "--from"),
           to: to === undefined ? undefined : instantFrom(to, "--to"),
         };
+        if (filter.from && filter.to && filter.from >= filter.to)
+          throw new AppError("invalid", `--to: ${to} is not after ${from}, where --from begins.`, { field: "--to" });
         const upTo = await newestEvent(db.pool);
         await inTransaction(db, ctx, (work) => recordEvent(work, { name: "audit.exported", subjectType: "audit", data: { format, upTo } }));
         const nextPage = (after: number) => {

@@ -29,7 +29,12 @@ export function auditTail(parent: Command, shell: Shell): void {
         const only = { subjectId: subject, name: event };
         const first = await readEvents(db.pool, { limit: lines, ...only });
         first.forEach(print);
-        if (first.length === 0 && !out.json) out.note("No events yet: every change and decision is recorded here.");
+        if (first.length === 0 && !out.json)
+          out.note(
+            subject === undefined && event === undefined
+              ? "No events yet: every change and decision is recorded here."
+              : "There are no such events.",
+          );
         if (!follow) return;
         for (let after = first.at(-1)?.id ?? 0; !ctx.signal.aborted;) {
           const more = await readEvents(db.pool, { after, limit: AT_ONCE, ...only });

@@ -29,7 +29,7 @@ export function connectionAdd(parent: Command, shell: Shell): void {
     );
 }
 
-/** Reads a YAML file. Throws `invalid` with file, line and column. */
+/** Reads a YAML file. Throws `invalid` with file, line and column, or when there is nothing in it that could be a definition. */
 export function readYaml(file: string): unknown {
   const name = file === "-" ? "Standard input" : file;
   const text = readText(file);
@@ -41,5 +41,10 @@ export function readYaml(file: string): unknown {
     }));
     throw new AppError("invalid", `${name} is not YAML.`, { problems });
   }
-  return document.toJS();
+  const content: unknown = document.toJS();
+  if (typeof content !== "object" || content === null || Array.isArray(content))
+    throw new AppError("invalid", `${name} holds no connection: it must have name:, connector: and settings: at its top.`, {
+      field: "file",
+    });
+  return content;
 }

@@ -1,7 +1,9 @@
 import type { Command } from "commander";
 import { samlConnection } from "../auth/saml/connection.ts";
 import { ensureOwnKeys, prepareNextKey, useNextKey } from "../auth/saml/own-keys.ts";
+import { findConnection } from "../connections/open.ts";
 import { inTransaction } from "../db/database.ts";
+import { AppError } from "../errors.ts";
 import type { Shell } from "./shell.ts";
 
 const SAYS = {
@@ -20,6 +22,15 @@ export function connectionKey(parent: Command, shell: Shell): void {
     .option("--use", "sign with the next key from now on")
     .action((name: string, { prepare = false, use = false }: { prepare?: boolean; use?: boolean }) =>
       shell.run(async ({ ctx, db, keyRing, out }) => {
+        const { connector } = await findConnection(db.pool, name);
+        if (connector !== "saml")
+          throw new AppError(
+            "invalid",
+            `The connection ${name} has no keys: it is of the connector ${connector}, and only saml signs with some.`,
+            {
+              field: "connection",
+            },
+          );
         const connection = await samlConnection(db.pool, { keyRing, name });
         const keys = await inTransaction(db, ctx, async (work) => {
           if (prepare) await prepareNextKey(work, { connection, keyRing });

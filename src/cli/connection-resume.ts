@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { findConnection } from "../connections/open.ts";
 import { resumeConnection } from "../connections/state.ts";
 import { inTransaction } from "../db/database.ts";
 import type { Shell } from "./shell.ts";
@@ -10,6 +11,7 @@ export function connectionResume(parent: Command, shell: Shell): void {
     .argument("<name>", "the connection")
     .action((name: string) =>
       shell.run(async ({ ctx, db, out }) => {
+        await findConnection(db.pool, name);
         const resumed = await inTransaction(db, ctx, (work) => resumeConnection(work, { name }));
         out.result(
           { name, resumed },

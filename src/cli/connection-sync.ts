@@ -3,6 +3,7 @@ import type { RunSummary } from "../sync/finish.ts";
 import { recordRun } from "../sync/recording.ts";
 import { runSync } from "../sync/run.ts";
 import { countLines } from "./counts.ts";
+import { AppError } from "../errors.ts";
 import { EXIT } from "./exit.ts";
 import { reportProgress } from "./progress.ts";
 import type { Shell } from "./shell.ts";
@@ -25,6 +26,8 @@ export function connectionSync(parent: Command, shell: Shell): void {
     .option("--record <file>", "write what the system answers into a new file, without credentials, for `connection replay`")
     .action((name: string, { planOnly = false, full = false, remap = false, record }: Options) =>
       shell.run(async ({ ctx, db, keyRing, out, terminal }) => {
+        if (full && remap)
+          throw new AppError("invalid", "--full reads everything, --remap reads nothing: choose one of them.", { field: "--remap" });
         const progress = reportProgress(terminal);
         const mode = full ? "full" : remap ? "remap" : "incremental";
         try {

@@ -12,6 +12,7 @@ import { summaryLines } from "./connection-sync.ts";
 import { EXIT } from "./exit.ts";
 import { reportProgress } from "./progress.ts";
 import type { Shell } from "./shell.ts";
+import { unreadable } from "./unreadable.ts";
 
 export function connectionUpload(parent: Command, shell: Shell): void {
   parent
@@ -57,8 +58,8 @@ export function connectionUpload(parent: Command, shell: Shell): void {
 
 /** Says what is the matter with the file in words, before anything is written. */
 async function readable(file: string): Promise<AsyncIterable<Buffer>> {
-  const found = await stat(file).catch((error: NodeJS.ErrnoException) => {
-    throw new AppError("invalid", `${file} can't be read (${error.code ?? "unknown"}).`, { field: "file", cause: error });
+  const found = await stat(file).catch((error: unknown) => {
+    throw unreadable(file, error);
   });
   if (!found.isFile()) throw new AppError("invalid", `${file} is not a file.`, { field: "file" });
   return createReadStream(file);

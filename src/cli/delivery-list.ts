@@ -1,5 +1,6 @@
 import { Option, type Command } from "commander";
 import { listDeliveries, type Letter } from "../provision/letters.ts";
+import { findConnection } from "../connections/open.ts";
 import { wholeNumber } from "./arguments.ts";
 import type { Shell } from "./shell.ts";
 
@@ -18,6 +19,7 @@ export function deliveryList(parent: Command, shell: Shell): void {
     .option("--limit <count>", "at most so many", wholeNumber, 1000)
     .action(({ state, connection, limit }: Options) =>
       shell.run(async ({ db, out }) => {
+        if (connection !== undefined) await findConnection(db.pool, connection);
         out.table(await listDeliveries(db.pool, { state, connection, limit }), {
           columns: [
             { title: "ID", value: (row) => row.id, align: "right" },
@@ -30,7 +32,7 @@ export function deliveryList(parent: Command, shell: Shell): void {
             { title: "DECIDED", value: (row) => row.decidedAt },
             { title: "REASON", value: (row) => row.reason ?? "" },
           ],
-          empty: "Everything is delivered.",
+          empty: state === undefined ? "Everything is delivered." : `No delivery is ${state}.`,
         });
       }),
     );

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { findConnection } from "../connections/open.ts";
 import { inTransaction } from "../db/database.ts";
 import { AppError } from "../errors.ts";
 import { retryDeliveries, type RetryOptions } from "../provision/letters.ts";
@@ -20,6 +21,7 @@ export function deliveryRetry(parent: Command, shell: Shell): void {
     .action((ids: readonly string[], options: Options) =>
       shell.run(async ({ ctx, db, out }) => {
         const chosen = choose(ids, options);
+        if ("connection" in chosen) await findConnection(db.pool, chosen.connection);
         const count = await inTransaction(db, ctx, (work) => retryDeliveries(work, chosen));
         out.result(
           { retried: count },

@@ -1,16 +1,21 @@
 import { AppError } from "../errors.ts";
 
 const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
+/** PostgreSQL and JSON take later years, most who read them don't. */
+const LAST_YEAR = 9999;
 
 /** `90d`, `12h`, or a date (`2027-01-31`, an ISO time) as a moment after `now`. Throws `invalid`, naming the option. */
 export function momentFrom(text: string, { option, now }: { option: string; now: Date }): Date {
-  const [, amount, unit = ""] = /^(\d{1,6})([smhdw])$/.exec(text.trim()) ?? [];
+  const [, amount, unit = ""] = /^(\d{1,9})([smhdw])$/.exec(text.trim()) ?? [];
   const moment =
     amount === undefined
       ? new Date(/^\d{4}-\d{2}-\d{2}/.test(text) ? text : Number.NaN)
       : new Date(now.getTime() + Number(amount) * (SECONDS[unit] ?? 0) * 1000);
-  if (Number.isNaN(moment.getTime()))
+  if (amount === undefined && Number.isNaN(moment.getTime()))
     throw new AppError("invalid", `${option}: "${text}" is neither a period (90d, 12h, 30m) nor a date (2027-01-31).`, { field: option });
+  // A period may lead beyond what a date can say at all.
+  if (!(moment.getUTCFullYear() <= LAST_YEAR))
+    throw new AppError("invalid", `${option}: ${text} ends after the year ${LAST_YEAR}; name an earlier time.`, { field: option });
   if (moment <= now) throw new AppError("invalid", `${option}: ${text} is already past.`, { field: option });
   return moment;
 }

@@ -1,5 +1,6 @@
 import { Option, type Command } from "commander";
 import { listPlans, type PlanState } from "../sync/plans.ts";
+import { findConnection } from "../connections/open.ts";
 import { wholeNumber } from "./arguments.ts";
 import { itemsOf } from "./counts.ts";
 import type { Shell } from "./shell.ts";
@@ -30,6 +31,7 @@ export function planList(parent: Command, shell: Shell): void {
     .option("--limit <count>", "at most so many", wholeNumber, 20)
     .action(({ connection, state, limit }: Options) =>
       shell.run(async ({ db, out }) => {
+        if (connection !== undefined) await findConnection(db.pool, connection);
         out.table(await listPlans(db.pool, { connection, state, limit }), {
           columns: [
             { title: "PLAN", value: (row) => row.id, align: "right" },
@@ -40,7 +42,12 @@ export function planList(parent: Command, shell: Shell): void {
             { title: "ITEMS", value: (row) => itemsOf(row.counts) },
             { title: "HELD BY", value: (row) => row.guards.map(({ guard }) => guard).join(", ") },
           ],
-          empty: state === "held" ? "No plan waits for approval." : "There is no plan yet: rollcall connection sync NAME makes one.",
+          empty:
+            state === "held"
+              ? "No plan waits for approval."
+              : state !== undefined
+                ? `There is no plan that is ${state}.`
+                : "There is no plan yet: rollcall connection sync NAME makes one.",
         });
       }),
     );

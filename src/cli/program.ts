@@ -2,7 +2,8 @@ import { Command, CommanderError } from "commander";
 import { COMMAND_GROUPS, loadCommands } from "./command-groups.ts";
 import { EXIT, type ExitCode } from "./exit.ts";
 import { migrateCommand } from "./migrate.ts";
-import type { Terminal } from "./output.ts";
+import { AppError } from "../errors.ts";
+import { errorDocument, type Terminal } from "./output.ts";
 import { createShell } from "./shell.ts";
 import { startCommand, type StartServer } from "./start.ts";
 
@@ -19,12 +20,14 @@ export interface CommandLine {
 export async function runCommandLine(line: CommandLine): Promise<ExitCode> {
   let exitCode: ExitCode = EXIT.ok;
   const { terminal } = line;
+  const json = line.arguments.includes("--json");
+  let usage = "";
   const program = new Command("rollcall")
     .description("Directory sync and SCIM 2.0 provisioning")
     .version(line.version)
     .option("--json", "answer as JSON")
     .configureHelp({ showGlobalOptions: true })
-    .configureOutput({ writeOut: terminal.write, writeErr: terminal.writeError })
+    .configureOutput({ writeOut: terminal.write, writeErr: (text) => (json ? void (usage += text) : terminal.writeError(text)) })
     .showHelpAfterError("(--help shows what there is)")
     .exitOverride();
   const shell = createShell({
@@ -48,7 +51,18 @@ export async function runCommandLine(line: CommandLine): Promise<ExitCode> {
     return exitCode;
   } catch (error) {
     // Usage errors were printed by the parser; asking for help or the version is no error.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.input;
-    throw error;
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return EXIT.ok;
+    if (json) terminal.writeError(isHelp(error) ? usage : `${JSON.stringify(usageDocument(error))}\n`);
+    return EXIT.input;
   }
+}
+
+/** A group without a command of it: what is said then is the group's help. */
+function isHelp({ code }: CommanderError): boolean {
+  return code === "commander.help";
+}
+
+function usageDocument({ message }: CommanderError): object {
+  return errorDocument(new AppError("invalid", message.replace(/^error: /, "")));
 }

@@ -22,6 +22,9 @@ export function roleCompare(parent: Command, shell: Shell): void {
             `There is no role ${unknown.join(", ")}; there are ${comparison.roles.map(({ key }) => key).join(", ")}.`,
             { field: "roles" },
           );
+        const modules = [...new Set(comparison.rows.map(({ permission }) => permission.module))];
+        if (module !== undefined && !modules.includes(module))
+          throw new AppError("not_found", `There is no module ${module}; there are ${modules.join(", ")}.`, { field: "--module" });
         const roles = comparison.roles.filter(({ key }) => keys.length === 0 || keys.includes(key));
         const rows = comparison.rows.filter(({ permission, cells }) => {
           const held = new Set(roles.map(({ key }) => (cells[key] ?? "none") !== "none"));
