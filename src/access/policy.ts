@@ -138,7 +138,8 @@ export async function reaches(sql: Sql, { reach, thing }: { reach: Reach; thing:
   return rows.length > 0;
 }
 
-function refused(permission: OwnPermission): AppError {
+/** What is said to whoever may not. */
+export function refused(permission: OwnPermission): AppError {
   return new AppError("forbidden", `This needs the permission ${permission} here.`, { field: permission });
 }
 

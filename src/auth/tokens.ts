@@ -169,7 +169,7 @@ export async function authenticateToken(
   if (!row || !timingSafeEqual(row.hash, hash)) throw refused();
   if (row.revoked_at || (row.expires_at && row.expires_at <= now) || ((row.person_id ?? row.responsible_id) && row.person_active !== true))
     throw refused();
-  await noteUse(sql, { row, now, network: networkOf(from) });
+  const used = await noteUse(sql, { row, now, network: networkOf(from) });
   return {
     id: row.id,
     name: row.name,
@@ -183,7 +183,7 @@ export async function authenticateToken(
     proof: {
       hash,
       stamp: row.stamp,
-      until: earlier(earlier(new Date(now.getTime() + USE_NOTED_EVERY_MS), row.expires_at), row.person_ends),
+      until: earlier(earlier(new Date(used.getTime() + USE_NOTED_EVERY_MS), row.expires_at), row.person_ends),
     },
   };
 }
@@ -208,10 +208,10 @@ function refused(): AppError {
 
 const USE_NOTED_EVERY_MS = 60_000;
 
-/** When a token was last used, to the minute: a busy client must not cost a write a request. */
-async function noteUse(sql: Sql, { row, now, network }: { row: TokenRow; now: Date; network: string | null }): Promise<void> {
+/** When a token was last used, to the minute: a busy client must not cost a write a request. Returns what is noted now. */
+async function noteUse(sql: Sql, { row, now, network }: { row: TokenRow; now: Date; network: string | null }): Promise<Date> {
   const before = new Date(now.getTime() - USE_NOTED_EVERY_MS);
-  if (row.last_used_at && row.last_used_at > before) return;
+  if (row.last_used_at && row.last_used_at > before) return row.last_used_at;
   // A change of network is noted with where the token was until then: by that it is seen when one comes from a new place.
   await sql.query(
     `with before as (select last_used_at as at, last_used_from as network from tokens where id = $1),
@@ -223,6 +223,7 @@ async function noteUse(sql: Sql, { row, now, network }: { row: TokenRow; now: Da
      where $4 is not null and before.network is distinct from $4 and noted.network is not null and noted.at is not null`,
     [row.id, now, before, network],
   );
+  return now;
 }
 
 /** Revokes a token by its id; it is refused from the next request on. Nothing happens when it was revoked before. Throws `not_found`. */

@@ -65,6 +65,7 @@ const LANDED = {
   "20261125140200_known_browsers": "a05d56fcc0f8fd80",
   "20261126100000_memberships_once": "b50f2b007121db0f",
   "20261126100100_access_notes_once": "8f305e18472ea9ad",
+  "20261126110000_token_changes": "acc11a4ff9253a00",
 };
 
 test("no migration is edited once it has landed, and none stands outside this list", () => {

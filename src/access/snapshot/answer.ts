@@ -19,8 +19,8 @@ export type Answer =
 
 export interface AskOptions {
   at: Date;
-  /** Units (with all below them) that may be asked about, by their ids; null = all there are. */
-  within: readonly string[] | null;
+  /** Whether this unit, by its number, may be asked about; null = all there are. */
+  within: ((unit: number) => boolean) | null;
   /** Whether who asks may know everybody there is: only they are told that somebody is not there. Yes when absent. */
   knowsPeople?: boolean;
   /** See `foldedNames`. */
@@ -33,35 +33,29 @@ export function answerAll(view: View, questions: readonly Question[], { at, with
     throw new AppError("unavailable", "The clock was set back; access is being read anew. Ask again soon.", { retryAfter: 1 });
   const { tables } = view;
   const instant = at.getTime() * 1000;
-  const covered = within && new Set(within.flatMap((id) => tables.units.numbering.find(id) ?? []));
-  return questions.map((question) => answer(tables, question, { at: instant, covered, knowsPeople, folded }));
+  return questions.map((question) => answer(tables, question, { at: instant, within, knowsPeople, folded }));
 }
 
 interface Asking {
   at: number;
-  covered: ReadonlySet<number> | null;
+  within: AskOptions["within"];
   knowsPeople: boolean;
   folded: AskOptions["folded"];
 }
 
-function answer(tables: Tables, { person, permission, unit }: Question, { at, covered, knowsPeople, folded }: Asking): Answer {
+function answer(tables: Tables, { person, permission, unit }: Question, { at, within, knowsPeople, folded }: Asking): Answer {
   const unitNumber = unitOf(tables, { key: unit, folded });
   const there = unitNumber !== undefined && tables.units.endOf(unitNumber) > at;
   // Who is narrowed learns nothing of what lies elsewhere, not even whether it is there.
-  if (covered && !(there && isCovered(tables, { unit: unitNumber, covered, at }))) return { error: "forbidden" };
+  if (within && !(there && within(unitNumber))) return { error: "forbidden" };
   if (!there) return { error: "unknown_unit" };
   const personNumber = personOf(tables, { key: person, folded });
-  if (personNumber === undefined) return covered || !knowsPeople ? { allowed: false } : { error: "unknown_person" };
+  if (personNumber === undefined) return within || !knowsPeople ? { allowed: false } : { error: "unknown_person" };
   const permissionNumber = tables.roles.permissions.get(permission);
   if (permissionNumber === undefined) return { allowed: false };
   const until = allowedUntil(tables, { person: personNumber, permission: permissionNumber, unit: unitNumber, at });
   if (until <= at) return { allowed: false };
   return { allowed: true, until: until === Infinity ? null : new Date(Math.floor(until / 1000)) };
-}
-
-function isCovered(tables: Tables, { unit, covered, at }: { unit: number; covered: ReadonlySet<number>; at: number }): boolean {
-  for (const above of tables.units.above.from(unit, at).ends.keys()) if (covered.has(above)) return true;
-  return false;
 }
 
 interface Named {

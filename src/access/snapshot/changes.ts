@@ -13,7 +13,7 @@ export interface Changes {
   server: string;
   /** Changes may have been pruned before they were read: everything must be read anew. */
   missed: boolean;
-  changes: readonly { kind: "person" | "group" | "units" | "roles" | "all"; ids: readonly string[] }[];
+  changes: readonly { kind: "person" | "group" | "units" | "roles" | "token" | "all"; ids: readonly string[] }[];
 }
 
 // Committed in whatever order: what is visible now and was not in the snapshot before is new.

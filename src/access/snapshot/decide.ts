@@ -63,6 +63,25 @@ function heldUntil(tables: Tables, { person, permission, unit, at }: Asked): num
   return Math.min(best, most);
 }
 
+/** The units that the person's grants name at `at`, by themselves and through groups, whatever they give there. */
+export function namedUnits(tables: Tables, { person, at }: { person: number; at: number }): number[] {
+  const { packed } = tables.people;
+  const start = packed.start(person);
+  if (start < 0) return [];
+  const block = packed.block();
+  const value = (index: number): number => block[index] ?? 0;
+  const grantsAt = start + 3 + 2 * value(start);
+  const spansAt = grantsAt + 4 * value(start + 1);
+  const end = spansAt + 3 * value(start + 2);
+  const named = new Set<number>();
+  for (let index = grantsAt; index < spansAt; index += 4) if (value(index + 2) <= at && at < value(index + 3)) named.add(value(index + 1));
+  for (let index = spansAt; index < end; index += 3)
+    if (value(index + 1) <= at && at < value(index + 2))
+      for (const group of tables.groups.above.from(value(index), at).ends.keys())
+        for (const grant of tables.groups.grantsOf(group)) named.add(grant.unit);
+  return [...named];
+}
+
 interface Place {
   tables: Tables;
   permission: number;

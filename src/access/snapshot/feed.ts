@@ -2,7 +2,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Database, Sql } from "../../db/database.ts";
 import { listen, type Listener } from "../../db/listen.ts";
-import { CHANNEL, readChanged, readChanges, readEverything, readMoment } from "./changes.ts";
+import { CHANNEL, readChanged, readChanges, readEverything, readMoment, type Changes } from "./changes.ts";
 import { createTables, type Tables } from "./tables.ts";
 
 /** The tables with what they are known as of. */
@@ -21,8 +21,8 @@ export interface FeedOptions {
   db: Pick<Database, "url" | "closing">;
   log: Logger;
   now: () => Date;
-  /** After each look that succeeded; `begun` is when it began, by performance.now(). */
-  onLook: (look: { view: View; begun: number; readAnew: boolean; changes: number }) => void;
+  /** After each look that succeeded; `begun` is when it began, by performance.now(), `changes` what was heard of since the one before. */
+  onLook: (look: { view: View; begun: number; readAnew: boolean; changes: Changes["changes"] }) => void;
   /** After the connection was lost, or could not be opened. */
   onLost: (error: unknown) => void;
 }
@@ -74,30 +74,28 @@ export function followAccess({ db, log, now, onLook, onLost }: FeedOptions): Fee
 
   const look = async (sql: Sql): Promise<void> => {
     const [begun, asOf] = [performance.now(), now()];
-    const found = view && asOf >= view.since ? await within(LOOK_WITHIN_MS, readChanges(sql, view)) : undefined;
-    const usable =
-      found !== undefined && !found.missed && found.server === view?.server && !found.changes.some(({ kind }) => kind === "all");
-    if (!view || !usable) {
+    const before = view && asOf >= view.since ? view : undefined;
+    const found = before && (await within(LOOK_WITHIN_MS, readChanges(sql, before)));
+    const next = before && found && canFollow(before, found) && (found.changes.length === 0 ? found : await catchUp(sql, before));
+    if (!before || !next) {
       view = await readAnew(sql, asOf);
-      onLook({ view, begun, readAnew: true, changes: 0 });
+      onLook({ view, begun, readAnew: true, changes: [] });
       return;
     }
-    const before = view;
-    const next = found.changes.length === 0 ? found : await catchUp(sql, before);
     view = { ...before, asOf, revision: next.revision };
-    onLook({ view, begun, readAnew: false, changes: found.changes.length });
+    onLook({ view, begun, readAnew: false, changes: next.changes });
   };
 
-  /** Looks again in a transaction, so that all that is read is of one moment. */
-  const catchUp = async (sql: Sql, before: View): Promise<{ revision: string }> => {
+  /** Looks again in a transaction, so that all that is read is of one moment; undefined if everything must be read anew. */
+  const catchUp = async (sql: Sql, before: View): Promise<Changes | undefined> => {
     const { found, put } = await inOneMoment(sql, async () => {
       const again = await readChanges(sql, before);
-      return { found: again, put: await readChanged(sql, { ...before, changes: again.changes }) };
+      return { found: again, put: canFollow(before, again) ? await readChanged(sql, { ...before, changes: again.changes }) : undefined };
     });
     // Half of it must never be asked: if this fails, everything is read anew.
     view = undefined;
-    put();
-    return found;
+    put?.();
+    return put && found;
   };
 
   const readAnew = (sql: Sql, asOf: Date): Promise<View> =>
@@ -139,6 +137,11 @@ export function followAccess({ db, log, now, onLook, onLost }: FeedOptions): Fee
   };
   follow().catch((error: unknown) => log.error({ err: error }, "the access snapshot is followed no longer"));
   return { wake, stop };
+}
+
+/** Whether what is known and these changes are all that there is. */
+function canFollow(before: View, { missed, server, changes }: Changes): boolean {
+  return !missed && server === before.server && !changes.some(({ kind }) => kind === "all");
 }
 
 async function inOneMoment<T>(sql: Sql, read: () => Promise<T>): Promise<T> {

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { Database } from "../../db/database.ts";
 import { AppError, messageOf } from "../../errors.ts";
+import type { Changes } from "./changes.ts";
 import { followAccess, type Feed, type View } from "./feed.ts";
 
 export interface SnapshotStatus {
@@ -24,10 +25,17 @@ export interface SnapshotStatus {
 
 /** Effective access in memory, right within MOST_AGE_MS of any change on any node, or not answering. */
 export interface AccessSnapshot {
+  /** What can be asked at this very moment; undefined where `ready` would have to wait. Reads nothing. */
+  now(): View | undefined;
   /** What can be asked now. Reads everything at the first call. Throws `unavailable` when it can't be right. */
   ready(): Promise<View>;
   /** As `ready`, with everything that was committed before the call. */
   current(): Promise<View>;
+  /**
+   * Tells of what has changed, before anything is answered that shows it: ids of people and tokens; null for whatever there is. Whoever keeps
+   * an answer of the database, asked after the last telling, and drops it at the next one that concerns it, keeps nothing older than the snapshot.
+   */
+  onChange(tell: (ids: ReadonlySet<string> | null) => void): void;
   status(): SnapshotStatus;
 }
 
@@ -57,6 +65,7 @@ export function createAccessSnapshot({ db, log, now }: SnapshotOptions): AccessS
   let asked = 0;
   const counts = { readAnew: 0, changes: 0 };
   let waiting: Waiting[] = [];
+  const told: ((ids: ReadonlySet<string> | null) => void)[] = [];
 
   const start = (): Feed =>
     followAccess({
@@ -64,9 +73,10 @@ export function createAccessSnapshot({ db, log, now }: SnapshotOptions): AccessS
       log,
       now,
       onLook({ view, begun, readAnew, changes }) {
+        tell(readAnew ? null : named(changes));
         latest = { view, begun };
         counts.readAnew += Number(readAnew);
-        counts.changes += changes;
+        counts.changes += changes.length;
         if (readAnew) log.info({ ms: Math.round(performance.now() - begun), ...sizes(view) }, "the access snapshot was read");
         if (lost) log.info("the access snapshot has its feed again");
         lost = false;
@@ -84,6 +94,10 @@ export function createAccessSnapshot({ db, log, now }: SnapshotOptions): AccessS
         lost = true;
       },
     });
+
+  const tell = (ids: ReadonlySet<string> | null) => {
+    if (ids === null || ids.size > 0) for (const each of told) each(ids);
+  };
 
   const forget = () => {
     feed?.stop();
@@ -116,6 +130,8 @@ export function createAccessSnapshot({ db, log, now }: SnapshotOptions): AccessS
   };
 
   return {
+    now: () => (!db.closing.aborted && latest && performance.now() - latest.begun <= MOST_AGE_MS ? latest.view : undefined),
+    onChange: (tellOne) => void told.push(tellOne),
     async ready() {
       asked = performance.now();
       if (db.closing.aborted) throw unavailable(true);
@@ -138,6 +154,10 @@ export function createAccessSnapshot({ db, log, now }: SnapshotOptions): AccessS
       };
     },
   };
+}
+
+function named(changes: Changes["changes"]): ReadonlySet<string> {
+  return new Set(changes.flatMap(({ kind, ids }) => (kind === "person" || kind === "token" ? ids : [])));
 }
 
 function sizes({ tables }: View): Pick<SnapshotStatus, "people" | "units" | "groups" | "roles" | "bytes"> {

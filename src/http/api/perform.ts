@@ -5,6 +5,7 @@ import { requireStanding } from "../../auth/credential-stands.ts";
 import { AppError } from "../../errors.ts";
 import { askedAnew } from "./asked-anew.ts";
 import { entityTag, isKnown, versionMatched } from "./entity-tag.ts";
+import { inMemory } from "./from-memory.ts";
 import { once, onceApart, type KeptAnswer } from "./idempotency.ts";
 import { parsed } from "./problem.ts";
 import { requireRecentProof } from "./recent-proof.ts";
@@ -100,6 +101,10 @@ async function answered(route: Route, by: Performed & { request: ApiRequest; sql
       if (route.method === "get") held.set(permission, reach);
       return reach;
     },
+    inMemory(permission) {
+      asked.add(permission);
+      return inMemory(sql, { snapshot: options.accessSnapshot, caller: known(), permission, at: ctx.now() });
+    },
     async require(permission, thing) {
       asked.add(permission);
       const reach = await requirePermission(sql, { caller: known(), permission, at: ctx.now(), thing });
@@ -113,7 +118,8 @@ async function answered(route: Route, by: Performed & { request: ApiRequest; sql
   };
   const { access } = route;
   if (route.sensitive) requireRecentProof(caller, { now: ctx.now(), minutes: options.signIn.session.stepUpMinutes });
-  if (typeof access === "object" && access.on !== "handler") await call.require(access.permission, thingOf(access.on, params));
+  if (typeof access === "object" && access.on !== "handler")
+    await (route.fromMemory ? call.inMemory(access.permission) : call.require(access.permission, thingOf(access.on, params)));
   const query = route.query ? parsed(route.query, request.query, { what: "query" }) : undefined;
   if (!route.query && Object.keys(request.query).length > 0)
     throw new AppError("invalid", `${Object.keys(request.query)[0]}: this route has no query parameters.`, { field: "query" });

@@ -10,6 +10,7 @@ import type { AccessSnapshot } from "../../access/snapshot/snapshot.ts";
 import type { Turns } from "../../auth/passwords/turns.ts";
 import type { SignInSettings } from "../../sign-in-settings.ts";
 import type { Authenticate } from "./authenticate.ts";
+import type { InMemory } from "./from-memory.ts";
 import type { Special } from "./special.ts";
 
 /** What the administration API is wired with. */
@@ -60,6 +61,8 @@ export interface ApiCall extends Work {
   base: string;
   /** Where the caller holds the permission; for narrowing lists. */
   reach(permission: OwnPermission): Promise<Reach>;
+  /** As `require` anywhere, with what this node has in memory, right within a second; on routes that are `fromMemory`. */
+  inMemory(permission: OwnPermission): Promise<InMemory>;
   /** Refuses what the caller may not do. Throws `forbidden`, or `not_found` for what the caller may not even know of. */
   require(permission: OwnPermission, thing: Thing): Promise<Reach>;
   /** For answers that go on for long: refuses a credential that has ended since the request came. Throws `unauthenticated`. */
@@ -124,6 +127,11 @@ export interface RouteDefinition<P extends z.ZodType, Q extends z.ZodType, B ext
   locks?: "administrators" | "rules";
   /** Runs outside of one transaction, because it makes its own or talks to others: `sql` is the pool. */
   ownTransactions?: true;
+  /**
+   * Answered from memory as of an instant at most a second ago, or not at all: who calls, and may, is found there, too, while the node is
+   * in step, and else asked of the database. Only for `anywhere`.
+   */
+  fromMemory?: true;
   handler(call: ApiCall, input: { params: z.output<P>; query: z.output<Q>; body: z.output<B> }): Promise<z.input<A> | Special>;
 }
 

@@ -59,7 +59,7 @@ async function answer(
   route: Route,
   { options, authenticate, request, response }: Answering & { request: Request; response: Response },
 ): Promise<void> {
-  const caller = route.access === "public" ? null : await authenticate(request);
+  const caller = route.access === "public" ? null : await authenticate(request, { fromMemory: route.fromMemory ?? false });
   const ended = route.sends === "text/event-stream" ? endOf(response) : undefined;
   const ctx = createContext({
     actor: caller?.actor ?? "system",

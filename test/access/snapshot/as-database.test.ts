@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { checkAccess, effectiveAccess } from "../../../src/access/effective.ts";
+import type { OwnPermission } from "../../../src/access/own-permissions.ts";
+import { reaches, reachesAnything, reachOf, type Caller } from "../../../src/access/policy.ts";
 import { answerAll, type Answer, type Question } from "../../../src/access/snapshot/answer.ts";
+import { heldBy } from "../../../src/access/snapshot/held.ts";
 import { createAccessSnapshot, type AccessSnapshot } from "../../../src/access/snapshot/snapshot.ts";
 import { inTransaction, type Work } from "../../../src/db/database.ts";
 import { setPersonExpiry } from "../../../src/directory/person-expiry.ts";
@@ -45,6 +48,23 @@ async function expectSame(snapshot: AccessSnapshot, organisation: Organisation, 
     at,
     [...new Set(expected)].sort(),
   ]);
+}
+
+/** Where people, and services that they answer for, hold a permission, narrowed to one unit or not: in memory and as the doors ask for it. */
+async function expectSameCallers(snapshot: AccessSnapshot, organisation: Organisation): Promise<void> {
+  const [view, at, [permission]] = [await snapshot.ready(), clock.now(), PERMISSIONS as unknown as OwnPermission[]];
+  if (permission === undefined) throw new Error("there are no permissions");
+  for (const person of organisation.people)
+    for (const unitIds of [null, [], ...organisation.units.map((unit) => [unit])])
+      for (const service of [true, false]) {
+        const who = service ? { personId: null, responsibleId: person } : { personId: person };
+        const caller: Caller = { actor: "token:test", credential: "token:test", permissions: null, unitIds, ...who };
+        const reach = await reachOf(db.pool, { caller, permission, at });
+        const held = heldBy(view, { caller, permission, at });
+        const reached = await Promise.all(organisation.units.map((unitId) => reaches(db.pool, { reach, thing: { unitId } })));
+        const numbers = organisation.units.map((unit) => view.tables.units.numbering.find(unit) ?? -1);
+        expect([held.anywhere, held.everything, numbers.map(held.on)]).toEqual([reachesAnything(reach), reach.everything, reached]);
+      }
 }
 
 /** What may befall the own time of somebody: an end that is set or taken back, an absence from one instant to another, or nothing. */
@@ -108,6 +128,7 @@ test("A4, A5, A6: the snapshot answers as the database does, after every change 
             if (looks.next().value !== true) continue;
             await snapshot.current();
             await expectSame(snapshot, organisation, clock.now());
+            await expectSameCallers(snapshot, organisation);
           }
           await snapshot.current();
           const all = [...boundaries(organisation.model), ...(await ownBoundaries(organisation))];

@@ -1,8 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { accessSql, checkAccess } from "../../../src/access/effective.ts";
 import { giveGrant, revokeGrant } from "../../../src/access/grants.ts";
+import type { Caller } from "../../../src/access/policy.ts";
 import { createRole } from "../../../src/access/roles.ts";
 import { answerAll, foldedNames, type Answer, type Question } from "../../../src/access/snapshot/answer.ts";
+import { heldBy } from "../../../src/access/snapshot/held.ts";
 import { createAccessSnapshot, type AccessSnapshot } from "../../../src/access/snapshot/snapshot.ts";
 import { inTransaction, type Work } from "../../../src/db/database.ts";
 import { createUnit } from "../../../src/directory/units.ts";
@@ -249,8 +251,11 @@ describe("who and where", () => {
     const below = await inWork((work) => createUnit(work, { name: "Below", parentId: lone.unitId }));
     const beside = await inWork((work) => createUnit(work, { name: "Beside" }));
     const view = await follow().current();
-    const ask = (question: Partial<Question>, within: string[]) =>
-      answerAll(view, [{ ...lone.question, ...question }], { at: clock.now(), within })[0];
+    const ask = (question: Partial<Question>, unitIds: string[]) => {
+      const caller: Caller = { actor: "token:test", credential: "token:test", personId: null, permissions: null, unitIds };
+      const { on } = heldBy(view, { caller, permission: "rollcall.access.check", at: clock.now() });
+      return answerAll(view, [{ ...lone.question, ...question }], { at: clock.now(), within: on })[0];
+    };
     expect(ask({ unit: below }, [lone.unitId])).toEqual({ allowed: true, until: null });
     expect(ask({ unit: lone.unitId }, [below])).toEqual({ error: "forbidden" });
     expect(ask({ unit: beside }, [lone.unitId])).toEqual({ error: "forbidden" });

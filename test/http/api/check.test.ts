@@ -2,6 +2,11 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import supertest from "supertest";
 import { giveGrant, revokeGrant } from "../../../src/access/grants.ts";
 import { createApp } from "../../../src/app.ts";
+import { revokeToken } from "../../../src/auth/tokens.ts";
+import type { Database } from "../../../src/db/database.ts";
+import { raiseBlocks } from "../../../src/directory/blocks.ts";
+import { erasePerson } from "../../../src/directory/erasure.ts";
+import { setPersonExpiry } from "../../../src/directory/person-expiry.ts";
 import { cuttable } from "../../access/snapshot/cuttable.ts";
 import { silentLog } from "../../helpers/database.ts";
 import { keyRing } from "../scim/door.ts";
@@ -96,6 +101,124 @@ describe("POST /check", () => {
     const metrics = await (await fetch(`${door.url}/metrics`)).text();
     expect(metrics).toMatch(/^rollcall_access_snapshot_age_seconds [\d.]+$/m);
     expect(metrics).toMatch(/^rollcall_access_snapshot_people \d+$/m);
+  });
+
+  describe("who calls is found in memory, too", () => {
+    /** How often somebody's token was looked up in the database. */
+    let looks = 0;
+    let checkers = 0;
+    let app: ReturnType<typeof createApp>;
+    let way: Awaited<ReturnType<typeof cuttable>>;
+    const closing = new AbortController();
+    const forward = { ms: 0 };
+    beforeAll(async () => {
+      way = await cuttable(door.db.url);
+      const sharedReads: Database["sharedReads"] = {
+        query(read) {
+          if (read.name === "token-holder") looks += 1;
+          return door.db.sharedReads.query(read);
+        },
+      };
+      app = createApp({
+        db: { ...door.db, sharedReads, url: way.url, closing: closing.signal },
+        keyRing,
+        config: { http: { bodyLimit: 1024 * 1024, trustProxy: false } },
+        log: silentLog,
+        now: () => new Date(door.clock.now().getTime() + forward.ms),
+      });
+    });
+    afterAll(async () => {
+      closing.abort();
+      await way.close();
+    });
+    const asked = (token: string, unit = unitId) =>
+      supertest(app)
+        .post("/api/v1/check")
+        .set("Authorization", `Bearer ${token}`)
+        .send({ questions: [{ person: personId, permission, unit }] });
+    const until = async (token: string, status: number) => {
+      for (let answer = await asked(token); ; answer = await asked(token)) if (answer.status === status) return answer;
+    };
+    /** Asks until it is answered without the database. */
+    const kept = async (token: string) => {
+      for (let before = -1; before !== looks;) {
+        before = looks;
+        await until(token, 200);
+      }
+    };
+    const checker = async () => {
+      const userName = `checker-${(checkers += 1)}`;
+      const id = await door.newPerson({ userName });
+      await door.work((work) => giveGrant(work, { personId: id, role: "rollcall-access-checker", unit: unitId }));
+      return { personId: id, userName, token: await door.newToken({ personId: id }) };
+    };
+    const tokenId = async (token: string) =>
+      (await door.db.pool.query<{ id: string }>("select id from tokens where prefix = $1", [token.split("_")[2]])).rows[0]?.id ?? "";
+
+    test("A6: a token that is revoked, or narrowed, one of somebody suspended, deleted or without the grant, is refused without being looked up before", async () => {
+      const service = await door.newToken();
+      await kept(service);
+      await door.work(async (work) => revokeToken(work, { id: await tokenId(service), reason: "test" }));
+      await until(service, 401);
+
+      const narrowed = await door.newToken();
+      await kept(narrowed);
+      await door.db.pool.query("update tokens set unit_ids = $2 where id = $1", [await tokenId(narrowed), [below]]);
+      for (;;) if ((await until(narrowed, 200)).body.answers[0].error === "forbidden") break;
+      await kept(narrowed);
+      await door.db.pool.query("update tokens set permissions = '{rollcall.people.view}' where id = $1", [await tokenId(narrowed)]);
+      await until(narrowed, 403);
+
+      const [suspended, deleted, stripped] = [await checker(), await checker(), await checker()];
+      const responsible = await door.newToken({ responsibleId: suspended.personId });
+      for (const token of [suspended.token, responsible, deleted.token, stripped.token]) await kept(token);
+      await door.work((work) => raiseBlocks(work, [{ personId: suspended.personId, owner: "admin", effect: "suspended", reason: "test" }]));
+      await until(suspended.token, 401);
+      await until(responsible, 401);
+      await door.work((work) =>
+        erasePerson(work, { personId: deleted.personId, confirm: deleted.userName, reason: "test", force: true, keyRing }),
+      );
+      await until(deleted.token, 401);
+      const { rows } = await door.db.pool.query<{ grant_id: string }>("select grant_id from grants where person_id = $1", [
+        stripped.personId,
+      ]);
+      await door.work((work) => revokeGrant(work, { grantId: rows[0]?.grant_id ?? "", reason: "test" }));
+      await until(stripped.token, 403);
+    });
+
+    test("A6: a token ends at its time, and its person's access at theirs, without any change to hear of; a use is noted every minute", async () => {
+      const end = new Date(door.clock.now().getTime() + 86_400_000);
+      const token = await door.newToken({ expiresAt: end });
+      const ending = await checker();
+      await door.work((work) => setPersonExpiry(work, { personId: ending.personId, until: end, reason: "test" }));
+      await kept(token);
+      await kept(ending.token);
+      const used = async () =>
+        (await door.db.pool.query<{ at: Date }>("select last_used_at as at from tokens where id = $1", [await tokenId(token)])).rows[0]?.at;
+      const before = await used();
+      forward.ms = 61_000;
+      await until(token, 200);
+      expect((await used())?.getTime()).toBeGreaterThanOrEqual((before?.getTime() ?? Infinity) + 60_000);
+      forward.ms = 86_400_001;
+      expect((await until(token, 401)).body.code).toBe("unauthenticated");
+      await until(ending.token, 401);
+      forward.ms = 0;
+    });
+
+    test("A6: without its feed a node asks the database who calls, and answers nobody else", async () => {
+      const [token, stranger] = [await door.newToken(), await door.newToken({ personId })];
+      await kept(token);
+      way.cut();
+      await until(token, 503);
+      const before = looks;
+      expect([(await asked(token)).status, (await asked(stranger)).status]).toEqual([503, 403]);
+      expect(looks).toBe(before + 2);
+      await door.work(async (work) => revokeToken(work, { id: await tokenId(token), reason: "test" }));
+      expect((await asked(token)).status).toBe(401);
+      way.mend();
+      await until(door.token, 200);
+      expect((await asked(token)).status).toBe(401);
+    });
   });
 
   test("A6: a node that has lost its feed answers 503 with Retry-After, and nothing else", async () => {

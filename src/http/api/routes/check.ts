@@ -1,9 +1,8 @@
 import { z } from "zod";
 import { answerAll, foldedNames } from "../../../access/snapshot/answer.ts";
-import type { Reach } from "../../../access/policy.ts";
+import { heldBy } from "../../../access/snapshot/held.ts";
 import { route, type Route } from "../route.ts";
 import { instant, line } from "../schemas.ts";
-import { unitOfPath } from "../unit-of-path.ts";
 
 const MOST_QUESTIONS = 1000;
 
@@ -56,31 +55,27 @@ const status = z
   })
   .meta({ id: "CheckStatus" });
 
-/** Ids of the units that may be asked about; null = all. */
-function withinOf({ everything, paths }: Reach): string[] | null {
-  return everything ? null : paths.map(unitOfPath);
-}
-
 export const checkRoutes: readonly Route[] = [
   route({
     method: "post",
     path: "/check",
     summary: "May these people do this there?",
-    description: `Up to ${MOST_QUESTIONS} questions, answered from memory as of one instant at most a second ago; when that can't be warranted, none is answered (503, Retry-After).`,
+    description: `Up to ${MOST_QUESTIONS} questions, answered from memory as of one instant at most a second ago; when that can't be warranted, none is answered (503, Retry-After). Who asks, and may, is known from there, too: a token that was revoked is refused within a second.`,
     tag: "Check",
     access: { permission: "rollcall.access.check", on: "anywhere" },
     body: z.strictObject({ questions: z.array(question).min(1).max(MOST_QUESTIONS) }),
     example: { questions: [{ person: "ada@example.com", permission: "register.contracts.view", unit: "NORTH" }] },
     answer: checked,
+    fromMemory: true,
     // Nothing is changed, and most requests need no connection at all.
     ownTransactions: true,
     async handler(call, { body }) {
       const { questions } = body;
-      const within = withinOf(await call.reach("rollcall.access.check"));
-      const knowsPeople = within === null && (await call.reach("rollcall.people.view")).everything;
       const folded = await foldedNames(call.sql, questions);
-      const view = await call.options.accessSnapshot.ready();
-      const answers = answerAll(view, questions, { at: call.ctx.now(), within, knowsPeople, folded });
+      const at = call.ctx.now();
+      const { view, held } = await call.inMemory("rollcall.access.check");
+      const knowsPeople = held.everything && heldBy(view, { caller: call.caller, permission: "rollcall.people.view", at }).everything;
+      const answers = answerAll(view, questions, { at, within: held.everything ? null : held.on, knowsPeople, folded });
       return { asOf: view.asOf, revision: view.revision, answers };
     },
   }),
