@@ -90,7 +90,7 @@ async function evaluatePage(
   const now = ctx.now();
   // Two evaluations of one person at once would both begin the match.
   await sql.query("select from people where id = any($1::uuid[]) order by id for update", [personIds]);
-  const facts = await loadPersonFacts(sql, { personIds, at: now, fields: fieldsOf(rules) });
+  const facts = await loadPersonFacts(sql, { personIds, at: now, fields: fieldsOf(rules), rolesForRules: {} });
   const matching = new Set(
     facts.flatMap((person) => rules.filter((rule) => fulfils(work, { rule, person })).map((rule) => `${rule.id} ${person.id}`)),
   );

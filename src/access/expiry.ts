@@ -6,6 +6,8 @@ import { carryOutPersonExpiry } from "../directory/person-expiry.ts";
 import { scheduleExpiry } from "./boundaries.ts";
 import { evaluateConditionRules } from "./condition-rules.ts";
 import { markHolders } from "./grant-rows.ts";
+import { lockRules } from "./rule-lock.ts";
+import { wakeRulesOnRoles } from "./rules-on-roles.ts";
 
 interface Boundary {
   grantId: string;
@@ -70,6 +72,7 @@ const MEMBERS_ENDED = `
 export async function carryOutExpiry(work: Work): Promise<{ started: number; expired: number; members: number; next: Date | null }> {
   const { ctx, sql } = work;
   const now = ctx.now();
+  await lockRules(sql, "shared");
   const since = await lockWatermark(sql);
   const [expired, settled] = [await carryOutPersonExpiry(work), await settleEmployment(work)];
   // Who is employed from today on holds what rules give from today on.
@@ -104,6 +107,7 @@ export async function carryOutExpiry(work: Work): Promise<{ started: number; exp
   ]);
   await markHolders(work, [...started, ...ended]);
   const members = [...new Set(membersEnded.flatMap((grant) => grant.members))];
+  await wakeRulesOnRoles(work, { personIds: members, groupIds: [] });
   await markPeople(work, { personIds: members });
   await sql.query("update watermarks set at = $1 where key = 'access'", [now]);
   return { started: started.length, expired: ended.length, members: members.length, next: await scheduleExpiry(work) };

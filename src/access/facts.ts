@@ -1,6 +1,7 @@
 import type { AttributeObject } from "../../connectors/contract.ts";
 import type { Sql } from "../db/database.ts";
 import { withinOwnTime } from "../directory/own-time.ts";
+import { COUNTS_FOR_RULES } from "./rules-on-roles.ts";
 import { PROFILE_TEXTS, type PersonFacts } from "../expressions/environment.ts";
 
 function profileOf(fields: ReadonlySet<string> | undefined): string {
@@ -27,10 +28,10 @@ const GROUPED = `grouped as (
     select member_of.person_id, array_agg(distinct g.display_name::text) as names
     from member_of join groups g on g.id = member_of.group_id and g.deleted_at is null group by 1
   )`;
-const ROLED = `held as (
-    select g.person_id, g.role_id from asked join grants g on g.person_id = asked.id and g.recorded_to is null and g.valid @> $2::timestamptz
+const roled = (counts: string) => `held as (
+    select g.person_id, g.role_id from asked join grants g on g.person_id = asked.id and g.recorded_to is null and g.valid @> $2::timestamptz and ${counts}
     union
-    select member_of.person_id, g.role_id from member_of join grants g on g.group_id = member_of.group_id and g.recorded_to is null and g.valid @> $2::timestamptz
+    select member_of.person_id, g.role_id from member_of join grants g on g.group_id = member_of.group_id and g.recorded_to is null and g.valid @> $2::timestamptz and ${counts}
     where g.expires_after_seconds is null or member_of.since + make_interval(secs => g.expires_after_seconds) > $2
   ), roled as (
     select held.person_id, array_agg(distinct roles.key) as keys from held join roles on roles.id = held.role_id and roles.deleted_at is null group by 1
@@ -40,12 +41,16 @@ const PLACED = `placed as (
     from asked join person_units p on p.person_id = asked.id and p.recorded_to is null and p.valid @> $2::timestamptz join units on units.id = p.unit_id group by 1
   )`;
 
-function statement(fields: ReadonlySet<string> | undefined): string {
+/** Which grants make roles: all, or those that count for rules. */
+const counting = (roles: RolesAsked | undefined) =>
+  roles === undefined ? "true" : `${COUNTS_FOR_RULES("g")} and ($3::uuid is null or g.rule_id is distinct from $3)`;
+
+function statement(fields: ReadonlySet<string> | undefined, roles: RolesAsked | undefined): string {
   const is = (field: string) => fields === undefined || fields.has(field);
   const lists = [
     { field: "units", name: "placed", values: "codes", text: PLACED },
     { field: "groups", name: "grouped", values: "names", text: GROUPED },
-    { field: "roles", name: "roled", values: "keys", text: ROLED },
+    { field: "roles", name: "roled", values: "keys", text: roled(counting(roles)) },
   ].map((list) => ({ ...list, asked: is(list.field) }));
   const wanted = lists.filter(({ asked }) => asked);
   return `
@@ -67,6 +72,14 @@ export interface FactsQuestion {
   at: Date;
   /** Only these fields of PERSON_FIELDS are filled, besides id, active and state; all when absent. */
   fields?: ReadonlySet<string> | undefined;
+  /** For conditions of rules. All roles are there when absent. */
+  rolesForRules?: RolesAsked | undefined;
+}
+
+/** Roles as a condition of a rule may see them: without what rules give that ask for roles themselves. */
+export interface RolesAsked {
+  /** Nor what this rule gives: it asks for roles once it is saved. */
+  besides?: string | null | undefined;
 }
 
 /**
@@ -75,9 +88,10 @@ export interface FactsQuestion {
  */
 export async function loadPersonFacts(
   sql: Sql,
-  { personIds, at, fields }: FactsQuestion,
+  { personIds, at, fields, rolesForRules }: FactsQuestion,
 ): Promise<(PersonFacts & { attributes: AttributeObject })[]> {
   if (personIds.length === 0) return [];
-  const { rows } = await sql.query<PersonFacts>(statement(fields), [personIds, at]);
+  const counted = rolesForRules && (fields === undefined || fields.has("roles")) ? rolesForRules : undefined;
+  const { rows } = await sql.query<PersonFacts>(statement(fields, counted), [personIds, at, ...(counted ? [counted.besides ?? null] : [])]);
   return rows;
 }

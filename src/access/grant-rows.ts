@@ -4,6 +4,7 @@ import { membersInEffect } from "../directory/groups.ts";
 import { markPeople } from "../directory/outbox.ts";
 import { closePeriods } from "../directory/periods.ts";
 import { scheduleExpiry } from "./boundaries.ts";
+import { wakeRulesOnRoles } from "./rules-on-roles.ts";
 
 /** A grant as it is inserted; exactly one of personId and groupId. */
 export interface GrantRow {
@@ -102,13 +103,15 @@ export async function closeGrants(work: Work, { grantIds, reason }: { grantIds: 
   return rows.length;
 }
 
-/** Marks people, and the members of groups in pages: a target's scope may ask for roles. */
+/** Marks people, and the members of groups in pages: a target's scope may ask for roles, and so may a rule. */
 export async function markHolders(work: Work, holders: readonly { personId: string | null; groupId: string | null }[]): Promise<void> {
   if (holders.length === 0) return;
-  await markPeople(work, { personIds: [...new Set(holders.flatMap((holder) => holder.personId ?? []))] });
+  const personIds = [...new Set(holders.flatMap((holder) => holder.personId ?? []))];
   const groupIds = [...new Set(holders.flatMap((holder) => holder.groupId ?? []))];
+  await wakeRulesOnRoles(work, { personIds, groupIds });
+  await markPeople(work, { personIds });
   if (groupIds.length === 0 || !(await anyTarget(work.sql))) return;
-  for await (const personIds of membersInEffect(work.sql, { groupIds, at: work.ctx.now() })) await markPeople(work, { personIds });
+  for await (const members of membersInEffect(work.sql, { groupIds, at: work.ctx.now() })) await markPeople(work, { personIds: members });
 }
 
 /** Spares reading a group's members when nobody is provisioned anywhere. */

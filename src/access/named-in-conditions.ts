@@ -13,7 +13,7 @@ export interface Named {
 
 /**
  * Whoever conditions of rules may fit otherwise by that: they ask for the units of a person by code, or name, and for groups by name, those
- * around them included. Nobody where no condition speaks of them. Takes the lock of rules, shared.
+ * around them included; what groups hold makes roles of their members, for which they may ask, too. Nobody where no condition speaks of them. Takes the lock of rules, shared.
  */
 export async function peopleOfNamed({ ctx, sql }: Work, { unitIds = [], groupIds = [] }: Named): Promise<string[]> {
   if (unitIds.length + groupIds.length === 0) return [];
@@ -40,7 +40,7 @@ const CALLED = `select coalesce(code, name)::text as "as" from units where id = 
 
 async function spokenOf(sql: Sql): Promise<{ units: boolean; groups: boolean }> {
   const { rows } = await sql.query<{ units: boolean; groups: boolean }>(
-    `select coalesce(bool_or(condition ~ '\\munits\\M'), false) as units, coalesce(bool_or(condition ~ '\\mgroups\\M'), false) as groups
+    `select coalesce(bool_or(condition ~ '\\munits\\M'), false) as units, coalesce(bool_or(condition ~ '\\m(groups|roles)\\M'), false) as groups
      from rules where condition is not null and enabled and deleted_at is null`,
   );
   return rows[0] ?? { units: false, groups: false };

@@ -1,5 +1,6 @@
 import { Fault } from "../../connectors/contract.ts";
 import { evaluateRule } from "../access/condition-rules.ts";
+import { followRoles } from "../access/following-roles.ts";
 import { carryOutExpiry } from "../access/expiry.ts";
 import { tellEndingGrants } from "../access/grant-notices.ts";
 import { reconcileGroupRules } from "../access/group-rules.ts";
@@ -166,6 +167,9 @@ export function createHandlers({ db, keyRing, targets, notifier, incidents, rese
     },
     async detect_incidents(ctx, { personId }) {
       await incidents?.detect(ctx, personId);
+    },
+    async follow_roles(ctx, holders) {
+      await inTransaction(db, ctx, (work) => followRoles(work, holders));
     },
     async evaluate_rule(ctx, { ruleId }) {
       await inTransaction(db, ctx, async (work) => {

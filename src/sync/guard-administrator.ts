@@ -61,7 +61,7 @@ async function stillFulfils(
   if (!touch.moves && touch.person === null) return true;
   const { rows } = await sql.query<{ name: string; condition: string }>("select name, condition from rules where id = $1", [ruleId]);
   const [rule] = rows;
-  const [facts] = await loadPersonFacts(sql, { personIds: [personId], at: now });
+  const [facts] = await loadPersonFacts(sql, { personIds: [personId], at: now, rolesForRules: {} });
   if (!rule || !facts) return false;
   if (touch.moves && ASKS_PLACES.test(rule.condition)) return false;
   if (touch.person === null) return true;

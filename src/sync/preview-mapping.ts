@@ -50,7 +50,7 @@ export async function previewMapping(
   for await (const personIds of peopleOf(sql, connectionId)) {
     ctx.signal.throwIfAborted();
     const people = await knownPeople(sql, personIds);
-    const all = await loadPersonFacts(sql, { personIds, at: ctx.now() });
+    const all = await loadPersonFacts(sql, { personIds, at: ctx.now(), rolesForRules: {} });
     const nexts = all.flatMap((facts) => {
       const person = people.get(facts.id);
       const next =

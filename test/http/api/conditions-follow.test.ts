@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { checkAccess } from "../../../src/access/effective.ts";
+import { carryOutExpiry } from "../../../src/access/expiry.ts";
+import { followRoles } from "../../../src/access/following-roles.ts";
 import { createRole } from "../../../src/access/roles.ts";
-import { createRule } from "../../../src/access/rules.ts";
+import { createRule, deleteRule } from "../../../src/access/rules.ts";
+import type { Holders } from "../../../src/access/rules-on-roles.ts";
 import { openApi, type ApiDoor } from "./api-door.ts";
 
 const ANY = { "If-Match": "*" };
@@ -59,6 +62,104 @@ describe("conditions of rules follow what units and groups are called", () => {
     await members(outer, { add: { groups: [inner] } }).expect(200);
     await door.request("DELETE", `/groups/${outer}`, { headers: ANY, body: REASON }).expect(204);
     expect(await holds(personId)).toBe(false);
+  });
+});
+
+describe("conditions of rules follow which roles are held", () => {
+  const give = (body: object) => door.request("POST", "/grants", { body: { unitId: top, reason: "tried", ...body } });
+  const revoke = (id: string) => door.request("POST", `/grants/${id}/revoke`, { body: REASON });
+  /** Works off what the queue holds for these rules, as a worker does. */
+  async function followed(): Promise<void> {
+    for (;;) {
+      const { rows } = await door.db.pool.query<{ payload: Holders }>(
+        `delete from graphile_worker._private_jobs j using graphile_worker._private_tasks t
+         where t.id = j.task_id and t.identifier = 'follow_roles' returning j.payload`,
+      );
+      if (rows.length === 0) return;
+      for (const { payload } of rows) await door.work((work) => followRoles(work, payload));
+    }
+  }
+
+  test("A6, M3: a grant gives and takes at once what a condition asks it for, by request and through groups as well", async () => {
+    await door.work((work) => createRole(work, { key: "driver", name: "Driver", permissions: [] }));
+    await rule("drivers", '"driver" in person.roles', "visitor");
+    const personId = await door.newPerson({ unitId: top });
+    const grant = (await give({ personId, role: "driver" }).expect(201)).body.id;
+    expect(await holds(personId)).toBe(true);
+    await revoke(grant).expect(204);
+    expect(await holds(personId)).toBe(false);
+    const drivers = await group("Drivers");
+    await members(drivers, { add: { people: [personId] } }).expect(200);
+    expect(await holds(personId)).toBe(false);
+    const toAll = (await give({ groupId: drivers, role: "driver" }).expect(201)).body.id;
+    expect(await holds(personId)).toBe(true);
+    const outer = await group("All drivers");
+    await revoke(toAll).expect(204);
+    await give({ groupId: outer, role: "driver" }).expect(201);
+    expect(await holds(personId)).toBe(false);
+    await members(outer, { add: { groups: [drivers] } }).expect(200);
+    expect(await holds(personId)).toBe(true);
+    await members(outer, { remove: { groups: [drivers] } }).expect(200);
+    expect(await holds(personId)).toBe(false);
+  });
+
+  test("A5, M3: so do beginnings and ends, of grants and of members' time, though nobody touches the person", async () => {
+    const [personId, member] = [await door.newPerson({ unitId: top }), await door.newPerson({ unitId: top })];
+    const at = (hours: number) => new Date(door.clock.now().getTime() + hours * 3_600_000).toISOString();
+    await give({ personId, role: "driver", from: at(1), until: at(2) }).expect(201);
+    const timed = await group("Trial drivers");
+    await give({ groupId: timed, role: "driver", expiresAfterSeconds: 5_400 }).expect(201);
+    await members(timed, { add: { people: [member] } }).expect(200);
+    const seen = [];
+    for (const hours of [0, 1, 1]) {
+      door.clock.forward(hours * 3_600_000 + 1_000);
+      await door.work(carryOutExpiry);
+      await followed();
+      seen.push([await holds(personId), await holds(member)]);
+    }
+    expect(seen).toEqual([
+      [false, true],
+      [true, true],
+      [false, false],
+    ]);
+  });
+
+  test("what rules give that ask for roles is no answer to such rules: none holds itself up, and none gives and takes in turns", async () => {
+    await rule("kept", '"driver" in person.roles', "driver");
+    await rule("contrary", '!("visitor" in person.roles)', "visitor");
+    const personId = await door.newPerson({ unitId: top });
+    const grant = (await give({ personId, role: "driver" }).expect(201)).body.id;
+    const given = async () => {
+      const { body } = await door.request("GET", `/grants?person=${personId}&state=current`).expect(200);
+      return body.items.map((each: { role: { key: string }; source: string }) => `${each.role.key} ${each.source}`).sort();
+    };
+    const all = ["driver manual", "driver rule", "visitor rule", "visitor rule"];
+    for (let round = 0; round < 3; round += 1) {
+      await door.work((work) => followRoles(work, { personIds: [personId], groupIds: [] }));
+      await followed();
+      expect(await given()).toEqual(all);
+    }
+    await revoke(grant).expect(204);
+    expect(await given()).toEqual(["visitor rule"]);
+    const own = (await give({ personId, role: "visitor" }).expect(201)).body.id;
+    expect(await given()).toEqual(["visitor manual"]);
+    await revoke(own).expect(204);
+    expect(await given()).toEqual(["visitor rule"]);
+    for (const name of ["kept", "contrary"]) await door.work((work) => deleteRule(work, { name }));
+  });
+
+  test("A4: nobody is given a role by which a condition makes them an administrator of Rollcall, by whom could not", async () => {
+    await door.work((work) => createRole(work, { key: "foreman", name: "Foreman", permissions: [] }));
+    await rule("foremen", '"foreman" in person.roles', "rollcall-administrator");
+    const yard = await door.newUnit({ name: "Yard", parentId: top });
+    const { token } = await door.newHolder({ role: "rollcall-unit-administrator", unitId: yard });
+    const personId = await door.newPerson({ unitId: yard });
+    const body = { personId, unitId: yard, role: "foreman", reason: "tried" };
+    await door.request("POST", "/grants", { token, body }).expect(403);
+    expect(await holds(personId, "rollcall.roles.edit")).toBe(false);
+    await door.request("POST", "/grants", { body }).expect(201);
+    expect(await holds(personId, "rollcall.roles.edit")).toBe(true);
+    await door.work((work) => deleteRule(work, { name: "foremen" }));
   });
 });
 

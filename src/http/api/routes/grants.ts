@@ -2,11 +2,13 @@ import { z } from "zod";
 import { changeGrant } from "../../../access/grant-change.ts";
 import { listGrants, readGrant, type GrantLine } from "../../../access/grant-list.ts";
 import { tellOfGrant } from "../../../access/grant-notices.ts";
+import { judgedByRules } from "../../../access/following-roles.ts";
 import { giveGrant, revokeGrant } from "../../../access/grants.ts";
 import { refuseGivingOneself, requireMayGive } from "../../../access/giving.ts";
 import { keepingAnAdministrator } from "../../../access/last-administrator.ts";
 import { findRole } from "../../../access/roles.ts";
 import { requireVersion } from "../entity-tag.ts";
+import type { Holders } from "../../../access/rules-on-roles.ts";
 import { page, pageOf, pageQuery, placeOf } from "../paging.ts";
 import { route, type ApiCall, type Route } from "../route.ts";
 import { flag, idParams, instant, line, moment, reason, uuid } from "../schemas.ts";
@@ -108,7 +110,11 @@ export const grantRoutes: readonly Route[] = [
       if (body.personId !== undefined) await call.require("rollcall.people.view", { personId: body.personId });
       if (body.groupId !== undefined) await call.require("rollcall.groups.view", { anywhere: true });
       await requireGiving(call, { role: body.role, unitId, personId: body.personId, groupId: body.groupId });
-      const grantId = await giveGrant(call, { ...body, unit: unitId, source: "manual" });
+      const grantId = await judgedByRules(call, {
+        caller: call.caller,
+        holders: holdersOf(body),
+        change: () => giveGrant(call, { ...body, unit: unitId, source: "manual" }),
+      });
       await tellOfGrant(call, { keyRing: call.options.keyRing, grantId });
       return answered(call, grantId);
     },
@@ -167,11 +173,13 @@ export const grantRoutes: readonly Route[] = [
     example: { reason: "The project is over" },
     status: 204,
     async handler(call, { params: { id }, body }) {
-      const { unit, role, person } = await seen(call, id);
+      const { unit, role, person, group } = await seen(call, id);
       await call.require("rollcall.grants.give", { unitId: unit.id });
       if (person === null || person.id !== call.caller.personId)
         await requireMayGive(call.sql, { caller: call.caller, role, unitId: unit.id, at: call.ctx.now() });
-      await keepingAnAdministrator(call, () => revokeGrant(call, { grantId: id, ...body }));
+      const change = () => revokeGrant(call, { grantId: id, ...body });
+      const holders = holdersOf({ personId: person?.id, groupId: group?.id });
+      await keepingAnAdministrator(call, () => judgedByRules(call, { caller: call.caller, holders, change }));
       return undefined;
     },
   }),
@@ -186,6 +194,11 @@ async function requireGiving(
   await refuseGivingOneself(sql, giving);
   await requireMayGive(sql, giving);
 }
+
+const holdersOf = ({ personId, groupId }: { personId?: string | undefined; groupId?: string | undefined }): Holders => ({
+  personIds: personId === undefined ? [] : [personId],
+  groupIds: groupId === undefined ? [] : [groupId],
+});
 
 /** The grant, if the caller may know of it. */
 async function seen(call: ApiCall, grantId: string): Promise<GrantLine> {

@@ -3,6 +3,7 @@ import { requireMayGive } from "../../../access/giving.ts";
 import { OUT_OF_REACH, personBehind, reaches } from "../../../access/policy.ts";
 import { listRequests, readRequest, type RequestLine } from "../../../access/request-list.ts";
 import { tellOfGrant } from "../../../access/grant-notices.ts";
+import { judgedByRules } from "../../../access/following-roles.ts";
 import { approveRequest, makeRequest, refuseRequest, requestedAccess, withdrawRequest } from "../../../access/requests.ts";
 import { AppError } from "../../../errors.ts";
 import { page, pageOf, pageQuery, placeOf } from "../paging.ts";
@@ -135,9 +136,13 @@ export const requestRoutes: readonly Route[] = [
     answer: requestSchema,
     async handler(call, { params: { id }, body }) {
       await requireDeciding(call, id);
-      const { role, unit } = await answered(call, id);
+      const { role, unit, person } = await answered(call, id);
       await requireMayGive(call.sql, { caller: call.caller, role, unitId: unit.id, at: call.ctx.now() });
-      const grantId = await approveRequest(call, { requestId: id, ...body });
+      const grantId = await judgedByRules(call, {
+        caller: call.caller,
+        holders: { personIds: [person.id], groupIds: [] },
+        change: () => approveRequest(call, { requestId: id, ...body }),
+      });
       await tellOfGrant(call, { keyRing: call.options.keyRing, grantId });
       return answered(call, id);
     },
