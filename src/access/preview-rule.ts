@@ -92,7 +92,12 @@ async function matching(
   const matches = new Map<string, Date>();
   for (let start = 0; start < candidates.length; start += PAGE) {
     ctx.signal.throwIfAborted();
-    const facts = await loadPersonFacts(sql, { personIds: candidates.slice(start, start + PAGE), at: now, fields, rolesForRules: { besides: ruleId } });
+    const facts = await loadPersonFacts(sql, {
+      personIds: candidates.slice(start, start + PAGE),
+      at: now,
+      fields,
+      rolesForRules: { besides: ruleId },
+    });
     for (const person of facts) if (fulfils({ ctx }, { rule: compiled, person })) matches.set(person.id, sinceWhen.get(person.id) ?? now);
   }
   return matches;
