@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import path from "node:path";
+import { untilCalm } from "../calm.ts";
 import { inChild } from "../child.ts";
 import { startCluster, type Cluster } from "./database.ts";
 import { directoryOf, groupIdAt, userIdAt } from "./directory.ts";
@@ -52,9 +53,7 @@ export async function runServers(options: RunOptions): Promise<SizeResult[]> {
     const results: SizeResult[] = [];
     for (const people of options.sizes) {
       await makeTemplates(cluster, { people, ...options });
-      const servers: ServerResult[] = [];
-      for (const server of options.servers) servers.push(await measureServer(cluster, { ...options, server, people }));
-      results.push({ people, servers });
+      results.push({ people, servers: await measureServers(cluster, { ...options, people }) });
     }
     return results;
   } finally {
@@ -74,28 +73,56 @@ async function makeTemplates(cluster: Cluster, { people, say, servers }: RunOpti
   await cluster.ensure(`peers_${people}`, (url) => fillPeers({ url, people }));
 }
 
-async function measureServer(
+/** A server that is up, what asks it, and what it has done so far. */
+interface Measuring {
+  running: Running;
+  loader: Loader;
+  result: ServerResult;
+}
+
+/**
+ * One operation after the other, each at one server after the other: what is compared is measured within seconds, on a machine that is
+ * as fast for all. Those whose turn it is not have nothing to do.
+ */
+async function measureServers(cluster: Cluster, options: RunOptions & { people: number }): Promise<ServerResult[]> {
+  const { servers, people, seconds, only, say } = options;
+  const measuring: Measuring[] = [];
+  try {
+    for (const server of servers) measuring.push(await openServer(cluster, { ...options, server }));
+    for (const operation of OPERATIONS.filter(({ key }) => only.length === 0 || only.includes(key))) {
+      for (const { loader, result } of measuring) {
+        const { server } = result;
+        if ((server === "bare" && operation.key !== "get") || (server !== "ours" && operation.oursOnly)) continue;
+        say(`${people.toLocaleString("en")} people, ${server}: ${operation.title}`);
+        await untilCalm({ withinSeconds: 3 * seconds });
+        await measureOperation(loader, { operation, seconds, result });
+      }
+    }
+    return measuring.map(({ running, result }) => ({ ...result, peakBytes: running.peakBytes() }));
+  } finally {
+    for (const { loader, running } of measuring) {
+      loader.stop();
+      await running.stop();
+    }
+  }
+}
+
+async function openServer(
   cluster: Cluster,
-  { server, people, folder, seconds, only, say }: RunOptions & { server: ServerName; people: number },
-): Promise<ServerResult> {
-  const result: ServerResult = { server, measured: [], missing: [], failed: [] };
+  { server, people, folder, seconds }: RunOptions & { server: ServerName; people: number },
+): Promise<Measuring> {
   const { running, idsFile } = await startServer(cluster, { server, people, folder });
   const loader = startLoader();
   try {
     await loader.order({ kind: "target", address: running.address, people, idsFile, writable: server !== "bare" });
     // A server that has just started is slower than it will be for the rest of its life.
     await loader.order({ kind: "measure", key: "get", seconds, warmUpSeconds: seconds });
-    for (const operation of OPERATIONS.filter(({ key }) => only.length === 0 || only.includes(key))) {
-      if ((server === "bare" && operation.key !== "get") || (server !== "ours" && operation.oursOnly)) continue;
-      say(`${people.toLocaleString("en")} people, ${server}: ${operation.title}`);
-      await measureOperation(loader, { operation, seconds, result });
-    }
-    result.peakBytes = running.peakBytes();
-    return result;
-  } finally {
+  } catch (error) {
     loader.stop();
     await running.stop();
+    throw error;
   }
+  return { running, loader, result: { server, measured: [], missing: [], failed: [] } };
 }
 
 /** A wrong answer of ours ends the benchmark; one of a peer is written down beside its name. */
