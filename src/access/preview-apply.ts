@@ -3,8 +3,9 @@ import { refuseOriginsUnit } from "../directory/unit-origin.ts";
 import { moveUnit } from "../directory/units.ts";
 import { AppError } from "../errors.ts";
 import { keepingAnAdministrator, lockAdministrators } from "./last-administrator.ts";
-import type { SavedChange } from "./preview-change.ts";
+import { isTried, type SavedChange } from "./preview-change.ts";
 import type { StoredPreview } from "./preview-store.ts";
+import { tryOut } from "./preview-trial.ts";
 import { computePreview } from "./preview.ts";
 import { updateRole } from "./roles.ts";
 import { parseRule } from "./rule-input.ts";
@@ -15,8 +16,14 @@ import { createRule, deleteRule, updateRule } from "./rules.ts";
  * Saves a change that was looked at, if it would still do exactly what was shown: the difference is computed anew in the transaction
  * that saves. Throws `precondition_failed` when it would do something else by now.
  */
-export async function applyPreview(work: Work, preview: Pick<StoredPreview, "change" | "hash" | "at" | "createdAt">): Promise<void> {
-  const { change } = preview;
+export async function applyPreview(
+  work: Work,
+  preview: Pick<StoredPreview, "change" | "hash" | "at" | "createdAt"> & {
+    /** Makes what is tried rather than simulated, with everything that is asked of whoever makes it; needed for that alone. */
+    make?: (work: Work) => Promise<void>;
+  },
+): Promise<void> {
+  const { change, make = refuseToMake } = preview;
   if (change.kind === "mapping")
     throw new AppError("invalid", "A mapping is saved at its connection, whose next run shows its own plan before it applies it.", {
       field: "preview",
@@ -26,7 +33,7 @@ export async function applyPreview(work: Work, preview: Pick<StoredPreview, "cha
   if (change.kind === "rule" || change.kind === "ruleRemoval") await lockRules(work.sql, "alone");
   // What was shown was of the instant of the preview; what was shown of an instant ahead is asked for that one.
   const at = preview.at > work.ctx.now() ? preview.at : work.ctx.now();
-  const { hash } = await computePreview(work, { change, at });
+  const { hash } = isTried(change) ? await tryOut(work, { change, at, make }) : await computePreview(work, { change, at });
   if (!hash.equals(preview.hash))
     throw new AppError(
       "precondition_failed",
@@ -35,7 +42,11 @@ export async function applyPreview(work: Work, preview: Pick<StoredPreview, "cha
         field: "preview",
       },
     );
-  await keepingAnAdministrator(work, () => applyChange(work, change));
+  await (isTried(change) ? make(work) : keepingAnAdministrator(work, () => applyChange(work, change)));
+}
+
+function refuseToMake(): Promise<void> {
+  throw new Error("a change that is tried comes with what makes it");
 }
 
 async function applyChange(work: Work, change: SavedChange): Promise<void> {

@@ -41,10 +41,11 @@ export interface Comparison {
  * computed: many people hold the same.
  */
 export function comparisonOf(before: PreviewWorld, after: PreviewWorld): Comparison {
-  const units = numbered(after.units).filter((id) => !after.deleted.has(id));
+  const units = numbered(after.units).filter((id) => !(before.deleted.has(id) && after.deleted.has(id)));
   const numbers = new Map(units.map((id, number) => [id, number]));
-  const coveredBefore = coverageOf(before.units, numbers);
-  const coveredAfter = before.units === after.units ? coveredBefore : coverageOf(after.units, numbers);
+  const coveredBefore = coverageOf(before, numbers);
+  const same = before.units === after.units && before.deleted === after.deleted;
+  const coveredAfter = same ? coveredBefore : coverageOf(after, numbers);
   const known = new Map<string, Difference | undefined>();
   const keyOf = createKeys();
   return {
@@ -118,16 +119,16 @@ function numbered(parents: ReadonlyMap<string, string | null>): string[] {
   return order;
 }
 
-function coverageOf(parents: ReadonlyMap<string, string | null>, numbers: ReadonlyMap<string, number>): (unitId: string) => Spans {
-  const children = childrenOf(parents);
+function coverageOf({ units, deleted }: PreviewWorld, numbers: ReadonlyMap<string, number>): (unitId: string) => Spans {
+  const children = childrenOf(units);
   const known = new Map<string, Spans>();
   return (unitId) => {
     const remembered = known.get(unitId);
     if (remembered) return remembered;
-    const below = numbers.has(unitId) ? [unitId] : [];
+    const below = [unitId];
     // Walked in the order of insertion, what is added on the way included.
     for (const id of below) below.push(...(children.get(id) ?? []));
-    const spans = spansOf(below.flatMap((id) => numbers.get(id) ?? []).sort((a, b) => a - b));
+    const spans = spansOf(below.flatMap((id) => (deleted.has(id) ? [] : (numbers.get(id) ?? []))).sort((a, b) => a - b));
     known.set(unitId, spans);
     return spans;
   };

@@ -1,7 +1,8 @@
 import { z } from "zod";
-import type { PreviewChange } from "../../access/preview-change.ts";
+import { isTried, type PreviewChange } from "../../access/preview-change.ts";
 import { keepPreview, type StoredPreview } from "../../access/preview-store.ts";
 import { computePreview } from "../../access/preview.ts";
+import { rulesAskForRoles } from "../../access/rules-on-roles.ts";
 import { requireMayGiveByRule } from "../../access/rule-giving.ts";
 import { mappingSchema, type Mapping } from "../../connections/definition.ts";
 import { inTransaction, type Sql } from "../../db/database.ts";
@@ -12,6 +13,7 @@ import { LEFT_OUT, leftOutOf, type LeftOut } from "../../sync/preview-coverage.t
 import { previewMapping } from "../../sync/preview-mapping.ts";
 import type { ApiCall } from "./route.ts";
 import { instant } from "./schemas.ts";
+import { tried } from "./trying-out.ts";
 import { requireMayMove } from "./unit-moving.ts";
 
 const counted = { gained: z.int(), lost: z.int() };
@@ -20,7 +22,7 @@ const counted = { gained: z.int(), lost: z.int() };
 export const previewSchema = z
   .object({
     id: z.string(),
-    kind: z.enum(["rule", "ruleRemoval", "role", "unitMove", "mapping"]),
+    kind: z.enum(["rule", "ruleRemoval", "role", "roleRemoval", "unitMove", "unitMerge", "groupMembers", "mapping"]),
     at: instant.describe("The instant for which access was compared."),
     createdAt: instant,
     expiresAt: instant.describe("Until then it can be looked at and saved."),
@@ -34,9 +36,9 @@ export const previewSchema = z
       .array(z.object({ unitId: z.string(), name: z.string(), code: z.string().nullable(), ...counted }))
       .describe("The 200 most concerned."),
     leavesOut: z
-      .array(z.enum(LEFT_OUT))
+      .array(z.enum([...LEFT_OUT, "rulesOnRoles"]))
       .describe(
-        "What a mapping would change besides, and what is not counted here because it follows from the next reading: accounts that nobody is linked to (`newcomers`), groups, units themselves, dates of `employment`. The plan of the next run shows it, and `planOnly` has it wait for approval. Empty: the difference is whole.",
+        "`rulesOnRoles`: some rule asks for roles, and follows a moment after it is saved. Else what a mapping would change besides, and what is not counted here because it follows from the next reading: accounts that nobody is linked to (`newcomers`), groups, units themselves, dates of `employment`. The plan of the next run shows it, and `planOnly` has it wait for approval. Empty: the difference is whole.",
       ),
   })
   .meta({ id: "Preview", description: "Counts are of (person, unit, permission)." });
@@ -62,7 +64,14 @@ export async function requireMayChange(call: ApiCall, change: PreviewChange): Pr
       await call.require("rollcall.connections.edit", { organisation: true });
       return;
     case "role":
+    case "roleRemoval":
       await call.require("rollcall.roles.edit", { organisation: true });
+      return;
+    case "groupMembers":
+      await call.require("rollcall.groups.edit", { organisation: true });
+      return;
+    case "unitMerge":
+      await call.require("rollcall.units.edit", { unitId: change.unitId });
       return;
     case "unitMove":
       await call.require("rollcall.units.edit", { unitId: change.unitId });
@@ -75,9 +84,11 @@ export async function madePreview(call: ApiCall, change: PreviewChange, at?: Dat
   const { ctx, options, caller } = call;
   await requireMayChange(call, change);
   const moment = later(at, beginningOf(change, ctx.now()));
-  const computed = await inReadSnapshot(options.db, ctx, (work) =>
-    change.kind === "mapping" ? previewMapping(work, { ...change, at: moment }) : computePreview(work, { change, at: moment }),
-  );
+  const computed = isTried(change)
+    ? await tried(call, { change, at: ctx.now() })
+    : await inReadSnapshot(options.db, ctx, (work) =>
+        change.kind === "mapping" ? previewMapping(work, { ...change, at: moment }) : computePreview(work, { change, at: moment }),
+      );
   const kept = await inTransaction(options.db, ctx, (work) => keepPreview(work, { owner: caller.credential, change, computed }));
   return shownPreview(call.sql, kept);
 }
@@ -111,8 +122,15 @@ export async function shownPreview(
   return { id, kind: change.kind, at, createdAt, expiresAt, ...counts, byUnit: units, leavesOut: await leftOut(sql, change) };
 }
 
-/** Only a mapping's preview leaves anything out. */
-async function leftOut(sql: Sql, change: PreviewChange): Promise<LeftOut[]> {
+/** What follows a moment later, for all who change what rules make of grants; and what of a mapping the next reading shows. */
+async function leftOut(sql: Sql, change: PreviewChange): Promise<(LeftOut | "rulesOnRoles")[]> {
+  const after = GIVES_ROLES.has(change.kind) && (await rulesAskForRoles(sql)) ? (["rulesOnRoles"] as const) : [];
+  return [...(await leftOutOfMapping(sql, change)), ...after];
+}
+
+const GIVES_ROLES: ReadonlySet<PreviewChange["kind"]> = new Set<PreviewChange["kind"]>(["rule", "ruleRemoval", "roleRemoval", "mapping"]);
+
+async function leftOutOfMapping(sql: Sql, change: PreviewChange): Promise<LeftOut[]> {
   const wanted = change.kind === "mapping" ? mappingSchema.safeParse(change.mapping) : undefined;
   if (change.kind !== "mapping" || !wanted?.success) return [];
   const { rows } = await sql.query<{ mapping: Mapping | null }>("select mapping from connections where name = $1", [change.connection]);

@@ -18,6 +18,7 @@ beforeAll(async () => {
       "insert into permissions (key, module, resource, action) values ('test.door.open', 'test', 'door', 'open'), ('test.door.close', 'test', 'door', 'close')",
     );
     await createRole(work, { key: "porter", name: "Porter", permissions: ["test.door.open"] });
+    await createRole(work, { key: "closer", name: "Closer", permissions: ["test.door.close"] });
     await work.sql.query("insert into groups (id, display_name, created_at, modified_at) values ($1, 'Porters', $2, $2)", [
       groupId,
       door.clock.now(),
@@ -93,6 +94,97 @@ describe("the blast radius of a change", () => {
     expect(await access(personId)).toBe(2);
     await door.request("POST", "/previews", { body: { kind: "unitMove", unitId: sales, parentId: yard } }).expect(422);
     await door.request("POST", "/previews", { body: { kind: "role", key: "porter", permissions: ["test.door.paint"] } }).expect(422);
+  });
+
+  test("B3: of members of a group: through other groups, and with what conditions of rules make of it; saved as it was shown", async () => {
+    const made = async (path: string, body: object) => (await door.request("POST", path, { body }).expect(201)).body.id as string;
+    const [outer, inner] = [await made("/groups", { displayName: "Openers" }), await made("/groups", { displayName: "Night openers" })];
+    await made("/grants", { groupId: outer, role: "porter", unitId: sales, reason: "they open" });
+    await made("/rules", { name: "closers", condition: '"Openers" in person.groups', role: "closer", unit: "sales" });
+    const [one, other, third] = [
+      await door.newPerson({ unitId: sales }),
+      await door.newPerson({ unitId: sales }),
+      await door.newPerson({ unitId: sales }),
+    ];
+    const change = (id: string, body: object) => door.request("POST", `/groups/${id}/members`, { body }).expect(200);
+    await change(inner, { add: { people: [one] } });
+    await change(outer, { add: { people: [third] } });
+    const asked = {
+      kind: "groupMembers",
+      groupId: outer,
+      add: { groups: [inner], people: [other] },
+      remove: { people: [third] },
+      reason: "the night",
+    };
+    const { body: preview } = await door.request("POST", "/previews", { body: asked }).expect(201);
+    const units = await access(third);
+    expect(preview).toMatchObject({ people: 3, peopleWhoGain: 2, peopleWhoLose: 1, gained: 4 * units, lost: 2 * units, leavesOut: [] });
+    expect([await access(one), await access(other)]).toEqual([0, 0]);
+    expect((await door.request("GET", `/groups/${outer}`).expect(200)).body).toMatchObject({ members: 1, groups: 0 });
+    const gained = (await differences(preview.id, `?person=${one}&unit=${sales}`)).items;
+    expect(gained.map((each: { permission: string; change: string }) => `${each.permission} ${each.change}`).sort()).toEqual([
+      "test.door.close gained",
+      "test.door.open gained",
+    ]);
+    await door.request("POST", `/previews/${preview.id}/apply`).expect(204);
+    expect([await access(one), await access(other), await access(third)]).toEqual([units, units, 0]);
+
+    const back = (await door.request("POST", "/previews", { body: { ...asked, add: {}, remove: { groups: [inner] } } }).expect(201)).body;
+    expect(back).toMatchObject({ people: 1, lost: 2 * units });
+    await change(inner, { add: { people: [third] } });
+    await door.request("POST", `/previews/${back.id}/apply`).expect(412);
+    await door.request("POST", "/previews", { body: { ...asked, groupId: third } }).expect(404);
+    const circle = { ...asked, groupId: inner, add: { groups: [outer] }, remove: {} };
+    await door.request("POST", "/previews", { body: circle }).expect(422);
+  });
+
+  test("B3: of a role that goes with its grants, and of units that are merged; refused as the change itself would be", async () => {
+    const role = (key: string, more: object) => door.request("POST", "/roles", { body: { key, name: key, ...more } }).expect(201);
+    await role("parent", { permissions: ["test.door.open"] });
+    await role("heir", { permissions: ["test.door.close"], inherits: ["parent"] });
+    const unit = async (name: string, parentId: string) => door.newUnit({ name, parentId, code: name });
+    const east = await unit("east", top);
+    const [yard, west] = [await unit("yard", east), await unit("west", top)];
+    const give = (personId: string, key: string, unitId: string) =>
+      door.work((work) => giveGrant(work, { personId, role: key, unit: unitId }));
+    const [holder, heir] = [await door.newPerson({ unitId: west }), await door.newPerson({ unitId: west })];
+    await give(holder, "parent", west);
+    await give(heir, "heir", west);
+    const asked = { kind: "roleRemoval", key: "parent", reason: "nobody opens" };
+    const { body: removal } = await door.request("POST", "/previews", { body: asked }).expect(201);
+    expect(removal).toMatchObject({ people: 2, gained: 0, lost: 2, byPermission: [{ permission: "test.door.open", lost: 2 }] });
+    expect([await access(holder), await access(heir)]).toEqual([1, 1]);
+    await door.request("POST", `/previews/${removal.id}/apply`).expect(204);
+    expect([await access(holder), await access(heir)]).toEqual([0, 0]);
+    await door.request("POST", "/previews", { body: asked }).expect(404);
+    await door.request("POST", "/previews", { body: { ...asked, key: "register-user" } }).expect(403);
+
+    await door
+      .request("POST", "/rules", { body: { name: "east", condition: '"east" in person.units', role: "porter", unit: "east" } })
+      .expect(201);
+    const [easterner, westerner] = [await door.newPerson({ unitId: east }), await door.newPerson({ unitId: west })];
+    await door.request("PUT", `/people/${easterner}/units`, { headers: { "If-Match": "*" }, body: { unitIds: [yard, east] } }).expect(200);
+    await give(westerner, "porter", west);
+    expect([await access(easterner), await access(westerner)]).toEqual([2, 1]);
+    const merge = { kind: "unitMerge", unitId: east, into: west, reason: "one roof" };
+    const { body: shown } = await door.request("POST", "/previews", { body: merge }).expect(201);
+    // The condition names a unit that is not there any more; who opened in the west opens in the yard, too.
+    expect(shown).toMatchObject({ peopleWhoGain: 2, gained: 2, peopleWhoLose: 1, lost: 2 });
+    const items = (await differences(shown.id)).items as { personId: string; unitId: string; change: string }[];
+    expect(items.map(({ personId, unitId, change }) => [personId, unitId, change])).toEqual(
+      expect.arrayContaining([
+        [westerner, yard, "gained"],
+        [easterner, yard, "lost"],
+        [easterner, east, "lost"],
+      ]),
+    );
+    expect([await access(easterner), await access(westerner)]).toEqual([2, 1]);
+    await door.request("POST", `/previews/${shown.id}/apply`).expect(204);
+    expect([await access(easterner), await access(westerner)]).toEqual([0, 2]);
+    await door.request("GET", `/units/${east}`).expect(404);
+    const { token } = await door.newHolder({ role: "rollcall-unit-administrator", unitId: yard });
+    await door.request("POST", "/previews", { token, body: { ...merge, unitId: yard } }).expect(404);
+    await door.request("POST", "/previews", { token, body: { ...asked, key: "heir" } }).expect(403);
   });
 
   test("invariant 7: who may not make the change may not see what it would do, and nobody sees another's preview or people out of reach", async () => {

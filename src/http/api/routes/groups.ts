@@ -1,17 +1,14 @@
 import { z } from "zod";
-import { changeGroupMembers, createGroup, deleteGroup, renameGroup } from "../../../access/group-changes.ts";
-import { holdingsOf, type Holdings } from "../../../access/giving.ts";
-import { requireMayGiveGroup, rolesOfGroup } from "../../../access/group-giving.ts";
-import { requireMayGiveByRules, watchRules } from "../../../access/indirect-giving.ts";
+import { createGroup, deleteGroup, renameGroup } from "../../../access/group-changes.ts";
+import { requireMayGiveGroup } from "../../../access/group-giving.ts";
 import { keepingAnAdministrator } from "../../../access/last-administrator.ts";
-import { peopleOfNamed } from "../../../access/named-in-conditions.ts";
 import { reachedPeople } from "../../../access/policy.ts";
 import { listGroups, listMembers, readGroup } from "../../../directory/group-list.ts";
 import { requireVersion } from "../entity-tag.ts";
+import { changeMembersGiving, givingByConditions, held, members, MOST_MEMBERS } from "../group-members.ts";
 import { page, pageOf, pageQuery, placeOf } from "../paging.ts";
-import { requireRecentProof } from "../recent-proof.ts";
 import { route, type ApiCall, type Route } from "../route.ts";
-import { idParams, instant, line, reason, uuid } from "../schemas.ts";
+import { idParams, instant, line, reason } from "../schemas.ts";
 
 const groupSchema = z
   .object({
@@ -33,14 +30,6 @@ const memberSchema = z.object({
   state: z.string(),
   since: instant,
 });
-
-const MOST_MEMBERS = 1000;
-const members = z
-  .strictObject({
-    people: z.array(uuid).max(MOST_MEMBERS).default([]),
-    groups: z.array(uuid).max(MOST_MEMBERS).default([]),
-  })
-  .default({ people: [], groups: [] });
 
 const TAG = "Groups";
 const VIEW = { permission: "rollcall.groups.view", on: "anywhere" } as const;
@@ -192,12 +181,7 @@ export const groupRoutes: readonly Route[] = [
     example: { add: { people: ["8e0f7c52-6f0b-4f5e-8b1d-6a2e2f1c9d33"] }, remove: { people: ["b7c1d2e3-4f50-4a61-9b72-8c93a4b5c6d7"] } },
     answer: groupSchema.extend({ added: z.int(), removed: z.int() }).meta({ id: "ChangedGroup" }),
     async handler(call, { params: { id }, body }) {
-      const add = { people: [...new Set(body.add.people)], groups: [...new Set(body.add.groups)] };
-      const changes = { ...body, add, groupId: id };
-      const before = await held(call);
-      const named = { groupIds: [...add.groups, ...body.remove.groups], personIds: [...add.people, ...body.remove.people] };
-      const counts = await keepingAnAdministrator(call, () => givingByConditions(call, named, () => changeGroupMembers(call, changes)));
-      if (add.people.length + add.groups.length > 0) await requireMayAdd(call, { before, groupId: id });
+      const counts = await changeMembersGiving(call, { ...body, groupId: id });
       return { ...(await readGroup(call.sql, id)), ...counts };
     },
   }),
@@ -207,29 +191,4 @@ export const groupRoutes: readonly Route[] = [
 async function requireSeen(call: ApiCall, id: string): Promise<void> {
   const group = await readGroup(call.sql, id);
   requireVersion({ ifVersion: call.ifVersion, version: group.version, what: `The group ${group.displayName}` });
-}
-
-/** Conditions of rules ask for groups: who changes them so gives nothing by it that they could not give. */
-async function givingByConditions<T>(
-  call: ApiCall,
-  { groupIds, personIds: direct = [] }: { groupIds: readonly string[]; personIds?: readonly string[] },
-  change: () => Promise<T>,
-): Promise<T> {
-  const personIds = [...new Set([...direct, ...(await peopleOfNamed(call, { groupIds }))])];
-  const watch = await watchRules(call.sql, { caller: call.caller, at: call.ctx.now(), personIds });
-  const changed = await change();
-  await requireMayGiveByRules(call.sql, watch, { personIds });
-  return changed;
-}
-
-/** To put somebody into a group that holds roles is to give them. */
-async function requireMayAdd({ sql, ctx, caller, options }: ApiCall, giving: { before: Holdings; groupId: string }): Promise<void> {
-  const at = ctx.now();
-  if ((await rolesOfGroup(sql, { ...giving, at })).length === 0) return;
-  requireRecentProof(caller, { now: at, minutes: options.signIn.session.stepUpMinutes });
-  await requireMayGiveGroup(sql, { ...giving, at });
-}
-
-function held({ sql, caller, ctx }: ApiCall): Promise<Holdings> {
-  return holdingsOf(sql, { caller, at: ctx.now() });
 }

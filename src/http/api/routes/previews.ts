@@ -2,10 +2,12 @@ import { z } from "zod";
 import { reachedPeople } from "../../../access/policy.ts";
 import { applyPreview } from "../../../access/preview-apply.ts";
 import { findPreview, listPreviewItems } from "../../../access/preview-store.ts";
+import { members } from "../group-members.ts";
 import { page, pageOf, pageQuery, placeOf } from "../paging.ts";
 import { madePreview, previewSchema, requireMayChange, shownPreview } from "../previewing.ts";
 import { route, type ApiCall, type Route } from "../route.ts";
-import { idParams, line, moment, uuid } from "../schemas.ts";
+import { idParams, line, moment, reason, uuid } from "../schemas.ts";
+import { makerOf } from "../trying-out.ts";
 import { ruleFields, ruleOf } from "./rules.ts";
 
 const key = line(200);
@@ -24,10 +26,13 @@ const wanted = z
     }),
     z.strictObject({ kind: z.literal("mapping"), connection: key, mapping: z.record(z.string(), z.json()), at }),
     z.strictObject({ kind: z.literal("unitMove"), unitId: uuid, parentId: uuid.nullable(), at }),
+    z.strictObject({ kind: z.literal("roleRemoval"), key, reason }),
+    z.strictObject({ kind: z.literal("unitMerge"), unitId: uuid, into: uuid, reason }),
+    z.strictObject({ kind: z.literal("groupMembers"), groupId: uuid, add: members, remove: members, reason: reason.optional() }),
   ])
   .meta({
     description:
-      "A rule as it would be saved, a rule that would be taken away, what a role would hold, where a unit would stand, or how a connection would be mapped.",
+      "A rule as it would be saved, a rule that would be taken away, what a role would hold, where a unit would stand, or how a connection would be mapped; a role that would be deleted with its grants, a unit that would be merged into another, or who would come into a group and leave it, all of these as of now.",
   });
 
 const item = z.object({
@@ -55,7 +60,8 @@ export const previewRoutes: readonly Route[] = [
     answer: previewSchema,
     idempotent: true,
     ownTransactions: true,
-    handler(call, { body: { at: instant, ...change } }) {
+    handler(call, { body }) {
+      const { at: instant, ...change } = { at: undefined, ...body };
       if (change.kind !== "rule") return madePreview(call, change, instant);
       return madePreview(call, { kind: "rule", rule: JSON.parse(JSON.stringify(ruleOf(change.rule, "rule"))) }, instant);
     },
@@ -120,7 +126,7 @@ export const previewRoutes: readonly Route[] = [
     async handler(call, { params }) {
       const preview = await owned(call, params.id);
       await requireMayChange(call, preview.change);
-      await applyPreview(call, preview);
+      await applyPreview(call, { ...preview, make: makerOf(call, preview.change) });
       await call.sql.query("delete from access_previews where id = $1", [preview.id]);
       return undefined;
     },

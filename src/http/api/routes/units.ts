@@ -1,22 +1,21 @@
 import { z } from "zod";
-import { requireMayGive } from "../../../access/giving.ts";
 import { requireMayGiveByRules, watchRules } from "../../../access/indirect-giving.ts";
 import { reconcileGroupRules } from "../../../access/group-rules.ts";
 import { keepingAnAdministrator } from "../../../access/last-administrator.ts";
 import { changeUnit, peopleOfNamed } from "../../../access/named-in-conditions.ts";
 import { reachedUnits } from "../../../access/policy.ts";
-import { deleteEmptyUnit, mergeUnits, rolesOnUnit } from "../../../access/unit-merging.ts";
-import { createUnit, findUnit, moveUnit, type Unit } from "../../../directory/units.ts";
+import { deleteEmptyUnit } from "../../../access/unit-merging.ts";
+import { createUnit, moveUnit } from "../../../directory/units.ts";
 import { listUnits, readUnit } from "../../../directory/unit-list.ts";
 import { refuseOriginsUnit } from "../../../directory/unit-origin.ts";
 import { readUnitTree } from "../../../directory/unit-tree.ts";
 import { requireUnitType } from "../../../directory/unit-types.ts";
-import { requireVersion } from "../entity-tag.ts";
 import { page, pageOf, pageQuery, placeOf } from "../paging.ts";
 import { peopleAnswer, peoplePage, peopleQuery } from "../people/list.ts";
-import { route, type ApiCall, type Route } from "../route.ts";
+import { route, type Route } from "../route.ts";
 import { idParams, instant, line, reason, uuid } from "../schemas.ts";
-import { requireMayMove, requireMayPutUnder, requireSteersOrganisation } from "../unit-moving.ts";
+import { mergeGiving, unchangedUnit } from "../unit-merging.ts";
+import { requireMayMove, requireSteersOrganisation } from "../unit-moving.ts";
 
 export const unitSchema = z
   .object({
@@ -202,7 +201,7 @@ export const unitRoutes: readonly Route[] = [
           await unchangedUnit(call, unit.id);
           await deleteEmptyUnit(call, { unitId: unit.id, reason: why });
         });
-      else await merged(call, { unitId: unit.id, into: moveTo, reason: why });
+      else await mergeGiving(call, { unitId: unit.id, into: moveTo, reason: why });
       return undefined;
     },
   }),
@@ -223,7 +222,7 @@ export const unitRoutes: readonly Route[] = [
     versioned: true,
     async handler(call, { params, body: { into, reason: why } }) {
       const unit = await unchangedUnit(call, params.id);
-      await merged(call, { unitId: unit.id, into, reason: why });
+      await mergeGiving(call, { unitId: unit.id, into, reason: why });
       return readUnit(call.sql, into);
     },
   }),
@@ -240,25 +239,3 @@ export const unitRoutes: readonly Route[] = [
     handler: (call, { params, query }) => peoplePage(call, { ...query, unit: params.id }),
   }),
 ];
-
-/** What comes along covers more on the other unit: nobody gives by a merge what they could not give there. */
-async function merged(call: ApiCall, merge: { unitId: string; into: string; reason: string }): Promise<void> {
-  const { sql, caller, ctx } = call;
-  await call.require("rollcall.units.edit", { unitId: merge.into });
-  await requireMayPutUnder(call, { unit: await findUnit(sql, merge.unitId), parentId: merge.into });
-  for (const role of await rolesOnUnit(call, merge.unitId)) await requireMayGive(sql, { caller, role, unitId: merge.into, at: ctx.now() });
-  await keepingAnAdministrator(call, async () => {
-    await unchangedUnit(call, merge.unitId);
-    const personIds = await peopleOfNamed(call, { unitIds: [merge.unitId] });
-    const watch = await watchRules(sql, { caller, at: ctx.now(), personIds });
-    await mergeUnits(call, merge);
-    await requireMayGiveByRules(sql, watch, { personIds });
-  });
-}
-
-/** Asked again under the lock that changes take one after the other: two of the same version are not both saved. Throws `precondition_failed`. */
-async function unchangedUnit(call: ApiCall, id: string): Promise<Unit> {
-  const unit = await findUnit(call.sql, id);
-  requireVersion({ ifVersion: call.ifVersion, version: unit.version, what: `The unit ${unit.name}` });
-  return unit;
-}
