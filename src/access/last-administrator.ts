@@ -15,7 +15,7 @@ export async function lockAdministrators(sql: Sql): Promise<void> {
 }
 
 /** Who may make roles for the whole organisation can give back every other right. */
-export const STEERING: OwnPermission = "rollcall.roles.edit";
+const STEERING: OwnPermission = "rollcall.roles.edit";
 
 const A_PAGE = 50;
 
@@ -44,14 +44,13 @@ const CANDIDATES = `with recursive ${holders("@> $3::timestamptz")}
 /** Placeholders of a statement, with their types. */
 interface TouchedPlaceholders {
   personIds: string;
-  /** Of the value STEERING. */
   permission: string;
   at: string;
   groupId: string;
 }
 
-/** SQL of a condition, for a statement that goes on only where nobody is touched; see touchesAdministrators. */
-export const touched = ({ personIds, permission, at, groupId }: TouchedPlaceholders): string => `(with recursive ${holders(
+/** SQL of a condition; see touchesAdministrators. */
+const touched = ({ personIds, permission, at, groupId }: TouchedPlaceholders): string => `(with recursive ${holders(
   `&& tstzrange(${at}, null)`,
   permission,
 )}, touched (group_id) as (

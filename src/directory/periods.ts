@@ -21,7 +21,8 @@ export type PeriodTable = keyof typeof PERIOD_TABLES;
 /**
  * Closes periods at an instant: the current beliefs are superseded, and what was already so is kept as a closed period.
  * A period that had not begun leaves nothing but its superseded belief. Ids of rows that are superseded already are passed over,
- * as are periods that ended before. Clocks of two nodes may differ: no belief ends before it began.
+ * as are periods that ended before. Clocks of two nodes may differ: no belief ends before it began, and of a membership that began
+ * before the one before it ended, only the rest is kept.
  */
 export async function closePeriods(
   sql: Sql,
@@ -36,7 +37,12 @@ export async function closePeriods(
        returning *
      )
      insert into ${table} (${columns}, valid_from, valid_to, recorded_from)
-     select ${columns}, valid_from, $2, recorded_to from superseded where valid_from < $2`,
+     select ${columns}, began, $2, recorded_to from (select *, ${table === "memberships" ? AFTER_THE_LAST : "valid_from"} as began from superseded) each
+     where began < $2`,
     [ids, at],
   );
 }
+
+const AFTER_THE_LAST = `greatest(valid_from, (select max(m.valid_to) from memberships m
+  where m.group_id = superseded.group_id and m.person_id = superseded.person_id and coalesce(m.connection_id, 0) = coalesce(superseded.connection_id, 0)
+    and m.recorded_to is null and m.valid_to > superseded.valid_from))`;

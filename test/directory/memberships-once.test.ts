@@ -17,7 +17,9 @@ beforeAll(async () => {
       where (recorded_to is null and valid_to is not null);
     create unique index on reference (person_id, group_id, (coalesce(connection_id, 0))) where recorded_to is null and valid_to is null`);
 });
-beforeEach(() => db.pool.query("truncate memberships, reference"));
+// Not truncated: that makes new files, a hundred times.
+const empty = () => db.pool.query("delete from memberships; delete from reference");
+beforeEach(empty);
 afterAll(() => db.drop());
 
 /** The n-th minute of a day. */
@@ -78,7 +80,7 @@ test("nobody is in a group twice at one time: every period is taken or refused a
   const seen = new Set<string>();
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 12 }), async (steps) => {
-      await db.pool.query("truncate memberships, reference");
+      await empty();
       for (const each of steps) {
         if ("superseded" in each) {
           for (const table of ["memberships", "reference"]) await supersede(table, each.superseded);
@@ -89,7 +91,7 @@ test("nobody is in a group twice at one time: every period is taken or refused a
         seen.add(`${each.length > 1} ${verdicts[0]}`);
       }
     }),
-    { numRuns: 30 },
+    { numRuns: 20 },
   );
   expect([...seen].toSorted()).toEqual(["false false", "false true", "true false", "true true"]);
 });
@@ -103,7 +105,7 @@ test("who changes a period that is believed is held to the same", async () => {
   });
 });
 
-test("two who close and open one membership side by side wait for each other, and periods that would overlap are refused", async () => {
+test("two who close and open one membership side by side wait for each other, and periods don't overlap though their clocks differ", async () => {
   await takes("memberships", [{ group: 0, person: 0, connection: 1, from: 1, to: null }]);
   const idOfOpen = "select id from memberships where recorded_to is null and valid_to is null";
   const open = (at: number) =>
@@ -122,14 +124,18 @@ test("two who close and open one membership side by side wait for each other, an
       waits = (await db.pool.query("select cardinality(pg_blocking_pids($1)) > 0 as waits", [rows[0]?.pid])).rows[0].waits;
     await one.query("commit");
     await opening;
-    const ids = [(await other.query(idOfOpen)).rows[0].id];
-    await expect(closePeriods(other, { table: "memberships", ids, at: minute(7) })).rejects.toMatchObject({ code: "23P01" });
+    const close = async (at: number) =>
+      closePeriods(other, { table: "memberships", ids: [(await other.query(idOfOpen)).rows[0].id], at: minute(at) });
+    await close(7);
+    await other.query(open(8)[0], [...open(8)[1]]);
+    expect(await takes("memberships", [{ group: 0, person: 0, connection: 1, from: 8, to: 12 }])).toBe(false);
+    await close(12);
     const { rows: left } = await db.pool.query(
       "select valid_from, valid_to from memberships where recorded_to is null order by valid_from",
     );
     expect(left).toEqual([
       { valid_from: minute(1), valid_to: minute(9) },
-      { valid_from: minute(5), valid_to: null },
+      { valid_from: minute(9), valid_to: minute(12) },
     ]);
   } finally {
     one.release();

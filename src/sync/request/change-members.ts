@@ -1,8 +1,8 @@
-import { STEERING, touched } from "../../access/last-administrator.ts";
+import { touchesAdministrators } from "../../access/last-administrator.ts";
 import type { Context } from "../../context.ts";
 import type { Sql } from "../../db/database.ts";
 import { markedGroups, markedPeople, wokenProjects } from "../../directory/outbox.ts";
-import { isDeadlock, isTaken } from "./contention.ts";
+import { isDeadlock, isOverlap } from "./contention.ts";
 import type { GroupStanding } from "./group-standing.ts";
 import { given, sameFollowers } from "./statement.ts";
 
@@ -24,12 +24,13 @@ export interface ChangedMembers {
 /**
  * Adds people to a group and takes people out with one statement, refused when the group has moved since the look. What it
  * costs follows from how many join and leave, never from how many are in. `general`: somebody added is no person, groups are
- * nested in it, access that ends some time after joining hangs on it, or somebody who
- * leaves is an administrator; nothing was written. `moved`: look again.
+ * nested in it, access that ends some time after joining hangs on it, somebody who
+ * leaves is an administrator, or began before they had left the last time; nothing was written. `moved`: look again.
  */
 export async function changeMembersAtOnce(options: ChangeMembersOptions): Promise<ChangedMembers | "general" | "moved"> {
   const { standing, change, ctx, sql, connectionName } = options;
   if (standing.conditions || (standing.timed && change.add.length > 0) || (standing.nests && change.remove.length > 0)) return "general";
+  if (standing.gives && change.remove.length > 0 && (await touchesAdministrators(options, { personIds: change.remove }))) return "general";
   const shape: Shape = { adds: change.add.length > 0, removes: change.remove.length > 0, receivers: standing.receivers };
   try {
     const { rows } = await sql.query<{ version: number; found: boolean }>({
@@ -48,15 +49,15 @@ export async function changeMembersAtOnce(options: ChangeMembersOptions): Promis
         add: change.add,
         count: change.add.length,
         remove: change.remove,
-        steering: STEERING,
       }),
     });
     const [row] = rows;
     if (!row) return "moved";
     return row.found ? { version: row.version } : "general";
   } catch (error) {
-    // Who was put in by another request since the statement began is in when it looks again.
-    if (isDeadlock(error) || isTaken(error)) return "moved";
+    if (isDeadlock(error)) return "moved";
+    // Clocks differ: somebody's membership begins before the last one ended, which only the general way can put right.
+    if (isOverlap(error)) return "general";
     throw error;
   }
 }
@@ -80,7 +81,6 @@ const GIVEN = given({
   add: "uuid[]",
   count: "int",
   remove: "uuid[]",
-  steering: "text",
 });
 const { at: $ } = GIVEN;
 
@@ -93,13 +93,8 @@ function textOf(shape: Shape): string {
     `locked as materialized (select g.id, g.version from groups g join accounts a on a.id = ${$.account}
       where g.id = ${$.group} and g.version = ${$.version} and a.version = ${$.accountVersion} and ${sameFollowers(shape)} for update of g, a)`,
     shape.adds ? ASKED : "",
-    // Somebody who is not there, or whom this client deleted, or who steers the organisation and would leave: then nobody joins or leaves.
-    `found as materialized (select locked.id from locked where ${
-      [
-        ...(shape.adds ? [`(select count(*) from there) = ${$.count}`, "not exists (select from own where gone_at is not null)"] : []),
-        ...(shape.removes ? [`not ${touched({ personIds: $.remove, permission: $.steering, at: $.now, groupId: "null::uuid" })}`] : []),
-      ].join(" and ") || "true"
-    })`,
+    // Somebody who is not there, or whom this client deleted: then nobody is added, and nobody leaves.
+    `found as materialized (select locked.id from locked ${shape.adds ? `where (select count(*) from there) = ${$.count} and not exists (select from own where gone_at is not null)` : ""})`,
     shape.adds ? OPENED : "",
     shape.removes ? CLOSED : "",
     `counted as materialized (select (select count(*) from ${joined} j) as joined, (select count(*) from ${left} l) as departed from found)`,
@@ -132,17 +127,14 @@ const ASKED = `there as materialized (select p.id from people p where p.id = any
   person as (select id, account_id from own
     union all select there.id, null from there where (select count(*) from own) < ${$.count} and there.id not in (select id from own))`;
 
-const BELIEVED = `m.group_id = ${$.group} and coalesce(m.connection_id, 0) = ${$.connection} and m.recorded_to is null`;
+// Named: without, whether a row conflicts is asked of every unique index.
+const OPENED = `opened as (insert into memberships (group_id, person_id, connection_id, account_id, valid_from, recorded_from)
+    select ${$.group}, person.id, ${$.connection}, person.account_id, ${$.now}, ${$.now}
+    from found cross join person on conflict (group_id, person_id, (coalesce(connection_id, 0)), valid_to) where recorded_to is null do nothing returning person_id)`;
 
-// The clock of whoever took somebody out may be ahead of ours: a period begins no earlier than the last one ended.
-const OPENED = `inside as materialized (select m.person_id as id from memberships m where ${BELIEVED} and m.person_id = any(${$.add}) and m.valid_to is null),
-  ahead as materialized (select m.person_id as id, max(m.valid_to) as ended from memberships m
-    where ${BELIEVED} and m.person_id = any(${$.add}) and m.valid_to > ${$.now} group by m.person_id),
-  opened as (insert into memberships (group_id, person_id, connection_id, account_id, valid_from, recorded_from)
-    select ${$.group}, person.id, ${$.connection}, person.account_id, coalesce(ahead.ended, ${$.now}), ${$.now}
-    from found cross join person left join ahead on ahead.id = person.id where person.id not in (select id from inside) returning person_id)`;
-
+// The index is by coalesce, and with that condition history is not walked through.
 const CLOSED = `superseded as (update memberships m set recorded_to = greatest(${$.now}, m.recorded_from) from found
-    where ${BELIEVED} and m.person_id = any(${$.remove}) and m.valid_to is null returning m.*),
+    where m.group_id = ${$.group} and m.person_id = any(${$.remove}) and coalesce(m.connection_id, 0) = ${$.connection}
+      and m.recorded_to is null and m.valid_to is null returning m.*),
   closed as (insert into memberships (group_id, person_id, connection_id, account_id, valid_from, valid_to, recorded_from)
     select group_id, person_id, connection_id, account_id, valid_from, ${$.now}, recorded_to from superseded where valid_from < ${$.now})`;

@@ -3,6 +3,11 @@ export function isTaken(error: unknown): boolean {
   return codeOf(error) === "23505";
 }
 
+/** A period that overlaps another one: 23P01. */
+export function isOverlap(error: unknown): boolean {
+  return codeOf(error) === "23P01";
+}
+
 /** Nobody's fault: the same request succeeds when it is made again. */
 export function isDeadlock(error: unknown): boolean {
   return codeOf(error) === "40P01" || codeOf(error) === "40001";

@@ -11,7 +11,9 @@ export interface GroupStanding extends Followers {
   account: { id: number; version: number; attributes: AttributeObject };
   /** This connection has put groups into it. */
   nests: boolean;
-  /** A grant to it, or to a group around it, ends for each member some time after they joined. */
+  /** There is a grant to it, or to a group around it: who leaves may lose something. */
+  gives: boolean;
+  /** One of these ends for each member some time after they joined. */
   timed: boolean;
 }
 
@@ -22,6 +24,7 @@ interface GroupRow extends Followers {
   accountVersion: number;
   attributes: AttributeObject;
   nests: boolean;
+  gives: boolean;
   timed: boolean;
 }
 
@@ -29,10 +32,11 @@ interface GroupRow extends Followers {
 const LOOK = `select c.${STAMP} as stamp, ${FOLLOWERS.receivers} as receivers, ${FOLLOWERS.conditions} as conditions,
     g.version, a.id as "accountId", a.version as "accountVersion", a.attributes - 'members' as attributes,
     exists (select from nestings n where n.parent_group_id = g.id and n.connection_id = $1::int and n.recorded_to is null and n.valid_to is null) as nests,
-    exists (with recursive around (group_id) as (
-        select g.id union select n.parent_group_id from around join nestings n on n.child_group_id = around.group_id and n.recorded_to is null and n.valid_to is null)
-      select from around join grants t on t.group_id = around.group_id and t.recorded_to is null and t.expires_after_seconds is not null) as timed
+    given.gives, given.timed
   from accounts a join connections c on c.id = a.connection_id join groups g on g.id = a.group_id
+    cross join lateral (with recursive around (group_id) as (
+        select g.id union select n.parent_group_id from around join nestings n on n.child_group_id = around.group_id and n.recorded_to is null and n.valid_to is null)
+      select count(*) > 0 as gives, count(t.expires_after_seconds) > 0 as timed from around join grants t on t.group_id = around.group_id and t.recorded_to is null) given
   where a.connection_id = $1::int and a.kind = 'group' and a.native_id = $2::text and a.group_id = $2::text::uuid and a.situation = 'linked' and a.gone_at is null and g.deleted_at is null`;
 
 /** Looks a group up by id; undefined when the connection holds no live account under that id, `unproven` when the client is not what it was. */

@@ -124,6 +124,24 @@ describe("M1: groups and their members", () => {
     expect(ids(await read(made.id))).toHaveLength(3000);
   });
 
+  test("M1: who left by a clock that is ahead of ours comes back and leaves again, and was in the group once at any time", async () => {
+    const made = await group("clocks");
+    const [left, ahead] = [new Date(Date.now() - 60_000), new Date(Date.now() + 3_600_000)];
+    await door.db.pool.query(
+      `insert into memberships (group_id, person_id, connection_id, valid_from, valid_to, recorded_from)
+       select $1, $2, id, $3, $4, $4 from connections where name = 'scim'`,
+      [made.id, people[5], left, ahead],
+    );
+    expect((await patch(made.id, { op: "add", path: "members", value: [member(5)] })).status).toBe(204);
+    expect(ids(await read(made.id))).toEqual([people[5]]);
+    expect((await patch(made.id, { op: "remove", path: `members[value eq "${people[5]}"]` })).status).toBe(204);
+    expect(ids(await read(made.id))).toEqual([]);
+    expect(
+      (await door.db.pool.query("select valid_from, valid_to from memberships where group_id = $1 and recorded_to is null", [made.id]))
+        .rows,
+    ).toEqual([{ valid_from: left, valid_to: ahead }]);
+  });
+
   test("invariant 1: a list that would empty a large group is held, changes nothing, and somebody is told", async () => {
     const made = (await door.request("GET", '/Groups?filter=displayName%20eq%20"large"')).body.Resources[0];
     for (const send of [
