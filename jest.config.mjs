@@ -4,6 +4,8 @@ export default {
   // Modules are Node's own, TypeScript included: Jest's sandbox would load the product anew for every file.
   testRunner: "<rootDir>/test/helpers/native/runner.mjs",
   transform: {},
+  // Where tests are looked for: Jest would walk through all packages, too.
+  roots: ["<rootDir>/test"],
   testMatch: ["<rootDir>/test/**/*.test.ts"],
   modulePathIgnorePatterns: ["<rootDir>/dist/", "<rootDir>/data/"],
   globalSetup: "<rootDir>/test/helpers/global-setup.mjs",

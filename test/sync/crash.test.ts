@@ -13,6 +13,8 @@ import { scratchFolder } from "../helpers/scratch-folder.ts";
 import { person, syncWorld, testConnection } from "../helpers/sync.ts";
 
 const ctx = testContext();
+/** Two portions of a plan: it is killed after one. */
+const PEOPLE = 2000;
 const people = (count: number) => {
   const source = world(
     Array.from({ length: count }, (_, index) => ({
@@ -29,23 +31,25 @@ describe("invariants 3 and 10: a run that dies is taken up by another", () => {
     const db = await testDatabase();
     try {
       await testConnection(db, ctx);
-      const child = spawn(process.execPath, [path.join(import.meta.dirname, "../helpers/sync-child.mjs"), db.url, "4000", stage], {
+      const child = spawn(process.execPath, [path.join(import.meta.dirname, "../helpers/sync-child.mjs"), db.url, String(PEOPLE), stage], {
         stdio: ["ignore", "pipe", "inherit"],
       });
       const [said] = await once(child.stdout, "data");
       expect(String(said)).toContain("here");
-      await expect(syncWorld(db, ctx, { world: people(4000) })).rejects.toMatchObject({ code: "busy" });
+      await expect(syncWorld(db, ctx, { world: people(PEOPLE) })).rejects.toMatchObject({ code: "busy" });
       child.kill("SIGKILL");
       await once(child, "exit");
       await untilUnlocked(db.pool);
       const before = (await db.pool.query("select count(*)::int as n from people")).rows[0].n;
       expect(before % 1000).toBe(0);
-      await syncWorld(db, ctx, { world: people(4000) });
+      await syncWorld(db, ctx, { world: people(PEOPLE) });
       expect((await db.pool.query("select count(*)::int as n, count(distinct user_name)::int as names from people")).rows).toEqual([
-        { n: 4000, names: 4000 },
+        { n: PEOPLE, names: PEOPLE },
       ]);
-      expect((await db.pool.query("select count(*)::int as n from audit_events where name = 'person.joined'")).rows).toEqual([{ n: 4000 }]);
-      expect(await syncWorld(db, ctx, { world: people(4000) })).toMatchObject({ plan: {} });
+      expect((await db.pool.query("select count(*)::int as n from audit_events where name = 'person.joined'")).rows).toEqual([
+        { n: PEOPLE },
+      ]);
+      expect(await syncWorld(db, ctx, { world: people(PEOPLE) })).toMatchObject({ plan: {} });
     } finally {
       await db.drop();
     }
@@ -58,12 +62,12 @@ describe("invariants 3 and 10: a run that dies is taken up by another", () => {
     try {
       await migrate(cluster.url);
       await testConnection(db, ctx);
-      const source = people(4000);
+      const source = people(PEOPLE);
       const onProgress = ({ stage, done }: Progress) => stage === "apply" && done >= 1000 && cluster.stop();
       await expect(syncWorld(db, ctx, { world: source, onProgress })).rejects.toThrow();
       await startEmbeddedPostgres({ folder });
       await syncWorld(db, ctx, { world: source });
-      expect((await db.pool.query("select count(*)::int as n from people where state = 'active'")).rows).toEqual([{ n: 4000 }]);
+      expect((await db.pool.query("select count(*)::int as n from people where state = 'active'")).rows).toEqual([{ n: PEOPLE }]);
     } finally {
       await db.close();
       cluster.stop();
