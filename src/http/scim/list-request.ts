@@ -3,7 +3,7 @@ import { filterAcross } from "./filter/across-types.ts";
 import { parseFilter } from "./filter/parse.ts";
 import type { Filter } from "./filter/ast.ts";
 import type { JsonObject, JsonValue } from "./json.ts";
-import { readProjection, type Projection } from "./projection.ts";
+import { readProjection, type AskedNames, type Projection } from "./projection.ts";
 import { findAttribute, type ResourceSchema, type Target } from "./schema.ts";
 import type { Sort } from "./sort.ts";
 
@@ -80,6 +80,11 @@ function counted(text: string | undefined, { byCursor }: { byCursor: boolean }):
 
 /** `attributes` and `excludedAttributes`, comma-separated in a query, lists in a body. */
 export function projectionOf(schema: ResourceSchema, source: Readonly<Record<string, unknown>>): Projection | undefined {
+  return readProjection(schema, askedNames(source));
+}
+
+/** The same, as names. */
+export function askedNames(source: Readonly<Record<string, unknown>>): Required<AskedNames> {
   const names = (wanted: string) =>
     Object.entries(source)
       .filter(([name]) => name.toLowerCase() === wanted)
@@ -87,7 +92,7 @@ export function projectionOf(schema: ResourceSchema, source: Readonly<Record<str
       .flatMap((value) => (typeof value === "string" ? value.split(",") : []))
       .map((name) => name.trim())
       .filter(Boolean);
-  return readProjection(schema, { attributes: names("attributes"), excludedAttributes: names("excludedattributes") });
+  return { attributes: names("attributes"), excludedAttributes: names("excludedattributes") };
 }
 
 /** Beyond it every number means the same: further than any list goes. */

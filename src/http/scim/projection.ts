@@ -9,20 +9,28 @@ export interface Projection {
   named: readonly Named[];
 }
 
+/** `attributes` and `excludedAttributes` as a client gives them. */
+export interface AskedNames {
+  attributes?: readonly string[];
+  excludedAttributes?: readonly string[];
+}
+
+/** Throws `invalid` when both are given, which can be told without a schema. */
+export function refuseBoth({ attributes, excludedAttributes }: AskedNames): void {
+  if (!attributes?.length || !excludedAttributes?.length) return;
+  throw new AppError("invalid", "attributes and excludedAttributes can't be used together.", {
+    field: "attributes",
+    scimType: "invalidValue",
+  });
+}
+
 /**
  * Reads `attributes` and `excludedAttributes`. A name that the schema does not know asks for nothing.
  * Throws `invalid` when both are given.
  */
-export function readProjection(
-  schema: ResourceSchema,
-  { attributes, excludedAttributes }: { attributes?: readonly string[]; excludedAttributes?: readonly string[] },
-): Projection | undefined {
-  if (attributes?.length && excludedAttributes?.length) {
-    throw new AppError("invalid", "attributes and excludedAttributes can't be used together.", {
-      field: "attributes",
-      scimType: "invalidValue",
-    });
-  }
+export function readProjection(schema: ResourceSchema, asked: AskedNames): Projection | undefined {
+  refuseBoth(asked);
+  const { attributes, excludedAttributes } = asked;
   // Each once: an answer costs what there is to leave out, not how often it was asked for.
   const named = (names: readonly string[]) => [
     ...new Map(
@@ -125,7 +133,25 @@ function only(resource: JsonObject, { schema, named }: { schema: ResourceSchema;
     const goal = extension ? objectIn(answer, extension) : answer;
     goal[attribute.name] = merged(goal[attribute.name], part);
   }
+  // Only now: what several names ask of the same elements was put together by their places.
+  for (const { extension, attribute, sub } of named) {
+    const goal = extension ? answer[extension] : answer;
+    if (sub && isJsonObject(goal)) dropEmpty(goal, attribute.name);
+  }
   return answer;
+}
+
+/** Elements of which nothing is left, and a value that has no other, are left out: to have none is to be unassigned (RFC 7643 section 2.5). */
+function dropEmpty(holder: JsonObject, name: string): void {
+  const value = holder[name];
+  const isEmpty = (element: JsonValue | undefined) => isJsonObject(element) && Object.keys(element).length === 0;
+  if (!Array.isArray(value)) {
+    if (isEmpty(value)) delete holder[name];
+    return;
+  }
+  const left = value.filter((element) => !isEmpty(element));
+  if (left.length > 0) holder[name] = left;
+  else delete holder[name];
 }
 
 function without(resource: JsonObject, { schema, named }: { schema: ResourceSchema; named: readonly Named[] }): JsonObject {
@@ -140,6 +166,7 @@ function without(resource: JsonObject, { schema, named }: { schema: ResourceSche
     } else if (sub.returned !== "always") {
       const value = holder[attribute.name];
       for (const element of Array.isArray(value) ? value : [value]) if (isJsonObject(element)) delete element[sub.name];
+      dropEmpty(holder, attribute.name);
     }
     if (extension && Object.keys(holder).length === 0) delete answer[extension];
   }

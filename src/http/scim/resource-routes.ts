@@ -1,12 +1,12 @@
 import type { Request, RequestHandler, Response, Router } from "express";
 import { AppError } from "../../errors.ts";
 import { callOf, type Call, type ScimDoorOptions } from "./call.ts";
-import { checkedBody } from "./json.ts";
+import { checkedBody, type JsonObject } from "./json.ts";
 import { listParts, listResources, readPage } from "./list.ts";
-import { projectionOf, readListRequest, refuseOtherMessages } from "./list-request.ts";
+import { askedNames, projectionOf, readListRequest, refuseOtherMessages } from "./list-request.ts";
 import { sendInPortions } from "./portions.ts";
 import { isMatch } from "./preconditions.ts";
-import { readProjection, standing } from "./projection.ts";
+import { readProjection, refuseBoth, standing } from "./projection.ts";
 import { proven, provenWrite } from "./proven.ts";
 import { findProven, findResource, type Found } from "./read.ts";
 import { writableType, type ResourceType, type WritableType } from "./resource-type.ts";
@@ -32,7 +32,7 @@ export function writableRoutes(
   methodsOf(router, endpoint, {
     get: list(place),
     async post(request, response) {
-      const body = checkedBody(request.body);
+      const body = bodyOf(request);
       const { call, value } = await provenWrite(response, {
         atOnce: (claimed, proof) => createAtOnce(door, { type: typeFor(claimed), call: claimed, proof, body }),
         inFull: (known) => createResource(door, { type: typeFor(known), call: known, body }),
@@ -44,7 +44,7 @@ export function writableRoutes(
   methodsOf(router, `${endpoint}/:id`, {
     get: read(place),
     async put(request, response) {
-      const body = checkedBody(request.body);
+      const body = bodyOf(request);
       const { call, value } = await provenWrite(response, {
         atOnce: (claimed, proof) => replaceAtOnce(door, { ...change(request, claimed), proof, body }),
         inFull: (known) => replaceResource(door, { ...change(request, known), body }),
@@ -52,7 +52,7 @@ export function writableRoutes(
       await sendResource({ request, response, place }, { call, ...value, status: 200 });
     },
     async patch(request, response) {
-      const body = checkedBody(request.body);
+      const body = bodyOf(request);
       const { call, value } = await provenWrite(response, {
         atOnce: (claimed, proof) => patchAtOnce(door, { ...change(request, claimed), proof, body }),
         inFull: (known) => patchResource(door, { ...change(request, known), body }),
@@ -68,6 +68,12 @@ export function writableRoutes(
       response.status(204).end();
     },
   });
+}
+
+/** A write's body. What its answer can't be is refused now: found afterwards, a failure would be told of what was done. Throws `invalid`. */
+function bodyOf({ body, query }: Request): JsonObject {
+  refuseBoth(askedNames(query));
+  return checkedBody(body);
 }
 
 /** The endpoints of a type that clients only read; any other method is answered with 405. */
@@ -167,7 +173,7 @@ function sendFound(
 
 /** The client holds this very version already. */
 function isKnown(request: Request, { version }: Found): boolean {
-  const ifNoneMatch = request.method === "GET" ? request.get("If-None-Match") : undefined;
+  const ifNoneMatch = request.method === "GET" || request.method === "HEAD" ? request.get("If-None-Match") : undefined;
   return ifNoneMatch !== undefined && isMatch(ifNoneMatch, version);
 }
 

@@ -74,3 +74,41 @@ describe("RFC 7644 section 3.4: queries", () => {
     expect(names(body.Resources as Named[])).toEqual(["cid", "ann", "bob"]);
   });
 });
+
+describe("RFC 7644 section 3.9: what an answer has", () => {
+  test("3.9: names that contradict each other are refused before anything is written, not after", async () => {
+    const both = "?attributes=userName&excludedAttributes=title";
+    const { body: dan } = await door.request("POST", "/Users", { body: { schemas: [USER], userName: "dan" } });
+    const patch = { schemas: ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], Operations: [{ op: "add", path: "title", value: "T" }] };
+    for (const [method, path, body] of [
+      ["POST", "/Users", { schemas: [USER], userName: "eve" }],
+      ["PUT", `/Users/${dan.id}`, { schemas: [USER], userName: "dan", title: "T" }],
+      ["PATCH", `/Users/${dan.id}`, patch],
+      ["POST", "/Groups", { schemas: [GROUP], displayName: "Both" }],
+    ] as const)
+      expect((await door.request(method, `${path}${both}`, { body })).status).toBe(400);
+    expect(await found("", 'userName eq "eve" or displayName eq "Both" or title eq "T"')).toEqual([]);
+    await door.request("DELETE", `/Users/${dan.id}`);
+  });
+
+  test("3.9: an element of which nothing is left is left out", async () => {
+    const [ann] = (await ask("/Users", { filter: 'userName eq "ann"' })).body.Resources;
+    const asked = async (query: string) => (await door.request("GET", `/Users/${ann.id}?${query}`)).body;
+    expect((await asked("attributes=emails.display")).emails).toBeUndefined();
+    expect((await asked("attributes=emails.primary")).emails).toEqual([{ primary: true }]);
+    expect((await asked("attributes=emails.primary,emails.value")).emails).toEqual([
+      { value: "z@example.com" },
+      { value: "b@example.com", primary: true },
+    ]);
+    expect((await asked("excludedAttributes=emails.value")).emails).toEqual([{ primary: true }]);
+    expect((await asked("excludedAttributes=emails.value,emails.primary")).emails).toBeUndefined();
+  });
+
+  test("3.14: what the client holds already is told to HEAD as to GET", async () => {
+    const [ann] = (await ask("/Users", { filter: 'userName eq "ann"' })).body.Resources;
+    for (const method of ["GET", "HEAD"]) {
+      const { status, headers } = await door.request(method, `/Users/${ann.id}`, { headers: { "If-None-Match": ann.meta.version } });
+      expect([status, headers["etag"]]).toEqual([304, ann.meta.version]);
+    }
+  });
+});
