@@ -32,6 +32,9 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
 /** Seconds until it makes sense to try again: a held request waits for a human, the others for a moment. */
 const RETRY_AFTER: Readonly<Partial<Record<ErrorCode, number>>> = { held: 300, busy: 5, unavailable: 5 };
 
+/** What PostgreSQL calls a statement that ran for too long (query_canceled). */
+export const STATEMENT_CUT_OFF = "57014";
+
 export interface ErrorAnswer {
   status: number;
   headers: Readonly<Record<string, string>>;
@@ -90,14 +93,11 @@ function asAppError(error: unknown): AppError | undefined {
     });
   if (status === 415) return new AppError("unsupported_type", "The body is in a form that is not read here.", { cause: error });
   switch (code) {
-    case "57014":
-      return new AppError(
-        "invalid",
-        "The filter takes too long to evaluate; narrow it, or filter by an indexed attribute (id, userName, externalId).",
-        { scimType: "tooMany", cause: error },
-      );
     case "54000":
       return new AppError("invalid", "A value is longer than can be kept and found again; send a shorter one.", { cause: error });
+    // Whoever asked for what is hard to find is told so where lists are read; all else was slow because others were at work.
+    case STATEMENT_CUT_OFF:
+      return new AppError("busy", "The database took too long; try again.", { cause: error });
     case "40P01":
     case "40001":
       return new AppError("busy", "Another change was in the way; try again.", { cause: error });

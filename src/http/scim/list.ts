@@ -2,9 +2,11 @@ import { TOKEN_STAMP, type TokenProof } from "../../auth/tokens.ts";
 import type { Database } from "../../db/database.ts";
 import { arePlain } from "../../db/shared-reads.ts";
 import type { KeyRing } from "../../db/envelope.ts";
+import { AppError } from "../../errors.ts";
 import type { Call } from "./call.ts";
 import { viewOf } from "./call-view.ts";
 import { openCursor, sealCursor, type Position } from "./cursor.ts";
+import { STATEMENT_CUT_OFF } from "./errors.ts";
 import type { ListRequest } from "./list-request.ts";
 import { listStatement, type ListRow } from "./list-statement.ts";
 import { isLeftOutWhole } from "./projection.ts";
@@ -69,7 +71,9 @@ export async function readPage(
   const text = listStatement({ view, parameters: given, request, position, stamp });
   const name = door.db.statementNames.nameOf(text);
   const projection = request.projection && isLeftOutWhole(request.projection, view) ? undefined : request.projection;
-  const rows = await rowsOf(door, { text, name, values: given.values, isSmall: request.filter !== undefined });
+  const rows = await rowsOf(door, { text, name, values: given.values, isSmall: request.filter !== undefined }).catch((error: unknown) => {
+    throw tooMany(error, request) ?? error;
+  });
   const total = rows[0]?.total ?? 0;
   const shown = rows.filter((row): row is Shown => row.text !== null);
   const { page, next, previous } = request.cursor === undefined ? { page: shown } : around(shown, { count: request.count, position });
@@ -94,6 +98,15 @@ async function rowsOf({ db }: ListDoor, { text, name, values, isSmall }: ListQue
   // A form that has a name has come before, and will again.
   if (isSmall && name !== undefined && arePlain(values)) return db.keyedReads.query<ListRow>({ text, name, values });
   return (await db.readPool.query<ListRow>({ text, values: [...values], ...(name === undefined ? {} : { name }) })).rows;
+}
+
+/** A list that could not be read in its time, where what was asked of it is to blame; undefined where only others can be. */
+function tooMany(error: unknown, { filter, sort }: ListRequest): AppError | undefined {
+  const isCutOff = typeof error === "object" && error !== null && "code" in error && error.code === STATEMENT_CUT_OFF;
+  if (!isCutOff || (!filter && !sort)) return undefined;
+  const what = filter ? "The filter takes too long to evaluate" : "The order takes too long to work out";
+  const way = filter ? "narrow it, or filter by an indexed attribute" : "filter, or order by an indexed attribute";
+  return new AppError("invalid", `${what}; ${way} (id, userName, externalId).`, { scimType: "tooMany", cause: error });
 }
 
 type Shown = ListRow & { text: string; id: string };

@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { createStatementNames } from "../../../src/db/statement-names.ts";
 import { coerceResource } from "../../../src/http/scim/coerce.ts";
+import { createBending } from "../../../src/http/scim/dialects/bending.ts";
+import { PROFILES } from "../../../src/http/scim/dialects/profiles/index.ts";
+import { bendResource } from "../../../src/http/scim/dialects/resource.ts";
 import { instant } from "../../../src/http/scim/filter/literals.ts";
 import type { JsonObject } from "../../../src/http/scim/json.ts";
 import { applyPatch } from "../../../src/http/scim/patch/apply.ts";
@@ -61,6 +64,30 @@ describe("what a client sends costs no more than its length", () => {
     });
   });
 
+  test("tens of thousands of paths as names", () => {
+    const names = Object.fromEntries(Array.from({ length: 30_000 }, (_, at) => [`emails[type eq "t${at}"].value`, String(at)]));
+    const body = {
+      schemas: [USER],
+      userName: "ann",
+      ...names,
+      'emails[type eq "work"].display': "Ann",
+      emails: [{ type: "work", value: "w" }],
+    };
+    const { emails } = bendResource(body, { schema: SCHEMA, bending: createBending(PROFILES.generic) }) as { emails: unknown[] };
+    expect(emails.slice(0, 3)).toEqual([
+      { type: "work", value: "w", display: "Ann" },
+      { type: "t0", value: "0" },
+      { type: "t1", value: "1" },
+    ]);
+    expect(emails).toHaveLength(30_001);
+  });
+
+  test("a hundred thousand elements that depart from the RFCs in one way are one departure, counted", () => {
+    const bending = createBending(PROFILES.generic);
+    bendResource({ schemas: [USER], userName: "ann", emails: Array.from({ length: 100_000 }, () => "x") }, { schema: SCHEMA, bending });
+    expect(bending.bent).toEqual([{ quirk: "text-for-object", attribute: "emails", sample: "", count: 100_000 }]);
+  });
+
   test("many operations on a long list are refused", () => {
     const emails = Array.from({ length: 20_000 }, (_, at) => ({ value: String(at) }));
     const resource = coerceResource(SCHEMA, { userName: "ann", emails });
@@ -86,6 +113,28 @@ describe("what a client sends costs no more than its length", () => {
     const names = createStatementNames();
     for (let times = 0; times < 5; times += 1) expect(names.nameOf(`select ${"x".repeat(200_000)}`)).toBeUndefined();
     expect([names.nameOf("select 1"), names.nameOf("select 1"), names.nameOf("select 1")]).toEqual([undefined, undefined, "shape-0"]);
+  });
+});
+
+describe("what the database can't answer in time", () => {
+  test("M1: is the filter's or the order's fault where there is one (400 tooMany); all else is to be tried again (503)", async () => {
+    const { body: ann } = await door.request("POST", "/Users", { body: { schemas: [USER], userName: "late-ann" } });
+    const holder = await door.db.pool.connect();
+    try {
+      await holder.query("begin");
+      await holder.query("lock table accounts in access exclusive mode");
+      const asked = ['/Users?filter=title%20co%20"x"', "/Users?sortBy=title", "/Users", `/Users/${ann.id}`];
+      const answers = await Promise.all(asked.map((path) => door.request("GET", path)));
+      expect(answers.map(({ status, body, headers }) => [status, body.scimType, headers["retry-after"]])).toEqual([
+        [400, "tooMany", undefined],
+        [400, "tooMany", undefined],
+        [503, undefined, "5"],
+        [503, undefined, "5"],
+      ]);
+    } finally {
+      await holder.query("rollback");
+      holder.release();
+    }
   });
 });
 

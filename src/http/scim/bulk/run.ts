@@ -23,6 +23,8 @@ interface Waiting {
   at: number;
   made: Performed;
   later: JsonValue;
+  /** What it refers to. Gathered once: it may be tens of thousands of references, and is asked for after each operation. */
+  bulkIds: ReadonlySet<string>;
 }
 
 /**
@@ -44,7 +46,7 @@ export async function runBulk(
   const isStopped = () => failOnErrors !== undefined && failures >= failOnErrors;
 
   for (const at of operations.keys()) await run(at);
-  for (const { at, made, later } of waiting) fail(at, unresolved(referencesIn(later).join(", ")), made);
+  for (const { at, made, bulkIds } of waiting) fail(at, unresolved([...bulkIds].join(", ")), made);
   return [...results.keys()].sort((left, right) => left - right).flatMap((at) => results.get(at) ?? []);
 
   async function run(at: number): Promise<void> {
@@ -61,7 +63,7 @@ export async function runBulk(
       const made = await perform(door, { call, operation: ready });
       results.set(at, succeeded(operation, made));
       if (operation.method === "POST" && operation.bulkId !== undefined) ids.set(operation.bulkId, made.id);
-      if (later !== undefined) waiting.push({ at, made, later });
+      if (later !== undefined) waiting.push({ at, made, later, bulkIds: new Set(referencesIn(later)) });
     } catch (error) {
       fail(at, error);
     }
@@ -86,7 +88,9 @@ export async function runBulk(
 
   /** Gives what was made without its references the ones that have an id by now. */
   async function complete(): Promise<void> {
-    const due = waiting.filter(({ later }) => referencesIn(later).every((bulkId) => results.has(makers.get(bulkId) ?? -1)));
+    const isDue = ({ bulkIds }: Waiting) => [...bulkIds].every((bulkId) => results.has(makers.get(bulkId) ?? -1));
+    const due = waiting.filter(isDue);
+    if (due.length === 0) return;
     waiting = waiting.filter((each) => !due.includes(each));
     for (const { at, made, later } of due) {
       const operation = operations[at];

@@ -12,6 +12,9 @@ export interface Bent {
   sample: string;
 }
 
+/** The same, and how many times in one message. */
+export type Met = Bent & { count: number };
+
 /** What one request bends. */
 export interface Bending {
   /**
@@ -19,18 +22,25 @@ export interface Bending {
    * profile does not name; `value` is shown to the client, cut short.
    */
   allows(quirk: QuirkName, at?: { attribute?: string; sample?: string; value?: unknown; scimType?: string }): boolean;
-  readonly bent: readonly Bent[];
+  /** Each quirk once. */
+  readonly bent: readonly Met[];
 }
 
 const LONGEST_SHOWN = 60;
 
 export function createBending(profile: Profile): Bending {
-  const bent: Bent[] = [];
+  const bent = new Map<string, Met>();
   return {
-    bent,
+    get bent() {
+      return [...bent.values()];
+    },
     allows(quirk, { attribute = "", sample = "", value, scimType = "invalidValue" } = {}) {
       if (profile.quirks.has(quirk)) {
-        bent.push({ quirk, attribute, sample });
+        // A list may have a hundred thousand elements with the same quirk.
+        const key = `${quirk} ${attribute} ${sample}`;
+        const known = bent.get(key);
+        if (known) known.count += 1;
+        else bent.set(key, { quirk, attribute, sample, count: 1 });
         return true;
       }
       const known = QUIRKS[quirk];

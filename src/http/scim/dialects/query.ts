@@ -42,7 +42,8 @@ function bendParameter({ name, given }: { name: string; given: string }, options
   return undefined;
 }
 
-const VALUE_PATH = /([\w:.$-]+)\[(?:[^\]"]|"(?:[^"\\]|\\.)*")*\]/g;
+/** Begins where a name does and ends at another bracket: no letter is read from many beginnings. */
+const VALUE_PATH = /(?<![\w:.$-])([\w:.$-]+)\[(?:[^[\]"]|"(?:[^"\\]|\\.)*")*\]/g;
 
 /** `emails[type eq "work"].value` among the attributes that are asked for: the attribute as a whole, since a name chooses no elements. */
 function withoutFilters(names: string, { schema, bending }: Options): string {

@@ -6,7 +6,8 @@ import type { Bent } from "./bending.ts";
 
 /** Counts quirks in memory and adds them to the database now and then, so that a request costs no write for them. */
 export interface QuirkLog {
-  note(quirk: Bent & { connectionId: number; dialect: Dialect }): void;
+  /** `count` times; once when absent. */
+  note(quirk: Bent & { connectionId: number; dialect: Dialect; count?: number }): void;
   /** Writes what is counted; what can't be written is kept for the next time. */
   flush(): Promise<void>;
 }
@@ -38,8 +39,8 @@ export function createQuirkLog({ db, log, now }: { db: Database; log: Logger; no
     }
   };
   return {
-    note({ connectionId, dialect, quirk, attribute, sample }) {
-      add({ connectionId, dialect, quirk, attribute, sample, count: 1, lastSeen: now() });
+    note({ connectionId, dialect, quirk, attribute, sample, count = 1 }) {
+      add({ connectionId, dialect, quirk, attribute, sample, count, lastSeen: now() });
       // Unreferenced: a process that ends flushes itself.
       timer ??= setTimeout(() => void flush(), FLUSHED_AFTER_MS).unref();
     },

@@ -55,10 +55,11 @@ function bendingFor({ settings, dialect }: Call): Bending {
 }
 
 function noted(call: Call, { bending, quirks }: { bending: Bending; quirks: QuirkLog }): void {
-  if (bending.bent.length === 0) return;
-  if (call.settings.dialect === "auto" && call.dialect === "generic") call.dialect = typicalDialect(bending.bent) ?? call.dialect;
+  const { bent: met } = bending;
+  if (met.length === 0) return;
+  if (call.settings.dialect === "auto" && call.dialect === "generic") call.dialect = typicalDialect(met) ?? call.dialect;
   const dialect: Dialect = call.dialect;
-  for (const one of bending.bent) quirks.note({ connectionId: call.connection.id, dialect, ...one });
+  for (const one of met) quirks.note({ connectionId: call.connection.id, dialect, ...one });
 }
 
 interface Where {

@@ -12,10 +12,12 @@ export interface BendOptions {
 /** A whole resource as the RFCs would have it, as far as the profile understands it. What nobody knows stays for validation. Throws `invalid`. */
 export function bendResource(body: JsonObject, { schema, bending }: BendOptions): JsonObject {
   const bent: JsonObject = {};
+  const placed: Placed = new Map();
   for (const [name, value] of Object.entries(body)) {
     if (name.toLowerCase() === "schemas") continue;
-    assign(bent, { name, value }, { schema, bending });
+    assign(bent, { name, value }, { schema, bending, placed });
   }
+  for (const [name, elements] of placed) bent[name] = withPlaced(bent[name], elements);
   return { schemas: bendSchemas(valueOf(body, "schemas"), { schema, bending }), ...bent };
 }
 
@@ -24,7 +26,12 @@ interface Member {
   value: JsonValue;
 }
 
-function assign(bent: JsonObject, { name, value }: Member, options: BendOptions): void {
+/** Elements of lists that came by paths as names: by the list's name, then by type. */
+type Placed = Map<string, Map<string, JsonObject>>;
+
+type Assigning = BendOptions & { placed: Placed };
+
+function assign(bent: JsonObject, { name, value }: Member, options: Assigning): void {
   const { schema, bending } = options;
   if (name.toLowerCase() === schema.urn.toLowerCase() && isJsonObject(value)) {
     if (!bending.allows("core-under-urn")) return void (bent[name] = value);
@@ -70,20 +77,15 @@ export function bendExtension(values: JsonObject, { extension, bending }: { exte
 }
 
 /** A path as a name, or an extension's attribute outside it; what else the schema does not know stays as it is. */
-function assignUnknown(bent: JsonObject, { name, value }: Member, { schema, bending }: BendOptions): void {
+function assignUnknown(bent: JsonObject, { name, value }: Member, { schema, bending, placed }: Assigning): void {
   const place = placeInList(name, schema);
   if (place && !Array.isArray(value) && !isJsonObject(value)) {
     const { attribute, sub, equal } = place;
     if (!bending.allows("path-as-name", { attribute: attribute.name })) return void (bent[name] = value);
-    const before = bent[attribute.name];
-    const elements = Array.isArray(before) ? before : [];
-    const at = elements.findIndex((element) => isJsonObject(element) && element["type"] === equal["type"]);
-    const held = elements[at];
-    const element = {
-      ...(isJsonObject(held) ? held : equal),
-      [sub.name]: bendValue(sub, value, { path: `${attribute.name}.${sub.name}`, bending }),
-    };
-    bent[attribute.name] = at < 0 ? [...elements, element] : elements.with(at, element);
+    const elements = placed.get(attribute.name) ?? new Map<string, JsonObject>();
+    const held = bendValue(sub, value, { path: `${attribute.name}.${sub.name}`, bending });
+    elements.set(equal.type, { ...(elements.get(equal.type) ?? equal), [sub.name]: held });
+    placed.set(attribute.name, elements);
     return;
   }
   const home = extensionHolding(schema, name);
@@ -96,11 +98,24 @@ function assignUnknown(bent: JsonObject, { name, value }: Member, { schema, bend
   };
 }
 
+/** A list with what paths as names say of its elements, whichever came first: of the first element of each type. Lists may be long: each is walked once. */
+function withPlaced(before: JsonValue | undefined, placed: ReadonlyMap<string, JsonObject>): JsonValue[] {
+  const waiting = new Map(placed);
+  const elements = (Array.isArray(before) ? before : []).map((element) => {
+    const type = isJsonObject(element) ? element["type"] : undefined;
+    const more = typeof type === "string" ? waiting.get(type) : undefined;
+    if (typeof type !== "string" || !more || !isJsonObject(element)) return element;
+    waiting.delete(type);
+    return { ...element, ...more };
+  });
+  return [...elements, ...waiting.values()];
+}
+
 /** `emails[type eq "work"].value` as the name of an attribute. */
 function placeInList(
   name: string,
   schema: ResourceSchema,
-): { attribute: SchemaAttribute; sub: SchemaAttribute; equal: JsonObject } | undefined {
+): { attribute: SchemaAttribute; sub: SchemaAttribute; equal: JsonObject & { type: string } } | undefined {
   const [, list = "", type = "", primary, subName = ""] =
     /^([A-Za-z]+)\[\s*type\s+eq\s+"([^"\\]{1,100})"(\s+and\s+primary\s+eq\s+"?true"?)?\s*\]\.([A-Za-z]+)$/i.exec(name) ?? [];
   const attribute = schema.attributes.get(list.toLowerCase());
