@@ -58,13 +58,19 @@ export async function findPreview(
     [id, owner, now],
   );
   const [row] = rows;
-  if (!row?.own)
-    throw new AppError("not_found", "There is no such preview, or it is over: look at the change anew.", {
-      field: "preview",
-      cause: row && OUT_OF_REACH,
-    });
+  if (!row?.own) throw missingPreview(row && OUT_OF_REACH);
   const { own: _own, ...preview } = row;
   return { ...preview, change: previewChange.parse(row.change) };
+}
+
+/** Takes a preview away in the transaction that saves it: of those who save it at the same time, one does. Throws `not_found` for the others. */
+export async function takePreview(sql: Sql, id: string): Promise<void> {
+  const { rowCount } = await sql.query("delete from access_previews where id = $1", [id]);
+  if (rowCount !== 1) throw missingPreview(undefined);
+}
+
+function missingPreview(cause: unknown): AppError {
+  return new AppError("not_found", "There is no such preview, or it is over: look at the change anew.", { field: "preview", cause });
 }
 
 /** Where a page of items ended: the part, and how many of it were listed. */

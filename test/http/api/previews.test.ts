@@ -138,6 +138,13 @@ describe("the blast radius of a change", () => {
     await door.request("POST", "/previews", { body: circle }).expect(422);
   });
 
+  test("B1: what was shown is saved once, however often and at the same time it is asked to be", async () => {
+    const rule = { name: "nobody", condition: 'person.title == "nobody at all"', role: "porter", unit: "sales" };
+    const { body: preview } = await door.request("POST", "/rules/preview", { body: rule }).expect(201);
+    const answers = await Promise.all([1, 2, 3].map(() => door.request("POST", `/previews/${preview.id}/apply`)));
+    expect(answers.map(({ status }) => status).sort()).toEqual([204, 404, 404]);
+  });
+
   test("B3: of a role that goes with its grants, and of units that are merged; refused as the change itself would be", async () => {
     const role = (key: string, more: object) => door.request("POST", "/roles", { body: { key, name: key, ...more } }).expect(201);
     await role("parent", { permissions: ["test.door.open"] });

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { reachedPeople } from "../../../access/policy.ts";
 import { applyPreview } from "../../../access/preview-apply.ts";
-import { findPreview, listPreviewItems } from "../../../access/preview-store.ts";
+import { findPreview, listPreviewItems, takePreview } from "../../../access/preview-store.ts";
 import { members } from "../group-members.ts";
 import { page, pageOf, pageQuery, placeOf } from "../paging.ts";
 import { madePreview, previewSchema, requireMayChange, shownPreview } from "../previewing.ts";
@@ -126,8 +126,8 @@ export const previewRoutes: readonly Route[] = [
     async handler(call, { params }) {
       const preview = await owned(call, params.id);
       await requireMayChange(call, preview.change);
+      await takePreview(call.sql, preview.id);
       await applyPreview(call, { ...preview, make: makerOf(call, preview.change) });
-      await call.sql.query("delete from access_previews where id = $1", [preview.id]);
       return undefined;
     },
   }),
