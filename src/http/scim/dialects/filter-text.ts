@@ -29,7 +29,7 @@ export function bendFilter(text: string, options: Options): string {
     USUAL.test(plain) &&
     !BOOLEAN.test(plain.slice(plain.indexOf('"'))) &&
     !SPACED_OFFSET.test(plain.slice(plain.indexOf('"'))) &&
-    findAttribute(options.schema, plain.slice(0, plain.indexOf(" ")))
+    (options.inside || findAttribute(options.schema, plain.slice(0, plain.indexOf(" "))))
   )
     return plain;
   const pieces = plain.match(PIECE) ?? [];

@@ -15,7 +15,8 @@ export function tokens(text: string, scimType: "invalidFilter" | "invalidPath"):
     throw new AppError("invalid", `A filter may have at most ${LONGEST} characters.`, { field: "filter", scimType });
   const found: Token[] = [];
   const pattern = new RegExp(NEXT);
-  while (pattern.lastIndex < text.trimEnd().length) {
+  const end = text.trimEnd().length;
+  while (pattern.lastIndex < end) {
     const from = pattern.lastIndex;
     const match = pattern.exec(text);
     if (!match) throw new AppError("invalid", `At position ${from + 1}: a quote is not closed.`, { scimType });
