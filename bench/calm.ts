@@ -6,9 +6,9 @@ const CALM = 0.1;
 
 /** Waits until the machine has next to nothing to do, but no longer than this: what one measurement left behind is not the next one's. */
 export async function untilCalm({ withinSeconds }: { withinSeconds: number }): Promise<void> {
-  for (let left = withinSeconds * 1000; left > 0; left -= LOOK_MS) {
+  for (let left = withinSeconds * 1000; left >= LOOK_MS; left -= LOOK_MS) {
     const before = spent();
-    await sleep(Math.min(left, LOOK_MS));
+    await sleep(LOOK_MS);
     const after = spent();
     if ((after.busy - before.busy) / (after.total - before.total) < CALM) return;
   }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { createSharedAnswers } from "../../src/db/shared-answers.ts";
@@ -42,6 +43,22 @@ describe("one question for all who ask the same", () => {
     expect(await Promise.all([first, second, third, fourth])).toEqual([1, 2, 2, 3]);
     await turns();
     expect(begun()).toBe(3);
+  });
+
+  test("with a patience, nobody waits longer than that for one that is slow, and its answer is still the first one's", async () => {
+    const { ask, begun, settle } = questions();
+    const answers = createSharedAnswers<number>({ patienceMs: 5 });
+    const first = answers.of("key", ask);
+    const [second, third] = [answers.of("key", ask), answers.of("key", ask)];
+    expect(begun()).toBe(1);
+    while (begun() < 2) await sleep(1);
+    settle(1);
+    settle(2);
+    expect(await Promise.all([first, second, third])).toEqual([1, 2, 2]);
+    const fourth = answers.of("key", ask);
+    expect(begun()).toBe(3);
+    settle(3);
+    expect(await fourth).toBe(3);
   });
 
   test("what one fails with is told to those who shared it, and to nobody else", async () => {

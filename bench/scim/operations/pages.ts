@@ -21,13 +21,13 @@ function checkPage(target: Target, body: unknown, count: number): void {
   }
 }
 
-function byIndex(key: string, title: string, startIndex: (target: Target) => number): Operation {
+function byIndex(key: string, title: string, startIndex: (target: Target, number: number) => number): Operation {
   return {
     key,
     title,
     turns: [title],
     concurrency: BOTH,
-    request: (target) => ({ method: "GET", path: `/Users?startIndex=${startIndex(target)}&count=${PAGE}` }),
+    request: (target, number) => ({ method: "GET", path: `/Users?startIndex=${startIndex(target, number)}&count=${PAGE}` }),
     check: (target, _number, { body }) => checkPage(target, body, sizeOf(target)),
   };
 }
@@ -77,6 +77,8 @@ async function walk(target: Target, toTheEnd: boolean): Promise<{ cursor: string
 export const PAGES: readonly Operation[] = [
   byIndex("first", "page of 100, first", () => 1),
   byIndex("last", "page of 100, last by index", (target) => target.directory.people - sizeOf(target) + 1),
+  // No two at once ask for the same one.
+  byIndex("anywhere", "page of 100, anywhere", (target, number) => 1 + ((number * 7919) % (target.directory.people - sizeOf(target) + 1))),
   byCursor("cursor-first", "page of 100, first by cursor", false),
   byCursor("cursor-last", "page of 100, last by cursor", true),
 ];

@@ -1,5 +1,6 @@
 import { TOKEN_STAMP, type TokenProof } from "../../auth/tokens.ts";
 import type { Database } from "../../db/database.ts";
+import { createSharedAnswers, type SharedAnswers } from "../../db/shared-answers.ts";
 import { arePlain } from "../../db/shared-reads.ts";
 import type { KeyRing } from "../../db/envelope.ts";
 import { AppError } from "../../errors.ts";
@@ -94,10 +95,25 @@ interface ListQuery {
   isSmall: boolean;
 }
 
+/** Those who ask for the same page wait for one that is on its way no longer than this. */
+const PATIENCE_MS = 50;
+
+// A database's own, and gone with it.
+const pagesOf = new WeakMap<Database, SharedAnswers<ListRow[]>>();
+
+/** What several ask for at one moment is read once: a client that repeats a slow question, or many that begin together, cost one read. */
 async function rowsOf({ db }: ListDoor, { text, name, values, isSmall }: ListQuery): Promise<ListRow[]> {
   // A form that has a name has come before, and will again.
   if (isSmall && name !== undefined && arePlain(values)) return db.keyedReads.query<ListRow>({ text, name, values });
-  return (await db.readPool.query<ListRow>({ text, values: [...values], ...(name === undefined ? {} : { name }) })).rows;
+  const pages = pagesOf.get(db) ?? createSharedAnswers<ListRow[]>({ patienceMs: PATIENCE_MS });
+  pagesOf.set(db, pages);
+  return pages.of(
+    JSON.stringify([name ?? text, ...values.map((value) => (Buffer.isBuffer(value) ? value.toString("base64") : value))]),
+    async () => {
+      const { rows } = await db.readPool.query<ListRow>({ text, values: [...values], ...(name === undefined ? {} : { name }) });
+      return rows;
+    },
+  );
 }
 
 /** A list that could not be read in its time, where what was asked of it is to blame; undefined where only others can be. */
