@@ -8,6 +8,7 @@ import { perform, type ApiAnswer } from "./perform.ts";
 import { problemOf } from "./problem.ts";
 import type { ApiOptions, Route } from "./route.ts";
 import { send } from "./send.ts";
+import { createWatching, type Watching } from "./watching.ts";
 
 /** The administration API: `/api/v1`. Every route goes through `perform`, and nothing else answers here. */
 export function createApi(options: ApiOptions & { routes: readonly Route[] }): Router {
@@ -17,8 +18,9 @@ export function createApi(options: ApiOptions & { routes: readonly Route[] }): R
     next();
   });
   const authenticate = options.authenticate ?? callerAuthentication(options);
+  const watching = createWatching();
   for (const route of literalFirst(options.routes))
-    router[route.method](expressPath(route.path), ...bodyOf(route, options), handlerOf(route, { options, authenticate }));
+    router[route.method](expressPath(route.path), ...bodyOf(route, options), handlerOf(route, { options, authenticate, watching }));
   const paths = new Map<string, Set<string>>();
   for (const { path, method } of literalFirst(options.routes)) paths.set(path, (paths.get(path) ?? new Set()).add(method.toUpperCase()));
   for (const [path, methods] of paths) router.all(expressPath(path), wrongMethod([...methods]));
@@ -53,14 +55,16 @@ function handlerOf(route: Route, by: Answering): RequestHandler {
 interface Answering {
   options: ApiOptions;
   authenticate: Authenticate;
+  watching: Watching;
 }
 
 async function answer(
   route: Route,
-  { options, authenticate, request, response }: Answering & { request: Request; response: Response },
+  { options, authenticate, watching, request, response }: Answering & { request: Request; response: Response },
 ): Promise<void> {
   const caller = route.access === "public" ? null : await authenticate(request, { fromMemory: route.fromMemory ?? false });
   const ended = route.sends === "text/event-stream" ? endOf(response) : undefined;
+  if (ended && caller) watching.begin(caller.credential, ended);
   const ctx = createContext({
     actor: caller?.actor ?? "system",
     log: options.log,

@@ -228,6 +228,30 @@ describe("M2: runs by API", () => {
     await world.untilRun(asked.body.id, ["done"]);
   });
 
+  test("one credential follows so many things at a time, and others as many; who goes makes room", async () => {
+    const { door } = world;
+    await world.stopWorker();
+    const asked = await door.request("POST", "/connections/hr/sync", { body: {} }).expect(202);
+    const [token, other] = [await door.newToken(), await door.newToken()];
+    const begin = async (of: string) => {
+      const followed = follow(asked.body.id, { token: of });
+      expect((await followed.next()).value).toMatchObject({ event: "state" });
+      return followed;
+    };
+    const open = await Promise.all(Array.from({ length: 20 }, () => begin(token)));
+    const refused = await door.request("GET", `/runs/${asked.body.id}/events`, { token }).expect(429);
+    expect([refused.body.code, refused.body.field, refused.headers["retry-after"]]).toEqual(["rate_limited", "token", "10"]);
+    const elsewhere = await begin(other);
+    await open[0]?.return(undefined);
+    await until(
+      () => begin(token).catch(() => undefined),
+      (followed) => followed !== undefined && open.push(followed) > 0,
+    );
+    await Promise.all([...open, elsewhere].map((each) => each.return(undefined)));
+    await world.startWorker();
+    await world.untilRun(asked.body.id, ["done"]);
+  });
+
   test("a caller who goes away stops the watch", async () => {
     const { door } = world;
     await world.stopWorker();
