@@ -4,6 +4,7 @@ import { createGroup } from "../../../src/access/group-changes.ts";
 import { makeRequest } from "../../../src/access/requests.ts";
 import { createUnit } from "../../../src/directory/units.ts";
 import { createToken } from "../../../src/auth/tokens.ts";
+import { requireStanding } from "../../../src/auth/credential-stands.ts";
 import type { Browser } from "./browser.ts";
 import { openLogin, PASSWORD, type LoginDoor } from "./login-door.ts";
 
@@ -178,4 +179,31 @@ test("G6: an administrator sees where somebody is signed in, and ends it; the pe
   expect((await adas.get("/account")).status).toBe(303);
   const { rows } = await door.db.pool.query("select from notices where person_id = $1 and notice = 'sessions.ended'", [ada.personId]);
   expect(rows).toHaveLength(1);
+});
+
+test("G6: a session that has ended, was idle for too long, or is somebody's without access, follows nothing any more; following keeps none alive", async () => {
+  const lastSession = async () => {
+    await signedIn();
+    const { rows } = await door.db.pool.query<{ id: string; at: Date }>(
+      "select id, last_seen_at as at from sessions where person_id = $1 order by created_at desc, id limit 1",
+      [administrator.personId],
+    );
+    return { credential: `session:${rows[0]?.id}`, id: rows[0]?.id, at: rows[0]?.at ?? new Date(0) };
+  };
+  const stands = ({ credential }: { credential: string }, now: Date) =>
+    requireStanding(door.db.pool, { credential, now, idleMinutes: 30 }).then(
+      () => true,
+      (error: unknown) => (error as { code?: string }).code,
+    );
+  const session = await lastSession();
+  expect(await stands(session, session.at)).toBe(true);
+  expect(await stands(session, new Date(session.at.getTime() + 31 * 60_000))).toBe("unauthenticated");
+  expect(await stands({ credential: "session:00000000-0000-4000-8000-000000000000" }, session.at)).toBe("unauthenticated");
+  const { rows } = await door.db.pool.query<{ at: Date }>("select last_seen_at as at from sessions where id = $1", [session.id]);
+  expect(rows[0]?.at).toEqual(session.at);
+  await door.db.pool.query("update people set active = false where id = $1", [administrator.personId]);
+  expect(await stands(session, session.at)).toBe("unauthenticated");
+  await door.db.pool.query("update people set active = true where id = $1", [administrator.personId]);
+  await door.db.pool.query("update sessions set ended_at = $2, ended_reason = 'signed out' where id = $1", [session.id, session.at]);
+  expect(await stands(session, session.at)).toBe("unauthenticated");
 });
