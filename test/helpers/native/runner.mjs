@@ -1,6 +1,7 @@
 import { createRequire, register } from "node:module";
 import { pathToFileURL } from "node:url";
 import circus from "jest-circus/runner";
+import { endAsyncStores } from "./async-stores.mjs";
 import { takeGlobals } from "./globals.mjs";
 
 register("./hooks.mjs", import.meta.url);
@@ -29,7 +30,11 @@ export default async function nativeRunner(globalConfig, config, environment, ru
     enterTestCode: () => runtime.enterTestCode(),
     leaveTestCode: () => runtime.leaveTestCode(),
   };
-  return circus.default(globalConfig, config, environment, modules, testPath, sendMessageToJest);
+  try {
+    return await circus.default(globalConfig, config, environment, modules, testPath, sendMessageToJest);
+  } finally {
+    endAsyncStores();
+  }
 }
 
 /** jest-circus keeps its tree of tests under symbols of `globalThis`, which are a file's own in a sandbox. */
