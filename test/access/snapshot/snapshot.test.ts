@@ -7,6 +7,7 @@ import { answerAll, foldedNames, type Answer, type Question } from "../../../src
 import { heldBy } from "../../../src/access/snapshot/held.ts";
 import { createAccessSnapshot, type AccessSnapshot } from "../../../src/access/snapshot/snapshot.ts";
 import { inTransaction, type Work } from "../../../src/db/database.ts";
+import { closePeriods } from "../../../src/directory/periods.ts";
 import { createUnit } from "../../../src/directory/units.ts";
 import { DAY_ONE, insertGroup, insertMembership, insertNesting, insertPerson, standingClock } from "../../directory/fixtures.ts";
 import { silentLog, testContext, testDatabase, type TestDatabase } from "../../helpers/database.ts";
@@ -163,6 +164,26 @@ test("a change in any table that effective access is asked of is told", async ()
   );
   expect(rows.length).toBeGreaterThan(9);
   for (const { table, told } of rows) expect([table, told]).toEqual([table, ["delete", "insert", "update"]]);
+});
+
+test("a transaction that writes of the same people twice, one write after the other, tells of them once", async () => {
+  const noted = await inWork(async (work) => {
+    const people = [await insertPerson(work.sql, { at: clock.now() }), await insertPerson(work.sql, { at: clock.now() })];
+    const groupId = await insertGroup(work.sql, { at: clock.now() });
+    for (const personId of people) await insertMembership(work.sql, { groupId, personId, from: DAY_ONE });
+    const { rows } = await work.sql.query<{ id: number }>("select id from memberships where group_id = $1", [groupId]);
+    const notes = async () =>
+      (
+        await work.sql.query<{ ids: string[] }>(
+          "select ids from access_changes where xid = pg_current_xact_id() and kind = 'person' order by id",
+        )
+      ).rows.map(({ ids }) => ids);
+    const before = (await notes()).length;
+    const at = new Date(clock.now().getTime() + 1000);
+    await closePeriods(work.sql, { table: "memberships", ids: rows.map(({ id }) => id), at });
+    return { people, told: (await notes()).slice(before) };
+  });
+  expect(noted.told).toEqual([noted.people.toSorted()]);
 });
 
 test("changes are pruned as others are written, and nothing is missed meanwhile", async () => {
