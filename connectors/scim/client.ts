@@ -122,7 +122,7 @@ export function openClient({ settings, signal, now, network, conversation }: Ope
         method: "PATCH",
         path: pathOf(kind, id),
         body: { schemas: [PATCH_OP], Operations: operations },
-        expect: [400, 405, 413, 501],
+        expect: [400, 404, 405, 413, 501],
       });
       if (status < 300) return "taken";
       if (status === 413) return "too large";
@@ -130,6 +130,11 @@ export function openClient({ settings, signal, now, network, conversation }: Ope
       const { scimType, detail } = isObject(body) ? body : {};
       if (scimType === "tooMany") return "too large";
       if (scimType === "noTarget") return "no target";
+      if (status === 404) {
+        // Some say so of a member who is not there, too: the resource itself must not be taken for gone.
+        if (await client.get(kind, id)) return "no target";
+        throw new Fault("gone", `${system} has no ${kind} ${id} any more.`);
+      }
       if (scimType === "invalidPath" || scimType === "invalidFilter") return "no such form";
       throw new Fault("rejected", `${system} answered 400: ${typeof detail === "string" ? detail.slice(0, 500) : "it gives no reason"}.`);
     },

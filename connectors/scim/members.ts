@@ -31,7 +31,7 @@ export async function changeMembers(client: ScimClient, change: MemberChange): P
   if (missing.length === 0 && surplus.length === 0) return;
   const offered =
     (await sendAll(client, { ...change, ids: missing, adds: true })) &&
-    (await sendAll(client, { ...change, ids: surplus, adds: false, mayBeOut: isUnsure }));
+    (await sendAll(client, { ...change, ids: surplus, adds: false, mayBeOut: isUnsure || held === undefined }));
   if (offered && (await tookEffect(client, change))) return;
   client.learned.groupPatch = false;
   await putMembers(client, change);
@@ -53,24 +53,37 @@ async function heldBy(client: ScimClient, groupId: string): Promise<Set<string>>
 /** False when the application does not change groups by PATCH. */
 async function sendAll(client: ScimClient, sending: Sending): Promise<boolean> {
   const { ids, settings } = sending;
+  let most = settings.memberBatch;
   for (let start = 0; start < ids.length;) {
-    const size = Math.min(settings.memberBatch, client.learned.memberBatch ?? settings.memberBatch);
+    const size = Math.min(most, client.learned.memberBatch ?? most);
     const batch = ids.slice(start, start + size);
     const taken = await sendBatch(client, { ...sending, ids: batch });
     if (taken === "not offered") return false;
     if (taken === "taken") start += batch.length;
     else if (taken === "too large" && batch.length > 1) client.learned.memberBatch = Math.ceil(batch.length / 2);
-    else if (taken === "no target" && sending.mayBeOut) start += batch.length;
-    else if (
-      (taken === "no such form" || taken === "no target") &&
-      !sending.adds &&
-      settings.memberRemoval === "auto" &&
-      !client.learned.removalByList
-    )
-      client.learned.removalByList = true;
+    else if (taken === "no target" && sending.mayBeOut && batch.length > 1)
+      // One of them is out already, and the others were not taken out because of it.
+      most = Math.ceil(batch.length / 2);
+    else if (taken === "no target" && sending.mayBeOut && !(await isStillIn(client, { ...sending, ids: batch }))) start += 1;
+    else if (mayBeForm(taken, { client, sending })) client.learned.removalByList = true;
     else throw new Fault("rejected", `The SCIM application refuses a change of members of the group ${sending.groupId}: ${taken}.`);
   }
   return true;
+}
+
+/** Of one that nothing matched: whether the application says all the same that they are a member. */
+async function isStillIn(client: ScimClient, { groupId, ids }: Pick<Sending, "groupId" | "ids">): Promise<boolean> {
+  const [memberId] = ids;
+  return memberId !== undefined && (await isMember(client, { groupId, memberId })) === true;
+}
+
+/**
+ * Whether a removal may have been refused because it was told by value paths, and not yet by a list. Tried for nothing else: by the
+ * letter of RFC 7644 section 3.5.2.2 the list means nothing, and everybody goes.
+ */
+function mayBeForm(taken: Taken, { client, sending: { adds, settings } }: { client: ScimClient; sending: Sending }): boolean {
+  const isOpen = !adds && settings.memberRemoval === "auto" && !client.learned.removalByList;
+  return isOpen && (taken === "no such form" || taken === "no target");
 }
 
 /** Waits where it is asked to; a batch whose answer got lost is not sent twice, since some applications would store it twice. */

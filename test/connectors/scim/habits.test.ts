@@ -119,6 +119,53 @@ describe("the members of a group", () => {
     });
   });
 
+  describe("an application that refuses a removal whole when one of those named is out already", () => {
+    const named = ({ body }: Asked) =>
+      (body["Operations"] as { op: string; path: string; value?: { value: string }[] }[])
+        .filter(({ op }) => op === "remove")
+        .flatMap(({ path, value }) => value?.map((each) => each.value) ?? /"(.*)"/.exec(path)?.slice(1) ?? []);
+    const strict = (refusal: Said) => {
+      const { members, answer } = groupApplication({
+        patch: (asked, held) => (named(asked).every((id) => held.has(id)) ? undefined : refusal),
+      });
+      for (const id of ["a", "b", "c", "d"]) members.add(id);
+      return { members, answer };
+    };
+    const refusals: [string, Said][] = [
+      ["noTarget", { status: 400, body: { scimType: "noTarget", detail: "no" } }],
+      ["404 with noTarget", { status: 404, body: { scimType: "noTarget", detail: "no" } }],
+      ["404 alone", { status: 404, body: { detail: "no such member" } }],
+    ];
+
+    test.each(refusals)("takes out the others, where members are not compared (%s)", async (_name, refusal) => {
+      const { members, answer } = strict(refusal);
+      const { target, asked } = await against(answer, { settings: { compareMembers: false } });
+      await target.members("g", { add: [], remove: ["a", "out", "b", "c"] });
+      expect([...members].sort()).toEqual(["d", "old"]);
+      // By a list everybody would go, where RFC 7644 is taken by its letter.
+      const paths = asked.flatMap(({ body }) => ((body["Operations"] ?? []) as { path: string }[]).map(({ path }) => path));
+      expect(paths).not.toContain("members");
+      await target.members("g", { add: [], remove: ["a"] });
+      expect([...members].sort()).toEqual(["d", "old"]);
+    });
+
+    test.each(refusals)("takes out the others, where the group shows nobody (%s)", async (_name, refusal) => {
+      const { members, answer } = strict(refusal);
+      const hidden = (asked: Asked): Said =>
+        asked.method === "GET" ? { status: 200, body: { id: "g", displayName: "G" } } : answer(asked);
+      const { target } = await against(hidden);
+      await target.members("g", { add: [], remove: ["a", "out", "b", "c"] });
+      expect([...members].sort()).toEqual(["d", "old"]);
+    });
+
+    test("a group that is gone is still told to be", async () => {
+      const { target } = await against(({ method }) => ({ status: method === "GET" || method === "PATCH" ? 404 : 500 }), {
+        settings: { compareMembers: false },
+      });
+      await expect(target.members("g", { add: [], remove: ["a"] })).rejects.toMatchObject({ kind: "gone" });
+    });
+  });
+
   test("where value paths are not understood, members are taken out by a list", async () => {
     const pathless = (asked: Asked) =>
       (asked.body["Operations"] as { path: string }[]).some(({ path }) => path.includes("["))
