@@ -18,6 +18,8 @@ import { inTransaction, type Database, type Work } from "../db/database.ts";
 import { forgetAnswers } from "../db/kept-answers.ts";
 import { finishErasures } from "../directory/erasure.ts";
 import { forgetNotices } from "../directory/notice-retention.ts";
+import { forgetTries } from "../provision/forget-tries.ts";
+import { forgetGuardCounts } from "../sync/guard-counts.ts";
 import { forgetImports } from "../sync/import-store.ts";
 
 /** What is looked after once a day, each in a transaction of its own: a line each. */
@@ -45,6 +47,8 @@ const TASKS: Readonly<Record<string, (work: Work) => Promise<number>>> = {
 /** What there may be much of: a portion in each transaction, until nothing is left. */
 const IN_PORTIONS: Readonly<Record<string, (work: Work) => Promise<number>>> = {
   "audit events whose time is over were removed": removeExpiredEvents,
+  "tries of deliveries that failed long ago were forgotten": forgetTries,
+  "counts that no guard asks for any more were forgotten": forgetGuardCounts,
 };
 
 /** Does all of it; what fails doesn't stop the others, and is thrown in the end, so that the job is tried again. */

@@ -42,3 +42,24 @@ test("answers kept for repeated creates are forgotten after a day", async () => 
   await lookAfterThings(ctx, db);
   expect(await count("idempotency_keys")).toBe(1);
 });
+
+test("tries that failed are forgotten after thirty days, what came of them is not; counts of guards after the longest window", async () => {
+  await db.pool.query("insert into connections (id, name, connector) values (7, 'app', 'scim')");
+  const days = (ago: number) => new Date(at.getTime() - ago * DAY_MS);
+  for (const [state, age] of [
+    ["failed", 31],
+    ["failed", 29],
+    ["dead", 400],
+    ["delivered", 400],
+  ] as const)
+    await db.pool.query(
+      "insert into deliveries (projection_id, connection_id, operation, attempt, state, started_at, finished_at) values (1, 7, 'update', 1, $1, $2, $2)",
+      [state, days(age)],
+    );
+  for (const age of [33, 31])
+    await db.pool.query("insert into guard_counts (connection_id, at, action, count) values (7, $1, 'disable', 1)", [days(age)]);
+  await lookAfterThings(ctx, db);
+  const { rows } = await db.pool.query("select state, count(*)::int as count from deliveries group by state order by state");
+  expect(rows).toEqual(["dead", "delivered", "failed"].map((state) => ({ state, count: 1 })));
+  expect((await db.pool.query("select at from guard_counts")).rows).toEqual([{ at: days(31) }]);
+});
