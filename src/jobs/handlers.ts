@@ -21,6 +21,7 @@ import type { KeyRing } from "../db/envelope.ts";
 import { enqueue } from "../db/queue.ts";
 import { completeSearchIndexes } from "../db/search-indexes.ts";
 import { takeOverSearchTexts } from "../db/search-texts.ts";
+import { markedOnce } from "../directory/outbox.ts";
 import { AppError } from "../errors.ts";
 import type { Notifier } from "../notify/notifier.ts";
 import { sendNotice } from "../notify/send-notice.ts";
@@ -116,7 +117,7 @@ export function createHandlers({ db, keyRing, targets, notifier, incidents, rese
     async expire(ctx) {
       await inTransaction(db, ctx, async (work) => {
         await startTransfers(work);
-        await carryOutExpiry(work);
+        await markedOnce(work, carryOutExpiry);
       });
     },
     async prune_runs(ctx) {
@@ -172,10 +173,12 @@ export function createHandlers({ db, keyRing, targets, notifier, incidents, rese
       await inTransaction(db, ctx, (work) => followRoles(work, holders));
     },
     async evaluate_rule(ctx, { ruleId }) {
-      await inTransaction(db, ctx, async (work) => {
-        await reconcileGroupRules(work, { ruleIds: [ruleId] });
-        await evaluateRule(work, { ruleId });
-      });
+      await inTransaction(db, ctx, (transaction) =>
+        markedOnce(transaction, async (work) => {
+          await reconcileGroupRules(work, { ruleIds: [ruleId] });
+          await evaluateRule(work, { ruleId });
+        }),
+      );
     },
   };
 }

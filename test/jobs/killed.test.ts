@@ -1,8 +1,15 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import path from "node:path";
 import { afterEach, describe, expect, test } from "@jest/globals";
+import { giveGrant } from "../../src/access/grants.ts";
+import { createRole } from "../../src/access/roles.ts";
+import { setPersonExpiry } from "../../src/directory/person-expiry.ts";
+import { createUnit } from "../../src/directory/units.ts";
 import { startWorker, type Worker } from "../../src/jobs/worker.ts";
+import { approvePlan } from "../../src/sync/approve.ts";
 import { silentLog } from "../helpers/database.ts";
+import { world as memoryWorld } from "../helpers/memory-source.ts";
+import { person, syncWorld, testConnection } from "../helpers/sync.ts";
 import { startWorld, type World } from "../provision/world.ts";
 import { until } from "./waiting.ts";
 
@@ -118,6 +125,110 @@ describe("a worker killed with SIGKILL", () => {
     await startSecond();
     await until(unsettled, atRest);
     expect(world.user("anna")).toMatchObject({ active: false });
+  });
+});
+
+/** Holds what a statement locks, until it is let go: whoever comes to it is in the middle of its work. */
+async function hold(statement: string): Promise<{ met: () => Promise<unknown>; letGo: () => Promise<void> }> {
+  const client = await world.db.pool.connect();
+  await client.query("begin");
+  await client.query(statement);
+  const waiting = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+  const blocked = async () => (await world.db.pool.query(waiting)).rowCount ?? 0;
+  return {
+    met: () => until(blocked, (count) => count > 0),
+    async letGo() {
+      await client.query("rollback");
+      client.release();
+    },
+  };
+}
+
+/** A worker dies by SIGKILL while it waits for what is held; a second one takes up its work. */
+async function killedAt(held: Awaited<ReturnType<typeof hold>>, begin: () => Promise<unknown> = () => Promise.resolve()): Promise<void> {
+  const child = await startChild();
+  await begin();
+  await held.met();
+  child.kill("SIGKILL");
+  await held.letGo();
+  await startSecond();
+}
+
+const events = async (name: string) => (await world.db.pool.query("select from audit_events where name = $1", [name])).rowCount;
+
+describe("a worker killed with SIGKILL in the middle of other jobs", () => {
+  test("invariants 3 and 10: of a target's decisions, everybody is made there once", async () => {
+    world = await startWorld();
+    await world.addPeople(["anna", "ben"]);
+    await killedAt(await hold("select from projections order by id desc limit 1 for update"));
+    await until(unsettled, atRest);
+    await until(
+      () => world.downstream.users().length,
+      (count) => count === 2,
+    );
+    for (const { id } of world.downstream.users()) expect(world.downstream.history(String(id))).toHaveLength(1);
+  });
+
+  test("invariants 3 and 10: of a reconciliation, what differs is repaired once", async () => {
+    world = await startWorld();
+    await world.addPeople(["anna"]);
+    await world.drain();
+    world.downstream.tamper(world.user("anna")?.id ?? "", { displayName: "Somebody else" });
+    const held = await hold("select from projections for update");
+    await killedAt(held, () =>
+      world.db.pool.query("select graphile_worker.add_job('reconcile', json_build_object('connectionId', $1::int))", [world.connectionId]),
+    );
+    await until(
+      () => world.user("anna")?.["displayName"],
+      (name) => name === "ANNA",
+    );
+    await until(unsettled, atRest);
+    expect(await events("target.drift_repaired")).toBe(1);
+  });
+
+  test("invariants 3, 6 and 10: of what ends access, it ends, and that is told once", async () => {
+    world = await startWorld();
+    const [anna = ""] = await world.addPeople(["anna"]);
+    await world.drain();
+    await world.work(async (work) => {
+      await createUnit(work, { name: "Company", type: "organization", code: "ORG" });
+      await createRole(work, { key: "visitor", name: "Visitor", permissions: [] });
+      await giveGrant(work, { personId: anna, role: "visitor", unit: "ORG", expiresAfterSeconds: 1 });
+      await setPersonExpiry(work, { personId: anna, until: new Date(Date.now() + 1000), reason: "the visit is over" });
+    });
+    await world.db.pool.query("insert into watermarks (key, at) values ('access', now()) on conflict (key) do nothing");
+    await killedAt(await hold("select from watermarks where key = 'access' for update"));
+    await until(
+      () => world.user("anna")?.active,
+      (active) => active === false,
+    );
+    await until(
+      () => events("grant.expired"),
+      (count) => count === 1,
+    );
+    expect(await events("person.suspended")).toBe(1);
+  });
+
+  test("invariants 3 and 10: of an approved plan, it is carried through, each item once", async () => {
+    world = await startWorld();
+    await testConnection(world.db, world.ctx, { name: "corp" });
+    const source = memoryWorld([person("zoe"), person("yan")]);
+    const { planId } = await syncWorld(world.db, world.ctx, { world: source, planOnly: true });
+    const held = await hold(
+      "insert into people (id, user_name, attributes, created_at, modified_at) values (gen_random_uuid(), 'zoe', '{}', now(), now())",
+    );
+    await killedAt(held, () => world.work((work) => approvePlan(work, { planId })));
+    await until(
+      async () => (await world.db.pool.query("select state from plans where id = $1", [planId])).rows[0]?.state,
+      (state) => state === "applied",
+    );
+    expect(await events("person.joined")).toBe(2);
+    expect((await world.db.pool.query("select user_name from people order by user_name")).rows).toEqual([
+      { user_name: "yan" },
+      { user_name: "zoe" },
+    ]);
+    await until(unsettled, atRest);
+    expect(world.downstream.users()).toHaveLength(2);
   });
 });
 
