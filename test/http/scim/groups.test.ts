@@ -124,6 +124,27 @@ describe("M1: groups and their members", () => {
     expect(ids(await read(made.id))).toHaveLength(3000);
   });
 
+  test("M1: people of other origins join beside a client's own, and who is in already stays as they were", async () => {
+    const made = await group("mixed", [member(0)]);
+    const { rows } = await door.db.pool.query<{ id: string }>(
+      `insert into people (id, user_name, attributes, created_at, modified_at)
+       select gen_random_uuid(), 'elsewhere' || n, jsonb_build_object('userName', 'elsewhere' || n), now(), now() from generate_series(1, 2) n returning id`,
+    );
+    const others = rows.map(({ id }) => id);
+    const since = "select id, valid_from from memberships where group_id = $1 and person_id = $2";
+    const before = (await door.db.pool.query(since, [made.id, people[0]])).rows;
+    const value = [...others.map((id) => ({ value: id })), member(0), member(1)];
+    expect((await patch(made.id, { op: "add", path: "members", value })).status).toBe(204);
+    expect(ids(await read(made.id))).toEqual([...others, people[0], people[1]].sort());
+    expect((await door.db.pool.query(since, [made.id, people[0]])).rows).toEqual(before);
+    const { rows: through } = await door.db.pool.query(
+      `select m.person_id as id from memberships m left join accounts a on a.id = m.account_id
+       where m.group_id = $1 and a.native_id is distinct from m.person_id::text`,
+      [made.id],
+    );
+    expect(through.map(({ id }) => id).sort()).toEqual(others.toSorted());
+  });
+
   test("M1: who left by a clock that is ahead of ours comes back and leaves again, and was in the group once at any time", async () => {
     const made = await group("clocks");
     const [left, ahead] = [new Date(Date.now() - 60_000), new Date(Date.now() + 3_600_000)];
