@@ -1,9 +1,33 @@
+import { spawnSync } from "node:child_process";
 import { describe, expect, test } from "@jest/globals";
 import { compileExpression, type ExpectedType } from "../../src/expressions/compile.ts";
 import { personVariables } from "../../src/expressions/environment.ts";
+import { NEVER_BACK_FOR_LONG } from "../../src/expressions/patterns.ts";
 
 const onAccount = (source: string, expects: ExpectedType = "any") =>
   compileExpression({ source, subject: "account", expects, field: "mapping.user.attributes.x" });
+
+describe("patterns", () => {
+  const matches = (pattern: string) => onAccount(`account.title.matches(${JSON.stringify(pattern)})`, "bool");
+
+  test("a pattern that goes back without end, and a value that somebody chose for it, are decided all the same", () => {
+    // In a process that can be ended first: one that goes back for ever can't be.
+    const script = `require("v8").setFlagsFromString("${NEVER_BACK_FOR_LONG}"); process.exit(/^(a+)+$/.test("a".repeat(60) + "!") ? 1 : 0)`;
+    expect(spawnSync(process.execPath, ["-e", script], { timeout: 60_000 }).status).toBe(0);
+    const hostile = { title: `${"a".repeat(5000)}!` };
+    for (const pattern of ["^(a+)+$", "^(\\w+ ?)+$", "^(a|a)*b", "^a*a*a*a*a*a*b"]) expect(matches(pattern)(hostile)).toBe(false);
+    expect(matches("^(\\w+ ?)+$")({ title: "Head of Sales" })).toBe(true);
+  });
+
+  test("what only going back could find is refused when it is saved, and so is a pattern that is not written out, or is none", () => {
+    for (const pattern of ["(?=a)b", "(?!a)b", "(?<=a)b", "(?<!a)b", "(a+)\\1", "(?<x>a)\\k<x>"])
+      expect(() => matches(pattern)).toThrow(/RE2/);
+    expect(() => matches("(")).toThrow(/Invalid regular expression/);
+    for (const source of ["account.title.matches(account.pattern)", '["a"].exists(p, account.title.matches(p))', '"a".matches("a" + "b")'])
+      expect(() => onAccount(source, "bool")).toThrow(/written out, in quotes/);
+    expect(matches("^a\\\\1(?:b|c)$")({ title: "a\\1b" })).toBe(true);
+  });
+});
 
 describe("expressions over an account", () => {
   test.each([
