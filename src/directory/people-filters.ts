@@ -32,6 +32,8 @@ export interface Filter {
   ids?: string;
   /** Asks what somebody is found by: see FOUND_BY. */
   words?: true;
+  /** The same as `ids` of those alone whom this query of ids leads to, looked up one by one. */
+  idsAmong?: (ids: string) => string;
 }
 
 const OPEN = "recorded_to is null and valid_to is null";
@@ -83,11 +85,15 @@ function search(words: readonly string[], given: Parameters): Filter {
   });
   const all = conditions.join(" and ");
   const led = words.map((word, at) => ledTo(word, { condition: conditions[at] ?? "true", given })).join(" and ");
+  const noted = `select id, person_search_text(attributes) as words from people where id in ${NOTED} and ${all.replaceAll("words", "person_search_text(attributes)")}`;
   return {
     words: true,
     condition: all.replaceAll("words", "found.words"),
     ids: `select person_id as id, words from person_search where ${led} and person_id not in ${NOTED}
-      union all select id, person_search_text(attributes) as words from people where id in ${NOTED} and ${all.replaceAll("words", "person_search_text(attributes)")}`,
+      union all ${noted}`,
+    idsAmong: (ids) => `select person_id as id, words
+      from (select distinct id from (${ids}) given) given cross join lateral (select person_id, words from person_search where person_id = given.id offset 0) known
+      where ${all} and person_id not in ${NOTED} union all ${noted} and id in (${ids})`,
   };
 }
 

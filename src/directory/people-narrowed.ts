@@ -10,6 +10,8 @@ export const SET = 5000;
 export const SORTED = { ranked: 2000, byKey: 1500 };
 /** So few need not be compared with others' sets. */
 const FEW = 200;
+/** Words that more than FEW match are looked for among so many, one by one, rather than gathered. */
+const AMONG = 1000;
 /** So many are walked past at most. */
 const WALKED = 10_000;
 
@@ -75,13 +77,33 @@ function setsOf({ leading, few, conditions }: NarrowedOptions): string {
     return `select id${byWords ? ", words" : ""} from set${at} where ${[...before, isSmall(at), ...narrowing].join(" and ")}`;
   };
   const begun = leading.map((_, at) => begunWith(at)).join(" union all ");
+  const gathered = ({ ids }: Filter, at: number) =>
+    byWords && at === 0
+      ? wordsOf({ leading, sets, most: mostOf(at) + 1 })
+      : `set${at} as materialized (select id from (${ids}) met limit ${mostOf(at) + 1})`;
   return [
-    ...sets.map(
-      ({ ids }, at) =>
-        `set${at} as materialized (select ${byWords && at === 0 ? "id, words" : "id"} from (${ids}) met limit ${mostOf(at) + 1}), n${at} as materialized (select count(*) as n from set${at})`,
-    ),
+    ...sets.map((set, at) => `${gathered(set, at)}, n${at} as materialized (select count(*) as n from set${at})`).toReversed(),
     `found as ${sets.length > 1 ? "materialized" : "not materialized"} (${byWords ? begun : `select distinct id from (${begun}) begun`})`,
   ].join(",\n      ");
+}
+
+/**
+ * SQL of `set0`, who is found by words. A set is gathered no further than somebody asks for it: of words that many match only the first few are
+ * while another set is so small that its people are looked through instead.
+ */
+function wordsOf({ leading: [words], sets, most }: Pick<NarrowedOptions, "leading"> & { sets: readonly Filter[]; most: number }): string {
+  const all = `select id, words from (${words?.ids}) met limit ${most}`;
+  const others = sets.flatMap((each, at) => (each.words ? [] : [at]));
+  if (others.length === 0) return `set0 as materialized (${all})`;
+  const many = `(select n from first) > ${FEW}`;
+  const small = (at: number) => `${many} and (select n from n${at}) <= ${AMONG}`;
+  const none = others.map((at) => `(${small(at)}) is not true`).join(" and ");
+  const among = others.map((at, turn) => {
+    const before = others.slice(0, turn).map((earlier) => ` and (select n from n${earlier}) > ${AMONG}`);
+    return `select id, words from (${words?.idsAmong?.(`select id from set${at}`)}) met where ${small(at)}${before.join("")}`;
+  });
+  return `everybody as materialized (${all}), first as materialized (select count(*) as n from (select from everybody limit ${FEW + 1}) begun),
+      set0 as materialized (select id, words from everybody where ${none} union all ${among.join(" union all ")})`;
 }
 
 /** Those who are found in order, or the index walked for them where they are many. */

@@ -192,3 +192,44 @@ test("P6: whoever is looked for by words with a long number in them is found by 
     expect(await found("x48291")).toEqual([]);
   }
 });
+
+test("P6: words that many match are looked for among the few who may be shown, or meet another filter, under the names of this moment", async () => {
+  const { rows: leaders } = await db.pool.query<{ id: string }>("select id from people where user_name = 'p1000'");
+  const team = { teamOf: leaders[0]?.id ?? "" };
+  const ofTeam = "substring(user_name::text from 2)::int < 1000";
+  const call = (userName: string, name: string) =>
+    db.pool.query(
+      "update people set display_name = $2, attributes = attributes || jsonb_build_object('displayName', $2::text) where user_name = $1",
+      [userName, name],
+    );
+  const asked: Omit<Asked, "sort">[] = [
+    { filters: { q: "lind" }, reach: team, naive: `${ofTeam} and display_name like '%Lind'` },
+    { filters: { q: "berg", state: "suspended" }, reach: everybody(), naive: `state = 'suspended' and display_name like '%Berg'` },
+    { filters: { q: "berg", state: "suspended" }, reach: team, naive: `${ofTeam} and state = 'suspended' and display_name like '%Berg'` },
+  ];
+  const same = async () => {
+    for (const each of asked) {
+      const { rows } = await db.pool.query<{ userName: string }>(
+        `select user_name::text as "userName" from people p where ${each.naive} order by lower(display_name), id`,
+      );
+      const expected = rows.map(({ userName }) => userName);
+      for (const sort of ["name", "relevance"] as const) {
+        const { lines, total } = await pages({ ...each, sort });
+        expect({ ...each, sort, total, lines }).toEqual({ ...each, sort, total: expected.length, lines: expected.slice(0, 100) });
+      }
+    }
+  };
+  await same();
+  // One is a Lind no more, two have become one, of whom one is in the team; suspended ones are among them.
+  for (const [userName, name] of [
+    ["p3", "Given3 Berg"],
+    ["p4", "Aaron Lind"],
+    ["p2002", "Bea Lind"],
+    ["p100", "Cai Lind"],
+    ["p2100", "Dan Berg"],
+  ] as const)
+    await call(userName, name);
+  await same();
+  await takeOverSearchTexts(testContext(), db);
+  await same();
+});
