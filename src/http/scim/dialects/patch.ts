@@ -14,7 +14,7 @@ export function bendPatch(body: JsonValue, options: BendOptions): JsonValue {
   if (!isJsonObject(body)) return body;
   const operations = operationsOf(body, options);
   if (operations === undefined) return resourceAsPatch(body, options);
-  const { schemas: _schemas, ...rest } = Object.fromEntries(Object.entries(body).filter(([name]) => name.toLowerCase() !== "operations"));
+  const rest = Object.fromEntries(Object.entries(body).filter(([name]) => !["schemas", "operations"].includes(name.toLowerCase())));
   return {
     ...rest,
     ...messageSchemas(body, options),

@@ -86,7 +86,7 @@ function bendBody({ method, path, body }: Message, { call, bending }: Where): Js
 function bendBulk(body: JsonValue, bending: Bending): JsonValue {
   const saysNothing = isJsonObject(body) && (valueOf(body, "schemas") ?? null) === null;
   return saysNothing && bending.allows("schemas-missing", { attribute: "schemas", scimType: "invalidSyntax" })
-    ? { ...body, schemas: [BULK_REQUEST] }
+    ? { ...Object.fromEntries(Object.entries(body).filter(([name]) => name.toLowerCase() !== "schemas")), schemas: [BULK_REQUEST] }
     : body;
 }
 
