@@ -2,6 +2,7 @@ import { EvaluationError, type ParseError, type TypeError as CelTypeError } from
 import type { AttributeValue } from "../../connectors/contract.ts";
 import { AppError } from "../errors.ts";
 import { environments, type Subject } from "./environment.ts";
+import { loopsWithin, MOST_LOOPS } from "./loops.ts";
 import { refusedPattern } from "./patterns.ts";
 
 export type ExpectedType = "bool" | "string" | "list" | "any";
@@ -39,7 +40,7 @@ export function compileExpression({ source, subject, expects, field }: Expressio
   const plain = plainAttribute(source, subject);
   if (plain !== undefined) return (value) => plainData((value as Record<string, unknown>)[plain]);
   const program = environment.parse(source);
-  const refused = refusedPattern(program.ast);
+  const refused = loopsWithin(program.ast) > MOST_LOOPS ? `has more than ${MOST_LOOPS} loops in each other` : refusedPattern(program.ast);
   if (refused !== undefined) throw new AppError("invalid", `${field}: ${refused}. In: ${source}`, { field });
   return (value) => {
     try {

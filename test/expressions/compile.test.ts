@@ -29,6 +29,14 @@ describe("patterns", () => {
   });
 });
 
+test("loops in each other multiply: more than two are refused when it is saved, one after the other are not", () => {
+  const loop = (body: string) => `[1, 2, 3].all(x, ${body})`;
+  for (const source of [loop(loop(loop("true"))), "[[[1]]].map(a, a.filter(b, b.exists(c, c > 0))).size() > 0"])
+    expect(() => onAccount(source, "bool")).toThrow(/more than 2 loops in each other/);
+  expect(onAccount(loop(loop("x > 0")), "bool")({})).toBe(true);
+  expect(onAccount("[1, 2].map(a, a + 1).filter(b, b > 2).map(c, c * 2).exists(d, d == 6)", "bool")({})).toBe(true);
+});
+
 describe("expressions over an account", () => {
   test.each([
     ["account.uid", "ada"],
