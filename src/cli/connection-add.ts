@@ -30,7 +30,7 @@ export function connectionAdd(parent: Command, shell: Shell): void {
 }
 
 /** Reads a YAML file. Throws `invalid` with file, line and column, or when there is nothing in it that could be a definition. */
-export function readYaml(file: string): unknown {
+function readYaml(file: string): unknown {
   const name = file === "-" ? "Standard input" : file;
   const text = readText(file);
   const document = parseDocument(text, { prettyErrors: true });

@@ -1,7 +1,7 @@
 import { recordEvent } from "../audit/record.ts";
 import type { Work } from "../db/database.ts";
 
-export const BUILTIN_SCIM = "scim";
+const BUILTIN_SCIM = "scim";
 
 /** The connection of SCIM clients that have none of their own; made when it is first needed. Returns its id. */
 export async function ensureScimConnection(work: Work): Promise<number> {

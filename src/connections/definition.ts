@@ -87,7 +87,7 @@ export const limitsSchema = z.strictObject({
 export type Limits = z.output<typeof limitsSchema>;
 
 /** What this connection receives as a target. */
-export const provisionSchema = z.strictObject({
+const provisionSchema = z.strictObject({
   /** CEL over `person`, boolean: who has an account there while active. */
   scope: expression.default("true"),
   /** SCIM path to CEL over `person`; absent = the whole profile as it is. */
@@ -109,14 +109,14 @@ export const provisionSchema = z.strictObject({
 });
 export type Provision = z.output<typeof provisionSchema>;
 
-export const writeBackSchema = z.strictObject({
+const writeBackSchema = z.strictObject({
   /** Disable at the source who is blocked here by somebody else than this origin, and enable again when lifted. */
   disable: z.boolean().default(false),
   /** Take leavers out of their groups at the source. */
   groups: z.boolean().default(false),
 });
 
-export const silentSchema = z.strictObject({
+const silentSchema = z.strictObject({
   /** Hours without a read that went through, whatever the reason: disabled, quarantined, failing. */
   afterHours: z
     .number()

@@ -5,7 +5,7 @@ export function contentHash(value: unknown): Buffer {
   return createHash("sha256").update(canonicalJson(value)).digest();
 }
 
-export function canonicalJson(value: unknown): string {
+function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
   if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
   const entries = Object.entries(value)

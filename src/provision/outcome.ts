@@ -15,7 +15,7 @@ export interface Attempt {
 }
 
 /** Tries until a transient fault becomes a dead letter: with the waits below, some fifteen hours. */
-export const MAX_ATTEMPTS = 25;
+const MAX_ATTEMPTS = 25;
 const FIRST_WAIT_MS = 2_000;
 const LONGEST_WAIT_MS = 3_600_000;
 

@@ -1,7 +1,7 @@
 import { parse } from "csv-parse";
 import { AppError } from "../errors.ts";
 
-export const MOST_IMPORT_ROWS = 50_000;
+const MOST_IMPORT_ROWS = 50_000;
 const MOST_COLUMNS = 200;
 const MOST_LETTERS_OF_A_ROW = 100_000;
 const CHUNK = 64 * 1024;
