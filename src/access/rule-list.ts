@@ -54,3 +54,12 @@ export async function readRule(sql: Sql, { id, at }: { id: string; at: Date }): 
   if (!rule) throw new AppError("not_found", `There is no rule ${id}.`, { field: "rule" });
   return rule;
 }
+
+/** Live rules, by name, of which no unit has the code that they name: they give nothing until one has. */
+export async function rulesWithoutUnit(sql: Sql): Promise<{ name: string; unit: string }[]> {
+  const { rows } = await sql.query<{ name: string; unit: string }>(
+    `select r.name, r.unit_code::text as unit from rules r
+     where r.deleted_at is null and r.enabled and not exists (select from units u where u.code = r.unit_code and u.deleted_at is null) order by r.name`,
+  );
+  return rows;
+}

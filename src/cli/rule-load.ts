@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { rulesWithoutUnit } from "../access/rule-list.ts";
 import { loadRulesFile } from "../access/rules.ts";
 import { inTransaction } from "../db/database.ts";
 import { readText } from "./read-text.ts";
@@ -14,6 +15,8 @@ export function ruleLoad(parent: Command, shell: Shell): void {
         const text = readText(file);
         const counts = await inTransaction(db, ctx, (work) => loadRulesFile(work, text));
         out.result(counts, `Rules: ${counts.created} created, ${counts.updated} changed, ${counts.unchanged} as they were.`);
+        for (const { name, unit } of await rulesWithoutUnit(db.pool))
+          out.note(`"${name}" gives nothing yet: no unit has the code ${unit}.`);
       }),
     );
 }

@@ -227,6 +227,11 @@ describe("the command line", () => {
     expect(await json(`rule load ${file}`)).toEqual({ created: 1, updated: 0, unchanged: 0 });
     expect(await json(`rule load ${file}`)).toEqual({ created: 0, updated: 0, unchanged: 1 });
     expect((await rollcall("rule list")).out).toMatch(/Staff may look +group Staff +register-only-viewer +HQ/);
+    writeFileSync(file, "rules:\n  - { name: Later, group: Staff, role: register-only-viewer, unit: NOT-YET }\n");
+    expect(await rollcall(`rule load ${file}`)).toMatchObject({
+      code: 0,
+      error: expect.stringContaining(`"Later" gives nothing yet: no unit has the code NOT-YET.`),
+    });
     writeFileSync(file, "rules:\n  - { name: Bad, condition: 'person.shoe', role: register-user, unit: HQ }\n");
     expect(await rollcall(`rule load ${file}`)).toMatchObject({ code: 2, error: expect.stringMatching(/condition: at position \d+/) });
   });
