@@ -24,7 +24,7 @@ export interface Database {
   readonly prisma: PrismaClient;
   /** For statements made of what a client asks: they only read, are cut off after LONGEST_READ_MS, and are planned once for whatever values come. */
   readonly readPool: pg.Pool;
-  /** For single statements that look or write for one request: long ones that come again and again, planned once. */
+  /** For single statements that look or write for one request: long ones that come again and again, planned once, and cut off after LONGEST_BY_KEY_MS. */
   readonly requestPool: pg.Pool;
   /** Small reads of one form, run together under load; over the read pool. */
   readonly sharedReads: SharedReads;
@@ -51,6 +51,8 @@ pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 const KEPT_IDLE_MS = 300_000;
 /** Longest that a statement of the read pool may run. */
 const LONGEST_READ_MS = 5000;
+/** The same for what looks or writes for one request by key: it takes milliseconds, unless somebody holds what it waits for. */
+const LONGEST_BY_KEY_MS = 30_000;
 /** Left to itself, the planner plans such statements anew for each value, which costs several times their execution. */
 const PLANNED_ONCE = "set plan_cache_mode = force_generic_plan";
 const READ_SETTINGS = `set statement_timeout = ${LONGEST_READ_MS}; set default_transaction_read_only = on; ${PLANNED_ONCE}`;
@@ -77,7 +79,10 @@ export function openDatabase({ url, poolSize = 10, onError }: DatabaseOptions): 
   const pool = poolOf("", { max: poolSize });
   const readPool = poolOf(":read", { max: Math.max(2, Math.ceil(poolSize / 2)), settings: READ_SETTINGS });
   const keyPool = poolOf(":key", { max: Math.max(2, Math.ceil(poolSize / 2)), settings: `${READ_SETTINGS}; ${BY_KEY}` });
-  const requestPool = poolOf(":request", { max: poolSize, settings: `${PLANNED_ONCE}; ${BY_KEY}` });
+  const requestPool = poolOf(":request", {
+    max: poolSize,
+    settings: `set statement_timeout = ${LONGEST_BY_KEY_MS}; ${PLANNED_ONCE}; ${BY_KEY}`,
+  });
   const closing = new AbortController();
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool, { disposeExternalPool: false }) });
   return {

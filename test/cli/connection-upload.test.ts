@@ -74,7 +74,7 @@ test("what can't be handed in is refused with a sentence, and nothing is kept", 
   });
   expect(await rollcall("connection", "upload", "hr", path.join(folder, "none.csv"))).toMatchObject({
     code: 2,
-    error: expect.stringContaining("can't be read (ENOENT)"),
+    error: expect.stringContaining("none.csv can't be read: there is no such file"),
   });
   expect(await rollcall("connection", "upload", "hr", written("empty.csv", ""))).toMatchObject({
     error: expect.stringContaining("is empty"),

@@ -37,4 +37,12 @@ describe("plans that are made once", () => {
     });
     expect(rows).toEqual([{ by_key: "off", read_only: "on" }]);
   });
+
+  it("none of them waits for ever for what somebody else holds", async () => {
+    for (const pool of [db.requestPool, db.readPool]) {
+      const { rows } = await pool.query<{ ms: number }>("select setting::int as ms from pg_settings where name = 'statement_timeout'");
+      expect(rows[0]?.ms).toBeGreaterThan(0);
+      expect(rows[0]?.ms).toBeLessThanOrEqual(30_000);
+    }
+  });
 });
