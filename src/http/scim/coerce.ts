@@ -1,5 +1,5 @@
 import { AppError } from "../../errors.ts";
-import { foldElements, hasContent } from "./elements.ts";
+import { foldElements, hasContent, refuseNameless } from "./elements.ts";
 import { instant, xsdDateTime } from "./filter/literals.ts";
 import { coercedName, refuseTooLong } from "./found-by.ts";
 import { isJsonObject, isStorable, type JsonObject, type JsonValue } from "./json.ts";
@@ -161,7 +161,13 @@ function coerceComplex(attribute: SchemaAttribute, value: JsonValue, path: strin
   const source = isJsonObject(value) ? value : attribute.subAttributes.has("value") ? { value } : undefined;
   if (!source) throw wrong(path, "must be an object", value);
   const held = coerceSubAttributes(attribute.subAttributes, source, path);
+  if (held["value"] === undefined && isReferences(attribute)) refuseNameless(source, path);
   return hasContent(held, attribute) ? held : undefined;
+}
+
+/** A group's members. */
+function isReferences({ multiValued, subAttributes }: SchemaAttribute): boolean {
+  return multiValued && subAttributes.has("value") && subAttributes.has("$ref");
 }
 
 function coerceSubAttributes(subAttributes: AttributeMap, source: JsonObject, path: string): JsonObject {

@@ -1,3 +1,4 @@
+import { AppError } from "../../errors.ts";
 import { canonicalText, isJsonObject, type JsonObject, type JsonValue } from "./json.ts";
 import type { SchemaAttribute } from "./schema.ts";
 
@@ -6,6 +7,21 @@ export function hasContent(element: JsonObject, attribute: SchemaAttribute): boo
   const names = Object.keys(element);
   return attribute.multiValued ? names.some((name) => name !== "type" && name !== "primary") : names.length > 0;
 }
+
+/**
+ * An element of a list of references that says something, and not who it is: taken for nobody, it would empty the list that it
+ * is to replace. One that says nothing, or only of which type nobody is, is no value. Throws `invalid`.
+ */
+export function refuseNameless(element: JsonObject, list: string): void {
+  const said = Object.entries(element).filter(([name, value]) => name.toLowerCase() !== "type" && value !== null && value !== "");
+  if (said.length === 0) return;
+  throw new AppError("invalid", `${list}: ${JSON.stringify(element).slice(0, LONGEST_SHOWN)} names nobody: its \`value\` is to be an id.`, {
+    field: `${list}.value`,
+    scimType: "invalidValue",
+  });
+}
+
+const LONGEST_SHOWN = 60;
 
 /**
  * What tells elements apart: their `value` and type; without a value, everything but `primary`. Two with the same key are one

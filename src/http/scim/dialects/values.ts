@@ -132,7 +132,7 @@ function withItsValue(attribute: SchemaAttribute, source: JsonObject, { path, be
   if (other && bending.allows("id-for-value", { attribute: path, sample: other[0].toLowerCase() === "id" ? "id" : "managerId" }))
     return { ...source, value: other[1] };
   const reference = entries.find(([name]) => name.toLowerCase() === "$ref")?.[1];
-  const id = typeof reference === "string" ? /\/(?:Users|Groups)\/([^/?#]+)\/?$/i.exec(reference)?.[1] : undefined;
+  const id = typeof reference === "string" ? /(?:^|\/)(?:Users|Groups)\/([^/?#]+)\/?$/i.exec(reference)?.[1] : undefined;
   return id !== undefined && bending.allows("reference-only", { attribute: path }) ? { ...source, value: id } : source;
 }
 

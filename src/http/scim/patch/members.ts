@@ -1,4 +1,5 @@
 import { AppError } from "../../../errors.ts";
+import { refuseNameless } from "../elements.ts";
 import type { Filter } from "../filter/ast.ts";
 import { isJsonObject, type JsonValue } from "../json.ts";
 import { isUuid } from "../view.ts";
@@ -66,10 +67,13 @@ export function memberIds(value: JsonValue | undefined, { unknown = "refuse" }: 
   return [...new Set(ids)];
 }
 
+/** Throws `invalid` for who is meant and not told. */
 function listedIds(value: JsonValue): string[] {
   return (Array.isArray(value) ? value : [value]).flatMap((member) => {
     const id = isJsonObject(member) ? member["value"] : member;
-    return typeof id === "string" && id !== "" ? [id.toLowerCase()] : [];
+    if (typeof id === "string" && id !== "") return [id.toLowerCase()];
+    if (isJsonObject(member)) refuseNameless(member, "members");
+    return [];
   });
 }
 

@@ -14,6 +14,7 @@ export const entra: Profile = {
     "empty-text",
     "list-for-one",
     "one-for-list",
+    "reference-only",
     "text-for-object",
     "object-for-text",
     "json-in-text",

@@ -13,6 +13,7 @@ export const google: Profile = {
     "empty-text",
     "one-for-list",
     "list-for-one",
+    "reference-only",
     "text-for-object",
     "several-primaries",
     "extension-at-top",

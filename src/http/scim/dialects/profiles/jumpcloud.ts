@@ -7,6 +7,7 @@ export const jumpcloud: Profile = {
     "empty-text",
     "number-for-text",
     "one-for-list",
+    "reference-only",
     "text-for-object",
     "several-primaries",
     "extension-at-top",

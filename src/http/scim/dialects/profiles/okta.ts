@@ -6,6 +6,7 @@ export const okta: Profile = {
   quirks: new Set([
     "empty-text",
     "list-for-one",
+    "reference-only",
     "number-for-text",
     "several-primaries",
     "schemas-missing",

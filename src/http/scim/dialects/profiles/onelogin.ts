@@ -14,6 +14,7 @@ export const onelogin: Profile = {
     "number-for-text",
     "empty-text",
     "one-for-list",
+    "reference-only",
     "text-for-object",
     "several-primaries",
     "extension-at-top",

@@ -9,6 +9,7 @@ export const ping: Profile = {
     "date-form",
     "empty-text",
     "one-for-list",
+    "reference-only",
     "text-for-object",
     "several-primaries",
     "schemas-missing",
