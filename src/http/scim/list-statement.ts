@@ -83,7 +83,8 @@ function amongFound({ view, parameters, request, position, key, order }: Walk): 
   const counted = `found as materialized (select ${view.id} as id, ${key ? key.sql : "null::text"} as key from ${view.table} ${view.joins} where ${condition}),
     counted as (select count(*) as total from found)`;
   if (request.count === 0) return { counted, page: "" };
-  const names = { key: "key", id: "id" };
+  // By their table: a bare `key` would be the text that is shown of it, and 10 come before 2.
+  const names = { key: "found.key", id: "found.id" };
   const from = position ? `where ${beyond(position, { parameters, key, order, names })}` : "";
   return { counted, page: `select id, key::text as key from found ${from} order by ${order.by(names)} ${cut(request, parameters)}` };
 }

@@ -47,5 +47,5 @@ function leafText(target: Target, view: View): string {
   return collection
     ? `select ${text("s.element")} from (${collection}) as s (element) order by 1 limit 1`
     : `select ${text("s.element")} from jsonb_array_elements(case jsonb_typeof(${value}) when 'array' then ${value} else '[]'::jsonb end) with ordinality as s (element, position)
-        order by (s.element->>'primary' = 'true') desc nulls last, s.position limit 1`;
+        order by coalesce(s.element->>'primary' = 'true', false) desc, s.position limit 1`;
 }

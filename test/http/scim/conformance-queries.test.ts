@@ -16,7 +16,7 @@ beforeAll(async () => {
   for (const body of [
     { userName: "ann", title: "Chief", active: false, emails: [{ value: "z@example.com" }, { value: "b@example.com", primary: true }] },
     { userName: "bob", title: "Chief", active: true, emails: [{ value: "c@example.com" }] },
-    { userName: "cid", active: true, emails: [{ value: "a@example.com" }, { value: "y@example.com" }] },
+    { userName: "cid", active: true, emails: [{ value: "a@example.com" }, { value: "y@example.com", primary: false }] },
   ])
     await door.request("POST", "/Users", { body: { schemas: [USER], ...body } });
   for (const displayName of ["Staff", "Chiefs"]) await door.request("POST", "/Groups", { body: { schemas: [GROUP], displayName } });

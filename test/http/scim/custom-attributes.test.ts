@@ -135,6 +135,24 @@ describe("P2: an organisation's own attributes", () => {
     expect(body).toMatchObject({ scimType: "invalidValue", detail: expect.stringContaining(name) });
   });
 
+  test("M1: numbers are put in order as numbers, by index and by cursor", async () => {
+    const floors = [10, 1e21, 2, -3, 0.25];
+    for (const floor of floors) await create(`number-${floor}`, { floor });
+    const sorted = [...floors].sort((left, right) => left - right).map((floor) => `number-${floor}`);
+    for (const sortOrder of ["ascending", "descending"]) {
+      const query = { filter: 'userName sw "number-"', sortBy: `${CUSTOM}:floor`, sortOrder };
+      const page = async (more: object) => (await door.request("GET", `/Users?${new URLSearchParams({ ...query, ...more })}`)).body;
+      const names = ({ Resources }: { Resources: { userName: string }[] }) => Resources.map(({ userName }) => userName);
+      const expected = sortOrder === "ascending" ? sorted : sorted.toReversed();
+      expect(names(await page({}))).toEqual(expected);
+      const first = await page({ cursor: "", count: "2" });
+      const second = await page({ cursor: first.nextCursor, count: "2" });
+      const third = await page({ cursor: second.nextCursor, count: "2" });
+      expect([first, second, third].flatMap(names)).toEqual(expected);
+      expect(third.nextCursor).toBeUndefined();
+    }
+  });
+
   test("a client with a mapping of its own fills them too, in their own types", async () => {
     await door.db.pool.query("update connections set mapping = $1, mapping_version = mapping_version + 1 where name = 'scim'", [
       JSON.stringify({ user: { attributes: { userName: "account.userName", "custom.floor": "size(account.userName)" } } }),
