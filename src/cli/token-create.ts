@@ -29,7 +29,10 @@ export function tokenCreate(parent: Command, shell: Shell): void {
       "--connection <name>",
       "the connection that the SCIM client writes through (the built-in one when absent), or that files are handed in for",
     )
-    .option("--person <key>", "scope api: whose token it is, by login name, e-mail address or id; a service's when absent")
+    .option(
+      "--person <key>",
+      "scope api and scim: whose token it is, by login name, e-mail address or id, so that it ends with their access; a service's when absent",
+    )
     .option("--permission <key...>", "scope api: the permissions to which it is narrowed; all that there are when absent")
     .option("--unit <code...>", "scope api: the units, with all below them, to which it is narrowed")
     .option("--expires <when>", "a period (90d, 12h) or a date (2027-01-31); never when absent")
@@ -69,9 +72,10 @@ export function tokenCreate(parent: Command, shell: Shell): void {
     );
 }
 
-/** What narrows a token is for the administration API; what names a connection, for the others. */
+/** What narrows a token is for the administration API; what names a connection, for the others. Files are handed in by nobody in particular. */
 function refuseStray({ scope, connection, person, permission, unit }: Options): void {
-  const stray = Object.entries(scope === "api" ? { connection } : { person, permission, unit }).find(([, value]) => value !== undefined);
+  const others = { api: { connection }, scim: { permission, unit }, feed: { person, permission, unit } }[scope];
+  const stray = Object.entries(others).find(([, value]) => value !== undefined);
   if (stray) throw new AppError("invalid", `--${stray[0]}: a token of scope ${scope} has none.`, { field: `--${stray[0]}` });
   const known: readonly string[] = OWN_PERMISSIONS;
   const unknown = permission?.find((key) => !known.includes(key));

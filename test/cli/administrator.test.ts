@@ -61,6 +61,17 @@ describe("the first administrator", () => {
     expect((await db.pool.query("select from units where type = 'organization'")).rowCount).toBe(1);
   });
 
+  test("M1: a SCIM token that is somebody's knows who /Me is, until it is revoked", async () => {
+    const made = await rollcall("token", "create", "--name", "ada's", "--scope", "scim", "--person", "ada@example.com");
+    expect(made.out).toMatch(/^rc_scim_\S+\n$/);
+    const config = { http: { bodyLimit: 1024 * 1024, trustProxy: false }, outbound: { allow: [...loopback.allow], direct: [] } };
+    const app = createApp({ db, keyRing, config, log: silentLog, now: () => new Date() });
+    const me = () => supertest(app).get("/scim/v2/Me").set("Authorization", `Bearer ${made.out.trim()}`);
+    expect((await me()).body).toMatchObject({ userName: "ada@example.com" });
+    await rollcall("token", "revoke", "ada's", "--reason", "left");
+    expect((await me()).status).toBe(401);
+  });
+
   test("G5: a service's token is narrowed to permissions and units; what makes no sense for its scope is refused", async () => {
     const create = (...more: string[]) => rollcall("token", "create", "--name", "kiosk", ...more);
     const { code } = await create("--scope", "api", "--permission", "rollcall.access.check", "--unit", "SALES");
@@ -68,7 +79,8 @@ describe("the first administrator", () => {
     const { rows } = await db.pool.query("select permissions, cardinality(unit_ids) as units from tokens where name = 'kiosk'");
     expect(rows).toEqual([{ permissions: ["rollcall.access.check"], units: 1 }]);
     expect((await create("--scope", "api", "--permission", "rollcall.everything")).error).toContain("rollcall.everything");
-    expect((await create("--scope", "scim", "--person", "ada@example.com")).error).toContain("--person");
+    expect((await create("--scope", "scim", "--unit", "SALES")).error).toContain("--unit: a token of scope scim has none");
+    expect((await create("--scope", "feed", "--person", "ada@example.com")).error).toContain("--person: a token of scope feed has none");
     expect((await create("--scope", "api", "--connection", "hr")).error).toContain("--connection: a token of scope api has none");
     expect((await create("--scope", "feed", "--connection", "hr")).error).toContain(`no connection "hr"`);
     expect((await create("--scope", "api", "--unit", "NOWHERE")).error).toContain("NOWHERE");
