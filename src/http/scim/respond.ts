@@ -50,8 +50,9 @@ export function methodsOf(router: Router, path: string, methods: Methods): void 
   if (methods.put) route.put(methods.put);
   if (methods.patch) route.patch(methods.patch);
   if (methods.delete) route.delete(methods.delete);
+  // Whoever answers GET answers HEAD (RFC 9110 section 9.3.2).
   const allowed = Object.keys(methods)
-    .map((name) => name.toUpperCase())
+    .flatMap((name) => (name === "get" ? ["GET", "HEAD"] : [name.toUpperCase()]))
     .join(", ");
   route.all((request, response) => {
     response.set("Allow", allowed);

@@ -131,10 +131,10 @@ describe("RFC 7643 section 6: resource types of our own", () => {
   });
 
   test.each([
-    ["POST", "/Units", "GET"],
-    ["PUT", "/Units/x", "GET"],
-    ["PATCH", "/Roles/x", "GET"],
-    ["DELETE", "/Roles/x", "GET"],
+    ["POST", "/Units", "GET, HEAD"],
+    ["PUT", "/Units/x", "GET, HEAD"],
+    ["PATCH", "/Roles/x", "GET, HEAD"],
+    ["DELETE", "/Roles/x", "GET, HEAD"],
   ])("%s %s is answered with 405", async (method, path, allow) => {
     const answer = await door.request(method, path, { body: {} });
     expect([answer.status, answer.headers["allow"]]).toEqual([405, allow]);

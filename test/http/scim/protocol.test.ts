@@ -110,9 +110,9 @@ describe("M1: the protocol's edges", () => {
   });
 
   test.each([
-    ["PUT", "/Users", 405, "GET, POST"],
-    ["POST", "/Users/2819c223-7f76-453a-919d-413861904646", 405, "GET, PUT, PATCH, DELETE"],
-    ["POST", "/ServiceProviderConfig", 405, "GET"],
+    ["PUT", "/Users", 405, "GET, HEAD, POST"],
+    ["POST", "/Users/2819c223-7f76-453a-919d-413861904646", 405, "GET, HEAD, PUT, PATCH, DELETE"],
+    ["POST", "/ServiceProviderConfig", 405, "GET, HEAD"],
     ["GET", "/Users/.search", 405, "POST"],
     ["GET", "/Nothing", 404, undefined],
     ["GET", "/Users/not-a-uuid", 404, undefined],
