@@ -105,6 +105,33 @@ describe("RFC 7644 section 3.7: bulk", () => {
     expect((await read(ann)).body).toMatchObject({ title: "Lead", [ENTERPRISE]: { manager: { value: idOf(bob) } } });
   });
 
+  test("M1: only members and managers refer to others: elsewhere a text may begin as it likes", async () => {
+    const texts = { title: "bulkId:nobody", displayName: "bulkId:b", phoneNumbers: [{ value: "bulkId:x", type: "work" }] };
+    const change = { op: "replace", path: "nickName", value: "bulkId:gone" };
+    const [a, , changed] = await bulk([
+      post("a", user("text-a", texts)),
+      post("b", user("text-b")),
+      { method: "PATCH", path: "/Users/bulkId:a", data: { schemas: [PATCH_OP], Operations: [change] } },
+    ]);
+    expect([a?.status, changed?.status]).toEqual(["201", "200"]);
+    expect((await read(a)).body).toMatchObject({ ...texts, nickName: "bulkId:gone" });
+  });
+
+  test.each([
+    [`${ENTERPRISE}:manager`, "bulkId:boss"],
+    [`${ENTERPRISE}:manager.value`, "bulkId:boss"],
+    [undefined, { [`${ENTERPRISE}:manager`]: { value: "bulkId:boss" } }],
+    [undefined, { [ENTERPRISE]: { MANAGER: "bulkId:boss" } }],
+  ])("M1: a patch names a manager by bulkId at %s", async (path, value) => {
+    const name = `boss-${JSON.stringify([path, value]).length}`;
+    const [staff, boss] = await bulk([
+      post("staff", user(`${name}-staff`)),
+      post("boss", user(name)),
+      { method: "PATCH", path: "/Users/bulkId:staff", data: { schemas: [PATCH_OP], Operations: [{ op: "add", path, value }] } },
+    ]);
+    expect((await read(staff)).body[ENTERPRISE].manager.value).toBe(idOf(boss));
+  });
+
   test("references in a circle: one is made without, and completed", async () => {
     const managers = await bulk([
       post("one", user("circle-1", { [ENTERPRISE]: { department: "D", manager: { value: "bulkId:two" } } })),
