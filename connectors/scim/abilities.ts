@@ -19,7 +19,7 @@ export async function discoverAbilities(
   call: (request: HttpRequest) => Promise<HttpAnswer>,
   { serviceProvider, patch, groupPatch, paging, pageSize }: ScimSettings,
 ): Promise<Abilities> {
-  const { status, body } = await call({ method: "GET", path: "/ServiceProviderConfig", expect: [400, 404, 405, 501] });
+  const { status, body } = await call({ method: "GET", path: "/ServiceProviderConfig", expect: [400, 403, 404, 405, 501] });
   const config = status < 300 && isObject(body) ? body : {};
   const part = (name: string): Readonly<Record<string, unknown>> => (isObject(config[name]) ? config[name] : {});
   const said = (name: string, usual: boolean): boolean => {

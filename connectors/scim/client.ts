@@ -2,12 +2,15 @@ import { Fault, type AttributeObject, type FaultKind, type Kind, type OpenOption
 import { openHttp, type HttpAnswer, type HttpRequest } from "../kit/http.ts";
 import { discoverAbilities, type Abilities } from "./abilities.ts";
 import type { ScimSettings } from "./config.ts";
+import { isGone, refusalOf, type Asking } from "./doubts.ts";
 import { isObject } from "./json.ts";
+import { withKnownNames } from "./names.ts";
 
 export const USER = "urn:ietf:params:scim:schemas:core:2.0:User";
 export const GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group";
 const PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 const SCIM_JSON = "application/scim+json";
+const GONE = [404, 410];
 
 /** A list response (RFC 7644 section 3.4.2, RFC 9865 section 2), as far as it can be trusted. */
 export interface ListPage {
@@ -50,7 +53,8 @@ export interface ScimClient {
   list(kind: Kind, query: ListQuery): Promise<ListPage>;
   /** Undefined when there is none. */
   get(kind: Kind, id: string): Promise<AttributeObject | undefined>;
-  create(kind: Kind, resource: AttributeObject): Promise<AttributeObject>;
+  /** Undefined when it was made without a word of where it is. */
+  create(kind: Kind, resource: AttributeObject): Promise<AttributeObject | undefined>;
   /** What the application says that the resource is now, where it says so; `not offered` where the settings leave it to the application whether there is PATCH. */
   patch(kind: Kind, id: string, operations: readonly object[]): Promise<AttributeObject | undefined | "not offered">;
   /** As patch, for a form that may not suit the application; other faults are thrown. */
@@ -77,7 +81,25 @@ export function openClient({ settings, signal, now, network, conversation }: Ope
     signal,
     now,
   });
-  const call = (request: HttpRequest): Promise<HttpAnswer> => http.request({ contentType: SCIM_JSON, ...request });
+  const call = async (request: HttpRequest): Promise<HttpAnswer> => {
+    const answer = await http.request({ contentType: SCIM_JSON, ...request });
+    return { ...answer, body: withKnownNames(answer.body) };
+  };
+  const asking = (kind: Kind): Asking => ({ system, collection: pathOf(kind), call });
+  /** A change: what is refused is told apart from a credential that is. */
+  const change = async (kind: Kind, request: HttpRequest): Promise<HttpAnswer> => {
+    try {
+      return await call(request);
+    } catch (error) {
+      throw await refusalOf(error, asking(kind));
+    }
+  };
+  /** A change of a resource that should be there. Throws `gone`. */
+  const changeOf = async (kind: Kind, id: string, request: Omit<HttpRequest, "path">): Promise<HttpAnswer> => {
+    const answer = await change(kind, { ...request, path: pathOf(kind, id), expect: [...GONE, ...(request.expect ?? [])] });
+    if (await isGone(answer, asking(kind))) throw new Fault("gone", `${system} has no ${kind} ${id} any more.`);
+    return answer;
+  };
   let discovered: Promise<Abilities> | undefined;
 
   const client: ScimClient = {
@@ -95,22 +117,20 @@ export function openClient({ settings, signal, now, network, conversation }: Ope
       return listPage(body);
     },
     async get(kind, id) {
-      const { status, headers, body } = await call({ method: "GET", path: pathOf(kind, id), expect: [404, 410] });
-      return status >= 400 ? undefined : withVersion(resourceOf(body), headers["etag"]);
+      const answer = await call({ method: "GET", path: pathOf(kind, id), expect: GONE });
+      return (await isGone(answer, asking(kind))) ? undefined : withVersion(resourceOf(answer.body), answer.headers["etag"]);
     },
     async create(kind, resource) {
-      const { body, headers } = await call({ method: "POST", path: pathOf(kind), body: resource });
+      const { body, headers } = await change(kind, { method: "POST", path: pathOf(kind), body: resource });
       if (isObject(body) && body["id"] !== undefined) return resourceOf(body);
       // Some answer with nothing but where it is.
       const id = idIn(headers["location"]);
-      const created = id === undefined ? undefined : await client.get(kind, id);
-      return created ?? resourceOf(body);
+      return id === undefined ? undefined : await client.get(kind, id);
     },
     async patch(kind, id, operations) {
       const isOpen = (kind === "group" ? settings.groupPatch : settings.patch) === "auto";
-      const { status, body } = await call({
+      const { status, body } = await changeOf(kind, id, {
         method: "PATCH",
-        path: pathOf(kind, id),
         body: { schemas: [PATCH_OP], Operations: operations },
         expect: isOpen ? [405, 501] : [],
       });
@@ -118,7 +138,7 @@ export function openClient({ settings, signal, now, network, conversation }: Ope
       return isObject(body) ? body : undefined;
     },
     async tryPatch(kind, id, operations) {
-      const { status, body } = await call({
+      const { status, body } = await change(kind, {
         method: "PATCH",
         path: pathOf(kind, id),
         body: { schemas: [PATCH_OP], Operations: operations },
@@ -139,9 +159,8 @@ export function openClient({ settings, signal, now, network, conversation }: Ope
       throw new Fault("rejected", `${system} answered 400: ${typeof detail === "string" ? detail.slice(0, 500) : "it gives no reason"}.`);
     },
     async put(kind, id, { resource, version }) {
-      const { status } = await call({
+      const { status } = await changeOf(kind, id, {
         method: "PUT",
-        path: pathOf(kind, id),
         body: resource,
         headers: version === undefined ? {} : { "if-match": version },
         expect: version === undefined ? [] : [412],
@@ -149,7 +168,7 @@ export function openClient({ settings, signal, now, network, conversation }: Ope
       return status !== 412;
     },
     async remove(kind, id) {
-      await call({ method: "DELETE", path: pathOf(kind, id), expect: [404, 410] });
+      await isGone(await change(kind, { method: "DELETE", path: pathOf(kind, id), expect: GONE }), asking(kind));
     },
     close: () => http.close(),
   };
@@ -163,7 +182,8 @@ function pathOf(kind: Kind, id?: string): string {
 
 /** RFC 7644 table 9 and RFC 9865 section 3: a conflict is one whatever its status, and a cursor may be too old. */
 function faultOf({ status, body }: { status: number; body: unknown }): FaultKind | undefined {
-  const scimType = isObject(body) ? body["scimType"] : undefined;
+  const named = withKnownNames(body);
+  const scimType = isObject(named) ? named["scimType"] : undefined;
   if (scimType === "uniqueness" && status >= 400 && status < 500) return "exists";
   return scimType === "expiredCursor" ? "transient" : undefined;
 }
@@ -191,7 +211,8 @@ function withTextId(resource: AttributeObject): AttributeObject {
   return typeof id === "number" ? { ...resource, id: String(id) } : resource;
 }
 
-function resourceOf(body: unknown): AttributeObject {
+/** Throws `rejected` for what has no id. */
+export function resourceOf(body: unknown): AttributeObject {
   const resource = isObject(body) ? withTextId(body) : {};
   if (typeof resource["id"] === "string" && resource["id"] !== "") return resource;
   throw new Fault("rejected", "The SCIM application answered with a resource that has no id (RFC 7643 section 3.1).");
@@ -206,7 +227,7 @@ function withVersion(resource: AttributeObject, etag: string | string[] | undefi
 
 /** The last part of a Location. */
 function idIn(location: string | string[] | undefined): string | undefined {
-  const last = typeof location === "string" ? location.split(/[?#]/)[0]?.split("/").at(-1) : undefined;
+  const last = typeof location === "string" ? location.split(/[?#]/)[0]?.replace(/\/+$/, "").split("/").at(-1) : undefined;
   if (!last) return undefined;
   try {
     return decodeURIComponent(last);

@@ -64,14 +64,16 @@ async function findByFilter(
   return true;
 }
 
-/** Undefined when every form of the filter is refused: some applications can't filter by this attribute, or not while somebody lacks it. */
+/** Undefined when every form of the filter is refused, or one is answered by halves: some applications can't filter by this attribute, or not while somebody lacks it. */
 async function askByForms(
   client: ScimClient,
   { kind, one, value }: { kind: Kind; one: Sought; value: string },
 ): Promise<readonly AttributeObject[] | undefined> {
   for (const form of FORMS[one.attribute]) {
     try {
-      return (await client.list(kind, { filter: form(JSON.stringify(value)) })).resources;
+      const { resources, totalResults = 0 } = await client.list(kind, { filter: form(JSON.stringify(value)) });
+      // Who is counted and not shown may be whom we look for.
+      return resources.length === 0 && totalResults > 0 ? undefined : resources;
     } catch (error) {
       if (!(error instanceof Fault) || error.kind !== "rejected") throw error;
     }

@@ -32,11 +32,15 @@ async function* listByIndex(client: ScimClient, { kind, pageSize }: ListingOptio
   }
 }
 
+/** More empty pages in a row than anybody has a use for. */
+const MOST_EMPTY_PAGES = 100;
+
 /** RFC 9865: the page without a next cursor is the last. A total, which it need not give, must be right. */
 async function* listByCursor(client: ScimClient, { kind, pageSize }: ListingOptions): AsyncGenerator<AttributeObject[], Completeness> {
   const seen = new Set<string>();
   const cursors = new Set<string>();
   let cursor = "";
+  let empty = 0;
   for (;;) {
     const page: ListPage = await client.list(kind, { cursor, count: pageSize });
     const fresh = freshOf(page.resources, seen);
@@ -47,7 +51,8 @@ async function* listByCursor(client: ScimClient, { kind, pageSize }: ListingOpti
       return { finalCursor: whole && !repeated, count: seen.size };
     }
     // A cursor that comes again would lead in a circle.
-    if (repeated || cursors.has(page.nextCursor)) return { finalCursor: false, count: seen.size };
+    empty = page.resources.length === 0 ? empty + 1 : 0;
+    if (repeated || cursors.has(page.nextCursor) || empty > MOST_EMPTY_PAGES) return { finalCursor: false, count: seen.size };
     cursor = page.nextCursor;
     cursors.add(cursor);
   }

@@ -1,5 +1,5 @@
 import type { AttributeObject, Kind, OpenOptions, Target, TargetAccount } from "../contract.ts";
-import { openClient, type ScimClient } from "./client.ts";
+import { openClient, resourceOf, type ScimClient } from "./client.ts";
 import type { ScimSettings } from "./config.ts";
 import { findAccounts } from "./find.ts";
 import { listAll } from "./listing.ts";
@@ -35,7 +35,7 @@ export function openTarget(options: OpenOptions<ScimSettings>): Promise<Target> 
     find: async (kind, attributes, { thorough = false } = {}) =>
       (await findAccounts(client, { kind, attributes, thorough, filters: settings.filters })).map(accountOf),
     async create(kind, attributes) {
-      return accountOf(await client.create(kind, { schemas: schemasOf(kind, attributes), ...attributes }));
+      return accountOf(await create(client, { kind, attributes }));
     },
     update: (kind, nativeId, change) => update(client, { kind, nativeId, ...change }),
     disable: (nativeId) => setActive(client, { nativeId, active: false, onlyPatch }),
@@ -44,6 +44,15 @@ export function openTarget(options: OpenOptions<ScimSettings>): Promise<Target> 
     members: (groupId, change) => changeMembers(client, { groupId, ...change, settings, signal }),
     close: () => client.close(),
   });
+}
+
+/** One that was made without a word of its id is found by what it was called. */
+async function create(client: ScimClient, { kind, attributes }: { kind: Kind; attributes: AttributeObject }): Promise<AttributeObject> {
+  const created = await client.create(kind, { schemas: schemasOf(kind, attributes), ...attributes });
+  if (created) return created;
+  const { userName, displayName } = attributes;
+  const [found, second] = await findAccounts(client, { kind, attributes: kind === "user" ? { userName } : { displayName } });
+  return found && !second ? found : resourceOf(undefined);
 }
 
 /** `active` stands apart; id, meta and schemas are the application's own. */
