@@ -25,6 +25,8 @@ export interface FeedOptions {
   onLook: (look: { view: View; begun: number; readAnew: boolean; changes: Changes["changes"] }) => void;
   /** After the connection was lost, or could not be opened. */
   onLost: (error: unknown) => void;
+  /** How long a statement that reads anew may take; half a minute when absent. */
+  readWithinMs?: number | undefined;
 }
 
 export interface Feed {
@@ -39,6 +41,8 @@ const LOOK_EVERY_MS = 250;
 const LOOK_AT_MOST_EVERY_MS = 10;
 /** A server that says nothing for so long is taken for gone. */
 const LOOK_WITHIN_MS = 2000;
+/** The same for a statement that reads what has changed, or a part of everything: some seconds of work at the most. */
+const READ_WITHIN_MS = 30_000;
 const COME_BACK_AFTER_MS = [20, 100, 250, 500, 1000];
 /** Clocks that are set back by less need no reading anew. */
 const REMEMBERED_MS = 3_600_000;
@@ -47,7 +51,7 @@ const REMEMBERED_MS = 3_600_000;
  * Keeps the tables in step with the database until it is stopped: at every notification, and without any several times a second.
  * Notifications only wake it; what is new follows from the database's own snapshots, so that none that is lost matters.
  */
-export function followAccess({ db, log, now, onLook, onLost }: FeedOptions): Feed {
+export function followAccess({ db, log, now, onLook, onLost, readWithinMs = READ_WITHIN_MS }: FeedOptions): Feed {
   let view: View | undefined;
   const stopped = new AbortController();
   let listener: Listener | undefined;
@@ -88,9 +92,9 @@ export function followAccess({ db, log, now, onLook, onLost }: FeedOptions): Fee
 
   /** Looks again in a transaction, so that all that is read is of one moment; undefined if everything must be read anew. */
   const catchUp = async (sql: Sql, before: View): Promise<Changes | undefined> => {
-    const { found, put } = await inOneMoment(sql, async () => {
-      const again = await readChanges(sql, before);
-      return { found: again, put: canFollow(before, again) ? await readChanged(sql, { ...before, changes: again.changes }) : undefined };
+    const { found, put } = await inOneMoment(impatient(sql, readWithinMs), async (reading) => {
+      const again = await readChanges(reading, before);
+      return { found: again, put: canFollow(before, again) ? await readChanged(reading, { ...before, changes: again.changes }) : undefined };
     });
     // Half of it must never be asked: if this fails, everything is read anew.
     view = undefined;
@@ -99,10 +103,10 @@ export function followAccess({ db, log, now, onLook, onLost }: FeedOptions): Fee
   };
 
   const readAnew = (sql: Sql, asOf: Date): Promise<View> =>
-    inOneMoment(sql, async () => {
+    inOneMoment(impatient(sql, readWithinMs), async (reading) => {
       const [tables, since] = [createTables(), new Date(asOf.getTime() - REMEMBERED_MS)];
-      const moment = await readMoment(sql);
-      await readEverything(sql, { tables, since });
+      const moment = await readMoment(reading);
+      await readEverything(reading, { tables, since });
       return { tables, asOf, since, ...moment };
     });
 
@@ -144,11 +148,17 @@ function canFollow(before: View, { missed, server, changes }: Changes): boolean 
   return !missed && server === before.server && !changes.some(({ kind }) => kind === "all");
 }
 
-async function inOneMoment<T>(sql: Sql, read: () => Promise<T>): Promise<T> {
-  await sql.query("begin isolation level repeatable read, read only");
-  const result = await read();
-  await sql.query("commit");
+async function inOneMoment<T>(reading: Sql, read: (reading: Sql) => Promise<T>): Promise<T> {
+  await reading.query("begin isolation level repeatable read, read only");
+  const result = await read(reading);
+  await reading.query("commit");
   return result;
+}
+
+/** A way that falls silent in the middle of a reading is told as lost by nobody for minutes, or hours. */
+function impatient(sql: Sql, ms: number): Sql {
+  const ask = sql.query.bind(sql) as (...asked: unknown[]) => Promise<unknown>;
+  return { query: ((...asked: unknown[]) => within(ms, ask(...asked))) as Sql["query"] };
 }
 
 async function within<T>(ms: number, work: Promise<T>): Promise<T> {

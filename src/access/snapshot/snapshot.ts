@@ -51,6 +51,8 @@ export interface SnapshotOptions {
   db: Pick<Database, "url" | "closing">;
   log: Logger;
   now: () => Date;
+  /** See FeedOptions. */
+  readWithinMs?: number;
 }
 
 interface Waiting {
@@ -58,7 +60,7 @@ interface Waiting {
   resolve(view: View): void;
 }
 
-export function createAccessSnapshot({ db, log, now }: SnapshotOptions): AccessSnapshot {
+export function createAccessSnapshot({ db, log, now, readWithinMs }: SnapshotOptions): AccessSnapshot {
   let feed: Feed | undefined;
   let latest: { view: View; begun: number } | undefined;
   let lost = false;
@@ -72,6 +74,7 @@ export function createAccessSnapshot({ db, log, now }: SnapshotOptions): AccessS
       db,
       log,
       now,
+      readWithinMs,
       onLook({ view, begun, readAnew, changes }) {
         tell(readAnew ? null : named(changes));
         latest = { view, begun };

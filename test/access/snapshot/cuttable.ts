@@ -8,6 +8,8 @@ export interface Cuttable {
   cut(): void;
   /** Lets nothing through any more, and ends nothing: what is sent is never answered. */
   silence(): void;
+  /** Falls silent on the one connection on which this is said next; all others go on. */
+  silenceAt(text: string): void;
   mend(): void;
   close(): Promise<void>;
 }
@@ -16,18 +18,25 @@ export async function cuttable(url: string): Promise<Cuttable> {
   const target = new URL(url);
   const open = new Set<Socket>();
   let state: "open" | "cut" | "silent" = "open";
+  let trap: string | undefined;
   const server = createServer((near) => {
     if (state === "cut") {
       near.destroy();
       return;
     }
     const far = connect(Number(target.port || 5432), target.hostname);
+    let lost = false;
+    near.on("data", (data) => {
+      if (trap === undefined || !data.includes(trap)) return;
+      trap = undefined;
+      lost = true;
+    });
     for (const [from, to] of [
       [near, far],
       [far, near],
     ] as const) {
       open.add(from);
-      from.on("data", (data) => state === "open" && to.write(data));
+      from.on("data", (data) => state === "open" && !lost && to.write(data));
       from.on("error", () => to.destroy());
       from.on("close", () => {
         open.delete(from);
@@ -48,6 +57,7 @@ export async function cuttable(url: string): Promise<Cuttable> {
       end();
     },
     silence: () => void (state = "silent"),
+    silenceAt: (text) => void (trap = text),
     mend() {
       if (state === "silent") end();
       state = "open";

@@ -113,6 +113,27 @@ describe("A6: a change is known within a second, or nothing is answered", () => 
     },
   );
 
+  test("and when its own way falls silent in the middle of a reading, it takes another", async () => {
+    const lone = await lonePerson();
+    const way = await cuttable(db.url);
+    try {
+      const snapshot = createAccessSnapshot({
+        db: { url: way.url, closing: ended.signal },
+        log: silentLog,
+        now: clock.now,
+        readWithinMs: 3000,
+      });
+      expect(await says(patient(snapshot).current(), lone.question)).toBe(false);
+      way.silenceAt("begin isolation level repeatable read");
+      await give(lone);
+      await until(async () => snapshot.status().state === "stale");
+      await until(async () => snapshot.status().state === "ready");
+      expect(await says(patient(snapshot).ready(), lone.question)).toBe(true);
+    } finally {
+      await way.close();
+    }
+  });
+
   test("in whatever order transactions commit", async () => {
     const [early, late] = [await lonePerson(), await lonePerson()];
     const snapshot = follow();
