@@ -94,7 +94,10 @@ export function followAccess({ db, log, now, onLook, onLost, readWithinMs = READ
   const catchUp = async (sql: Sql, before: View): Promise<Changes | undefined> => {
     const { found, put } = await inOneMoment(impatient(sql, readWithinMs), async (reading) => {
       const again = await readChanges(reading, before);
-      return { found: again, put: canFollow(before, again) ? await readChanged(reading, { ...before, changes: again.changes }) : undefined };
+      return {
+        found: again,
+        put: canFollow(before, again) ? await readChanged(reading, { ...before, changes: again.changes }) : undefined,
+      };
     });
     // Half of it must never be asked: if this fails, everything is read anew.
     view = undefined;
