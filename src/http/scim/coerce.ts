@@ -57,6 +57,7 @@ function assign(resource: JsonObject, { schema, name, value }: { schema: Resourc
   if (!named) return;
   if (!named.attribute) {
     if (isJsonObject(value)) assignAll(resource, { schema, prefix: `${named.extension}:`, values: value });
+    else if (!isUnassigned(value)) throw notAnObject(named.extension);
     return;
   }
   const { extension, attribute, sub } = named;
@@ -185,6 +186,15 @@ function storable(text: string, path: string): string {
   if (!isStorable(text)) throw wrong(path, "has a character that can't be kept (U+0000 or half of a surrogate pair)");
   refuseTooLong(text, path);
   return path === "userName" ? coercedName(text) : text;
+}
+
+/** What says that there is no value (RFC 7643 section 2.5); an empty list is also how some serialisers write an object without members. */
+export function isUnassigned(value: JsonValue | undefined): boolean {
+  return value === undefined || value === null || value === "" || (Array.isArray(value) && value.length === 0);
+}
+
+export function notAnObject(path: string): AppError {
+  return wrong(path, "must be an object");
 }
 
 const LONGEST_SHOWN = 60;

@@ -106,6 +106,12 @@ describe("M1: what a client sends becomes what the schema says", () => {
     expect(({} as { admin?: boolean }).admin).toBeUndefined();
   });
 
+  test("M1: a whole extension is an object, or nothing", () => {
+    for (const value of ["x", 1, false, [{ department: "D" }]])
+      expect(refusal(() => user({ [ENTERPRISE]: value }))).toMatchObject({ scimType: "invalidValue", field: ENTERPRISE });
+    for (const value of [null, "", [], {}]) expect(user({ [ENTERPRISE]: value })).not.toHaveProperty([ENTERPRISE]);
+  });
+
   test("M1: whatever JSON comes, it is refused by name or taken in a form that stays as it is", () => {
     const names = fc.constantFrom(
       "userName",

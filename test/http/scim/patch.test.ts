@@ -74,6 +74,16 @@ describe("M1: PATCH (RFC 7644 section 3.5.2)", () => {
     });
   });
 
+  test.each(["x", 1, false, [{ department: "V" }]])("M1: %j for a whole extension is refused, and takes nothing away", (value) => {
+    for (const op of ["add", "replace"]) {
+      expect(refusal(() => patched(ann, { op, path: ENTERPRISE, value }))).toMatchObject({ scimType: "invalidValue" });
+      expect(refusal(() => patched(ann, { op, value: { [ENTERPRISE]: value } }))).toMatchObject({ scimType: "invalidValue" });
+    }
+    expect(patched(ann, { op: "add", path: ENTERPRISE, value: [] })).toEqual(ann);
+    for (const nothing of [null, "", []])
+      expect(patched(ann, { op: "replace", value: { [ENTERPRISE]: nothing } })[ENTERPRISE]).toBeUndefined();
+  });
+
   test("M1: what is added as primary takes it from the others", () => {
     const emails = patched(ann, { op: "add", path: "emails", value: [{ type: "other", value: "new@x.example", primary: "True" }] })[
       "emails"

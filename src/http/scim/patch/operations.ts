@@ -1,4 +1,5 @@
 import { AppError } from "../../../errors.ts";
+import { isUnassigned, notAnObject } from "../coerce.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../json.ts";
 import type { ResourceSchema } from "../schema.ts";
 import { readPath, type PatchPath } from "./path.ts";
@@ -72,11 +73,8 @@ function readTargeted(
       field: `${field}.path`,
       scimType: "invalidPath",
     });
-  const { attribute, extension, sub } = found;
-  if (!attribute)
-    return op === "remove" || !isJsonObject(value)
-      ? [{ op: "remove", path: found, value: undefined }]
-      : named(schema, { op, values: value, prefix: `${extension}:` });
+  const { attribute, sub } = found;
+  if (!attribute) return onExtension(schema, { op, path: found, value });
   if (attribute.name === "schemas" || attribute.returned === "never") return [];
   if (attribute.mutability === "readOnly" || sub?.mutability === "readOnly") {
     throw new AppError("invalid", `${field}.path: ${attribute.name}${sub ? `.${sub.name}` : ""} can only be read.`, {
@@ -87,6 +85,14 @@ function readTargeted(
   return [{ op, path: found, value }];
 }
 
+/** A whole extension is given as an object, or as nothing; what is neither must not take all that it holds away. */
+function onExtension(schema: ResourceSchema, { op, path, value }: Operation): Operation[] {
+  const extension = path.extension ?? "";
+  if (op !== "remove" && isJsonObject(value)) return named(schema, { op, values: value, prefix: `${extension}:` });
+  if (op === "remove" || isUnassigned(value)) return op === "add" && Array.isArray(value) ? [] : [{ op: "remove", path, value: undefined }];
+  throw notAnObject(extension);
+}
+
 /** One operation for each name. What the schema does not know, or only shows, is passed over as it is in a whole resource. */
 function named(schema: ResourceSchema, { op, values, prefix }: { op: Operation["op"]; values: JsonObject; prefix: string }): Operation[] {
   return Object.entries(values).flatMap(([name, value]): Operation[] => {
@@ -94,11 +100,8 @@ function named(schema: ResourceSchema, { op, values, prefix }: { op: Operation["
       return named(schema, { op, values: value, prefix: `${schema.urn}:` });
     const path = readPath(schema, `${prefix}${name}`);
     if (!path) return [];
-    const { attribute, extension, sub } = path;
-    if (!attribute)
-      return isJsonObject(value)
-        ? named(schema, { op, values: value, prefix: `${extension}:` })
-        : [{ op: "remove", path, value: undefined }];
+    const { attribute, sub } = path;
+    if (!attribute) return onExtension(schema, { op, path, value });
     if (
       attribute.mutability === "readOnly" ||
       sub?.mutability === "readOnly" ||
