@@ -114,8 +114,9 @@ export interface TokenProof {
  * `hash` is the SQL of the token's SHA-256.
  */
 export const TOKEN_STAMP = (hash: string) =>
-  `(select concat_ws(' ', proved.id, proved.revoked_at is null, extract(epoch from proved.expires_at), c.id, c.version, c.enabled, p.active, ${ownTimeStamp("proved.person_id")}, ${CATALOGUE_VERSION})
-     from tokens proved left join connections c on c.id = proved.connection_id left join people p on p.id = proved.person_id where proved.hash = ${hash})`;
+  `(select concat_ws(' ', proved.id, proved.revoked_at is null, extract(epoch from proved.expires_at), c.id, c.version, c.enabled, p.active, ${ownTimeStamp("p.id")}, ${CATALOGUE_VERSION})
+     from tokens proved left join connections c on c.id = proved.connection_id left join people p on p.id = coalesce(proved.person_id, proved.responsible_id)
+     where proved.hash = ${hash})`;
 
 interface TokenRow {
   id: string;

@@ -124,6 +124,24 @@ describe("G5: a client that was let in a moment ago", () => {
     await everyRead(token, 401);
   });
 
+  test("G5: is refused when the person who answers for its token may not act any more", async () => {
+    const person = (await door.request("POST", "/Users", { body: { userName: "mary" } })).body.id;
+    const { token } = await remembered({ responsibleId: person });
+    await door.db.pool.query("update people set active = false where id = $1", [person]);
+    await everyWrite(token, 401);
+    await everyRead(token, 401);
+    await door.db.pool.query("update people set active = true where id = $1", [person]);
+    expect((await door.request("GET", "/Users", { token })).status).toBe(200);
+    await work((w) =>
+      w.sql.query("insert into person_expiries (person_id, valid_from, recorded_from, reason) values ($1, $2, $2, 'ended')", [
+        person,
+        now(),
+      ]),
+    );
+    await everyWrite(token, 401);
+    await everyRead(token, 401);
+  });
+
   test("G5: reads by the settings of now: visibility, and the certificate that is needed beside the token", async () => {
     await connect();
     const { token } = await remembered({ connectionId: await idp() });
