@@ -4,7 +4,7 @@ import { AppError, messageOf } from "../../errors.ts";
 import { requestIdOf } from "../middleware/request-id.ts";
 import { callerAuthentication, type Authenticate } from "./authenticate.ts";
 import { cutOffTold } from "./cut-off.ts";
-import { perform, type ApiAnswer } from "./perform.ts";
+import { perform } from "./perform.ts";
 import { problemOf } from "./problem.ts";
 import type { ApiOptions, Route } from "./route.ts";
 import { send } from "./send.ts";
@@ -62,7 +62,8 @@ async function answer(
   route: Route,
   { options, authenticate, watching, request, response }: Answering & { request: Request; response: Response },
 ): Promise<void> {
-  const caller = route.access === "public" ? null : await authenticate(request, { fromMemory: route.fromMemory ?? false });
+  const inTime = route.fromMemory ? soon : atLeisure;
+  const caller = route.access === "public" ? null : await inTime(authenticate(request, { fromMemory: route.fromMemory ?? false }));
   const ended = route.sends === "text/event-stream" ? endOf(response) : undefined;
   if (ended && caller) watching.begin(caller.credential, ended);
   const ctx = createContext({
@@ -73,7 +74,7 @@ async function answer(
     network: options.network,
     ...(ended ? { signal: ended } : {}),
   });
-  const performed: ApiAnswer = await perform(route, {
+  const performing = perform(route, {
     ctx,
     caller,
     options,
@@ -90,7 +91,23 @@ async function answer(
       idempotencyKey: single(request.headers["idempotency-key"]),
     },
   });
-  await send(response, { answer: performed, ended });
+  await send(response, { answer: await inTime(performing), ended });
+}
+
+/** For what is answered from memory, and asks the database only when that is not in step: longer than the first reading is waited for. */
+const FROM_MEMORY_WITHIN_MS = 8000;
+
+const atLeisure = <T>(work: Promise<T>): Promise<T> => work;
+
+/** What this comes to, or `unavailable` when a database that says nothing has been waited for long enough. */
+function soon<T>(work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(
+      () => reject(new AppError("unavailable", "The database does not answer. Try again soon.", { retryAfter: 1 })),
+      FROM_MEMORY_WITHIN_MS,
+    );
+    work.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }
 
 /** Aborts when the caller goes away. Only answers that go on until then need it: making and aborting one costs as much as a small answer. */

@@ -186,6 +186,21 @@ describe("POST /check", () => {
       await until(stripped.token, 403);
     });
 
+    test("A6: where the database says nothing at all, the answer is 503, and comes", async () => {
+      const silent: Database["sharedReads"] = { query: () => new Promise(() => undefined) };
+      const alone = createApp({
+        db: { ...door.db, sharedReads: silent, closing: closing.signal },
+        keyRing,
+        config: { http: { bodyLimit: 1024 * 1024, trustProxy: false } },
+        log: silentLog,
+      });
+      const { status, headers, body } = await supertest(alone)
+        .post("/api/v1/check")
+        .set("Authorization", `Bearer ${await door.newToken()}`)
+        .send({ questions: [{ person: personId, permission, unit: unitId }] });
+      expect([status, headers["retry-after"], body.code]).toEqual([503, "1", "unavailable"]);
+    });
+
     test("A6: a token ends at its time, and its person's access at theirs, without any change to hear of; a use is noted every minute", async () => {
       const end = new Date(door.clock.now().getTime() + 86_400_000);
       const token = await door.newToken({ expiresAt: end });
