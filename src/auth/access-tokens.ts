@@ -44,7 +44,7 @@ export async function verifyAccessToken(
     requiredClaims: ["exp"],
     currentDate: now,
   }).catch((error: unknown) => {
-    throw error instanceof errors.JOSEError ? refused(reasonOf(error), error) : error;
+    throw error instanceof AppError ? error : refused(reasonOf(error), error);
   });
   for (const [name, allowed] of Object.entries(issuer.claims)) {
     const value: unknown = Object.hasOwn(payload, name) ? payload[name] : undefined;
@@ -55,13 +55,15 @@ export async function verifyAccessToken(
   return payload;
 }
 
-function reasonOf(error: errors.JOSEError): string {
+function reasonOf(error: unknown): string {
   if (error instanceof errors.JWTExpired) return "it has expired";
   if (error instanceof errors.JWTClaimValidationFailed) return `its claim ${error.claim} does not fit`;
   if (error instanceof errors.JOSEAlgNotAllowed) return "its algorithm is not allowed";
   if (error instanceof errors.JWKSNoMatchingKey) return "its issuer has no such key";
   if (error instanceof errors.JWSSignatureVerificationFailed) return "its signature does not fit";
-  return "it can't be checked";
+  if (error instanceof errors.JWKSMultipleMatchingKeys) return "it does not say by which of its issuer's keys it was signed (kid)";
+  // What is wrong with a key (too short, not one at all) only shows when it is used, as an error of no class of its own.
+  return error instanceof errors.JOSEError ? "it can't be checked" : "the key of its issuer can't be used";
 }
 
 export function refused(reason: string, cause?: unknown): AppError {

@@ -31,7 +31,14 @@ const AGAIN_AFTER_MS = 30_000;
 const MOST_BYTES = 256 * 1024;
 const MOST_SETS = 100;
 
-const keySetSchema = z.object({ keys: z.array(z.looseObject({ kty: z.string() })).max(100) });
+/** RFC 7517 section 5: a key that is none is passed over, and takes none of the others along. */
+const keySchema = z.looseObject({ kty: z.string() });
+const keySetSchema = z.object({
+  keys: z
+    .array(z.unknown())
+    .max(100)
+    .transform((keys) => keys.filter((key) => keySchema.safeParse(key).success)),
+});
 const discoverySchema = z.object({ issuer: z.string(), jwks_uri: z.url({ protocol: /^https?$/ }) });
 
 interface Kept {

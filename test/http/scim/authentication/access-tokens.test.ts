@@ -1,4 +1,4 @@
-import { createPublicKey } from "node:crypto";
+import { createPublicKey, generateKeyPairSync } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { UnsecuredJWT, type JWTPayload } from "jose";
 import { addConnection } from "../../../../src/connections/store.ts";
@@ -139,6 +139,27 @@ describe("G5: access tokens of a configured issuer (OAuth 2.0 client credentials
     issuer.answer = undefined;
     clock += MINUTE;
     expect((await get(await issuer.token({ aud: "fresh" }), "/scim/fresh/v2/Users")).status).toBe(200);
+  });
+
+  test("G5: an issuer's key that is none takes no other along; a token whose key can't be used is refused, and says so", async () => {
+    await connect("odd", { oauth: { issuer: issuer.url, jwksUri: `${issuer.url}/keys`, audience: "odd", claims: { appid: "app-1" } } });
+    const [good] = issuer.publicKeys();
+    const weak = generateKeyPairSync("rsa", { modulusLength: 1024 }).publicKey.export({ format: "jwk" });
+    const broken = { kty: "RSA", n: "!", e: "AQAB" };
+    const answer = async (keys: unknown[]) => {
+      clock += 11 * MINUTE;
+      issuer.answer = { status: 200, body: JSON.stringify({ keys }) };
+      return await get(await issuer.token({ aud: "odd" }), "/scim/odd/v2/Users");
+    };
+    expect((await answer([null, 7, { kid: "without a type" }, { ...broken, kid: "another" }, good])).status).toBe(200);
+    for (const key of [broken, weak])
+      expect(await answer([{ ...key, kid: good?.kid }])).toMatchObject({
+        status: 401,
+        detail: expect.stringContaining("the key of its issuer can't be used"),
+      });
+    expect((await answer([good, good])).detail).toContain("kid");
+    issuer.answer = undefined;
+    clock += 11 * MINUTE;
   });
 
   test("G5: an issuer without TLS, a shared secret's algorithm, and a token of any client of the issuer can't be configured", async () => {
