@@ -19,6 +19,8 @@ export function clientCertificate(
   if (!settings) return undefined;
   const value = request.headers[settings.header];
   if (typeof value !== "string" || value === "" || value.length > LONGEST) return undefined;
+  // No form has a comma: it stands between what came under this name more than once, and the first may be the client's own.
+  if (value.includes(",")) return undefined;
   const isTrusted = request.app.get("trust proxy fn") as (address: string, hop: number) => boolean;
   if (!isTrusted(request.socket.remoteAddress ?? "", 0)) return undefined;
   if (settings.format === "sha256") {

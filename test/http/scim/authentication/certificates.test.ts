@@ -109,6 +109,9 @@ describe("G5: client certificates that a trusted proxy passes on", () => {
       );
       expect(await status("alone", { token: null, headers: { "X-Client": value(mine) } }, other)).toBe(200);
       expect(await status("alone", { token: null, headers: { "X-Client": value(others) } }, other)).toBe(401);
+      // The client's own line, which the proxy left in front of its own.
+      const both = `${value(mine)}, ${value(others)}`;
+      expect(await status("alone", { token: null, headers: { "X-Client": both } }, other)).toBe(401);
     } finally {
       await other.close();
     }
