@@ -2,17 +2,19 @@ import type { Request } from "express";
 import { AppError } from "../../errors.ts";
 
 const HOST = /^[A-Za-z0-9._\-[\]:]{1,255}$/;
+const PROTOCOL = /^https?$/i;
 const PREFIX = /^(\/[A-Za-z0-9._~-]+)+$/;
 const LONGEST_PREFIX = 200;
 
 /**
  * Where the door stands, as this client called it: `https://host/scim/v2`. Of a proxy that `http.trustProxy` names,
- * X-Forwarded-Proto, -Host and -Prefix say it. Throws `invalid` for a host or prefix that could not stand in a URL.
+ * X-Forwarded-Proto, -Host and -Prefix say it. Throws `invalid` for a scheme, host or prefix that could not stand in a URL of ours.
  */
 export function baseOf(request: Request): string {
   const { protocol, host } = request;
+  if (!PROTOCOL.test(protocol)) throw new AppError("invalid", "X-Forwarded-Proto: must be https or http.", { field: "X-Forwarded-Proto" });
   if (typeof host !== "string" || !HOST.test(host)) throw new AppError("invalid", "Host: is no host name.", { field: "Host" });
-  return `${protocol}://${host}${prefixOf(request)}${request.baseUrl}`;
+  return `${protocol.toLowerCase()}://${host}${prefixOf(request)}${request.baseUrl}`;
 }
 
 /** A path that the proxy takes away before it passes requests on. */

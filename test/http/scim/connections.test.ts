@@ -129,6 +129,8 @@ describe("behind a proxy", () => {
   test.each([
     ["a prefix that is no path", { ...forwarded, "X-Forwarded-Prefix": '/a"b' }],
     ["a prefix that is a host", { ...forwarded, "X-Forwarded-Prefix": "//evil.example" }],
+    ["a scheme that is not ours", { ...forwarded, "X-Forwarded-Proto": "javascript" }],
+    ["a scheme with a host in it", { ...forwarded, "X-Forwarded-Proto": "https://evil.example/" }],
     ["a host that is none", { ...forwarded, "X-Forwarded-Host": "evil.example/path?" }],
   ])("%s is refused", async (_what, headers) => {
     const answer = await door.request("GET", "/Users?count=0", { headers });
