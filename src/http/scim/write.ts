@@ -174,10 +174,13 @@ async function changeResource(door: ScimDoorOptions, options: Asking): Promise<W
   if (typeof written !== "string") return written;
   return write(door, call, async (work, connection) => {
     await awaitAdministrators(work, { type, id, members: change });
-    const held = await lockedDocument(work, { type, call, id, ifMatch });
+    const { document: held, etag } = await lockedDocument(work, { type, call, id, ifMatch });
     const resource = next(held);
-    if (!change && sameJson(held, resource)) return { id, created: false };
-    return await changed(work, { connection, keyRing: door.keyRing, type, id, resource, members: change });
+    if (!change && sameJson(held, resource)) return { id, created: false, etag };
+    const made = await changed(work, { connection, keyRing: door.keyRing, type, id, resource, members: change });
+    // Before anybody else may change it: a later version would vouch for what this client has not seen.
+    const after = await versionNow(work, { type, call, id });
+    return after === undefined ? made : { ...made, etag: after };
   });
 }
 
@@ -221,7 +224,7 @@ async function awaitAdministrators(work: Work, { type, id, members }: Pick<Chang
 }
 
 /** What this client's record is made of, its row locked first and then read, so that nobody's change in between is lost. Throws `not_found`; `precondition_failed` when it has moved on. */
-async function lockedDocument({ sql }: Work, { type, call, id, ifMatch }: ChangeOptions): Promise<JsonObject> {
+async function lockedDocument({ sql }: Work, { type, call, id, ifMatch }: ChangeOptions): Promise<{ document: JsonObject; etag: string }> {
   if (!isUuid(id)) throw notFound(type, id);
   const given = parameters();
   // The whole record, whoever asks: what is kept back from them stays in it.
@@ -235,7 +238,18 @@ async function lockedDocument({ sql }: Work, { type, call, id, ifMatch }: Change
   const row = rows[0];
   if (!row) throw notFound(type, id);
   if (ifMatch !== undefined && !isMatch(ifMatch, row.version)) throw movedOn({ type: type.schema.type, id, ifMatch });
-  return withStatus(row);
+  return { document: withStatus(row), etag: row.version };
+}
+
+/** The entity tag as this transaction leaves it; undefined for what the client no longer sees. */
+async function versionNow({ sql }: Work, { type, call, id }: Omit<ChangeOptions, "ifMatch">): Promise<string | undefined> {
+  const given = parameters();
+  const view = viewOf({ ...call, reader: undefined }, { type, parameters: given });
+  const { rows } = await sql.query<{ version: string }>(
+    `select ${view.version} as version from ${view.table} ${view.joins} where ${view.id} = ${given.add(id)}::uuid and ${view.visible}`,
+    given.values,
+  );
+  return rows[0]?.version;
 }
 
 function notFound(type: WritableType, id: string): AppError {

@@ -73,6 +73,20 @@ describe("M1: many writers at once", () => {
     for (const { headers } of answers) expect(version(headers["etag"])).toBeGreaterThan(before);
   });
 
+  test("on one group's members, name and number at once: each answers the version that it made, not a later one", async () => {
+    const people = await writers((writer) => newUser(`mixed${writer}`));
+    const { body } = await door.request("post", "/Groups", { body: { schemas: [GROUP], displayName: "Mixed" } });
+    const answers = await writers((writer) =>
+      patch(`/Groups/${body.id}`, [
+        writer % 2
+          ? { op: "add", path: "members", value: [{ value: people[writer] }] }
+          : { op: "replace", path: "externalId", value: `X${writer}` },
+      ]),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(Array(WRITERS).fill(204));
+    expect(new Set(answers.map(({ headers }) => headers["etag"])).size).toBe(WRITERS);
+  });
+
   test("who joins and leaves by turns ends where the last version says", async () => {
     const member = await newUser("turns");
     const group = await door.request("post", "/Groups", { body: { schemas: [GROUP], displayName: "Turns" } });
