@@ -2,7 +2,7 @@ import { Fault, type CheckResult, type Kind, type OpenOptions } from "../contrac
 import { openClient, valueOf, type GraphClient } from "./client.ts";
 import type { EntraSettings } from "./config.ts";
 import { isObject } from "./json.ts";
-import { howToGrant, isGranted, PERMISSIONS, type Permission } from "./permissions.ts";
+import { grantedBy, howToGrant, isGranted, PERMISSIONS, type Permission } from "./permissions.ts";
 
 /** Signs in, asks for one of each kind, and compares what the token was granted with what reading and write-back need. Nothing is changed. */
 export async function checkEntra(options: OpenOptions<EntraSettings>): Promise<CheckResult[]> {
@@ -72,18 +72,6 @@ function checkGrant(needs: Permission, granted: readonly string[] | undefined): 
     return { name, ok: true, message: `The token does not say whether ${needs} was granted; the first write will tell.` };
   if (isGranted(needs, granted)) return { name, ok: true, message: `${needs} was granted.` };
   return { name, ok: true, message: `${needs} was not granted, which only write-back needs. ${howToGrant(needs)}`, permission: needs };
-}
-
-/** The application permissions in a token. Its form is the sign-in service's own affair, so that nothing but these sentences may depend on it. */
-function grantedBy(token: string): string[] | undefined {
-  try {
-    const claims: unknown = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString("utf8"));
-    const roles = isObject(claims) ? claims["roles"] : undefined;
-    return Array.isArray(roles) ? roles.filter((role) => typeof role === "string") : isObject(claims) ? [] : undefined;
-  } catch {
-    // An opaque token, then.
-    return undefined;
-  }
 }
 
 async function attempt<T>(work: () => Promise<T>): Promise<T | Fault> {

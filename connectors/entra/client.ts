@@ -6,12 +6,14 @@ import type { EntraSettings } from "./config.ts";
 import { codeOf, faultKindOfGraph } from "./faults.ts";
 import { isObject, type WireObject } from "./json.ts";
 import { pathOfLink } from "./links.ts";
-import { howToGrant, PERMISSIONS, type Permission } from "./permissions.ts";
+import { grantedBy, howToGrant, isGranted, PERMISSIONS, type Permission } from "./permissions.ts";
 import { openTokens } from "./token.ts";
 
 export interface GraphRequest extends Pick<HttpRequest, "method" | "path" | "query" | "headers" | "body"> {
   /** The permission without which Microsoft Graph refuses this. */
   needs: Permission;
+  /** Whom alone it changes: what is refused of one says nothing about the others, where the permission is granted. */
+  alone?: string;
   /** Statuses outside 2xx that the caller handles itself. */
   expect?: readonly number[];
 }
@@ -55,7 +57,7 @@ export function openClient(options: OpenOptions<EntraSettings>): GraphClient {
   });
   const pause = (delayMs: number) => wait(delayMs, undefined, { signal });
 
-  const once = async ({ needs, expect = [], headers, ...request }: GraphRequest): Promise<HttpAnswer> => {
+  const once = async ({ needs, alone, expect = [], headers, ...request }: GraphRequest): Promise<HttpAnswer> => {
     if (used >= NEAR) {
       const delayMs = Math.min(LONGEST_PAUSE_MS, Math.round((used - NEAR + 0.1) * settings.retry.firstDelayMs));
       used = 0;
@@ -66,7 +68,13 @@ export function openClient(options: OpenOptions<EntraSettings>): GraphClient {
       const sent = token;
       const answer = await http.request({ ...request, headers: { accept: "application/json", ...headers }, expect: [...expect, 401, 403] });
       used = usedOf(answer);
-      if (answer.status === 403) throw refused(answer.body, needs);
+      if (answer.status === 403) {
+        if (alone === undefined || renewed)
+          throw refused(answer.body, { needs, ...(alone !== undefined && isGranted(needs, grantedBy(sent) ?? []) ? { alone } : {}) });
+        // What the application was granted, or lost, since its token was made stands only in the next one.
+        tokens.forget(sent);
+        continue;
+      }
       if (answer.status !== 401) return answer;
       // A token may be revoked before its time.
       tokens.forget(sent);
@@ -107,8 +115,13 @@ function usedOf({ headers }: HttpAnswer): number {
   return share >= NEAR ? share : 0;
 }
 
-function refused(body: unknown, needs: Permission): Fault {
+function refused(body: unknown, { needs, alone }: Pick<GraphRequest, "needs" | "alone">): Fault {
   const code = codeOf(body) ?? "403";
+  if (alone !== undefined)
+    return new Fault(
+      "rejected",
+      `Microsoft Graph refuses ${PERMISSIONS[needs]} for ${alone} (${code}), though ${needs} is granted: who has an administrator's role, and a group that roles may be assigned to, can be changed only by who has a higher one. Make the change in the Entra admin centre, or give the application such a role there (Roles & admins).`,
+    );
   return new Fault(
     "denied",
     `Microsoft Graph refuses ${PERMISSIONS[needs]} (${code}): the application lacks ${needs}. ${howToGrant(needs)}`,

@@ -1,3 +1,5 @@
+import { isObject } from "./json.ts";
+
 /** Application permissions of Microsoft Graph, each the smallest that suffices, and what each is for. */
 export const PERMISSIONS = {
   "User.Read.All": "reading users",
@@ -36,4 +38,16 @@ export function isGranted(permission: Permission, granted: readonly string[]): b
 /** Where the permission is given, in the words of the console. */
 export function howToGrant(permission: Permission): string {
   return `Add it in the Entra admin centre: Identity > Applications > App registrations > your app > API permissions > Add a permission > Microsoft Graph > Application permissions > ${permission}, then "Grant admin consent".`;
+}
+
+/** The application permissions in a token. Its form is the sign-in service's own affair, so that nothing but sentences, and whose fault a refusal is, may depend on it. Undefined for a token that does not say. */
+export function grantedBy(token: string): string[] | undefined {
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString("utf8"));
+    const roles = isObject(claims) ? claims["roles"] : undefined;
+    return Array.isArray(roles) ? roles.filter((role) => typeof role === "string") : isObject(claims) ? [] : undefined;
+  } catch {
+    // An opaque token, then.
+    return undefined;
+  }
 }

@@ -34,6 +34,7 @@ async function setEnabled(client: GraphClient, { id, enabled }: { id: string; en
     path: `/users/${id}`,
     body: { accountEnabled: enabled },
     needs: "User.EnableDisableAccount.All",
+    alone: `the user ${id}`,
     expect: [400, 404],
   });
   if (status === 404) throw gone(id);
@@ -53,6 +54,7 @@ async function revokeSessions(client: GraphClient, id: string): Promise<void> {
     method: "POST",
     path: `/users/${id}/revokeSignInSessions`,
     needs: "User.RevokeSessions.All",
+    alone: `the user ${id}`,
     expect: [404],
   });
   if (status === 404) throw gone(id);
@@ -83,6 +85,7 @@ async function removeFromGroup(client: GraphClient, { groupId, memberId }: { gro
     method: "DELETE",
     path: `/groups/${groupId}/members/${memberId}/$ref`,
     needs: "GroupMember.ReadWrite.All",
+    alone: `the group ${groupId}`,
     // Somebody else may have been quicker.
     expect: [400, 404],
   });

@@ -89,6 +89,19 @@ describe("M4: disabling", () => {
     granted.add("User.EnableDisableAccount.All");
   });
 
+  test("M4: an administrator whom the application may not touch is refused alone, since the connection's other people go on", async () => {
+    const id = somebody();
+    for (const at of [`PATCH /users/${id}`, `POST /users/${id}/revokeSignInSessions`]) {
+      // With the token that it has, and with another.
+      for (const kind of ["denied", "denied"] as const) here.graph.faults.plan({ kind, at });
+      await expect(writeBack.disable(id)).rejects.toMatchObject({
+        kind: "rejected",
+        message: expect.stringMatching(new RegExp(`the user ${id} .*administrator's role`)),
+      });
+    }
+    expect(here.graph.faults.pending()).toBe(0);
+  });
+
   test("an id that is none is asked of nobody", async () => {
     const before = here.graph.asked.length;
     await expect(writeBack.disable("../groups/1")).rejects.toMatchObject({ kind: "gone" });
