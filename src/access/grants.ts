@@ -34,8 +34,9 @@ export async function giveGrant(work: Work, input: GrantInput): Promise<string> 
       field: "expiresAfterSeconds",
     });
   }
-  const role = await findRole(sql, input.role);
-  const unit = await findUnit(sql, input.unit);
+  // Who deletes one of them, or merges the unit, waits, and then sees this grant; or it is gone when this goes on.
+  const role = await findRole(sql, input.role, { kept: true });
+  const unit = await findUnit(sql, input.unit, { kept: true });
   if (input.personId !== undefined) await refuseLeaver(sql, input.personId);
   if (input.groupId !== undefined) await refuseMissingGroup(sql, input.groupId);
   const now = ctx.now();
@@ -121,7 +122,7 @@ async function refuseLeaver(sql: Sql, personId: string): Promise<void> {
 }
 
 async function refuseMissingGroup(sql: Sql, groupId: string): Promise<void> {
-  const { rows } = await sql.query("select from groups where id = $1 and deleted_at is null", [groupId]);
+  const { rows } = await sql.query("select from groups where id = $1 and deleted_at is null for key share", [groupId]);
   if (rows.length === 0) throw new AppError("not_found", `There is no group ${groupId}.`, { field: "group" });
 }
 

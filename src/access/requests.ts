@@ -30,8 +30,8 @@ export interface NewAccessRequest {
 export async function makeRequest(work: Work, input: NewAccessRequest): Promise<string> {
   const { ctx, sql } = work;
   const now = ctx.now();
-  const role = await findRole(sql, input.role);
-  const unit = await findUnit(sql, input.unitId);
+  const role = await findRole(sql, input.role, { kept: true });
+  const unit = await findUnit(sql, input.unitId, { kept: true });
   const { from, until } = input;
   if (until && (until <= now || (from && until <= from)))
     throw new AppError("invalid", "until: the access would be over before it begins.", { field: "until" });

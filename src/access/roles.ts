@@ -29,9 +29,12 @@ export interface RoleInput {
 
 const COLUMNS = "id, key, name, set, description, predefined, version";
 
-/** The role of this key. Throws `not_found`. */
-export async function findRole(sql: Sql, key: string): Promise<Role> {
-  const { rows } = await sql.query<Role>(`select ${COLUMNS} from roles where key = $1 and deleted_at is null`, [key]);
+/** The role of this key; `kept`: it is not deleted before the transaction ends. Throws `not_found`. */
+export async function findRole(sql: Sql, key: string, { kept = false } = {}): Promise<Role> {
+  const { rows } = await sql.query<Role>(
+    `select ${COLUMNS} from roles where key = $1 and deleted_at is null ${kept ? "for key share" : ""}`,
+    [key],
+  );
   const role = rows[0];
   if (!role) throw new AppError("not_found", `There is no role with the key ${key}.`, { field: "role" });
   return role;

@@ -37,10 +37,10 @@ export interface UnitInput {
 
 const FIND = `select id, name, code, type, parent_id as "parentId", path::text, version from units where deleted_at is null and`;
 
-/** The unit of this code or id. Throws `not_found`. */
-export async function findUnit(sql: Sql, key: string): Promise<Unit> {
+/** The unit of this code or id; `kept`: it is not merged or deleted before the transaction ends. Throws `not_found`. */
+export async function findUnit(sql: Sql, key: string, { kept = false } = {}): Promise<Unit> {
   const { rows } = await sql.query<Unit>(
-    `${FIND} (code = $1::citext or id::text = lower($1)) order by code = $1::citext desc nulls last limit 1`,
+    `${FIND} (code = $1::citext or id::text = lower($1)) order by code = $1::citext desc nulls last limit 1 ${kept ? "for key share" : ""}`,
     [key],
   );
   const unit = rows[0];

@@ -1,5 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { deleteGroup } from "../../../src/access/group-changes.ts";
 import { makeRequest } from "../../../src/access/requests.ts";
+import { deleteRole } from "../../../src/access/role-removal.ts";
+import { mergeUnits } from "../../../src/access/unit-merging.ts";
+import type { Work } from "../../../src/db/database.ts";
 import { openApi, type ApiDoor } from "./api-door.ts";
 
 let door: ApiDoor;
@@ -101,4 +105,59 @@ describe("two who do the same at the same time", () => {
     );
     expect(rows).toEqual([]);
   });
+
+  test("A4: a grant or a request for a unit, role or group that is going at that moment waits, and is refused (404)", async () => {
+    const [a, b] = [await door.newUnit({ name: "Goes", parentId: top }), await door.newUnit({ name: "Stays", parentId: top })];
+    const personId = await door.newPerson({ unitId: b });
+    const asker = await door.newToken({ personId });
+    const groupId = ((await door.request("POST", "/groups", { body: { displayName: "Goes" } }).expect(201)).body as { id: string }).id;
+    await door.request("POST", "/roles", { body: { key: "goes", name: "Goes" } }).expect(201);
+    const reason = "at the same time";
+    const grant = { role: "rollcall-auditor", unitId: b, reason };
+    const goings: { go: (work: Work) => Promise<void>; asked: [path: string, body: object, token?: string][] }[] = [
+      {
+        go: (work) => mergeUnits(work, { unitId: a, into: b, reason }),
+        asked: [
+          ["/grants", { ...grant, personId, unitId: a }],
+          ["/requests", { role: grant.role, unitId: a, reason }, asker],
+        ],
+      },
+      {
+        go: (work) => deleteRole(work, { key: "goes", revoke: false, reason }),
+        asked: [
+          ["/grants", { ...grant, personId, role: "goes" }],
+          ["/requests", { role: "goes", unitId: b, reason }, asker],
+        ],
+      },
+      { go: (work) => deleteGroup(work, { groupId, revoke: false, reason }), asked: [["/grants", { ...grant, groupId }]] },
+    ];
+    for (const { go, asked } of goings) {
+      const answers = await door.work(async (work) => {
+        await go(work);
+        const sent = asked.map(([path, body, token]) =>
+          door.request("POST", path, { body, token: token ?? door.token }).then((each) => each),
+        );
+        // They have asked for everything else, and wait for this one to end.
+        await waitingFor(asked.length);
+        return sent;
+      });
+      expect((await Promise.all(answers)).map(({ status }) => status)).toEqual(asked.map(() => 404));
+    }
+    const { rows } = await door.db.pool.query(
+      `select g.grant_id from grants g join units u on u.id = g.unit_id join roles r on r.id = g.role_id left join groups on groups.id = g.group_id
+       where g.recorded_to is null and coalesce(u.deleted_at, r.deleted_at, groups.deleted_at) is not null`,
+    );
+    expect(rows).toEqual([]);
+  });
 });
+
+/** Until so many of this database's statements wait for a lock. */
+async function waitingFor(count: number): Promise<void> {
+  for (;;) {
+    const { rows } = await door.db.pool.query<{ waiting: number }>(
+      "select count(*)::int as waiting from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+    );
+    if ((rows[0]?.waiting ?? 0) >= count) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
