@@ -47,6 +47,19 @@ describe("bulk requests", () => {
     expect(await unitsNamed("Each")).toHaveLength(2);
   });
 
+  test("a name stands for one operation: two of the same name are refused, and nothing is done to what the other made", async () => {
+    const operations = [
+      { bulkId: "a", method: "post", path: "/units", body: { name: "FirstNamed" } },
+      { bulkId: "a", method: "post", path: "/units", body: { name: "" } },
+      { method: "delete", path: "/units/bulkId:a", body: { reason: "the second" }, ifMatch: "*" },
+    ];
+    for (const path of ["/bulk", "/bulk/each"]) {
+      const { body } = await door.request("POST", path, { body: { operations } }).expect(422);
+      expect(body).toMatchObject({ field: "operations.1.bulkId" });
+    }
+    expect(await unitsNamed("FirstNamed")).toEqual([]);
+  });
+
   test("invariant 7: every operation is asked for its own permission", async () => {
     const own = await door.newUnit();
     const foreign = await door.newUnit();

@@ -26,7 +26,21 @@ const operation = z.strictObject({
 });
 type Operation = z.output<typeof operation>;
 
-const request = z.strictObject({ operations: z.array(operation).min(1).max(MOST_OPERATIONS) });
+const operations = z
+  .array(operation)
+  .min(1)
+  .max(MOST_OPERATIONS)
+  // Where the second fails by itself, what follows would be done to what the first has made.
+  .superRefine((all, { addIssue }) => {
+    const seen = new Set<string>();
+    for (const [index, { bulkId }] of all.entries()) {
+      if (bulkId === undefined) continue;
+      if (seen.has(bulkId)) addIssue({ code: "custom", path: [index, "bulkId"], message: "is the name of another operation already" });
+      seen.add(bulkId);
+    }
+  });
+
+const request = z.strictObject({ operations });
 
 const result = z.object({
   bulkId: z.string().optional(),
