@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { json, raw, Router, type ErrorRequestHandler, type Request, type RequestHandler, type Response } from "express";
 import { createContext } from "../../context.ts";
 import { AppError, messageOf } from "../../errors.ts";
@@ -120,7 +121,13 @@ function endOf(response: Response): AbortSignal {
 /** Bodies are read after nobody knows whom yet, so they are small; uploads have their own limit. */
 function bodyOf(route: Route, { bodyLimit }: ApiOptions): RequestHandler[] {
   if (route.upload) return [raw({ type: [...route.upload.types], limit: route.upload.mostBytes, inflate: false })];
-  return route.body ? [json({ limit: bodyLimit, strict: true })] : [];
+  return route.body ? [json({ limit: bodyLimit, strict: true, verify: requireUtf8 })] : [];
+}
+
+/** JSON is UTF-8 (RFC 8259 section 8.1). Read as such, a name in another encoding would be kept with its letters gone. */
+function requireUtf8(_request: unknown, _response: unknown, body: Buffer, encoding: string): void {
+  if (/^utf-?8$/i.test(encoding) && !isUtf8(body))
+    throw Object.assign(new AppError("invalid", "The body is not UTF-8, which JSON is written in.", { field: "body" }), { status: 422 });
 }
 
 function bodyAsGiven(route: Route, request: Request): unknown {

@@ -87,6 +87,25 @@ describe("people by the administration API", () => {
     await door.request("PATCH", at, { headers: any, body: { userName: made?.body.userName, title: "Admiral" } }).expect(200);
   });
 
+  test("P1: a login written in another way is the same login, and what nobody sees is in none", async () => {
+    const userName = unique("zoë").normalize("NFD");
+    const { body } = await door.request("POST", "/people", { body: { userName } }).expect(201);
+    expect(body.userName).toBe(userName.normalize("NFC"));
+    await door.request("POST", "/people", { body: { userName: userName.normalize("NFC") } }).expect(409);
+    for (const unseen of ["\u200b", "\u202e", "\ufeff", "\u00ad"]) {
+      const refused = await door.request("POST", "/people", { body: { userName: `ada${unseen}lovelace` } }).expect(422);
+      expect(refused.body).toMatchObject({ field: "userName" });
+    }
+  });
+
+  test("a body in another encoding than UTF-8 is refused, and no name loses its letters", async () => {
+    const latin1 = Buffer.from(`{"userName":"${unique("latin1")}","displayName":"Bjørn"}`, "latin1");
+    const headers = { "Content-Type": "application/json", Authorization: `Bearer ${door.token}` };
+    const answer = await fetch(`${door.url}/api/v1/people`, { method: "POST", headers, body: latin1 });
+    expect(answer.status).toBe(422);
+    expect(await answer.json()).toMatchObject({ field: "body", detail: "The body is not UTF-8, which JSON is written in." });
+  });
+
   test("hostile input is refused field by field", async () => {
     const { body } = await door
       .request("POST", "/people", {

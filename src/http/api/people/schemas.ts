@@ -89,12 +89,18 @@ const attributes = {
   custom: z.record(z.string().max(64), z.unknown()).describe("The organisation's own attributes, by key."),
 };
 
+/** What turns the direction of writing or has no width: who signs in would never type it, and a name with it looks like another. */
+const UNSEEN = /[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]/u;
+
 const userName = z
   .string()
   .trim()
+  // As at the SCIM door: é is one letter, in whichever way it is written.
+  .normalize("NFC")
   .min(1)
   .max(254)
-  .regex(/^[^\s\p{Cc}]+$/u, "must not hold spaces");
+  .regex(/^[^\s\p{Cc}]+$/u, "must not hold spaces")
+  .refine((name) => !UNSEEN.test(name), "must not hold characters that nobody sees");
 
 export const personInput = z.strictObject({
   userName: userName.describe("The login; it can't be changed later."),
