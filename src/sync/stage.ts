@@ -142,7 +142,8 @@ export function settleClaims({ kind, nativeId, payload, subjectId }: Item, claim
   if (!person) return [];
   const holder = claims.byUserName.get(person.userName.toLowerCase());
   if (holder !== undefined && holder !== subjectId)
-    throw new TakenError(`Its userName ${person.userName} belongs to another person already (${holder}).`);
+    // Without that person's id: a SCIM client that sees only its own is told this, too, and whoever may look finds them by the name.
+    throw new TakenError(`Its userName ${person.userName} belongs to another person already.`);
   const addressee = person.email === null ? undefined : claims.byEmail.get(person.email.toLowerCase());
   if (addressee === undefined || addressee === subjectId) return [];
   const message = `Its e-mail address ${person.email} belongs to another person already (${addressee}): it stands in the profile, but messages don't go there.`;

@@ -50,6 +50,15 @@ describe("B10: a client that sees only its own", () => {
     expect((await door.request("GET", path)).body).toEqual(before);
   });
 
+  test("B10: is not told whose a name is that is taken", async () => {
+    const rename = { schemas: [PATCH], Operations: [{ op: "replace", path: "userName", value: "theirs" }] };
+    for (const [method, body] of [["PATCH", rename], ["PUT", { schemas: [USER], userName: "theirs" }]] as const) {
+      const answer = await asOwn(method, `/Users/${mine}`, body);
+      expect([answer.status, answer.body.scimType]).toEqual([409, "uniqueness"]);
+      expect(answer.text).not.toContain(person);
+    }
+  });
+
   test("B10: a client of the whole directory sees both", async () => {
     expect((await door.request("GET", "/Users")).body.totalResults).toBe(2);
     expect((await door.request("GET", `/Users/${mine}`)).body.groups).toMatchObject([{ value: group }]);
