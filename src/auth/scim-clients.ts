@@ -71,11 +71,14 @@ export function scimClientAuthentication({
   }
 
   async function byToken(bearer: string | undefined): Promise<ScimClient> {
-    const { id, name, scope, connection, personId, catalogueVersion, proof } = await authenticateToken(sql, { bearer, now: now() });
+    const holder = await authenticateToken(sql, { bearer, now: now() });
+    const { id, name, scope, connection, personId, catalogueVersion, proof, oauthClientId } = holder;
     if (scope !== "scim" || !connection)
       throw new AppError("forbidden", "This token is not for the SCIM door: make one with `rollcall token create --scope scim`.");
     const settings = read(connection);
-    return { key: id, name, connection, settings, personId, catalogueVersion, ...(settings.certificates ? {} : { proof }) };
+    // A client may fetch as many tokens as it likes, and is one all the same.
+    const key = oauthClientId ?? id;
+    return { key, name, connection, settings, personId, catalogueVersion, ...(settings.certificates ? {} : { proof }) };
   }
 
   /** Several connections may have one issuer; the token must fit exactly one of them. */

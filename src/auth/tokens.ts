@@ -49,6 +49,8 @@ export interface TokenHolder {
   unitIds: readonly string[] | null;
   /** Who answers for a service's token; null = the operator. */
   responsibleId: string | null;
+  /** The client that fetched it at the token endpoint; null for every other token. */
+  oauthClientId: string | null;
   /** Which state of the organisation's own attributes holds. */
   catalogueVersion: number;
   proof: TokenProof;
@@ -136,6 +138,7 @@ interface TokenRow {
   permissions: string[] | null;
   unit_ids: string[] | null;
   responsible_id: string | null;
+  oauth_client_id: string | null;
   person_ends: Date | null;
   catalogue_version: number;
   stamp: string;
@@ -157,7 +160,7 @@ export async function authenticateToken(
   const read: SharedRead = {
     name: "token-holder",
     atOnce: true,
-    text: `select t.id, t.name, t.scope, t.hash, t.person_id, t.expires_at, t.last_used_at, t.revoked_at, t.permissions, t.unit_ids, t.responsible_id,
+    text: `select t.id, t.name, t.scope, t.hash, t.person_id, t.expires_at, t.last_used_at, t.revoked_at, t.permissions, t.unit_ids, t.responsible_id, t.oauth_client_id,
             c.id as connection_id, c.name as connection_name, c.enabled as connection_enabled,
             c.version as connection_version, c.settings::text as connection_settings, 
             p.active and ${withinOwnTime({ person: "p.id", at: "$2::timestamptz" })} as person_active, ${ownTimeEnds({ person: "p.id", at: "$2::timestamptz" })} as person_ends, ${CATALOGUE_VERSION} as catalogue_version,
@@ -179,6 +182,7 @@ export async function authenticateToken(
     permissions: row.permissions,
     unitIds: row.unit_ids,
     responsibleId: row.responsible_id,
+    oauthClientId: row.oauth_client_id,
     connection: connectionOf(row),
     catalogueVersion: row.catalogue_version,
     proof: {

@@ -52,7 +52,10 @@ describe("B10: a client that sees only its own", () => {
 
   test("B10: is not told whose a name is that is taken", async () => {
     const rename = { schemas: [PATCH], Operations: [{ op: "replace", path: "userName", value: "theirs" }] };
-    for (const [method, body] of [["PATCH", rename], ["PUT", { schemas: [USER], userName: "theirs" }]] as const) {
+    for (const [method, body] of [
+      ["PATCH", rename],
+      ["PUT", { schemas: [USER], userName: "theirs" }],
+    ] as const) {
       const answer = await asOwn(method, `/Users/${mine}`, body);
       expect([answer.status, answer.body.scimType]).toEqual([409, "uniqueness"]);
       expect(answer.text).not.toContain(person);

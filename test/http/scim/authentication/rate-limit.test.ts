@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { createOauthClient, issueAccessToken } from "../../../../src/auth/oauth-clients.ts";
 import { addConnection } from "../../../../src/connections/store.ts";
 import { inTransaction } from "../../../../src/db/database.ts";
 import { createTokenBuckets } from "../../../../src/http/middleware/token-buckets.ts";
@@ -42,6 +43,21 @@ describe("M1: requests are limited by token", () => {
     const answers = await Promise.all(Array.from({ length: 40 }, () => get(token)));
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(30);
     expect(answers.filter(({ status }) => status === 429)).toHaveLength(10);
+  });
+
+  test("M1: a client of the token endpoint has one limit, however many tokens it fetches", async () => {
+    const work = <T>(act: Parameters<typeof inTransaction<T>>[2]) =>
+      inTransaction(door.db, testContext({ now: () => new Date(clock) }), act);
+    const { id: connectionId } = await work((w) =>
+      addConnection(w, { definition: { name: "fetching", connector: "scim-inbound", settings: {} }, keyRing }),
+    );
+    const client = await work((w) => createOauthClient(w, { name: "app", connectionId }));
+    const statuses = [];
+    for (let fetched = 0; fetched < 5; fetched += 1) {
+      const { token } = await work((w) => issueAccessToken(w, client));
+      statuses.push((await get(token)).status);
+    }
+    expect(statuses).toEqual([200, 200, 200, 429, 429]);
   });
 
   test("M1: in any stretch of time no more come through than the burst and what has flowed in; waiting as told always helps", () => {
