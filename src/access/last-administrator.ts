@@ -63,12 +63,17 @@ const touched = ({ personIds, permission, at, groupId }: TouchedPlaceholders): s
 // Whether one of these people, or of the members of a group, may steer at some time from now on.
 const TOUCHED = `select ${touched({ personIds: "$1::uuid[]", permission: "$2", at: "$3::timestamptz", groupId: "$4::uuid" })} as touched`;
 
-/** SQL of a query, for a statement that leaves those of these people alone who may steer at some time from then on: their ids. */
+/**
+ * SQL of a query, for a statement that leaves those of these people alone who may steer at some time from then on: their ids. Each of
+ * these few is asked about: to gather all who hold it, the planner makes room for the members of all groups.
+ */
 export const steeringAmong = ({ personIds, at }: Pick<TouchedPlaceholders, "personIds" | "at">): string => `with recursive ${holders(
   `&& tstzrange(${at}, null)`,
   `'${STEERING}'`,
 )}
-  select p.id from people p where p.state = 'active' and p.id = any(${personIds}) and ${HOLDER}`;
+  select p.id from people p where p.state = 'active' and p.id = any(${personIds}) and (
+    p.id in (select person_id from granted where person_id is not null)
+    or exists (select from below join memberships m using (group_id) where m.person_id = p.id and m.recorded_to is null and m.valid_to is null))`;
 
 /** An instant after every end: who steers then steers for good, as far as is decided. */
 export const FOR_GOOD = new Date("9999-12-31T00:00:00Z");

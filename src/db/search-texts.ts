@@ -10,8 +10,8 @@ const PORTION = 2000;
 const MANY = 20_000;
 
 /**
- * Takes over into `person_search` and `account_search` what has changed of people and accounts, in portions, until nothing is
- * noted or another node is at it. A note and the change that it is of are seen together or not at all, and only one node takes
+ * Takes over what has changed of people into `person_search`, and what accounts say otherwise into `account_search`, in portions, until
+ * nothing is noted or another node is at it. A note and the change that it is of are seen together or not at all, and only one node takes
  * over at a time: nothing older is ever written over something newer. Returns how many notes there were.
  */
 export async function takeOverSearchTexts(ctx: Context, db: Database): Promise<number> {
@@ -34,24 +34,29 @@ async function takeOverPortion(sql: Sql): Promise<number> {
   const { rows: locks } = await sql.query<{ mine: boolean }>("select pg_try_advisory_xact_lock($1) as mine", [SEARCH_LOCK]);
   if (!locks[0]?.mine) return 0;
   await deferSearchIndexes(sql);
-  const { rows } = await sql.query<{ count: number }>(
-    `with noted as materialized (delete from search_changes where id = any(array(select id from search_changes order by id limit $1)) returning person_id, account_id),
-      people_texts as (insert into person_search (person_id, words, name, written, emails)
-        select id, person_search_text(attributes), lower(coalesce(display_name, user_name::text)), scim_search_text(attributes), scim_search_emails(attributes)
-          from people where id in (select person_id from noted)
-        on conflict (person_id) do update set words = excluded.words, name = excluded.name, written = excluded.written, emails = excluded.emails
-          where (person_search.words, person_search.name, person_search.written, person_search.emails)
-            is distinct from (excluded.words, excluded.name, excluded.written, excluded.emails)),
-      account_texts as (insert into account_search (account_id, written, emails)
-        select id, scim_search_text(attributes), scim_search_emails(attributes) from accounts
-          where id in (select account_id from noted) and kind = 'user' and attributes->>'userName' is not null
-        on conflict (account_id) do update set written = excluded.written, emails = excluded.emails
-          where (account_search.written, account_search.emails) is distinct from (excluded.written, excluded.emails))
-    select count(*)::int as count from noted`,
-    [PORTION],
-  );
+  const { rows } = await sql.query<{ count: number }>(TAKE_OVER, [PORTION]);
   return rows[0]?.count ?? 0;
 }
+
+// A person is found by what an account says of them, too: by their own texts where those are the same, so that they are indexed once.
+const TAKE_OVER = `with noted as materialized (delete from search_changes where id = any(array(select id from search_changes order by id limit $1)) returning person_id, account_id),
+  people_texts as (insert into person_search (person_id, words, name, written, emails)
+    select id, person_search_text(attributes), lower(coalesce(display_name, user_name::text)), scim_search_text(attributes), scim_search_emails(attributes)
+      from people where id in (select person_id from noted)
+    on conflict (person_id) do update set words = excluded.words, name = excluded.name, written = excluded.written, emails = excluded.emails
+      where (person_search.words, person_search.name, person_search.written, person_search.emails)
+        is distinct from (excluded.words, excluded.name, excluded.written, excluded.emails)),
+  reached as (select account_id as id from noted where account_id is not null
+    union select a.id from noted cross join lateral (select id from accounts where person_id = noted.person_id and kind = 'user' offset 0) a),
+  compared as materialized (select a.id, a.written, a.emails, (a.written, a.emails) is not distinct from (p.written, p.emails) as same
+    from reached cross join lateral (select id, person_id, scim_search_text(attributes) as written, scim_search_emails(attributes) as emails
+        from accounts where id = reached.id and kind = 'user' and attributes->>'userName' is not null offset 0) a
+      left join lateral (select scim_search_text(attributes) as written, scim_search_emails(attributes) as emails from people where id = a.person_id offset 0) p on true),
+  account_texts as (insert into account_search (account_id, written, emails) select id, written, emails from compared where not same
+    on conflict (account_id) do update set written = excluded.written, emails = excluded.emails
+      where (account_search.written, account_search.emails) is distinct from (excluded.written, excluded.emails)),
+  spared as (delete from account_search where account_id = any(array(select id from compared where same)))
+  select count(*)::int as count from noted`;
 
 /** Until this transaction ends, nothing is taken over: for whoever removes what was, so that it does not come back. */
 export async function waitForSearchTexts(sql: Sql): Promise<void> {

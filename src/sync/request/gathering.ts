@@ -19,7 +19,9 @@ export interface GatheringOptions<Item, Outcome> {
 const TURNS = 2;
 const MOST = 32;
 /** So many wait for a second turn: what a statement costs by itself is more than what an item does. */
-const WORTH_ANOTHER = 8;
+const WORTH_ANOTHER = 16;
+/** Nobody waits longer than this for a statement that is held up, while a turn is free. */
+const PATIENCE_MS = 10;
 
 interface Waiting<Item, Outcome> {
   item: Item;
@@ -35,11 +37,13 @@ interface Form<Item, Outcome> {
   waiting: Waiting<Item, Outcome>[];
   /** Begins the turn of those that are ready at one moment. */
   soon?: NodeJS.Immediate | undefined;
+  /** Ends the patience of those that wait. */
+  patience?: NodeJS.Timeout | undefined;
 }
 
 /**
  * Items that are ready at one moment go together. While a statement of a form is on its way, those that come wait, and go as one when it
- * is through, or beside it when they are many. Nobody waits for company beyond that. When all of them fail because of one, each goes by
+ * is through, or beside it when they are many or it takes long. Nobody waits for company beyond that. When all of them fail because of one, each goes by
  * itself. A connection that is lost while they are written leaves open whether they were: then all of them fail, and none is written twice.
  */
 export function createGathering<Item, Outcome>(options: GatheringOptions<Item, Outcome>): Gathering<Item, Outcome> {
@@ -56,13 +60,11 @@ export function createGathering<Item, Outcome>(options: GatheringOptions<Item, O
     }
   };
 
-  const isTurn = ({ busy, waiting }: Form<Item, Outcome>): boolean => busy === 0 || (busy < turns && waiting.length >= WORTH_ANOTHER);
-
   const go = (key: string, form: Form<Item, Outcome>): void => {
     clearImmediate(form.soon);
+    clearTimeout(form.patience);
     form.soon = undefined;
-    if (form.waiting.length === 0 && form.busy === 0) forms.delete(key);
-    if (!isTurn(form)) return;
+    form.patience = undefined;
     const all = taken(form, most);
     if (all.length === 0) return;
     form.busy += 1;
@@ -70,8 +72,16 @@ export function createGathering<Item, Outcome>(options: GatheringOptions<Item, O
     void write(all).finally(() => {
       form.busy -= 1;
       for (const { subject } of all) form.subjects.delete(subject);
-      go(key, form);
+      if (form.waiting.length === 0 && form.busy === 0) forms.delete(key);
+      else if (form.busy === 0) go(key, form);
+      else goBeside(key, form);
     });
+  };
+
+  const goBeside = (key: string, form: Form<Item, Outcome>): void => {
+    if (form.waiting.length === 0 || form.busy >= turns) return;
+    if (form.waiting.length >= WORTH_ANOTHER) go(key, form);
+    else form.patience ??= setTimeout(go, PATIENCE_MS, key, form);
   };
 
   return (item) => {
@@ -80,8 +90,8 @@ export function createGathering<Item, Outcome>(options: GatheringOptions<Item, O
     forms.set(key, form);
     return new Promise<Outcome>((resolve, reject) => {
       form.waiting.push({ item, subject: subjectOf(item), resolve, reject });
-      if (form.busy > 0) go(key, form);
-      else form.soon ??= setImmediate(go, key, form);
+      if (form.busy === 0) form.soon ??= setImmediate(go, key, form);
+      else goBeside(key, form);
     });
   };
 }

@@ -137,7 +137,7 @@ describe("deletion", () => {
     const before = await placesOf(...Object.values(words));
     expect(new Set(before.map(({ word }) => word))).toEqual(new Set(Object.values(words)));
     expect(new Set(before.map(({ place }) => place)).size).toBeGreaterThan(10);
-    expect(before.map(({ place }) => place)).toEqual(expect.arrayContaining(["public.person_search", "public.account_search"]));
+    expect(before.map(({ place }) => place)).toEqual(expect.arrayContaining(["public.person_search"]));
     const preview = await door.request("GET", `/people/${id}/deletion`).expect(200);
     expect(preview.body).toMatchObject({
       userName: words.userName,

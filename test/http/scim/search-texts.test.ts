@@ -107,6 +107,39 @@ test("what was taken over goes with whoever it is of, even while it is taken ove
   }
 });
 
+test("what a client said of somebody is indexed beside them only while they are called something else, and found either way", async () => {
+  const { pool } = door.db;
+  const { body } = await door
+    .request("POST", "/Users", { body: { schemas: [USER], userName: "twice.said", displayName: "Twice Said" } })
+    .expect(201);
+  const { body: another } = await door.request("POST", "/Users", { body: { schemas: [USER], userName: "another.said" } }).expect(201);
+  const beside = async () => {
+    await takeOver();
+    const { rows } = await pool.query<{ name: string }>(
+      "select a.attributes->>'userName' as name from account_search s join accounts a on a.id = s.account_id where a.native_id = any($1) order by 1",
+      [[body.id, another.id]],
+    );
+    return rows.map((row) => row.name);
+  };
+  const rename = (displayName: string) =>
+    pool.query("update people set attributes = attributes || jsonb_build_object('displayName', $2::text) where id = $1", [
+      body.id,
+      displayName,
+    ]);
+  const link = (personId: string) => pool.query("update accounts set person_id = $2 where native_id = $1", [body.id, personId]);
+  expect(await beside()).toEqual([]);
+  expect(await scim('displayName co "wice said"')).toEqual([body.id]);
+  await rename("Somebody Else");
+  expect(await beside()).toEqual(["twice.said"]);
+  expect(await scim('displayName co "wice said"')).toEqual([body.id]);
+  await rename("Twice Said");
+  expect(await beside()).toEqual([]);
+  await link(another.id);
+  expect(await beside()).toEqual(["twice.said"]);
+  await link(body.id);
+  expect(await beside()).toEqual([]);
+});
+
 const ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 const value = fc.option(fc.constantFrom("amber", "umber"), { nil: undefined });
 const profile = fc.record({

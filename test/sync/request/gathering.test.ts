@@ -77,7 +77,26 @@ test("who comes at one moment goes together, and so does who comes while a state
   expect(sizes.splice(0)).toEqual([32, 8]);
   const first = gathered(0);
   await nextTurn();
-  // Eight are worth a second statement beside the first.
+  // Sixteen are worth a second statement beside the first.
   await Promise.all([first, ...many(40)]);
-  expect(sizes).toEqual([1, 8, 32]);
+  expect(sizes).toEqual([1, 16, 24]);
+});
+
+test("a statement that is held up holds up nobody who came after it", async () => {
+  let release = () => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
+  const gathered = createGathering<number, number>({
+    formOf: () => "one",
+    subjectOf: String,
+    async together(all) {
+      if (all.includes(0)) await held;
+      return [...all];
+    },
+  });
+  const first = gathered(0);
+  await nextTurn();
+  expect(await Promise.all([gathered(1), gathered(2)])).toEqual([1, 2]);
+  expect(await gathered(3)).toBe(3);
+  release();
+  expect(await first).toBe(0);
 });
