@@ -1,5 +1,6 @@
 import { EqualityFilter } from "ldapts";
 import { Fault, type OpenOptions, type WriteBack } from "../contract.ts";
+import { ofPerhapsProtected } from "./active-directory/protected.ts";
 import { refusePrimaryGroup } from "./active-directory/primary-group.ts";
 import { setAccountDisabled } from "./active-directory/set-disabled.ts";
 import type { LdapClient, ModifyChange } from "./client.ts";
@@ -134,9 +135,12 @@ async function removeValue(
     );
   if (!(await isMember())) return;
   const changes: ModifyChange[] = [{ operation: "delete", attribute, values: [value] }];
-  const status = await session.call((client) =>
-    client.modify({ dn: group, what, changes, expected: [NO_SUCH_ATTRIBUTE, UNWILLING_TO_PERFORM, OBJECT_CLASS_VIOLATION] }),
-  );
+  const change = () =>
+    session.call((client) =>
+      client.modify({ dn: group, what, changes, expected: [NO_SUCH_ATTRIBUTE, UNWILLING_TO_PERFORM, OBJECT_CLASS_VIOLATION] }),
+    );
+  const isActiveDirectory = session.settings.flavour === "activeDirectory";
+  const status = await (isActiveDirectory ? ofPerhapsProtected(session, { dn: group, what, change }) : change());
   if (status === OBJECT_CLASS_VIOLATION) {
     throw new Fault(
       "rejected",

@@ -2,6 +2,7 @@ import { Fault } from "../../contract.ts";
 import { shapeFor } from "../entry.ts";
 import type { Session } from "../session.ts";
 import { isEnabled, withDisabled } from "./account-control.ts";
+import { ofPerhapsProtected } from "./protected.ts";
 
 const ATTRIBUTE = "userAccountControl";
 const SHAPE = shapeFor([ATTRIBUTE], () => false);
@@ -18,14 +19,16 @@ export async function setAccountDisabled(
   if (wanted === undefined)
     throw new Fault("misconfigured", `${ATTRIBUTE} of ${dn} can't be read, needed for ${what}. Let the sync account read it.`);
   if (wanted === before) return;
-  const status = await session.call((client) =>
-    client.modify({
-      dn,
-      what,
-      changes: [{ operation: "replace", attribute: ATTRIBUTE, values: [wanted] }],
-      expected: [CONSTRAINT_VIOLATION, UNWILLING_TO_PERFORM],
-    }),
-  );
+  const change = () =>
+    session.call((client) =>
+      client.modify({
+        dn,
+        what,
+        changes: [{ operation: "replace", attribute: ATTRIBUTE, values: [wanted] }],
+        expected: [CONSTRAINT_VIOLATION, UNWILLING_TO_PERFORM],
+      }),
+    );
+  const status = await ofPerhapsProtected(session, { dn, what, change });
   if (status !== 0)
     throw new Fault(
       "rejected",

@@ -253,6 +253,17 @@ described("M2: Active Directory (Samba)", () => {
     await writeBack.close();
   });
 
+  test("M4: an administrator of the domain, whom delegated rights don't reach, is refused alone", async () => {
+    const id = await domain.addPerson("chief", { adminCount: "1" });
+    const group = await domain.addGroup("chiefs", [`CN=chief,${domain.people}`]);
+    await domain.replace(`CN=chiefs,${domain.groups}`, "adminCount", ["1"]);
+    const writeBack = await openLdapWriteBack(domainOptions(domain, await ordinaryAccount("delegate")));
+    const refused = { kind: "rejected", message: expect.stringMatching(/CN=chiefs?,.*adminCount.*AdminSDHolder/) };
+    expect(await faultOf(writeBack.disable(id))).toEqual(refused);
+    expect(await faultOf(writeBack.removeFromGroup(group, id))).toEqual(refused);
+    await writeBack.close();
+  });
+
   test("the check says how changes are found, and what write-back still needs", async () => {
     const group = await domain.addGroup("checked");
     expect(group).not.toBe("");
