@@ -185,11 +185,9 @@ async function settleNew(
   { connection, item, nativeId }: { connection: LoadedConnection; item: Item; nativeId: string },
 ): Promise<Item> {
   if (item.action === "dispute")
-    throw new AppError(
-      "conflict",
-      `This resource matches somebody whom the client already provisioned, or several people: ${item.reason}.`,
-      { scimType: "uniqueness" },
-    );
+    throw new AppError("conflict", `This resource is neither somebody new nor joined to anybody who is here: ${item.reason}.`, {
+      scimType: "uniqueness",
+    });
   if (item.action === "ignore")
     throw new AppError("invalid", `The connection ${connection.name} does not take this resource in: ${item.reason}.`, {
       scimType: "invalidValue",

@@ -50,6 +50,20 @@ describe("B10: a client that sees only its own", () => {
     expect((await door.request("GET", path)).body).toEqual(before);
   });
 
+  test("B10: takes nobody over by naming them, where the connection leaves linking to others", async () => {
+    const mapping = { match: ["userName"], situations: { unlinked: "dispute" }, user: { attributes: { userName: "account.userName" } } };
+    await door.db.pool.query(
+      "insert into connections (name, connector, settings, mapping) values ('modest', 'scim-inbound', '{\"visibility\": \"own\"}', $1)",
+      [mapping],
+    );
+    const { rows } = await door.db.pool.query("select id from connections where name = 'modest'");
+    const { token } = await door.newToken({ connectionId: rows[0].id });
+    const answer = await door.request("POST", "/Users", { token, body: { schemas: [USER], userName: "theirs" } });
+    expect([answer.status, answer.body.scimType]).toEqual([409, "uniqueness"]);
+    expect(answer.text).not.toContain(person);
+    expect((await door.request("GET", `/Users/${person}`, { token })).status).toBe(404);
+  });
+
   test("B10: is not told whose a name is that is taken", async () => {
     const rename = { schemas: [PATCH], Operations: [{ op: "replace", path: "userName", value: "theirs" }] };
     for (const [method, body] of [
