@@ -21,14 +21,14 @@ export function withKnownNames(value: unknown, depth = 0): unknown {
   if (depth > DEEPEST) return value;
   if (Array.isArray(value)) return value.map((element) => withKnownNames(element, depth + 1));
   if (!isObject(value)) return value;
-  const named: Record<string, unknown> = {};
-  for (const [name, held] of Object.entries(value)) {
-    const known = KNOWN.has(name) ? name : BY_LETTERS.get(name.toLowerCase());
-    // An extension's names are its maker's.
-    const inner = isForeign(name) ? held : withKnownNames(held, depth + 1);
-    named[known === undefined || known in value ? name : known] = inner;
-  }
-  return named;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, held]) => {
+      const known = KNOWN.has(name) ? name : BY_LETTERS.get(name.toLowerCase());
+      // An extension's names are its maker's.
+      const inner = isForeign(name) ? held : withKnownNames(held, depth + 1);
+      return [known === undefined || known in value ? name : known, inner];
+    }),
+  );
 }
 
 function isForeign(name: string): boolean {
