@@ -54,7 +54,7 @@ async function concernedBy(sql: Sql, { change, at }: { change: TriedChange; at: 
     case "unitMerge":
       return [
         ...new Set([
-          ...(await loadHolders(sql, { by: "units", ids: await besides(sql, change), at })),
+          ...(await loadHolders(sql, { by: "units", ids: await above(sql, change), at })),
           ...(await placedIn(sql, change.unitId)),
         ]),
       ];
@@ -80,12 +80,11 @@ async function withHeirs(sql: Sql, key: string): Promise<string[]> {
   return rows.map(({ id }) => id);
 }
 
-/** Units that stand above only one of the two, themselves included: what is granted there covers other units afterwards. */
-async function besides(sql: Sql, { unitId, into }: { unitId: string; into: string }): Promise<string[]> {
+/** The units that stand above either of the two, themselves included: who holds something there covers other units afterwards, the one that goes if no more. */
+async function above(sql: Sql, { unitId, into }: { unitId: string; into: string }): Promise<string[]> {
   const { rows } = await sql.query<{ id: string }>(
-    `select above.id from units above join units one on one.id = $1 join units other on other.id = $2
-     where (one.path operator(public.<@) above.path) <> (other.path operator(public.<@) above.path)`,
-    [unitId, into],
+    "select distinct above.id from units above join units below on below.id = any($1::uuid[]) and below.path operator(public.<@) above.path",
+    [[unitId, into]],
   );
   return rows.map(({ id }) => id);
 }

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Work } from "../db/database.ts";
+import { refuseOriginsUnit } from "../directory/unit-origin.ts";
 import { AppError } from "../errors.ts";
 import type { PreviewChange, SavedChange } from "./preview-change.ts";
 import { comparisonOf, type HeldRoleOnUnit, type PreviewPart, type PreviewWorld } from "./preview-difference.ts";
@@ -8,7 +9,7 @@ import { closureOf, loadHolders, loadRolesOfRule, loadWorld, type RoleContentNow
 import { simulateRule } from "./preview-rule.ts";
 import { summaryOf, type PreviewSummary } from "./preview-summary.ts";
 import { parseRule } from "./rule-input.ts";
-import { findRole } from "./roles.ts";
+import { findRole, inCircle, refusePredefined } from "./roles.ts";
 
 /** People are compared so many at a time. */
 const PAGE = 5000;
@@ -128,9 +129,11 @@ async function roleChanged(
   { change, at, world }: { change: RoleChange; at: Date; world: PreviewWorld & { content: RoleContentNow } },
 ): Promise<Simulated> {
   const role = await findRole(sql, change.key);
+  refusePredefined(role);
   const current = world.content.get(role.id) ?? { permissions: [], parentIds: [] };
   const parentIds: string[] = [];
   for (const key of change.inherits ?? []) parentIds.push((await findRole(sql, key)).id);
+  if (inheritedFrom(parentIds, world.content).has(role.id)) throw inCircle(role);
   await requirePermissions(change.permissions ?? [], sql);
   const next = {
     permissions: change.permissions ?? current.permissions,
@@ -148,6 +151,14 @@ async function roleChanged(
     roleIds: holdingAny(changed, [world.roles, roles]),
     heldAfter: (_, held) => held,
   };
+}
+
+/** These roles and all that they inherit. */
+function inheritedFrom(roleIds: readonly string[], content: RoleContentNow): ReadonlySet<string> {
+  const all = new Set(roleIds);
+  // Walked in the order of insertion, what is added on the way included.
+  for (const id of all) content.get(id)?.parentIds.forEach((parentId) => all.add(parentId));
+  return all;
 }
 
 async function requirePermissions(keys: readonly string[], sql: Work["sql"]): Promise<void> {
@@ -171,6 +182,7 @@ async function unitMoved({ sql }: Work, { change, at, world }: { change: UnitMov
     return ids;
   };
   const [left, joined] = [above(world.units.get(unitId) ?? null), above(parentId)];
+  await refuseOriginsUnit(sql, unitId);
   if (joined.includes(unitId)) throw new AppError("invalid", "A unit can't be moved below itself.", { field: "parentId" });
   const differing = [...left.filter((id) => !joined.includes(id)), ...joined.filter((id) => !left.includes(id))];
   const people = await loadHolders(sql, { by: "units", ids: differing, at });

@@ -69,12 +69,7 @@ export async function updateRole(
 ): Promise<void> {
   const { ctx, sql } = work;
   const role = await findRole(sql, key);
-  if (role.predefined)
-    throw new AppError(
-      "forbidden",
-      `${role.name} (${key}) is predefined and can't be changed. Make a role of your own with it as a template.`,
-      { field: "role" },
-    );
+  refusePredefined(role);
   await sql.query("select from roles where id = $1 for update", [role.id]);
   const current = await ownContent(sql, role.id);
   const permissions = change.permissions === undefined ? current.permissions : await knownPermissions(sql, change.permissions);
@@ -114,6 +109,14 @@ export async function permissionsOf(sql: Sql, roleId: string): Promise<string[]>
   return rows.map((row) => row.permission_key);
 }
 
+/** Throws `forbidden` for a role that came with the product. */
+export function refusePredefined({ predefined, name, key }: Role): void {
+  if (predefined)
+    throw new AppError("forbidden", `${name} (${key}) is predefined and can't be changed. Make a role of your own with it as a template.`, {
+      field: "role",
+    });
+}
+
 async function ownContent(sql: Sql, roleId: string): Promise<{ permissions: string[]; parentIds: string[] }> {
   const { rows } = await sql.query<{ permissions: string[]; parents: string[] }>(
     `select array(select permission_key from role_permissions where role_id = $1 and recorded_to is null and valid_to is null) as permissions,
@@ -137,6 +140,11 @@ async function roleIds(sql: Sql, keys: readonly string[]): Promise<string[]> {
   return ids;
 }
 
+/** What is said of a role that would inherit from itself. */
+export function inCircle({ key }: Role): AppError {
+  return new AppError("invalid", `The role ${key} would inherit from itself.`, { field: "inherits" });
+}
+
 async function refuseCycle(sql: Sql, { role, parentIds }: { role: Role; parentIds: readonly string[] }): Promise<void> {
   // One change of inheritance at a time: two at once could close a circle that neither sees.
   await sql.query("lock table role_parents in share row exclusive mode");
@@ -149,5 +157,5 @@ async function refuseCycle(sql: Sql, { role, parentIds }: { role: Role; parentId
      select exists (select from above where role_id = $1) as found`,
     [role.id, parentIds],
   );
-  if (rows[0]?.found) throw new AppError("invalid", `The role ${role.key} would inherit from itself.`, { field: "inherits" });
+  if (rows[0]?.found) throw inCircle(role);
 }

@@ -172,26 +172,51 @@ describe("the blast radius of a change", () => {
     const [easterner, westerner] = [await door.newPerson({ unitId: east }), await door.newPerson({ unitId: west })];
     await door.request("PUT", `/people/${easterner}/units`, { headers: { "If-Match": "*" }, body: { unitIds: [yard, east] } }).expect(200);
     await give(westerner, "porter", west);
+    const overseer = await door.newPerson({ unitId: top });
+    await give(overseer, "porter", top);
+    const overseen = await access(overseer);
     expect([await access(easterner), await access(westerner)]).toEqual([2, 1]);
     const merge = { kind: "unitMerge", unitId: east, into: west, reason: "one roof" };
     const { body: shown } = await door.request("POST", "/previews", { body: merge }).expect(201);
     // The condition names a unit that is not there any more; who opened in the west opens in the yard, too.
-    expect(shown).toMatchObject({ peopleWhoGain: 2, gained: 2, peopleWhoLose: 1, lost: 2 });
+    expect(shown).toMatchObject({ peopleWhoGain: 2, gained: 2, peopleWhoLose: 2, lost: 3 });
     const items = (await differences(shown.id)).items as { personId: string; unitId: string; change: string }[];
     expect(items.map(({ personId, unitId, change }) => [personId, unitId, change])).toEqual(
       expect.arrayContaining([
         [westerner, yard, "gained"],
         [easterner, yard, "lost"],
         [easterner, east, "lost"],
+        [overseer, east, "lost"],
       ]),
     );
     expect([await access(easterner), await access(westerner)]).toEqual([2, 1]);
     await door.request("POST", `/previews/${shown.id}/apply`).expect(204);
-    expect([await access(easterner), await access(westerner)]).toEqual([0, 2]);
+    expect([await access(easterner), await access(westerner), await access(overseer)]).toEqual([0, 2, overseen - 1]);
     await door.request("GET", `/units/${east}`).expect(404);
     const { token } = await door.newHolder({ role: "rollcall-unit-administrator", unitId: yard });
     await door.request("POST", "/previews", { token, body: { ...merge, unitId: yard } }).expect(404);
     await door.request("POST", "/previews", { token, body: { ...asked, key: "heir" } }).expect(403);
+  });
+
+  test("B3: what could not be saved is not previewed: predefined roles, roles in a circle, units that a connection masters", async () => {
+    const refused = async (body: unknown, status: number) => {
+      const { body: problem } = await door.request("POST", "/previews", { body }).expect(status);
+      return problem.field;
+    };
+    const inner = { key: "round-inner", name: "Inner", permissions: ["test.door.open"] };
+    await door.request("POST", "/roles", { body: inner }).expect(201);
+    await door
+      .request("POST", "/roles", { body: { key: "round-outer", name: "Outer", permissions: [], inherits: [inner.key] } })
+      .expect(201);
+    expect(await refused({ kind: "role", key: "register-user", permissions: [] }, 403)).toBe("role");
+    expect(await refused({ kind: "role", key: inner.key, inherits: ["round-outer"] }, 422)).toBe("inherits");
+    expect(await refused({ kind: "role", key: inner.key, inherits: [inner.key] }, 422)).toBe("inherits");
+    const mastered = await door.newUnit({ name: "Mastered", parentId: top });
+    await door.db.pool.query(
+      "with made as (insert into connections (name, connector, settings) values ('units-of', 'csv', '{}') returning id) update units set origin_id = made.id from made where units.id = $1",
+      [mastered],
+    );
+    expect(await refused({ kind: "unitMove", unitId: mastered, parentId: sales }, 409)).toBe("origin");
   });
 
   test("invariant 7: who may not make the change may not see what it would do, and nobody sees another's preview or people out of reach", async () => {
