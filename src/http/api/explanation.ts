@@ -31,7 +31,10 @@ const derivation = z
         id: z.string(),
         name: z.string(),
         group: z.string().nullable(),
-        condition: z.string().nullable(),
+        condition: z
+          .string()
+          .nullable()
+          .describe("Null, too, where it speaks of attributes of the organisation's own that the caller may not see."),
         attributes: z
           .array(z.object({ name: z.string(), connection: z.string().nullable() }))
           .describe("What the condition asks for, and the connection that masters it."),

@@ -119,4 +119,33 @@ describe("why a person may do something", () => {
     await door.work((work) => giveGrant(work, { personId, role: "porter", unit: hidden }));
     expect((await explain(personId, "hidden", token).expect(200)).body.allowed).toBe(true);
   });
+
+  test("P2, B4: a condition doesn't tell of an attribute that is kept from who asks", async () => {
+    const managerId = await door.newPerson();
+    const personId = await door.newPerson({ unitId: below, managerId });
+    for (const [key, audience] of [
+      ["clearance", "admin"],
+      ["shift", "self"],
+    ])
+      await door.request("POST", "/attributes", { body: { key, type: "string", visibleTo: audience } }).expect(201);
+    const custom = { clearance: "under suspicion", shift: "night" };
+    await door.request("PATCH", `/people/${personId}`, { headers: { "If-Match": "*" }, body: { custom } }).expect(200);
+    const conditions = {
+      hidden: 'person.custom.clearance == "under suspicion"',
+      own: 'person.custom.shift == "night"',
+    };
+    for (const [name, condition] of Object.entries(conditions))
+      await door.request("POST", "/rules", { body: { name, condition, role: "porter", unit: "sales" } }).expect(201);
+    const told = async (token: string) => {
+      const path = `/people/${personId}/explain?permission=test.door.open&unit=sales`;
+      const { body } = await door.request("GET", path, { token }).expect(200);
+      const rules = (body.derivations as { rule: { name: string; condition: string | null; attributes: object[] } }[]).map(
+        ({ rule }) => rule,
+      );
+      return Object.fromEntries(rules.map(({ name, condition, attributes }) => [name, attributes.length > 0 ? condition : null]));
+    };
+    expect(await told(door.token)).toEqual(conditions);
+    expect(await told(await door.newToken({ personId }))).toEqual({ hidden: null, own: conditions.own });
+    expect(await told(await door.newToken({ personId: managerId }))).toEqual({ hidden: null, own: null });
+  });
 });

@@ -6,6 +6,7 @@ import { page, pageOf, pageQuery, placeOf } from "../paging.ts";
 import { route, type Route } from "../route.ts";
 import { explanation } from "../explanation.ts";
 import { idParams, instant, line, moment, uuid } from "../schemas.ts";
+import { toldConditions } from "../told-conditions.ts";
 
 const asOf = {
   at: moment.optional().describe("What was so, or will be so as things stand, at this instant; now when absent."),
@@ -95,7 +96,8 @@ export const accessRoutes: readonly Route[] = [
       const reach = await call.reach("rollcall.access.view");
       const { unitId, administered } = await knownUnit(call.sql, { key: unit, reach, personId, at, knownAt });
       const told = await explainAccess(call.sql, { personId, permission: asked, unitId, at, knownAt, otherWays: administered });
-      return { ...told, at, knownAt: knownAt ?? null, permission: asked, unitId };
+      const derivations = await toldConditions(call, { personId, derivations: told.derivations });
+      return { ...told, derivations, at, knownAt: knownAt ?? null, permission: asked, unitId };
     },
   }),
 ];
