@@ -2,7 +2,7 @@ import { EvaluationError, type ParseError, type TypeError as CelTypeError } from
 import type { AttributeValue } from "../../connectors/contract.ts";
 import { AppError } from "../errors.ts";
 import { environments, type Subject } from "./environment.ts";
-import { loopsWithin, MOST_LOOPS } from "./loops.ts";
+import { loopsWithin, MOST_LOOPS, MOST_ROUNDS, roundsWithin } from "./loops.ts";
 import { refusedPattern } from "./patterns.ts";
 
 export type ExpectedType = "bool" | "string" | "list" | "any";
@@ -40,7 +40,7 @@ export function compileExpression({ source, subject, expects, field }: Expressio
   const plain = plainAttribute(source, subject);
   if (plain !== undefined) return (value) => plainData((value as Record<string, unknown>)[plain]);
   const program = environment.parse(source);
-  const refused = loopsWithin(program.ast) > MOST_LOOPS ? `has more than ${MOST_LOOPS} loops in each other` : refusedPattern(program.ast);
+  const refused = refusedLoops(program.ast) ?? refusedPattern(program.ast);
   if (refused !== undefined) throw new AppError("invalid", `${field}: ${refused}. In: ${source}`, { field });
   return (value) => {
     try {
@@ -53,6 +53,12 @@ export function compileExpression({ source, subject, expects, field }: Expressio
       });
     }
   };
+}
+
+function refusedLoops(ast: unknown): string | undefined {
+  if (loopsWithin(ast) > MOST_LOOPS) return `has more than ${MOST_LOOPS} loops in each other`;
+  if (roundsWithin(ast) > MOST_ROUNDS) return `goes through its lists more than ${MOST_ROUNDS} times; make them shorter`;
+  return undefined;
 }
 
 function invalid({

@@ -29,6 +29,25 @@ describe("patterns", () => {
   });
 });
 
+test("long lists that are written out are not gone through in each other: refused when it is saved", () => {
+  const list = (length: number) => `[${Array.from({ length }, () => "0").join(",")}]`;
+  for (const source of [
+    `${list(960)}.exists(x, ${list(960)}.exists(y, x + y > 0))`,
+    `${list(900)}.map(x, ${list(900)}).exists(z, z.exists(w, w < 0))`,
+    `"${"a".repeat(1800)}".split("").exists(x, "${"a".repeat(1800)}".split("").exists(y, x != y))`,
+    `${list(900)}.exists(x, x in ${list(900)})`,
+    `${list(50)}.map(x, x + 1).filter(x, ${list(50)}.all(y, x != y)).size() > 0`,
+  ])
+    expect(() => onAccount(source, "bool")).toThrow(/goes through its lists more than 2000 times/);
+  for (const source of [
+    `${list(960)}.exists(x, x > 0)`,
+    `account.groups.exists(x, ${list(960)}.exists(y, x == y))`,
+    `account.groups.all(x, x in ${list(960)}) && ${list(500)}.all(x, x == 0)`,
+    `${list(40)}.exists(x, ${list(40)}.exists(y, x + y > 0))`,
+  ])
+    expect(onAccount(source, "bool")({ groups: [0] })).toBeDefined();
+});
+
 test("loops in each other multiply: more than two are refused when it is saved, one after the other are not", () => {
   const loop = (body: string) => `[1, 2, 3].all(x, ${body})`;
   for (const source of [loop(loop(loop("true"))), "[[[1]]].map(a, a.filter(b, b.exists(c, c > 0))).size() > 0"])
