@@ -94,12 +94,17 @@ export function openClient({ settings, signal, now, network, conversation }: Ope
       throw await refusalOf(error, asking(kind));
     }
   };
-  /** A change of a resource that should be there. Throws `gone`. */
-  const changeOf = async (kind: Kind, id: string, request: Omit<HttpRequest, "path">): Promise<HttpAnswer> => {
-    const answer = await change(kind, { ...request, path: pathOf(kind, id), expect: [...GONE, ...(request.expect ?? [])] });
-    if (await isGone(answer, asking(kind))) throw new Fault("gone", `${system} has no ${kind} ${id} any more.`);
-    return answer;
+  /** Of a change that was answered with 404: some say so of what they do not offer, and whoever is to leave must not be taken for gone because of it. Throws `gone`. */
+  const stillThere = async (kind: Kind, id: string): Promise<AttributeObject> => {
+    const there = await client.get(kind, id);
+    if (!there) throw new Fault("gone", `${system} has no ${kind} ${id} any more.`);
+    return there;
   };
+  const unanswered = (method: string, kind: Kind, id: string): Fault =>
+    new Fault(
+      "rejected",
+      `${system} answers ${method} of the ${kind} ${id} as if there were none, and shows it: perhaps it does not offer ${method}.`,
+    );
   let discovered: Promise<Abilities> | undefined;
 
   const client: ScimClient = {
@@ -129,11 +134,14 @@ export function openClient({ settings, signal, now, network, conversation }: Ope
     },
     async patch(kind, id, operations) {
       const isOpen = (kind === "group" ? settings.groupPatch : settings.patch) === "auto";
-      const { status, body } = await changeOf(kind, id, {
+      const { status, body } = await change(kind, {
         method: "PATCH",
+        path: pathOf(kind, id),
         body: { schemas: [PATCH_OP], Operations: operations },
-        expect: isOpen ? [405, 501] : [],
+        expect: isOpen ? [...GONE, 405, 501] : GONE,
       });
+      if (GONE.includes(status)) await stillThere(kind, id);
+      if (status >= 400 && !isOpen) throw unanswered("PATCH", kind, id);
       if (status >= 400) return "not offered";
       return isObject(body) ? body : undefined;
     },
@@ -152,23 +160,31 @@ export function openClient({ settings, signal, now, network, conversation }: Ope
       if (scimType === "noTarget") return "no target";
       if (status === 404) {
         // Some say so of a member who is not there, too: the resource itself must not be taken for gone.
-        if (await client.get(kind, id)) return "no target";
-        throw new Fault("gone", `${system} has no ${kind} ${id} any more.`);
+        await stillThere(kind, id);
+        return "no target";
       }
       if (scimType === "invalidPath" || scimType === "invalidFilter") return "no such form";
       throw new Fault("rejected", `${system} answered 400: ${typeof detail === "string" ? detail.slice(0, 500) : "it gives no reason"}.`);
     },
     async put(kind, id, { resource, version }) {
-      const { status } = await changeOf(kind, id, {
+      const { status } = await change(kind, {
         method: "PUT",
+        path: pathOf(kind, id),
         body: resource,
         headers: version === undefined ? {} : { "if-match": version },
-        expect: version === undefined ? [] : [412],
+        expect: version === undefined ? GONE : [...GONE, 412],
       });
+      if (GONE.includes(status)) {
+        await stillThere(kind, id);
+        throw unanswered("PUT", kind, id);
+      }
       return status !== 412;
     },
     async remove(kind, id) {
-      await isGone(await change(kind, { method: "DELETE", path: pathOf(kind, id), expect: GONE }), asking(kind));
+      const { status } = await change(kind, { method: "DELETE", path: pathOf(kind, id), expect: GONE });
+      const there = GONE.includes(status) ? await client.get(kind, id) : undefined;
+      // Some keep showing whom they removed, as somebody who is not active.
+      if (there && String(there["active"]).toLowerCase() !== "false") throw unanswered("DELETE", kind, id);
     },
     close: () => http.close(),
   };

@@ -13,7 +13,7 @@ export interface Asking {
 }
 
 /**
- * Whether a 404 or 410 tells that this one resource is gone. A gateway with nothing behind it answers everything so: whoever is to
+ * Whether a 404 or 410 to a GET tells that this one resource is gone. A gateway with nothing behind it answers everything so: whoever is to
  * leave would be taken for gone, and stay in. Throws `transient` where the application knows none of the kind.
  */
 export async function isGone({ status, body }: Pick<HttpAnswer, "status" | "body">, asking: Asking): Promise<boolean> {

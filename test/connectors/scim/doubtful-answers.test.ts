@@ -53,7 +53,41 @@ describe("M4: 404", () => {
     const { target, asked } = await against(({ path }) => (path === "/Users" ? EMPTY_LIST : { status: 404, body: "not here" }));
     await target.remove("user", "1");
     await expect(target.disable("2")).rejects.toMatchObject({ kind: "gone" });
-    expect(sent(asked)).toEqual(["DELETE /Users/1", "GET /Users", "PATCH /Users/2", "GET /Users"]);
+    expect(sent(asked)).toEqual(["DELETE /Users/1", "GET /Users/1", "GET /Users", "PATCH /Users/2", "GET /Users/2", "GET /Users"]);
+  });
+
+  /** An application with one user, whose router knows none of these methods and says so with 404. */
+  const without = (...missing: string[]) => {
+    const held: Record<string, unknown> = { id: "1", userName: "anna", active: true };
+    return {
+      held,
+      answer({ method, path, body }: Asked): Said {
+        if (path === "/ServiceProviderConfig" || missing.includes(method))
+          return { status: 404, body: { schemas: [ERROR], status: "404" } };
+        if (method === "PUT") Object.assign(held, body);
+        return { status: 200, body: held };
+      },
+    };
+  };
+
+  test("to PATCH alone, of somebody who is there, means that there is no PATCH: they are disabled by PUT", async () => {
+    const { held, answer } = without("PATCH");
+    const { target, asked } = await against(answer);
+    await target.disable("1");
+    expect([held["active"], sent(asked)]).toEqual([false, ["PATCH /Users/1", "GET /Users/1", "GET /Users/1", "PUT /Users/1"]]);
+  });
+
+  test("to every change of somebody who is there is a failure, not their end", async () => {
+    const { target } = await against(without("PATCH", "PUT", "DELETE").answer);
+    await expect(target.disable("1")).rejects.toMatchObject({ kind: "rejected" });
+    await expect(target.remove("user", "1")).rejects.toMatchObject({ kind: "rejected", message: expect.stringContaining("DELETE") });
+  });
+
+  test("to the removal of somebody who is still shown, and is not active, is well", async () => {
+    const { held, answer } = without("DELETE");
+    held["active"] = "False";
+    const { target } = await against(answer);
+    await target.remove("user", "1");
   });
 });
 
