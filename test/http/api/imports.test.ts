@@ -195,6 +195,14 @@ describe("imports of people", () => {
     }
   });
 
+  test("P4: what windows-1252 has beyond ISO 8859-1 is read as what it is", async () => {
+    const begins = Buffer.from("userName,displayName\r\nwindows,", "latin1");
+    const name = Buffer.from([0x8a, 0x6b, 0x6f, 0x64, 0x61, 0x20, 0x4f, 0x92, 0x42, 0x72, 0x69, 0x65, 0x6e, 0x20, 0x80, 0xe9]);
+    const { body: made } = await upload(Buffer.concat([begins, name])).expect(201);
+    expect(made).toMatchObject({ encoding: "windows-1252", counts: { create: 1, errors: 0 } });
+    expect((await rowsOf(made.id))[0].changes).toContainEqual({ field: "displayName", before: null, after: "Škoda O’Brien €é" });
+  });
+
   test("P4, W1: thousands of rows are one change, each in the trail, and values are forgotten in time", async () => {
     const batch = unique("batch");
     const names = Array.from({ length: 2500 }, (_, index) => `${batch}-${index}`);
