@@ -9,7 +9,7 @@ import type { Gathering } from "../../sync/request/gathering.ts";
 import type { GuardCounts, LinkedLately } from "../../sync/request/guard.ts";
 import { findGroupStanding } from "../../sync/request/group-standing.ts";
 import type { Looks, Proof } from "../../sync/request/look.ts";
-import { takeInPerson } from "../../sync/request/new-person.ts";
+import { takeInPerson, type LatelySeen } from "../../sync/request/new-person.ts";
 import { findStanding } from "../../sync/request/standing.ts";
 import { changesStore, type ChangeRecord, type StoredChange } from "../../sync/request/store-change.ts";
 import { newPeopleStore, type NewPersonRecord } from "../../sync/request/store-new-person.ts";
@@ -27,6 +27,8 @@ interface AtOnce {
   connections: RequestConnections;
   looks: Looks;
   newPeople: Gathering<NewPersonRecord, boolean>;
+  /** Who followed new people when that was looked at last. */
+  followed: LatelySeen;
   changes: Gathering<ChangeRecord, StoredChange | undefined>;
   /** What guards count. */
   counts: SharedAnswers<GuardCounts>;
@@ -41,7 +43,8 @@ function atOnce(door: ScimDoorOptions): AtOnce {
   const kept = keptFor.get(door) ?? {
     connections: requestConnections(door.keyRing),
     looks: { reads: keyedReads, stampOf: TOKEN_STAMP },
-    newPeople: newPeopleStore(requestPool),
+    newPeople: newPeopleStore(requestPool, TOKEN_STAMP),
+    followed: {},
     changes: changesStore(requestPool),
     counts: createSharedAnswers<GuardCounts>(),
     lately: new Map(),
@@ -58,13 +61,14 @@ export async function createUserAtOnce(
   door: ScimDoorOptions,
   { call, proof, schema, resource }: { call: Call; proof?: Proof | undefined; schema: ResourceSchema; resource: JsonObject },
 ): Promise<Written | NotAtOnce> {
-  const { connections, looks, newPeople } = atOnce(door);
+  const { connections, looks, newPeople, followed } = atOnce(door);
   const made = await takeInPerson({
     ctx: call.ctx,
     sql: door.db.requestPool,
     looks,
     store: newPeople,
     connections,
+    lately: followed,
     connectionId: call.connection.id,
     resource: resource as AttributeObject,
     proof,

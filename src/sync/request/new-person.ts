@@ -3,7 +3,7 @@ import type { Context } from "../../context.ts";
 import type { Sql } from "../../db/database.ts";
 import { decideUser } from "../decide.ts";
 import { fingerprint } from "../fingerprint.ts";
-import { CLAIMS, claimsOf, claimsValues, type ClaimRow } from "../known.ts";
+import { CLAIMS, NO_CLAIMS, claimsOf, claimsValues, type ClaimRow, type Claims } from "../known.ts";
 import { matchAccount } from "../match.ts";
 import type { Item } from "../records.ts";
 import { mapUser, newId, settleClaims } from "../stage.ts";
@@ -19,11 +19,18 @@ export interface NewPersonOptions {
   looks: Looks;
   store: Gathering<NewPersonRecord, boolean>;
   connections: RequestConnections;
+  /** What the last look found, for whoever comes next. */
+  lately: LatelySeen;
   connectionId: number;
   /** A SCIM resource, validated and normalised, without id and meta. */
   resource: AttributeObject;
   /** Of a client that is only remembered: the look proves it. */
   proof?: Proof | undefined;
+}
+
+/** Kept from request to request; nothing rests on it, since the statement that writes asks again. */
+export interface LatelySeen {
+  followers?: Followers;
 }
 
 export interface NewPerson {
@@ -32,27 +39,45 @@ export interface NewPerson {
 }
 
 /**
- * Takes in somebody new with one look and one statement that writes: match, map and decide are those of every record, look and write
- * are shared with the requests of the moment. `general`, and nothing written, when there is more to it (somebody matches, is inactive,
- * stands in units, is followed by rules): then the record goes the general way (syncOne), which also says why it is refused.
- * `unproven`, and nothing written, when the client is not what it was.
+ * Takes in somebody new with one statement, which writes where nobody has their names, addresses and numbers; else with a look and
+ * another one. Match, map and decide are those of every record, looks and statements are shared with the requests of the moment.
+ * `general`, and nothing written, when there is more to it (somebody matches, is inactive, stands in units, is followed by rules): then
+ * the record goes the general way (syncOne), which also says why it is refused. `unproven`, and nothing written, when the client is not
+ * what it was.
  */
 export async function takeInPerson(options: NewPersonOptions): Promise<NewPerson | "general" | "unproven"> {
-  const { ctx, sql, connections, connectionId, resource } = options;
+  const { ctx, sql, connections, lately, connectionId, resource } = options;
   const at = ctx.now();
   const id = newId(at);
   const known = await connections(sql, { id: connectionId });
   const { writeBack } = known.connection.policy;
   if (writeBack.disable || writeBack.groups) return "general";
   const record: SourceRecord = { kind: "user", nativeId: id, reference: id, attributes: resource };
-  const arrival = await decideArrival(options, { known, at, record });
-  if (typeof arrival === "string") return arrival;
-  if ("stamp" in arrival) {
+  const coming: Coming = { known, at, record, ...mapUser(known.deciding, record) };
+  const store = (arrival: Arrival, nobodyHas = LOOKED_FOR) => options.store(recordOf(arrival, { options, coming, nobodyHas }));
+  if (lately.followers && !lately.followers.conditions) {
+    const arrival = decideArrival(coming, { claims: NO_CLAIMS, followers: lately.followers });
+    if (arrival === "general") return arrival;
+    if (await store(arrival, claimedBy(coming))) return { id, at };
+  }
+  const found = await lookAround(options, coming);
+  if (typeof found === "string") return found;
+  lately.followers = found.followers;
+  if (found.stamp !== known.stamp) {
     // The connection changed since it was loaded: the next request finds it as it is now.
-    await connections(sql, { id: connectionId, stamp: arrival.stamp });
+    await connections(sql, { id: connectionId, stamp: found.stamp });
     return "general";
   }
-  return (await options.store(recordOf(arrival, { ctx, known, at }))) ? { id, at } : "general";
+  const arrival = decideArrival(coming, found);
+  if (arrival === "general") return arrival;
+  return (await store(arrival)) ? { id, at } : "general";
+}
+
+/** A record that is mapped. */
+interface Coming extends ReturnType<typeof mapUser> {
+  known: RequestConnection;
+  at: Date;
+  record: SourceRecord;
 }
 
 interface Arrival {
@@ -62,32 +87,53 @@ interface Arrival {
   followers: Followers;
 }
 
+interface Around {
+  stamp: string;
+  followers: Followers;
+  claims: Claims;
+}
+
 interface LookRow extends Followers {
   stamp: string;
   claims: ClaimRow[] | null;
 }
 
-async function decideArrival(
-  { looks, proof }: NewPersonOptions,
-  { known, at, record }: { known: RequestConnection; at: Date; record: SourceRecord },
-): Promise<Arrival | { stamp: string } | "general" | "unproven"> {
-  const { deciding, connection } = known;
-  const { contribution, inScope } = mapUser(deciding, record);
-  const { match: keys } = deciding.mapping;
+/** In the order of the look's parameters, the values by which somebody may be there already; then the connection. */
+function claimsAsked({ known: { deciding, connection }, contribution }: Coming): unknown[] {
+  return claimsValues({ connectionId: connection.id, contributions: [contribution], keys: deciding.mapping.match });
+}
+
+type ClaimedValues = Pick<NewPersonRecord["values"], "userNames" | "emails" | "employeeNumbers" | "externalIds">;
+
+/** Where a look has answered already. */
+const LOOKED_FOR: ClaimedValues = { userNames: [], emails: [], employeeNumbers: [], externalIds: [] };
+
+function claimedBy(coming: Coming): ClaimedValues {
+  const [userNames, emails, employeeNumbers, externalIds] = claimsAsked(coming);
+  return { userNames, emails, employeeNumbers, externalIds };
+}
+
+async function lookAround({ looks, proof }: NewPersonOptions, coming: Coming): Promise<Around | "general" | "unproven"> {
   const { rows, proven } = await look<LookRow>(looks, {
     name: "request_new_person_look",
     text: LOOK,
-    values: claimsValues({ connectionId: connection.id, contributions: [contribution], keys }).map((value) =>
-      Array.isArray(value) ? arrayText(value as string[]) : Number(value),
-    ),
+    values: claimsAsked(coming).map((value) => (Array.isArray(value) ? arrayText(value as string[]) : Number(value))),
     proof,
   });
   if (!proven) return "unproven";
   const [found] = rows;
-  if (!found || found.conditions) return "general";
-  if (found.stamp !== known.stamp) return { stamp: found.stamp };
-  const claims = claimsOf(found.claims ?? [], keys);
-  const match = inScope ? matchAccount({ contribution, keys, candidates: claims.candidates }) : undefined;
+  if (!found) return "general";
+  const { stamp, claims, receivers, conditions } = found;
+  return { stamp, followers: { receivers, conditions }, claims: claimsOf(claims ?? [], coming.known.deciding.mapping.match) };
+}
+
+function decideArrival(
+  { known, at, record, contribution, inScope }: Coming,
+  { claims, followers }: Omit<Around, "stamp">,
+): Arrival | "general" {
+  const { deciding } = known;
+  if (followers.conditions) return "general";
+  const match = inScope ? matchAccount({ contribution, keys: deciding.mapping.match, candidates: claims.candidates }) : undefined;
   if (match?.situation !== "unmatched") return "general";
   const item = decideUser(deciding, {
     record,
@@ -104,15 +150,16 @@ async function decideArrival(
   if (!item?.subjectId || item.action !== "create" || !person || !account || blocks || units || employment || transfer) return "general";
   if (claims.byUserName.has(person.userName.toLowerCase())) return "general";
   settleClaims(item, claims);
-  return { item: { ...item, subjectId: item.subjectId }, person, account, followers: found };
+  return { item: { ...item, subjectId: item.subjectId }, person, account, followers };
 }
 
 const LOOK = `select (select ${STAMP} from connections where id = $5::int) as stamp, ${FOLLOWERS.receivers} as receivers, ${FOLLOWERS.conditions} as conditions, (select jsonb_agg(claim) from (${CLAIMS}) claim) as claims`;
 
 function recordOf(
   { item, person, account, followers }: Arrival,
-  { ctx, known: { connection }, at }: { ctx: Context; known: RequestConnection; at: Date },
+  { options: { ctx, proof }, coming: { known, at }, nobodyHas }: { options: NewPersonOptions; coming: Coming; nobodyHas: ClaimedValues },
 ): NewPersonRecord {
+  const { connection } = known;
   return {
     receivers: followers.receivers,
     values: {
@@ -135,6 +182,10 @@ function recordOf(
       custom: person.custom,
       mastery: person.mastery,
       reason: item.reason,
+      connectionStamp: known.stamp,
+      clientHash: proof?.hash.toString("hex") ?? null,
+      clientStamp: proof?.stamp ?? null,
+      ...nobodyHas,
       managerReference: person.manager?.reference ?? null,
       managerConnection: person.manager?.connectionId ?? null,
     },

@@ -1,9 +1,21 @@
 import type { Sql } from "../../db/database.ts";
+import { STAMP } from "./connection.ts";
 import { createGathering, type Gathering } from "./gathering.ts";
+import type { Looks } from "./look.ts";
 import { managerOf } from "./manager.ts";
 import { RECORD, givenRecords, marked, recorded, sameFollowers } from "./statement.ts";
 
-const GIVEN = givenRecords({ ...RECORD, reason: "text" });
+const GIVEN = givenRecords({
+  ...RECORD,
+  reason: "text",
+  connectionStamp: "text",
+  clientHash: "text",
+  clientStamp: "text",
+  userNames: "text[]",
+  emails: "text[]",
+  employeeNumbers: "text[]",
+  externalIds: "text[]",
+});
 
 /** Somebody new as the statement takes them in: account, person, open period and events, by the names of its columns. */
 export interface NewPersonRecord {
@@ -13,10 +25,12 @@ export interface NewPersonRecord {
 }
 
 /**
- * Stores new people, those of one moment by one statement. False, and nothing of theirs is written: a name or an address was taken in
- * between, by a record of the same statement or by anybody, or somebody began to follow what changes here.
+ * Stores new people, those of one moment by one statement. False, and nothing of theirs is written: a name or an address is taken, by a
+ * record of the same statement or by anybody, somebody has one of the values that it was decided nobody has, somebody began to follow
+ * what changes here, the connection is not what it was, or the client.
+ * @param stampOf SQL of the stamp that a client's credentials have now, from that of their hash
  */
-export function newPeopleStore(sql: Sql): Gathering<NewPersonRecord, boolean> {
+export function newPeopleStore(sql: Sql, stampOf: Looks["stampOf"]): Gathering<NewPersonRecord, boolean> {
   return createGathering({
     formOf: ({ receivers }) => String(receivers),
     subjectOf: ({ values }) => String(values.person),
@@ -24,7 +38,7 @@ export function newPeopleStore(sql: Sql): Gathering<NewPersonRecord, boolean> {
       const receivers = records[0]?.receivers ?? false;
       const { rows } = await sql.query<{ place: number }>({
         name: `request_new_people${receivers ? "_marked" : ""}`,
-        text: storeText({ receivers }),
+        text: storeText({ receivers, stampOf }),
         values: [GIVEN.value(records.map(({ values }) => values))],
       });
       const taken = new Set(rows.map(({ place }) => place));
@@ -33,13 +47,23 @@ export function newPeopleStore(sql: Sql): Gathering<NewPersonRecord, boolean> {
   });
 }
 
-function storeText({ receivers }: { receivers: boolean }): string {
+/** Nobody has one of these values; one lookup for each, by its index. */
+const nobody = (values: string, condition: string) =>
+  `not exists (select from unnest(${values}) claimed (value) cross join lateral (select from people where ${condition} and state <> 'deleted' offset 0) found)`;
+
+function storeText({ receivers, stampOf }: { receivers: boolean; stampOf: Looks["stampOf"] }): string {
   const g = GIVEN.of("g");
   const r = GIVEN.of("r");
   const outbox = receivers ? marked("taken_in") : undefined;
   return `with ${GIVEN.rows},
+    -- Most of one moment are of one client.
+    proved as materialized (select client.hash, ${stampOf("decode(client.hash, 'hex')")} as stamp from (select distinct ${g.clientHash} as hash from given g) client),
     allowed as materialized (select g.*, case when ${g.managerReference} is not null then ${managerOf({ reference: g.managerReference, connection: g.managerConnection })} end as manager
-      from given g where ${sameFollowers({ receivers })}),
+      from given g left join proved on proved.hash = ${g.clientHash}
+      where ${sameFollowers({ receivers })} and (${g.clientHash} is null or proved.stamp = ${g.clientStamp})
+        and ${g.connectionStamp} = (select c.${STAMP} from connections c where c.id = ${g.connection})
+        and ${nobody(g.userNames, "lower(user_name::text) = lower(claimed.value)")} and ${nobody(g.emails, "lower(email::text) = lower(claimed.value)")}
+        and ${nobody(g.employeeNumbers, "employee_number = claimed.value")} and ${nobody(g.externalIds, "external_id = claimed.value")}),
     -- In the order of names: two statements with the same ones wait for each other.
     person as (insert into people (id, user_name, email, employee_number, external_id, display_name, attributes, custom, mastery, origin_id, manager_id, created_at, modified_at)
       select ${r.person}, ${r.userName}, ${r.email}, ${r.employeeNumber}, ${r.externalId}, ${r.displayName}, ${r.attributes}, ${r.custom}, ${r.mastery}, ${r.connection}, r.manager, ${r.now}, ${r.now}

@@ -10,7 +10,7 @@ import { changePerson } from "../../../src/sync/request/change-person.ts";
 import { requestConnections, type RequestConnections } from "../../../src/sync/request/connection.ts";
 import type { Gathering } from "../../../src/sync/request/gathering.ts";
 import type { Looks } from "../../../src/sync/request/look.ts";
-import { takeInPerson } from "../../../src/sync/request/new-person.ts";
+import { takeInPerson, type LatelySeen } from "../../../src/sync/request/new-person.ts";
 import { findStanding } from "../../../src/sync/request/standing.ts";
 import { changesStore, type ChangeRecord, type StoredChange } from "../../../src/sync/request/store-change.ts";
 import { newPeopleStore, type NewPersonRecord } from "../../../src/sync/request/store-new-person.ts";
@@ -27,6 +27,7 @@ let slow: TestDatabase;
 let connections: RequestConnections;
 let looks: Looks;
 let newPeople: Gathering<NewPersonRecord, boolean>;
+const lately: LatelySeen = {};
 let changes: Gathering<ChangeRecord, StoredChange | undefined>;
 const ctx = testContext();
 
@@ -41,7 +42,7 @@ beforeAll(async () => {
   }
   connections = requestConnections(testKeyRing);
   looks = { reads: quick.sharedReads, stampOf: TOKEN_STAMP };
-  newPeople = newPeopleStore(quick.pool);
+  newPeople = newPeopleStore(quick.pool, TOKEN_STAMP);
   changes = changesStore(quick.pool);
 });
 afterAll(() => Promise.all([quick.drop(), slow.drop()]));
@@ -65,7 +66,16 @@ const state = fc.record(
 
 async function takeIn(resource: AttributeObject): Promise<string> {
   const { rows } = await quick.pool.query("select id from connections where name = 'scim'");
-  const made = await takeInPerson({ ctx, sql: quick.pool, looks, store: newPeople, connections, connectionId: rows[0].id, resource });
+  const made = await takeInPerson({
+    ctx,
+    sql: quick.pool,
+    looks,
+    store: newPeople,
+    lately,
+    connections,
+    connectionId: rows[0].id,
+    resource,
+  });
   if (typeof made === "string") throw new Error("somebody new who is active needs one statement");
   return made.id;
 }
