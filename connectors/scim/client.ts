@@ -32,7 +32,7 @@ export type Taken = "taken" | "too large" | "no such form" | "no target" | "not 
 
 /** What turned out while we spoke with the application, beside what it says of itself; kept while the client is open. */
 export interface Learned {
-  /** Changes of users by PATCH: false when they are refused, or do nothing. */
+  /** Changes of users by PATCH: seen to work, as far as the application tells; false when they are refused, or do nothing. */
   userPatch?: boolean;
   /** Changes of groups by PATCH: seen to work, or to do nothing. */
   groupPatch?: boolean;

@@ -105,12 +105,23 @@ interface Switch {
   onlyPatch: boolean;
 }
 
-/** An application that answers a PATCH well and shows the account as it was gets PUT: nobody may stay in because of it. */
+/**
+ * An application that answers a PATCH well and shows the account as it was gets PUT: nobody may stay in because of it. One whose
+ * answers say nothing of it is looked at the first time.
+ */
 async function setActive(client: ScimClient, { nativeId, active, onlyPatch }: Switch): Promise<void> {
   if (await byPatch(client, "user")) {
     const answer = await client.patch("user", nativeId, [{ op: "replace", path: "active", value: active }]);
-    if (answer !== "not offered" && (onlyPatch || activeOf(answer?.["active"]) !== !active)) return;
-    if (answer === "not offered") client.learned.userPatch = false;
+    if (answer !== "not offered") {
+      if (onlyPatch) return;
+      const said = activeOf(answer?.["active"]);
+      const isSeen = said !== undefined || client.learned.userPatch !== undefined;
+      const shown = isSeen ? said : activeOf((await client.get("user", nativeId))?.["active"]);
+      if (shown !== !active) {
+        client.learned.userPatch ??= true;
+        return;
+      }
+    } else client.learned.userPatch = false;
   }
   await replaceResource(client, {
     kind: "user",

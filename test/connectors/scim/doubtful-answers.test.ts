@@ -108,7 +108,9 @@ describe("M4: 403", () => {
   });
 
   test("for the ServiceProviderConfig alone tells nothing of the application", async () => {
-    const { target } = await against(({ path }) => (path === "/ServiceProviderConfig" ? { status: 403 } : { status: 204 }));
+    const { target } = await against(({ path }) =>
+      path === "/ServiceProviderConfig" ? { status: 403 } : { status: 200, body: { id: "1", active: false } },
+    );
     await target.disable("1");
   });
 });

@@ -346,11 +346,22 @@ describe("a user", () => {
     expect([held["active"], sent(asked)]).toEqual([false, ["PATCH", "GET", "PUT"]]);
   });
 
-  test("an answer that says nothing of it is believed", async () => {
-    const { answer } = userApplication(() => ({ status: 204 }));
+  test("M4: after an answer that says nothing of it the account is looked at once: who is still active is disabled by PUT", async () => {
+    const { held, answer } = userApplication(() => ({ status: 204 }));
     const { target, asked } = await against(answer);
     await target.disable("1");
-    expect(sent(asked)).toEqual(["PATCH"]);
+    expect([held["active"], sent(asked)]).toEqual([false, ["PATCH", "GET", "GET", "PUT"]]);
+  });
+
+  test("an answer that says nothing of it is believed once it was seen to be so", async () => {
+    const { held, answer } = userApplication(({ body }) => {
+      held["active"] = (body["Operations"] as { value: boolean }[])[0]?.value;
+      return { status: 204 };
+    });
+    const { target, asked } = await against(answer);
+    await target.disable("1");
+    await target.enable("1");
+    expect([held["active"], sent(asked)]).toEqual([true, ["PATCH", "GET", "PATCH"]]);
   });
 });
 
