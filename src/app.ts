@@ -39,6 +39,9 @@ export interface AppOptions {
   quirks?: QuirkLog;
 }
 
+/** Previews of a large organisation take seconds each: more at once would make everybody else wait. */
+const PREVIEWS = { atOnce: 2, waiting: 20, told: "Too many previews are being made at this moment. Try again soon." };
+
 /** The HTTP application with all its doors. It does not listen. */
 export function createApp({ db, keyRing, config, log, now = () => new Date(), quirks }: AppOptions): Express {
   const app = express();
@@ -76,6 +79,7 @@ export function createApp({ db, keyRing, config, log, now = () => new Date(), qu
     connectionFolders,
     signIn,
     turns: verifying.turns,
+    previewTurns: createTurns(PREVIEWS),
     baseUrl,
     publicUrl: config.http.publicUrl,
   };

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { isTried, type PreviewChange } from "../../access/preview-change.ts";
 import { keepPreview, type StoredPreview } from "../../access/preview-store.ts";
-import { computePreview } from "../../access/preview.ts";
+import { computePreview, type ComputedPreview } from "../../access/preview.ts";
 import { rulesAskForRoles } from "../../access/rules-on-roles.ts";
 import { requireMayGiveByRule } from "../../access/rule-giving.ts";
 import { mappingSchema, type Mapping } from "../../connections/definition.ts";
@@ -84,13 +84,17 @@ export async function madePreview(call: ApiCall, change: PreviewChange, at?: Dat
   const { ctx, options, caller } = call;
   await requireMayChange(call, change);
   const moment = later(at, beginningOf(change, ctx.now()));
-  const computed = isTried(change)
-    ? await tried(call, { change, at: ctx.now() })
-    : await inReadSnapshot(options.db, ctx, (work) =>
-        change.kind === "mapping" ? previewMapping(work, { ...change, at: moment }) : computePreview(work, { change, at: moment }),
-      );
+  const computed = await options.previewTurns.take(() => computedFor(call, { change, moment }));
   const kept = await inTransaction(options.db, ctx, (work) => keepPreview(work, { owner: caller.credential, change, computed }));
   return shownPreview(call.sql, kept);
+}
+
+function computedFor(call: ApiCall, { change, moment }: { change: PreviewChange; moment: Date }): Promise<ComputedPreview> {
+  const { ctx, options } = call;
+  if (isTried(change)) return tried(call, { change, at: ctx.now() });
+  return inReadSnapshot(options.db, ctx, (work) =>
+    change.kind === "mapping" ? previewMapping(work, { ...change, at: moment }) : computePreview(work, { change, at: moment }),
+  );
 }
 
 /** What was so can't be changed: an instant that is past is asked for now. */

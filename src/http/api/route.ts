@@ -31,6 +31,8 @@ export interface ApiOptions {
   signIn: SignInSettings;
   /** The turns of all who have a password hashed or looked at: each takes memory and a thread for itself. */
   turns: Turns;
+  /** The turns of previews: each holds a connection and the people that it compares, and keeps the process busy for seconds. */
+  previewTurns: Turns;
   /** Where people's browsers reach this server, without a slash at the end. */
   baseUrl: string;
   /** Where systems outside reach this server; absent where nobody said so. */

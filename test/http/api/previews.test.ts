@@ -198,6 +198,29 @@ describe("the blast radius of a change", () => {
     await door.request("POST", "/previews", { token, body: { ...asked, key: "heir" } }).expect(403);
   });
 
+  test("many previews at once are made in their turn, and those beyond the line are told to come again; nobody else waits for them", async () => {
+    const holding = await door.db.pool.connect();
+    try {
+      await holding.query("begin");
+      await holding.query("lock table nestings in access exclusive mode");
+      const body = { kind: "role", key: "porter", permissions: [] };
+      const statuses: number[] = [];
+      const all = Array.from({ length: 30 }, async () => {
+        const { status, headers } = await door.request("POST", "/previews", { body });
+        statuses.push(status);
+        return status === 503 ? headers["retry-after"] : undefined;
+      });
+      while (statuses.length < 8) await new Promise((resolve) => setTimeout(resolve, 20));
+      await door.request("POST", "/units", { body: { name: "Meanwhile" } }).expect(201);
+      expect(statuses).toEqual(Array.from({ length: 8 }, () => 503));
+      await holding.query("commit");
+      expect((await Promise.all(all)).filter((after) => after === "5")).toHaveLength(8);
+      expect(statuses.filter((status) => status === 201)).toHaveLength(22);
+    } finally {
+      holding.release();
+    }
+  });
+
   test("B3: what could not be saved is not previewed: predefined roles, roles in a circle, units that a connection masters", async () => {
     const refused = async (body: unknown, status: number) => {
       const { body: problem } = await door.request("POST", "/previews", { body }).expect(status);

@@ -82,6 +82,7 @@ async function outcomeOf(route: Route, { caller, side }: { caller: Caller; side:
     connectionFolders: [],
     signIn: signInSettings.parse({}),
     turns: createTurns({ atOnce: 1, waiting: 0 }),
+    previewTurns: createTurns({ atOnce: 1, waiting: 0 }),
     baseUrl: "http://localhost",
     bodyLimit: 1024 * 1024,
   };
