@@ -90,7 +90,7 @@ async function byCursor(
     whole.resources.push(...resources);
     if (!isWanted) continue;
     if (next !== undefined) whole.next = `${type.kind}${SEPARATOR}${next}`;
-    else if (count === 0 && total > 0 && at > begin) whole.next = `${type.kind}${SEPARATOR}`;
+    else if (count === 0 && request.count > 0 && total > 0 && at > begin) whole.next = `${type.kind}${SEPARATOR}`;
   }
   return whole;
 }

@@ -166,6 +166,12 @@ describe("M1: searching over all types", () => {
     }
   });
 
+  test("M1: who asks for none is not led past the first type", async () => {
+    const none = await search({ cursor: "", count: 0 });
+    expect(none).toMatchObject({ totalResults: ids.length + groups.length, itemsPerPage: 0, Resources: [] });
+    expect(none.nextCursor).toBeUndefined();
+  });
+
   test("M1: an attribute that only some types have matches in those; one that none has is refused", async () => {
     expect(idsOf(await search({ filter: 'displayName eq "beta"' }))).toEqual([groups[1]]);
     expect(idsOf(await search({ filter: 'userName eq "PERSON05"' }))).toEqual([ids[4]]);
