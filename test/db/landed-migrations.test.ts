@@ -68,6 +68,7 @@ const LANDED = {
   "20261126110000_token_changes": "acc11a4ff9253a00",
   "20261126130000_failed_tries_go": "5091c48aa68cd785",
   "20261126150000_account_search_where_it_differs": "d2416bc4d5ceaed9",
+  "20261126160000_memberships_open_together": "9a90933aa604066c",
 };
 
 test("no migration is edited once it has landed, and none stands outside this list", () => {
