@@ -3,12 +3,14 @@ import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, stat
 import path from "node:path";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
-import { isCidr } from "../connectors/kit/address.ts";
+import { areProxies, isCidr } from "../connectors/kit/address.ts";
 import { projectFolder } from "./db/folder.ts";
 import { sealingKey, type KeyRing, type SealingKey } from "./db/envelope.ts";
 import { AppError, messageOf, type Problem } from "./errors.ts";
 import { signInSettings } from "./sign-in-settings.ts";
 
+const PROXIES = "must be a number of hops, or addresses and networks of proxies, such as 127.0.0.1, 10.20.0.0/16";
+const NO_PROXY = { path: ["clientCertificate"], error: "needs trustProxy: the header of nobody but a trusted proxy is believed" };
 const logLevel = z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]);
 const KEY_FORM = "must be 32 bytes as 64 hexadecimal digits or base64 (`openssl rand -hex 32` makes one)";
 
@@ -67,7 +69,7 @@ export const configSchema = z.strictObject({
         })
         .optional(),
       /** Hops of trusted proxies, or their addresses, as Express takes them. */
-      trustProxy: z.union([z.boolean(), z.number().int(), z.string()]).default(false),
+      trustProxy: z.custom<boolean | number | string>(areProxies, PROXIES).default(false),
       /** Most requests of one SCIM token, on each node; a connection may set its own. No limit when absent. */
       rateLimit: z
         .strictObject({ perSecond: z.number().gt(0).max(100_000), burst: z.number().int().min(1).max(1_000_000).optional() })
@@ -84,6 +86,7 @@ export const configSchema = z.strictObject({
         })
         .optional(),
     })
+    .refine(({ clientCertificate, trustProxy }) => clientCertificate === undefined || Boolean(trustProxy), NO_PROXY)
     .prefault({}),
   /** What connections and key sets may reach. */
   outbound: z

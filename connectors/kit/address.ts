@@ -1,4 +1,4 @@
-import { BlockList, isIP } from "node:net";
+import { BlockList, isIP, isIPv4 } from "node:net";
 
 /** Loopback, link-local, private, shared, multicast, and what else is no public host (RFC 6890 and IANA's special-purpose registries). */
 const RESERVED_IPV4 = [
@@ -39,6 +39,17 @@ export function isCidr(text: string): boolean {
   const [address = "", prefix = "", ...rest] = text.split("/");
   const family = isIP(address);
   return rest.length === 0 && family !== 0 && /^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128);
+}
+
+/** Whether these are proxies as Express takes them: hops, all or none, or a list of ranges by name, addresses and networks. */
+export function areProxies(proxies: unknown): boolean {
+  if (typeof proxies !== "string") return typeof proxies === "boolean" || (Number.isInteger(proxies) && Number(proxies) >= 0);
+  return proxies.split(",").every((each) => {
+    const one = each.trim();
+    const [address = "", mask = ""] = one.split("/");
+    const isMasked = isIPv4(address) && isIPv4(mask);
+    return ["loopback", "linklocal", "uniquelocal"].includes(one) || isIP(one) !== 0 || isMasked || (isCidr(one) && Number(mask) > 0);
+  });
 }
 
 function blocks(networks: readonly string[]): BlockList {

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import express from "express";
 import { keyFile, loadKeyRing, readConfig } from "../../src/config.ts";
 import { AppError } from "../../src/errors.ts";
 
@@ -73,6 +74,24 @@ describe("configuration", () => {
     const refused = refusal({ ROLLCALL_OUTBOUND_ALLOW: "10.20.0.0", HTTPS_PROXY: "socks5://us:hunter2@proxy.test" });
     expect(refused.problems.map(({ field }) => field)).toEqual(["ROLLCALL_OUTBOUND_ALLOW", "HTTPS_PROXY"]);
     expect(refused.message).not.toContain("hunter2");
+  });
+
+  test("which proxies are believed is read when the configuration is, and a certificate's header asks for one", () => {
+    const http = (settings: string) => ({ "local.yaml": `http: { ${settings} }` });
+    for (const proxies of ["proxy.test", "10.0.0.0/99", "0.0.0.0/0", "''", "'true'", "-1", "1.5", "[127.0.0.1]", "'127.0.0.1,,::1'"]) {
+      const error = refusal({}, http(`trustProxy: ${proxies}`));
+      expect(error.problems).toEqual([{ field: "config/local.yaml: http.trustProxy", message: expect.stringContaining("proxies") }]);
+    }
+    for (const proxies of ["true", "2", "loopback", "'127.0.0.1, 10.0.0.0/8, 192.168.0.0/255.255.0.0, ::1, fd00::/8, uniquelocal'"]) {
+      const own = mkdtempSync(path.join(folder, "proxies-"));
+      writeFileSync(path.join(own, "local.yaml"), http(`trustProxy: ${proxies}, clientCertificate: { header: Client-Cert }`)["local.yaml"]);
+      const app = express();
+      expect(() => app.set("trust proxy", readConfig({ environment: {}, folder: own }).http.trustProxy)).not.toThrow();
+    }
+    const alone = refusal({}, http("clientCertificate: { header: Client-Cert }"));
+    expect(alone.problems).toEqual([
+      { field: "config/local.yaml: http.clientCertificate", message: expect.stringContaining("trustProxy") },
+    ]);
   });
 
   test("the environment wins over local.yaml, which wins over default.yaml", () => {
