@@ -7,8 +7,8 @@ import { markPeople } from "./outbox.ts";
 
 export const CUSTOM_ATTRIBUTE_TYPES = ["string", "number", "boolean", "date", "choice"] as const;
 
-/** Names that mean something to JavaScript can't be the name of an attribute. */
-const RESERVED = new Set(["constructor", "prototype", "tostring", "valueof", "hasownproperty"]);
+/** Names that mean something to JavaScript, and the one that SCIM keeps for itself in every resource, can't be the name of an attribute. */
+const RESERVED = new Set(["constructor", "prototype", "tostring", "valueof", "hasownproperty", "schemas"]);
 const MOST_CHOICES = 500;
 
 const shape = z.strictObject({

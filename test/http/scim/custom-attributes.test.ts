@@ -176,9 +176,26 @@ describe("P2: an organisation's own attributes", () => {
     expect((await create("free-again", {})).status).toBe(201);
   });
 
+  test("B10: one with the name of an enterprise attribute takes nothing from a client that sends that one outside its extension", async () => {
+    await add({ key: "division", type: "string" });
+    const ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+    const body = { schemas: [CORE], userName: "divided", division: "North", [CUSTOM]: { division: "Ours" } };
+    const made = await door.request("POST", "/Users", { body });
+    expect(made.body).toMatchObject({ [ENTERPRISE]: { division: "North" }, [CUSTOM]: { division: "Ours" } });
+    const patched = await door.request("PATCH", `/Users/${made.body.id}`, {
+      body: {
+        schemas: ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        Operations: [{ op: "replace", path: "division", value: "South" }],
+      },
+    });
+    expect(patched.body).toMatchObject({ [ENTERPRISE]: { division: "South" }, [CUSTOM]: { division: "Ours" } });
+    await inTransaction(door.db, testContext(), (work) => removeCustomAttribute(work, "division"));
+  });
+
   test.each([
     [{ key: "1st", type: "string" }, "key"],
     [{ key: "constructor", type: "string" }, "key"],
+    [{ key: "Schemas", type: "string" }, "key"],
     [{ key: "x".repeat(65), type: "string" }, "key"],
     [{ key: "colour", type: "choice" }, "choices"],
     [{ key: "colour", type: "string", choices: ["red"] }, "choices"],

@@ -1,3 +1,4 @@
+import { ENTERPRISE_USER } from "../../../directory/attributes.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../json.ts";
 import { findAttribute, type Extension, type Named, type ResourceSchema, type SchemaAttribute } from "../schema.ts";
 import type { Bending } from "./bending.ts";
@@ -123,13 +124,16 @@ function placeInList(
   return attribute?.multiValued && sub ? { attribute, sub, equal: { type, ...(primary ? { primary: true } : {}) } } : undefined;
 }
 
-/** The one extension that has this attribute, where the core schema has none of the name. */
+/**
+ * The one extension that has this attribute, where the core schema has none of the name. The RFC's comes before the organisation's own:
+ * what a client has always sent must not be lost to an attribute that somebody adds.
+ */
 export function extensionHolding(schema: ResourceSchema, name: string): { extension: Extension; attribute: SchemaAttribute } | undefined {
-  const [first, second] = schema.extensions.flatMap((extension) => {
+  const holding = schema.extensions.flatMap((extension) => {
     const attribute = extension.attributes.get(name.toLowerCase());
     return attribute ? [{ extension, attribute }] : [];
   });
-  return second ? undefined : first;
+  return holding.length === 1 ? holding[0] : holding.find(({ extension }) => extension.urn === ENTERPRISE_USER);
 }
 
 /** A member's value, whatever the case of its name. */
