@@ -8,12 +8,15 @@ interface Texts {
   columns: readonly string[];
 }
 
+const IN_THE_TRAIL = "subject_id = any($2::text[] || $1::uuid::text) or actor = 'person:' || $1::uuid::text";
+
 /** Rows that are about the person: of $1, and in the trail by the person or about what was theirs ($2). */
 const THEIRS: readonly (Texts & { where: string })[] = [
   { table: "blocks", key: "id", columns: ["reason"], where: "person_id = $1 and $2::text[] is not null" },
   { table: "lifecycle_periods", key: "id", columns: ["reason"], where: "person_id = $1 and $2::text[] is not null" },
   { table: "person_expiries", key: "id", columns: ["reason"], where: "person_id = $1 and $2::text[] is not null" },
   { table: "grants", key: "id", columns: ["reason"], where: "person_id = $1 and $2::text[] is not null" },
+  { table: "tokens", key: "id", columns: ["revoked_reason"], where: "person_id = $1 and $2::text[] is not null" },
   {
     table: "access_requests",
     key: "id",
@@ -26,18 +29,22 @@ const THEIRS: readonly (Texts & { where: string })[] = [
     columns: ["text"],
     where: "incident_id in (select id from incidents where person_id = $1) and $2::text[] is not null",
   },
-  {
-    table: "audit_events",
-    key: "id",
-    columns: ["reason", "data"],
-    where: "subject_id = any($2::text[] || $1::uuid::text) or actor = 'person:' || $1::uuid::text",
-  },
+  { table: "audit_events", key: "id", columns: ["reason"], where: IN_THE_TRAIL },
 ];
+
+/** The same, with keys and codes in them. */
+const THEIR_DOCUMENTS = { table: "audit_events", key: "id", columns: ["data"], where: IN_THE_TRAIL };
 
 /** Where others may have named the person. */
 const ANYWHERE: readonly Texts[] = [
   { table: "audit_events", key: "id", columns: ["reason", "data"] },
   { table: "blocks", key: "id", columns: ["reason"] },
+  { table: "lifecycle_periods", key: "id", columns: ["reason"] },
+  { table: "person_expiries", key: "id", columns: ["reason"] },
+  { table: "tokens", key: "id", columns: ["revoked_reason"] },
+  { table: "sessions", key: "id", columns: ["ended_reason"] },
+  { table: "oauth_clients", key: "id", columns: ["revoked_reason"] },
+  { table: "erasures", key: "person_id", columns: ["reason"] },
   { table: "grants", key: "id", columns: ["reason"] },
   { table: "access_requests", key: "id", columns: ["reason", "decision_reason"] },
   { table: "people_imports", key: "id", columns: ["reason"] },
@@ -58,8 +65,11 @@ export async function eraseFromTexts(
   sql: Sql,
   { personId, subjectIds, words }: { personId: string; subjectIds: readonly string[]; words: PersonWords },
 ): Promise<void> {
-  const every = patternOf(words.all);
-  if (every) for (const { where, ...texts } of THEIRS) await rewrite(sql, { texts, where, values: [personId, subjectIds], pattern: every });
+  const theirs = [...THEIRS.map((each) => ({ ...each, of: words.typed })), { ...THEIR_DOCUMENTS, of: words.all }];
+  for (const { where, of, ...texts } of theirs) {
+    const pattern = patternOf(of);
+    if (pattern) await rewrite(sql, { texts, where, values: [personId, subjectIds], pattern });
+  }
   const telling = patternOf(words.telling);
   if (!telling) return;
   // Documents have quotation marks and backslashes escaped.

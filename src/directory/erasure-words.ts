@@ -9,30 +9,43 @@ export interface PersonWords {
   telling: readonly string[];
   /** Tell only in what is about the person anyway: a given name, a number. */
   all: readonly string[];
+  /** The same with the parts of whole names: for what people typed about the person, where no key or code can be meant. */
+  typed: readonly string[];
 }
 
+const WHOLE = ["displayName", "name.formatted"];
 const NAMING = ["userName", "displayName", "nickName", "externalId", "employeeNumber"];
 const FEWEST_LETTERS = 3;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** Gathers from profiles, the person's and those of accounts, what somebody is called by. Pure. */
 export function wordsOf(profiles: readonly AttributeValue[]): PersonWords {
-  const words = new Set<string>();
-  for (const profile of profiles) gather(profile, { into: words, key: "" });
+  const [words, parts] = [new Set<string>(), new Set<string>()];
+  for (const profile of profiles) gather(profile, { into: words, parts, key: "" });
   // An id names nobody, and the trail lives on ids.
-  const all = [...words]
-    .filter((word) => word.length >= FEWEST_LETTERS && !UUID.test(word))
-    .toSorted((first, second) => second.length - first.length);
-  return { telling: all.filter(isTelling), all };
+  const sorted = (each: Iterable<string>) =>
+    [...each].filter((word) => word.length >= FEWEST_LETTERS && !UUID.test(word)).toSorted((first, second) => second.length - first.length);
+  const all = sorted(words);
+  return { telling: all.filter(isTelling), all, typed: sorted(new Set([...words, ...parts])) };
 }
 
-function gather(value: AttributeValue | undefined, { into, key }: { into: Set<string>; key: string }): void {
+interface Gathered {
+  into: Set<string>;
+  parts: Set<string>;
+  key: string;
+}
+
+function gather(value: AttributeValue | undefined, { into, parts, key }: Gathered): void {
   if (typeof value === "string") {
     if (NAMING.includes(key) || key.startsWith("name.") || /@|^\+?[\d\s()./-]{6,}$/.test(value)) into.add(value.trim());
+    if (WHOLE.includes(key)) for (const part of value.split(/[\s,]+/u)) parts.add(part);
   } else if (Array.isArray(value)) {
-    for (const each of value as readonly AttributeValue[]) gather(each, { into, key });
+    for (const each of value as readonly AttributeValue[]) gather(each, { into, parts, key });
   } else if (typeof value === "object" && value !== null) {
-    for (const [name, each] of Object.entries(value)) gather(each, { into, key: key === "name" ? `name.${name}` : name });
+    const [given, family] = [value["givenName"], value["familyName"]];
+    // So others write it, whatever the profile displays.
+    if (key === "name" && typeof given === "string" && typeof family === "string") into.add(`${given.trim()} ${family.trim()}`);
+    for (const [name, each] of Object.entries(value)) gather(each, { into, parts, key: key === "name" ? `name.${name}` : name });
   }
 }
 

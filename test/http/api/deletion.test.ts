@@ -4,6 +4,7 @@ import fc from "fast-check";
 import sharp from "sharp";
 import supertest from "supertest";
 import { giveGrant } from "../../../src/access/grants.ts";
+import { createToken } from "../../../src/auth/tokens.ts";
 import { finishErasures } from "../../../src/directory/erasure.ts";
 import { takeOverSearchTexts } from "../../../src/db/search-texts.ts";
 import { patternOf, withoutWords, wordsOf } from "../../../src/directory/erasure-words.ts";
@@ -60,6 +61,7 @@ async function wellKnown() {
     number: `EMP-${tail}`,
     native: `uid=${tail},ou=people`,
     whole: `Adaline${tail} Kingsnoel${tail}`,
+    part: `Countess${tail}`,
   };
   const { body } = await door
     .request("POST", "/people", {
@@ -67,6 +69,7 @@ async function wellKnown() {
       body: {
         userName: words.userName,
         name: { givenName: words.given, familyName: words.family },
+        displayName: `Her Grace, ${words.part}`,
         emails: [{ value: words.email, primary: true }],
         phoneNumbers: [{ value: words.phone }],
         employeeNumber: words.number,
@@ -84,7 +87,18 @@ async function wellKnown() {
     .toBuffer();
   await door.request("PUT", `/people/${id}/photo`, { body: photo, headers: { "Content-Type": "image/png" } }).expect(204);
   await door.newToken({ personId: id, name: `${words.given}'s laptop` });
-  const file = Buffer.from(`userName,title\n${words.userName},Countess of ${words.given}\n`);
+  // What is said of one stands with others, too, and of a whole name only a part.
+  const own = await door.work((work) => createToken(work, { name: "lost", scope: "api", personId: id }));
+  await door.request("POST", `/tokens/${own.id}/revoke`, { body: { reason: `${words.part} lost it` } }).expect(200);
+  const service = await door.work((work) => createToken(work, { name: "service", scope: "api" }));
+  await door.request("POST", `/tokens/${service.id}/revoke`, { body: { reason: `${words.whole} knew it` } }).expect(200);
+  const other = await door.newPerson({ userName: `before-${tail}` });
+  await door
+    .request("POST", `/people/${other}/expire`, { body: { until: "2099-01-01T00:00:00Z", reason: `as ${words.email}` } })
+    .expect(200);
+  await door.request("POST", `/people/${other}/deactivate`, { body: { reason: "left" } }).expect(200);
+  await remove(other, { confirm: `before-${tail}`, reason: `asked for by ${words.whole}` }).expect(200);
+  const file = Buffer.from(`userName,title\n${words.userName},Countess of ${words.given}\nbeside-${tail},Count\n`);
   const { body: made } = await door.request("POST", "/people/imports", { body: file, headers: { "Content-Type": "text/csv" } }).expect(201);
   await door.request("POST", `/people/imports/${made.id}/apply`, { body: { hash: made.hash, reason: `for ${words.whole}` } }).expect(200);
   await door
@@ -143,7 +157,7 @@ describe("deletion", () => {
       userName: words.userName,
       allowed: false,
       because: [{ forcible: true }],
-      goes: { accounts: 1, photos: 1, sessions: 1, tokens: 1, planItems: 1 },
+      goes: { accounts: 1, photos: 1, sessions: 1, tokens: 2, planItems: 1 },
       listedBy: ["people-source"],
     });
     await remove(id, { confirm: words.userName }).expect(409);
@@ -274,6 +288,9 @@ describe("deletion", () => {
       { userName: "ada", name: { givenName: "Ada", familyName: "Byron" }, displayName: "Ada Byron", id: randomUUID() },
     ]);
     expect(words.telling).toEqual(["Ada Byron"]);
+    const called = wordsOf([{ name: { givenName: "Ada", familyName: "Byron" }, displayName: "Countess Lovelace" }]);
+    expect(called).toMatchObject({ telling: ["Countess Lovelace", "Ada Byron"], all: expect.not.arrayContaining(["Countess"]) });
+    expect(called.typed).toEqual(expect.arrayContaining(["Countess", "Lovelace"]));
     const pattern = patternOf(words.all) ?? /$^/;
     expect(withoutWords({ ada: ["Ada went to Canada with Mr. BYRON", 7, null] }, pattern)).toEqual({
       ada: ["[erased] went to Canada with Mr. [erased]", 7, null],
