@@ -1,4 +1,5 @@
 import type { AttributeValue } from "../../connectors/contract.ts";
+import { isObject } from "./attributes.ts";
 
 /** What stands where a person's name or address stood. */
 export const ERASED = "[erased]";
@@ -41,7 +42,7 @@ function gather(value: AttributeValue | undefined, { into, parts, key }: Gathere
     if (WHOLE.includes(key)) for (const part of value.split(/[\s,]+/u)) parts.add(part);
   } else if (Array.isArray(value)) {
     for (const each of value as readonly AttributeValue[]) gather(each, { into, parts, key });
-  } else if (typeof value === "object" && value !== null) {
+  } else if (isObject(value)) {
     const [given, family] = [value["givenName"], value["familyName"]];
     // So others write it, whatever the profile displays.
     if (key === "name" && typeof given === "string" && typeof family === "string") into.add(`${given.trim()} ${family.trim()}`);
