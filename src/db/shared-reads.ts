@@ -27,7 +27,7 @@ export interface SharedReads {
 const TURNS = 2;
 const MOST_TOGETHER = 32;
 /** So many wait for a second turn: what a trip costs by itself is more than what a read does. */
-const WORTH_ANOTHER = 8;
+const WORTH_ANOTHER = 16;
 /** Nobody waits longer than this for one that is slow, while a turn is free. */
 const PATIENCE_MS = 10;
 

@@ -17,7 +17,7 @@ interface WrappedKey {
 export async function personKeys({ ctx, sql }: Work, keyRing: KeyRing, personIds: readonly string[]): Promise<Map<string, SealingKey>> {
   const unique = [...new Set(personIds)];
   const known = await readKeys(sql, unique);
-  const missing = unique.filter((id) => !known.has(id)).map((id) => ({ person_id: id, wrapped: newPersonKey(keyRing, id) }));
+  const missing = unique.filter((id) => !known.has(id)).map((id) => ({ person_id: id, wrapped: newPersonKey(keyRing, id).wrapped }));
   if (missing.length > 0) {
     await sql.query(
       `insert into person_keys (person_id, wrapped, created_at) select person_id, wrapped, $2 from jsonb_to_recordset($1::jsonb) as w (person_id uuid, wrapped text)
@@ -34,9 +34,13 @@ export async function personKeys({ ctx, sql }: Work, keyRing: KeyRing, personIds
   return new Map([...known].map(([id, wrapped]) => [id, openPersonKey(keyRing, { personId: id, wrapped })]));
 }
 
-/** A new key of a person's own, wrapped, to be stored by the caller. */
-export function newPersonKey(keyRing: KeyRing, personId: string): string {
-  return seal(keyRing.current, { purpose: personKeyPurpose(personId), plain: randomBytes(32).toString("base64") });
+/** A new key of a person's own: as it seals, and wrapped, to be stored by the caller. */
+export function newPersonKey(keyRing: KeyRing, personId: string): { key: SealingKey; wrapped: string } {
+  const bytes = randomBytes(32);
+  return {
+    key: sealingKey(bytes),
+    wrapped: seal(keyRing.current, { purpose: personKeyPurpose(personId), plain: bytes.toString("base64") }),
+  };
 }
 
 /** A person's key as it seals. Throws `misconfigured` when the master key is not the one in use. */

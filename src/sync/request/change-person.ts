@@ -120,7 +120,8 @@ function sealedWith(
   keyRing: KeyRing,
   { standing, person }: { standing: Standing; person: NonNullable<ItemPayload["person"]> },
 ): Pick<PersonChange, "sealed" | "newKey"> {
-  const wrapped = standing.wrapped ?? newPersonKey(keyRing, standing.person.id);
-  const key = openPersonKey(keyRing, { personId: standing.person.id, wrapped });
-  return { sealed: sealedChange(key, { before: standing.person, person }), ...(standing.wrapped === null ? { newKey: wrapped } : {}) };
+  const { wrapped, person: before } = standing;
+  if (wrapped !== null) return { sealed: sealedChange(openPersonKey(keyRing, { personId: before.id, wrapped }), { before, person }) };
+  const made = newPersonKey(keyRing, before.id);
+  return { sealed: sealedChange(made.key, { before, person }), newKey: made.wrapped };
 }
