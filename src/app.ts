@@ -37,13 +37,15 @@ export interface AppOptions {
   now?: () => Date;
   /** Counts what SCIM clients do otherwise than the RFCs; one of the app's own when absent. */
   quirks?: QuirkLog;
+  /** Aborts when the server is about to stop: answers that go on until somebody ends them end then. */
+  stopping?: AbortSignal;
 }
 
 /** Previews of a large organisation take seconds each: more at once would make everybody else wait. */
 const PREVIEWS = { atOnce: 2, waiting: 20, told: "Too many previews are being made at this moment. Try again soon." };
 
 /** The HTTP application with all its doors. It does not listen. */
-export function createApp({ db, keyRing, config, log, now = () => new Date(), quirks }: AppOptions): Express {
+export function createApp({ db, keyRing, config, log, now = () => new Date(), quirks, stopping }: AppOptions): Express {
   const app = express();
   app.disable("x-powered-by");
   app.set("trust proxy", config.http.trustProxy);
@@ -82,6 +84,7 @@ export function createApp({ db, keyRing, config, log, now = () => new Date(), qu
     previewTurns: createTurns(PREVIEWS),
     baseUrl,
     publicUrl: config.http.publicUrl,
+    stopping,
   };
   app.use("/api", createApiDoor(api));
   app.use("/console/api", createApiDoor({ ...api, authenticate: sessionCaller({ db, settings: signIn, now }) }));

@@ -51,6 +51,7 @@ async function startServer({ config, out }: { config: Config; out: Output }): Pr
   setFlagsFromString(`--heap-growing-percent=${HEAP_GROWS_BY_PERCENT}`);
   const log = createLog({ level: config.logLevel, buffered: true });
   const stopped = untilSignal(log);
+  const stopping = new AbortController();
   // The commands beside `start` are quicker without what only a server needs.
   const [{ createApp }, { createQuirkLog }, { startWorker }] = await Promise.all([
     import("./app.ts"),
@@ -61,12 +62,13 @@ async function startServer({ config, out }: { config: Config; out: Output }): Pr
   const quirks = createQuirkLog({ db: store.db, log, now: () => new Date() });
   try {
     const server = config.roles.includes("web")
-      ? await listen(createApp({ db: store.db, keyRing: store.keyRing, config, log, quirks }), config)
+      ? await listen(createApp({ db: store.db, keyRing: store.keyRing, config, log, quirks, stopping: stopping.signal }), config)
       : undefined;
     try {
       const worker = config.roles.includes("worker") ? await startWorker({ db: store.db, keyRing: store.keyRing, log, config }) : undefined;
       say({ config, out, log, server });
       await stopped;
+      stopping.abort();
       if (server) await drain(server, log);
       await worker?.stop();
     } finally {

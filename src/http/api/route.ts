@@ -39,6 +39,8 @@ export interface ApiOptions {
   publicUrl?: string | undefined;
   /** Largest JSON body, in bytes. */
   bodyLimit: number;
+  /** Aborts when the server is about to stop. */
+  stopping?: AbortSignal | undefined;
 }
 
 /**

@@ -65,7 +65,7 @@ async function answer(
 ): Promise<void> {
   const inTime = route.fromMemory ? soon : atLeisure;
   const caller = route.access === "public" ? null : await inTime(authenticate(request, { fromMemory: route.fromMemory ?? false }));
-  const ended = route.sends === "text/event-stream" ? endOf(response) : undefined;
+  const ended = route.sends === "text/event-stream" ? endOf(response, options) : undefined;
   if (ended && caller) watching.begin(caller.credential, ended);
   const ctx = createContext({
     actor: caller?.actor ?? "system",
@@ -111,10 +111,12 @@ function soon<T>(work: Promise<T>): Promise<T> {
   });
 }
 
-/** Aborts when the caller goes away. Only answers that go on until then need it: making and aborting one costs as much as a small answer. */
-function endOf(response: Response): AbortSignal {
+/** Aborts when the caller goes away, or the server does: who follows something goes on elsewhere, and keeps no server from stopping. Only answers that go on until then need it: making and aborting one costs as much as a small answer. */
+function endOf(response: Response, { stopping }: ApiOptions): AbortSignal {
   const ended = new AbortController();
   response.once("close", () => ended.abort());
+  stopping?.addEventListener("abort", () => ended.abort(), { once: true, signal: ended.signal });
+  if (stopping?.aborted) ended.abort();
   return ended.signal;
 }
 

@@ -36,7 +36,8 @@ export async function send(response: Response, { answer, ended }: { answer: ApiA
       if (ended.aborted) break;
       if (!response.write(textOf(event))) await Promise.race([once(response, "drain"), once(response, "close")]);
     }
-    response.end();
+    // A server that stops waits for connections, too. Said with the headers, it would have clients take a break for the end.
+    response.end(() => ended.aborted && response.req.socket.end());
   }
 }
 

@@ -1,10 +1,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { Source } from "../../../connectors/contract.ts";
+import { createApp } from "../../../src/app.ts";
 import { runSync } from "../../../src/sync/run.ts";
-import { testContext } from "../../helpers/database.ts";
+import { silentLog, testContext } from "../../helpers/database.ts";
 import { world as memoryWorld } from "../../helpers/memory-source.ts";
 import { person, syncWorld, testConnection } from "../../helpers/sync.ts";
 import { until } from "../../jobs/waiting.ts";
@@ -26,9 +28,12 @@ interface Sent {
 }
 
 /** Follows a run; ends when the server ends it, or when the caller breaks off. */
-async function* follow(id: number, { after, token = world.door.token }: { after?: number; token?: string } = {}): AsyncGenerator<Sent> {
+async function* follow(
+  id: number,
+  { after, token = world.door.token, url = world.door.url }: { after?: number; token?: string; url?: string } = {},
+): AsyncGenerator<Sent> {
   const ending = new AbortController();
-  const response = await fetch(`${world.door.url}/api/v1/runs/${id}/events`, {
+  const response = await fetch(`${url}/api/v1/runs/${id}/events`, {
     headers: { Authorization: `Bearer ${token}`, ...(after === undefined ? {} : { "Last-Event-ID": String(after) }) },
     signal: ending.signal,
   });
@@ -248,6 +253,24 @@ describe("M2: runs by API", () => {
       (followed) => followed !== undefined && open.push(followed) > 0,
     );
     await Promise.all([...open, elsewhere].map((each) => each.return(undefined)));
+    await world.startWorker();
+    await world.untilRun(asked.body.id, ["done"]);
+  });
+
+  test("who follows a run keeps no server from stopping: the answer ends, and goes on elsewhere", async () => {
+    const { door } = world;
+    await world.stopWorker();
+    const asked = await door.request("POST", "/connections/hr/sync", { body: {} }).expect(202);
+    const stopping = new AbortController();
+    const config = { http: { bodyLimit: 1024 * 1024, trustProxy: false } };
+    const server = createApp({ db: door.db, keyRing, config, log: silentLog, stopping: stopping.signal }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const followed = follow(asked.body.id, { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+    expect((await followed.next()).value).toMatchObject({ event: "state", data: { state: "queued" } });
+    stopping.abort();
+    const closed = new Promise((resolve) => server.close(resolve));
+    expect(await followed.next()).toEqual({ done: true, value: undefined });
+    await closed;
     await world.startWorker();
     await world.untilRun(asked.body.id, ["done"]);
   });
