@@ -11,15 +11,24 @@ export function isJsonWebToken(bearer: string): boolean {
   return bearer.length <= LONGEST && bearer.startsWith("ey") && FORM.test(bearer);
 }
 
-/** Who a token says it is from, not believed yet: only to find whose keys it must fit. */
-export function claimedIssuer(bearer: string): string | undefined {
+/** What a token says, with who it says it is from; not believed yet: only to find whose keys it must fit. */
+export function claimedBy(bearer: string): { issuer: string; payload: JWTPayload } | undefined {
   try {
-    const payload = JSON.parse(Buffer.from(bearer.split(".")[1] ?? "", "base64url").toString("utf8")) as { iss?: unknown };
-    return typeof payload.iss === "string" ? payload.iss.slice(0, 500) : undefined;
+    const payload = JSON.parse(Buffer.from(bearer.split(".")[1] ?? "", "base64url").toString("utf8")) as JWTPayload;
+    return typeof payload.iss === "string" ? { issuer: payload.iss.slice(0, 500), payload } : undefined;
   } catch {
     // Nonsense is refused like any token that nobody issued.
     return undefined;
   }
+}
+
+/** The first of the claims that a connection asks for which a token does not have as it should; undefined when it has them all. */
+export function missingClaim(payload: JWTPayload, claims: IssuerSettings["claims"]): string | undefined {
+  return Object.entries(claims).find(([name, allowed]) => {
+    const value: unknown = Object.hasOwn(payload, name) ? payload[name] : undefined;
+    const values = Array.isArray(value) ? value : typeof value === "string" && name === "scp" ? value.split(" ") : [value];
+    return !values.some((one) => typeof one === "string" && allowed.includes(one));
+  })?.[0];
 }
 
 /** The name under which the client acts: the application's id, as issuers call it. */
@@ -46,12 +55,8 @@ export async function verifyAccessToken(
   }).catch((error: unknown) => {
     throw error instanceof AppError ? error : refused(reasonOf(error), error);
   });
-  for (const [name, allowed] of Object.entries(issuer.claims)) {
-    const value: unknown = Object.hasOwn(payload, name) ? payload[name] : undefined;
-    const values = Array.isArray(value) ? value : typeof value === "string" && name === "scp" ? value.split(" ") : [value];
-    if (!values.some((one) => typeof one === "string" && allowed.includes(one)))
-      throw refused(`its claim ${name} is not one that this connection accepts`);
-  }
+  const missing = missingClaim(payload, issuer.claims);
+  if (missing !== undefined) throw refused(`its claim ${missing} is not one that this connection accepts`);
   return payload;
 }
 

@@ -4,7 +4,7 @@ import { scimClientReader } from "../connections/scim-client.ts";
 import type { Sql } from "../db/database.ts";
 import { CATALOGUE_VERSION } from "../directory/custom-attributes.ts";
 import { AppError } from "../errors.ts";
-import { claimedIssuer, clientNameOf, isJsonWebToken, refused, verifyAccessToken } from "./access-tokens.ts";
+import { claimedBy, clientNameOf, isJsonWebToken, missingClaim, refused, verifyAccessToken } from "./access-tokens.ts";
 import { createKeySets } from "./key-sets.ts";
 import { authenticateToken, type TokenConnection, type TokenProof } from "./tokens.ts";
 
@@ -83,11 +83,15 @@ export function scimClientAuthentication({
 
   /** Several connections may have one issuer; the token must fit exactly one of them. */
   async function byAccessToken(bearer: string, { connection }: Presented): Promise<ScimClient> {
-    const issuer = claimedIssuer(bearer);
-    const candidates = issuer === undefined ? [] : await candidatesBy("issuer", { value: issuer, connection });
+    const claimed = claimedBy(bearer);
+    const candidates = claimed ? await candidatesBy("issuer", { value: claimed.issuer, connection }) : [];
+    // Whose claims it does not have is not asked for keys: one that can't be reached must not keep the others' clients waiting.
+    const meant = candidates.filter(
+      ({ settings: { oauth } }) => claimed && oauth && missingClaim(claimed.payload, oauth.claims) === undefined,
+    );
     let failure: unknown = refused("nobody here knows its issuer");
     const fitting: ScimClient[] = [];
-    for (const candidate of candidates) {
+    for (const candidate of meant.length > 0 ? meant : candidates.slice(0, 1)) {
       const { oauth } = candidate.settings;
       if (!oauth) continue;
       try {
@@ -148,7 +152,7 @@ function onlyOne(fitting: readonly ScimClient[], failure: unknown): ScimClient {
 
 const byCondition = (condition: string) =>
   `select c.id, c.name, c.enabled, c.version, c.settings::text as settings, ${CATALOGUE_VERSION} as "catalogueVersion"
-   from connections c where c.connector = 'scim-inbound' and ${condition} and ($2::text is null or c.name = $2) order by c.id limit 20`;
+   from connections c where c.connector = 'scim-inbound' and ${condition} and ($2::text is null or c.name = $2) order by c.id limit 1000`;
 
 const STATEMENTS = {
   issuer: byCondition("c.settings->'oauth'->>'issuer' = $1::text"),

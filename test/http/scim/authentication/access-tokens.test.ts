@@ -1,4 +1,7 @@
 import { createPublicKey, generateKeyPairSync } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { UnsecuredJWT, type JWTPayload } from "jose";
 import { addConnection } from "../../../../src/connections/store.ts";
@@ -108,6 +111,24 @@ describe("G5: access tokens of a configured issuer (OAuth 2.0 client credentials
     const both = await issuer.token({ roles: ["scim"] });
     expect((await get(both, "/scim/v2/Users")).status).toBe(403);
     expect((await get(both)).status).toBe(200);
+  });
+
+  test("G5: of an issuer's many connections only those are tried whose claims a token has", async () => {
+    let asked = 0;
+    const away = createServer((_request, response) => {
+      asked += 1;
+      response.writeHead(500).end();
+    }).listen(0, "127.0.0.1");
+    await once(away, "listening");
+    const jwksUri = `http://127.0.0.1:${(away.address() as AddressInfo).port}/keys`;
+    for (let number = 0; number < 25; number += 1)
+      await connect(`many-${number}`, {
+        oauth: { issuer: issuer.url, audience: "many", claims: { appid: `many-${number}` }, ...(number < 24 ? { jwksUri } : {}) },
+      });
+    expect((await get(await issuer.token({ aud: "many", appid: "many-24" }), "/scim/v2/Users")).status).toBe(200);
+    expect(await get(await issuer.token({ aud: "many", appid: "somebody" }), "/scim/v2/Users")).toMatchObject({ status: 401 });
+    expect(asked).toBe(0);
+    await new Promise((closed) => away.close(closed));
   });
 
   test("G5: keys are fetched once; a new key is found, made-up ones don't make us ask each time", async () => {
