@@ -1,8 +1,11 @@
 import { createHash, randomUUID } from "node:crypto";
+import type { Caller } from "../access/policy.ts";
+import { holdingMore } from "../access/shutting-out.ts";
 import { recordEvent } from "../audit/record.ts";
 import type { Work } from "../db/database.ts";
 import type { KeyRing } from "../db/envelope.ts";
 import { listCustomAttributes } from "../directory/custom-attributes.ts";
+import { MATCHED_BY } from "../directory/person-edit-rights.ts";
 import { personKeys } from "../directory/personal.ts";
 import { AppError } from "../errors.ts";
 import { applyRows } from "./import-apply.ts";
@@ -14,6 +17,7 @@ import { importCells, markApplied, readImport, storeImport, type ImportCounts } 
 import { newId } from "./stage.ts";
 
 export interface ImportOptions {
+  caller: Caller;
   reach: ImportReach;
   check: CheckValue;
   keyRing: KeyRing;
@@ -99,7 +103,7 @@ export async function applyImport(
 }
 
 async function plan(
-  { ctx, sql }: Work,
+  work: Work,
   given: Omit<ImportOptions, "keyRing"> & {
     columns: readonly string[];
     rows: readonly { line: number; cells: readonly string[] }[];
@@ -107,10 +111,31 @@ async function plan(
     lock: boolean;
   },
 ): Promise<PlannedRow[]> {
-  const { columns, rows, reach, check, idOf, lock } = given;
+  const { ctx, sql } = work;
+  const { caller, columns, rows, reach, check, idOf, lock } = given;
   const catalogue = await listCustomAttributes(sql);
   const inputs = rows.map((row) => inputOf(row, { columns, catalogue, check }));
-  return planRows(inputs, { facts: await loadImportFacts(sql, { inputs, reach, lock, now: ctx.now() }), idOf });
+  const planned = await planRows(inputs, { facts: await loadImportFacts(sql, { inputs, reach, lock, now: ctx.now() }), idOf });
+  const personIds = planned.flatMap(({ personId, action, edit }) =>
+    personId && action === "update" && saysWhoTheyAre(edit)[0] ? [personId] : [],
+  );
+  return withoutMightier(planned, await holdingMore(work, { caller, personIds }));
+}
+
+/** Of what a row changes, that by which accounts are matched, and where links to sign in are sent. */
+function saysWhoTheyAre(edit: PlannedRow["edit"]): string[] {
+  return (edit?.changed ?? []).filter((key) => key === "emails" || MATCHED_BY.has(key));
+}
+
+/** Turns rows into errors by which the caller could become who may do more. Pure. */
+function withoutMightier(rows: readonly PlannedRow[], mightier: ReadonlyMap<string, string>): PlannedRow[] {
+  return rows.map((row) => {
+    const [key] = saysWhoTheyAre(row.edit);
+    const beyond = row.personId === null ? undefined : mightier.get(row.personId);
+    if (key === undefined || beyond === undefined) return row;
+    const message = `says who somebody is who holds more in Rollcall than you do (${beyond}): somebody who holds it all has to do it`;
+    return { ...row, action: "error", problems: [{ field: key === "emails" ? "email" : key, message }], changes: [], edit: null };
+  });
 }
 
 function countsOf(rows: readonly PlannedRow[]): ImportCounts {

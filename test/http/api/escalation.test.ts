@@ -183,4 +183,29 @@ describe("nobody brings themselves, or gives, more than they hold", () => {
     await link(operator.token, keeper.personId).expect(403);
     await link(operator.token, await door.newPerson()).expect(200);
   });
+
+  test("G4, P4: by what accounts are matched nobody says who somebody is who may do more in Rollcall", async () => {
+    const chief = await door.newHolder({ role: "rollcall-administrator", unitId: top });
+    await join(chief.personId, own);
+    const group = (await door.request("POST", "/groups", { body: { displayName: "Chiefs" } }).expect(201)).body.id;
+    const second = await door.newPerson({ unitId: own });
+    await door.request("POST", `/groups/${group}/members`, { body: { add: { people: [second] } } }).expect(200);
+    await door.work((work) => giveGrant(work, { groupId: group, role: "rollcall-administrator", unit: top }));
+    const plain = await door.newPerson({ unitId: own });
+    await door.work((work) => giveGrant(work, { personId: plain, role: "register-admin", unit: top }));
+    const patch = (id: string, body: object, token = keeper.token) => door.request("PATCH", `/people/${id}`, { token, headers: ANY, body });
+    const headers = { "Content-Type": "text/csv" };
+    for (const [index, id] of [chief.personId, second].entries()) {
+      for (const body of [{ employeeNumber: "4712" }, { externalId: "mine" }, { emails: [{ value: "mine@example.org", primary: true }] }])
+        expect((await patch(id, body).expect(403)).body).toMatchObject({ field: "person" });
+      await patch(id, { nickName: "Chief" }).expect(200);
+      await patch(id, { employeeNumber: `chief-${index}` }, door.token).expect(200);
+      for (const row of [`mine@example.org,`, `,4712`]) {
+        const file = Buffer.from(`userName,email,employeeNumber\n${await nameOf(id)},${row}\n`);
+        const { body } = await door.request("POST", "/people/imports", { token: keeper.token, headers, body: file }).expect(201);
+        expect(body.counts).toMatchObject({ update: 0, errors: 1 });
+      }
+    }
+    await patch(plain, { employeeNumber: "4712", emails: [{ value: "plain@example.org", primary: true }] }).expect(200);
+  });
 });

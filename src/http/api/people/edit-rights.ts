@@ -1,5 +1,6 @@
 import { askedByRules } from "../../../access/asked-by-rules.ts";
 import { personBehind } from "../../../access/policy.ts";
+import { requireMayShutOutOrLetIn } from "../../../access/shutting-out.ts";
 import { relationTo } from "../../../access/relation.ts";
 import type { AttributeObject } from "../../../../connectors/contract.ts";
 import { primaryEmail } from "../../../directory/attributes.ts";
@@ -18,10 +19,12 @@ export async function refuseForeignAttributes(
   const reach = await call.reach("rollcall.people.edit");
   const relation = await relationTo(sql, { reach, personId });
   const oneself = personId === personBehind(call.caller);
+  // By these an account is matched, and a link to sign in is sent to the address: who writes them could become that person.
+  const readdressed = asked.includes("emails") && primaryEmail(before)?.toLowerCase() !== primaryEmail(after)?.toLowerCase();
+  if (readdressed || asked.some((key) => MATCHED_BY.has(key))) await requireMayShutOutOrLetIn(call, { caller: call.caller, personId });
   if (relation === "administrator" && (!oneself || reach.organisation)) return;
   const refused = new Set(notEditableBy(relation, { keys: asked, catalogue: await listCustomAttributes(sql) }));
-  // By it an account is matched, and a link to sign in is sent there.
-  if (asked.includes("emails") && primaryEmail(before)?.toLowerCase() !== primaryEmail(after)?.toLowerCase()) refused.add("emails");
+  if (readdressed) refused.add("emails");
   // In one's own unit, too: an account of somebody else would become one's own.
   for (const key of asked.filter((each) => oneself && MATCHED_BY.has(each))) refused.add(key);
   // What rules would give an administrator is asked after the change.

@@ -146,6 +146,7 @@ export const importRoutes: readonly Route[] = [
           file,
           bytes: body,
           owner: ownerOf(call),
+          caller: call.caller,
           reach,
           check: checkValue,
           keyRing: call.options.keyRing,
@@ -204,7 +205,14 @@ export const importRoutes: readonly Route[] = [
       const personIds = await peopleOfImport(call.sql, id);
       await keepingAdministratorsAmong(call, personIds, async () => {
         const watch = await watchRules(call.sql, { caller: call.caller, at: call.ctx.now(), personIds });
-        await applyImport(call, { id, ...body, reach: await importReach(call), check: checkValue, keyRing: call.options.keyRing });
+        await applyImport(call, {
+          id,
+          ...body,
+          caller: call.caller,
+          reach: await importReach(call),
+          check: checkValue,
+          keyRing: call.options.keyRing,
+        });
         await enqueue(call.sql, { job: "invite_imported", payload: { importId: id } });
         await requireMayGiveByRules(call.sql, watch, { personIds });
       });
