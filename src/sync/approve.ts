@@ -14,6 +14,8 @@ interface HeldPlan {
   state: string;
   hash: Buffer;
   run_id: number;
+  /** The plan of the same connection that waits for a decision. */
+  waiting: number | null;
 }
 
 /**
@@ -49,19 +51,27 @@ export async function rejectPlan(work: Work, decision: Decision): Promise<void> 
 }
 
 async function decide({ ctx, sql }: Work, { planId, state, hash }: Decision & { state: "approved" | "rejected" }): Promise<HeldPlan> {
-  const { rows } = await sql.query<HeldPlan>("select state, hash, run_id from plans where id = $1 for update", [planId]);
+  // A connection that was removed took its plans out of sight.
+  const { rows } = await sql.query<HeldPlan>(
+    `select p.state, p.hash, p.run_id, (select max(w.id) from plans w where w.connection_id = p.connection_id and w.state = 'held') as waiting
+     from plans p join connections c on c.id = p.connection_id where p.id = $1 for update of p`,
+    [planId],
+  );
   const [plan] = rows;
   if (!plan) throw new AppError("not_found", `There is no plan ${planId}.`, { field: "plan" });
   if (plan.state !== "held")
-    throw new AppError(
-      "conflict",
-      `Plan ${planId} is ${plan.state}, not held${plan.state === "superseded" ? ": a newer run has taken its place" : ""}.`,
-      { field: "plan" },
-    );
+    throw new AppError("conflict", `Plan ${planId} is ${plan.state}, not held${insteadOf(plan, planId)}.`, { field: "plan" });
   if (hash !== undefined && hash !== plan.hash.toString("hex"))
     throw new AppError("precondition_failed", `Plan ${planId} is not the one that you were shown: its hash is another. Look at it again.`, {
       field: "hash",
     });
   await sql.query("update plans set state = $2, decided_by = $3, decided_at = $4 where id = $1", [planId, state, ctx.actor, ctx.now()]);
   return plan;
+}
+
+/** A run that decides what is held already leaves that to wait, and supersedes its own; so does one that was for looking only. */
+function insteadOf({ state, waiting }: HeldPlan, planId: number): string {
+  if (state !== "superseded") return "";
+  if (waiting === null) return ": it was for looking only, or a newer run has taken its place";
+  return waiting > planId ? `: a newer run has taken its place, with plan ${waiting}` : `: plan ${waiting} waits for a decision instead`;
 }

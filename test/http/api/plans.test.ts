@@ -83,6 +83,30 @@ describe("plans by API", () => {
     await door.db.pool.query("update plans set state = 'superseded' where id = $1", [plan.id]);
   });
 
+  test("a run that decides what is held already leaves that to wait, and says so; plans of a removed connection are decided by nobody", async () => {
+    const own = await startMachinery();
+    try {
+      own.write(people(40));
+      await own.door.request("POST", "/connections", { body: own.hr("hr") }).expect(201);
+      await own.sync("hr");
+      own.write(people(10));
+      const first = await own.sync("hr");
+      expect([first.state, (await own.sync("hr")).state]).toEqual(["held", "superseded"]);
+      const { rows } = await own.door.db.pool.query<{ id: number; hash: string }>(
+        "select id, encode(hash, 'hex') as hash from plans order by id desc limit 1",
+      );
+      const decide = (id: number | null | undefined, action: string) =>
+        own.door.request("POST", `/plans/${id}/${action}`, { body: { hash: rows[0]?.hash, reason: "test" } });
+      const refused = await decide(rows[0]?.id, "approve").expect(409);
+      expect(refused.body.detail).toContain(`plan ${first.planId} waits for a decision instead`);
+      await own.door.request("DELETE", "/connections/hr?leaving=40", { headers: { "If-Match": "*" } }).expect(200);
+      await own.door.request("GET", `/plans/${first.planId}`).expect(404);
+      for (const action of ["approve", "reject"]) await decide(first.planId, action).expect(404);
+    } finally {
+      await own.close();
+    }
+  });
+
   test("B2: rejected, nothing of it happens; a newer run takes the place of what was shown", async () => {
     const { door } = world;
     const first = await heldPlan(15);
