@@ -58,10 +58,10 @@ export function createApp({ db, keyRing, config, log, now = () => new Date(), qu
   app.use(sequence(requestId(), requestLog({ log }), metrics.measure, headers, steadyBody(), tidyPath()));
   const noted = quirks ?? createQuirkLog({ db, log, now });
   const { bodyLimit, rateLimit, clientCertificate } = config.http;
-  const scim = () =>
-    createScimDoor({ db, keyRing, log, now, quirks: noted, bodyLimit, rateLimit, clientCertificate, network: config.outbound });
-  app.use("/scim/v2", scim());
-  app.use("/scim/:connection/v2", scim());
+  const scim = createScimDoor({ db, keyRing, log, now, quirks: noted, bodyLimit, rateLimit, clientCertificate, network: config.outbound });
+  // One door under two addresses: what it knows and counts of a client is the same. A connection may be named "v2".
+  app.use("/scim/:connection/v2", scim);
+  app.use("/scim/v2", scim);
   const { outbound: network, connections: { folders: connectionFolders } = { folders: [] } } = config;
   const { signIn = signInSettings.parse({}) } = config;
   const baseUrl = baseUrlOf(config);

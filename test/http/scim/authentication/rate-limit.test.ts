@@ -45,6 +45,17 @@ describe("M1: requests are limited by token", () => {
     expect(answers.filter(({ status }) => status === 429)).toHaveLength(10);
   });
 
+  test("M1: the connection's own address and the common one are one door", async () => {
+    const { id: connectionId } = await inTransaction(door.db, testContext(), (work) =>
+      addConnection(work, { definition: { name: "v2", connector: "scim-inbound", settings: {} }, keyRing }),
+    );
+    const { token } = await door.newToken({ connectionId });
+    const statuses = [];
+    for (const path of ["/scim/v2/v2/Users", "/scim/v2/Users", "/scim/v2/v2/Users", "/scim/v2/Users", "/scim/v2/v2/Users"])
+      statuses.push((await door.request("GET", path, { token })).status);
+    expect(statuses).toEqual([200, 200, 200, 429, 429]);
+  });
+
   test("M1: a client of the token endpoint has one limit, however many tokens it fetches", async () => {
     const work = <T>(act: Parameters<typeof inTransaction<T>>[2]) =>
       inTransaction(door.db, testContext({ now: () => new Date(clock) }), act);
