@@ -34,7 +34,11 @@ export async function isGone({ status, body }: Pick<HttpAnswer, "status" | "body
 export async function refusalOf(error: unknown, asking: Asking): Promise<unknown> {
   if (!(error instanceof Fault) || error.kind !== "denied" || (await listing(asking)) !== "there") return error;
   const said = error.message.replace(/ Check the credential and what it may do\.$/, "");
-  return new Fault("rejected", `${said} It refuses this change alone: ${asking.collection} can still be read.`, { cause: error });
+  return new Fault(
+    "rejected",
+    `${said} ${asking.collection} can still be read, so that the others' changes go on; where every change is refused, the credential lacks the right to it.`,
+    { cause: error },
+  );
 }
 
 async function listing({ call, collection }: Asking): Promise<"there" | "nowhere" | "untold"> {
