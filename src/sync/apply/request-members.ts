@@ -52,13 +52,16 @@ async function addMembers(
   if (ids.length === 0) return [];
   const malformed = ids.find((id) => !UUID.test(id));
   if (malformed !== undefined) throw unknownMember(malformed);
+  // Accounts are locked against a DELETE of theirs: one that is under way is waited for, and seen; one that comes later finds the membership.
   const { rows } = await work.sql.query<ChangedMember & { opened: boolean; found: boolean }>(
     `with asked as (select distinct id from unnest($2::uuid[]) as id),
+      own as materialized (select a.native_id::uuid as id, a.id as account_id, a.gone_at from accounts a
+        where a.connection_id = $3 and a.kind = 'user' and a.native_id = any($2::text[]) for key share),
       person as (select p.id from asked join people p using (id) where p.state <> 'deleted'
-        and not exists (select from accounts gone where gone.connection_id = $3 and gone.kind = 'user' and gone.native_id = p.id::text and gone.gone_at is not null)),
+        and not exists (select from own where own.id = p.id and own.gone_at is not null)),
       child as (select g.id from asked join groups g using (id) where g.deleted_at is null and g.id <> $1),
       opened as (insert into memberships (group_id, person_id, connection_id, account_id, valid_from, recorded_from)
-        select $1, p.id, $3::int, (select a.id from accounts a where a.connection_id = $3 and a.kind = 'user' and a.native_id = p.id::text), $4::timestamptz, $4::timestamptz from person p
+        select $1, p.id, $3::int, own.account_id, $4::timestamptz, $4::timestamptz from person p left join own on own.id = p.id
         on conflict do nothing returning person_id as id),
       nested as (insert into nestings (parent_group_id, child_group_id, connection_id, valid_from, recorded_from)
         select $1, c.id, $3::int, $4::timestamptz, $4::timestamptz from child c

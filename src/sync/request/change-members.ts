@@ -119,11 +119,12 @@ function textOf(shape: Shape): string {
     select coalesce((select version from changed), locked.version) as version, exists (select from found) as found ${woken} from locked`;
 }
 
+// Accounts are locked against a DELETE of theirs: one that is under way is waited for, and seen; one that comes later finds the membership.
 // Sets by one walk along an index each: a look for each person would cost as much as putting them in. Only who has no account of this
 // client is looked for among the others, and only where there is somebody like that.
 const ASKED = `there as materialized (select p.id from people p where p.id = any(${$.add}) and p.state <> 'deleted'),
   own as materialized (select a.native_id::uuid as id, a.id as account_id, a.gone_at from accounts a
-    where a.connection_id = ${$.connection} and a.kind = 'user' and a.native_id = any(${$.add}::text[])),
+    where a.connection_id = ${$.connection} and a.kind = 'user' and a.native_id = any(${$.add}::text[]) for key share),
   person as (select id, account_id from own
     union all select there.id, null from there where (select count(*) from own) < ${$.count} and there.id not in (select id from own))`;
 
