@@ -78,11 +78,11 @@ export const deliveryRoutes: readonly Route[] = [
     method: "post",
     path: "/deliveries/retry",
     summary: "Send dead letters again, and let go what a guard held",
-    description: "Named by the ids of their projections, or all of a target.",
+    description: "Named by what `GET /deliveries` calls their `projectionId` (their `id` is that of one try), or all of a target.",
     tag,
     access: { permission: "rollcall.connections.run", on: "organisation" },
     body: z.union([
-      z.strictObject({ ids: z.array(z.int().positive()).min(1).max(MOST_AT_ONCE) }),
+      z.strictObject({ ids: z.array(z.int().positive()).min(1).max(MOST_AT_ONCE).describe("Their `projectionId`.") }),
       z.strictObject({ target: connectionName }),
     ]),
     example: { ids: [1041, 1042] },
