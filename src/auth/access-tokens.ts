@@ -3,7 +3,8 @@ import type { IssuerSettings } from "../../connectors/scim-inbound/config.ts";
 import { AppError } from "../errors.ts";
 import type { KeySets } from "./key-sets.ts";
 
-const LONGEST = 8192;
+/** What a request's headers may have in all: Entra puts up to 200 groups into a token, which are ten thousand letters. */
+const LONGEST = 16 * 1024;
 const FORM = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 
 /** Whether a bearer token has the form of a JSON Web Token; nothing of it is believed yet. */

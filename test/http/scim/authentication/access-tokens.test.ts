@@ -1,4 +1,4 @@
-import { createPublicKey, generateKeyPairSync } from "node:crypto";
+import { createPublicKey, generateKeyPairSync, randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -64,6 +64,11 @@ describe("G5: access tokens of a configured issuer (OAuth 2.0 client credentials
     const answer = await get(await issuer.token(claims()));
     expect([answer.status, answer.detail]).toEqual([401, expect.stringContaining(detail)]);
     expect(answer.challenge).toMatch(/^Bearer realm="Rollcall SCIM", error="invalid_token", error_description="/);
+  });
+
+  test("G5: a token may be as long as Entra makes them, with 200 groups", async () => {
+    const groups = Array.from({ length: 200 }, () => randomUUID());
+    expect((await get(await issuer.token({ groups }))).status).toBe(200);
   });
 
   test("G5: clocks may differ by as much as the connection says", async () => {
