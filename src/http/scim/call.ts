@@ -99,6 +99,7 @@ export function authenticated(options: ScimDoorOptions): RequestHandler {
 
   return async (request, response, next) => {
     const exchange = { request, response };
+    response.locals["again"] = () => inFull(exchange, { counted: true });
     const bearer = isProvenByItself(request) ? bearerOf(request) : undefined;
     const known = bearer === undefined ? undefined : remembered.find(bearer, now());
     const asked = connectionAsked(request);
@@ -166,6 +167,12 @@ export function callOf(response: Response): Call {
   const call = response.locals["call"] as Call | undefined;
   if (!call) throw new Error("this handler was reached without an authenticated call");
   return call;
+}
+
+/** Authenticates a request that was before, without counting it anew, and returns its call as it is now. Throws as authenticated() does. */
+export async function authenticateAgain(response: Response): Promise<Call> {
+  await (response.locals["again"] as () => Promise<void>)();
+  return callOf(response);
 }
 
 /** The call of a request that is still to be proved by its own statement; see `authenticated`. */

@@ -2,6 +2,7 @@ import type { Router } from "express";
 import { callOf, type ScimDoorOptions } from "../call.ts";
 import { checkedBody } from "../json.ts";
 import { methodsOf, sendJson } from "../respond.ts";
+import { standingCall } from "../standing-call.ts";
 import { readBulkRequest } from "./request.ts";
 import { runBulk } from "./run.ts";
 
@@ -12,7 +13,10 @@ export function bulkRoutes(router: Router, { door }: { door: ScimDoorOptions }):
   methodsOf(router, "/Bulk", {
     async post(request, response) {
       const asked = readBulkRequest(checkedBody(request.body));
-      sendJson(response, { schemas: [BULK_RESPONSE], Operations: await runBulk(door, { call: callOf(response), request: asked }) });
+      sendJson(response, {
+        schemas: [BULK_RESPONSE],
+        Operations: await runBulk(door, { call: callOf(response), standing: standingCall(response), request: asked }),
+      });
     },
   });
 }

@@ -30,11 +30,12 @@ interface Waiting {
 /**
  * Carries out a bulk request: each operation in a transaction of its own, in the request's order except that what is
  * referred to is made first. Of resources that refer to each other in a circle, one is made without the reference and
- * completed as soon as the other has an id. Operations that `failOnErrors` left undone have no result.
+ * completed as soon as the other has an id. Operations that `failOnErrors` left undone have no result; those for which the client no
+ * longer stands are refused one by one, so that it knows of the others.
  */
 export async function runBulk(
   door: ScimDoorOptions,
-  { call, request: { operations, failOnErrors } }: { call: Call; request: BulkRequest },
+  { call, standing, request: { operations, failOnErrors } }: { call: Call; standing: () => Promise<Call>; request: BulkRequest },
 ): Promise<OperationResult[]> {
   const makers = new Map(operations.flatMap(({ method, bulkId }, at) => (method === "POST" && bulkId !== undefined ? [[bulkId, at]] : [])));
   const begun = new Set<number>();
@@ -60,7 +61,7 @@ export async function runBulk(
     if (isStopped()) return;
     try {
       const { ready, later } = resolved(operation);
-      const made = await perform(door, { call, operation: ready });
+      const made = await perform(door, { call: await standing(), operation: ready });
       results.set(at, succeeded(operation, made));
       if (operation.method === "POST" && operation.bulkId !== undefined) ids.set(operation.bulkId, made.id);
       if (later !== undefined) waiting.push({ at, made, later, bulkIds: new Set(referencesIn(later)) });
@@ -100,7 +101,10 @@ export async function runBulk(
         if (still !== undefined) throw unresolved(referencesIn(still).join(", "));
         const data = { schemas: [PATCH_OP], Operations: [{ op: "add", value: value ?? {} }] };
         const patch: BulkOperation = { method: "PATCH", path: `${operation.path.replace(/\/$/, "")}/${made.id}`, data };
-        results.set(at, succeeded(operation, { ...(await perform(door, { call, operation: patch })), status: made.status }));
+        results.set(
+          at,
+          succeeded(operation, { ...(await perform(door, { call: await standing(), operation: patch })), status: made.status }),
+        );
       } catch (error) {
         fail(at, error, made);
       }

@@ -160,6 +160,31 @@ describe("G5: a client that was let in a moment ago", () => {
     expect((await door.request("GET", "/scim/none/v2/Users", { token })).status).toBe(403);
   });
 
+  test("G5: has no more of a bulk request carried out once its token is revoked, and learns what was done", async () => {
+    let ticking = new Date("2026-11-01T12:00:00Z").getTime();
+    const other = await openDoor({ now: () => new Date((ticking += 20)) });
+    try {
+      const { id: tokenId, token } = await other.newToken();
+      const Operations = Array.from({ length: 300 }, (_, at) => ({
+        method: "POST",
+        path: "/Users",
+        bulkId: `b${at}`,
+        data: { userName: `bulk-${at}` },
+      }));
+      const answered = other.request("POST", "/Bulk", { token, body: { Operations } }).then((answer) => answer);
+      const made = async () =>
+        (await other.db.pool.query<{ n: number }>("select count(*)::int as n from people where user_name like 'bulk-%'")).rows[0]?.n ?? 0;
+      while ((await made()) < 5) await new Promise((later) => setTimeout(later, 5));
+      await other.db.pool.query("update tokens set revoked_at = now(), revoked_reason = 'leaked' where id = $1", [tokenId]);
+      const { status, body } = await answered;
+      const statuses: string[] = body.Operations.map((each: { status: string }) => each.status);
+      expect([status, statuses.length, statuses.at(-1)]).toEqual([200, 300, "401"]);
+      expect(statuses.filter((each) => each === "201")).toHaveLength(await made());
+    } finally {
+      await other.close();
+    }
+  });
+
   test("O1: a read that nothing proves is not answered: unknown tokens beside remembered ones", async () => {
     const { token } = await remembered();
     const stranger = token.slice(0, -4) + (token.endsWith("AAAA") ? "BBBB" : "AAAA");
