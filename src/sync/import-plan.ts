@@ -7,6 +7,7 @@ import { AppError, type Problem } from "../errors.ts";
 import type { ImportInput } from "./import-columns.ts";
 import type { ImportFacts } from "./import-facts.ts";
 import { withoutWrongManagers } from "./import-managers.ts";
+import { inTurns } from "./in-turns.ts";
 import { currentContribution, decideLocalEdit, type DecidedEdit } from "./local-edit.ts";
 
 export interface ImportChange {
@@ -31,9 +32,6 @@ export interface PlannedRow {
   units: { add: readonly string[]; remove: readonly number[] };
 }
 
-/** Takes a turn after so many rows, so that others get theirs. */
-const ROWS_A_TURN = 200;
-
 /** Decides about every row. Pure but for giving way to others; `idOf` names the people who will be new. */
 export async function planRows(
   inputs: readonly ImportInput[],
@@ -45,11 +43,9 @@ export async function planRows(
       personId === null && problems.length === 0 && input.userName !== undefined ? [[input.userName.toLowerCase(), idOf(input.line)]] : [],
     ),
   );
-  const planned: PlannedRow[] = [];
-  for (const [index, { input, personId, problems }] of decided.entries()) {
-    planned.push(planRow(input, { facts, personId, newId: idOf(input.line), newcomers, problems }));
-    if (index % ROWS_A_TURN === ROWS_A_TURN - 1) await new Promise((resolve) => setImmediate(resolve));
-  }
+  const planned = await inTurns(decided, ({ input, personId, problems }) =>
+    planRow(input, { facts, personId, newId: idOf(input.line), newcomers, problems }),
+  );
   return withoutWrongManagers(planned, facts);
 }
 

@@ -5,6 +5,7 @@ import { importPurpose, open, seal, type KeyRing, type SealingKey } from "../db/
 import { openPersonKey, sealPersonal } from "../directory/personal.ts";
 import { AppError } from "../errors.ts";
 import type { PlannedRow } from "./import-plan.ts";
+import { inTurns } from "./in-turns.ts";
 
 /** How long a preview waits to be applied, and how long what an applied one changed can be looked at. */
 const PREVIEW_KEPT_MS = 86_400_000;
@@ -133,7 +134,7 @@ export async function importCells(
     'select line, person_id as "personId", content from people_import_rows where import_id = $1 order by line',
     [id],
   );
-  return rows.map(({ line, personId, content }) => {
+  return inTurns(rows, ({ line, personId, content }) => {
     const { cells = [] } = contentShape.parse(JSON.parse(open(keyRing, { purpose: importPurpose(id), sealed: content })));
     return { line, cells, personId };
   });

@@ -14,6 +14,7 @@ import { loadImportFacts, type ImportReach } from "./import-facts.ts";
 import type { ImportFile } from "./import-file.ts";
 import { planHash, planRows, type PlannedRow } from "./import-plan.ts";
 import { importCells, markApplied, readImport, storeImport, type ImportCounts } from "./import-store.ts";
+import { inTurns } from "./in-turns.ts";
 import { newId } from "./stage.ts";
 
 export interface ImportOptions {
@@ -114,7 +115,7 @@ async function plan(
   const { ctx, sql } = work;
   const { caller, columns, rows, reach, check, idOf, lock } = given;
   const catalogue = await listCustomAttributes(sql);
-  const inputs = rows.map((row) => inputOf(row, { columns, catalogue, check }));
+  const inputs = await inTurns(rows, (row) => inputOf(row, { columns, catalogue, check }));
   const planned = await planRows(inputs, { facts: await loadImportFacts(sql, { inputs, reach, lock, now: ctx.now() }), idOf });
   const personIds = planned.flatMap(({ personId, action, edit }) =>
     personId && action === "update" && saysWhoTheyAre(edit)[0] ? [personId] : [],
