@@ -1,18 +1,30 @@
 import type { RecordProblem } from "../../connectors/contract.ts";
 import type { Sql } from "../db/database.ts";
-import { profileColumns } from "../directory/attributes.ts";
+import { profileColumns, type Contribution } from "../directory/attributes.ts";
 import { claimsValues, CLAIMS, claimsOf, type ClaimRow } from "./known.ts";
+import { matchValues } from "./match.ts";
 import type { Item, KnownPerson } from "./records.ts";
 
 /**
- * Somebody who leaves one origin is from now on what the others say. Where that is a login name or an address that has become
- * somebody else's, they keep the one they had (or go without an address): nobody stays in for want of a name. Says who.
+ * Whether somebody is called, or written to, by what another origin says than the record that was decided about: nobody has looked yet
+ * whose that is. Pure.
+ */
+export function speaksForOthers({ action, payload: { person } }: Item, contribution: Contribution): boolean {
+  if (!person) return false;
+  const isOwn = (key: "userName" | "emails", value: string) => matchValues(contribution, key).includes(value.toLowerCase());
+  return action === "delete" || !isOwn("userName", person.userName) || (person.email !== null && !isOwn("emails", person.email));
+}
+
+/**
+ * Somebody who leaves one origin is from now on what the others say; and whom another origin masters is what that one says, whatever is
+ * decided about. Where that is a login name or an address that has become somebody else's, they keep the one they had (or go without an
+ * address): nobody stays in, or as they were, for want of a name. Says who.
  */
 export async function settleHandOver(
   sql: Sql,
   { connectionId, items, people }: { connectionId: number; items: readonly Item[]; people: ReadonlyMap<string, KnownPerson> },
 ): Promise<RecordProblem[]> {
-  const handed = items.filter(({ action, payload }) => action === "delete" && payload.person);
+  const handed = items.filter(({ payload }) => payload.person);
   if (handed.length === 0) return [];
   const { rows } = await sql.query<ClaimRow>({
     name: "sync_find_claims",
@@ -40,7 +52,7 @@ export async function settleHandOver(
       kind: item.kind,
       nativeId: item.nativeId,
       code: "conflict",
-      message: `What another origin says of whom this one lets go could not be taken over whole: ${problem}.`,
+      message: `What another origin says of ${item.action === "delete" ? "whom this one lets go" : "them"} could not be taken over whole: ${problem}.`,
     }));
   });
 }

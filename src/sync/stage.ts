@@ -7,7 +7,7 @@ import { decideUser, type Deciding, type UserInput } from "./decide.ts";
 import { sealChanges, type Sealing } from "./seal-changes.ts";
 import { decideGroup, decideUnit } from "./decide-collection.ts";
 import { refuseUnfindable } from "./found-by.ts";
-import { settleHandOver } from "./hand-over.ts";
+import { settleHandOver, speaksForOthers } from "./hand-over.ts";
 import { findClaims, NO_CLAIMS, knownAccounts, knownPeople, type Claims } from "./known.ts";
 import { matchAccount, type Match } from "./match.ts";
 import type { Item, KnownAccount } from "./records.ts";
@@ -101,14 +101,16 @@ async function decideUsers(
     mapped.flatMap((user) => personOf(user, matches.get(user.record.nativeId)) ?? []),
     { lock },
   );
+  const handed: Item[] = [];
   const decided = collect(mapped, (user) => {
     const match = matches.get(user.record.nativeId);
     const input: UserInput = { ...user, match, person: people.get(personOf(user, match) ?? ""), newPersonId: newId(seenAt), seenAt };
     const item = decideUser(deciding, input);
     if (item && item.action !== "delete") problems.push(...settleClaims(item, claims));
+    if (item && speaksForOthers(item, user.contribution)) handed.push(item);
     return item;
   });
-  problems.push(...(await settleHandOver(sql, { connectionId: deciding.connectionId, items: decided.items, people })));
+  problems.push(...(await settleHandOver(sql, { connectionId: deciding.connectionId, items: handed, people })));
   if (sealing) await sealChanges(sql, { sealing, items: decided.items, people });
   return { items: decided.items, problems: [...problems, ...decided.problems] };
 }
