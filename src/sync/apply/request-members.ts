@@ -72,12 +72,17 @@ async function addMembers(
     [groupId, ids, connection.id, work.ctx.now()],
   );
   const unknown = rows.find((row) => !row.found);
+  if (unknown?.id === groupId) throw refusedMember("a group can't be a member of itself");
   if (unknown) throw unknownMember(unknown.id);
   return rows.filter((row) => row.opened);
 }
 
 function unknownMember(id: string): AppError {
-  return new AppError("invalid", `members: there is no user or group ${id}.`, { field: "members.value", scimType: "invalidValue" });
+  return refusedMember(`there is no user or group ${id}`);
+}
+
+function refusedMember(what: string): AppError {
+  return new AppError("invalid", `members: ${what}.`, { field: "members.value", scimType: "invalidValue" });
 }
 
 async function removeMembers(

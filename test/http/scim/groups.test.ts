@@ -105,6 +105,8 @@ describe("M1: groups and their members", () => {
       const answer = await patch(made.id, { op: "add", path: "members", value: [member(1), { value }] });
       expect([answer.status, answer.body.scimType, answer.body.detail]).toEqual([400, "invalidValue", expect.stringContaining(value)]);
     }
+    const itself = await patch(made.id, { op: "add", path: "members", value: [{ value: made.id }] });
+    expect([itself.status, itself.body.detail]).toEqual([400, "members: a group can't be a member of itself."]);
     expect(ids(await read(made.id))).toEqual([people[0]]);
   });
 
