@@ -1,12 +1,28 @@
 import { requireMayBringUnder } from "../../access/indirect-giving.ts";
 import { findUnit, type Unit } from "../../directory/units.ts";
+import { AppError } from "../../errors.ts";
 import type { ApiCall } from "./route.ts";
 
-/** Asks for everything that a move of a unit needs. Throws `forbidden`, `not_found` for a parent that the caller may not know of. */
+/**
+ * Asks for everything that a move of a unit needs. Throws `forbidden`, `not_found` for a parent that the caller may not know of,
+ * `conflict` where the caller would lose it.
+ */
 export async function requireMayMove(call: ApiCall, { unit, parentId }: { unit: Unit; parentId: string | null }): Promise<void> {
   await call.require("rollcall.units.edit", parentId === null ? { organisation: true } : { unitId: parentId });
+  if (parentId === null && unit.parentId !== null) await refuseLosing(call, unit);
   await requireSteersOrganisation(call, { from: unit, to: { ...unit, parentId } });
   if (parentId !== null) await requireMayPutUnder(call, { unit, parentId });
+}
+
+/** At the top only what is given on the unit itself holds there: who moved it, with all whose rights come from above, would not see it again. */
+async function refuseLosing(call: ApiCall, unit: Unit): Promise<void> {
+  const { everything, paths } = await call.reach("rollcall.units.edit");
+  if (everything || paths.includes(unit.path)) return;
+  throw new AppError(
+    "conflict",
+    `At the top of the tree ${unit.name} would be out of your own reach: hold a role with rollcall.units.edit on it first.`,
+    { field: "parentId" },
+  );
 }
 
 /** Refuses to bring a unit, or what it holds, where others' grants give more than the caller may. Throws `forbidden`. */

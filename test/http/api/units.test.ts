@@ -167,6 +167,18 @@ describe("units by API", () => {
     await change({ name: "Renamed" }).expect(200);
   });
 
+  test("A4: nobody moves a unit to the top, out of their own reach: nobody above it would see it again", async () => {
+    const unit = await door.newUnit({ name: "Branch", parentId: top });
+    const { personId, token } = await door.newHolder({ role: "rollcall-administrator", unitId: top });
+    const toTheTop = () => door.request("PATCH", `/units/${unit}`, { token, headers: ANY, body: { parentId: null } });
+    expect((await toTheTop().expect(409)).body).toMatchObject({ field: "parentId" });
+    await door.request("POST", "/previews", { token, body: { kind: "unitMove", unitId: unit, parentId: null } }).expect(409);
+    await door.work((work) => giveGrant(work, { personId, role: "rollcall-administrator", unit }));
+    await toTheTop().expect(200);
+    await door.request("GET", `/units/${unit}`, { token }).expect(200);
+    await door.request("PATCH", `/units/${unit}`, { token, headers: ANY, body: { parentId: top } }).expect(200);
+  });
+
   test("A4: whatever units, the trees hold each of them once", () => {
     const ids = ["a", "b", "c", "d", "e", "f"];
     const parents = fc.tuple(...ids.map((_, index) => fc.option(fc.constantFrom(...ids.slice(0, index), "elsewhere"))));
