@@ -55,7 +55,10 @@ export async function createRole(work: Work, input: RoleInput): Promise<string> 
     "insert into roles (id, key, name, description, created_at, modified_at) values ($1, $2, $3, $4, $5, $5) on conflict (key) do nothing",
     [id, input.key, input.name, input.description ?? "", ctx.now()],
   );
-  if (rowCount === 0) throw new AppError("conflict", `There is a role with the key ${input.key} already.`, { field: "key" });
+  if (rowCount === 0)
+    throw new AppError("conflict", `There is a role with the key ${input.key} already, or was: its versions are kept under it.`, {
+      field: "key",
+    });
   await settleRoleContent(work, [{ roleId: id, permissions, parentIds }]);
   await keepRoleVersions(work, [id]);
   await recordEvent(work, { name: "role.created", subjectType: "role", subjectId: id, data: { name: input.key } });
