@@ -11,7 +11,7 @@ import type { Item, KnownPerson } from "./records.ts";
  */
 export function speaksForOthers({ action, payload: { person } }: Item, contribution: Contribution): boolean {
   if (!person) return false;
-  const isOwn = (key: "userName" | "emails", value: string) => matchValues(contribution, key).includes(value.toLowerCase());
+  const isOwn = (key: "userName" | "emails", value: string) => matchValues(contribution, key).includes(value);
   return action === "delete" || !isOwn("userName", person.userName) || (person.email !== null && !isOwn("emails", person.email));
 }
 
@@ -38,13 +38,13 @@ export async function settleHandOver(
     if (!person || !before) return [];
     const problems: string[] = [];
     const name = profileColumns(before.attributes).userName;
-    if (isAnothers(byUserName.get(person.userName.toLowerCase()), before.id)) {
+    if (isAnothers(byUserName.get(person.userName), before.id)) {
       problems.push(`the userName ${person.userName} belongs to another person: ${name} stays`);
       person.attributes = { ...person.attributes, userName: name };
       person.userName = name;
       person.changed = person.changed.filter((key) => key !== "userName");
     }
-    if (person.email !== null && isAnothers(byEmail.get(person.email.toLowerCase()), before.id)) {
+    if (person.email !== null && isAnothers(byEmail.get(person.email), before.id)) {
       problems.push(`the e-mail address ${person.email} belongs to another person: it stands in the profile, but messages don't go there`);
       person.email = null;
     }

@@ -63,7 +63,7 @@ export const ABSENCES = `(select jsonb_agg(jsonb_build_object('connectionId', e.
 
 export interface Claims {
   candidates: Candidate[];
-  /** By lower-cased login name and e-mail address. */
+  /** By login name and e-mail address as they were asked for. */
   byUserName: Map<string, string>;
   byEmail: Map<string, string>;
 }
@@ -73,8 +73,9 @@ export const NO_CLAIMS: Claims = { candidates: [], byUserName: new Map(), byEmai
 /** A row of claimsQuery. */
 export interface ClaimRow {
   id: string;
-  user_name: string;
-  email: string | null;
+  /** As they were asked for. */
+  names: string[] | null;
+  addresses: string[] | null;
   employee_number: string | null;
   external_id: string | null;
   taken: boolean;
@@ -92,18 +93,22 @@ export async function findClaims(sql: Sql, options: ClaimsOptions): Promise<Clai
   return claimsOf(rows, options.keys);
 }
 
-/** One lookup for each value, by its index: left to itself, the planner reads everybody once the list is long. */
-const named = (values: string, condition: string) =>
-  `select f.id from (select distinct lower(value) as lowered, value from unnest(${values}::text[]) as v (value)) claimed
+/**
+ * One lookup for each value, by its index: left to itself, the planner reads everybody once the list is long. Whether two are the same in
+ * lower case the database alone says, as its unique indexes do: JavaScript makes other letters of an İ, and of a Σ at the end of a word.
+ */
+const named = (values: string, { key, condition }: { key: MatchKey; condition: string }) =>
+  `select f.id, '${key}' as key, claimed.value from (select distinct lower(value) as lowered, value from unnest(${values}::text[]) as v (value)) claimed
      cross join lateral (select id from people where ${condition} and state <> 'deleted' offset 0) f`;
 
 /** Takes the parameters that claimsValues gives, $1 to $5. */
 export const CLAIMS = `with found as (
-        ${named("$1", "lower(user_name::text) = claimed.lowered")}
-        union ${named("$2", "lower(email::text) = claimed.lowered")}
-        union ${named("$3", "employee_number = claimed.value")}
-        union ${named("$4", "external_id = claimed.value")})
-      select p.id, lower(p.user_name::text) as user_name, lower(p.email::text) as email, p.employee_number, p.external_id,
+        select id, array_agg(value) filter (where key = 'userName') as names, array_agg(value) filter (where key = 'emails') as addresses from (
+          ${named("$1", { key: "userName", condition: "lower(user_name::text) = claimed.lowered" })}
+          union all ${named("$2", { key: "emails", condition: "lower(email::text) = claimed.lowered" })}
+          union all ${named("$3", { key: "employeeNumber", condition: "employee_number = claimed.value" })}
+          union all ${named("$4", { key: "externalId", condition: "external_id = claimed.value" })}) every group by id)
+      select p.id, found.names, found.addresses, p.employee_number, p.external_id,
         (select true from accounts a where a.person_id = p.id and a.connection_id = $5::int and a.kind = 'user' and a.gone_at is null limit 1) is not null as taken
       from found cross join lateral (select * from people where id = found.id offset 0) p`;
 
@@ -111,29 +116,25 @@ export function claimsValues(options: ClaimsOptions): unknown[] {
   const values = (key: MatchKey) => [...new Set(options.contributions.flatMap((contribution) => matchValues(contribution, key)))];
   const emails = new Set([
     ...values("emails"),
-    ...options.contributions.flatMap(
-      (contribution) => profileColumns(toProfile({ emails: contribution["emails"] })).email?.toLowerCase() ?? [],
-    ),
+    ...options.contributions.flatMap((contribution) => profileColumns(toProfile({ emails: contribution["emails"] })).email ?? []),
   ]);
   const asked = (key: MatchKey) => (options.keys.includes(key) ? values(key) : []);
   return [values("userName"), [...emails], asked("employeeNumber"), asked("externalId"), options.connectionId];
 }
 
 export function claimsOf(rows: readonly ClaimRow[], keys: readonly MatchKey[]): Claims {
-  const candidates = rows.flatMap((row) => {
-    const found: Record<MatchKey, string | null> = {
-      userName: row.user_name,
-      emails: row.email,
-      employeeNumber: row.employee_number,
-      externalId: row.external_id,
+  const candidates = rows.flatMap(({ id: personId, taken, ...row }) => {
+    const found: Record<MatchKey, readonly string[]> = {
+      userName: row.names ?? [],
+      emails: row.addresses ?? [],
+      employeeNumber: row.employee_number === null ? [] : [row.employee_number],
+      externalId: row.external_id === null ? [] : [row.external_id],
     };
-    return keys.flatMap((key): Candidate[] =>
-      found[key] === null ? [] : [{ personId: row.id, key, value: found[key], taken: row.taken }],
-    );
+    return keys.flatMap((key) => found[key].map((value): Candidate => ({ personId, key, value, taken })));
   });
   return {
     candidates,
-    byUserName: new Map(rows.map((row) => [row.user_name, row.id])),
-    byEmail: new Map(rows.flatMap((row) => (row.email === null ? [] : [[row.email, row.id]]))),
+    byUserName: new Map(rows.flatMap(({ id, names }) => (names ?? []).map((name) => [name, id]))),
+    byEmail: new Map(rows.flatMap(({ id, addresses }) => (addresses ?? []).map((address) => [address, id]))),
   };
 }

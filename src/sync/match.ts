@@ -9,7 +9,7 @@ export type MatchKey = Mapping["match"][number];
 export interface Candidate {
   personId: string;
   key: MatchKey;
-  /** Lower-cased where the key ignores case. */
+  /** As the account says it: whether that is the same but for case, the database has said. */
   value: string;
   /** The person already has another live account of this connection. */
   taken: boolean;
@@ -23,18 +23,10 @@ export type Match =
 
 /** The values by which an account may find its person; e-mail and login names ignore case. */
 export function matchValues(contribution: Contribution, key: MatchKey): string[] {
-  return saidValues(contribution, key).map((value) => comparable(value, key));
-}
-
-function saidValues(contribution: Contribution, key: MatchKey): string[] {
   const said = contribution[key];
   const values =
     key !== "emails" ? [said] : Array.isArray(said) ? said.filter(isObject).map((email: AttributeObject) => email["value"]) : [];
   return values.filter((value): value is string => typeof value === "string" && value !== "");
-}
-
-function comparable(value: string, key: MatchKey): string {
-  return key === "userName" || key === "emails" ? value.toLowerCase() : value;
 }
 
 /**
@@ -51,11 +43,7 @@ export function matchAccount({
   candidates: readonly Candidate[];
 }): Match {
   const found = keys.flatMap((key) => {
-    const values = new Set(
-      saidValues(contribution, key)
-        .filter(keepsItsLetters)
-        .map((value) => comparable(value, key)),
-    );
+    const values = new Set(matchValues(contribution, key).filter(keepsItsLetters));
     return candidates.filter((candidate) => candidate.key === key && values.has(candidate.value));
   });
   const people = [...new Set(found.map((candidate) => candidate.personId))].sort();

@@ -142,11 +142,11 @@ function personOf({ known }: MappedUser, match: Match | undefined): string | und
 export function settleClaims({ kind, nativeId, payload, subjectId }: Item, claims: Claims): RecordProblem[] {
   const { person } = payload;
   if (!person) return [];
-  const holder = claims.byUserName.get(person.userName.toLowerCase());
+  const holder = claims.byUserName.get(person.userName);
   if (holder !== undefined && holder !== subjectId)
     // Without that person's id: a SCIM client that sees only its own is told this, too, and whoever may look finds them by the name.
     throw new TakenError(`Its userName ${person.userName} belongs to another person already.`);
-  const addressee = person.email === null ? undefined : claims.byEmail.get(person.email.toLowerCase());
+  const addressee = person.email === null ? undefined : claims.byEmail.get(person.email);
   if (addressee === undefined || addressee === subjectId) return [];
   const message = `Its e-mail address ${person.email} belongs to another person already (${addressee}): it stands in the profile, but messages don't go there.`;
   person.email = null;

@@ -65,18 +65,18 @@ describe("M2: matching", () => {
   test.each([
     ["nobody", [], { situation: "unmatched" }],
     ["one, by the first key", [candidate("p", "employeeNumber", "7")], { situation: "unlinked", personId: "p", key: "employeeNumber" }],
-    ["one, by case-insensitive login", [candidate("p", "userName", "ada")], { situation: "unlinked", personId: "p", key: "userName" }],
+    ["one, by case-insensitive login", [candidate("p", "userName", "Ada")], { situation: "unlinked", personId: "p", key: "userName" }],
     [
       "one, by several keys",
-      [candidate("p", "emails", "ada@x.test"), candidate("p", "userName", "ada")],
+      [candidate("p", "emails", "ADA@x.test"), candidate("p", "userName", "Ada")],
       { situation: "unlinked", personId: "p", key: "userName" },
     ],
     [
       "two people by two keys",
-      [candidate("p", "emails", "ada@x.test"), candidate("q", "employeeNumber", "7")],
+      [candidate("p", "emails", "ADA@x.test"), candidate("q", "employeeNumber", "7")],
       { situation: "disputed", candidates: ["p", "q"] },
     ],
-    ["somebody who has an account there already", [candidate("p", "userName", "ada", true)], { situation: "disputed", candidates: ["p"] }],
+    ["somebody who has an account there already", [candidate("p", "userName", "Ada", true)], { situation: "disputed", candidates: ["p"] }],
     ["another's number", [candidate("p", "employeeNumber", "8")], { situation: "unmatched" }],
   ])("%s", (_what, candidates, expected) => {
     expect(matchAccount({ contribution, keys, candidates })).toMatchObject(expected);

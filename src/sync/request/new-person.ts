@@ -148,7 +148,7 @@ function decideArrival(
   });
   const { person, account, blocks, units, employment, transfer } = item?.payload ?? {};
   if (!item?.subjectId || item.action !== "create" || !person || !account || blocks || units || employment || transfer) return "general";
-  if (claims.byUserName.has(person.userName.toLowerCase())) return "general";
+  if (claims.byUserName.has(person.userName)) return "general";
   settleClaims(item, claims);
   return { item: { ...item, subjectId: item.subjectId }, person, account, followers };
 }
