@@ -34,10 +34,21 @@ export async function send(response: Response, { answer, ended }: { answer: ApiA
     response.set({ "Content-Type": "text/event-stream", "X-Accel-Buffering": "no" }).flushHeaders();
     for await (const event of special.events(ended)) {
       if (ended.aborted) break;
-      if (!response.write(textOf(event))) await Promise.race([once(response, "drain"), once(response, "close")]);
+      if (!response.write(textOf(event))) await readOn(response, ended);
     }
+    // Who does not read would keep what is left of the answer, and a server that stops, for as long.
+    if (ended.aborted && response.writableNeedDrain) response.destroy();
     // A server that stops waits for connections, too. Said with the headers, it would have clients take a break for the end.
     response.end(() => ended.aborted && response.req.socket.end());
+  }
+}
+
+/** Until whoever asked has read on, or the answer is over: nothing is listened for any more then, however often somebody reads slowly. */
+async function readOn(response: Response, ended: AbortSignal): Promise<void> {
+  try {
+    await once(response, "drain", { signal: ended });
+  } catch (error) {
+    if (!ended.aborted) throw error;
   }
 }
 
