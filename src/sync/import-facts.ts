@@ -1,8 +1,9 @@
 import { reachedPeople, reachedUnits, type Reach } from "../access/policy.ts";
 import type { Sql } from "../db/database.ts";
+import type { Contribution } from "../directory/attributes.ts";
 import { listCustomAttributes, type StoredAttribute } from "../directory/custom-attributes.ts";
 import type { ImportInput } from "./import-columns.ts";
-import { knownPeople } from "./known.ts";
+import { findClaims, knownPeople } from "./known.ts";
 import { speakersOf } from "./local-people.ts";
 import type { Speakers } from "./origins.ts";
 import type { KnownPerson } from "./records.ts";
@@ -27,7 +28,7 @@ export interface HeldUnit {
 
 /** Everything that deciding about the rows needs. */
 export interface ImportFacts {
-  /** By lower-cased login, lower-cased address, employee number: whose they are. */
+  /** By login, address and employee number as the file has them: whose they are. */
   byUserName: ReadonlyMap<string, string>;
   byEmail: ReadonlyMap<string, string>;
   byEmployeeNumber: ReadonlyMap<string, readonly string[]>;
@@ -38,7 +39,7 @@ export interface ImportFacts {
   unitsToCreate: ReadonlyMap<string, string>;
   unitsToEdit: ReadonlyMap<string, string>;
   held: ReadonlyMap<string, readonly HeldUnit[]>;
-  /** By lower-cased login: who may be named as a manager. */
+  /** By login as the file has it: who may be named as a manager. */
   managers: ReadonlyMap<string, string>;
   /** Who reports to whom, for everybody above anybody concerned. */
   above: ReadonlyMap<string, string | null>;
@@ -57,31 +58,36 @@ export interface ImportFacts {
   now: Date;
 }
 
+function claimedBy({ userName, email, employeeNumber }: ImportInput): Contribution {
+  return {
+    ...(userName === undefined ? {} : { userName }),
+    ...(email === undefined ? {} : { emails: [{ value: email }] }),
+    ...(employeeNumber === undefined ? {} : { employeeNumber }),
+  };
+}
+
 /** Loads them with a fixed number of statements; `lock` holds the people and units until the transaction ends. */
 export async function loadImportFacts(
   sql: Sql,
   { inputs, reach, lock, now }: { inputs: readonly ImportInput[]; reach: ImportReach; lock: boolean; now: Date },
 ): Promise<ImportFacts> {
   const of = (pick: (input: ImportInput) => string | undefined) => [...new Set(inputs.flatMap((input) => pick(input) ?? []))];
-  const lowered = (values: string[]) => values.map((value) => value.toLowerCase());
-  const { rows: found } = await sql.query<{ id: string; userName: string; email: string | null; employeeNumber: string | null }>(
-    `select id, lower(user_name::text) as "userName", lower(email::text) as email, employee_number as "employeeNumber" from people where state <> 'deleted' and id in (
-       select id from people where lower(user_name::text) = any($1) and state <> 'deleted'
-       union select id from people where lower(email::text) = any($2) and state <> 'deleted'
-       union select id from people where employee_number = any($3) and state <> 'deleted')`,
-    [lowered(of(({ userName }) => userName)), lowered(of(({ email }) => email)), of(({ employeeNumber }) => employeeNumber)],
-  );
-  const ids = found.map(({ id }) => id);
-  const people = await knownPeople(sql, ids, { lock });
+  const { byUserName, byEmail, candidates } = await findClaims(sql, {
+    // Who has an account of which connection doesn't matter here.
+    connectionId: 0,
+    contributions: inputs.map(claimedBy),
+    keys: ["employeeNumber"],
+  });
   const byEmployeeNumber = new Map<string, string[]>();
-  for (const { id, employeeNumber } of found)
-    if (employeeNumber !== null) byEmployeeNumber.set(employeeNumber, [...(byEmployeeNumber.get(employeeNumber) ?? []), id]);
+  for (const { personId, value } of candidates) byEmployeeNumber.set(value, [...(byEmployeeNumber.get(value) ?? []), personId]);
+  const ids = [...new Set([...byUserName.values(), ...byEmail.values(), ...candidates.map(({ personId }) => personId)])];
+  const people = await knownPeople(sql, ids, { lock });
   const codes = [...new Set(inputs.flatMap(({ units }) => units ?? []))];
-  const managers = await managersOf(sql, { logins: lowered(of(({ manager }) => manager)), reach: reach.view });
+  const managers = await managersOf(sql, { logins: of(({ manager }) => manager), reach: reach.view });
   const { rows: connections } = await sql.query<{ id: number; name: string }>("select id, name from connections");
   return {
-    byUserName: new Map(found.map(({ id, userName }) => [userName, id])),
-    byEmail: new Map(found.flatMap(({ id, email }) => (email === null ? [] : [[email, id]]))),
+    byUserName,
+    byEmail,
     byEmployeeNumber,
     people,
     inReach: await peopleInReach(sql, { ids, reaches: [reach.import, reach.edit] }),
@@ -155,7 +161,8 @@ async function heldUnits(
 async function managersOf(sql: Sql, { logins, reach }: { logins: readonly string[]; reach: Reach }): Promise<Map<string, string>> {
   const within = reachedPeople(reach, { person: "p", from: 2 });
   const { rows } = await sql.query<{ id: string; login: string }>(
-    `select p.id, lower(p.user_name::text) as login from people p where lower(p.user_name::text) = any($1) and p.state <> 'deleted' and ${within.text}`,
+    `select p.id, named.login from unnest($1::text[]) named (login)
+       cross join lateral (select * from people where lower(user_name::text) = lower(named.login) and state <> 'deleted' offset 0) p where ${within.text}`,
     [logins, ...within.values],
   );
   return new Map(rows.map(({ id, login }) => [login, id]));

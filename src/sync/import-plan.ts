@@ -97,8 +97,8 @@ function matchRow(input: ImportInput, facts: ImportFacts): Matched {
   const problems = [...input.problems];
   const numbered = input.employeeNumber === undefined ? [] : (facts.byEmployeeNumber.get(input.employeeNumber) ?? []);
   const ways: [string, string | undefined][] = [
-    ["userName", input.userName === undefined ? undefined : facts.byUserName.get(input.userName.toLowerCase())],
-    ["email", input.email === undefined ? undefined : facts.byEmail.get(input.email.toLowerCase())],
+    ["userName", input.userName === undefined ? undefined : facts.byUserName.get(input.userName)],
+    ["email", input.email === undefined ? undefined : facts.byEmail.get(input.email)],
     ["employeeNumber", numbered.length > 1 ? undefined : numbered[0]],
   ];
   const found = ways.filter((way): way is [string, string] => way[1] !== undefined);
@@ -124,7 +124,7 @@ function planRow(input: ImportInput, { facts, personId, newId, newcomers, proble
   const person = personId === null ? undefined : facts.people.get(personId);
   const attributes = person?.attributes ?? {};
   const { manager, units: codes } = input;
-  const managerId = manager === undefined ? undefined : (newcomers.get(manager.toLowerCase()) ?? facts.managers.get(manager.toLowerCase()));
+  const managerId = manager === undefined ? undefined : (newcomers.get(manager.toLowerCase()) ?? facts.managers.get(manager));
   if (manager !== undefined && managerId === undefined) problems.push({ field: "manager", message: "there is no such person" });
   const contribution: Record<string, AttributeValue> = {
     ...input.plain,

@@ -37,6 +37,15 @@ const person = async (userName: string) => {
 const people = async () => (await door.db.pool.query("select count(*)::int as count, sum(version)::int as versions from people")).rows[0];
 
 describe("imports of people", () => {
+  test.each(["İnan", "ΝΙΚΟΣ"])("P4: %s is the same one in a file that is brought again, and may be named as a manager", async (word) => {
+    const file = ["userName,units,manager", `${word},top,`, `${unique("led")},top,${word}`].join("\n");
+    const { body: first } = await upload(file).expect(201);
+    expect(first.counts).toMatchObject({ create: 2, errors: 0 });
+    await apply(first).expect(200);
+    const { body: again } = await upload(file).expect(201);
+    expect(again.counts).toMatchObject({ create: 0, unchanged: 2, errors: 0 });
+  });
+
   test("P4, P2: a preview changes nobody; applied, everybody is made and changed, with managers, units and own attributes", async () => {
     const [boss, ada, bob] = [unique("boss"), unique("ada"), unique("bob")];
     const made = await door.request("POST", "/people", {
