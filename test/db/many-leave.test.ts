@@ -1,0 +1,31 @@
+import { expect, test } from "@jest/globals";
+import { testDatabase } from "../helpers/database.ts";
+
+test("that thousands leave a group at once costs no more for each of them, though the table was never counted", async () => {
+  const db = await testDatabase({ poolSize: 1 });
+  try {
+    const sql = db.pool;
+    const group = "00000000-0000-4000-8000-000000000001";
+    await sql.query("insert into groups (id, display_name, created_at, modified_at) values ($1, 'g', now(), now())", [group]);
+    await sql.query(
+      "insert into people (id, user_name, attributes, created_at, modified_at) select gen_random_uuid(), 'u' || i, '{}', now(), now() from generate_series(1, 6000) i",
+    );
+    const leave = (condition: string) =>
+      sql.query(
+        `insert into memberships (group_id, person_id, valid_from, valid_to, recorded_from)
+         select $1, id, now() - interval '1 year', clock_timestamp(), now() from people where ${condition}`,
+        [group],
+      );
+    // The plan is made for a few.
+    await leave("user_name < 'u100'");
+    await leave("user_name >= 'u100'");
+    await sql.query("select pg_stat_force_next_flush()");
+    const { rows } = await sql.query<{ pages: number }>(
+      "select (idx_blks_hit + idx_blks_read)::int as pages from pg_statio_user_indexes where indexrelname = 'memberships_once'",
+    );
+    // Each would walk past half of the others.
+    expect(rows[0]?.pages).toBeLessThan(6000 * 10);
+  } finally {
+    await db.drop();
+  }
+});
