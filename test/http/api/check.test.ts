@@ -66,7 +66,14 @@ describe("POST /check", () => {
   test("who may check in one unit asks about it and what is below; anything else is forbidden, not false", async () => {
     const { token } = await door.newHolder({ role: "rollcall-access-checker", unitId: below });
     const questions = [below, unitId, "NOWHERE"].map((unit) => ({ person: personId, permission, unit }));
-    const { status, body } = await check(questions, { token });
+    // That they hold the role is known from memory, too: within a second.
+    const answered = async () => {
+      for (;;) {
+        const answer = await check(questions, { token });
+        if (answer.status !== 403) return answer;
+      }
+    };
+    const { status, body } = await answered();
     expect([status, body.answers]).toEqual([200, [{ allowed: false }, { error: "forbidden" }, { error: "forbidden" }]]);
     expect((await check(questions, { token: await door.newToken({ personId }) })).status).toBe(403);
     const narrowed = await door.newToken({ unitIds: [below] });
