@@ -4,8 +4,3 @@ import pg from "pg";
 export function lostToAnother(error: unknown): boolean {
   return error instanceof pg.DatabaseError && (error.code === "40P01" || error.code === "40001");
 }
-
-/** Whether a database that should have answered, or cut the statement off, said nothing at all: what `pg` makes of `query_timeout`. */
-export function saidNothing(error: unknown): boolean {
-  return error instanceof Error && error.message === "Query read timeout";
-}

@@ -53,8 +53,6 @@ const KEPT_IDLE_MS = 300_000;
 const LONGEST_READ_MS = 5000;
 /** The same for what looks or writes for one request by key: it takes milliseconds, unless somebody holds what it waits for. */
 const LONGEST_BY_KEY_MS = 30_000;
-/** So much later, who asked is told that the database says nothing; its host may be gone without a word, which the system notices after many minutes. */
-const GRACE_MS = 3000;
 /** Left to itself, the planner plans such statements anew for each value, which costs several times their execution. */
 const PLANNED_ONCE = "set plan_cache_mode = force_generic_plan";
 const READ_SETTINGS = `set statement_timeout = ${LONGEST_READ_MS}; set default_transaction_read_only = on; ${PLANNED_ONCE}`;
@@ -62,13 +60,12 @@ const READ_SETTINGS = `set statement_timeout = ${LONGEST_READ_MS}; set default_t
 const BY_KEY = "set enable_seqscan = off";
 
 export function openDatabase({ url, poolSize = 10, onError }: DatabaseOptions): Database {
-  const poolOf = (purpose: string, { max, settings, withinMs }: { max: number; settings?: string; withinMs?: number }) => {
+  const poolOf = (purpose: string, { max, settings }: { max: number; settings?: string }) => {
     const made = new pg.Pool({
       connectionString: url,
       max,
       idleTimeoutMillis: KEPT_IDLE_MS,
       application_name: `rollcall:${process.pid}${purpose}`,
-      ...(withinMs === undefined ? {} : { query_timeout: withinMs + GRACE_MS }),
       async onConnect(client) {
         if (settings) await client.query(settings);
       },
@@ -80,13 +77,11 @@ export function openDatabase({ url, poolSize = 10, onError }: DatabaseOptions): 
     return made;
   };
   const pool = poolOf("", { max: poolSize });
-  const reading = { max: Math.max(2, Math.ceil(poolSize / 2)), withinMs: LONGEST_READ_MS };
-  const readPool = poolOf(":read", { ...reading, settings: READ_SETTINGS });
-  const keyPool = poolOf(":key", { ...reading, settings: `${READ_SETTINGS}; ${BY_KEY}` });
+  const readPool = poolOf(":read", { max: Math.max(2, Math.ceil(poolSize / 2)), settings: READ_SETTINGS });
+  const keyPool = poolOf(":key", { max: Math.max(2, Math.ceil(poolSize / 2)), settings: `${READ_SETTINGS}; ${BY_KEY}` });
   const requestPool = poolOf(":request", {
     max: poolSize,
     settings: `set statement_timeout = ${LONGEST_BY_KEY_MS}; ${PLANNED_ONCE}; ${BY_KEY}`,
-    withinMs: LONGEST_BY_KEY_MS,
   });
   const closing = new AbortController();
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool, { disposeExternalPool: false }) });

@@ -1,7 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { json, raw, Router, type ErrorRequestHandler, type Request, type RequestHandler, type Response } from "express";
 import { createContext } from "../../context.ts";
-import { saidNothing } from "../../db/contention.ts";
 import { AppError, messageOf } from "../../errors.ts";
 import { requestIdOf } from "../middleware/request-id.ts";
 import { callerAuthentication, type Authenticate } from "./authenticate.ts";
@@ -195,7 +194,7 @@ function asAppError(error: unknown): unknown {
     return new AppError("invalid", "The request holds a number, a time or a cursor that is out of range.", { cause: error });
   if (code === "40001" || code === "40P01")
     return new AppError("busy", "Somebody changed the same thing at the same time; send it again.", { retryAfter: 1, cause: error });
-  if ((typeof code === "string" && DATABASE_GONE.has(code)) || saidNothing(error))
+  if (typeof code === "string" && DATABASE_GONE.has(code))
     return new AppError("unavailable", "The database does not answer. Try again soon.", { retryAfter: 1, cause: error });
   return error;
 }

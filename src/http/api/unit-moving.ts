@@ -14,15 +14,6 @@ export async function requireMayMove(call: ApiCall, { unit, parentId }: { unit: 
   if (parentId !== null) await requireMayPutUnder(call, { unit, parentId });
 }
 
-/** Refuses a new unit at the top of the tree to whoever would not see it there. Throws `conflict`. */
-export async function requireReachesTop(call: ApiCall): Promise<void> {
-  const { everything } = await call.reach("rollcall.units.edit");
-  if (everything) return;
-  throw new AppError("conflict", "A new unit at the top of the tree would be out of your own reach: say under which it belongs.", {
-    field: "parentId",
-  });
-}
-
 /** At the top only what is given on the unit itself holds there: who moved it, with all whose rights come from above, would not see it again. */
 async function refuseLosing(call: ApiCall, unit: Unit): Promise<void> {
   const { everything, paths } = await call.reach("rollcall.units.edit");

@@ -1,5 +1,4 @@
 import type { Logger } from "pino";
-import { saidNothing } from "../../db/contention.ts";
 import { AppError, messageOf, type ErrorCode } from "../../errors.ts";
 
 /** RFC 7644 section 3.12. */
@@ -93,7 +92,6 @@ function asAppError(error: unknown): AppError | undefined {
       cause: error,
     });
   if (status === 415) return new AppError("unsupported_type", "The body is in a form that is not read here.", { cause: error });
-  if (saidNothing(error)) return new AppError("unavailable", "The database does not answer; try again.", { cause: error });
   switch (code) {
     case "54000":
       return new AppError("invalid", "A value is longer than can be kept and found again; send a shorter one.", { cause: error });
