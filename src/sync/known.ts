@@ -93,21 +93,26 @@ export async function findClaims(sql: Sql, options: ClaimsOptions): Promise<Clai
   return claimsOf(rows, options.keys);
 }
 
+/** Whether one of `people` has the value `claimed`, said by this key; `lowered` is the same in lower case. Each by its index. */
+export const HOLDS: Readonly<Record<MatchKey, string>> = {
+  userName: "lower(user_name::text) = claimed.lowered",
+  emails: "lower(email::text) = claimed.lowered",
+  employeeNumber: "employee_number = claimed.value",
+  externalId: "external_id = claimed.value",
+};
+
 /**
  * One lookup for each value, by its index: left to itself, the planner reads everybody once the list is long. Whether two are the same in
  * lower case the database alone says, as its unique indexes do: JavaScript makes other letters of an İ, and of a Σ at the end of a word.
  */
-const named = (values: string, { key, condition }: { key: MatchKey; condition: string }) =>
+const named = (values: string, key: MatchKey) =>
   `select f.id, '${key}' as key, claimed.value from (select distinct lower(value) as lowered, value from unnest(${values}::text[]) as v (value)) claimed
-     cross join lateral (select id from people where ${condition} and state <> 'deleted' offset 0) f`;
+     cross join lateral (select id from people where ${HOLDS[key]} and state <> 'deleted' offset 0) f`;
 
 /** Takes the parameters that claimsValues gives, $1 to $5. */
 export const CLAIMS = `with found as (
         select id, array_agg(value) filter (where key = 'userName') as names, array_agg(value) filter (where key = 'emails') as addresses from (
-          ${named("$1", { key: "userName", condition: "lower(user_name::text) = claimed.lowered" })}
-          union all ${named("$2", { key: "emails", condition: "lower(email::text) = claimed.lowered" })}
-          union all ${named("$3", { key: "employeeNumber", condition: "employee_number = claimed.value" })}
-          union all ${named("$4", { key: "externalId", condition: "external_id = claimed.value" })}) every group by id)
+          ${named("$1", "userName")} union all ${named("$2", "emails")} union all ${named("$3", "employeeNumber")} union all ${named("$4", "externalId")}) every group by id)
       select p.id, found.names, found.addresses, p.employee_number, p.external_id,
         (select true from accounts a where a.person_id = p.id and a.connection_id = $5::int and a.kind = 'user' and a.gone_at is null limit 1) is not null as taken
       from found cross join lateral (select * from people where id = found.id offset 0) p`;

@@ -1,15 +1,23 @@
 import { expect, test } from "@jest/globals";
+import type { Sql } from "../../src/db/database.ts";
 import { testDatabase } from "../helpers/database.ts";
+
+const group = "00000000-0000-4000-8000-000000000001";
+
+/** A group, and so many people who are not in it. */
+async function fill(sql: Sql, people: number): Promise<void> {
+  await sql.query("insert into groups (id, display_name, created_at, modified_at) values ($1, 'g', now(), now())", [group]);
+  await sql.query(
+    "insert into people (id, user_name, attributes, created_at, modified_at) select gen_random_uuid(), 'u' || i, '{}', now(), now() from generate_series(1, $1::int) i",
+    [people],
+  );
+}
 
 test("that thousands leave a group at once costs no more for each of them, though the table was never counted", async () => {
   const db = await testDatabase({ poolSize: 1 });
   try {
     const sql = db.pool;
-    const group = "00000000-0000-4000-8000-000000000001";
-    await sql.query("insert into groups (id, display_name, created_at, modified_at) values ($1, 'g', now(), now())", [group]);
-    await sql.query(
-      "insert into people (id, user_name, attributes, created_at, modified_at) select gen_random_uuid(), 'u' || i, '{}', now(), now() from generate_series(1, 6000) i",
-    );
+    await fill(sql, 6000);
     const leave = (condition: string) =>
       sql.query(
         `insert into memberships (group_id, person_id, valid_from, valid_to, recorded_from)
@@ -34,11 +42,7 @@ test("what leaving costs does not grow with how often somebody came and went bef
   const db = await testDatabase({ poolSize: 1 });
   try {
     const sql = db.pool;
-    const group = "00000000-0000-4000-8000-000000000001";
-    await sql.query("insert into groups (id, display_name, created_at, modified_at) values ($1, 'g', now(), now())", [group]);
-    await sql.query(
-      "insert into people (id, user_name, attributes, created_at, modified_at) select gen_random_uuid(), 'u' || i, '{}', now(), now() from generate_series(1, 20) i",
-    );
+    await fill(sql, 20);
     const stay = (from: number, to: number) =>
       sql.query(
         `insert into memberships (group_id, person_id, valid_from, valid_to, recorded_from)

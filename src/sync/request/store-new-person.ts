@@ -1,4 +1,6 @@
 import type { Sql } from "../../db/database.ts";
+import { HOLDS } from "../known.ts";
+import type { MatchKey } from "../match.ts";
 import { STAMP } from "./connection.ts";
 import { createGathering, type Gathering } from "./gathering.ts";
 import type { Looks } from "./look.ts";
@@ -48,8 +50,9 @@ export function newPeopleStore(sql: Sql, stampOf: Looks["stampOf"]): Gathering<N
 }
 
 /** Nobody has one of these values; one lookup for each, by its index. */
-const nobody = (values: string, condition: string) =>
-  `not exists (select from unnest(${values}) claimed (value) cross join lateral (select from people where ${condition} and state <> 'deleted' offset 0) found)`;
+const nobody = (values: string, key: MatchKey) =>
+  `not exists (select from (select value, lower(value) as lowered from unnest(${values}) v (value)) claimed
+     cross join lateral (select from people where ${HOLDS[key]} and state <> 'deleted' offset 0) found)`;
 
 function storeText({ receivers, stampOf }: { receivers: boolean; stampOf: Looks["stampOf"] }): string {
   const g = GIVEN.of("g");
@@ -62,8 +65,8 @@ function storeText({ receivers, stampOf }: { receivers: boolean; stampOf: Looks[
       from given g left join proved on proved.hash = ${g.clientHash}
       where ${sameFollowers({ receivers })} and (${g.clientHash} is null or proved.stamp = ${g.clientStamp})
         and ${g.connectionStamp} = (select c.${STAMP} from connections c where c.id = ${g.connection})
-        and ${nobody(g.userNames, "lower(user_name::text) = lower(claimed.value)")} and ${nobody(g.emails, "lower(email::text) = lower(claimed.value)")}
-        and ${nobody(g.employeeNumbers, "employee_number = claimed.value")} and ${nobody(g.externalIds, "external_id = claimed.value")}),
+        and ${nobody(g.userNames, "userName")} and ${nobody(g.emails, "emails")}
+        and ${nobody(g.employeeNumbers, "employeeNumber")} and ${nobody(g.externalIds, "externalId")}),
     -- In the order of names: two statements with the same ones wait for each other.
     person as (insert into people (id, user_name, email, employee_number, external_id, display_name, attributes, custom, mastery, origin_id, manager_id, created_at, modified_at)
       select ${r.person}, ${r.userName}, ${r.email}, ${r.employeeNumber}, ${r.externalId}, ${r.displayName}, ${r.attributes}, ${r.custom}, ${r.mastery}, ${r.connection}, r.manager, ${r.now}, ${r.now}
