@@ -1,3 +1,4 @@
+import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { openDoor, type Door } from "./door.ts";
 
@@ -55,8 +56,10 @@ test("one page that many ask for at one moment is read by few statements", async
   const { readPool } = door.db;
   const query = readPool.query.bind(readPool) as (...given: unknown[]) => Promise<unknown>;
   Object.assign(readPool, {
-    query: (...given: unknown[]) => {
+    // Long enough for others to ask meanwhile, however quick the machine is.
+    query: async (...given: unknown[]) => {
       reads.push(JSON.stringify(given[0]));
+      await wait(30);
       return query(...given);
     },
   });
