@@ -1,7 +1,7 @@
 import type { Sql } from "../../db/database.ts";
 import type { Call, ScimDoorOptions } from "./call.ts";
 import { refuseUnseenMembers } from "./own-members.ts";
-import type { MemberChange } from "./patch/members.ts";
+import type { MemberChange, MemberType } from "./patch/members.ts";
 
 /** The ids of those members whom this client may name, where the connection's `unknownMembers` passes others over; else all, or `invalid`. */
 export async function knownMembers(door: ScimDoorOptions, { call, ids }: { call: Call; ids: string[] }): Promise<string[]> {
@@ -21,11 +21,21 @@ export async function knownMembers(door: ScimDoorOptions, { call, ids }: { call:
   return known;
 }
 
-/** A change of members without those who are not here. Throws as knownMembers does. */
+/** A change of members without those who are not here, or not what they were to be removed as. Throws as knownMembers does. */
 export async function knownChange(door: ScimDoorOptions, { call, change }: { call: Call; change: MemberChange }): Promise<MemberChange> {
-  return "set" in change
-    ? { set: await knownMembers(door, { call, ids: change.set }) }
-    : { ...change, add: await knownMembers(door, { call, ids: change.add }) };
+  if ("set" in change) return { set: await knownMembers(door, { call, ids: change.set }) };
+  const { add, remove, typed } = change;
+  return {
+    add: await knownMembers(door, { call, ids: add }),
+    remove: typed ? await ofTheirType(door.db.pool, { remove, typed }) : remove,
+  };
+}
+
+/** RFC 7644 section 3.5.2.2: what the path's filter does not match stays. */
+async function ofTheirType(sql: Sql, { remove, typed }: { remove: string[]; typed: ReadonlyMap<string, MemberType> }): Promise<string[]> {
+  const { rows } = await sql.query<{ id: string }>("select id from groups where id = any($1::uuid[])", [[...typed.keys()]]);
+  const groups = new Set(rows.map(({ id }) => id));
+  return remove.filter((id) => !typed.has(id) || typed.get(id) === (groups.has(id) ? "Group" : "User"));
 }
 
 async function readKnown(sql: Sql, { call, ids }: { call: Call; ids: readonly string[] }): Promise<string[]> {

@@ -160,7 +160,7 @@ async function changeAtOnce(
   { type, call, id, ifMatch, asked: { next, change, membersAlone }, proof }: Asking & AtOnceOptions,
 ): Promise<Written | NotAtOnce> {
   if (type.kind === "user") return noted(door, call, () => changeUserAtOnce(door, { call, proof, id, schema: type.schema, ifMatch, next }));
-  if (!change || !("add" in change) || !membersAlone) return "general";
+  if (!change || !("add" in change) || change.typed || !membersAlone) return "general";
   // Who is not there for a client that sees only its own is looked up when it is proved.
   if (proof && call.visibility === "own") return "general";
   return changeMembersOfGroup(door, { call, proof, id, ifMatch, change });

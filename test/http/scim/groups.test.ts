@@ -87,6 +87,28 @@ describe("M1: groups and their members", () => {
     expect(ids(await read(made.id))).toEqual([people[1], people[2]].sort());
   });
 
+  test("RFC 7644 3.5.2.2: a path that names a member and its type takes out no member of another type", async () => {
+    const inner = await group("inner of a type");
+    const made = await group("of types", [member(0), member(1), { value: inner.id }]);
+    const remove = (filter: string) => patch(made.id, { op: "remove", path: `members[${filter}]` });
+    for (const filter of [
+      `value eq "${people[0]}" and type eq "Group"`,
+      `type eq "User" and value eq "${inner.id}"`,
+      `value eq "${people[0]}" and value eq "${people[1]}"`,
+      `value eq "${people[0]}" and type eq "Device"`,
+      `value eq "${people[0]}" and type eq "User" and type eq "Group"`,
+    ]) {
+      const answer = await remove(filter);
+      expect([filter, answer.status, answer.headers["etag"]]).toEqual([filter, 204, made.meta.version]);
+    }
+    expect(ids(await read(made.id))).toEqual([people[0], people[1], inner.id].sort());
+    expect((await remove(`value eq "${people[0]}" and type eq "user"`)).status).toBe(204);
+    expect((await remove(`type eq "Group" and (value eq "${inner.id}" or value eq "${people[1]}")`)).status).toBe(204);
+    expect(ids(await read(made.id))).toEqual([people[1]]);
+    const unclear = await remove(`type eq "User"`);
+    expect([unclear.status, unclear.body.scimType]).toEqual([400, "invalidFilter"]);
+  });
+
   test("M1: PUT replaces members that it names, and leaves them when it does not speak of them", async () => {
     const made = await group("put", [member(0), member(1)]);
     const renamed = await door.request("PUT", `/Groups/${made.id}`, { body: { schemas: [GROUP], displayName: "put-2" } });

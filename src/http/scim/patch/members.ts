@@ -5,8 +5,11 @@ import { isJsonObject, type JsonValue } from "../json.ts";
 import { isUuid } from "../view.ts";
 import type { Operation } from "./operations.ts";
 
-/** How a group's members change, by our ids: never a read of the group. */
-export type MemberChange = { set: string[] } | { add: string[]; remove: string[] };
+/** What a member can be. */
+export type MemberType = "User" | "Group";
+
+/** How a group's members change, by our ids: never a read of the group. Who is in `typed` goes only as a member of that type. */
+export type MemberChange = { set: string[] } | { add: string[]; remove: string[]; typed?: ReadonlyMap<string, MemberType> };
 
 export interface MemberOptions {
   operations: readonly Operation[];
@@ -22,6 +25,7 @@ export function memberChange({ operations, replace, unknown = "refuse" }: Member
   let whole: Set<string> | undefined;
   const add = new Set<string>();
   const remove = new Set<string>();
+  const typed = new Map<string, MemberType>();
   const start = (ids: Iterable<string>) => {
     whole = new Set(ids);
   };
@@ -34,9 +38,11 @@ export function memberChange({ operations, replace, unknown = "refuse" }: Member
     }
     if (op === "remove") {
       // Without a value everybody goes; an empty list names nobody.
-      const goes = path.filter ? chosenIds(path.filter) : value === undefined ? undefined : listedIds(value);
+      const goes = path.filter ? chosen(path.filter) : value === undefined ? undefined : listedIds(value).map((id): Chosen => ({ id }));
       if (!goes) start([]);
-      for (const id of (goes ?? []).filter(isUuid)) {
+      for (const { id, type } of (goes ?? []).filter((one) => isUuid(one.id))) {
+        if (type !== undefined && !remove.has(id)) typed.set(id, type);
+        else if (typed.get(id) !== type) typed.delete(id);
         whole?.delete(id);
         add.delete(id);
         remove.add(id);
@@ -51,7 +57,8 @@ export function memberChange({ operations, replace, unknown = "refuse" }: Member
       }
     }
   }
-  return whole ? { set: [...whole] } : { add: [...add], remove: [...remove] };
+  if (whole) return { set: [...whole] };
+  return { add: [...add], remove: [...remove], ...(typed.size > 0 ? { typed } : {}) };
 }
 
 /** The ids in a list of members, once each. Throws `invalid` for what can't be one of ours, unless such are to be passed over. */
@@ -77,14 +84,42 @@ function listedIds(value: JsonValue): string[] {
   });
 }
 
-/** `value eq "…"`, or several joined by or; who is meant otherwise could only be told by reading the group. */
-function chosenIds(filter: Filter): string[] {
-  if (filter.kind === "compare" && filter.operator === "eq" && filter.target.attribute.name === "value" && typeof filter.value === "string")
-    return [filter.value.toLowerCase()];
-  if (filter.kind === "or") return filter.filters.flatMap(chosenIds);
+/** Whom a path's filter chooses, and as a member of which type; of any when absent. */
+interface Chosen {
+  id: string;
+  type?: MemberType | undefined;
+}
+
+/** `value eq "…"`, with the member's type or without, or several joined by or; who is meant otherwise could only be told by reading the group. */
+function chosen(filter: Filter): Chosen[] {
+  if (filter.kind === "or") return filter.filters.flatMap(chosen);
   if (filter.kind === "and") {
-    const identifying = filter.filters.find((part) => part.kind === "compare" && part.target.attribute.name === "value");
-    if (identifying) return chosenIds(identifying);
+    // A name beside the id tells nobody apart.
+    const [first, ...others] = filter.filters
+      .filter((part) => saysOf(part, "type") === undefined && saysOf(part, "display") === undefined)
+      .map(chosen);
+    if (!first) throw unclear();
+    const both = first.filter(({ id }) => others.every((other) => other.some((one) => one.id === id)));
+    const types = filter.filters.flatMap((part) => saysOf(part, "type") ?? []);
+    return types.reduce<Chosen[]>(asMembersOf, both);
   }
-  throw new AppError("invalid", 'members: choose members by `value eq "<id>"`.', { field: "members", scimType: "invalidFilter" });
+  const id = saysOf(filter, "value");
+  if (id === undefined) throw unclear();
+  return [{ id: id.toLowerCase() }];
+}
+
+/** The text that a filter says a member's sub-attribute equals. */
+function saysOf(filter: Filter, name: string): string | undefined {
+  const isIt = filter.kind === "compare" && filter.operator === "eq" && filter.target.attribute.name === name;
+  return isIt && typeof filter.value === "string" ? filter.value : undefined;
+}
+
+/** Nobody is a member of two types, or of one that there is not. */
+function asMembersOf(members: readonly Chosen[], said: string): Chosen[] {
+  const type = (["User", "Group"] as const).find((one) => one.toLowerCase() === said.toLowerCase());
+  return type === undefined ? [] : members.flatMap((one) => (one.type === undefined || one.type === type ? [{ ...one, type }] : []));
+}
+
+function unclear(): AppError {
+  return new AppError("invalid", 'members: choose members by `value eq "<id>"`.', { field: "members", scimType: "invalidFilter" });
 }
