@@ -6,7 +6,7 @@ import { changeMembersAtOnce } from "../../sync/request/change-members.ts";
 import { changePerson } from "../../sync/request/change-person.ts";
 import { requestConnections, type RequestConnections } from "../../sync/request/connection.ts";
 import type { Gathering } from "../../sync/request/gathering.ts";
-import type { GuardCounts, LinkedLately } from "../../sync/request/guard.ts";
+import type { GuardCounts, CountedLately } from "../../sync/request/guard.ts";
 import { findGroupStanding } from "../../sync/request/group-standing.ts";
 import type { Looks, Proof } from "../../sync/request/look.ts";
 import { takeInPerson, type LatelySeen } from "../../sync/request/new-person.ts";
@@ -32,7 +32,7 @@ interface AtOnce {
   changes: Gathering<ChangeRecord, StoredChange | undefined>;
   /** What guards count. */
   counts: SharedAnswers<GuardCounts>;
-  lately: Map<number, LinkedLately>;
+  lately: Map<number, CountedLately>;
 }
 
 // A door's own, and gone with it.

@@ -11,7 +11,7 @@ import type { Item, ItemPayload } from "../records.ts";
 import { sealedChange } from "../seal-changes.ts";
 import { mapUser } from "../stage.ts";
 import type { RequestConnection } from "./connection.ts";
-import { refuseGuarded, type GuardCounts, type LinkedLately } from "./guard.ts";
+import { refuseGuarded, type GuardCounts, type CountedLately } from "./guard.ts";
 import type { Gathering } from "./gathering.ts";
 import type { Standing } from "./standing.ts";
 import { storeChange, type ChangeRecord, type PersonChange, type StoredChange } from "./store-change.ts";
@@ -21,7 +21,7 @@ export interface ChangePersonOptions {
   /** For the guard, which is asked before anything is written. */
   sql: Sql;
   counts?: SharedAnswers<GuardCounts> | undefined;
-  lately?: Map<number, LinkedLately> | undefined;
+  lately?: Map<number, CountedLately> | undefined;
   store: Gathering<ChangeRecord, StoredChange | undefined>;
   keyRing: KeyRing;
   known: RequestConnection;

@@ -11,18 +11,23 @@ export interface GuardedOptions {
   action: "disable" | "delete";
   /** For a request outside of any transaction: what is counted for all who ask at one moment. */
   counts?: SharedAnswers<GuardCounts> | undefined;
-  /** By connection: how many accounts there were at least, lately. */
-  lately?: Map<number, LinkedLately> | undefined;
+  /** By connection: what was counted lately. */
+  lately?: Map<number, CountedLately> | undefined;
 }
 
-/** Accounts that were counted, and when (milliseconds). */
-export interface LinkedLately {
-  least: number;
-  at: number;
+/** What was counted, and when (milliseconds). */
+export interface CountedLately {
+  /** Accounts there were at least. */
+  linked?: { least: number; at: number };
+  /** Those who left in the window, and those who were let through since. */
+  recent?: { count: number; at: number; through: number };
 }
 
-/** How long a count holds that is twice what is asked for: nobody loses half of their accounts so soon without a guard of its own. */
-const LATELY_MS = 5000;
+/** How long a count of accounts holds that is twice what is asked for: nobody loses half of their accounts so soon without a guard of its own. */
+const LINKED_MS = 5000;
+/** How long a count of those who left holds, while there is room for as many again and for these. Other nodes let some through meanwhile. */
+const RECENT_MS = 250;
+const ROOM = 100;
 
 /**
  * Disables and deletes by request count in the same window as those of runs. Throws `held` when a guard trips. Accounts are
@@ -31,6 +36,7 @@ const LATELY_MS = 5000;
 export async function refuseGuarded(sql: Sql, options: GuardedOptions): Promise<void> {
   const { action, counts } = options;
   const { id, limits } = options.connection;
+  if (letThrough(options)) return;
   const count = () => countsFor(sql, options);
   const { recent, linked } = await (counts?.of(`${action} ${id} ${JSON.stringify(limits)}`, count) ?? count());
   if (judge(factsOf(options, { recent, linked }), limits).length === 0) return;
@@ -48,8 +54,25 @@ export interface GuardCounts {
   linked: number;
 }
 
+/** Whether what was counted lately leaves so much room that nobody needs to count again. */
+function letThrough(options: GuardedOptions): boolean {
+  const { ctx, connection, lately } = options;
+  const { linked, recent } = lately?.get(connection.id) ?? {};
+  const at = ctx.now().getTime();
+  if (!recent || Math.abs(at - recent.at) >= RECENT_MS) return false;
+  const doubled = 2 * (recent.count + recent.through) + ROOM;
+  const most = enoughLinked({ ...options, recent: doubled });
+  if (most > 0 && (!linked || linked.least < 2 * most || Math.abs(at - linked.at) >= LINKED_MS)) return false;
+  if (judge(factsOf(options, { recent: doubled, linked: most }), connection.limits).length > 0) return false;
+  recent.through += 1;
+  return true;
+}
+
 async function countsFor(sql: Sql, options: GuardedOptions): Promise<GuardCounts> {
+  const { ctx, connection, lately } = options;
+  const at = ctx.now().getTime();
   const recent = await recentCount(sql, options);
+  lately?.set(connection.id, { ...lately.get(connection.id), recent: { count: recent, at, through: 0 } });
   const most = enoughLinked({ ...options, recent });
   return { recent, linked: most === 0 ? 0 : await linkedAtLeast(sql, { ...options, most }) };
 }
@@ -59,10 +82,10 @@ async function linkedAtLeast(sql: Sql, options: GuardedOptions & { most: number 
   const { ctx, connection, lately, most } = options;
   if (!lately) return linkedCount(sql, options);
   const at = ctx.now().getTime();
-  const before = lately.get(connection.id);
-  if (before && before.least >= 2 * most && Math.abs(at - before.at) < LATELY_MS) return most;
+  const { linked } = lately.get(connection.id) ?? {};
+  if (linked && linked.least >= 2 * most && Math.abs(at - linked.at) < LINKED_MS) return most;
   const least = await linkedCount(sql, { connection, most: 4 * most });
-  lately.set(connection.id, { least, at });
+  lately.set(connection.id, { ...lately.get(connection.id), linked: { least, at } });
   return least;
 }
 

@@ -46,6 +46,7 @@ const GIVEN = givenRecords({
   version: "int",
   accountVersion: "int",
   state: "text",
+  block: "text",
   blockReason: "text",
   newKey: "text",
 });
@@ -98,7 +99,12 @@ function recordOf(options: StoreOptions, change: PersonChange): ChangeRecord {
   const { ctx, known, standing } = options;
   const { person, account, block } = change;
   return {
-    shape: { person: person !== undefined, block, manager: change.manager !== undefined, receivers: standing.receivers },
+    shape: {
+      person: person !== undefined,
+      block: block !== undefined,
+      manager: change.manager !== undefined,
+      receivers: standing.receivers,
+    },
     values: {
       person: standing.person.id,
       account: standing.account.id,
@@ -121,6 +127,7 @@ function recordOf(options: StoreOptions, change: PersonChange): ChangeRecord {
       attributes: person?.attributes,
       custom: person?.custom,
       mastery: person?.mastery,
+      block,
       state: block === "raise" ? "suspended" : standing.unblocked,
       blockReason: block === "raise" ? SUSPENDED : ACTIVATED,
       newKey: change.newKey,
@@ -155,13 +162,14 @@ function eventsOf({ known: { connection }, standing }: StoreOptions, { person, b
 
 interface Shape {
   person: boolean;
-  block: PersonChange["block"];
+  /** Blocks are raised and lifted by one statement: together they are more at one moment. */
+  block: boolean;
   manager: boolean;
   receivers: boolean;
 }
 
 function nameOf({ person, block, manager, receivers }: Shape): string {
-  return `request_changes_${person ? "p" : ""}${block?.charAt(0) ?? ""}${manager ? "m" : ""}${receivers ? "o" : ""}`;
+  return `request_changes_${person ? "p" : ""}${block ? "b" : ""}${manager ? "m" : ""}${receivers ? "o" : ""}`;
 }
 
 const g = GIVEN.of("g");
@@ -172,19 +180,18 @@ function textOf(shape: Shape): string {
   const outbox = shape.receivers ? marked("locked") : undefined;
   const parts = [
     GIVEN.rows,
-    shape.block === "raise" ? STEERING : "",
+    shape.block ? STEERING : "",
     // Versions are compared again once the rows are locked. Who is held by somebody is left out: the others must not wait for it.
     `locked as materialized (select g.*, p.created_at from given g join people p on p.id = ${g.person} join accounts a on a.id = ${g.account}
-      where p.version = ${g.version} and a.version = ${g.accountVersion} and ${sameFollowers(shape)} ${shape.block === "raise" ? `and ${g.person} not in (select id from steering)` : ""} order by p.id for update of p, a skip locked)`,
+      where p.version = ${g.version} and a.version = ${g.accountVersion} and ${sameFollowers(shape)} ${shape.block ? `and ${g.person} not in (select id from steering)` : ""} order by p.id for update of p, a skip locked)`,
     `account as (update accounts a set attributes = ${$.accountAttributes}, hash = decode(${$.hash}, 'hex'), mapping_version = ${$.mappingVersion}, mapped = ${$.mapped},
       situation = 'linked', candidates = null, changed_at = ${$.now}, version = a.version + 1 from locked where a.id = ${$.account})`,
     shape.manager ? MANAGER : "",
     personOf(shape),
     `kept_key as (insert into person_keys (person_id, wrapped, created_at) select ${$.person}, ${$.newKey}, ${$.now} from locked where ${$.newKey} is not null)`,
-    shape.block === "raise" ? RAISED : shape.block === "lift" ? LIFTED : "",
-    shape.block ? PERIODS : "",
+    ...(shape.block ? [RAISED, LIFTED, PERIODS] : []),
     outbox?.parts ?? "",
-    recorded({ of: "locked", more: shape.block === "raise" ? ENDED : [] }),
+    recorded({ of: "locked", more: shape.block ? ENDED : [] }),
   ];
   return `with ${parts.filter(Boolean).join(",\n")} select place, created_at, ${GROUPS} as groups ${outbox ? `, ${outbox.woken}` : ""} from locked`;
 }
@@ -209,19 +216,19 @@ const MANAGER = `manager as materialized (select ${$.person}, ${$.account}, case
       where manager.id is null and ${$.managerConnection} is not null on conflict do nothing)`;
 
 /** Who steers the organisation leaves by the general way, which sees that somebody is left. */
-const STEERING = `steering as materialized (${steeringAmong({ personIds: `array(select ${g.person} from given g)`, at: `(select min(${g.now}) from given g)` })})`;
+const STEERING = `steering as materialized (${steeringAmong({ personIds: `array(select ${g.person} from given g where ${g.block} = 'raise')`, at: `(select min(${g.now}) from given g)` })})`;
 
 /** Says again whose rows are meant, so that they are found by index even by a plan that was made while their table was empty and begins with it. */
-function ofLocked(alias: string): string {
-  return `${alias}.person_id = any (array(select ${$.person} from locked))`;
+function ofLocked(alias: string, block: "raise" | "lift"): string {
+  return `${alias}.person_id = any (array(select ${$.person} from locked where ${$.block} = '${block}'))`;
 }
 
 /** Sessions and tokens end in the transaction of the decision; the guard counts it. */
 const RAISED = `raised as (insert into blocks (person_id, owner, connection_id, effect, reason, valid_from, recorded_from)
-      select ${$.person}, 'origin', ${$.connection}, 'suspended', ${$.blockReason}, ${$.now}, ${$.now} from locked),
-    counted as (insert into guard_counts (connection_id, at, action, count) select ${$.connection}, max(${$.now}), 'disable', count(*) from locked group by ${$.connection}),
-    ended_sessions as (update sessions s set ended_at = ${$.now}, ended_reason = 'suspended' from locked where s.person_id = ${$.person} and ${ofLocked("s")} and s.ended_at is null returning s.person_id),
-    revoked_tokens as (update tokens t set revoked_at = ${$.now}, revoked_reason = 'suspended' from locked where t.person_id = ${$.person} and ${ofLocked("t")} and t.revoked_at is null returning t.person_id)`;
+      select ${$.person}, 'origin', ${$.connection}, 'suspended', ${$.blockReason}, ${$.now}, ${$.now} from locked where ${$.block} = 'raise'),
+    counted as (insert into guard_counts (connection_id, at, action, count) select ${$.connection}, max(${$.now}), 'disable', count(*) from locked where ${$.block} = 'raise' group by ${$.connection}),
+    ended_sessions as (update sessions s set ended_at = ${$.now}, ended_reason = 'suspended' from locked where s.person_id = ${$.person} and ${ofLocked("s", "raise")} and s.ended_at is null returning s.person_id),
+    revoked_tokens as (update tokens t set revoked_at = ${$.now}, revoked_reason = 'suspended' from locked where t.person_id = ${$.person} and ${ofLocked("t", "raise")} and t.revoked_at is null returning t.person_id)`;
 
 const ENDED = [
   "select 'session.ended', 'suspended', jsonb_build_object('count', count(*)), null from ended_sessions s where s.person_id = r.person having count(*) > 0",
@@ -229,7 +236,7 @@ const ENDED = [
 ];
 
 const LIFTED = `lifted as (update blocks b set recorded_to = greatest(${$.now}, b.recorded_from) from locked
-      where b.person_id = ${$.person} and ${ofLocked("b")} and b.owner = 'origin' and b.connection_id = ${$.connection} and b.recorded_to is null and b.valid_to is null returning b.*),
+      where b.person_id = ${$.person} and ${ofLocked("b", "lift")} and b.owner = 'origin' and b.connection_id = ${$.connection} and b.recorded_to is null and b.valid_to is null returning b.*),
     lifted_before as (insert into blocks (person_id, owner, connection_id, effect, reason, source_changed_at, valid_from, valid_to, recorded_from)
       select b.person_id, b.owner, b.connection_id, b.effect, b.reason, b.source_changed_at, b.valid_from, ${$.now}, b.recorded_to
       from lifted b join locked on ${$.person} = b.person_id where b.valid_from < ${$.now})`;

@@ -111,6 +111,41 @@ test("M1: whatever clients write at once comes to what they write one after anot
   );
 });
 
+test("B2, M1: who is suspended and who comes back at one moment each get their own block, period and event, and only who left counts", async () => {
+  round += 1;
+  const people = await Promise.all(
+    [0, 1, 2, 3, 4, 5, 6, 7].map((number) =>
+      door.request("post", "/Users", { body: { schemas: [USER], userName: `both${number}` }, token: tokens[0] ?? null }),
+    ),
+  );
+  const setActive = (number: number, active: boolean) =>
+    door.request("patch", `/Users/${people[number]?.body.id}`, {
+      body: { schemas: [PATCH_OP], Operations: [{ op: "replace", path: "active", value: active }] },
+      token: tokens[0] ?? null,
+    });
+  const leavers = async () =>
+    Number((await door.db.pool.query("select coalesce(sum(count), 0) as left from guard_counts where action = 'disable'")).rows[0]?.left);
+  for (const number of [0, 2, 4, 6]) expect((await setActive(number, false)).status).toBe(200);
+  const before = await leavers();
+  const answers = await Promise.all([0, 1, 2, 3, 4, 5, 6, 7].map((number) => setActive(number, number % 2 === 0)));
+  expect(answers.map(({ status, body }) => [status, body.active])).toEqual(answers.map((_, number) => [200, number % 2 === 0]));
+  expect((await leavers()) - before).toBe(4);
+  const { rows } = await door.db.pool.query(
+    `select p.state, (select count(*)::int from blocks b where b.person_id = p.id and b.recorded_to is null and b.valid_to is null) as blocks,
+       (select string_agg(l.state, ' ' order by l.valid_from) from lifecycle_periods l where l.person_id = p.id and l.recorded_to is null) as periods,
+       (select string_agg(e.name, ' ' order by e.id) from audit_events e where e.subject_id = p.id::text) as events
+     from people p where p.user_name like 'both%' order by p.user_name`,
+  );
+  const back = {
+    state: "active",
+    blocks: 0,
+    periods: "active suspended active",
+    events: "person.joined person.suspended person.activated",
+  };
+  const gone = { state: "suspended", blocks: 1, periods: "active suspended", events: "person.joined person.suspended" };
+  expect(rows).toEqual([back, gone, back, gone, back, gone, back, gone]);
+});
+
 test("M1: connections to PostgreSQL that are lost in the middle of a batch leave everybody whole or not there, and who was answered is there", async () => {
   const people = 200;
   const broken = { connections: 0 };

@@ -101,3 +101,36 @@ test("B2: accounts that were counted lately are not counted again while they are
   await db.pool.query("delete from accounts where native_id like 'counted%'");
   await expect(refuseGuarded(sql, options)).rejects.toMatchObject({ code: "held" });
 });
+
+test("B2: those who left are not counted anew for a moment while there is room for as many again, and are counted when there is not", async () => {
+  let now = new Date("2026-11-02T12:00:00Z");
+  const clocked = testContext({ now: () => now });
+  let counted = 0;
+  const sql = {
+    query: (query: { name?: string }) => {
+      if (query.name === "request_guard_recent") counted += 1;
+      return db.pool.query(query as never);
+    },
+  } as unknown as typeof db.pool;
+  await db.pool.query("delete from guard_counts");
+  const left = (count: number) =>
+    db.pool.query("insert into guard_counts (connection_id, at, action, count) values ($1, $2, 'disable', $3)", [
+      connection.id,
+      now,
+      count,
+    ]);
+  const limits = limitsSchema.parse({ window: { count: 1000, floor: 1000 } });
+  const options = { ctx: clocked, connection: { ...connection, limits }, action: "disable" as const, lately: new Map() };
+  await left(400);
+  for (let asked = 0; asked < 10; asked += 1) await refuseGuarded(sql, options);
+  expect(counted).toBe(1);
+  now = new Date(now.getTime() + 1000);
+  await refuseGuarded(sql, options);
+  expect(counted).toBe(2);
+  // Those who are let through count at once: 401 and 49 of them leave room for as many again and a hundred, not for more.
+  for (let asked = 0; asked < 100; asked += 1) await refuseGuarded(sql, options);
+  expect(counted).toBeGreaterThan(2);
+  now = new Date(now.getTime() + 1000);
+  await left(600);
+  await expect(refuseGuarded(sql, options)).rejects.toMatchObject({ code: "held", field: "window" });
+});
