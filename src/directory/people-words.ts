@@ -3,22 +3,31 @@ import { likePart, type Parameters } from "./people-filters.ts";
 
 const ASCII = /^[\x21-\x7e]+$/;
 
+const MOST_KEPT = 1000;
+/** Words with accents as they were folded before: nothing else tells what fold_text makes of a word. */
+const kept = new Map<string, string>();
+
 /** The words of a question as they are searched: without accents, in lower case. */
 export async function foldedWords(sql: Sql, q: string | undefined): Promise<string[]> {
   const words = (q ?? "").split(/\s+/).filter((word) => word !== "");
-  if (words.length === 0) return [];
   // Nothing in ASCII has an accent (the dictionary's rules name none of it).
-  const { rows } = words.every((word) => ASCII.test(word))
-    ? { rows: words.map((word) => ({ word: word.toLowerCase() })) }
-    : await sql.query<{ word: string }>({
-        name: "people_fold_words",
-        text: "select fold_text(word) as word from unnest($1::text[]) with ordinality as w (word, at) order by at",
-        values: [words],
-      });
+  const folded = words.map((word) => (ASCII.test(word) ? word.toLowerCase() : kept.get(word)));
+  const known = folded.every((word) => word !== undefined) ? folded : await foldAnew(sql, words);
   // Of a number as it is written in groups (+45 20 30), the signs say nothing.
-  return rows
-    .map(({ word }) => (/^[+()\d./-]+$/.test(word) && /\d/.test(word) ? word.replace(/\D+/g, "") : word))
+  return known
+    .map((word) => (/^[+()\d./-]+$/.test(word) && /\d/.test(word) ? word.replace(/\D+/g, "") : word))
     .filter((word) => word !== "");
+}
+
+async function foldAnew(sql: Sql, words: readonly string[]): Promise<string[]> {
+  const { rows } = await sql.query<{ word: string; folded: string }>({
+    name: "people_fold_words",
+    text: "select word, fold_text(word) as folded from unnest($1::text[]) with ordinality as w (word, at) order by at",
+    values: [words],
+  });
+  if (kept.size + rows.length > MOST_KEPT) kept.clear();
+  for (const { word, folded } of rows) kept.set(word, folded);
+  return rows.map(({ folded }) => folded);
 }
 
 /** SQL of how well the words were matched: whole lines first (a login, an address, a full name), then beginnings of lines, then of words, then parts of words. */
