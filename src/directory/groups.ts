@@ -8,13 +8,18 @@ export interface FoundGroup {
   version: number;
 }
 
+/** As PostgreSQL writes an id, in whatever case. */
+const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
+
 /** The group of this id or display name. Throws `not_found`, or `conflict` when several have the name. */
 export async function findGroup(sql: Sql, key: string): Promise<FoundGroup> {
-  const { rows } = await sql.query<FoundGroup>(
-    `select id, display_name as "displayName", origin_id as "originId", version from groups
-     where deleted_at is null and (id::text = lower($1) or display_name = $1::citext) order by id::text = lower($1) desc limit 2`,
-    [key],
-  );
+  // As an id it is looked up by the index of ids, as a name by that of names: nobody walks through all groups.
+  const { rows } = await sql.query<FoundGroup>({
+    name: "group-found",
+    text: `select id, display_name as "displayName", origin_id as "originId", version from groups
+     where deleted_at is null and (id = $2::uuid or display_name = $1::citext) order by id is not distinct from $2::uuid desc limit 2`,
+    values: [key, UUID.test(key) ? key : null],
+  });
   const [group, second] = rows;
   if (!group) throw new AppError("not_found", `There is no group named ${key}.`, { field: "group" });
   if (second && group.id !== key.toLowerCase())
