@@ -1,4 +1,5 @@
 import type { Sql } from "../db/database.ts";
+import { walkedNamesText } from "./people-by-name.ts";
 import type { Filter } from "./people-filters.ts";
 import type { PersonLine } from "./people-list.ts";
 import { foundBy, LINE, linesOf, orderOf, orderOfSorted, personOf, walkedText, type PageOptions, type Row } from "./people-page.ts";
@@ -83,7 +84,7 @@ function setsOf({ leading, few, conditions }: NarrowedOptions): string {
       : `set${at} as materialized (select id from (${ids}) met limit ${mostOf(at) + 1})`;
   return [
     ...sets.map((set, at) => `${gathered(set, at)}, n${at} as materialized (select count(*) as n from set${at})`).toReversed(),
-    `found as ${sets.length > 1 ? "materialized" : "not materialized"} (${byWords ? begun : `select distinct id from (${begun}) begun`})`,
+    `found as ${sets.length > 1 || !byWords ? "materialized" : "not materialized"} (${byWords ? begun : `select distinct id from (${begun}) begun`})`,
   ].join(",\n      ");
 }
 
@@ -102,13 +103,14 @@ function wordsOf({ leading: [words], sets, most }: Pick<NarrowedOptions, "leadin
     const before = others.slice(0, turn).map((earlier) => ` and (select n from n${earlier}) > ${AMONG}`);
     return `select id, words from (${words?.idsAmong?.(`select id from set${at}`)}) met where ${small(at)}${before.join("")}`;
   });
+  // Texts are long: the larger set is not copied.
   return `everybody as materialized (${all}), first as materialized (select count(*) as n from (select from everybody limit ${FEW + 1}) begun),
-      set0 as materialized (select id, words from everybody where ${none} union all ${among.join(" union all ")})`;
+      among as materialized (${among.join(" union all ")}), set0 as not materialized (select id, words from everybody where ${none} union all select id, words from among)`;
 }
 
 /** Those who are found in order, or the index walked for them where they are many. */
 function pageOf(options: NarrowedOptions, most: number): string {
-  const { leading, conditions, reach, limit, given, ranked, words } = options;
+  const { leading, conditions, reach, limit, given, ranked, words, sort } = options;
   const { key, rank, order, beyond, direction } = orderOf(options, { ranked });
   const met = metBy(leading);
   const byWords = met.some((each) => each.words);
@@ -126,6 +128,10 @@ function pageOf(options: NarrowedOptions, most: number): string {
     from (select p.id, ${rank} as rank, ${key} as key from ${source}${beyond} order by ${order} offset 0) s
     ${personOf("s")} where ${[...(unseen ? living : []), reach.condition].join(" and ")} order by ${orderOfSorted({ ranked, direction })} limit ${given.add(limit)}`;
   if (most >= SET) return inOrder;
-  const only = { condition: `(select n from size) > ${most} and (p.id in (select id from found)) is true`, met };
-  return `(${inOrder}) union all (${walkedText({ ...options, most: WALKED, only })})`;
+  const many = `(select n from size) > ${most}`;
+  const walk =
+    sort === "relevance" || sort === "name" || sort === "-name"
+      ? walkedNamesText(options, { where: many, met })
+      : walkedText({ ...options, most: WALKED, only: { condition: `${many} and (p.id in (select id from found)) is true`, met } });
+  return `(${inOrder}) union all (${walk})`;
 }

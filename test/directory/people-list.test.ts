@@ -233,3 +233,31 @@ test("P6: words that many match are looked for among the few who may be shown, o
   await takeOverSearchTexts(testContext(), db);
   await same();
 });
+
+test("P6: by name come all of a unit that is neither small nor large, forwards and backwards, under the names of this moment", async () => {
+  const [, second] = units;
+  if (!second) throw new Error("the unit is missing");
+  const same = async (filters: PeopleFilters, naive: string) => {
+    for (const sort of ["name", "-name"] as const) {
+      const direction = sort === "-name" ? "desc" : "asc";
+      const { rows } = await db.pool.query<{ userName: string }>(
+        `select user_name::text as "userName" from people p where ${naive} order by lower(display_name) ${direction}, id ${direction}`,
+      );
+      const { lines, total } = await pages({ filters, sort, reach: everybody(), naive });
+      const expected = rows.map(({ userName }) => userName);
+      expect({ filters, sort, total, lines }).toEqual({ filters, sort, total: expected.length, lines: expected.slice(0, 100) });
+    }
+  };
+  const all = async () => {
+    await same({ unitId: second.id }, inB);
+    await same({ unitId: second.id, active: true }, `${inB} and active`);
+    await same({ unitId: second.id, q: "lind" }, `${inB} and display_name like '%Lind'`);
+    await same({ unitId: second.id, state: "deactivated" }, "false");
+  };
+  await all();
+  await db.pool.query("update people set display_name = 'ZZZ' || display_name where user_name in ('p7', 'p14')");
+  await db.pool.query("update people set display_name = 'AAA' || display_name where user_name in ('p21', 'p28')");
+  await all();
+  await takeOverSearchTexts(testContext(), db);
+  await all();
+});
