@@ -1,8 +1,10 @@
 import { PrismaPg } from "@prisma/adapter-pg";
+import { availableParallelism } from "node:os";
 import pg from "pg";
 import type { Context } from "../context.ts";
 import type { WaitingMarks } from "../directory/outbox.ts";
 import { PrismaClient } from "./generated/client.ts";
+import { createReadingTurns, type ReadingTurns } from "./reading-turns.ts";
 import { createSharedReads, type SharedReads } from "./shared-reads.ts";
 import { createStatementNames, type StatementNames } from "./statement-names.ts";
 
@@ -30,6 +32,8 @@ export interface Database {
   readonly sharedReads: SharedReads;
   /** The same for those that find little by what is indexed, however many there were when they were planned. */
   readonly keyedReads: SharedReads;
+  /** For lists, which read the most: as many at once as there are processors, and never all connections of the read pool. */
+  readonly listTurns: ReadingTurns;
   /** Names for statements that come again: PostgreSQL plans a named one once for each connection. */
   readonly statementNames: StatementNames;
   /** Aborts when it begins to close: for connections that somebody holds beside the pools. */
@@ -77,7 +81,8 @@ export function openDatabase({ url, poolSize = 10, onError }: DatabaseOptions): 
     return made;
   };
   const pool = poolOf("", { max: poolSize });
-  const readPool = poolOf(":read", { max: Math.max(2, Math.ceil(poolSize / 2)), settings: READ_SETTINGS });
+  const readers = Math.max(2, Math.ceil(poolSize / 2));
+  const readPool = poolOf(":read", { max: readers, settings: READ_SETTINGS });
   const keyPool = poolOf(":key", { max: Math.max(2, Math.ceil(poolSize / 2)), settings: `${READ_SETTINGS}; ${BY_KEY}` });
   const requestPool = poolOf(":request", {
     max: poolSize,
@@ -93,6 +98,8 @@ export function openDatabase({ url, poolSize = 10, onError }: DatabaseOptions): 
     requestPool,
     sharedReads: createSharedReads(readPool),
     keyedReads: createSharedReads(keyPool),
+    // More at once would take turns at the processors all the same, and a long one would take as long as all that it shares them with.
+    listTurns: createReadingTurns({ atOnce: Math.min(readers - 1, availableParallelism()) }),
     statementNames: createStatementNames(),
     closing: closing.signal,
     async close() {

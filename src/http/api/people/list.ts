@@ -45,7 +45,8 @@ export async function peoplePage(call: ApiCall, query: z.output<typeof peopleQue
   if (unit !== undefined) await call.require("rollcall.units.view", { unitId: unit });
   if (group !== undefined) await call.require("rollcall.groups.view", { anywhere: true }).then(() => findGroup(sql, group));
   const roleId = role === undefined ? undefined : (await findRole(sql, role)).id;
-  const { lines, total } = await listPeople(sql, {
+  const within = role === undefined ? listedPeople(reach, { from: 1 }) : await holdersWithin(call, reach);
+  const options = {
     filters: {
       q,
       unitId: unit,
@@ -56,14 +57,15 @@ export async function peoplePage(call: ApiCall, query: z.output<typeof peopleQue
       active,
       origin: origin === "local" ? null : origin,
     },
-    within: role === undefined ? listedPeople(reach, { from: 1 }) : await holdersWithin(call, reach),
+    within,
     sort,
     limit: limit + 1,
     after: openPlace(call, { cursor, sort }),
     count,
     at: ctx.now(),
     names: call.options.db.statementNames,
-  });
+  };
+  const { lines, total } = await call.options.db.listTurns.take(() => listPeople(sql, options));
   const items = lines.slice(0, limit);
   const last = items.at(-1);
   return { items, next: lines.length > limit && last ? sealPlace(call, { sort, place: last.place }) : null, total };
