@@ -107,9 +107,12 @@ export function reachesAnything(reach: Reach): boolean {
 /** Why something is said not to be there, for the log and for tests: the caller may not know that it is. */
 export const OUT_OF_REACH = "out of the caller's reach";
 
-/** Refuses what the caller may not do. Throws `forbidden`; `not_found` for what the caller may not even know of. */
-export async function requirePermission(sql: Sql, { thing, ...question }: Question & { thing: Thing }): Promise<Reach> {
-  const reach = await reachOf(sql, question);
+/** Refuses what the caller may not do; `reach` is where the caller holds it, if that is known. Throws `forbidden`; `not_found` for what the caller may not even know of. */
+export async function requirePermission(
+  sql: Sql,
+  { thing, reach: known, ...question }: Question & { thing: Thing; reach?: Reach | undefined },
+): Promise<Reach> {
+  const reach = known ?? (await reachOf(sql, question));
   if (await reaches(sql, { reach, thing })) return reach;
   const seen = VIEWED_BY(thing);
   if (seen === undefined) throw refused(question.permission);
@@ -126,10 +129,11 @@ export async function reaches(sql: Sql, { reach, thing }: { reach: Reach; thing:
   if ("organisation" in thing) return reach.organisation;
   if ("anywhere" in thing) return reachesAnything(reach);
   if ("unitId" in thing) {
-    const { rows } = await sql.query("select from units where id = $1 and path operator(public.<@) any($2::ltree[])", [
-      thing.unitId,
-      reach.paths,
-    ]);
+    const { rows } = await sql.query({
+      name: "unit-in-reach",
+      text: "select from units where id = $1 and path operator(public.<@) any($2::ltree[])",
+      values: [thing.unitId, reach.paths],
+    });
     return rows.length > 0;
   }
   if (reach.self === thing.personId) return true;

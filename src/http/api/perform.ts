@@ -1,6 +1,8 @@
 import { reachOf, requirePermission, type Caller, type Reach, type Thing } from "../../access/policy.ts";
+import type { OwnPermission } from "../../access/own-permissions.ts";
 import type { Context } from "../../context.ts";
 import { inTransaction, type Sql } from "../../db/database.ts";
+import type { SharedAnswers } from "../../db/shared-answers.ts";
 import { requireStanding } from "../../auth/credential-stands.ts";
 import { AppError } from "../../errors.ts";
 import { askedAnew } from "./asked-anew.ts";
@@ -11,6 +13,7 @@ import { parsed } from "./problem.ts";
 import { requireRecentProof } from "./recent-proof.ts";
 import type { ApiCall, ApiOptions, Route } from "./route.ts";
 import { isSpecial, type Special } from "./special.ts";
+import { sharedReach } from "./shared-reach.ts";
 import { refuseTooDeep, refuseUnstorable } from "./storable.ts";
 
 /** A request as the frame sees it, whichever way it came: by HTTP, or as a line of a bulk request. */
@@ -34,6 +37,8 @@ export interface Performed {
   /** Null on public routes. */
   caller: Caller | null;
   options: ApiOptions;
+  /** Where callers hold permissions, asked once for requests that ask it at the same moment; for each request by itself when absent. */
+  reaches?: SharedAnswers<Reach> | undefined;
   /** The transaction to work in; one of its own when absent. */
   sql?: Sql | undefined;
 }
@@ -78,7 +83,12 @@ async function answered(route: Route, by: Performed & { request: ApiRequest; sql
   const asked = new Set<string>();
   // A read is of one moment: where its caller holds a permission is asked once.
   const held = new Map<string, Reach>();
-  const known = () => {
+  const together = route.method === "get" && sql === options.db.readPool ? by.reaches : undefined;
+  const reachNow = (permission: OwnPermission) =>
+    together
+      ? sharedReach(sql, { reaches: together, caller: known(), permission, now: ctx.now })
+      : reachOf(sql, { caller: known(), permission, at: ctx.now() });
+  const known = (): Caller => {
     if (caller === null) throw new Error(`${route.path} is public: it has no caller`);
     return caller;
   };
@@ -97,7 +107,7 @@ async function answered(route: Route, by: Performed & { request: ApiRequest; sql
     },
     async reach(permission) {
       asked.add(permission);
-      const reach = held.get(permission) ?? (await reachOf(sql, { caller: known(), permission, at: ctx.now() }));
+      const reach = held.get(permission) ?? (await reachNow(permission));
       if (route.method === "get") held.set(permission, reach);
       return reach;
     },
@@ -107,7 +117,8 @@ async function answered(route: Route, by: Performed & { request: ApiRequest; sql
     },
     async require(permission, thing) {
       asked.add(permission);
-      const reach = await requirePermission(sql, { caller: known(), permission, at: ctx.now(), thing });
+      const asking = { reach: held.get(permission) ?? (await reachNow(permission)), thing };
+      const reach = await requirePermission(sql, { caller: known(), permission, at: ctx.now(), ...asking });
       if (route.method === "get") held.set(permission, reach);
       return reach;
     },

@@ -1,6 +1,8 @@
 import { isUtf8 } from "node:buffer";
 import { json, raw, Router, type ErrorRequestHandler, type Request, type RequestHandler, type Response } from "express";
+import type { Reach } from "../../access/policy.ts";
 import { createContext } from "../../context.ts";
+import { createSharedAnswers, type SharedAnswers } from "../../db/shared-answers.ts";
 import { AppError, messageOf } from "../../errors.ts";
 import { requestIdOf } from "../middleware/request-id.ts";
 import { callerAuthentication, type Authenticate } from "./authenticate.ts";
@@ -20,8 +22,13 @@ export function createApi(options: ApiOptions & { routes: readonly Route[] }): R
   });
   const authenticate = options.authenticate ?? callerAuthentication(options);
   const watching = createWatching();
+  const reaches = createSharedAnswers<Reach>();
   for (const route of literalFirst(options.routes))
-    router[route.method](expressPath(route.path), ...bodyOf(route, options), handlerOf(route, { options, authenticate, watching }));
+    router[route.method](
+      expressPath(route.path),
+      ...bodyOf(route, options),
+      handlerOf(route, { options, authenticate, watching, reaches }),
+    );
   const paths = new Map<string, Set<string>>();
   for (const { path, method } of literalFirst(options.routes)) paths.set(path, (paths.get(path) ?? new Set()).add(method.toUpperCase()));
   for (const [path, methods] of paths) router.all(expressPath(path), wrongMethod([...methods]));
@@ -57,11 +64,12 @@ interface Answering {
   options: ApiOptions;
   authenticate: Authenticate;
   watching: Watching;
+  reaches: SharedAnswers<Reach>;
 }
 
 async function answer(
   route: Route,
-  { options, authenticate, watching, request, response }: Answering & { request: Request; response: Response },
+  { options, authenticate, watching, reaches, request, response }: Answering & { request: Request; response: Response },
 ): Promise<void> {
   const inTime = route.fromMemory ? soon : atLeisure;
   const caller = route.access === "public" ? null : await inTime(authenticate(request, { fromMemory: route.fromMemory ?? false }));
@@ -79,6 +87,7 @@ async function answer(
     ctx,
     caller,
     options,
+    reaches,
     request: {
       base: request.baseUrl,
       path: request.path,
