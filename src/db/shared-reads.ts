@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { createTurns } from "./turns.ts";
 
 /** A statement that only reads; every `$n` in it carries a cast (`$1::uuid`), and its values are plain. */
 export interface SharedRead {
@@ -16,20 +17,12 @@ export function arePlain(values: readonly unknown[]): values is readonly PlainVa
 }
 
 /**
- * Runs reads of one form together: while one is on its way, those that come wait, and go as one statement when it is back, or
- * beside it when they are many or it takes long. Whoever asks at one moment goes together; nobody waits for company beyond it, and each sees the database as it is after he asked.
- * Under load one trip serves many, which is most of what a small read costs.
+ * Runs reads of one form together, by turns: who asks at one moment goes as one statement, and each sees the database as it is after he
+ * asked.
  */
 export interface SharedReads {
   query<R extends object>(read: SharedRead): Promise<R[]>;
 }
-
-const TURNS = 2;
-const MOST_TOGETHER = 32;
-/** So many wait for a second turn: what a trip costs by itself is more than what a read does. */
-const WORTH_ANOTHER = 16;
-/** Nobody waits longer than this for one that is slow, while a turn is free. */
-const PATIENCE_MS = 10;
 
 interface Waiting {
   read: SharedRead;
@@ -37,18 +30,7 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
-interface Form {
-  busy: number;
-  waiting: Waiting[];
-  /** Begins the turn of those whose requests came in at one moment. */
-  soon?: NodeJS.Immediate | undefined;
-  /** Ends the patience of those who wait. */
-  patience?: NodeJS.Timeout | undefined;
-}
-
 export function createSharedReads(pool: Pick<pg.Pool, "query">): SharedReads {
-  const forms = new Map<string, Form>();
-
   const alone = async ({ read, resolve, reject }: Waiting): Promise<void> => {
     const { name, text, values } = read;
     try {
@@ -80,34 +62,10 @@ export function createSharedReads(pool: Pick<pg.Pool, "query">): SharedReads {
     all.forEach(({ resolve }, index) => resolve(answers[index] ?? []));
   };
 
-  const go = (key: string, form: Form): void => {
-    clearImmediate(form.soon);
-    clearTimeout(form.patience);
-    form.soon = undefined;
-    form.patience = undefined;
-    const all = form.waiting.splice(0, MOST_TOGETHER);
-    if (all.length === 0) {
-      if (form.busy === 0) forms.delete(key);
-      return;
-    }
-    form.busy += 1;
-    void together(all).finally(() => {
-      form.busy -= 1;
-      go(key, form);
-    });
-  };
-
+  const turns = createTurns<Waiting>({ serve: together });
   return {
     query<R extends object>(read: SharedRead): Promise<R[]> {
-      const form: Form = forms.get(read.text) ?? { busy: 0, waiting: [] };
-      forms.set(read.text, form);
-      return new Promise<object[]>((resolve, reject) => {
-        form.waiting.push({ read, resolve, reject });
-        if (form.busy === 0 && read.atOnce) go(read.text, form);
-        else if (form.busy === 0) form.soon ??= setImmediate(go, read.text, form);
-        else if (form.busy < TURNS && form.waiting.length >= WORTH_ANOTHER) go(read.text, form);
-        else if (form.busy < TURNS) form.patience ??= setTimeout(go, PATIENCE_MS, read.text, form);
-      }) as Promise<R[]>;
+      return new Promise<object[]>((resolve, reject) => turns.add(read.text, { read, resolve, reject }, read)) as Promise<R[]>;
     },
   };
 }
