@@ -22,15 +22,19 @@ interface KeyedRequest {
   body: unknown;
 }
 
+/** A request that may have been answered before. */
+interface Repeatable extends KeyedRequest {
+  keyRing: KeyRing;
+  /** Whether its caller may still be told. Throws what the route throws otherwise. */
+  allow(sql: Sql): Promise<void>;
+}
+
 /**
  * Does something once for each Idempotency-Key of a caller (draft-ietf-httpapi-idempotency-key-header), in the caller's transaction:
- * who sends it again, even at the same time, gets the first answer. Throws `invalid` for a bad key; `conflict` when the
- * key was used for something else.
+ * who sends it again, even at the same time, gets the first answer if they still may. Throws `invalid` for a bad key; `conflict` when
+ * the key was used for something else; what `allow` throws.
  */
-export async function once(
-  work: Work,
-  request: KeyedRequest & { keyRing: KeyRing; perform: () => Promise<KeptAnswer> },
-): Promise<KeptAnswer> {
+export async function once(work: Work, request: Repeatable & { perform: () => Promise<KeptAnswer> }): Promise<KeptAnswer> {
   const { caller, key, perform } = request;
   const hash = hashOf(requireKey(request));
   if (!(await claim(work, { caller, key, hash }))) return repeated(work, { ...request, hash });
@@ -49,7 +53,7 @@ const ABANDONED_MS = 600_000;
 export async function onceApart(
   db: Database,
   ctx: Context,
-  request: KeyedRequest & { keyRing: KeyRing; perform: () => Promise<KeptAnswer> },
+  request: Repeatable & { perform: () => Promise<KeptAnswer> },
 ): Promise<KeptAnswer> {
   const { caller, key, perform } = request;
   const hash = hashOf(requireKey(request));
@@ -93,10 +97,8 @@ function requireKey<Request extends KeyedRequest>(request: Request): Request {
   return request;
 }
 
-async function repeated(
-  { sql }: Work,
-  { caller, key, keyRing, hash }: { caller: string; key: string; keyRing: KeyRing; hash: Buffer },
-): Promise<KeptAnswer> {
+async function repeated({ sql }: Work, { caller, key, keyRing, hash, allow }: Repeatable & { hash: Buffer }): Promise<KeptAnswer> {
+  await allow(sql);
   const { rows } = await sql.query<{ request_hash: Buffer; status: number; answer: string }>(
     "select request_hash, status, answer from idempotency_keys where caller = $1 and key = $2",
     [caller, key],

@@ -56,7 +56,17 @@ export async function perform(route: Route, { request, ...by }: Performed & { re
   const { db, keyRing } = options;
   const { idempotencyKey: key, method, path, body } = { ...request, method: route.method };
   const keyed =
-    route.idempotent && key !== undefined ? { caller: by.caller?.credential ?? ctx.actor, key, method, path, body, keyRing } : null;
+    route.idempotent && key !== undefined
+      ? {
+          caller: by.caller?.credential ?? ctx.actor,
+          key,
+          method,
+          path,
+          body,
+          keyRing,
+          allow: (sql: Sql) => stillAllowed(route, { request, ...by, sql }),
+        }
+      : null;
   if (route.ownTransactions) {
     const performed = () => run(db.pool);
     return keyed ? onceApart(db, ctx, { ...keyed, perform: async () => keepable(await performed()) }) : performed();
@@ -73,6 +83,19 @@ function versionAsked({ versioned }: Route, ifMatch: string | undefined): number
   if (ifMatch === undefined || versioned === "own-tags") return null;
   if (versioned === "if-sent" || ifMatch.trim() === "*") return versionMatched(ifMatch);
   throw new AppError("precondition_failed", "This request compares no version: send it without If-Match.", { field: "If-Match" });
+}
+
+/** What a route asks of whoever calls it, before it is told again what it answered: a right may have gone since. Throws as the route does. */
+async function stillAllowed(
+  route: Route,
+  { request, caller, ctx, sql, options }: Performed & { request: ApiRequest; sql: Sql },
+): Promise<void> {
+  const { access } = route;
+  if (route.sensitive) requireRecentProof(caller, { now: ctx.now(), minutes: options.signIn.session.stepUpMinutes });
+  if (typeof access !== "object" || caller === null) return;
+  // Which thing a handler would have asked about is known to it alone.
+  const thing = access.on === "handler" ? ({ anywhere: true } as const) : thingOf(access.on, request.params);
+  await requirePermission(sql, { caller, permission: access.permission, at: ctx.now(), thing });
 }
 
 async function answered(route: Route, by: Performed & { request: ApiRequest; sql: Sql; ifVersion: number | null }): Promise<ApiAnswer> {

@@ -4,7 +4,7 @@ import { rotateToken } from "../../../src/auth/rotation.ts";
 import { readToken } from "../../../src/auth/token-search.ts";
 import { createToken } from "../../../src/auth/tokens.ts";
 import { networkOf } from "../../../src/auth/network.ts";
-import { giveGrant } from "../../../src/access/grants.ts";
+import { giveGrant, revokeGrant } from "../../../src/access/grants.ts";
 import { keyRing } from "../scim/door.ts";
 import { openApi, type ApiDoor } from "./api-door.ts";
 
@@ -186,6 +186,22 @@ describe("G5: API tokens", () => {
         .expect(201);
     expect((await send(first)).body.token).not.toBe((await send(second)).body.token);
     expect((await send(first)).headers["idempotency-replayed"]).toBe("true");
+  });
+
+  test("an Idempotency-Key repeats nothing to whose right has gone since", async () => {
+    const holder = await door.newHolder({ role: "rollcall-administrator", unitId: unit });
+    const send = () =>
+      door.request("POST", "/units", {
+        token: holder.token,
+        body: { name: "Kept answer", parentId: unit },
+        headers: { "Idempotency-Key": "mine" },
+      });
+    const [first, again] = [await send(), await send()];
+    expect([first.status, again.headers["idempotency-replayed"], again.body.id]).toEqual([201, "true", first.body.id]);
+    const { rows } = await door.db.pool.query<{ id: string }>("select grant_id as id from grants where person_id = $1", [holder.personId]);
+    for (const { id } of rows) await door.work((work) => revokeGrant(work, { grantId: id, reason: "moved on" }));
+    const refused = await send();
+    expect([refused.status, refused.body.id]).toEqual([403, undefined]);
   });
 
   test("pages show every token once, the newest first", async () => {
