@@ -6,6 +6,7 @@ import type { WaitingMarks } from "../directory/outbox.ts";
 import { PrismaClient } from "./generated/client.ts";
 import { createReadingTurns, type ReadingTurns } from "./reading-turns.ts";
 import { createSharedReads, type SharedReads } from "./shared-reads.ts";
+import { watchSilence } from "./silence.ts";
 import { createStatementNames, type StatementNames } from "./statement-names.ts";
 
 /** Anything that runs SQL: the pool, or one client inside a transaction. */
@@ -36,6 +37,8 @@ export interface Database {
   readonly listTurns: ReadingTurns;
   /** Names for statements that come again: PostgreSQL plans a named one once for each connection. */
   readonly statementNames: StatementNames;
+  /** A connection beside the pools, not opened yet; it too is ended when the database falls silent. */
+  ownClient(applicationName: string): pg.Client;
   /** Aborts when it begins to close: for connections that somebody holds beside the pools. */
   readonly closing: AbortSignal;
   close(): Promise<void>;
@@ -46,6 +49,8 @@ export interface DatabaseOptions {
   /** Most connections at once; 10 when absent. */
   poolSize?: number;
   onError?: (error: Error) => void;
+  /** How often connections are looked at, lest somebody waits for a database that says nothing; a second when absent. */
+  watchEveryMs?: number;
 }
 
 // bigint columns are row ids, far below 2^53.
@@ -63,10 +68,13 @@ const READ_SETTINGS = `set statement_timeout = ${LONGEST_READ_MS}; set default_t
 /** A plan that was made while a table was empty would read all of it until statistics are gathered anew: these statements look up by key, always. */
 const BY_KEY = "set enable_seqscan = off";
 
-export function openDatabase({ url, poolSize = 10, onError }: DatabaseOptions): Database {
+export function openDatabase({ url, poolSize = 10, onError, watchEveryMs }: DatabaseOptions): Database {
+  const silence = watchSilence({ url, onError, everyMs: watchEveryMs });
   const poolOf = (purpose: string, { max, settings }: { max: number; settings?: string }) => {
     const made = new pg.Pool({
       connectionString: url,
+      Client: silence.Client,
+      keepAlive: true,
       max,
       idleTimeoutMillis: KEPT_IDLE_MS,
       application_name: `rollcall:${process.pid}${purpose}`,
@@ -101,11 +109,14 @@ export function openDatabase({ url, poolSize = 10, onError }: DatabaseOptions): 
     // More at once would take turns at the processors all the same, and a long one would take as long as all that it shares them with.
     listTurns: createReadingTurns({ atOnce: Math.min(readers - 1, availableParallelism()) }),
     statementNames: createStatementNames(),
+    ownClient: (applicationName) => new silence.Client({ connectionString: url, keepAlive: true, application_name: applicationName }),
     closing: closing.signal,
     async close() {
       closing.abort();
       await prisma.$disconnect();
+      silence.ending();
       await Promise.all([pool.end(), readPool.end(), keyPool.end(), requestPool.end()]);
+      silence.stop();
     },
   };
 }

@@ -34,6 +34,6 @@ async function ready(response: Response, { db, log }: { db: Database; log: Logge
       });
   } catch (error) {
     log.warn({ err: error }, "not ready: the database does not answer");
-    response.status(503).json({ status: "not ready", reason: "The database does not answer." });
+    response.status(503).set("Retry-After", "1").json({ status: "not ready", reason: "The database does not answer." });
   }
 }

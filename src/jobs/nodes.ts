@@ -1,6 +1,6 @@
 import { randomInt, randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import pg from "pg";
+import type pg from "pg";
 import type { Logger } from "pino";
 import { createContext, type Context } from "../context.ts";
 import { inTransaction, type Database, type Work } from "../db/database.ts";
@@ -37,7 +37,7 @@ export async function joinNodes({ db, log, watchMs, now }: NodesOptions): Promis
 
   /** The lock first, then the row: a row without a lock is a dead node's. */
   async function register(): Promise<void> {
-    const client = new pg.Client({ connectionString: db.url, keepAlive: true, application_name: `rollcall:node:${id}` });
+    const client = db.ownClient(`rollcall:node:${id}`);
     client.on("error", (error) => {
       log.warn({ err: error }, "the connection that shows that this node lives was lost");
       holder = undefined;

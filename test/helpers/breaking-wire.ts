@@ -5,11 +5,14 @@ export interface BreakingWire {
   port: number;
   /** Resets every connection once so many more bytes of the server's have come through; undefined: never. */
   breakAfter(bytes: number | undefined): void;
+  /** Nothing comes through any more, in neither direction, and nobody is told; connections are taken and heard no more of. Or all of it does again. */
+  hush(silent: boolean): void;
   stop(): Promise<void>;
 }
 
 export async function openBreakingWire(to: { host: string; port: number }): Promise<BreakingWire> {
   const sockets = new Set<Socket>();
+  let silent = false;
   let left = Infinity;
   const server = createServer((near) => {
     const far = connect(to);
@@ -23,18 +26,25 @@ export async function openBreakingWire(to: { host: string; port: number }): Prom
       // A connection that one side resets ends at the other as well; that is what a wire is for.
       socket.on("error", () => undefined);
     }
-    near.pipe(far);
+    near.on("data", (chunk: Buffer) => void far.write(chunk));
+    near.on("end", () => far.end());
+    far.on("end", () => near.end());
     far.on("data", (chunk: Buffer) => {
       left -= chunk.length;
       if (left < 0) near.resetAndDestroy();
       else near.write(chunk);
     });
+    if (silent) for (const socket of both) socket.pause();
   });
   await new Promise<void>((resolve) => server.listen(0, to.host, resolve));
   return {
     port: (server.address() as AddressInfo).port,
     breakAfter: (bytes) => {
       left = bytes ?? Infinity;
+    },
+    hush: (hushed) => {
+      silent = hushed;
+      for (const socket of sockets) socket[hushed ? "pause" : "resume"]();
     },
     stop: async () => {
       for (const socket of sockets) socket.destroy();

@@ -3,6 +3,7 @@ import { json, raw, Router, type ErrorRequestHandler, type Request, type Request
 import type { Reach } from "../../access/policy.ts";
 import { createContext } from "../../context.ts";
 import { createSharedAnswers, type SharedAnswers } from "../../db/shared-answers.ts";
+import { passingFailure } from "../../db/failures.ts";
 import { AppError, messageOf } from "../../errors.ts";
 import { requestIdOf } from "../middleware/request-id.ts";
 import { callerAuthentication, type Authenticate } from "./authenticate.ts";
@@ -201,15 +202,8 @@ function asAppError(error: unknown): unknown {
   // What a cursor or a time may hold, and the database can't compare with.
   if (typeof code === "string" && OUT_OF_RANGE.has(code))
     return new AppError("invalid", "The request holds a number, a time or a cursor that is out of range.", { cause: error });
-  if (code === "40001" || code === "40P01")
-    return new AppError("busy", "Somebody changed the same thing at the same time; send it again.", { retryAfter: 1, cause: error });
-  if (typeof code === "string" && DATABASE_GONE.has(code))
-    return new AppError("unavailable", "The database does not answer. Try again soon.", { retryAfter: 1, cause: error });
-  return error;
+  return passingFailure(error) ?? error;
 }
-
-/** What PostgreSQL and the way to it say when it stops, starts, or is not there. */
-const DATABASE_GONE: ReadonlySet<string> = new Set(["57P01", "57P02", "57P03", "08006", "ECONNREFUSED", "ECONNRESET"]);
 
 /** Numbers, times and other texts that are none of their type, or too large for it. */
 const OUT_OF_RANGE: ReadonlySet<string> = new Set(["22003", "22007", "22008", "22P02"]);

@@ -1,5 +1,6 @@
 import type { Response } from "express";
 import type { Logger } from "pino";
+import { passingFailure } from "../../db/failures.ts";
 import { AppError, type ErrorCode } from "../../errors.ts";
 
 const STATUS: Readonly<Record<ErrorCode, number>> = {
@@ -27,7 +28,7 @@ export function refuse(response: Response, { error, log, cutOff }: { error: unkn
     response.destroy();
     return;
   }
-  const known = error instanceof AppError ? error : unknownError(error);
+  const known = error instanceof AppError ? error : (passingFailure(error) ?? unknownError(error));
   const status = STATUS[known.code];
   if (status >= 500) log.error({ err: error }, "a feed request failed");
   if (known.code === "unauthenticated") response.set("WWW-Authenticate", 'Bearer realm="Rollcall feeds"');

@@ -3,6 +3,7 @@ import type { z } from "zod";
 import { requireRecent } from "../../auth/sessions/authenticate.ts";
 import type { Session } from "../../auth/sessions/session.ts";
 import type { SignIn } from "../../auth/sign-in/store.ts";
+import { passingFailure } from "../../db/failures.ts";
 import { AppError } from "../../errors.ts";
 import { errorStatusOf } from "../middleware/error-status.ts";
 import { requestIdOf } from "../middleware/request-id.ts";
@@ -122,7 +123,7 @@ export function failed({ log, texts }: LoginOptions): ErrorRequestHandler {
   return (error, request, response, next) => {
     if (response.headersSent) return next(error);
     const visit = response.locals["visit"] as Visit | undefined;
-    const known = error instanceof AppError ? error : refusedByExpress(error);
+    const known = error instanceof AppError ? error : (refusedByExpress(error) ?? passingFailure(error));
     const status = known ? errorStatusOf(known) : 500;
     if (status >= 500) log.error({ err: error, correlationId: requestIdOf(response) }, "a request failed");
     const wantsJson = request.is("json") !== false && request.is("json") !== null;

@@ -1,5 +1,6 @@
 import type { ErrorRequestHandler, RequestHandler } from "express";
 import type { Logger } from "pino";
+import { passingFailure } from "../../db/failures.ts";
 import { requestIdOf } from "./request-id.ts";
 
 /** What stands at no door. */
@@ -16,6 +17,12 @@ export function plainErrors({ log }: { log: Logger }): ErrorRequestHandler {
     const status: unknown = (error as { status?: unknown } | null)?.status;
     const refused = typeof status === "number" && status >= 400 && status < 500;
     if (!refused) log.error({ err: error, correlationId: requestIdOf(response) }, "a request failed");
+    const passing = refused ? undefined : passingFailure(error);
+    if (passing) {
+      response.set("Retry-After", String(passing.retryAfter ?? 1));
+      response.status(503).json({ error: passing.code, message: passing.message });
+      return;
+    }
     response
       .status(refused ? status : 500)
       .json(

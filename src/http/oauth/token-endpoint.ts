@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import { issueAccessToken } from "../../auth/oauth-clients.ts";
 import { createContext } from "../../context.ts";
 import { inTransaction, type Database } from "../../db/database.ts";
+import { passingFailure } from "../../db/failures.ts";
 import { AppError } from "../../errors.ts";
 import { requestIdOf } from "../middleware/request-id.ts";
 import { createTokenBuckets } from "../middleware/token-buckets.ts";
@@ -119,6 +120,11 @@ function failed(log: Logger): ErrorRequestHandler {
     if (typeof status === "number" && status >= 400 && status < 500)
       return refuse(response, { status, error: "invalid_request", description: "The request can't be read: send a small form." });
     log.error({ err: error }, "a token could not be issued");
+    const passing = passingFailure(error);
+    if (passing) {
+      response.set("Retry-After", String(passing.retryAfter ?? 1));
+      return refuse(response, { status: 503, error: "temporarily_unavailable", description: passing.message });
+    }
     refuse(response, { status: 500, error: "server_error", description: "Something went wrong here; the log of this server says what." });
   };
 }

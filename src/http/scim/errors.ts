@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import { passingFailure } from "../../db/failures.ts";
 import { AppError, messageOf, type ErrorCode } from "../../errors.ts";
 
 /** RFC 7644 section 3.12. */
@@ -92,22 +93,8 @@ function asAppError(error: unknown): AppError | undefined {
       cause: error,
     });
   if (status === 415) return new AppError("unsupported_type", "The body is in a form that is not read here.", { cause: error });
-  switch (code) {
-    case "54000":
-      return new AppError("invalid", "A value is longer than can be kept and found again; send a shorter one.", { cause: error });
-    // Whoever asked for what is hard to find is told so where lists are read; all else was slow because others were at work.
-    case STATEMENT_CUT_OFF:
-      return new AppError("busy", "The database took too long; try again.", { cause: error });
-    case "40P01":
-    case "40001":
-      return new AppError("busy", "Another change was in the way; try again.", { cause: error });
-    case "57P01":
-    case "57P03":
-    case "08006":
-    case "ECONNREFUSED":
-    case "ECONNRESET":
-      return new AppError("unavailable", "The database does not answer; try again.", { cause: error });
-    default:
-      return undefined;
-  }
+  if (code === "54000")
+    return new AppError("invalid", "A value is longer than can be kept and found again; send a shorter one.", { cause: error });
+  // Whoever asked for what is hard to find is told so where lists are read; all else was slow because others were at work.
+  return passingFailure(error);
 }
