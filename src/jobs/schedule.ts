@@ -1,4 +1,4 @@
-import { createTask, type ScheduledTask } from "node-cron";
+import { createTask, parse, type ScheduledTask } from "node-cron";
 import type { Logger } from "pino";
 import { wakeTelling } from "../auth/addresses/tell-changes.ts";
 import { createContext, type Context } from "../context.ts";
@@ -6,6 +6,7 @@ import { inTransaction, type Database, type Work } from "../db/database.ts";
 import { enqueue } from "../db/queue.ts";
 import { wakeWhatWaits } from "../provision/wake.ts";
 import { handOverSilent } from "../sync/silence.ts";
+import { lastStroke } from "./missed-stroke.ts";
 
 export interface ScheduleOptions {
   db: Database;
@@ -29,19 +30,33 @@ interface Entry {
   connectionId: number;
   expression: string;
   timeZone: string;
+  /** Of the connection: what it should have done before that, another schedule may have said. */
+  updatedAt: Date;
+}
+
+interface Clock {
+  task: ScheduledTask;
+  signature: string;
+  /** Until then it has been looked whether it struck when it should. */
+  lookedUntil: Date;
 }
 
 const RELOAD_MS = 10_000;
+/** A clock may be so late before somebody else makes up for it. */
+const LATE_MS = 60_000;
+/** So far back: of what was missed longer ago, the next stroke comes soon. A clock that strikes once a month is no clock for leavers. */
+const LOOK_BACK_MS = 8 * 86_400_000;
 /** "rollcall wake" as a number for pg_try_advisory_xact_lock. */
 const WAKE_LOCK = 7_305_005;
 
 /**
  * Keeps a clock per connection that has a schedule. A clock only enqueues: every node has the same ones, and the database
- * lets the first of them through. Connections that are disabled, flagged or quarantined have none.
+ * lets the first of them through. Connections that are disabled, flagged or quarantined have none. A stroke that nobody heard (no node
+ * was up, the database was away, the process had its hands full for longer than a timer may be late) is made up for, the last one only.
  */
 export async function startSchedule({ db, log, now, reloadMs = RELOAD_MS }: ScheduleOptions): Promise<Schedule> {
   const ctx = createContext({ actor: "system", log, ...(now ? { now } : {}) });
-  const clocks = new Map<string, { task: ScheduledTask; signature: string }>();
+  const clocks = new Map<string, Clock>();
 
   async function drop(name: string): Promise<void> {
     await clocks.get(name)?.task.destroy();
@@ -53,7 +68,11 @@ export async function startSchedule({ db, log, now, reloadMs = RELOAD_MS }: Sche
     for (const name of [...clocks.keys()]) if (!entries.some((entry) => entry.name === name)) await drop(name);
     for (const entry of entries) {
       const signature = `${entry.expression} ${entry.timeZone}`;
-      if (clocks.get(entry.name)?.signature === signature) continue;
+      const known = clocks.get(entry.name);
+      if (known?.signature === signature) {
+        await makeUp(known, entry);
+        continue;
+      }
       await drop(entry.name);
       try {
         const task = createTask(entry.expression, ({ date }) => fire(ctx, { db, entry, at: date }), {
@@ -62,11 +81,24 @@ export async function startSchedule({ db, log, now, reloadMs = RELOAD_MS }: Sche
           unref: true,
         });
         await task.start();
-        clocks.set(entry.name, { task, signature });
+        clocks.set(entry.name, { task, signature, lookedUntil: new Date(ctx.now().getTime() - LOOK_BACK_MS) });
       } catch (error) {
         log.error({ err: error, schedule: entry.name }, `the schedule "${entry.expression}" in ${entry.timeZone} can't be kept`);
       }
+      const made = clocks.get(entry.name);
+      if (made) await makeUp(made, entry);
     }
+  }
+
+  /** Strikes for a clock that did not when it should have; whether another node did, the database knows. */
+  async function makeUp(clock: Clock, entry: Entry): Promise<void> {
+    const until = new Date(ctx.now().getTime() - LATE_MS);
+    const after = entry.updatedAt > clock.lookedUntil ? entry.updatedAt : clock.lookedUntil;
+    const strikes = { seconds: parse(entry.expression).second, match: (date: Date) => clock.task.match(date) };
+    const missed = lastStroke(strikes, { after, until });
+    if (missed && (await strike(ctx, { db, entry, at: missed })))
+      log.warn({ schedule: entry.name, at: missed }, "a stroke of the schedule was missed; it is made up for");
+    if (until > clock.lookedUntil) clock.lookedUntil = until;
   }
 
   async function tick(): Promise<void> {
@@ -96,39 +128,57 @@ export async function startSchedule({ db, log, now, reloadMs = RELOAD_MS }: Sche
 }
 
 async function readEntries(db: Database): Promise<Entry[]> {
-  const { rows } = await db.pool.query<{ id: number; schedule: string | null; reconcile: string | null; time_zone: string }>(
-    `select id, schedule, policy -> 'provision' ->> 'reconcile' as reconcile, time_zone from connections
+  const { rows } = await db.pool.query<{
+    id: number;
+    schedule: string | null;
+    reconcile: string | null;
+    time_zone: string;
+    updated_at: Date;
+  }>(
+    `select id, schedule, policy -> 'provision' ->> 'reconcile' as reconcile, time_zone, updated_at from connections
      where enabled and state = 'ready' and (schedule is not null or policy -> 'provision' ->> 'reconcile' is not null) order by id`,
   );
-  return rows.flatMap(({ id, schedule, reconcile, time_zone: timeZone }) => [
-    ...(schedule === null ? [] : [{ name: `sync:${id}`, job: "sync" as const, connectionId: id, expression: schedule, timeZone }]),
-    ...(reconcile === null
-      ? []
-      : [{ name: `reconcile:${id}`, job: "reconcile" as const, connectionId: id, expression: reconcile, timeZone }]),
-  ]);
+  return rows.flatMap(({ id, schedule, reconcile, time_zone: timeZone, updated_at: updatedAt }) => {
+    const shared = { connectionId: id, timeZone, updatedAt };
+    return [
+      ...(schedule === null ? [] : [{ ...shared, name: `sync:${id}`, job: "sync" as const, expression: schedule }]),
+      ...(reconcile === null ? [] : [{ ...shared, name: `reconcile:${id}`, job: "reconcile" as const, expression: reconcile }]),
+    ];
+  });
+}
+
+/** Strikes; a failure is logged, and made up for. Returns whether it was this one that struck. */
+export async function fire(ctx: Context, stroke: Stroke): Promise<boolean> {
+  try {
+    return await strike(ctx, stroke);
+  } catch (error) {
+    ctx.log.error({ err: error, schedule: stroke.entry.name }, "a scheduled job could not be enqueued; it is tried again soon");
+    return false;
+  }
+}
+
+interface Stroke {
+  db: Database;
+  entry: Pick<Entry, "name" | "job" | "connectionId">;
+  at: Date;
 }
 
 /** Enqueues for one stroke of the clock, once over all nodes, however far apart their own clocks strike. Returns whether it was this one. */
-export async function fire(ctx: Context, { db, entry, at }: { db: Database; entry: Entry; at: Date }): Promise<boolean> {
+async function strike(ctx: Context, { db, entry, at }: Stroke): Promise<boolean> {
   const stroke = new Date(Math.floor(at.getTime() / 1000) * 1000);
-  try {
-    return await inTransaction(db, ctx, async ({ sql }) => {
-      const { rowCount } = await sql.query(
-        "insert into watermarks (key, at) values ($1, $2) on conflict (key) do update set at = excluded.at where watermarks.at < excluded.at",
-        [`schedule:${entry.name}`, stroke],
-      );
-      if (rowCount === 0) return false;
-      const key = `${entry.name}:${stroke.toISOString()}`;
-      const { connectionId } = entry;
-      if (entry.job === "sync")
-        await enqueue(sql, { job: "sync", payload: { connectionId, mode: "incremental", trigger: "schedule" }, key, maxAttempts: 3 });
-      else await enqueue(sql, { job: "reconcile", payload: { connectionId }, key, maxAttempts: 3 });
-      return true;
-    });
-  } catch (error) {
-    ctx.log.error({ err: error, schedule: entry.name }, "a scheduled job could not be enqueued");
-    return false;
-  }
+  return inTransaction(db, ctx, async ({ sql }) => {
+    const { rowCount } = await sql.query(
+      "insert into watermarks (key, at) values ($1, $2) on conflict (key) do update set at = excluded.at where watermarks.at < excluded.at",
+      [`schedule:${entry.name}`, stroke],
+    );
+    if (rowCount === 0) return false;
+    const key = `${entry.name}:${stroke.toISOString()}`;
+    const { connectionId } = entry;
+    if (entry.job === "sync")
+      await enqueue(sql, { job: "sync", payload: { connectionId, mode: "incremental", trigger: "schedule" }, key, maxAttempts: 3 });
+    else await enqueue(sql, { job: "reconcile", payload: { connectionId }, key, maxAttempts: 3 });
+    return true;
+  });
 }
 
 /** One node at a time looks for work whose wake-up was lost. */

@@ -15,8 +15,8 @@ afterEach(async () => {
   await world.stop();
 });
 
-const start = async (): Promise<Schedule> => {
-  const schedule = await startSchedule({ db: world.db, log: silentLog, reloadMs: 3_600_000 });
+const start = async (now?: Date): Promise<Schedule> => {
+  const schedule = await startSchedule({ db: world.db, log: silentLog, reloadMs: 3_600_000, ...(now ? { now: () => now } : {}) });
   schedules.push(schedule);
   return schedule;
 };
@@ -87,6 +87,43 @@ describe("the schedule", () => {
     );
     const keys = await jobs("sync");
     expect(new Set(keys).size).toBe(keys.length);
+  });
+
+  test("M2: a stroke that no node heard is made up for by the first that is up again, the last one only, and by nobody twice", async () => {
+    world = await startWorld();
+    await scheduled({ schedule: "0 5 * * *", timeZone: "Europe/Oslo" });
+    await world.db.pool.query("update connections set updated_at = '2026-11-10T12:00:00Z'");
+    const at = (time: string) => new Date(time);
+    // The stroke is not a minute old: it is another clock's yet.
+    await start(at("2026-11-11T04:00:30Z"));
+    expect(await jobs("sync")).toEqual([]);
+    await start(at("2026-11-14T09:00:00Z"));
+    await start(at("2026-11-14T09:00:00Z"));
+    expect(await jobs("sync")).toEqual([`sync:${world.connectionId}:2026-11-14T04:00:00.000Z`]);
+  });
+
+  test("M2: what a connection missed before it was changed is not made up for", async () => {
+    world = await startWorld();
+    await scheduled({ schedule: "0 5 * * *" });
+    await world.db.pool.query("update connections set updated_at = '2026-11-14T08:00:00Z'");
+    await start(new Date("2026-11-14T09:00:00Z"));
+    expect(await jobs("sync")).toEqual([]);
+  });
+
+  test("invariant 3: a clock that can't reach the database when it strikes strikes later", async () => {
+    world = await startWorld();
+    await scheduled({ schedule: "0 5 * * *" });
+    await world.db.pool.query("update connections set updated_at = '2026-11-13T08:00:00Z'");
+    let now = new Date("2026-11-14T04:59:00Z");
+    const schedule = await startSchedule({ db: world.db, log: silentLog, reloadMs: 3_600_000, now: () => now });
+    schedules.push(schedule);
+    now = new Date("2026-11-14T05:02:00Z");
+    await world.db.pool.query("alter table watermarks rename to watermarks_away");
+    await expect(schedule.reload()).rejects.toThrow("watermarks");
+    await world.db.pool.query("alter table watermarks_away rename to watermarks");
+    expect(await jobs("sync")).toEqual([]);
+    await schedule.reload();
+    expect(await jobs("sync")).toEqual([`sync:${world.connectionId}:2026-11-14T05:00:00.000Z`]);
   });
 
   test("what waits without a wake-up is woken", async () => {
