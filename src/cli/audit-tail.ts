@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
-import { readEvents, type AuditLine } from "../audit/tail.ts";
+import { followEvents, type AuditLine } from "../audit/tail.ts";
 import { wholeNumber } from "./arguments.ts";
 import { eventText } from "./output.ts";
 import type { Shell } from "./shell.ts";
@@ -13,7 +13,6 @@ interface Options {
 }
 
 const POLL_MS = 1000;
-const AT_ONCE = 1000;
 
 export function auditTail(parent: Command, shell: Shell): void {
   parent
@@ -26,22 +25,24 @@ export function auditTail(parent: Command, shell: Shell): void {
     .action(({ lines, follow = false, subject, event }: Options) =>
       shell.run(async ({ ctx, db, out, terminal }) => {
         const print = (line: AuditLine) => terminal.write(out.json ? `${JSON.stringify(line)}\n` : `${eventText(line)}\n`);
-        const only = { subjectId: subject, name: event };
-        const first = await readEvents(db.pool, { limit: lines, ...only });
-        first.forEach(print);
-        if (first.length === 0 && !out.json)
-          out.note(
-            subject === undefined && event === undefined
-              ? "No events yet: every change and decision is recorded here."
-              : "There are no such events.",
-          );
-        if (!follow) return;
-        for (let after = first.at(-1)?.id ?? 0; !ctx.signal.aborted;) {
-          const more = await readEvents(db.pool, { after, limit: AT_ONCE, ...only });
-          more.forEach(print);
-          after = more.at(-1)?.id ?? after;
-          await sleep(POLL_MS, undefined, { signal: ctx.signal }).catch(() => undefined);
-        }
+        const only = { limit: lines, subjectId: subject, name: event };
+        let empty = true;
+        const onEvent = (line: AuditLine) => {
+          empty = false;
+          print(line);
+        };
+        const again = async () => {
+          if (empty && !out.json)
+            out.note(
+              subject === undefined && event === undefined
+                ? "No events yet: every change and decision is recorded here."
+                : "There are no such events.",
+            );
+          empty = false;
+          if (follow) await sleep(POLL_MS, undefined, { signal: ctx.signal }).catch(() => undefined);
+          return follow && !ctx.signal.aborted;
+        };
+        await followEvents(db.pool, { ...only, again, onEvent });
       }),
     );
 }
