@@ -44,10 +44,12 @@ describe("the first administrator", () => {
     expect(made.out).toMatch(/^rc_api_\S+\n$/);
     const config = { http: { bodyLimit: 1024 * 1024, trustProxy: false }, outbound: { allow: [...loopback.allow], direct: [] } };
     const app = createApp({ db, keyRing, config, log: silentLog, now: () => new Date() });
+    const [header, bearer] = ["Authorization", `Bearer ${made.out.trim()}`];
+    const tree = await supertest(app).get("/api/v1/units/tree").set(header, bearer);
     const created = await supertest(app)
       .post("/api/v1/units")
-      .set("Authorization", `Bearer ${made.out.trim()}`)
-      .send({ name: "Sales", code: "SALES", parentId: null });
+      .set(header, bearer)
+      .send({ name: "Sales", code: "SALES", parentId: tree.body.units[0].id });
     expect(created.status).toBe(201);
   });
 

@@ -14,6 +14,20 @@ export async function requireMayMove(call: ApiCall, { unit, parentId }: { unit: 
   if (parentId !== null) await requireMayPutUnder(call, { unit, parentId });
 }
 
+/**
+ * Refuses a new unit at the top of the tree to whoever would not see it there: what is everywhere would be out of every administrator's reach,
+ * until somebody at the command line takes that unit up. Throws `forbidden`, `conflict`.
+ */
+export async function requireMayAddAtTop(call: ApiCall, { type }: Pick<Unit, "type">): Promise<void> {
+  await call.require("rollcall.units.edit", { organisation: true });
+  const { everything } = await call.reach("rollcall.units.edit");
+  if (!everything)
+    throw new AppError("conflict", "At the top of the tree a new unit would be out of your own reach: say under which one it belongs.", {
+      field: "parentId",
+    });
+  await requireSteersOrganisation(call, { from: { type: "department", parentId: null }, to: { type, parentId: null } });
+}
+
 /** At the top only what is given on the unit itself holds there: who moved it, with all whose rights come from above, would not see it again. */
 async function refuseLosing(call: ApiCall, unit: Unit): Promise<void> {
   const { everything, paths } = await call.reach("rollcall.units.edit");

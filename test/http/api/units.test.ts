@@ -179,6 +179,18 @@ describe("units by API", () => {
     await door.request("PATCH", `/units/${unit}`, { token, headers: ANY, body: { parentId: top } }).expect(200);
   });
 
+  test("A4: nobody adds a unit at the top, out of every administrator's reach", async () => {
+    const { token } = await door.newHolder({ role: "rollcall-administrator", unitId: top });
+    const add = (by: string, more = {}) => door.request("POST", "/units", { token: by, body: { name: "Elsewhere", ...more } });
+    for (const more of [{}, { parentId: null }, { type: "organization" }])
+      expect((await add(token, more).expect(409)).body).toMatchObject({ field: "parentId", code: "conflict" });
+    await add(door.token).expect(201);
+    const narrow = await door.newToken({ permissions: ["rollcall.units.edit"] });
+    await add(narrow).expect(201);
+    // From there everything is steered.
+    await add(narrow, { type: "organization" }).expect(403);
+  });
+
   test("A4: whatever units, the trees hold each of them once", () => {
     const ids = ["a", "b", "c", "d", "e", "f"];
     const parents = fc.tuple(...ids.map((_, index) => fc.option(fc.constantFrom(...ids.slice(0, index), "elsewhere"))));

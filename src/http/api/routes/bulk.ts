@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { passingFailure } from "../../../db/failures.ts";
 import { AppError } from "../../../errors.ts";
 import { lockAhead } from "../bulk-locks.ts";
 import { matchRoute } from "../match-route.ts";
@@ -65,7 +66,7 @@ export function bulkRoutes(routes: readonly Route[]): Route[] {
       body: request,
       example: {
         operations: [
-          { bulkId: "sales", method: "post", path: "/units", body: { name: "Sales" } },
+          { bulkId: "sales", method: "post", path: "/units", body: { name: "Sales", parentId: "5f0c1b86-3c1e-4c55-9d0a-2f0f6f1f7a11" } },
           { method: "post", path: "/units", body: { name: "Sales north", parentId: "bulkId:sales" } },
         ],
       },
@@ -116,7 +117,7 @@ export function bulkRoutes(routes: readonly Route[]): Route[] {
           try {
             results.push(shown(each, await performed(call, { routes, operation: each, made, inOneTransaction: false })));
           } catch (error) {
-            const problem: ProblemDetails = problemOf(error, call.ctx.correlationId);
+            const problem: ProblemDetails = problemOf(passingFailure(error) ?? error, call.ctx.correlationId);
             if (problem.code === "internal") call.ctx.log.error({ err: error }, "an operation of a bulk request failed");
             results.push({ ...(each.bulkId === undefined ? {} : { bulkId: each.bulkId }), status: problem.status, problem });
           }

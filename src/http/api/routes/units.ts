@@ -15,7 +15,7 @@ import { peopleAnswer, peoplePage, peopleQuery } from "../people/list.ts";
 import { route, type Route } from "../route.ts";
 import { idParams, instant, line, reason, uuid } from "../schemas.ts";
 import { mergeGiving, unchangedUnit } from "../unit-merging.ts";
-import { requireMayMove, requireSteersOrganisation } from "../unit-moving.ts";
+import { requireMayAddAtTop, requireMayMove, requireSteersOrganisation } from "../unit-moving.ts";
 
 export const unitSchema = z
   .object({
@@ -94,7 +94,8 @@ export const unitRoutes: readonly Route[] = [
     method: "post",
     path: "/units",
     summary: "Add a unit",
-    description: "Under a parent this needs the permission there; at the top of the tree, on the organisation.",
+    description:
+      "Needs the permission on the parent. At the top of the tree only a service that is narrowed to no unit adds one: nobody else would see it there (409).",
     tag: "Units",
     access: { permission: "rollcall.units.edit", on: "handler" },
     body: newUnit,
@@ -103,7 +104,8 @@ export const unitRoutes: readonly Route[] = [
     answer: unitSchema,
     idempotent: true,
     async handler(call, { body }) {
-      await call.require("rollcall.units.edit", body.parentId === null ? { organisation: true } : { unitId: body.parentId });
+      if (body.parentId === null) await requireMayAddAtTop(call, body);
+      else await call.require("rollcall.units.edit", { unitId: body.parentId });
       await requireUnitType(call.sql, body.type);
       const id = await createUnit(call, body);
       const watch = await watchRules(call.sql, { caller: call.caller, at: call.ctx.now(), unitId: id });
