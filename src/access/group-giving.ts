@@ -51,3 +51,17 @@ export async function requireMayGiveGroup(sql: Sql, { before, groupId, at }: Gro
       });
   }
 }
+
+/** Permissions of other modules are not asked, as where somebody is shut out. */
+const STEERING = "rollcall.";
+
+/**
+ * Refuses to take by way of a group what Rollcall itself is steered by and one doesn't hold oneself: whoever takes others out of it, or it away
+ * from all, must hold that of each role on its unit, groups around it included. To be asked before the change. Throws `forbidden`.
+ */
+export async function requireMayTakeGroup(sql: Sql, { before, groupId, at }: GroupGiving): Promise<void> {
+  for (const { path, ...role } of await rolesOfGroup(sql, { groupId, at })) {
+    const steering = (await permissionsOf(sql, role.id)).filter((key) => key.startsWith(STEERING));
+    requireHeldRole(role, { permissions: steering, held: heldAt(before, path) });
+  }
+}

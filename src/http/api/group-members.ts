@@ -1,10 +1,11 @@
 import { z } from "zod";
 import { changeGroupMembers } from "../../access/group-changes.ts";
 import { holdingsOf, type Holdings } from "../../access/giving.ts";
-import { requireMayGiveGroup, rolesOfGroup } from "../../access/group-giving.ts";
+import { requireMayGiveGroup, requireMayTakeGroup, rolesOfGroup } from "../../access/group-giving.ts";
 import { requireMayGiveByRules, watchRules } from "../../access/indirect-giving.ts";
 import { keepingAnAdministrator } from "../../access/last-administrator.ts";
 import { peopleOfNamed } from "../../access/named-in-conditions.ts";
+import { personBehind } from "../../access/policy.ts";
 import { requireRecentProof } from "./recent-proof.ts";
 import type { ApiCall } from "./route.ts";
 import { uuid } from "./schemas.ts";
@@ -30,11 +31,17 @@ export async function changeMembersGiving(call: ApiCall, change: MembersChange):
   const add = { people: [...new Set(change.add.people)], groups: [...new Set(change.add.groups)] };
   const before = await held(call);
   const named = { groupIds: [...add.groups, ...remove.groups], personIds: [...add.people, ...remove.people] };
+  if (takesOthersOut(call, remove)) await requireMayTakeGroup(call.sql, { before, groupId, at: call.ctx.now() });
   const counts = await keepingAnAdministrator(call, () =>
     givingByConditions(call, named, () => changeGroupMembers(call, { ...change, add })),
   );
   if (add.people.length + add.groups.length > 0) await requireMayAdd(call, { before, groupId });
   return counts;
+}
+
+/** One's own anybody lets go who may change the group at all. */
+function takesOthersOut({ caller }: ApiCall, { people, groups }: MembersChange["remove"]): boolean {
+  return groups.length > 0 || people.some((id) => id !== personBehind(caller));
 }
 
 /** Conditions of rules ask for groups: who changes them so gives nothing by it that they could not give. */

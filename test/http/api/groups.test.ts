@@ -124,6 +124,34 @@ describe("groups by API", () => {
     await rename(door.token).expect(200);
   });
 
+  test("A4, P5: nobody takes by way of a group what steers Rollcall and they don't hold; other modules' roles, and one's own, go", async () => {
+    const keeper = await door.newHolder({ role: "group-keeper", unitId: top });
+    const administrator = await door.newHolder({ role: "rollcall-administrator", unitId: top });
+    const [inner, outer, harmless] = [await newGroup("Security"), await newGroup("Steering"), await newGroup("Register")];
+    const member = await door.newPerson();
+    await members(inner, { add: { people: [member] } }).expect(200);
+    const leaver = await door.newHolder({ role: "group-keeper", unitId: top });
+    await members(outer, { add: { groups: [inner], people: [leaver.personId] } }).expect(200);
+    await door.work((work) => createRule(work, { name: "steering", group: "Steering", role: "rollcall-auditor", unit: "STEERED" }));
+    await door.newUnit({ name: "Steered", code: "STEERED", parentId: top });
+    await door.work((work) => giveGrant(work, { groupId: outer, role: "rollcall-operator", unit: top }));
+    await door.work((work) => giveGrant(work, { groupId: harmless, role: "register-admin", unit: top }));
+    await members(harmless, { add: { people: [member] } }).expect(200);
+    const group = (method: string, id: string, body: object, token: string) =>
+      door.request(method, `/groups/${id}`, { body, headers: ANY, token });
+    const away = { revoke: true, reason: "away" };
+    await members(inner, { remove: { people: [member] } }, keeper.token).expect(403);
+    await members(outer, { remove: { groups: [inner] } }, keeper.token).expect(403);
+    await group("PATCH", outer, { displayName: "Steered no more" }, keeper.token).expect(403);
+    await group("DELETE", inner, away, keeper.token).expect(403);
+    await group("DELETE", outer, away, keeper.token).expect(403);
+    await members(outer, { remove: { people: [leaver.personId] } }, leaver.token).expect(200);
+    await members(harmless, { remove: { people: [member] } }, keeper.token).expect(200);
+    await group("DELETE", harmless, away, keeper.token).expect(204);
+    await members(inner, { remove: { people: [member] } }, administrator.token).expect(200);
+    await group("DELETE", outer, away, administrator.token).expect(204);
+  });
+
   test("A4: whatever is nested in whatever, no group is ever in itself", async () => {
     const ids: string[] = [];
     for (let count = 0; count < 5; count += 1) ids.push(await newGroup(`nested ${count}`));

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { createGroup, deleteGroup, renameGroup } from "../../../access/group-changes.ts";
-import { requireMayGiveGroup } from "../../../access/group-giving.ts";
+import { requireMayGiveGroup, requireMayTakeGroup } from "../../../access/group-giving.ts";
 import { keepingAnAdministrator } from "../../../access/last-administrator.ts";
 import { reachedPeople } from "../../../access/policy.ts";
 import { listGroups, listMembers, readGroup } from "../../../directory/group-list.ts";
@@ -93,7 +93,7 @@ export const groupRoutes: readonly Route[] = [
     locks: "administrators",
     summary: "Rename a group made here",
     description:
-      "One that a connection masters keeps its name. Rules name groups: who renames one must be allowed to give what follows from it (403).",
+      "One that a connection masters keeps its name. Rules name groups: who renames one must be allowed to give what follows from it, and to take what ends (403).",
     tag: TAG,
     access: EDIT,
     params: idParams,
@@ -106,6 +106,7 @@ export const groupRoutes: readonly Route[] = [
       const before = await held(call);
       await keepingAnAdministrator(call, async () => {
         await requireSeen(call, id);
+        await requireMayTakeGroup(call.sql, { before, groupId: id, at: call.ctx.now() });
         await givingByConditions(call, { groupIds: [id] }, () => renameGroup(call, { groupId: id, ...body }));
       });
       await requireMayGiveGroup(call.sql, { before, groupId: id, at: call.ctx.now() });
@@ -117,7 +118,8 @@ export const groupRoutes: readonly Route[] = [
     path: "/groups/{id}",
     locks: "administrators",
     summary: "Delete a group made here",
-    description: "Refused while it holds grants, unless `revoke` takes them back.",
+    description:
+      "Refused while it holds grants, unless `revoke` takes them back; 403 where a role of it steers Rollcall itself by what the caller does not hold.",
     tag: TAG,
     access: EDIT,
     params: idParams,
@@ -129,6 +131,7 @@ export const groupRoutes: readonly Route[] = [
       await requireSeen(call, id);
       await keepingAnAdministrator(call, async () => {
         await requireSeen(call, id);
+        await requireMayTakeGroup(call.sql, { before: await held(call), groupId: id, at: call.ctx.now() });
         await givingByConditions(call, { groupIds: [id] }, () => deleteGroup(call, { groupId: id, ...body }));
       });
       return undefined;
@@ -173,7 +176,7 @@ export const groupRoutes: readonly Route[] = [
     path: "/groups/{id}/members",
     locks: "administrators",
     summary: "Put people and groups into a group made here, and take others out",
-    description: `At most ${MOST_MEMBERS} of each. Who puts somebody in must be allowed to give every role that the group holds and, where it holds one, who is signed in must have proven lately that it is them.`,
+    description: `At most ${MOST_MEMBERS} of each. Who puts somebody in must be allowed to give every role that the group holds and, where it holds one, who is signed in must have proven lately that it is them. Who takes others out must hold what of these roles steers Rollcall itself.`,
     tag: TAG,
     access: EDIT,
     params: idParams,
