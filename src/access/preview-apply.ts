@@ -37,7 +37,7 @@ export async function applyPreview(
   if (!hash.equals(preview.hash))
     throw new AppError(
       "precondition_failed",
-      "The preview is stale: by now the change would affect other access than was shown. Look at it anew.",
+      "The preview is stale: by now the change would affect other access than was shown, or what it changes is another. Look at it anew.",
       {
         field: "preview",
       },

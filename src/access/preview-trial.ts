@@ -5,6 +5,7 @@ import type { TriedChange } from "./preview-change.ts";
 import type { HeldRoleOnUnit } from "./preview-difference.ts";
 import { readHoldings } from "./preview-held.ts";
 import { loadHolders, loadWorld } from "./preview-load.ts";
+import { versionBinding } from "./preview-version.ts";
 import { compareAccess, type ComputedPreview } from "./preview.ts";
 
 /** People are read so many at a time. */
@@ -25,6 +26,7 @@ export interface Trial {
 export async function tryOut(work: Work, { change, at, make }: Trial): Promise<ComputedPreview> {
   const { sql } = work;
   const people = await concernedBy(sql, { change, at });
+  const bound = await versionBinding(sql, change);
   const before = await loadWorld(sql, { at });
   await sql.query("savepoint tried_out");
   let then: { world: typeof before; held: Map<string, readonly HeldRoleOnUnit[]> };
@@ -35,7 +37,11 @@ export async function tryOut(work: Work, { change, at, make }: Trial): Promise<C
     await sql.query("rollback to savepoint tried_out");
   }
   const { world: after, held } = then;
-  return compareAccess(work, { simulated: { people, before, after, heldAfter: (personId) => held.get(personId) ?? [] }, at });
+  const compared = await compareAccess(work, {
+    simulated: { people, before, after, heldAfter: (personId) => held.get(personId) ?? [] },
+    at,
+  });
+  return { ...compared, hash: bound(compared.hash) };
 }
 
 async function heldBy(sql: Sql, { people, at }: { people: readonly string[]; at: Date }): Promise<Map<string, readonly HeldRoleOnUnit[]>> {

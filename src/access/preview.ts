@@ -8,6 +8,7 @@ import { readHoldings, type HeldByRule } from "./preview-held.ts";
 import { closureOf, loadHolders, loadRolesOfRule, loadWorld, type RoleContentNow } from "./preview-load.ts";
 import { simulateRule } from "./preview-rule.ts";
 import { summaryOf, type PreviewSummary } from "./preview-summary.ts";
+import { versionBinding } from "./preview-version.ts";
 import { parseRule } from "./rule-input.ts";
 import { findRole, inCircle, refusePredefined } from "./roles.ts";
 
@@ -19,7 +20,7 @@ export interface ComputedPreview {
   units: readonly string[];
   parts: readonly PreviewPart[];
   summary: PreviewSummary;
-  /** Over the whole difference: two previews of a change with the same hash say the same. */
+  /** Over the whole difference, and the version of what is changed: two previews of a change with the same hash say the same of the same. */
   hash: Buffer;
 }
 
@@ -40,7 +41,9 @@ export interface Simulated {
  * is saved. Nothing is written and nothing is locked. Throws what saving it would throw of its input.
  */
 export async function computePreview(work: Work, { change, at }: { change: SavedChange; at: Date }): Promise<ComputedPreview> {
-  return compareAccess(work, { simulated: await simulated(work, { change, at }), at });
+  const bound = await versionBinding(work.sql, change);
+  const compared = await compareAccess(work, { simulated: await simulated(work, { change, at }), at });
+  return { ...compared, hash: bound(compared.hash) };
 }
 
 /** Compares the access of everybody who may be concerned, some thousands of them at a time. */

@@ -138,6 +138,32 @@ describe("the blast radius of a change", () => {
     await door.request("POST", "/previews", { body: circle }).expect(422);
   });
 
+  test("B1, B3: somebody else's change of the same role, rule or unit is not saved over, though it made no difference to anybody", async () => {
+    const unit = await door.newUnit({ name: "Empty", parentId: top, code: "empty" });
+    const rule = { name: "nobody yet", group: "Nobody", role: "porter", unit: "empty" };
+    await door.request("POST", "/roles", { body: { key: "lonely", name: "Lonely", permissions: ["test.door.open"] } }).expect(201);
+    const { body: made } = await door.request("POST", "/rules", { body: rule }).expect(201);
+    const changes = [
+      [{ kind: "role", key: "lonely", permissions: [] }, "/roles/lonely", { permissions: ["test.door.close"] }],
+      [{ kind: "roleRemoval", key: "lonely", reason: "unused" }, "/roles/lonely", { name: "Not alone" }],
+      [{ kind: "rule", rule: { ...rule, unit: "sales" } }, `/rules/${made.id}`, { enabled: false }],
+      [{ kind: "ruleRemoval", name: rule.name }, `/rules/${made.id}`, { enabled: true }],
+      [{ kind: "unitMove", unitId: unit, parentId: sales }, `/units/${unit}`, { name: "Not empty any more" }],
+      [{ kind: "unitMerge", unitId: unit, into: sales, reason: "empty" }, `/units/${unit}`, { name: "Empty again" }],
+    ] as const;
+    for (const [change, at, meanwhile] of changes) {
+      const { body: preview } = await door.request("POST", "/previews", { body: change }).expect(201);
+      await door.request("PATCH", at, { body: meanwhile, headers: { "If-Match": "*" } }).expect(200);
+      const { body: stale } = await door.request("POST", `/previews/${preview.id}/apply`).expect(412);
+      expect([change.kind, stale.code]).toEqual([change.kind, "precondition_failed"]);
+      const { body: fresh } = await door.request("POST", "/previews", { body: change }).expect(201);
+      if (change.kind === "unitMerge") await door.request("POST", `/previews/${fresh.id}/apply`).expect(204);
+    }
+    const { body: coming } = await door.request("POST", "/rules/preview", { body: { ...rule, name: "coming" } }).expect(201);
+    await door.request("POST", "/rules", { body: { ...rule, name: "coming", enabled: false } }).expect(201);
+    await door.request("POST", `/previews/${coming.id}/apply`).expect(412);
+  });
+
   test("B1: what was shown is saved once, however often and at the same time it is asked to be", async () => {
     const rule = { name: "nobody", condition: 'person.title == "nobody at all"', role: "porter", unit: "sales" };
     const { body: preview } = await door.request("POST", "/rules/preview", { body: rule }).expect(201);
