@@ -1,13 +1,23 @@
+import { createHash } from "node:crypto";
 import { AppError } from "../../errors.ts";
 
-/** The entity tag of a version (RFC 9110 section 8.8.3): strong, of the record and not of the answer's bytes. */
-export function entityTag(version: number | string): string {
-  return `"${version}"`;
+/** A strong entity tag (RFC 9110 section 8.8.3). */
+export function entityTag(opaque: string): string {
+  return `"${opaque}"`;
+}
+
+/**
+ * The entity tag of what has a version: that, for changes, and a hash of what is shown, for whoever asks whether it is still the same. Much of it
+ * differs while the version stays: a grant ends by its time, its holder is suspended, a role inherits more, a unit fills.
+ */
+export function versionTag(version: number, shown: unknown): string {
+  return entityTag(`${version}-${createHash("sha256").update(JSON.stringify(shown)).digest("base64url").slice(0, 16)}`);
 }
 
 /**
  * The version that If-Match names; null for `*`. Throws `precondition_failed` without one, so that nobody's change is lost unnoticed
- * (RFC 6585 section 3 calls it 428; the detail says what to send), and for a tag that is not ours.
+ * (RFC 6585 section 3 calls it 428; the detail says what to send), and for a tag that is not ours. What was shown beside the version is not
+ * compared: no change of somebody's hangs on it.
  */
 export function versionMatched(ifMatch: string | undefined): number | null {
   if (ifMatch === undefined)
@@ -15,7 +25,7 @@ export function versionMatched(ifMatch: string | undefined): number | null {
       field: "If-Match",
     });
   if (ifMatch.trim() === "*") return null;
-  const version = /^(?:W\/)?"(\d{1,9})"$/.exec(ifMatch.trim())?.[1];
+  const version = /^(?:W\/)?"(\d{1,9})(?:-[\w-]{16})?"$/.exec(ifMatch.trim())?.[1];
   if (version === undefined) throw new AppError("precondition_failed", "If-Match is not an ETag of this resource.", { field: "If-Match" });
   return Number(version);
 }

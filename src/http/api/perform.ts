@@ -6,7 +6,7 @@ import type { SharedAnswers } from "../../db/shared-answers.ts";
 import { requireStanding } from "../../auth/credential-stands.ts";
 import { AppError } from "../../errors.ts";
 import { askedAnew } from "./asked-anew.ts";
-import { entityTag, isKnown, versionMatched } from "./entity-tag.ts";
+import { isKnown, versionMatched, versionTag } from "./entity-tag.ts";
 import { inMemory } from "./from-memory.ts";
 import { once, onceApart, type KeptAnswer } from "./idempotency.ts";
 import { parsed } from "./problem.ts";
@@ -180,7 +180,7 @@ function shaped(route: Route, { result, request }: { result: unknown; request: A
   const body = route.answer.parse(result);
   const headers: Record<string, string> = {};
   const { version, id } = body as { version?: unknown; id?: unknown };
-  if (typeof version === "number") headers["ETag"] = entityTag(version);
+  if (typeof version === "number") headers["ETag"] = versionTag(version, body);
   if (route.status === 201 && (typeof id === "string" || typeof id === "number"))
     headers["Location"] = `${request.base}${request.path.replace(/\/$/, "")}/${encodeURIComponent(id)}`;
   if (route.method === "get" && headers["ETag"] !== undefined && isKnown(request.ifNoneMatch, headers["ETag"]))

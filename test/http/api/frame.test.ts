@@ -110,6 +110,28 @@ describe("the administration API's frame", () => {
     await door.request("PATCH", at, { body: { name: "Middle East" }, headers: { "If-Match": "*" } }).expect(200);
   });
 
+  test("who has read something is told when it shows something else, though nobody changed it (RFC 9110 section 13.1.2)", async () => {
+    const unitId = await door.newUnit();
+    const { personId } = await door.newHolder({ role: "rollcall-auditor", unitId });
+    const { body: grants } = await door.request("GET", `/grants?person=${personId}`).expect(200);
+    const [unit, grant] = [`/units/${unitId}`, `/grants/${grants.items[0].id}`];
+    const tags = async () => {
+      const headers = await Promise.all([unit, grant].map(async (at) => (await door.request("GET", at).expect(200)).headers));
+      return headers.map((each) => String(each["etag"]));
+    };
+    const [ofUnit, ofGrant] = await tags();
+    const again = (at: string, tag: string | undefined) => door.request("GET", at, { headers: { "If-None-Match": tag ?? "" } });
+    await again(unit, ofUnit).expect(304);
+    await again(grant, ofGrant).expect(304);
+    await door.newPerson({ unitId });
+    await door.request("POST", `/people/${personId}/suspend`, { body: { reason: "x" } }).expect(200);
+    expect((await again(unit, ofUnit).expect(200)).body.people).toBe(1);
+    expect((await again(grant, ofGrant).expect(200)).body.suspended).toBe(true);
+    // Nobody's change is lost by saving over that.
+    await door.request("PATCH", unit, { body: { name: "Fuller" }, headers: { "If-Match": String(ofUnit) } }).expect(200);
+    await door.request("PATCH", unit, { body: { name: "Fullest" }, headers: { "If-Match": String(ofUnit) } }).expect(412);
+  });
+
   test("invariant 7: a delegated administrator reads and changes the own subtree, and learns nothing of others", async () => {
     const top = await door.newUnit({ name: "Company", type: "organization" });
     const own = await door.newUnit({ name: "Own", parentId: top });
