@@ -68,7 +68,7 @@ describe("roles by API", () => {
     expect(await may("register.keys.edit")).toBe(false);
     const { headers } = await change("base", { permissions: ["register.keys.edit"] }).expect(200);
     expect([await may("register.keys.edit"), await may("register.keys.view")]).toEqual([true, false]);
-    expect(headers["etag"]).toBe('"2"');
+    expect(headers["etag"]).toMatch(/^"2-/);
     await door.request("PATCH", "/roles/base", { body: { name: "Stale" }, headers: { "If-Match": '"1"' } }).expect(412);
   });
 
