@@ -4,8 +4,8 @@ import { callOf, type Call, type ScimDoorOptions } from "./call.ts";
 import { checkedBody, type JsonObject } from "./json.ts";
 import { listParts, listResources, readPage } from "./list.ts";
 import { askedNames, projectionOf, readListRequest, refuseOtherMessages } from "./list-request.ts";
+import { isNamed, isStill } from "./not-modified.ts";
 import { sendInPortions } from "./portions.ts";
-import { isMatch } from "./preconditions.ts";
 import { readProjection, refuseBoth, standing } from "./projection.ts";
 import { proven, provenWrite } from "./proven.ts";
 import { findProven, findResource, type Found } from "./read.ts";
@@ -120,7 +120,12 @@ function read(place: Place): RequestHandler {
     });
     const { found } = value;
     const type = place.typeFor(call);
-    const isLong = found?.isSpared === true && !isKnown(request, found);
+    const projection = projectionOf(type.schema, request.query);
+    if (found && isNamed(request, found) && (await isStill(db.readPool, { type, call, id, projection }))) {
+      response.set("ETag", found.version).status(304).end();
+      return;
+    }
+    const isLong = found?.isSpared === true;
     if (isLong && (await sendInPortions(response, { db, type, call, id, found }))) return;
     // It moved between the two reads: then as one.
     const whole = isLong ? await findResource(db.readPool, { type, call, id }) : found;
@@ -161,20 +166,13 @@ async function sendResource(
 }
 
 function sendFound(
-  { request, response, place: { endpoint, typeFor } }: Exchange,
+  { response, place: { endpoint, typeFor } }: Exchange,
   { call, id, status, found }: { call: Call; id: string; status: number; found: Found | undefined },
 ): void {
   if (!found) throw new AppError("not_found", `There is no ${typeFor(call).schema.type} ${id} here.`);
   response.set("ETag", found.version);
   if (status === 201) response.set("Location", `${call.base}${endpoint}/${id}`);
-  if (isKnown(request, found)) response.status(304).end();
-  else sendJson(response, found.text, { status });
-}
-
-/** The client holds this very version already. */
-function isKnown(request: Request, { version }: Found): boolean {
-  const ifNoneMatch = request.method === "GET" || request.method === "HEAD" ? request.get("If-None-Match") : undefined;
-  return ifNoneMatch !== undefined && isMatch(ifNoneMatch, version);
+  sendJson(response, found.text, { status });
 }
 
 function idOf(request: Request): string {

@@ -34,6 +34,10 @@ export function usersView({ parameters, connectionId, base, visibility, reader }
   const isGroupSeen =
     visibility === "own" ? ` and exists (select 1 from accounts own where ${isOwn("group", "g")} and own.gone_at is null)` : "";
   const held = `from groups g where g.deleted_at is null and g.id = any (array(select m.group_id from memberships m where m.person_id = p.id and ${isOpen("m")}))${isGroupSeen}`;
+  // A minute earlier, for what was under way then, and for clocks that differ. What is seen of a group may change by itself for who sees only its own.
+  const moved = "p.modified_at - interval '1 minute'";
+  const driftsSince = `exists (select from memberships m join groups g on g.id = m.group_id where m.person_id = p.id and m.recorded_to is null
+    and (m.recorded_from > ${moved} or g.deleted_at > ${moved}${visibility === "own" ? " or m.valid_to is null" : ""}))`;
   const versions = ["p.version", "'.'", "coalesce(a.version, 0)"];
   const version = textOf(`'W/"'`, ...versions, `'"'`);
   const groupText = () =>
@@ -102,6 +106,7 @@ export function usersView({ parameters, connectionId, base, visibility, reader }
           },
     document: "d.document",
     version,
+    drifts: { path: "groups", since: driftsSince },
     columns: new Map([
       ["id", { sql: "p.id::text", type: "text" }],
       ["active", { sql: "p.active", type: "boolean" }],

@@ -75,6 +75,8 @@ export interface View {
   lengthy?: Lengthy;
   /** The weak entity tag. */
   version: string;
+  /** A computed list that may change while the version stands still, and a condition that it may have done so since the version began. */
+  drifts?: { path: string; since: string };
 }
 
 export interface Gathered {

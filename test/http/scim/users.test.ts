@@ -149,6 +149,24 @@ describe("M1: the life of a user", () => {
     expect((await door.request("DELETE", url, { headers: { "If-Match": etag } })).status).toBe(412);
   });
 
+  test("RFC 7644 3.14: If-None-Match spares no answer whose groups have changed since, though the version has not", async () => {
+    const { body, headers } = await create("cached@example.com");
+    const held = (query = "") =>
+      door.request("GET", `/Users/${body.id}${query}`, { headers: { "If-None-Match": String(headers["etag"]) } });
+    expect((await held()).status).toBe(304);
+    const made = await door.request("POST", "/Groups", { body: { displayName: "joined later", members: [{ value: body.id }] } });
+    const joined = await held();
+    expect([joined.status, joined.body.groups?.length]).toEqual([200, 1]);
+    expect((await held("?excludedAttributes=groups")).status).toBe(304);
+    expect((await held("?attributes=userName")).status).toBe(304);
+    expect((await held("?attributes=groups.value")).status).toBe(200);
+    await door.request("DELETE", `/Groups/${made.body.id}`);
+    const left = await held();
+    expect([left.status, left.body.groups]).toEqual([200, undefined]);
+    const access = "urn:ietf:params:scim:schemas:extension:rollcall:access:2.0:User:roles";
+    expect((await held(`?attributes=${access}`)).status).toBe(200);
+  });
+
   test("M1: writers at once each take the row in turn", async () => {
     const { body } = await create("busy@example.com");
     const answers = await Promise.all(
