@@ -103,18 +103,21 @@ function bytesRead({ connection: { stream } }: pg.Client): number {
   return "bytesRead" in stream && typeof stream.bytesRead === "number" ? stream.bytesRead : 0;
 }
 
-/** Whether the database lets another connection in, or says why not, within this time. */
+/** Whether the database answers another connection, or says why it does not, within this time. A pooler on the way may let it in by itself. */
 async function answers(url: string, withinMs: number): Promise<boolean> {
   const application_name = `rollcall:${process.pid}:asks`;
-  const client = new pg.Client({ connectionString: url, application_name, connectionTimeoutMillis: withinMs });
+  const client = new pg.Client({ connectionString: url, application_name });
+  const late = setTimeout(() => client.connection.stream.destroy(), withinMs);
   // Told by the promise as well.
   client.on("error", () => undefined);
   try {
     await client.connect();
+    await client.query("select 1");
     return true;
   } catch (error) {
     return error instanceof pg.DatabaseError;
   } finally {
+    clearTimeout(late);
     const { stream } = client.connection;
     stream.once("finish", () => stream.destroy());
     client.end().catch(() => undefined);
