@@ -62,6 +62,8 @@ const KEPT_IDLE_MS = 300_000;
 const LONGEST_READ_MS = 5000;
 /** The same for what looks or writes for one request by key: it takes milliseconds, unless somebody holds what it waits for. */
 const LONGEST_BY_KEY_MS = 30_000;
+/** Nobody waits longer than this behind lists that take long, while there are connections: under load a list waits for a third of it. */
+const LIST_PATIENCE_MS = 200;
 /** Left to itself, the planner plans such statements anew for each value, which costs several times their execution. */
 const PLANNED_ONCE = "set plan_cache_mode = force_generic_plan";
 const READ_SETTINGS = `set statement_timeout = ${LONGEST_READ_MS}; set default_transaction_read_only = on; ${PLANNED_ONCE}`;
@@ -107,7 +109,11 @@ export function openDatabase({ url, poolSize = 10, onError, watchEveryMs }: Data
     sharedReads: createSharedReads(readPool),
     keyedReads: createSharedReads(keyPool),
     // More at once would take turns at the processors all the same, and a long one would take as long as all that it shares them with.
-    listTurns: createReadingTurns({ atOnce: Math.min(readers - 1, availableParallelism()) }),
+    listTurns: createReadingTurns({
+      atOnce: Math.min(readers - 1, availableParallelism()),
+      atMost: readers - 1,
+      patienceMs: LIST_PATIENCE_MS,
+    }),
     statementNames: createStatementNames(),
     ownClient: (applicationName) => new silence.Client({ connectionString: url, keepAlive: true, application_name: applicationName }),
     closing: closing.signal,
