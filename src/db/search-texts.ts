@@ -50,7 +50,7 @@ const TAKE_OVER = `with noted as materialized (delete from search_changes where 
     union select a.id from noted cross join lateral (select id from accounts where person_id = noted.person_id and kind = 'user' offset 0) a),
   compared as materialized (select a.id, a.written, a.emails, (a.written, a.emails) is not distinct from (p.written, p.emails) as same
     from reached cross join lateral (select id, person_id, scim_search_text(attributes) as written, scim_search_emails(attributes) as emails
-        from accounts where id = reached.id and kind = 'user' and attributes->>'userName' is not null offset 0) a
+        from accounts where id = reached.id and scim_user_name is not null offset 0) a
       left join lateral (select scim_search_text(attributes) as written, scim_search_emails(attributes) as emails from people where id = a.person_id offset 0) p on true),
   account_texts as (insert into account_search (account_id, written, emails) select id, written, emails from compared where not same
     on conflict (account_id) do update set written = excluded.written, emails = excluded.emails

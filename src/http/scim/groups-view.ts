@@ -106,7 +106,7 @@ export function groupsView({ parameters, connectionId, base, visibility }: ViewO
           const text = `${parameters.add(value)}::text`;
           return indexed({
             group: `q.display_name = ${text}::citext and q.deleted_at is null`,
-            account: `b.attributes->>'displayName' is not null and lower(b.attributes->>'displayName') = lower(${text})`,
+            account: `b.scim_display_name = lower(${text})`,
             exact: `lower(nullif(d.document->>'displayName', '')) = lower(${text})`,
           });
         },
@@ -117,7 +117,7 @@ export function groupsView({ parameters, connectionId, base, visibility }: ViewO
           const text = `${parameters.add(value)}::text`;
           return indexed({
             group: `q.external_id = ${text}`,
-            account: `b.attributes->>'externalId' = ${text}`,
+            account: `b.scim_external_id = ${text}`,
             exact: `nullif(d.document->>'externalId', '') = ${text}`,
           });
         },

@@ -13,7 +13,7 @@ export async function refuseSameGroup(sql: Sql, { connectionId, group }: { conne
   await sql.query("select pg_advisory_xact_lock(hashtextextended($1, $2))", [externalId, connectionId]);
   const { rows } = await sql.query<{ id: string }>(
     `select native_id as id from accounts
-     where connection_id = $1 and kind = 'group' and attributes->>'externalId' is not null and attributes->>'externalId' = $2 and gone_at is null limit 1`,
+     where connection_id = $1 and kind = 'group' and scim_external_id = $2 and gone_at is null limit 1`,
     [connectionId, externalId],
   );
   const [there] = rows;

@@ -1,7 +1,6 @@
 import { ENTERPRISE_USER } from "../../directory/attributes.ts";
-import { isOpen, isUuid, likePart, literal, type Narrowing, type Parameters, type View } from "./view.ts";
+import { isOpen, isUuid, likePart, type Narrowing, type Parameters, type View } from "./view.ts";
 
-const ENTERPRISE = literal(ENTERPRISE_USER);
 const MANAGER = `${ENTERPRISE_USER}:manager.value`.toLowerCase();
 const EMPLOYEE_NUMBER = `${ENTERPRISE_USER}:employeeNumber`.toLowerCase();
 
@@ -24,7 +23,7 @@ export function usersIndexed({ parameters, connection, isGroupSeen }: UsersIndex
    */
   const among = ({ person, account }: { person: string; account: string }) =>
     `p.id in (select q.id from people q where ${person}
-        union all select b.person_id from (select b.person_id, b.connection_id from accounts b where b.kind = 'user' and b.attributes->>'userName' is not null and ${account} offset 0) b
+        union all select b.person_id from (select b.person_id, b.connection_id from accounts b where b.scim_user_name is not null and ${account} offset 0) b
           where b.connection_id = ${connection} and b.person_id is not null)`;
   /** Through an index to the few who may be meant, then exactly as the document says. */
   const exactly = ({ exact, ...places }: { person: string; account: string; exact: string }) =>
@@ -54,7 +53,7 @@ export function usersIndexed({ parameters, connection, isGroupSeen }: UsersIndex
           const name = text(value);
           return exactly({
             person: `lower(q.user_name::text) = lower(${name}) and q.state <> 'deleted'`,
-            account: `b.connection_id = ${connection} and lower(b.attributes->>'userName') = lower(${name})`,
+            account: `b.connection_id = ${connection} and b.scim_user_name = lower(${name})`,
             exact: `lower(nullif(d.document->>'userName', '')) = lower(${name})`,
           });
         },
@@ -65,7 +64,7 @@ export function usersIndexed({ parameters, connection, isGroupSeen }: UsersIndex
           const id = text(value);
           return exactly({
             person: `q.external_id = ${id}`,
-            account: `b.connection_id = ${connection} and b.attributes->>'externalId' = ${id}`,
+            account: `b.connection_id = ${connection} and b.kind = 'user' and b.scim_external_id = ${id}`,
             exact: `nullif(d.document->>'externalId', '') = ${id}`,
           });
         },
@@ -98,7 +97,7 @@ export function usersIndexed({ parameters, connection, isGroupSeen }: UsersIndex
           if (operator !== "eq") return undefined;
           return among({
             person: isUuid(value) ? `q.manager_id = ${parameters.add(value)}::uuid` : "false",
-            account: `b.connection_id = ${connection} and b.attributes->${ENTERPRISE}->'manager'->>'value' is not null and lower(b.attributes->${ENTERPRISE}->'manager'->>'value') = lower(${text(value)})`,
+            account: `b.connection_id = ${connection} and b.scim_manager = lower(${text(value)})`,
           });
         },
       ],
