@@ -67,8 +67,13 @@ interface Matched {
 const TAKEN = "somebody else has it already";
 
 function matchRows(inputs: readonly ImportInput[], facts: ImportFacts): Matched[] {
+  // Two of each are enough to name another: tens of thousands of rows may say the same.
   const linesOf = new Map<string, number[]>();
-  const claim = (name: string, line: number) => linesOf.set(name, [...(linesOf.get(name) ?? []), line]);
+  const claim = (name: string, line: number) => {
+    const known = linesOf.get(name);
+    if (!known) linesOf.set(name, [line]);
+    else if (known.length < 2) known.push(line);
+  };
   const matched = inputs.map((input) => {
     const result = matchRow(input, facts);
     const { userName, email, line } = input;
