@@ -137,6 +137,8 @@ function coercePlain(attribute: SchemaAttribute, value: string | number | boolea
       const number = typeof value === "boolean" ? Number.NaN : Number(value);
       if (!Number.isFinite(number) || (attribute.type === "integer" && !Number.isInteger(number)))
         throw wrong(path, "must be a number", value);
+      if (attribute.type === "integer" && isRounded(number))
+        throw wrong(path, `must be between ${Number.MIN_SAFE_INTEGER} and ${Number.MAX_SAFE_INTEGER}`);
       return number;
     }
     case "dateTime":
@@ -147,8 +149,17 @@ function coercePlain(attribute: SchemaAttribute, value: string | number | boolea
       return value;
     default:
       if (typeof value === "boolean") throw wrong(path, "must be a text", value);
+      if (isRounded(value)) throw wrong(path, "is a number too long to be read as it was sent: send it as a text");
       return attribute.choices ? chosen(attribute.choices, String(value), path) : storable(String(value), path);
   }
+}
+
+/**
+ * A whole number beyond what JSON's readers keep every digit of (RFC 8259 section 6): what was sent is not known any more, and
+ * one employee number must not be taken for another.
+ */
+export function isRounded(value: unknown): boolean {
+  return Number.isInteger(value) && !Number.isSafeInteger(value);
 }
 
 /** The organisation's own way of writing a choice, whatever the client's case. */

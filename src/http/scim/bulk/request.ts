@@ -16,7 +16,8 @@ export interface BulkOperation {
   bulkId?: string;
   /** The entity tag that the resource must still have. */
   version?: string;
-  data?: JsonObject;
+  /** The body of the request: a resource, a message, or a bare list of a patch's operations, as RFC 7644 section 3.7.3 itself shows it. */
+  data?: JsonObject | JsonValue[];
 }
 
 export interface BulkRequest {
@@ -61,8 +62,8 @@ function operationOf(given: JsonValue, at: number): BulkOperation {
   };
 }
 
-function dataOf(given: JsonValue | undefined, field: string): JsonObject | undefined {
-  if (given === undefined || given === null || isJsonObject(given)) return given ?? undefined;
+function dataOf(given: JsonValue | undefined, field: string): JsonObject | JsonValue[] | undefined {
+  if (given === undefined || given === null || isJsonObject(given) || Array.isArray(given)) return given ?? undefined;
   throw refused(field, "must be an object");
 }
 

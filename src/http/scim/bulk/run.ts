@@ -1,7 +1,7 @@
 import { AppError } from "../../../errors.ts";
 import type { Call, ScimDoorOptions } from "../call.ts";
 import { errorAnswer, type ScimError } from "../errors.ts";
-import { isJsonObject, type JsonValue } from "../json.ts";
+import { isJsonObject, type JsonObject, type JsonValue } from "../json.ts";
 import { PATCH_OP } from "../patch/operations.ts";
 import { locationAt, perform, type Performed } from "./perform.ts";
 import { referencesIn, withIds } from "./references.ts";
@@ -80,7 +80,7 @@ export async function runBulk(
     }
     const { path, data, ...rest } = operation;
     const { now, later } = withIds(data ?? {}, idOf);
-    return { ready: { ...rest, path: withIdsInPath(path), ...(data ? { data: isJsonObject(now) ? now : {} } : {}) }, later };
+    return { ready: { ...rest, path: withIdsInPath(path), ...(data ? { data: isContainer(now) ? now : {} } : {}) }, later };
   }
 
   function withIdsInPath(path: string): string {
@@ -116,6 +116,10 @@ export async function runBulk(
     const operation = operations[at];
     if (operation) results.set(at, failed(operation, { error, made, call, path: withIdsInPath(operation.path) }));
   }
+}
+
+function isContainer(value: JsonValue | undefined): value is JsonObject | JsonValue[] {
+  return isJsonObject(value) || Array.isArray(value);
 }
 
 const IN_PATH = /\/bulkId:([^/]+)/i;

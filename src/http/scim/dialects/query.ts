@@ -1,6 +1,8 @@
+import type { JsonObject, JsonValue } from "../json.ts";
 import { findAttribute, type ResourceSchema } from "../schema.ts";
 import type { Bending } from "./bending.ts";
 import { bendFilter } from "./filter-text.ts";
+import { placedName } from "./names.ts";
 
 const LONGEST = 16_384;
 
@@ -35,11 +37,34 @@ function bendParameter({ name, given }: { name: string; given: string }, options
     const bent = bendFilter(text, options);
     return bent === text && kept === given ? undefined : bent;
   }
-  if ((name === "attributes" || name === "excludedattributes") && /\[|%5b/i.test(given)) {
-    const text = decoded(given);
-    return text === undefined ? undefined : withoutFilters(text, options);
-  }
-  return undefined;
+  if (!NAMING.has(name)) return undefined;
+  const text = decoded(given);
+  const bent = text === undefined ? undefined : bendNames(text, options);
+  return bent === text ? undefined : bent;
+}
+
+/** The body of a search (RFC 7644 section 3.4.3) in the same form. */
+export function bendSearch(body: JsonObject, options: Options): JsonObject {
+  const bend = (name: string, value: JsonValue): JsonValue => {
+    if (Array.isArray(value)) return NAMING.has(name) ? value.map((one) => bend(name, one)) : value;
+    if (typeof value !== "string") return value;
+    if (name === "filter") return bendFilter(value, options);
+    return NAMING.has(name) && value.length <= LONGEST ? bendNames(value, options) : value;
+  };
+  return Object.fromEntries(Object.entries(body).map(([name, value]) => [name, bend(name.toLowerCase(), value)]));
+}
+
+/** Parameters that name attributes, in lower case. */
+const NAMING: ReadonlySet<string> = new Set(["attributes", "excludedattributes", "sortby"]);
+
+/** Names with commas between, each found where it belongs, as in a filter: `department` in its extension (RFC 7644 section 3.10). */
+function bendNames(text: string, options: Options): string {
+  const names = text.includes("[") ? withoutFilters(text, options) : text;
+  if (options.keepsNames) return names;
+  return names
+    .split(",")
+    .map((name) => placedName(name.trim(), options))
+    .join(",");
 }
 
 /** Begins where a name does and ends at another bracket: no letter is read from many beginnings. */

@@ -5,11 +5,10 @@ import { callOf, claimedCallOf, type Call } from "../call.ts";
 import { isJsonObject, type JsonValue } from "../json.ts";
 import type { ResourceSchema } from "../schema.ts";
 import { createBending, typicalDialect, type Bending } from "./bending.ts";
-import { bendFilter } from "./filter-text.ts";
 import { bendPatch } from "./patch.ts";
 import { PROFILES, RECOGNISED } from "./profiles/index.ts";
 import type { QuirkLog } from "./quirk-log.ts";
-import { bendQuery } from "./query.ts";
+import { bendQuery, bendSearch } from "./query.ts";
 import { bendResource, valueOf } from "./resource.ts";
 
 /** One message to a resource endpoint: a request, or an operation of a bulk request. */
@@ -27,8 +26,8 @@ export function bent(quirks: QuirkLog): RequestHandler {
     const bending = bendingFor(call);
     try {
       if (response.locals["untidyPath"] === true) bending.allows("untidy-path");
-      if (request.method === "GET") bendUrl(request, { call, bending });
-      else if (request.body !== undefined) {
+      bendUrl(request, { call, bending });
+      if (request.body !== undefined) {
         const { method, path } = request;
         request.body = bendBody({ method, path, body: request.body as JsonValue }, { call, bending });
       }
@@ -70,12 +69,7 @@ interface Where {
 function bendBody({ method, path, body }: Message, { call, bending }: Where): JsonValue {
   if (body === undefined) return null;
   const schema = schemaAt(path, call);
-  if (/\/\.search\/?$/i.test(path)) {
-    const filter = isJsonObject(body) ? body["filter"] : undefined;
-    return isJsonObject(body) && typeof filter === "string"
-      ? { ...body, filter: bendFilter(filter, { ...filtered(schema, call), bending }) }
-      : body;
-  }
+  if (/\/\.search\/?$/i.test(path)) return isJsonObject(body) ? bendSearch(body, { ...filtered(schema, call), bending }) : body;
   if (/^\/Bulk\/?$/i.test(path)) return bendBulk(body, bending);
   if (!schema) return body;
   if (method === "PATCH") return bendPatch(body, { schema, bending });

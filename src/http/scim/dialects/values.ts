@@ -1,3 +1,4 @@
+import { isRounded } from "../coerce.ts";
 import { instant, isXsdDateTime, xsdDateTime } from "../filter/literals.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../json.ts";
 import type { SchemaAttribute } from "../schema.ts";
@@ -167,7 +168,9 @@ function bendPlain(attribute: SchemaAttribute, value: JsonValue, place: Place): 
         : value;
     case "string":
     case "reference":
-      return typeof value === "number" && bending.allows("number-for-text", { attribute: path, value }) ? String(value) : value;
+      return typeof value === "number" && !isRounded(value) && bending.allows("number-for-text", { attribute: path, value })
+        ? String(value)
+        : value;
     default:
       return value;
   }

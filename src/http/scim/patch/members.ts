@@ -1,7 +1,7 @@
 import { AppError } from "../../../errors.ts";
 import { refuseNameless } from "../elements.ts";
 import type { Filter } from "../filter/ast.ts";
-import { isJsonObject, type JsonValue } from "../json.ts";
+import { isJsonObject, type JsonObject, type JsonValue } from "../json.ts";
 import { isUuid } from "../view.ts";
 import type { Operation } from "./operations.ts";
 
@@ -77,11 +77,16 @@ export function memberIds(value: JsonValue | undefined, { unknown = "refuse" }: 
 /** Throws `invalid` for who is meant and not told. */
 function listedIds(value: JsonValue): string[] {
   return (Array.isArray(value) ? value : [value]).flatMap((member) => {
-    const id = isJsonObject(member) ? member["value"] : member;
+    const id = isJsonObject(member) ? (member["value"] ?? named(member, "value")) : member;
     if (typeof id === "string" && id !== "") return [id.toLowerCase()];
     if (isJsonObject(member)) refuseNameless(member, "members");
     return [];
   });
+}
+
+/** RFC 7643 section 2.1: names know no case. */
+function named(member: JsonObject, name: string): JsonValue | undefined {
+  return Object.entries(member).find(([other]) => other.toLowerCase() === name)?.[1];
 }
 
 /** Whom a path's filter chooses, and as a member of which type; of any when absent. */

@@ -1,7 +1,7 @@
 import { AppError } from "../../../errors.ts";
 import { isUnassigned, notAnObject } from "../coerce.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../json.ts";
-import type { ResourceSchema } from "../schema.ts";
+import { findAttribute, type ResourceSchema } from "../schema.ts";
 import { readPath, type PatchPath } from "./path.ts";
 
 /** RFC 7644 section 3.5.2. */
@@ -57,6 +57,13 @@ function readOperation(schema: ResourceSchema, raw: JsonValue, field: string): O
   if (op === "remove") throw new AppError("invalid", `${field}: remove needs a path.`, { field: `${field}.path`, scimType: "noTarget" });
   if (!isJsonObject(value))
     throw new AppError("invalid", `${field}.value: must be an object when there is no path.`, {
+      field: `${field}.value`,
+      scimType: "invalidValue",
+    });
+  // Passed over as an attribute that nobody knows, a member's `value` would be a success that changes nothing.
+  const pathless = Object.keys(value).find((name) => name.toLowerCase() === "value");
+  if (pathless !== undefined && !findAttribute(schema, pathless))
+    throw new AppError("invalid", `${field}.value: \`value\` is no attribute of a ${schema.type}: send a path that says whose it is.`, {
       field: `${field}.value`,
       scimType: "invalidValue",
     });
