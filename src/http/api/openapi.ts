@@ -59,6 +59,9 @@ export function openApiOf(routes: readonly Route[], { version }: { version: stri
   };
 }
 
+/** What comes in the form that `Accept` names, and under a tag of its own. */
+const PHOTO = "image/*";
+
 type SchemaOf = (schema: z.ZodType, io: "input" | "output") => JsonSchema;
 
 function operationOf(route: Route, schemaOf: SchemaOf): Operation {
@@ -89,7 +92,11 @@ function operationOf(route: Route, schemaOf: SchemaOf): Operation {
     ...requestBody(route, schemaOf),
     responses: {
       [success]: { description: "As asked.", ...content },
+      ...(!changes && (route.versioned || route.sends === PHOTO)
+        ? { 304: { description: "What is shown is what `If-None-Match` names." } }
+        : {}),
       ...Object.fromEntries(refusals(route).map(([status, description]) => [status, { description, ...problem }])),
+      default: { description: "Any other problem.", ...problem },
     },
   };
 }
@@ -116,15 +123,22 @@ function refusals(route: Route): [string, string][] {
       "403",
       `The permission is missing here, or the token opens another door.${route.sensitive ? " Somebody who is signed in must have proven lately that it is them (`field` is `step_up`)." : ""}`,
     ],
-    [route.path.includes("{"), "404", "There is no such thing, or it is out of the caller's reach."],
+    [
+      route.path.includes("{") || route.body !== undefined || route.query !== undefined,
+      "404",
+      "There is no such thing, or it is out of the caller's reach.",
+    ],
     [route.method !== "get", "409", "It does not fit what is there; `detail` says what stands in the way."],
     [
-      route.versioned !== undefined && route.method !== "get",
+      route.method !== "get",
       "412",
-      `It was changed in the meantime${route.versioned === true ? ", or If-Match is missing" : ""}.`,
+      route.versioned === undefined
+        ? "What was looked at is another by now; or `If-Match` names a version, and none is compared here."
+        : `It was changed in the meantime${route.versioned === true ? ", or If-Match is missing" : ""}.`,
     ],
     [takesBody, "413", `The body is too large${route.upload ? `: at most ${route.upload.mostBytes / 1_048_576} MB` : ""}.`],
     [takesBody, "415", `The body is of another type than ${route.upload?.types.join(", ") ?? "application/json"}.`],
+    [route.sends === PHOTO, "415", "`Accept` names no type that it comes in."],
     [true, "422", "Something in the request is not valid; `errors` names the fields."],
     [
       true,

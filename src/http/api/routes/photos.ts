@@ -31,7 +31,7 @@ export const photoRoutes: readonly Route[] = [
     access: { permission: "rollcall.people.view", on: { person: "id" } },
     params: idParams,
     query: z.strictObject({ size: size.default(256).describe(`Pixels of an edge: ${PHOTO_SIZES.join(", ")}.`) }),
-    sends: "image/webp",
+    sends: "image/*",
     async handler(call, { params, query }) {
       const format = acceptedFormat(call.accept);
       if (format === undefined) throw new AppError("unsupported_type", "Photos come as image/webp or image/jpeg.", { field: "Accept" });
