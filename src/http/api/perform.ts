@@ -164,6 +164,8 @@ async function answered(route: Route, by: Performed & { request: ApiRequest; sql
     throw new Error(`${route.method} ${route.path} did not ask for ${access.permission}`);
   if (!isSpecial(result)) return shaped(route, { result, request });
   const ask = async () => {
+    // Where the caller held it when the stream began says nothing of now.
+    held.clear();
     await call.requireStanding();
     if (typeof access === "object" && access.on !== "handler") await call.require(access.permission, thingOf(access.on, params));
   };
