@@ -109,7 +109,11 @@ export async function applyItems(ctx: Context, { db, planId, hash, onProgress }:
         fills,
         firstSeq,
         lastSeq: Math.min(firstSeq + size - 1, span.last),
-        onApplied: (count) => onProgress?.({ stage: "apply", done: (done += count), total }),
+        onApplied(count) {
+          // Counted whether or not anybody watches: the statistics are due by it.
+          done += count;
+          onProgress?.({ stage: "apply", done, total });
+        },
       });
     };
     await inParallel(starts, { atOnce, work });
