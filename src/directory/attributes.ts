@@ -107,8 +107,10 @@ export function toProfile(contribution: Contribution): AttributeObject {
     if (leaf === undefined) profile[head] = value;
     else ((profile[head] ??= {}) as Record<string, AttributeValue>)[leaf] = value;
   }
-  for (const [key, value] of Object.entries(contribution)) {
-    if (!key.startsWith(CUSTOM_PREFIX) || value === undefined || value === null || value === "") continue;
+  for (const key of Object.keys(contribution)) {
+    if (!key.startsWith(CUSTOM_PREFIX)) continue;
+    const value = contribution[key];
+    if (value === undefined || value === null || value === "") continue;
     ((profile[CUSTOM_USER] ??= {}) as Record<string, AttributeValue>)[key.slice(CUSTOM_PREFIX.length)] = value;
   }
   return profile;

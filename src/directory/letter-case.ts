@@ -3,6 +3,7 @@
  * whoever writes a name with it would be whoever has that name with a k.
  */
 export function keepsItsLetters(text: string): boolean {
+  if (!/[^ -~]/.test(text)) return true;
   return [...text].every((letter) => {
     const lower = letter.toLowerCase();
     return lower === letter || lower.toUpperCase() === letter;

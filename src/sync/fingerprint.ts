@@ -28,8 +28,17 @@ function sorted(value: AttributeValue | undefined): unknown {
   if (typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) return value.map(sorted);
   const object = value as Readonly<Record<string, AttributeValue | undefined>>;
-  const names = Object.keys(object).sort();
+  const names = sortedNames(Object.keys(object));
   const flat: unknown[] = [];
   for (const name of names) flat.push(name, sorted(object[name]));
   return flat;
+}
+
+let lastNames: { given: readonly string[]; sorted: readonly string[] } = { given: [], sorted: [] };
+
+/** Records of one source mostly have the same attributes in the same order: they are sorted once. */
+function sortedNames(given: readonly string[]): readonly string[] {
+  if (given.length !== lastNames.given.length || given.some((name, place) => name !== lastNames.given[place]))
+    lastNames = { given, sorted: given.toSorted() };
+  return lastNames.sorted;
 }

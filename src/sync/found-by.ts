@@ -24,15 +24,13 @@ export function refuseUnfindable(record: SourceRecord, contribution: Contributio
 
 /** Those that nobody has yet wait in an index, too. */
 function refuseReferences({ nativeId, reference, parent, members }: SourceRecord, { manager, units }: Contribution): void {
-  const references = {
-    "its id": [nativeId],
-    "its reference": [reference],
-    parent: [parent],
-    manager: [manager],
-    units: listed(units),
-    members: Object.values(members ?? {}).flat(),
-  };
-  for (const [name, values] of Object.entries(references)) for (const value of values) refuseTooLong(value, name, LONGEST_REFERENCE);
+  refuseTooLong(nativeId, "its id", LONGEST_REFERENCE);
+  refuseTooLong(reference, "its reference", LONGEST_REFERENCE);
+  refuseTooLong(parent, "parent", LONGEST_REFERENCE);
+  refuseTooLong(manager, "manager", LONGEST_REFERENCE);
+  for (const unit of listed(units)) refuseTooLong(unit, "units", LONGEST_REFERENCE);
+  if (!members) return;
+  for (const list of Object.values(members)) for (const member of list) refuseTooLong(member, "members", LONGEST_REFERENCE);
 }
 
 function refuseTooLong(value: AttributeValue | undefined, name: string, most = LONGEST_FOUND_BY): void {

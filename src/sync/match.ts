@@ -42,6 +42,7 @@ export function matchAccount({
   keys: readonly MatchKey[];
   candidates: readonly Candidate[];
 }): Match {
+  if (candidates.length === 0) return { situation: "unmatched" };
   const found = keys.flatMap((key) => {
     const values = new Set(matchValues(contribution, key).filter(keepsItsLetters));
     return candidates.filter((candidate) => candidate.key === key && values.has(candidate.value));
