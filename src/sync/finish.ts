@@ -7,7 +7,7 @@ import { applyItems } from "./apply-plan.ts";
 import { noteProblems, type Run, type RunMode } from "./begin.ts";
 import { guardFacts, judge, type Tripped } from "./guard.ts";
 import { mayLeaveNoAdministrator } from "./guard-administrator.ts";
-import { closePlan, settleDoubleClaims, type ClosedPlan, type DoubleClaim } from "./plan.ts";
+import { closePlan, hashOf, settleDoubleClaims, type ClosedPlan, type DoubleClaim, type HashedPlan } from "./plan.ts";
 import { timed, type Timings } from "./progress.ts";
 import { sentenceOfWaitingMembers } from "./waiting-members.ts";
 
@@ -34,9 +34,7 @@ export interface RunSummary {
 
 /** Closes the plan, lets the guards judge it, and applies it or holds it. */
 export async function finishRun(run: Run): Promise<RunSummary> {
-  const losers = await timed(run.timings, "close", () => settleDoubleClaims(run.db.pool, run.planId));
-  await noteProblems(run, losers.map(problemOfClaim));
-  const closed = await timed(run.timings, "close", () => inTransaction(run.db, run.ctx, (work) => closeRunPlan(work, run)));
+  const closed = await timed(run.timings, "close", () => closeRun(run));
   const guards = await timed(run.timings, "guard", () => judgePlan(run, closed));
   if (run.rehearsal) return endRehearsal(run, { closed, guards });
   if (guards.length > 0 || run.planOnly) return summary(run, { closed, guards, held: await holdPlan(run, { closed, guards }) });
@@ -45,6 +43,14 @@ export async function finishRun(run: Run): Promise<RunSummary> {
   );
   await noteWaitingMembers(run);
   return summary(run, { closed, guards, applied });
+}
+
+/** Hashed while double claims are looked for, by another connection: nearly always there are none, and the hash is right. */
+async function closeRun(run: Run): Promise<ClosedPlan> {
+  const { pool } = run.db;
+  const [losers, hashed] = await Promise.all([settleDoubleClaims(pool, run.planId), hashOf(pool, run.planId)]);
+  await noteProblems(run, losers.map(problemOfClaim));
+  return inTransaction(run.db, run.ctx, (work) => closeRunPlan(work, { run, hashed: losers.length === 0 ? hashed : undefined }));
 }
 
 async function noteWaitingMembers(run: Run): Promise<void> {
@@ -66,8 +72,8 @@ function problemOfClaim({ nativeId, userName, email }: DoubleClaim): RecordProbl
   };
 }
 
-async function closeRunPlan(work: Work, run: Run): Promise<ClosedPlan> {
-  const closed = await closePlan(work, run.planId);
+async function closeRunPlan(work: Work, { run, hashed }: { run: Run; hashed: HashedPlan | undefined }): Promise<ClosedPlan> {
+  const closed = await closePlan(work, { planId: run.planId, hashed });
   // A plan that was decided on an older reading is no longer what would be done.
   if (!run.rehearsal)
     await work.sql.query(

@@ -36,7 +36,7 @@ export async function stageItems(
   { planId, firstSeq, items }: { planId: number; firstSeq: number; items: readonly Item[] },
 ): Promise<void> {
   if (items.length === 0) return;
-  const rows = items.map(itemRow);
+  const columns = columnsOf(items);
   await sql.query({
     name: "sync_stage_items",
     text: `insert into plan_items (plan_id, seq, kind, native_id, action, account_id, account_version, subject_id, subject_version, reference, reason, payload,
@@ -50,7 +50,7 @@ export async function stageItems(
         subject_id = excluded.subject_id, subject_version = excluded.subject_version, reference = excluded.reference, reason = excluded.reason, payload = excluded.payload,
         account_attributes = excluded.account_attributes, person_attributes = excluded.person_attributes, sealed = excluded.sealed,
         source_changed_at = excluded.source_changed_at, seen_at = excluded.seen_at`,
-    values: [planId, firstSeq, ...TEXT_COLUMNS.map((name) => textArray(rows.map((row) => textOf(row[name]))))],
+    values: [planId, firstSeq, ...columns],
   });
 }
 
@@ -72,6 +72,16 @@ const TEXT_COLUMNS = [
   "seen_at",
 ] as const satisfies readonly (keyof ItemRow)[];
 
+/** Row by row, so that a row's documents are garbage as soon as they are bytes: most of what a first sync keeps in memory is pages on their way. */
+function columnsOf(items: readonly Item[]): Buffer[] {
+  const columns = TEXT_COLUMNS.map((name) => ({ name, texts: textArray() }));
+  for (const item of items) {
+    const row = itemRow(item);
+    for (const { name, texts } of columns) texts.add(textOf(row[name]));
+  }
+  return columns.map(({ texts }) => texts.bytes());
+}
+
 function textOf(value: ItemRow[keyof ItemRow]): string | null {
   if (value === null || value === undefined) return null;
   if (typeof value === "string") return value;
@@ -87,7 +97,9 @@ export function itemRows(items: readonly Item[]): string {
 }
 
 /** An item as a row of plan_items. What a payload does not say is left out: making jsonb is most of what staging costs. */
-function itemRow({ payload: { account, person, sealed, ...rest }, ...item }: Item) {
+function itemRow(item: Item) {
+  const { payload } = item;
+  const { account, person } = payload;
   return {
     kind: item.kind,
     native_id: item.nativeId,
@@ -98,17 +110,22 @@ function itemRow({ payload: { account, person, sealed, ...rest }, ...item }: Ite
     subject_version: item.subjectVersion,
     reference: item.reference,
     reason: item.reason,
-    payload: { ...rest, ...(account && { account: { ...account, attributes: undefined } }), ...(person && { person: columnsOf(person) }) },
+    payload: {
+      ...payload,
+      sealed: undefined,
+      account: account && { ...account, attributes: undefined },
+      person: person && withoutDocument(person),
+    },
     account_attributes: account && JSON.stringify(account.attributes),
     person_attributes: person && JSON.stringify(person.attributes),
-    sealed,
+    sealed: payload.sealed,
     source_changed_at: item.sourceChangedAt,
     seen_at: item.seenAt,
   };
 }
 
-/** A person without the document. */
-function columnsOf(person: NonNullable<ItemPayload["person"]>): object {
+/** A person's columns. */
+function withoutDocument(person: NonNullable<ItemPayload["person"]>): object {
   return {
     ...person,
     attributes: undefined,
@@ -175,9 +192,15 @@ async function anyDoubleClaim(sql: Sql, planId: number): Promise<boolean> {
   return rows[0]?.double ?? false;
 }
 
-/** Closes the plan: nothing is staged from here on, and the hash over its items in (kind, nativeId) order binds it. */
-export async function closePlan({ ctx, sql }: Work, planId: number): Promise<ClosedPlan> {
-  const { hash, items } = await hashOf(sql, planId);
+/**
+ * Closes the plan: nothing is staged from here on, and the hash over its items in (kind, nativeId) order binds it. `hashed`: of the items
+ * as they stand, by whoever has staged them and holds the connection's lock.
+ */
+export async function closePlan(
+  { ctx, sql }: Work,
+  { planId, hashed }: { planId: number; hashed: HashedPlan | undefined },
+): Promise<ClosedPlan> {
+  const { hash, items } = hashed ?? (await hashOf(sql, planId));
   const { rows } = await sql.query<{ kind: string; action: string; count: number }>(
     "select kind, action, count(*)::int as count from plan_items where plan_id = $1 group by kind, action",
     [planId],
@@ -193,9 +216,14 @@ export async function closePlan({ ctx, sql }: Work, planId: number): Promise<Clo
   return { hash, counts, items };
 }
 
+export interface HashedPlan {
+  hash: Buffer;
+  items: number;
+}
+
 /** SHA-256 over the items' own hashes (each over everything that apply reads of it) and the member changes. */
-export async function hashOf(sql: Sql, planId: number): Promise<{ hash: Buffer; items: number }> {
-  const { rows } = await sql.query<{ hash: Buffer; items: number }>(
+export async function hashOf(sql: Sql, planId: number): Promise<HashedPlan> {
+  const { rows } = await sql.query<HashedPlan>(
     `select sha256(
         coalesce((select string_agg(hash, ''::bytea order by kind collate "C", native_id collate "C") from plan_items where plan_id = $1), ''::bytea) ||
         coalesce((select string_agg(text_sha256(concat_ws(E'\\x1f', group_native_id, op, reference, account_id)), ''::bytea

@@ -1,14 +1,17 @@
 import { closePeriods } from "../../directory/periods.ts";
 import { step, type Batch } from "./source.ts";
 
-/** Units by reference within the connection, or by code. */
+/** Units by reference within the connection, or by code; looked up once, however many of the batch are in them. */
 const WANTED = `
-  wanted as materialized (
-    select named.*, coalesce(
-        (select a.unit_id from accounts a where a.connection_id = $4 and a.reference = named.reference and a.kind = 'unit' and a.gone_at is null limit 1),
-        (select u.id from units u where u.code = named.reference::citext and u.deleted_at is null)) as unit_id
-      from (select i.subject_id as person_id, i.native_id, jsonb_array_elements_text(i.payload->'units') as reference from item i
-             where i.payload ? 'units' and i.subject_id is not null offset 0) named)`;
+  named as materialized (
+    select i.subject_id as person_id, i.native_id, jsonb_array_elements_text(i.payload->'units') as reference from item i
+     where i.payload ? 'units' and i.subject_id is not null),
+  found as materialized (
+    select reference, coalesce(
+        (select a.unit_id from accounts a where a.connection_id = $4 and a.reference = named_once.reference and a.kind = 'unit' and a.gone_at is null limit 1),
+        (select u.id from units u where u.code = named_once.reference::citext and u.deleted_at is null)) as unit_id
+      from (select distinct reference from named) named_once),
+  wanted as materialized (select named.*, found.unit_id from named join found using (reference))`;
 
 /** Puts people into the units that this connection names, and takes them out of those that it no longer names. Returns whose units changed. */
 export async function storePersonUnits(batch: Batch, { known }: { known: boolean }): Promise<string[]> {
