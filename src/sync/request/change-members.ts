@@ -1,8 +1,9 @@
 import { touchesAdministrators } from "../../access/last-administrator.ts";
 import type { Context } from "../../context.ts";
 import type { Sql } from "../../db/database.ts";
+import { uuidArray } from "../../db/uuid-array.ts";
 import { markedGroups, markedPeople, wokenProjects } from "../../directory/outbox.ts";
-import { isDeadlock, isOverlap } from "./contention.ts";
+import { isDeadlock, isOverlap, isTaken } from "./contention.ts";
 import type { GroupStanding } from "./group-standing.ts";
 import { given, sameFollowers } from "./statement.ts";
 
@@ -46,16 +47,17 @@ export async function changeMembersAtOnce(options: ChangeMembersOptions): Promis
         actor: ctx.actor,
         correlation: ctx.correlationId,
         connectionName,
-        add: change.add,
+        // In order, neither has to be put in order for each index that it is looked up by.
+        add: uuidArray(change.add.toSorted()),
         count: change.add.length,
-        remove: change.remove,
+        remove: uuidArray(change.remove.toSorted()),
       }),
     });
     const [row] = rows;
     if (!row) return "moved";
     return row.found ? { version: row.version } : "general";
   } catch (error) {
-    if (isDeadlock(error)) return "moved";
+    if (isDeadlock(error) || isTaken(error)) return "moved";
     // Clocks differ: somebody's membership begins before the last one ended, which only the general way can put right.
     if (isOverlap(error)) return "general";
     throw error;
@@ -94,7 +96,7 @@ function textOf(shape: Shape): string {
       where g.id = ${$.group} and g.version = ${$.version} and a.version = ${$.accountVersion} and ${sameFollowers(shape)} for update of g, a)`,
     shape.adds ? ASKED : "",
     // Somebody who is not there, or whom this client deleted: then nobody is added, and nobody leaves.
-    `found as materialized (select locked.id from locked ${shape.adds ? `where (select count(*) from there) = ${$.count} and not exists (select from own where gone_at is not null)` : ""})`,
+    `found as materialized (select locked.id from locked ${shape.adds ? `cross join held where held.gone = 0 and (held.alive = ${$.count} or (select count(*) from there) = ${$.count})` : ""})`,
     shape.adds ? OPENED : "",
     shape.removes ? CLOSED : "",
     `counted as materialized (select (select count(*) from ${joined} j) as joined, (select count(*) from ${left} l) as departed from found)`,
@@ -120,18 +122,23 @@ function textOf(shape: Shape): string {
 }
 
 // Accounts are locked against a DELETE of theirs: one that is under way is waited for, and seen; one that comes later finds the membership.
-// Sets by one walk along an index each: a look for each person would cost as much as putting them in. Only who has no account of this
-// client is looked for among the others, and only where there is somebody like that.
-const ASKED = `there as materialized (select p.id from people p where p.id = any(${$.add}) and p.state <> 'deleted'),
-  own as materialized (select a.native_id::uuid as id, a.id as account_id, a.gone_at from accounts a
+// Sets by one walk along an index each: a look for each person would cost as much as putting them in. Whose account of this client is
+// alive is there: erasing somebody takes their accounts with them. Only the others are looked for among people, where there is somebody like
+// that; locked, since whose account went while it was waited for may have been erased meanwhile.
+const ASKED = `own as materialized (select a.native_id::uuid as id, a.id as account_id, a.gone_at, a.person_id from accounts a
     where a.connection_id = ${$.connection} and a.kind = 'user' and a.native_id = any(${$.add}::text[]) for key share),
+  held as materialized (select count(*) as accounts, count(gone_at) as gone, count(*) filter (where gone_at is null and person_id = id) as alive from own),
+  there as materialized (select p.id from people p where (select alive from held) < ${$.count} and p.id = any(${$.add}) and p.state <> 'deleted' for key share),
   person as (select id, account_id from own
-    union all select there.id, null from there where (select count(*) from own) < ${$.count} and there.id not in (select id from own))`;
+    union all select there.id, null from there where (select accounts from held) < ${$.count} and there.id not in (select id from own))`;
 
-// Named: without, whether a row conflicts is asked of every unique index.
-const OPENED = `opened as (insert into memberships (group_id, person_id, connection_id, account_id, valid_from, recorded_from)
+// Who is in already is found by one walk along the index. With `on conflict do nothing` each row would be looked for, marked as one that
+// may go again, and confirmed: a third of what it takes. Somebody who joins by another way at the same moment ends the statement: it is made again.
+const OPENED = `inside as materialized (select m.person_id from memberships m
+    where m.group_id = ${$.group} and m.person_id = any(${$.add}) and coalesce(m.connection_id, 0) = ${$.connection} and m.recorded_to is null and m.valid_to is null),
+  opened as (insert into memberships (group_id, person_id, connection_id, account_id, valid_from, recorded_from)
     select ${$.group}, person.id, ${$.connection}, person.account_id, ${$.now}, ${$.now}
-    from found cross join person on conflict (group_id, person_id, (coalesce(connection_id, 0)), valid_to) where recorded_to is null do nothing returning person_id)`;
+    from found cross join person where person.id not in (select person_id from inside) returning person_id)`;
 
 // The index is by coalesce, and with that condition history is not walked through.
 const CLOSED = `superseded as (update memberships m set recorded_to = greatest(${$.now}, m.recorded_from) from found

@@ -47,6 +47,34 @@ describe("M1: many writers at once", () => {
     expect(rows).toEqual([{ version: WRITERS + 1, events: WRITERS }]);
   });
 
+  test("on one membership: who joins by another way in the same moment is in once, and the others join beside them", async () => {
+    const [both, alone] = await Promise.all([newUser("joins twice"), newUser("joins once")]);
+    const { id } = (await door.request("post", "/Groups", { body: { schemas: [GROUP], displayName: "Two ways in" } })).body;
+    const other = await door.db.pool.connect();
+    try {
+      await other.query("begin");
+      await other.query(
+        `insert into memberships (group_id, person_id, connection_id, account_id, valid_from, recorded_from)
+         select $1::uuid, a.person_id, a.connection_id, a.id, now(), now() from accounts a where a.person_id = $2::uuid`,
+        [id, both],
+      );
+      const joining = patch(`/Groups/${id}`, [{ op: "add", path: "members", value: [{ value: both }, { value: alone }] }]).then(
+        (answer) => answer,
+      );
+      const waiting = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+      while ((await door.db.pool.query(waiting)).rowCount === 0) await new Promise((later) => setTimeout(later, 5));
+      await other.query("commit");
+      expect((await joining).status).toBe(204);
+    } finally {
+      other.release();
+    }
+    const { rows } = await door.db.pool.query<{ person: string }>(
+      "select person_id as person from memberships where group_id = $1 and recorded_to is null and valid_to is null",
+      [id],
+    );
+    expect(rows.map(({ person }) => person).sort()).toEqual([both, alone].sort());
+  });
+
   test("on one group: nothing is lost, nobody twice, and versions count the changes", async () => {
     const stays = await newUser("stays");
     const people = await writers((writer) => newUser(`member${writer}`));

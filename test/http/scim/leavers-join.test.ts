@@ -45,6 +45,25 @@ describe("M1: who is being deleted does not join a group in the same moment", ()
     expect(rows).toEqual([]);
   });
 
+  test("M1: who is being erased does not join either", async () => {
+    const [erased, other] = await Promise.all(
+      ["erased", "beside"].map((userName) => make("/Users", { schemas: [USER], userName: `${userName} joiner` })),
+    );
+    const group = await make("/Groups", { schemas: [GROUP], displayName: "Joined by the erased" });
+    await blocker.query("begin");
+    await blocker.query("select from people where id = $1 for update", [erased]);
+    await blocker.query("delete from accounts where person_id = $1", [erased]);
+    const joining = patch(group, { op: "add", path: "members", value: [{ value: erased }, { value: other }] }).then((answer) => answer);
+    await untilSomebodyWaits();
+    await blocker.query("update people set state = 'deleted', deleted_at = now(), version = version + 1 where id = $1", [erased]);
+    await blocker.query("commit");
+    expect(await joining).toMatchObject({
+      status: 400,
+      body: { scimType: "invalidValue", detail: expect.stringContaining(String(erased)) },
+    });
+    expect((await door.request("GET", `/Groups/${group}`)).body.members).toBeUndefined();
+  });
+
   test("whoever is left after many joined and were deleted at once is still there", async () => {
     const group = await make("/Groups", { schemas: [GROUP], displayName: "Coming and going" });
     const people = await Promise.all(Array.from({ length: 20 }, (_, at) => make("/Users", { schemas: [USER], userName: `passing ${at}` })));

@@ -50,7 +50,7 @@ export function memberChange({ operations, replace, unknown = "refuse" }: Member
     } else if (op === "replace" && replace === "authoritative") {
       start(memberIds(value, { unknown }));
     } else {
-      for (const id of memberIds(value, { unknown })) {
+      for (const id of validIds(value, { unknown })) {
         whole?.add(id);
         remove.delete(id);
         add.add(id);
@@ -63,6 +63,10 @@ export function memberChange({ operations, replace, unknown = "refuse" }: Member
 
 /** The ids in a list of members, once each. Throws `invalid` for what can't be one of ours, unless such are to be passed over. */
 export function memberIds(value: JsonValue | undefined, { unknown = "refuse" }: Pick<MemberOptions, "unknown"> = {}): string[] {
+  return [...new Set(validIds(value, { unknown }))];
+}
+
+function validIds(value: JsonValue | undefined, { unknown }: Required<Pick<MemberOptions, "unknown">>): string[] {
   const listed = listedIds(value ?? []);
   const ids = unknown === "skip" ? listed.filter(isUuid) : listed;
   const wrong = ids.find((id) => !isUuid(id));
@@ -71,17 +75,19 @@ export function memberIds(value: JsonValue | undefined, { unknown = "refuse" }: 
       field: "members.value",
       scimType: "invalidValue",
     });
-  return [...new Set(ids)];
+  return ids;
 }
 
 /** Throws `invalid` for who is meant and not told. */
 function listedIds(value: JsonValue): string[] {
-  return (Array.isArray(value) ? value : [value]).flatMap((member) => {
+  const ids: string[] = [];
+  // Of thousands, a list for each would be the most part of what it takes.
+  for (const member of Array.isArray(value) ? value : [value]) {
     const id = isJsonObject(member) ? (member["value"] ?? named(member, "value")) : member;
-    if (typeof id === "string" && id !== "") return [id.toLowerCase()];
-    if (isJsonObject(member)) refuseNameless(member, "members");
-    return [];
-  });
+    if (typeof id === "string" && id !== "") ids.push(id.toLowerCase());
+    else if (isJsonObject(member)) refuseNameless(member, "members");
+  }
+  return ids;
 }
 
 /** RFC 7643 section 2.1: names know no case. */
