@@ -1,7 +1,7 @@
 import type { Sql } from "../db/database.ts";
 import type { Filter } from "./people-filters.ts";
 import type { PersonLine } from "./people-list.ts";
-import { foundBy, LINE, linesOf, orderOfSorted, personOf, type PageOptions, type Row } from "./people-page.ts";
+import { foundBy, LINE, orderOfSorted, personOf, type PageOptions } from "./people-page.ts";
 import { statementOf } from "./people-statement.ts";
 
 /** So many texts are walked past at most: some ten milliseconds. */
@@ -23,7 +23,7 @@ export function walkedNamesText(options: PageOptions, { where, met }: { where: s
   const beyond = after ? `where (name, person_id) ${than} (${given.add(after[2])}::text, ${given.add(after[3])}::uuid)` : "";
   const others = conditions.filter((each) => each !== reach && !met.includes(each));
   const living = ["p.state <> 'deleted'", ...others.map(({ condition }) => condition), reach.condition];
-  return `select ${LINE}, 0 as rank, s.key from (
+  return `select ${LINE}, null::int as rank, s.key from (
       select w.person_id as id, w.name as key
       from (select person_id, name from person_search ${beyond} order by name${direction}, person_id${direction} limit ${NAMES_WALKED}) w
       where ${TAKEN_OVER} and ${where} and (w.person_id in (select id from found)) is true order by w.name${direction}, w.person_id${direction} offset 0) s
@@ -41,10 +41,10 @@ export async function walkedByName(sql: Sql, options: PageOptions): Promise<Pers
   const beyond = after ? `where (name, person_id) > (${given.add(after[2])}::text, ${given.add(after[3])}::uuid)` : "";
   const words = conditions.filter((each) => each.words).map(({ condition }) => condition);
   const others = conditions.filter((each) => !each.words && each !== reach).map(({ condition }) => condition);
-  const text = `select ${LINE}, 0 as rank, s.key from (
+  const text = `select ${LINE}, null::int as rank, s.key from (
       select found.person_id as id, found.name as key
       from (select person_id, name, words from person_search ${beyond} order by name, person_id limit ${WALKED}) found
       where ${[TAKEN_OVER, ...words].join(" and ")} order by found.name, found.person_id offset 0) s
     ${personOf("s")} where ${["p.state <> 'deleted'", ...others, reach.condition].join(" and ")} order by s.key, s.id limit ${given.add(limit)}`;
-  return linesOf((await sql.query<Row>(statementOf(names, text, given.values))).rows, { ranked: false });
+  return (await sql.query<PersonLine>(statementOf(names, text, given.values))).rows;
 }

@@ -21,14 +21,19 @@ export interface PersonLine {
   managerId: string | null;
   version: number;
   modifiedAt: Date;
-  /** Where the next page begins. */
-  place: Place;
+  /** How well they were matched, where the best matches come first; null in an order by key alone. */
+  rank: number | null;
+  /** What they are put in order by, as text. */
+  key: string;
 }
 
 export type PeopleSort = "relevance" | "name" | "-name" | "userName" | "-userName" | "modified" | "-modified";
 
 /** The sort values of one line: whether, and how well, it was matched, its key as text, its id. */
 export type Place = readonly [ranked: boolean, rank: number, key: string, id: string];
+
+/** Where the page after this line begins. Pure. */
+export const placeOf = ({ rank, key, id }: PersonLine): Place => [rank !== null, rank ?? 0, key, id];
 
 export interface PeopleListOptions {
   filters: PeopleFilters;

@@ -2,7 +2,7 @@ import type { Sql } from "../db/database.ts";
 import { walkedNamesText } from "./people-by-name.ts";
 import type { Filter } from "./people-filters.ts";
 import type { PersonLine } from "./people-list.ts";
-import { foundBy, LINE, linesOf, orderOf, orderOfSorted, personOf, walkedText, type PageOptions, type Row } from "./people-page.ts";
+import { foundBy, LINE, orderOf, orderOfSorted, personOf, walkedText, type PageOptions } from "./people-page.ts";
 import { statementOf } from "./people-statement.ts";
 
 /** So many are gathered as a set; of more, the next one in some order comes soon. */
@@ -39,24 +39,22 @@ export async function narrowed(sql: Sql, options: NarrowedOptions): Promise<Narr
   if (leading.length === 0) return { by: [], lines: undefined };
   const most = after && ranked ? SET : leading[0]?.words && ranked ? SORTED.ranked : SORTED.byKey;
   const text = `with ${setsOf(options)}, size as materialized (select count(*) as n from found)
-    select array[${leading.map((_, at) => `(select n from n${at})`).join(", ")}]::int[] as sizes, (select n from size)::int as size, page.*
+    select concat_ws(' ', ${leading.map((_, at) => `(select n from n${at})`).join(", ")}) as sizes, (select n from size)::int as size, page.*
     from (select 1) one left join lateral (${pageOf(options, most)}) page on true`;
-  const { rows } = await sql.query<Measured & (Row | { id: null })>(statementOf(names, text, given.values));
-  const { sizes = [], size = 0 } = rows[0] ?? {};
+  const { rows } = await sql.query<Measured & (PersonLine | { id: null })>(statementOf(names, text, given.values));
+  const sizes = rows[0]?.sizes.split(" ").map(Number) ?? [];
+  const size = rows[0]?.size ?? 0;
   const by = leading.filter((_, at) => (sizes[at] ?? Infinity) <= few);
   if (by.length === 0 || (size > most && rows.length < limit)) return { by, lines: undefined };
-  return { by, lines: linesOf(rows.flatMap(shownOf), { ranked: ranked && size <= most }) };
+  return { by, lines: rows.filter(isShown) };
 }
 
 /** A row without anybody says how many there are, and nothing else. */
-function shownOf(measured: Measured & (Row | { id: null })): Row[] {
-  const { sizes: _sizes, size: _size, ...row } = measured;
-  return row.id === null ? [] : [row];
-}
+const isShown = <Row extends { id: string | null }>(row: Row): row is Extract<Row, { id: string }> => row.id !== null;
 
 interface Measured {
-  /** How many meet each leading condition, as far as they were counted. */
-  sizes: number[];
+  /** How many meet each leading condition, as far as they were counted, with blanks between. */
+  sizes: string;
   /** How many meet all that lead to few. */
   size: number;
 }

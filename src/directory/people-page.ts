@@ -43,12 +43,9 @@ export interface Gathered {
   met: readonly Filter[];
 }
 
-export type Row = PersonLine & { rank: number; key: string };
-
 /** A page in the order of an index, which is walked until the page is full, or `most` people were looked at. */
 export async function walked(sql: Sql, options: WalkOptions): Promise<PersonLine[]> {
-  const { rows } = await sql.query<Row>(statementOf(options.names, walkedText(options), options.given.values));
-  return linesOf(rows, { ranked: false });
+  return (await sql.query<PersonLine>(statementOf(options.names, walkedText(options), options.given.values))).rows;
 }
 
 /** The statement of such a page. */
@@ -64,7 +61,7 @@ export function walkedText(options: WalkOptions): string {
   const bounded = `(select p.* from (select p.*, ${key} as sort_key from people p where ${living} order by ${order} limit ${most}) p${found}
     where ${["true", ...filters].join(" and ")} ${ordered} offset 0) p where ${reach.condition} ${ordered}`;
   const whole = `people p${found} where ${[living, ...filters, reach.condition].join(" and ")} order by ${order}`;
-  return `select ${LINE}, 0 as rank, (${key})::text as key from ${most === undefined ? whole : bounded} limit ${given.add(limit)}`;
+  return `select ${LINE}, null::int as rank, (${key})::text as key from ${most === undefined ? whole : bounded} limit ${given.add(limit)}`;
 }
 
 /** All who are found are listed first: "is true" keeps the planner from looking for them one by one. */
@@ -78,7 +75,7 @@ export async function sorted(sql: Sql, { gathered, ...options }: PageOptions & {
   const text = `select ${LINE}, s.rank, s.key::text as key
     from (select p.id, ${rank} as rank, ${key} as key from ${sourceOf(gathered, options)}${beyond} order by ${order} offset 0) s
     ${personOf("s")} where ${reach.condition} order by ${orderOfSorted({ ranked, direction })} limit ${given.add(limit)}`;
-  return linesOf((await sql.query<Row>(statementOf(names, text, given.values))).rows, { ranked });
+  return (await sql.query<PersonLine>(statementOf(names, text, given.values))).rows;
 }
 
 /** Whoever has the id of this alias, as `p`: looked up one by one, whatever the planner expects. */
@@ -119,7 +116,7 @@ export interface Order {
 export function orderOf({ sort, after, given, words }: PageOptions, { ranked }: { ranked: boolean }): Order {
   const descending = sort.startsWith("-");
   const { key, type } = ranked ? RANKED_NAME : KEYS[sort === "relevance" ? "name" : (sort.replace(/^-/, "") as keyof typeof KEYS)];
-  const rank = ranked ? rankOf(words, given) : "0";
+  const rank = ranked ? rankOf(words, given) : "null::int";
   const order = [...(ranked ? [rank] : []), key, "p.id"];
   const place = after && [
     ...(ranked ? [`${given.add(after[1])}::int`] : []),
@@ -134,8 +131,4 @@ export function orderOf({ sort, after, given, words }: PageOptions, { ranked }: 
     direction,
     beyond: place ? ` and (${order.join(", ")}) ${descending ? "<" : ">"} (${place.join(", ")})` : "",
   };
-}
-
-export function linesOf(rows: readonly Row[], { ranked }: { ranked: boolean }): PersonLine[] {
-  return rows.map(({ rank, key, ...line }) => ({ ...line, place: [ranked, rank, key, line.id] as const }));
 }

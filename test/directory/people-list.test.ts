@@ -5,7 +5,7 @@ import { createStatementNames } from "../../src/db/statement-names.ts";
 import { inTransaction } from "../../src/db/database.ts";
 import { takeOverSearchTexts } from "../../src/db/search-texts.ts";
 import type { PeopleFilters } from "../../src/directory/people-filters.ts";
-import { listPeople, type PeopleSort, type Place } from "../../src/directory/people-list.ts";
+import { listPeople, placeOf, type PeopleSort, type Place } from "../../src/directory/people-list.ts";
 import { createUnit } from "../../src/directory/units.ts";
 import { testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
 
@@ -72,7 +72,7 @@ async function pages({ filters, sort, reach }: Asked): Promise<{ lines: string[]
     });
   const first = await page(undefined);
   const last = first.lines.at(-1);
-  const second = last && first.lines.length === 50 ? await page(last.place) : { lines: [] };
+  const second = last && first.lines.length === 50 ? await page(placeOf(last)) : { lines: [] };
   return { lines: [...first.lines, ...second.lines].map(({ userName }) => userName), total: first.total };
 }
 

@@ -4,7 +4,7 @@ import { listedPeople } from "../../../access/reached-people.ts";
 import { findRole } from "../../../access/roles.ts";
 import { open, seal } from "../../../db/envelope.ts";
 import { findGroup } from "../../../directory/groups.ts";
-import { listPeople, type Place } from "../../../directory/people-list.ts";
+import { listPeople, placeOf, type Place } from "../../../directory/people-list.ts";
 import { AppError } from "../../../errors.ts";
 import { pageQuery } from "../paging.ts";
 import type { ApiCall } from "../route.ts";
@@ -68,7 +68,7 @@ export async function peoplePage(call: ApiCall, query: z.output<typeof peopleQue
   const { lines, total } = await call.options.db.listTurns.take(() => listPeople(sql, options));
   const items = lines.slice(0, limit);
   const last = items.at(-1);
-  return { items, next: lines.length > limit && last ? sealPlace(call, { sort, place: last.place }) : null, total };
+  return { items, next: lines.length > limit && last ? sealPlace(call, { sort, place: placeOf(last) }) : null, total };
 }
 
 /** Who holds which role is told of those only whose grants the caller sees. */
