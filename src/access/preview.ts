@@ -4,6 +4,7 @@ import { refuseOriginsUnit } from "../directory/unit-origin.ts";
 import { AppError } from "../errors.ts";
 import type { PreviewChange, SavedChange } from "./preview-change.ts";
 import { comparisonOf, type HeldRoleOnUnit, type PreviewPart, type PreviewWorld } from "./preview-difference.ts";
+import { differenceTexts } from "./preview-fingerprint.ts";
 import { readHoldings, type HeldByRule } from "./preview-held.ts";
 import { closureOf, loadHolders, loadRolesOfRule, loadWorld, type RoleContentNow } from "./preview-load.ts";
 import { simulateRule } from "./preview-rule.ts";
@@ -52,8 +53,9 @@ export async function compareAccess(
   { simulated: { people, before, after, roleIds, heldAfter }, at }: { simulated: Simulated; at: Date },
 ): Promise<ComputedPreview> {
   const comparison = comparisonOf(before, after);
-  const parts = new Map<string, PreviewPart>();
-  const hash = createHash("sha256").update(JSON.stringify(comparison.units));
+  const parts = new Map<string, { part: PreviewPart; text: string }>();
+  const textOf = differenceTexts(comparison.units);
+  const hash = createHash("sha256");
   const sorted = [...new Set(people)].sort();
   const holdings = await readHoldings(work.sql, { at, roleIds });
   for (let start = 0; start < sorted.length; start += PAGE) {
@@ -64,13 +66,13 @@ export async function compareAccess(
       const difference = comparison.compare(now, heldAfter(personId, now));
       if (!difference) continue;
       const key = JSON.stringify(difference);
-      hash.update(`${personId}${key}`);
-      const part = parts.get(key);
-      if (part) part.people.push(personId);
-      else parts.set(key, { people: [personId], difference });
+      const known = parts.get(key) ?? { part: { people: [], difference }, text: textOf(difference) };
+      parts.set(key, known);
+      known.part.people.push(personId);
+      hash.update(`${personId}${known.text}`);
     }
   }
-  const all = [...parts.values()];
+  const all = [...parts.values()].map(({ part }) => part);
   return { at, units: comparison.units, parts: all, summary: summaryOf(all, comparison.units), hash: hash.digest() };
 }
 

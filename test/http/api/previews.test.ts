@@ -164,6 +164,18 @@ describe("the blast radius of a change", () => {
     await door.request("POST", `/previews/${coming.id}/apply`).expect(412);
   });
 
+  test("B3: a unit that comes elsewhere leaves a preview as it is, one that comes where it gives something makes it stale", async () => {
+    await newMember(sales);
+    const east = await door.newUnit({ name: "East", parentId: sales, code: "sales-east" });
+    const rule = { name: "closers of sales", group: "Porters", role: "closer", unit: "sales" };
+    const { body: preview } = await door.request("POST", "/rules/preview", { body: rule }).expect(201);
+    for (const name of ["One", "Two", "Three", "Four", "Five", "Six"]) await door.newUnit({ name, parentId: top, code: `beside-${name}` });
+    await door.request("POST", `/previews/${preview.id}/apply`).expect(204);
+    const { body: removal } = await door.request("POST", "/previews", { body: { kind: "ruleRemoval", name: rule.name } }).expect(201);
+    await door.newUnit({ name: "Far east", parentId: east, code: "sales-far-east" });
+    await door.request("POST", `/previews/${removal.id}/apply`).expect(412);
+  });
+
   test("B1: what was shown is saved once, however often and at the same time it is asked to be", async () => {
     const rule = { name: "nobody", condition: 'person.title == "nobody at all"', role: "porter", unit: "sales" };
     const { body: preview } = await door.request("POST", "/rules/preview", { body: rule }).expect(201);
