@@ -45,17 +45,25 @@ export interface FollowOptions extends Pick<TailOptions, "limit" | "subjectId" |
 }
 
 const AT_ONCE = 1000;
-/** So many looks long one with a lower id may still come: transactions end in another order than they number their events. */
+/** So many looks long one with a lower id may still come, at least: transactions end in another order than they number their events. */
 const LATE_LOOKS = 10;
+
+interface Look {
+  newest: number;
+  /** Whatever was being written then has a lower number than this. */
+  writing: number;
+}
 
 /** Tells the newest events and then every new one, however many come between two looks, until it is ended. */
 export async function followEvents(sql: Sql, { again, onEvent, limit, ...only }: FollowOptions): Promise<void> {
-  const first = await readEvents(sql, { ...only, limit });
-  first.forEach(onEvent);
-  let settled = (first[0]?.id ?? 1) - 1;
+  // Those before them are only known: what comes between these is new.
+  const most = Math.max(limit, AT_ONCE);
+  const first = await readEvents(sql, { ...only, limit: most });
+  first.slice(-limit).forEach(onEvent);
+  let settled = first.length < most ? 0 : (first[0]?.id ?? 1) - 1;
   const told = new Set(first.map(({ id }) => id));
-  const looks: number[] = [];
-  for (let newest = first.at(-1)?.id ?? 0; await again(); looks.push(newest)) {
+  const looks: Look[] = [];
+  for (let newest = first.at(-1)?.id ?? 0; await again();) {
     for (let full = true; full;) {
       const more = await readEvents(sql, { ...only, after: settled, except: [...told], limit: AT_ONCE });
       for (const event of more) {
@@ -65,8 +73,17 @@ export async function followEvents(sql: Sql, { again, onEvent, limit, ...only }:
       }
       full = more.length === AT_ONCE;
     }
-    if (looks.length < LATE_LOOKS) continue;
-    settled = Math.max(settled, looks.shift() ?? 0);
+    const { ended, writing } = await readTransactions(sql);
+    looks.push({ newest, writing });
+    while (looks.length > LATE_LOOKS && looks[0] && looks[0].writing <= ended) settled = Math.max(settled, looks.shift()?.newest ?? 0);
     for (const id of told) if (id <= settled) told.delete(id);
   }
+}
+
+/** The transactions that write: all with lower numbers than `ended` have ended, none with `writing` or higher has begun. */
+async function readTransactions(sql: Sql): Promise<{ ended: number; writing: number }> {
+  const { rows } = await sql.query<{ ended: string; writing: string }>(
+    "select pg_snapshot_xmin(now)::text as ended, pg_snapshot_xmax(now)::text as writing from pg_current_snapshot() now",
+  );
+  return { ended: Number(rows[0]?.ended), writing: Number(rows[0]?.writing) };
 }

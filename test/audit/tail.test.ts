@@ -51,4 +51,26 @@ describe("W1: following the audit trail", () => {
       slow.release();
     }
   });
+
+  test("tells what was numbered before the newest that it begins with, and what ends long after", async () => {
+    await db.pool.query("truncate audit_events");
+    const [slow, slower] = [await db.pool.connect(), await db.pool.connect()];
+    try {
+      await slow.query("begin");
+      await record(slow, "slow.");
+      await record(db.pool, "before.", 3);
+      await slower.query("begin");
+      const told = await followed(1, [
+        () => slow.query("commit"),
+        () => record(slower, "slower."),
+        ...Array.from({ length: 30 }, (_, index) => () => record(db.pool, `then${index}.`)),
+        () => slower.query("commit"),
+      ]);
+      expect(told.slice(0, 2)).toEqual(["before.3", "slow.1"]);
+      expect(told.slice(2)).toEqual([...Array.from({ length: 30 }, (_, index) => `then${index}.1`), "slower.1"]);
+    } finally {
+      slow.release();
+      slower.release();
+    }
+  });
 });
