@@ -53,6 +53,14 @@ export function groupsView({ parameters, connectionId, base, visibility }: ViewO
     );
   const personText = () => memberText({ alias: "p", endpoint: "Users", type: "User", display: personName });
   const childText = () => memberText({ alias: "c", endpoint: "Groups", type: "Group", display: "c.display_name::text" });
+  // Who is erased or renamed, or comes or goes by a run, leaves the version alone. A minute earlier, for what was under way then and for
+  // clocks that differ, without the last second: that is whose joining made the version. For who sees only its own, who is seen may change by itself.
+  const changed = (alias: string, others: string) =>
+    `${alias}.recorded_to is null and ${mine(alias)} and (${alias}.valid_to is null${visibility === "own" ? "" : ` and (${others})`}
+      or ${alias}.recorded_from > g.modified_at - interval '1 minute' and ${alias}.recorded_from not between g.modified_at - interval '1 second' and g.modified_at)`;
+  const driftsSince = `(exists (select from memberships m join people p on p.id = m.person_id
+      where m.group_id = g.id and ${changed("m", "p.modified_at > g.modified_at or p.deleted_at > g.modified_at")})
+    or exists (select from nestings n join groups c on c.id = n.child_group_id where n.parent_group_id = g.id and ${changed("n", "c.modified_at > g.modified_at")}))`;
   const membersText = () => `(select concat(',"members":[', string_agg(text, ','), ']') from (
       select ${personText()} as text ${people} union all select ${childText()} ${children}) held having count(*) > 0)`;
   const meta = () =>
@@ -85,6 +93,7 @@ export function groupsView({ parameters, connectionId, base, visibility }: ViewO
           },
     document: "d.document",
     version,
+    drifts: { path: "members", since: driftsSince },
     columns: new Map([
       ["id", { sql: "g.id::text", type: "text" }],
       ["meta", { sql: "g.id", type: "text" }],

@@ -212,4 +212,35 @@ describe("M1: groups and their members", () => {
     expect((await door.request("DELETE", `/Groups/${made.id}`)).status).toBe(404);
     expect((await door.request("GET", `/Users/${people[5]}`)).body.groups).toBeUndefined();
   });
+
+  test("RFC 7644 3.14: If-None-Match spares no answer whose members have changed since, though the version has not", async () => {
+    const [stays, goes, comes] = await Promise.all(
+      ["stays", "goes", "comes"].map(
+        async (userName) => (await door.request("POST", "/Users", { body: { schemas: [USER], userName } })).body.id,
+      ),
+    );
+    const { id, meta } = await group("kept by a client", [{ value: stays }, { value: goes }]);
+    const held = async (query = "") => {
+      const { status, body } = await door.request("GET", `/Groups/${id}${query}`, { headers: { "If-None-Match": meta.version } });
+      return [status, body.members?.map(({ display }: { display: string }) => display).sort()];
+    };
+    expect(await held()).toEqual([304, undefined]);
+    await door.request("PUT", `/Users/${stays}`, { body: { schemas: [USER], userName: "stays", displayName: "renamed" } });
+    expect(await held()).toEqual([200, ["goes", "renamed"]]);
+    expect(await held("?excludedAttributes=members")).toEqual([304, undefined]);
+    expect(await held("?attributes=displayName")).toEqual([304, undefined]);
+    await door.db.pool.query("update people set modified_at = modified_at - interval '1 minute' where id = $1", [stays]);
+    expect(await held()).toEqual([304, undefined]);
+    await door.request("DELETE", `/Users/${goes}`);
+    expect(await held()).toEqual([200, ["renamed"]]);
+    // As a run puts somebody in.
+    await door.db.pool.query("update memberships set recorded_from = recorded_from - interval '1 hour' where group_id = $1", [id]);
+    expect(await held()).toEqual([304, undefined]);
+    await door.db.pool.query(
+      `insert into memberships (group_id, person_id, connection_id, account_id, valid_from, recorded_from)
+       select $1::uuid, a.person_id, a.connection_id, a.id, now(), now() from accounts a where a.person_id = $2::uuid`,
+      [id, comes],
+    );
+    expect(await held()).toEqual([200, ["comes", "renamed"]]);
+  });
 });

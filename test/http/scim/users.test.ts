@@ -160,6 +160,13 @@ describe("M1: the life of a user", () => {
     expect((await held("?excludedAttributes=groups")).status).toBe(304);
     expect((await held("?attributes=userName")).status).toBe(304);
     expect((await held("?attributes=groups.value")).status).toBe(200);
+    // As though all that had been long ago, and the name were what changes now.
+    await door.db.pool.query("update memberships set recorded_from = recorded_from - interval '1 hour' where person_id = $1", [body.id]);
+    await door.db.pool.query("update groups set modified_at = modified_at - interval '1 hour' where id = $1", [made.body.id]);
+    expect((await held()).status).toBe(304);
+    await door.request("PUT", `/Groups/${made.body.id}`, { body: { displayName: "renamed" } });
+    const renamed = await held();
+    expect([renamed.status, renamed.body.groups?.[0]?.display]).toEqual([200, "renamed"]);
     await door.request("DELETE", `/Groups/${made.body.id}`);
     const left = await held();
     expect([left.status, left.body.groups]).toEqual([200, undefined]);
