@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 
 /** Notices a database that has fallen silent, and ends the connections that would wait for it for ever. */
@@ -41,7 +42,7 @@ interface Heard {
  */
 export function watchSilence({ url, onError, everyMs = EVERY_MS }: SilenceOptions): SilenceWatch {
   const clients = new Map<pg.Client, Heard>();
-  const state = { silent: false, unanswered: 0, asking: false, ending: false };
+  const state = { silent: false, unanswered: 0, asking: false, ending: false, stopped: false };
 
   const ask = async (): Promise<void> => {
     state.asking = true;
@@ -49,7 +50,7 @@ export function watchSilence({ url, onError, everyMs = EVERY_MS }: SilenceOption
     state.asking = false;
     const before = state.silent;
     state.silent = state.unanswered >= UNANSWERED;
-    if (!state.silent) return;
+    if (!state.silent || state.stopped) return;
     if (!before) onError?.(new Error("the database says nothing: whoever waits for it is told so, until it answers again"));
     for (const { connection } of clients.keys()) connection.stream.destroy();
   };
@@ -88,7 +89,11 @@ export function watchSilence({ url, onError, everyMs = EVERY_MS }: SilenceOption
     }
   }
 
-  return { Client: WatchedClient, ending: () => void (state.ending = true), stop: () => clearInterval(timer) };
+  const stop = (): void => {
+    state.stopped = true;
+    clearInterval(timer);
+  };
+  return { Client: WatchedClient, ending: () => void (state.ending = true), stop };
 }
 
 /** What `pg` knows of a client and does not tell in its types: undefined until it was let in, false while it waits for an answer. */
@@ -105,6 +110,7 @@ function bytesRead({ connection: { stream } }: pg.Client): number {
 
 /** Whether the database answers another connection, or says why it does not, within this time. A pooler on the way may let it in by itself. */
 async function answers(url: string, withinMs: number): Promise<boolean> {
+  const began = performance.now();
   const application_name = `rollcall:${process.pid}:asks`;
   const client = new pg.Client({ connectionString: url, application_name });
   const late = setTimeout(() => client.connection.stream.destroy(), withinMs);
@@ -115,7 +121,10 @@ async function answers(url: string, withinMs: number): Promise<boolean> {
     await client.query("select 1");
     return true;
   } catch (error) {
-    return error instanceof pg.DatabaseError;
+    if (error instanceof pg.DatabaseError) return true;
+    // A name that is not found for a second, or a pooler that starts anew, is no silence: what fails at once counts as what says nothing so long.
+    await sleep(Math.max(0, withinMs - (performance.now() - began)), undefined, { ref: false });
+    return false;
   } finally {
     clearTimeout(late);
     const { stream } = client.connection;

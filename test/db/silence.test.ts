@@ -84,4 +84,15 @@ describe("invariant 3: a database that says nothing any more", () => {
     const failures = await Promise.all(Array.from({ length: 6 }, () => failure(db.readPool.query("select 1"))));
     expect(failures.map(databaseIsGone)).toEqual(failures.map(() => true));
   });
+
+  test("where new connections fail at once for a moment, those that are there are left alone", async () => {
+    await Promise.all([db.pool, db.readPool].map((each) => each.query("select 1")));
+    const going = db.pool.query("select pg_sleep(0.5) as done");
+    wire.refuse(true);
+    // One look at it, and one more soon after.
+    await wait(7 * WATCH_EVERY_MS);
+    wire.refuse(false);
+    expect((await going).rows).toHaveLength(1);
+    expect(told).toEqual([]);
+  });
 });

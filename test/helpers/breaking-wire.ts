@@ -7,14 +7,18 @@ export interface BreakingWire {
   breakAfter(bytes: number | undefined): void;
   /** Nothing comes through any more, in neither direction, and nobody is told; connections are taken and heard no more of. Or all of it does again. */
   hush(silent: boolean): void;
+  /** New connections are reset at once, and those that are there stay. Or all are taken again. */
+  refuse(refused: boolean): void;
   stop(): Promise<void>;
 }
 
 export async function openBreakingWire(to: { host: string; port: number }): Promise<BreakingWire> {
   const sockets = new Set<Socket>();
   let silent = false;
+  let refusing = false;
   let left = Infinity;
   const server = createServer((near) => {
+    if (refusing) return near.resetAndDestroy();
     const far = connect(to);
     const both = [near, far];
     for (const socket of both) {
@@ -45,6 +49,9 @@ export async function openBreakingWire(to: { host: string; port: number }): Prom
     hush: (hushed) => {
       silent = hushed;
       for (const socket of sockets) socket[hushed ? "pause" : "resume"]();
+    },
+    refuse: (refused) => {
+      refusing = refused;
     },
     stop: async () => {
       for (const socket of sockets) socket.destroy();
