@@ -104,7 +104,10 @@ function decideUpdate(deciding: Deciding, input: TimedInput & { reason?: string;
   );
   const merged = mergeOrigins([...audible(deciding, [ownOrigin(deciding, contribution), ...others]), ...localOrigin(person)]);
   const next = personPayload(merged, { before: person, userOf: input });
+  const linking = input.link === true || !known || known.situation === "deleted";
   const personChanged =
+    // Whoever left keeps what the account said last, which none of the origins says now: a manager who is named no more is seen by nothing else.
+    linking ||
     next.changed.length > 0 ||
     input.managerMoved ||
     managerRemapped(contribution, { known, others, mappingVersion: deciding.mappingVersion }) ||
@@ -116,14 +119,7 @@ function decideUpdate(deciding: Deciding, input: TimedInput & { reason?: string;
   const employment = employmentOf(merged, { person, deciding, input });
   const { effect } = employment;
   return item(input, {
-    action:
-      input.link || !known || known.situation === "deleted"
-        ? "link"
-        : raised || effect === "ends"
-          ? "disable"
-          : lifted || effect === "begins"
-            ? "enable"
-            : "update",
+    action: linking ? "link" : raised || effect === "ends" ? "disable" : lifted || effect === "begins" ? "enable" : "update",
     subjectId: person.id,
     subjectVersion: person.version,
     reason:

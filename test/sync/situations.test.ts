@@ -120,6 +120,20 @@ describe("M2: situations", () => {
     expect(await people()).toMatchObject([{ user_name: "ada", state: "deactivated" }]);
   });
 
+  test("M3: who left and comes back without a manager has none", async () => {
+    await testConnection(db, ctx);
+    const manager = async () =>
+      (await db.pool.query("select m.user_name from people p left join people m on m.id = p.manager_id where p.user_name = 'ada'")).rows;
+    const source = world([person("eva"), person("ada", { manager: "uid=eva" })]);
+    await syncWorld(db, ctx, { world: source });
+    expect(await manager()).toEqual([{ user_name: "eva" }]);
+    remove(source, "user", "id-ada");
+    await syncWorld(db, ctx, { world: source });
+    put(source, person("ada"));
+    await syncWorld(db, ctx, { world: source });
+    expect(await manager()).toEqual([{ user_name: null }]);
+  });
+
   test("invariant 4: bad records are named by the source's id with their reason, and stop nobody else", async () => {
     await testConnection(db, ctx);
     const source = world([
