@@ -32,8 +32,8 @@ const PROJECTIONS = `select c.name as target, p.remove_after as "removeAfter",
     p.state <> 'idle' or p.dirty_at is not null or p.delivered_state in ('present', 'attempted') as untold
   from projections p join connections c on c.id = p.connection_id where p.person_id = $1 order by 1`;
 const OPEN_PLANS = `select distinct p.id from plans p join plan_items i on i.plan_id = p.id
-  where p.state in ('staging', 'closed', 'held', 'approved', 'applying') and (i.subject_id = $1 or i.account_id in (select id from accounts where person_id = $1)) order by 1`;
-const COUNTS = `select (select count(*)::int from accounts where person_id = $1) as accounts,
+  where p.state in ('staging', 'closed', 'held', 'approved', 'applying') and (i.subject_id = $1 or i.account_id in (select id from accounts where $1 in (person_id, former_person_id))) order by 1`;
+const COUNTS = `select (select count(*)::int from accounts where $1 in (person_id, former_person_id)) as accounts,
   (select count(distinct person_id)::int from person_photos where person_id = $1) as photos,
   (select count(*)::int from sessions where person_id = $1) as sessions, (select count(*)::int from tokens where person_id = $1) as tokens,
   (select count(*)::int from plan_items where subject_id = $1) as "planItems",

@@ -70,8 +70,8 @@ function names(text: string, { personId, words }: { personId: string; words: Per
 async function wordsOfPerson(sql: Sql, personId: string): Promise<PersonWords> {
   const { rows } = await sql.query<{ profile: AttributeValue }>(
     `select attributes || jsonb_build_object('displayName', display_name, 'email', email, 'employeeNumber', employee_number, 'externalId', external_id) as profile from people where id = $1
-     union all select attributes from accounts where person_id = $1
-     union all select jsonb_build_object('externalId', native_id, 'employeeNumber', reference) from accounts where person_id = $1
+     union all select attributes from accounts where $1 in (person_id, former_person_id)
+     union all select jsonb_build_object('externalId', native_id, 'employeeNumber', reference) from accounts where $1 in (person_id, former_person_id)
      union all select delivered from projections where person_id = $1 and delivered is not null
      union all select desired from projections where person_id = $1 and desired is not null`,
     [personId],
@@ -105,7 +105,7 @@ async function leaveEverything(work: Work, personId: string): Promise<void> {
 /** Ids under which the trail knows what was the person's. */
 async function subjectsOf(sql: Sql, personId: string): Promise<string[]> {
   const { rows } = await sql.query<{ id: string }>(
-    `select id::text from tokens where person_id = $1 union select id::text from accounts where person_id = $1
+    `select id::text from tokens where person_id = $1 union select id::text from accounts where $1 in (person_id, former_person_id)
      union select grant_id::text from grants where person_id = $1 union select id::text from access_requests where person_id = $1 or requested_by = $1
      union select id::text from projections where person_id = $1 union select id::text from incidents where person_id = $1`,
     [personId],
@@ -141,16 +141,16 @@ const EMPTYING: readonly string[] = [
   "delete from person_keys where person_id = $1",
   "delete from people_imports where state = 'previewed' and id in (select import_id from people_import_rows where person_id = $1)",
   "update people_import_rows set content = null where person_id = $1",
-  `delete from run_problems p using runs r, accounts a where r.id = p.run_id and a.connection_id = r.connection_id and a.native_id = p.native_id and a.person_id = $1`,
+  `delete from run_problems p using runs r, accounts a where r.id = p.run_id and a.connection_id = r.connection_id and a.native_id = p.native_id and $1 in (a.person_id, a.former_person_id)`,
   `update plan_outcomes o set message = '${ERASED}' from plan_items i where i.plan_id = o.plan_id and i.seq = o.seq and o.message <> ''
-     and (i.subject_id = $1 or i.account_id in (select id from accounts where person_id = $1))`,
+     and (i.subject_id = $1 or i.account_id in (select id from accounts where $1 in (person_id, former_person_id)))`,
   `update plan_items set native_id = 'erased:' || seq, reference = null, reason = '${ERASED}', payload = '{}', account_attributes = null, person_attributes = null, sealed = null
-     where subject_id = $1 or account_id in (select id from accounts where person_id = $1)`,
-  "update plan_members set reference = null where account_id in (select id from accounts where person_id = $1) and reference is not null",
-  `delete from pending_references p using accounts a where a.person_id = $1
+     where subject_id = $1 or account_id in (select id from accounts where $1 in (person_id, former_person_id))`,
+  "update plan_members set reference = null where account_id in (select id from accounts where $1 in (person_id, former_person_id)) and reference is not null",
+  `delete from pending_references p using accounts a where $1 in (a.person_id, a.former_person_id)
      and (p.account_id = a.id or (p.connection_id = a.connection_id and p.reference in (a.native_id, a.reference)))`,
   `update accounts set candidates = nullif(candidates - $1::uuid::text, '[]') where candidates ? $1::uuid::text`,
-  "delete from accounts where person_id = $1",
+  "delete from accounts where $1 in (person_id, former_person_id)",
   "update projections set desired = null, desired_hash = null, delivered = null, delivered_hash = null, last_error = null where person_id = $1",
   "update deliveries set message = null where message is not null and projection_id in (select id from projections where person_id = $1)",
 ];

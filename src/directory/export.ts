@@ -13,7 +13,7 @@ const SECTIONS: Readonly<Record<string, string>> = {
     from people p left join connections origin on origin.id = p.origin_id where p.id = $1`,
   photos: `select format, size, set_at as "setAt", encode(bytes, 'base64') as base64 from person_photos where person_id = $1 order by size desc, format limit 1`,
   accounts: `select c.name as connection, a.kind, a.native_id as "nativeId", a.reference, a.attributes, a.situation, a.written_back as "writtenBack",
-      a.first_seen_at as "firstSeenAt", a.changed_at as "changedAt", a.gone_at as "goneAt" from accounts a join connections c on c.id = a.connection_id where a.person_id = $1 order by a.id`,
+      a.first_seen_at as "firstSeenAt", a.changed_at as "changedAt", a.gone_at as "goneAt" from accounts a join connections c on c.id = a.connection_id where $1 in (a.person_id, a.former_person_id) order by a.id`,
   targets: `select c.name as target, p.native_id as "nativeId", p.desired_state as "desiredState", p.desired, p.delivered_state as "deliveredState", p.delivered, p.delivered_at as "deliveredAt"
     from projections p join connections c on c.id = p.connection_id where p.person_id = $1 order by p.id`,
   units: `select u.name::text as unit, u.code::text, u.type, c.name as connection, ${prefixed("pu")} from person_units pu join units u on u.id = pu.unit_id

@@ -62,6 +62,8 @@ export function decideUser(deciding: Deciding, said: UserInput): Item | undefine
 function decideNew(deciding: Deciding, input: TimedInput): Item {
   const match = input.match ?? { situation: "unmatched" };
   if (match.situation === "disputed") return setAside(input, { situation: "disputed", candidates: match.candidates, reason: match.reason });
+  if (match.situation === "returning")
+    return decideUpdate(deciding, { ...input, reason: `back in ${deciding.connectionName}`, link: true });
   if (match.situation === "unlinked") {
     if (deciding.mapping.situations.unlinked === "dispute") {
       return setAside(input, {

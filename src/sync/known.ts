@@ -13,7 +13,7 @@ export async function knownAccounts(
   const { rows } = await sql.query<KnownAccount>({
     name: options.lock ? "sync_known_accounts_lock" : "sync_known_accounts",
     text: `select id, version, kind, native_id as "nativeId", situation, coalesce(person_id, group_id, unit_id) as "subjectId",
-        linked_by as "linkedBy", gone_at is not null as gone, written_back as "writtenBack",
+        linked_by as "linkedBy", former_person_id as "formerPersonId", gone_at is not null as gone, written_back as "writtenBack",
         encode(hash, 'hex') as hash, mapping_version as "mappingVersion", mapped
       from accounts where connection_id = $1 and kind = $2 and native_id = any($3::text[]) ${options.lock ? "order by id for update" : ""}`,
     values: [options.connectionId, options.kind, options.nativeIds],

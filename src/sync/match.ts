@@ -19,6 +19,8 @@ export interface Candidate {
 export type Match =
   | { situation: "unmatched" }
   | { situation: "unlinked"; personId: string; key: MatchKey }
+  /** Whose account it was before it fell out of the scope. */
+  | { situation: "returning"; personId: string }
   | { situation: "disputed"; candidates: readonly string[]; reason: string };
 
 /** The values by which an account may find its person; e-mail and login names ignore case. */

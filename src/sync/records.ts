@@ -11,6 +11,8 @@ export interface KnownAccount {
   /** person, group or unit that it is linked to. */
   subjectId: string | null;
   linkedBy: "match" | "create" | "human" | null;
+  /** Whose it was until it fell out of the scope; null while it is somebody's. */
+  formerPersonId: string | null;
   gone: boolean;
   /** Our own last write to the source. */
   writtenBack: { active: boolean } | null;

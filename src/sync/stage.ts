@@ -10,7 +10,7 @@ import { refuseUnfindable } from "./found-by.ts";
 import { settleHandOver, speaksForOthers } from "./hand-over.ts";
 import { findClaims, NO_CLAIMS, knownAccounts, knownPeople, type Claims } from "./known.ts";
 import { matchAccount, type Match } from "./match.ts";
-import type { Item, KnownAccount } from "./records.ts";
+import type { Item, KnownAccount, KnownPerson } from "./records.ts";
 
 /** A changed record on its way through match, map and decide. */
 export interface Changed {
@@ -98,12 +98,12 @@ async function decideUsers(
   );
   const people = await knownPeople(
     sql,
-    mapped.flatMap((user) => personOf(user, matches.get(user.record.nativeId)) ?? []),
+    mapped.flatMap((user) => [personOf(user, matches.get(user.record.nativeId)) ?? [], user.known?.formerPersonId ?? []].flat()),
     { lock },
   );
   const handed: Item[] = [];
   const decided = collect(mapped, (user) => {
-    const match = matches.get(user.record.nativeId);
+    const match = returning(deciding, { user, people }) ?? matches.get(user.record.nativeId);
     const input: UserInput = { ...user, match, person: people.get(personOf(user, match) ?? ""), newPersonId: newId(seenAt), seenAt };
     const item = decideUser(deciding, input);
     if (item && item.action !== "delete") problems.push(...settleClaims(item, claims));
@@ -130,8 +130,18 @@ function needsMatch({ known, inScope, record }: MappedUser): boolean {
   return inScope && !record.deleted && (known === undefined || known.subjectId === null || known.situation === "disputed");
 }
 
+/** Whoever comes back into the scope is who they were, whatever keys say, unless they have another account of this connection by now. */
+function returning(
+  { connectionId }: Deciding,
+  { user, people }: { user: MappedUser; people: ReadonlyMap<string, KnownPerson> },
+): Match | undefined {
+  const person = needsMatch(user) ? people.get(user.known?.formerPersonId ?? "") : undefined;
+  if (!person || person.state === "deleted" || person.origins.some((origin) => origin.connectionId === connectionId)) return undefined;
+  return { situation: "returning", personId: person.id };
+}
+
 function personOf({ known }: MappedUser, match: Match | undefined): string | undefined {
-  if (match) return match.situation === "unlinked" ? match.personId : undefined;
+  if (match) return "personId" in match ? match.personId : undefined;
   return known?.subjectId ?? undefined;
 }
 

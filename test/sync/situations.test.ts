@@ -120,6 +120,24 @@ describe("M2: situations", () => {
     expect(await people()).toMatchObject([{ user_name: "ada", state: "deactivated" }]);
   });
 
+  test("who falls out of the scope and comes back is the same person, however many runs there were in between", async () => {
+    await testConnection(db, ctx, { mapping: { user: { scope: "account.cn != 'robot'", attributes: { userName: "account.uid" } } } });
+    const source = world([person("ada"), person("eva")]);
+    await syncWorld(db, ctx, { world: source });
+    const idOf = async (userName: string) =>
+      (await db.pool.query("select id from people where user_name = $1 and state = 'active'", [userName])).rows;
+    const before = await idOf("ada");
+    put(source, person("ada", { cn: "robot" }));
+    await syncWorld(db, ctx, { world: source });
+    await syncWorld(db, ctx, { world: source });
+    put(source, person("ada", { cn: "robot", sn: "other" }));
+    await syncWorld(db, ctx, { world: source });
+    put(source, { ...person("married"), nativeId: "id-ada" });
+    await syncWorld(db, ctx, { world: source });
+    expect(await idOf("married")).toEqual(before);
+    expect(await people()).toHaveLength(2);
+  });
+
   test("M3: who left and comes back without a manager has none", async () => {
     await testConnection(db, ctx);
     const manager = async () =>

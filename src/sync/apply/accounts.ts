@@ -21,6 +21,7 @@ export async function storeAccounts(batch: Batch, { known }: { known: boolean })
           reference = coalesce(i.reference, a.reference), attributes = i.account_attributes::jsonb, hash = decode(i.a->>'hash', 'hex'), mapping_version = $4,
           mapped = nullif(i.a->'mapped', 'null'), situation = i.a->>'situation',
           person_id = case i.kind when 'user' then i.subject_id end, group_id = case i.kind when 'group' then i.subject_id end, unit_id = case i.kind when 'unit' then i.subject_id end,
+          former_person_id = case when i.subject_id is null then coalesce(a.person_id, a.former_person_id) end,
           linked_by = case when i.subject_id is null then null else coalesce(i.a->>'linkedBy', a.linked_by) end,
           linked_at = case when i.subject_id is null then null when coalesce(a.person_id, a.group_id, a.unit_id) is distinct from i.subject_id then $5 else a.linked_at end,
           candidates = i.a->'candidates', source_changed_at = coalesce(i.source_changed_at, a.source_changed_at), changed_at = $5, gone_at = null, version = a.version + 1

@@ -87,6 +87,7 @@ export async function findStanding(
       situation: "linked",
       subjectId: personId,
       linkedBy: row.linkedBy,
+      formerPersonId: null,
       gone: false,
       writtenBack: row.writtenBack,
       hash: row.hash,

@@ -62,6 +62,7 @@ async function wellKnown() {
     native: `uid=${tail},ou=people`,
     whole: `Adaline${tail} Kingsnoel${tail}`,
     part: `Countess${tail}`,
+    former: `Byron${tail}`,
   };
   const { body } = await door
     .request("POST", "/people", {
@@ -134,6 +135,11 @@ async function wellKnown() {
     [id, connectionId, words.native, `cn=${words.email}`, profile, words.email],
   );
   await pool.query(
+    `insert into accounts (connection_id, kind, native_id, attributes, hash, mapping_version, situation, former_person_id, first_seen_at, changed_at)
+     values ($2, 'user', $3, $4, '', 1, 'unmatched', $1, now(), now())`,
+    [id, connectionId, `${words.native},ou=left`, { userName: words.former }],
+  );
+  await pool.query(
     `insert into sessions (id, person_id, hash, created_at, last_seen_at, expires_at, user_agent, ip) values (gen_random_uuid(), $1, $2, now(), now(), now() + interval '1 day', 'Browser', '10.1.2.3')`,
     [id, Buffer.from(tail)],
   );
@@ -157,7 +163,7 @@ describe("deletion", () => {
       userName: words.userName,
       allowed: false,
       because: [{ forcible: true }],
-      goes: { accounts: 1, photos: 1, sessions: 1, tokens: 2, planItems: 1 },
+      goes: { accounts: 2, photos: 1, sessions: 1, tokens: 2, planItems: 1 },
       listedBy: ["people-source"],
     });
     await remove(id, { confirm: words.userName }).expect(409);
