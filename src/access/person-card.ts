@@ -54,7 +54,7 @@ const BLOCKS = `
 
 const ACCOUNTS = `
   select c.name as connection, c.connector, a.situation, a.native_id as "nativeId", a.changed_at as "changedAt", a.gone_at as "goneAt"
-  from accounts a join connections c on c.id = a.connection_id where a.person_id = $1 order by c.name, a.id`;
+  from accounts a join connections c on c.id = a.connection_id where $1 in (a.person_id, a.former_person_id) order by c.name, a.id`;
 
 const UNITS = `
   select distinct units.code::text, units.name::text from person_units p join units on units.id = p.unit_id

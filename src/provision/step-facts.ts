@@ -21,8 +21,8 @@ const SERVICE_TOKENS = `
     and not exists (select from tokens n where n.replaces_id = t.id and n.revoked_at is null) order by t.name, t.id`;
 
 const ACCOUNTS = `
-  select c.name as connection, a.linked_by as "linkedBy", a.linked_at as "linkedAt", a.gone_at as "goneAt"
-  from accounts a join connections c on c.id = a.connection_id where a.person_id = $1 order by c.name, a.id`;
+  select c.name as connection, a.linked_by as "linkedBy", a.linked_at as "linkedAt", coalesce(a.gone_at, case when a.person_id is null then a.changed_at end) as "goneAt"
+  from accounts a join connections c on c.id = a.connection_id where $1 in (a.person_id, a.former_person_id) order by c.name, a.id`;
 
 const UNITS = `
   select u.name::text, min(pu.valid_from) as since from person_units pu join units u on u.id = pu.unit_id
@@ -37,7 +37,7 @@ const GRANTS = `
 const HELD = `
   select pl.id as plan, c.name as connection, i.action, pl.closed_at as at
   from plans pl join connections c on c.id = pl.connection_id
-  join accounts a on a.connection_id = pl.connection_id and a.person_id = $1
+  join accounts a on a.connection_id = pl.connection_id and $1 in (a.person_id, a.former_person_id)
   join plan_items i on i.plan_id = pl.id and i.kind = a.kind and i.native_id = a.native_id
   where pl.state = 'held' order by pl.id`;
 

@@ -46,14 +46,15 @@ export function decideUser(deciding: Deciding, said: UserInput): Item | undefine
   const { contribution, ahead } = transferred(said.contribution, { policy: deciding.mapping.employment, now: said.seenAt });
   const input: TimedInput = { ...said, contribution, ahead, managerMoved: contribution["manager"] !== said.contribution["manager"] };
   const linked = known !== undefined && known.subjectId !== null && known.situation !== "disputed";
-  if (record.deleted)
-    return linked && known.situation === "linked"
-      ? decideLeaver(deciding, { ...input, known, why: `gone from ${deciding.connectionName}` })
-      : undefined;
+  if (record.deleted) {
+    const leaves = known !== undefined && !known.gone && (known.situation === "linked" || known.subjectId === null);
+    return leaves ? decideLeaver(deciding, { ...input, known, why: `gone from ${deciding.connectionName}` }) : undefined;
+  }
   if (!input.inScope) {
-    if (linked && known.situation === "linked")
-      return decideLeaver(deciding, { ...input, known, why: `no longer in the scope of ${deciding.connectionName}` });
-    return setAside(input, { situation: "unmatched", reason: "outside the scope" });
+    const outside = setAside(input, { situation: "unmatched", reason: "outside the scope" });
+    if (!linked || known.situation !== "linked") return outside;
+    const leaver = decideLeaver(deciding, { ...input, known, why: `no longer in the scope of ${deciding.connectionName}` });
+    return { ...leaver, payload: { ...leaver.payload, ...outside.payload } };
   }
   if (linked) return decideUpdate(deciding, input);
   return decideNew(deciding, input);

@@ -75,7 +75,7 @@ export async function guardFacts(
     `select
       (select count(*)::int from accounts a where connection_id = $1 and kind = 'user' and situation = 'linked' and gone_at is null) as linked,
       (select count(*)::int from plan_items where plan_id = $2 and action = 'disable') as disables,
-      (select count(*)::int from plan_items where plan_id = $2 and action = 'delete') as deletes,
+      (select count(*)::int from plan_items where plan_id = $2 and action = 'delete' and subject_id is not null) as deletes,
       (select coalesce(sum(count), 0)::int from guard_counts where connection_id = $1 and action in ('disable', 'delete') and at > $3::timestamptz - make_interval(secs => $4)) as recent`,
     [options.connectionId, options.planId, options.now, options.limits.window.hours * 3600],
   );

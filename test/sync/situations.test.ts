@@ -138,6 +138,40 @@ describe("M2: situations", () => {
     expect(await people()).toHaveLength(2);
   });
 
+  test("a scope that was narrowed by mistake and is widened again brings everybody back, without reading the source", async () => {
+    await testConnection(db, ctx);
+    const source = world([person("ada"), person("eva", { cn: "robot" }), group("staff", ["uid=ada", "uid=eva"])]);
+    await syncWorld(db, ctx, { world: source });
+    const { rows: before } = await db.pool.query("select id, user_name from people order by id");
+    const remapped = async (scope: string) => {
+      await db.pool.query(
+        "update connections set mapping_version = mapping_version + 1, mapping = jsonb_set(mapping, '{user,scope}', to_jsonb($1::text))",
+        [scope],
+      );
+      return syncWorld(db, ctx, { world: world(), mode: "remap" });
+    };
+    expect(await remapped("account.cn != 'robot'")).toMatchObject({ plan: { user: { delete: 1 } } });
+    expect(await people()).toMatchObject([{ state: "active" }, { user_name: "eva", state: "deactivated" }]);
+    expect(await remapped("true")).toMatchObject({ plan: { user: { link: 1 } } });
+    expect(await people()).toMatchObject([{ state: "active" }, { state: "active" }]);
+    expect((await db.pool.query("select id, user_name from people order by id")).rows).toEqual(before);
+    const { rows: members } = await db.pool.query("select from memberships where recorded_to is null and valid_to is null");
+    expect(members).toHaveLength(2);
+  });
+
+  test("who is deleted at the source while outside the scope does not come in when the scope is widened", async () => {
+    await testConnection(db, ctx, { mapping: { user: { scope: "account.cn != 'robot'", attributes: { userName: "account.uid" } } } });
+    const source = world([person("ada"), person("eva", { cn: "robot" })]);
+    await syncWorld(db, ctx, { world: source });
+    put(source, { ...person("eva"), attributes: {}, deleted: true });
+    await syncWorld(db, ctx, { world: source });
+    await db.pool.query(
+      "update connections set mapping_version = mapping_version + 1, mapping = jsonb_set(mapping, '{user,scope}', '\"true\"')",
+    );
+    await syncWorld(db, ctx, { world: world(), mode: "remap" });
+    expect(await people()).toMatchObject([{ user_name: "ada" }]);
+  });
+
   test("M3: who left and comes back without a manager has none", async () => {
     await testConnection(db, ctx);
     const manager = async () =>

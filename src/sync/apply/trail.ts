@@ -29,11 +29,11 @@ export async function recordTrail(batch: Batch, { concerned }: { concerned: read
   });
 }
 
-/** Counts disables and deletes for the sliding window. */
+/** Counts disables and deletes for the sliding window; accounts that are nobody's take nobody away. */
 export async function countForGuards(batch: Batch): Promise<void> {
   await step(batch, {
     name: "guard_counts",
-    text: `insert into guard_counts (connection_id, at, action, count) select $4::int, $5::timestamptz, i.action, count(*) from item i where i.action in ('disable', 'delete') group by i.action`,
+    text: `insert into guard_counts (connection_id, at, action, count) select $4::int, $5::timestamptz, i.action, count(*) from item i where i.action in ('disable', 'delete') and i.subject_id is not null group by i.action`,
     values: [batch.connection.id, batch.work.ctx.now()],
   });
 }
