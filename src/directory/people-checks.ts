@@ -15,6 +15,17 @@ export async function refuseTaken(
   if (taken) throw new AppError("conflict", `${taken.field}: somebody else has it already.`, { field: taken.field });
 }
 
+/** "rollcall reporting lines" as a number for pg_advisory_xact_lock. */
+const LINES_LOCK = 7_305_017;
+
+/**
+ * Held by all who say here whom others report to, until the end of the transaction: two at once could close a circle that neither sees,
+ * or come to lead whom neither would let them. It is taken before the people: the order is administrators, rules, lines, people.
+ */
+export async function lockReportingLines(sql: Sql): Promise<void> {
+  await sql.query("select pg_advisory_xact_lock($1)", [LINES_LOCK]);
+}
+
 /** Nobody is the manager of those who stand above them. Throws `not_found` for somebody unknown, `invalid` for a circle. */
 export async function refuseMissingManager(sql: Sql, { personId, managerId }: { personId: string; managerId: string }): Promise<void> {
   const { rows } = await sql.query<{ circle: boolean }>(

@@ -1,10 +1,12 @@
 import { createHash, randomUUID } from "node:crypto";
 import type { Caller } from "../access/policy.ts";
+import { lockRules } from "../access/rule-lock.ts";
 import { holdingMore } from "../access/shutting-out.ts";
 import { recordEvent } from "../audit/record.ts";
 import type { Work } from "../db/database.ts";
 import type { KeyRing } from "../db/envelope.ts";
 import { listCustomAttributes } from "../directory/custom-attributes.ts";
+import { lockReportingLines } from "../directory/people-checks.ts";
 import { MATCHED_BY } from "../directory/person-edit-rights.ts";
 import { personKeys } from "../directory/personal.ts";
 import { AppError } from "../errors.ts";
@@ -78,6 +80,9 @@ export async function applyImport(
   const cells = await importCells(sql, { id, keyRing: options.keyRing });
   const newcomers = new Map(cells.flatMap(({ line, personId }) => (personId === null ? [] : [[line, personId] as const])));
   const idOf = (line: number) => newcomers.get(line) ?? newId(work.ctx.now());
+  // Before the people, as everybody does.
+  await lockRules(sql, "shared");
+  if (stored.columns.includes("manager")) await lockReportingLines(sql);
   const rows = await plan(work, { ...options, columns: stored.columns, rows: cells, idOf, lock: true });
   if (planHash(rows) !== hash)
     throw new AppError(

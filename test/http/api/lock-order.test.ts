@@ -62,6 +62,17 @@ test("a rule is saved while people are deactivated, edited and moved: none waits
   }
 });
 
+test("a rule is saved while an import is applied: none waits for the other in a circle", async () => {
+  const rule = await made("/rules", { name: "imported", condition: "person.active", role: "rollcall-auditor", unit: "company" });
+  await made("/people", { userName: "in-the-file", unitIds: [top] });
+  const file = Buffer.from("userName,title\r\nin-the-file,Clerk\r\n");
+  const { id, hash } = (await door.request("POST", "/people/imports", { body: file, headers: { "Content-Type": "text/csv" } }).expect(201))
+    .body as { id: string; hash: string };
+  const apply = door.request("POST", `/people/imports/${id}/apply`, { body: { hash, ...REASON } });
+  const statuses = await meeting((sql) => lockRules(sql, "shared"), [saveRule(rule, "person.active && 1 > 0"), apply]);
+  expect(statuses).toEqual([200, 200]);
+});
+
 test("a rule is saved as it was shown while another is saved: none waits for another in a circle", async () => {
   const shown = { name: "shown", condition: "person.active", role: "rollcall-help-desk", unit: "company" };
   const other = await made("/rules", { ...shown, name: "beside" });

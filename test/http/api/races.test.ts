@@ -69,6 +69,32 @@ describe("two who do the same at the same time", () => {
     expect(await atOnce("PATCH", `/grants/${grant.id}`, until, { "If-Match": `"${grant.version}"` })).toEqual(once(200, 412));
   });
 
+  test("P1: nobody comes to report to themselves because others are moved at the same moment, by hand, in one request or by a file", async () => {
+    const reporting = { path: (id: string) => `/people/${id}`, headers: { "If-Match": "*" } };
+    const manager = async (id: string) =>
+      ((await door.request("GET", `/people/${id}`)).body as { manager: { id: string } | null }).manager?.id;
+    for (let round = 0; round < 3; round += 1) {
+      const logins = [0, 1, 2, 3].map((index) => `line-${round}-${index}`);
+      const ids: string[] = [];
+      for (const userName of logins)
+        ids.push(((await door.request("POST", "/people", { body: { userName, unitIds: [unit] } }).expect(201)).body as { id: string }).id);
+      const above = (index: number) => ({ managerId: ids[(index + 1) % 4] });
+      const file = Buffer.from(`userName,manager\r\n${logins[3]},${logins[0]}\r\n`);
+      const imported = (await door.request("POST", "/people/imports", { body: file, headers: { "Content-Type": "text/csv" } }).expect(201))
+        .body as { id: string; hash: string };
+      const operations = [{ method: "patch", path: reporting.path(ids[2] ?? ""), ifMatch: "*", body: above(2) }];
+      const answers = await Promise.all([
+        ...[0, 1].map((index) =>
+          door.request("PATCH", reporting.path(ids[index] ?? ""), { headers: reporting.headers, body: above(index) }),
+        ),
+        door.request("POST", "/bulk", { body: { operations } }),
+        door.request("POST", `/people/imports/${imported.id}/apply`, { body: { hash: imported.hash, reason: "begins" } }),
+      ]);
+      expect(answers.map(({ status }) => status).filter((status) => status === 200)).toEqual([200, 200, 200]);
+      expect((await Promise.all(ids.map(manager))).filter((id) => id === undefined)).toHaveLength(1);
+    }
+  });
+
   test("a request is decided once, whoever decides", async () => {
     const [personId, requestedBy] = [await door.newPerson({ unitId: unit }), await door.newPerson({ unitId: unit })];
     const id = await door.work((work) =>

@@ -5,7 +5,7 @@ import { keepingAdministratorsAmong } from "../../../access/last-administrator.t
 import { lockRules } from "../../../access/rule-lock.ts";
 import { checkedCustomValues } from "../../../directory/custom-values.ts";
 import { listCustomAttributes } from "../../../directory/custom-attributes.ts";
-import { lockPerson } from "../../../directory/people-checks.ts";
+import { lockPerson, lockReportingLines } from "../../../directory/people-checks.ts";
 import { createLocalPerson, editPersonHere } from "../../../sync/local-people.ts";
 import { requireVersion } from "../entity-tag.ts";
 import { changesOf } from "../people/contribution.ts";
@@ -109,6 +109,7 @@ export const peopleRoutes: readonly Route[] = [
 
 async function changeProfile(call: ApiCall, { id, body }: { id: string; body: z.output<typeof personPatch> }) {
   await lockRules(call.sql, "shared");
+  if (body.managerId != null) await lockReportingLines(call.sql);
   const person = await lockPerson(call.sql, id);
   requireVersion({ ifVersion: call.ifVersion, version: person.version, what: `The person ${person.userName}` });
   const { custom: given, managerId, reason } = body;
