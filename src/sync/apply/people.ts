@@ -46,21 +46,25 @@ async function updatePeople(batch: Batch): Promise<void> {
   });
 }
 
-/** A manager who has not been seen yet is waited for. */
+/** A manager who has not been seen yet is waited for by the account that names them, whoever's record led to it; others are waited for no more. */
 async function waitForManagers(batch: Batch, { known }: { known: boolean }): Promise<void> {
   if (known)
     await step(batch, {
       name: "forget_managers",
-      text: `delete from pending_references w using item i where i.payload ? 'person' and w.account_id = i.account_id and w.kind = 'manager'`,
+      text: `delete from pending_references w using item i cross join lateral (select id from accounts where person_id = i.subject_id offset 0) a
+        where i.payload ? 'person' and w.account_id = a.id and w.kind = 'manager'`,
     });
   await step(batch, {
     name: "await_managers",
     text: `insert into pending_references (connection_id, kind, account_id, reference, since)
-        select (i.payload->'person'->'manager'->>'connectionId')::int, 'manager', a.id, i.payload->'person'->'manager'->>'reference', $5
-        from item i join people p on p.id = i.subject_id and p.manager_id is null join accounts a on a.connection_id = $4 and a.kind = i.kind and a.native_id = i.native_id
-        where i.payload->'person'->'manager'->>'connectionId' is not null
+        select i.connection_id, 'manager', a.id, i.reference, $4
+        from (select subject_id, (payload->'person'->'manager'->>'connectionId')::int as connection_id, payload->'person'->'manager'->>'reference' as reference
+                from item where payload->'person'->'manager'->>'connectionId' is not null offset 0) i
+        join people p on p.id = i.subject_id and p.manager_id is null
+        cross join lateral (select id from (select * from accounts where person_id = p.id offset 0) every
+          where connection_id = i.connection_id and gone_at is null order by id limit 1) a
         on conflict do nothing`,
-    values: [batch.connection.id, batch.work.ctx.now()],
+    values: [batch.work.ctx.now()],
   });
 }
 
