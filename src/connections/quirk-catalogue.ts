@@ -51,6 +51,11 @@ export const QUIRKS = {
   "op-case": { says: "wrote the operation as {sample}", otherwise: "refuse", wants: "must be add, replace or remove, in lower case" },
   "operations-name": { says: "wrote `Operations` in other letters", otherwise: "pass" },
   "operations-one": { says: "sent `Operations` as a single object", otherwise: "refuse", wants: "must be a list" },
+  "operations-empty": {
+    says: "sent PATCH without a single operation",
+    otherwise: "refuse",
+    wants: "must be a list with at least one operation",
+  },
   "member-in-path": {
     says: "named a member to be added in `path`, without a value",
     otherwise: "refuse",

@@ -29,6 +29,13 @@ function operationsOf(body: JsonObject, { bending }: BendOptions): JsonValue | u
     return bending.allows("operations-one", { attribute: "Operations", scimType: "invalidSyntax" }) ? [body] : undefined;
   const given = name === undefined ? undefined : body[name];
   if (name !== undefined && name !== "Operations") bending.allows("operations-name");
+  // Success that changes nothing; whatever asks for nothing can have it.
+  if (
+    Array.isArray(given) &&
+    given.length === 0 &&
+    bending.allows("operations-empty", { attribute: "Operations", scimType: "invalidSyntax" })
+  )
+    return [{ op: "add", value: {} }];
   return isJsonObject(given) && bending.allows("operations-one", { attribute: "Operations", scimType: "invalidSyntax" }) ? [given] : given;
 }
 

@@ -72,6 +72,24 @@ describe("B10: a chosen profile is what is understood", () => {
     }
   });
 
+  test("B10: a patch of no operation changes nothing for Entra, whose validator sends it, and is refused for Okta", async () => {
+    for (const [client, status] of [
+      [clients.okta, 400],
+      [clients.entra, 200],
+      [clients.auto, 200],
+    ] as const) {
+      const id = await client.person(name());
+      const before = await client.send("GET", `/Users/${id}`);
+      const answer = await client.send("PATCH", `/Users/${id}`, patch());
+      expect([client.name, answer.status, answer.body.scimType]).toEqual([
+        client.name,
+        status,
+        status === 400 ? "invalidSyntax" : undefined,
+      ]);
+      expect((await client.send("GET", `/Users/${id}`)).body).toEqual(before.body);
+    }
+  });
+
   test("B10: what the RFCs allow is allowed whoever sends it", async () => {
     for (const client of Object.values(clients)) {
       const answer = await client.send("POST", "/Users", {

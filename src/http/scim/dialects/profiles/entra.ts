@@ -3,7 +3,7 @@ import type { Profile } from "../profile.ts";
 /**
  * Microsoft Entra ID, with and without its flag aadOptscim062020: capitalised operations, booleans as text, the manager as
  * a text, attributes by dotted names and value paths as names, a schema of its own on groups, role assignments as JSON in
- * a text. It counts on a value path to create what it does not find.
+ * a text. Its validator sends patches of no operation. It counts on a value path to create what it does not find.
  */
 export const entra: Profile = {
   dialect: "entra",
@@ -26,6 +26,7 @@ export const entra: Profile = {
     "schemas-missing",
     "schemas-unknown",
     "op-case",
+    "operations-empty",
     "path-null",
     "id-for-value",
     "filter-in-attributes",
