@@ -17,6 +17,6 @@ export function comparisonCsv({ roles, rows }: RoleComparison): string {
 
 /** A spreadsheet takes what begins like a formula for one. */
 function field(text: string): string {
-  const plain = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  const plain = /^[=+\-@＝＋－＠\t\r]/.test(text) ? `'${text}` : text;
   return /[",\r\n]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain;
 }

@@ -1,7 +1,8 @@
 import { Option, type Command } from "commander";
 import { EXPORT_FORMATS, exportedText, type ExportFormat } from "../audit/export.ts";
 import { recordEvent } from "../audit/record.ts";
-import { EVERYTHING, newestEvent, searchEvents } from "../audit/search.ts";
+import { EVERYTHING, searchEvents } from "../audit/search.ts";
+import { wholeExport } from "../audit/whole-export.ts";
 import { inTransaction } from "../db/database.ts";
 import { AppError } from "../errors.ts";
 import { instantFrom } from "./period.ts";
@@ -30,12 +31,14 @@ export function auditExport(parent: Command, shell: Shell): void {
         };
         if (filter.from && filter.to && filter.from >= filter.to)
           throw new AppError("invalid", `--to: ${to} is not after ${from}, where --from begins.`, { field: "--to" });
-        const upTo = await newestEvent(db.pool);
+        const { upTo, nextPage } = await wholeExport(db.pool, {
+          from: filter.from,
+          read: (range) => {
+            ctx.signal.throwIfAborted();
+            return searchEvents(db.pool, { filter, within: EVERYTHING, order: "oldest", ...range, limit: AT_ONCE });
+          },
+        });
         await inTransaction(db, ctx, (work) => recordEvent(work, { name: "audit.exported", subjectType: "audit", data: { format, upTo } }));
-        const nextPage = (after: number) => {
-          ctx.signal.throwIfAborted();
-          return searchEvents(db.pool, { filter, within: EVERYTHING, order: "oldest", after, upTo, limit: AT_ONCE });
-        };
         for await (const text of exportedText({ format, nextPage })) terminal.write(text);
       }),
     );

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { ndjsonLine } from "../../src/audit/export.ts";
+import { exportedText, ndjsonLine } from "../../src/audit/export.ts";
 import { listRemovals, removeExpiredEvents, setRetention } from "../../src/audit/retention.ts";
 import { EVERYTHING, searchEvents } from "../../src/audit/search.ts";
+import { wholeExport } from "../../src/audit/whole-export.ts";
 import { inTransaction } from "../../src/db/database.ts";
 import { lookAfterThings } from "../../src/jobs/upkeep.ts";
 import { testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
@@ -53,4 +54,27 @@ test("W1, invariant 8: removal that is cut off leaves no hole without its proof,
     expect(createHash("sha256").update(part.map(ndjsonLine).join("")).digest("hex")).toBe(sha256);
   }
   expect(proofs.reduce((sum, proof) => sum + proof.count, 0)).toBe(COUNT);
+});
+
+test("W1: an export from which events are removed while it is read breaks off rather than lack them; one that does not hold them goes on", async () => {
+  const later = testContext({ now: () => new Date("2027-06-04T00:00:00Z") });
+  const remove = () => inTransaction(db, later, removeExpiredEvents);
+  const whole = (from?: Date) =>
+    wholeExport(db.pool, {
+      from,
+      read: (range) => searchEvents(db.pool, { filter: { from }, within: EVERYTHING, order: "oldest", limit: 2000, ...range }),
+    });
+  // What is left of the first test is too old by then.
+  const [all, young] = [await whole(), await whole(now)];
+  const text = exportedText({ format: "ndjson", nextPage: all.nextPage });
+  expect((await text.next()).done).toBe(false);
+  expect(await remove()).toBe(5000);
+  await expect(text.next()).rejects.toMatchObject({ code: "busy" });
+  expect(await young.nextPage(0)).not.toEqual([]);
+  const [after] = await listRemovals(db.pool, { limit: 1 });
+  const begunAfter = await whole();
+  expect(await begunAfter.nextPage(0)).toHaveLength(2000);
+  const behind = await begunAfter.nextPage(after?.lastId ?? 0);
+  await remove();
+  await expect(begunAfter.nextPage(behind.at(-1)?.id ?? 0)).rejects.toMatchObject({ code: "busy" });
 });

@@ -116,9 +116,11 @@ describe("roles by API", () => {
     const row = body.rows.find(({ permission }: { permission: { key: string } }) => permission.key === "register.keys.view");
     expect(row.cells).toMatchObject({ reader: "own", writer: "inherited", "dashboard-admin": "none" });
     await create({ key: "formula", name: '=1+"2"', permissions: ["register.keys.view"] }).expect(201);
+    await create({ key: "wide", name: "＝1+2", permissions: [] }).expect(201);
     const { text, type } = await door.request("GET", "/roles/comparison.csv").expect(200);
     expect(type).toBe("text/csv");
     expect(text.split("\r\n")[0]).toContain(`"'=1+""2"" (custom)"`);
+    expect(text.split("\r\n")[0]).toContain(",'＝1+2 (custom)");
     expect(text).toMatch(/^register\.keys\.view,/m);
   });
 

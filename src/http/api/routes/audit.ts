@@ -5,7 +5,8 @@ import { reachedEvents } from "../../../access/reached-events.ts";
 import { EXPORT_FORMATS, exportedText, MEDIA_TYPES } from "../../../audit/export.ts";
 import { recordEvent } from "../../../audit/record.ts";
 import { FEWEST_DAYS, listRemovals, lockRetention, MOST_DAYS, readRetention, setRetention } from "../../../audit/retention.ts";
-import { namesBeginning, newestEvent, searchEvents } from "../../../audit/search.ts";
+import { namesBeginning, searchEvents } from "../../../audit/search.ts";
+import { wholeExport } from "../../../audit/whole-export.ts";
 import { inTransaction } from "../../../db/database.ts";
 import { requireVersion } from "../entity-tag.ts";
 import { page, pageOf, pageQuery, placeOf } from "../paging.ts";
@@ -106,12 +107,14 @@ export const auditRoutes: readonly Route[] = [
     sends: "*/*",
     async handler(call, { query }) {
       const { format, ...filter } = query;
-      const upTo = await newestEvent(call.sql);
+      const { upTo, nextPage } = await wholeExport(call.sql, {
+        from: filter.from,
+        read: (range) => exportedPage(call, { filter, ...range }),
+      });
       // Reads go through a pool that only reads; that somebody exported must stand in the trail all the same.
       await inTransaction(call.options.db, call.ctx, (work) =>
         recordEvent(work, { name: "audit.exported", subjectType: "audit", data: { format, upTo } }),
       );
-      const nextPage = (after: number) => exportedPage(call, { filter, after, upTo });
       return {
         special: "stream",
         type: MEDIA_TYPES[format],
