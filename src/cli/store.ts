@@ -7,6 +7,7 @@ import { inTransaction, openDatabase, type Database } from "../db/database.ts";
 import { startEmbeddedPostgres } from "../db/embedded.ts";
 import type { KeyRing } from "../db/envelope.ts";
 import { projectFolder } from "../db/folder.ts";
+import type { OnWaiting } from "../db/apply-migrations.ts";
 import { migrate } from "../db/migrate.ts";
 import { AppError, messageOf } from "../errors.ts";
 
@@ -32,7 +33,8 @@ export async function openStore(config: Config, { log, poolSize, refreshRoles = 
   const embedded = config.databaseUrl === undefined ? await startEmbeddedPostgres({ folder: config.data }) : undefined;
   const url = embedded?.url ?? config.databaseUrl ?? "";
   try {
-    const migrated = await migrate(url).catch((error: unknown) => {
+    const onWaiting: OnWaiting = (waiting) => log.warn(waiting, "a migration waits for statements of others to end; it tries again");
+    const migrated = await migrate(url, { onWaiting }).catch((error: unknown) => {
       throw notReachable(url, error);
     });
     const keyRing = loadKeyRing(config);

@@ -1,4 +1,10 @@
+import { spawn } from "node:child_process";
+import { EventEmitter, once } from "node:events";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import pg from "pg";
+import { applyMigrations, migrationNames } from "../../src/db/apply-migrations.ts";
 import { migrate } from "../../src/db/migrate.ts";
 import { testDatabase, type TestDatabase } from "../helpers/database.ts";
 
@@ -24,6 +30,92 @@ describe("migrate", () => {
         await db.pool.query(`drop database ${name} with (force)`);
       }
     }
+  });
+
+  /** A database of its own beside the tests' one, without any table. */
+  async function withEmptyDatabase(name: string, use: (url: string) => Promise<void>): Promise<void> {
+    const url = new URL(db.url);
+    url.pathname = `${url.pathname}_${name}`;
+    await db.pool.query(`create database ${url.pathname.slice(1)}`);
+    try {
+      await use(url.href);
+    } finally {
+      await db.pool.query(`drop database ${url.pathname.slice(1)} with (force)`);
+    }
+  }
+
+  async function connected<T>(url: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    try {
+      return await use(client);
+    } finally {
+      await client.end();
+    }
+  }
+
+  const noted = (url: string) =>
+    connected(url, async (client) => (await client.query("select migration_name, checksum from _prisma_migrations order by 1")).rows);
+
+  test("SIGKILL in the middle: the next start goes on, and every migration is applied once", async () => {
+    const { rows: whole } = await db.pool.query("select migration_name, checksum from _prisma_migrations order by 1");
+    for (const milliseconds of [5, 60, 150, 300, 600])
+      await withEmptyDatabase(`killed_${milliseconds}`, async (url) => {
+        const child = spawn(process.execPath, [path.join(import.meta.dirname, "../helpers/migrate-child.mjs"), url], {
+          stdio: ["ignore", "pipe", "inherit"],
+        });
+        await once(child.stdout, "data");
+        await sleep(milliseconds);
+        const exited = child.exitCode === null ? once(child, "exit") : undefined;
+        child.kill("SIGKILL");
+        await exited;
+        await migrate(url);
+        expect(await noted(url)).toEqual(whole);
+      });
+  });
+
+  test("what a version before left begun is applied, or was applied whole", async () => {
+    await withEmptyDatabase("begun", async (url) => {
+      const [first = "", second = "", third = ""] = migrationNames();
+      await connected(url, async (client) => {
+        await applyMigrations(client, { names: [first, second] });
+        await client.query("update _prisma_migrations set finished_at = null, applied_steps_count = 0 where migration_name = $1", [second]);
+        await client.query("insert into _prisma_migrations (id, checksum, migration_name) values ('begun', '', $1)", [third]);
+      });
+      expect(await migrate(url)).toEqual(migrationNames().slice(1));
+      expect(await migrate(url)).toEqual([]);
+      expect((await noted(url)).map((row) => row.migration_name)).toEqual(migrationNames());
+    });
+  });
+
+  test("one that fails is named, and leaves nothing behind", async () => {
+    await withEmptyDatabase("failing", async (url) => {
+      await connected(url, (client) => client.query("create table accounts (id int)"));
+      const [first = ""] = migrationNames();
+      await expect(migrate(url)).rejects.toMatchObject({ message: expect.stringContaining(`${first} failed`), code: "42P07" });
+      expect(await noted(url)).toEqual([]);
+      await connected(url, (client) => client.query("drop table accounts"));
+      expect(await migrate(url)).toEqual(migrationNames());
+    });
+  });
+
+  test("one that waits for a table lets others in between", async () => {
+    await withEmptyDatabase("waiting", async (url) => {
+      const names = migrationNames();
+      const changing = names.findIndex((name) => name.endsWith("accounts_updated_in_place"));
+      await connected(url, (client) => applyMigrations(client, { names: names.slice(0, changing) }));
+      await connected(url, async (reader) => {
+        await reader.query("begin");
+        await reader.query("select from accounts");
+        const waiting = new EventEmitter();
+        const told = once(waiting, "waits");
+        const migrated = migrate(url, { onWaiting: ({ migration }) => void waiting.emit("waits", migration) });
+        expect(await told).toEqual([names[changing]]);
+        await connected(url, (other) => other.query("select from accounts"));
+        await reader.query("commit");
+        expect(await migrated).toEqual(names.slice(changing));
+      });
+    });
   });
 
   test("Prisma and raw SQL share the pool", async () => {
