@@ -18,14 +18,16 @@ export interface Attempt {
 const MAX_ATTEMPTS = 25;
 const FIRST_WAIT_MS = 2_000;
 const LONGEST_WAIT_MS = 3_600_000;
+/** No quota is longer than a day; what says more is a clock or a number gone wrong, and nobody may stay in because of it. */
+const LONGEST_RETRY_AFTER_MS = 86_400_000;
 
-/** Doubling from two seconds to an hour, with jitter, and never before the target's own Retry-After. */
+/** Doubling from two seconds to an hour, with jitter, and never before the target's own Retry-After, of which a day is believed at most. */
 export function waitBefore(
   attempt: number,
   { retryAfterMs = 0, random = Math.random() }: { retryAfterMs?: number; random?: number } = {},
 ): number {
   const backoff = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(attempt - 1, 20));
-  return Math.max(retryAfterMs, backoff / 2 + (random * backoff) / 2);
+  return Math.max(Math.min(retryAfterMs, LONGEST_RETRY_AFTER_MS), backoff / 2 + (random * backoff) / 2);
 }
 
 /** The target confirmed: projection, history and audit in one transaction. A projection that moved on meanwhile is woken again. */
