@@ -87,7 +87,7 @@ function decideNew(deciding: Deciding, input: TimedInput): Item {
     payload: {
       account: { ...account(input), situation: "linked", linkedBy: "create" },
       person,
-      ...unitsOf(input),
+      ...unitsOf(deciding, input),
       ...(input.ahead ? { transfer: { at: input.ahead.toISOString() } } : {}),
       ...blocksOf(merged, { person: undefined, deciding }),
       ...employmentOf(merged, { person: undefined, deciding, input }).payload,
@@ -139,7 +139,7 @@ function decideUpdate(deciding: Deciding, input: TimedInput & { reason?: string;
     payload: {
       account: { ...account(input), situation: "linked", ...(input.link ? { linkedBy: "match" as const } : {}) },
       ...(personChanged ? { person: next } : {}),
-      ...unitsOf(input),
+      ...unitsOf(deciding, input),
       ...(input.ahead ? { transfer: { at: input.ahead.toISOString() } } : {}),
       ...blocks,
       ...employment.payload,
@@ -218,9 +218,11 @@ function contributionOf({ contribution, known }: UserInput): Contribution {
   return withoutEcho(contribution, known?.writtenBack ?? null);
 }
 
-function unitsOf({ contribution }: UserInput): Pick<ItemPayload, "units"> {
+/** A mapping that says nothing of units leaves them as they are; where it is another than the one before, which may have named some, it names none. */
+function unitsOf({ mappingVersion }: Deciding, { contribution, known }: UserInput): Pick<ItemPayload, "units"> {
   const units = contribution["units"];
-  return Array.isArray(units) ? { units: units.filter((unit): unit is string => typeof unit === "string") } : {};
+  if (Array.isArray(units)) return { units: units.filter((unit): unit is string => typeof unit === "string") };
+  return known && known.mappingVersion !== mappingVersion ? { units: [] } : {};
 }
 
 /** What the word of this connection that somebody is not active leads to. */

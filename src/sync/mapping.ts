@@ -110,7 +110,11 @@ function mapAttributes(attributes: readonly CompiledAttribute[], account: Attrib
   const contribution: Record<string, AttributeValue> = {};
   for (const { key, element, expected, evaluate } of attributes) {
     const value = evaluate(account);
-    if (value === undefined || value === null || value === "") continue;
+    if (value === undefined || value === null || value === "") {
+      // Nothing of anything else leaves the word to other origins; units are each one's own, and whom it names none for is in none.
+      if (key === "units") contribution[key] = [];
+      continue;
+    }
     if (element !== undefined) {
       const list = (contribution[key] as readonly AttributeObject[] | undefined) ?? [];
       contribution[key] = [...list, { value: plainText(value), type: element, ...(list.length === 0 ? { primary: true } : {}) }];

@@ -143,13 +143,14 @@ function nextOf(
   const led = !isDeepStrictEqual(was.manager, becomes.manager);
   const namedBy = (speakers: Speakers, origins: typeof own) =>
     unitsOf(origins.map((origin) => storedOrigin(speakers, { origin, person, now })));
-  const named = kept.length === 0 && own.length > 0 ? [] : namedBy(after, kept);
-  const units = isDeepStrictEqual(namedBy(before, own), named) ? undefined : named;
+  const namedBefore = namedBy(before, own);
+  const named = (kept.length === 0 && own.length > 0 ? [] : namedBy(after, kept)) ?? (namedBefore && []);
+  const units = isDeepStrictEqual(namedBefore, named) ? undefined : named;
   const stays = !led && units === undefined && isDeepStrictEqual([was.profile, was.custom], [becomes.profile, becomes.custom]);
   return stays ? undefined : { ...becomes, led, units };
 }
 
-/** The units that a connection names; undefined where it says nothing of them, which leaves them as they are. */
+/** The units that a connection names; undefined where its mapping says nothing of them. */
 function unitsOf(origins: readonly Pick<Origin, "contribution">[]): string[] | undefined {
   const lists = origins.flatMap(({ contribution: { units } }) => (Array.isArray(units) ? [units] : []));
   return lists.length === 0 ? undefined : lists.flat().filter((unit): unit is string => typeof unit === "string");

@@ -189,7 +189,7 @@ test("B3: whichever units another mapping names are those into which the next ru
   const places = fc.subarray([...codes, "nowhere"]);
   const wide = { count: 10_000, share: 1, floor: 10_000 };
   const mapped = (by: string) => ({
-    user: { attributes: { userName: "account.uid", displayName: "account.cn", units: `list(account.${by})` } },
+    user: { attributes: { userName: "account.uid", displayName: "account.cn", ...(by ? { units: `list(account.${by})` } : {}) } },
   });
   await testConnection(db, ctx, {
     name: "placed",
@@ -226,20 +226,24 @@ test("B3: whichever units another mapping names are those into which the next ru
   );
   const seen = { gained: 0, lost: 0 };
   await fc.assert(
-    fc.asyncProperty(fc.tuple(...staff.map(() => fc.record({ desks: places, beds: places }))), async (said) => {
-      const records = staff.map((uid, at) => person(uid, { ...said[at] }));
-      const before = await run("desks", records);
-      const computed = await inTransaction(db, ctx, (work) =>
-        previewMapping(work, { connection: "placed", mapping: mapped("beds"), at: ctx.now() }),
-      );
-      const foretold = await saidBy(computed);
-      const after = await run("beds", records);
-      const gained = [...after].filter((each) => !before.has(each)).map((each) => `gained ${each}`);
-      const lost = [...before].filter((each) => !after.has(each)).map((each) => `lost ${each}`);
-      seen.gained += gained.length;
-      seen.lost += lost.length;
-      expect(foretold).toEqual([...gained, ...lost].sort());
-    }),
+    fc.asyncProperty(
+      fc.tuple(...staff.map(() => fc.record({ desks: places, beds: places }))),
+      fc.constantFrom("beds", ""),
+      async (said, by) => {
+        const records = staff.map((uid, at) => person(uid, { ...said[at] }));
+        const before = await run("desks", records);
+        const computed = await inTransaction(db, ctx, (work) =>
+          previewMapping(work, { connection: "placed", mapping: mapped(by), at: ctx.now() }),
+        );
+        const foretold = await saidBy(computed);
+        const after = await run(by, records);
+        const gained = [...after].filter((each) => !before.has(each)).map((each) => `gained ${each}`);
+        const lost = [...before].filter((each) => !after.has(each)).map((each) => `lost ${each}`);
+        seen.gained += gained.length;
+        seen.lost += lost.length;
+        expect(foretold).toEqual([...gained, ...lost].sort());
+      },
+    ),
     {
       numRuns: 4,
       examples: [
@@ -249,7 +253,9 @@ test("B3: whichever units another mapping names are those into which the next ru
             { desks: ["attic", "basement"], beds: [] },
             { desks: [], beds: ["nowhere", "attic"] },
           ],
+          "beds",
         ],
+        [staff.map(() => ({ desks: codes, beds: [] })), ""],
       ],
     },
   );

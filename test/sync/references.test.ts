@@ -1,7 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { addConnection } from "../../src/connections/store.ts";
+import { inTransaction } from "../../src/db/database.ts";
+import { createUnit } from "../../src/directory/units.ts";
 import { put, remove, world } from "../helpers/memory-source.ts";
 import { testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
-import { person, syncWorld, testConnection } from "../helpers/sync.ts";
+import { person, syncWorld, testConnection, testKeyRing } from "../helpers/sync.ts";
 
 let db: TestDatabase;
 const ctx = testContext();
@@ -17,6 +20,14 @@ const managerOf = async (name: string) =>
       [name],
     )
   ).rows[0]?.manager;
+const unitsOf = async (name: string) =>
+  (
+    await db.pool.query<{ code: string }>(
+      "select u.code::text as code from people p join person_units pu on pu.person_id = p.id and pu.recorded_to is null and pu.valid_to is null join units u on u.id = pu.unit_id where p.user_name = $1 order by 1",
+      [name],
+    )
+  ).rows.map(({ code }) => code);
+
 describe("a manager who is waited for", () => {
   test("M3: is waited for no more once a stronger origin names another", async () => {
     await testConnection(db, ctx, { name: "hr", precedence: 10 });
@@ -44,5 +55,41 @@ describe("a manager who is waited for", () => {
     put(badge, person("bob"));
     await syncWorld(db, ctx, { connection: "badge", world: badge });
     expect(await managerOf("ada")).toBe("bob");
+  });
+});
+
+describe("units of people", () => {
+  const mapped = (attributes: Record<string, string>) =>
+    inTransaction(db, ctx, (work) =>
+      addConnection(work, {
+        keyRing: testKeyRing,
+        replace: true,
+        definition: {
+          name: "corp",
+          connector: "scim-inbound",
+          mapping: { user: { attributes: { userName: "account.uid", ...attributes } } },
+        },
+      }),
+    );
+
+  test("M3: whom an expression names no unit for any more is in none", async () => {
+    await mapped({ units: "account.unit" });
+    await inTransaction(db, ctx, (work) => createUnit(work, { name: "Lab", code: "Lab" }));
+    const source = world([person("ada", { unit: "Lab" })]);
+    await syncWorld(db, ctx, { world: source });
+    expect(await unitsOf("ada")).toEqual(["Lab"]);
+    put(source, person("ada"));
+    await syncWorld(db, ctx, { world: source });
+    expect(await unitsOf("ada")).toEqual([]);
+  });
+
+  test("M3: a mapping that says nothing of units any more leaves nobody in those that it put them into", async () => {
+    await mapped({ units: "account.unit" });
+    await inTransaction(db, ctx, (work) => createUnit(work, { name: "Lab", code: "Lab" }));
+    const source = world([person("ada", { unit: "Lab" })]);
+    await syncWorld(db, ctx, { world: source });
+    await mapped({});
+    await syncWorld(db, ctx, { world: source });
+    expect(await unitsOf("ada")).toEqual([]);
   });
 });
