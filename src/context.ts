@@ -27,19 +27,46 @@ export interface ContextOptions {
 
 /** The child logger and a signal of its own are made when somebody asks for them: most requests never do. */
 export function createContext(options: ContextOptions): Context {
-  const correlationId = options.correlationId ?? randomUUID();
-  let log: Logger | undefined;
-  let signal = options.signal;
-  return {
-    actor: options.actor,
-    correlationId,
-    now: options.now ?? (() => new Date()),
-    get log() {
-      return (log ??= options.log.child({ correlationId }));
+  return new LazyContext(options);
+}
+
+/**
+ * Its accessors are properties of its own, so that `{ ...ctx }` has what they give, and all contexts share them. V8 puts the pair of an
+ * accessor's functions among the old objects: one that closes over a request keeps all of it, what it answers included, until a full
+ * collection.
+ */
+class LazyContext implements Context {
+  static readonly #made: PropertyDescriptorMap & ThisType<LazyContext> = {
+    log: {
+      enumerable: true,
+      get() {
+        return (this.#log ??= this.#options.log.child({ correlationId: this.correlationId }));
+      },
     },
-    get signal() {
-      return (signal ??= new AbortController().signal);
+    signal: {
+      enumerable: true,
+      get() {
+        return (this.#signal ??= this.#options.signal ?? new AbortController().signal);
+      },
     },
-    network: options.network,
   };
+
+  readonly actor: Actor;
+  readonly correlationId: string;
+  readonly now: () => Date;
+  readonly network: Network | undefined;
+  declare readonly log: Logger;
+  declare readonly signal: AbortSignal;
+  readonly #options: ContextOptions;
+  #log: Logger | undefined;
+  #signal: AbortSignal | undefined;
+
+  constructor(options: ContextOptions) {
+    this.actor = options.actor;
+    this.correlationId = options.correlationId ?? randomUUID();
+    this.now = options.now ?? (() => new Date());
+    this.network = options.network;
+    this.#options = options;
+    Object.defineProperties(this, LazyContext.#made);
+  }
 }

@@ -98,6 +98,16 @@ async function stillAllowed(
   await requirePermission(sql, { caller, permission: access.permission, at: ctx.now(), thing });
 }
 
+/** Whoever calls a public route: to ask who that is, is a mistake. A getter of each call's own would keep it in memory (see LazyContext). */
+const NOBODY = new Proxy<Caller>(
+  { actor: "system", credential: "none", personId: null, permissions: [], unitIds: [] },
+  {
+    get() {
+      throw new Error("a public route has no caller");
+    },
+  },
+);
+
 async function answered(route: Route, by: Performed & { request: ApiRequest; sql: Sql; ifVersion: number | null }): Promise<ApiAnswer> {
   const { request, caller, ctx, sql, options, ifVersion } = by;
   refuseUnstorable(request.params);
@@ -125,9 +135,7 @@ async function answered(route: Route, by: Performed & { request: ApiRequest; sql
     ifNoneMatch: request.ifNoneMatch,
     accept: request.accept,
     lastEventId: request.lastEventId,
-    get caller() {
-      return known();
-    },
+    caller: caller ?? NOBODY,
     async reach(permission) {
       asked.add(permission);
       const reach = held.get(permission) ?? (await reachNow(permission));

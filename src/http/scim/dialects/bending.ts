@@ -29,18 +29,23 @@ export interface Bending {
 const LONGEST_SHOWN = 60;
 
 export function createBending(profile: Profile): Bending {
-  const bent = new Map<string, Met>();
+  // A list that is there: a getter that closes over a request keeps it in memory until a full collection (see LazyContext).
+  const bent: Met[] = [];
+  const byKey = new Map<string, Met>();
   return {
-    get bent() {
-      return [...bent.values()];
-    },
+    bent,
     allows(quirk, { attribute = "", sample = "", value, scimType = "invalidValue" } = {}) {
       if (profile.quirks.has(quirk)) {
         // A list may have a hundred thousand elements with the same quirk.
         const key = `${quirk} ${attribute} ${sample}`;
-        const known = bent.get(key);
-        if (known) known.count += 1;
-        else bent.set(key, { quirk, attribute, sample, count: 1 });
+        const known = byKey.get(key);
+        if (known) {
+          known.count += 1;
+          return true;
+        }
+        const met = { quirk, attribute, sample, count: 1 };
+        byKey.set(key, met);
+        bent.push(met);
         return true;
       }
       const known = QUIRKS[quirk];
