@@ -4,7 +4,7 @@ import { inTransaction } from "../../src/db/database.ts";
 import { createUnit } from "../../src/directory/units.ts";
 import { put, remove, world } from "../helpers/memory-source.ts";
 import { testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
-import { person, syncWorld, testConnection, testKeyRing } from "../helpers/sync.ts";
+import { person, syncWorld, testConnection, testKeyRing, unit } from "../helpers/sync.ts";
 
 let db: TestDatabase;
 const ctx = testContext();
@@ -59,6 +59,19 @@ describe("a manager who is waited for", () => {
 });
 
 describe("units of people", () => {
+  test("M3: a unit that is named by its code is waited for, whoever brings it", async () => {
+    await testConnection(db, ctx, { name: "cloud" });
+    await testConnection(db, ctx, { name: "hr" });
+    const cloud = world([person("ada", { units: ["Lab", "Law"] })]);
+    await syncWorld(db, ctx, { connection: "cloud", world: cloud });
+    await syncWorld(db, ctx, { connection: "hr", world: world([unit("Lab"), person("hal")]) });
+    expect(await unitsOf("ada")).toEqual(["Lab"]);
+    // Its own, which people name by their code.
+    put(cloud, unit("Law"));
+    await syncWorld(db, ctx, { connection: "cloud", world: cloud });
+    expect(await unitsOf("ada")).toEqual(["Lab", "Law"]);
+  });
+
   const mapped = (attributes: Record<string, string>) =>
     inTransaction(db, ctx, (work) =>
       addConnection(work, {

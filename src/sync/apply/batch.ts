@@ -2,6 +2,7 @@ import { scheduleExpiry } from "../../access/boundaries.ts";
 import { evaluateConditionRules } from "../../access/condition-rules.ts";
 import { peopleOfNamed } from "../../access/named-in-conditions.ts";
 import { reconcileGroupRules } from "../../access/group-rules.ts";
+import { placeByCode } from "../../directory/waiting-for-units.ts";
 import { ANY_CONDITION, ANY_RECEIVER, markedOnce, markGroups, markPeople, type DecisionTimes } from "../../directory/outbox.ts";
 import { storeAccounts } from "./accounts.ts";
 import { applyEmployment } from "./employment.ts";
@@ -102,7 +103,18 @@ async function applyGroups(batch: Batch, shape: Shape): Promise<string[]> {
 
 async function applyUnits(batch: Batch): Promise<string[]> {
   await storeUnits(batch);
-  return resolveArrivals(batch.work, await awaitedAccounts(batch));
+  const concerned = await resolveArrivals(batch.work, await awaitedAccounts(batch));
+  const units = await step<{ id: string }>(batch, {
+    name: "units_there",
+    text: "select i.subject_id as id from item i where i.action <> 'delete' and i.subject_id is not null",
+  });
+  return [
+    ...concerned,
+    ...(await placeByCode(
+      batch.work,
+      units.map(({ id }) => id),
+    )),
+  ];
 }
 
 /** Accounts of the batch for which something waits. */

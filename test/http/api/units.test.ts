@@ -5,6 +5,9 @@ import { giveGrant } from "../../../src/access/grants.ts";
 import { makeRequest } from "../../../src/access/requests.ts";
 import { createRule } from "../../../src/access/rules.ts";
 import { treesOf, type UnitNode } from "../../../src/directory/unit-tree.ts";
+import { testContext } from "../../helpers/database.ts";
+import { world } from "../../helpers/memory-source.ts";
+import { person, syncWorld, testConnection } from "../../helpers/sync.ts";
 import { openApi, type ApiDoor } from "./api-door.ts";
 
 let door: ApiDoor;
@@ -68,6 +71,29 @@ describe("units by API", () => {
       { unit_id: into, open: true },
     ]);
     await door.newUnit({ name: "Again", parentId: top, code: "OLD" });
+  });
+
+  test("M3: whom a connection names into it by its code, before it was there, is in it at once; nobody draws people in by what they call a unit of theirs", async () => {
+    const ctx = testContext({ now: door.clock.now });
+    await testConnection(door.db, ctx, { name: "feed" });
+    const names = ["AWAITED", "LAST", "LURED"];
+    await syncWorld(door.db, ctx, { connection: "feed", world: world([person("waits", { units: names })]) });
+    const units = async () => {
+      const { rows } = await door.db.pool.query<{ code: string }>(
+        `select u.code::text as code from people p join person_units pu on pu.person_id = p.id and pu.recorded_to is null and pu.valid_to is null
+         join units u on u.id = pu.unit_id where p.user_name = 'waits' order by u.code`,
+      );
+      return rows.map(({ code }) => code);
+    };
+    const { body } = await door.request("POST", "/units", { body: { name: "Awaited", code: "AWAITED", parentId: top } }).expect(201);
+    expect(body).toMatchObject({ people: 1 });
+    const last = await door.newUnit({ name: "Last", parentId: top });
+    await door.request("PATCH", `/units/${last}`, { body: { code: "LAST" }, headers: ANY }).expect(200);
+    expect(await units()).toEqual(["AWAITED", "LAST"]);
+    const corner = await door.newUnit({ name: "Corner", parentId: top });
+    const { token } = await door.newHolder({ role: "rollcall-administrator", unitId: corner });
+    await door.request("POST", "/units", { token, body: { name: "Lured", code: "LURED", parentId: corner } }).expect(201);
+    expect(await units()).toEqual(["AWAITED", "LAST"]);
   });
 
   test("A4: it is not deleted while it holds anything, unless told where that goes; not into what stands below it", async () => {

@@ -16,6 +16,7 @@ import { route, type Route } from "../route.ts";
 import { idParams, instant, line, reason, uuid } from "../schemas.ts";
 import { mergeGiving, unchangedUnit } from "../unit-merging.ts";
 import { requireMayAddAtTop, requireMayMove, requireSteersOrganisation } from "../unit-moving.ts";
+import { takeInWaiting } from "../unit-waiting.ts";
 
 export const unitSchema = z
   .object({
@@ -108,6 +109,7 @@ export const unitRoutes: readonly Route[] = [
       else await call.require("rollcall.units.edit", { unitId: body.parentId });
       await requireUnitType(call.sql, body.type);
       const id = await createUnit(call, body);
+      await takeInWaiting(call, id);
       const watch = await watchRules(call.sql, { caller: call.caller, at: call.ctx.now(), unitId: id });
       await reconcileGroupRules(call, { unitIds: [id] });
       await requireMayGiveByRules(call.sql, watch, { unitId: id });
@@ -179,6 +181,7 @@ export const unitRoutes: readonly Route[] = [
         if (moves) await moveUnit(call, { unitId: unit.id, parentId });
         if (code !== undefined && code !== unit.code) await reconcileGroupRules(call, { unitIds: [unit.id] });
         await requireMayGiveByRules(call.sql, watch, { unitId: unit.id, personIds });
+        if (code !== undefined && code !== unit.code) await takeInWaiting(call, unit.id);
       });
       return readUnit(call.sql, unit.id);
     },
