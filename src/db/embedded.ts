@@ -1,12 +1,14 @@
-import { execFileSync, spawn } from "node:child_process";
-import { randomBytes } from "node:crypto";
-import { chownSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { AppError, messageOf } from "../errors.ts";
-import { postgresUser, reachable, readableBinaries, type Owner } from "./embedded-binaries.ts";
+import { postgresUser, readableBinaries } from "./embedded-binaries.ts";
+import { passwordOf, SUPER_USER, type ClusterOptions } from "./embedded-cluster.ts";
 import { freePort, isFree } from "./free-port.ts";
+import { lockFile } from "./lock-file.ts";
+import { processLives } from "./process-lives.ts";
 
 /** A real PostgreSQL that belongs to this data folder, shared by every Rollcall process on it. */
 export interface EmbeddedPostgres {
@@ -35,7 +37,10 @@ const SETTINGS = [
   "random_page_cost=1.1",
 ];
 const START_TIMEOUT_MS = 60_000;
-const SUPER_USER = "rollcall";
+/** Between two starts of a server that ends by itself. */
+const AGAIN_MS = 500;
+/** So long a server that starts may have written its port, and not listen there yet. */
+const DEAF_MS = 3000;
 
 /** Makes the cluster when there is none, starts it when it does not run, and says where it answers. */
 export async function startEmbeddedPostgres({ folder, settings = [] }: EmbeddedOptions): Promise<EmbeddedPostgres> {
@@ -45,11 +50,9 @@ export async function startEmbeddedPostgres({ folder, settings = [] }: EmbeddedO
   const binaries = readableBinaries(owner);
   const unlock = await lockFile(path.join(folder, "postgres.lock"));
   try {
-    if (!existsSync(path.join(cluster, "PG_VERSION"))) initialise({ cluster, binaries, owner });
-    const password = readFileSync(path.join(cluster, "password"), "utf8").trim();
-    const port = runningPort(cluster) ?? (await start({ cluster, binaries, owner, settings }));
-    const url = `postgresql://${SUPER_USER}:${password}@127.0.0.1:${port}/rollcall`;
-    await untilReady(url, cluster);
+    const password = passwordOf({ cluster, binaries, owner });
+    const port = await untilReady({ cluster, binaries, owner, settings, password });
+    const url = urlOf({ password, port, database: "rollcall" });
     // Taken under the lock: who leaves later sees that somebody has come.
     const presence = await bePresent(url);
     const stop = () => stopServer({ cluster, binaries, owner });
@@ -59,88 +62,36 @@ export async function startEmbeddedPostgres({ folder, settings = [] }: EmbeddedO
   }
 }
 
-interface ClusterOptions {
-  cluster: string;
-  binaries: string;
-  owner: Owner | undefined;
-}
-
-function initialise({ cluster, binaries, owner }: ClusterOptions): void {
-  mkdirSync(cluster, { recursive: true, mode: 0o700 });
-  if (owner) {
-    if (!reachable(path.dirname(cluster))) {
-      throw new AppError(
-        "misconfigured",
-        `The data folder ${path.dirname(cluster)} can't be reached by the user "postgres", under which PostgreSQL runs when Rollcall runs as root. Set ROLLCALL_DATA to a folder that others may enter, or DATABASE_URL.`,
-      );
-    }
-    chownSync(cluster, owner.uid, owner.gid);
-  }
-  const password = randomBytes(24).toString("hex");
-  const passwordFile = `${cluster}.password`;
-  writeFileSync(passwordFile, password, { mode: 0o600 });
-  if (owner) chownSync(passwordFile, owner.uid, owner.gid);
-  try {
-    execFileSync(
-      path.join(binaries, "initdb"),
-      [
-        "--pgdata",
-        cluster,
-        "--username",
-        SUPER_USER,
-        "--auth",
-        "scram-sha-256",
-        "--pwfile",
-        passwordFile,
-        "--encoding",
-        "UTF8",
-        "--locale-provider",
-        "builtin",
-        "--builtin-locale",
-        "C.UTF-8",
-        "--locale",
-        "C.UTF-8",
-      ],
-      { ...owner, stdio: ["ignore", "ignore", "pipe"] },
-    );
-  } catch (cause) {
-    rmSync(cluster, { recursive: true, force: true });
-    throw new AppError("unavailable", `The embedded PostgreSQL could not be initialised in ${cluster}: ${messageOf(cause)}`, { cause });
-  } finally {
-    rmSync(passwordFile, { force: true });
-  }
-  writeFileSync(path.join(cluster, "password"), password, { mode: 0o600 });
-}
-
 /** The port in postmaster.pid (line 4) when that process lives. */
 function runningPort(cluster: string): number | undefined {
   const file = path.join(cluster, "postmaster.pid");
   if (!existsSync(file)) return undefined;
   const [pid, , , port] = readFileSync(file, "utf8").split("\n");
-  return processLives(Number(pid)) && port ? Number(port) : undefined;
+  // Not since when: a clock that is set right after the start must not make a server look dead.
+  return port && processLives(Number(pid)) ? Number(port) : undefined;
 }
 
-function processLives(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
+interface StartOptions extends ClusterOptions {
+  settings: readonly string[];
 }
 
-async function start({ cluster, binaries, owner, settings }: ClusterOptions & { settings: readonly string[] }): Promise<number> {
+interface Started {
+  port: number;
+  server: ChildProcess;
+}
+
+async function start({ cluster, binaries, owner, settings }: StartOptions): Promise<Started> {
   const port = await portFor(cluster);
   const flags = [...SETTINGS, "listen_addresses=127.0.0.1", "unix_socket_directories=", ...settings].flatMap((setting) => ["-c", setting]);
   const log = openSync(path.join(path.dirname(cluster), "postgres.log"), "a", 0o600);
-  const child = spawn(path.join(binaries, "postgres"), ["-D", cluster, "-p", String(port), ...flags], {
+  const server = spawn(path.join(binaries, "postgres"), ["-D", cluster, "-p", String(port), ...flags], {
     ...owner,
     detached: true,
     stdio: ["ignore", log, log],
   });
-  child.unref();
+  server.unref();
   closeSync(log);
-  return port;
+  return { port, server };
 }
 
 /** The port of the last start, as long as nobody else has it: processes that outlived a restart find the server again. */
@@ -152,28 +103,56 @@ async function portFor(cluster: string): Promise<number> {
   return port;
 }
 
-async function untilReady(url: string, cluster: string): Promise<void> {
+/**
+ * The port of the server once it answers. It is started where none runs, and again where the one that ran ends: somebody may have begun to
+ * stop it just before. A port where nobody listens is of a server that was killed, and whose process id another one has by now: PostgreSQL
+ * itself knows better, and starts no second server.
+ */
+async function untilReady({ password, ...options }: StartOptions & { password: string }): Promise<number> {
+  const { cluster } = options;
   const deadline = Date.now() + START_TIMEOUT_MS;
-  const admin = url.replace(/\/rollcall$/, "/postgres");
+  let started: Started | undefined;
+  let listening = Date.now();
   for (;;) {
-    const client = new pg.Client({ connectionString: admin });
+    const running = isAlive(started) ? started?.port : Date.now() - listening < DEAF_MS ? runningPort(cluster) : undefined;
+    if (running === undefined) {
+      if (started) await sleep(AGAIN_MS);
+      started = await start(options);
+      listening = Date.now();
+    }
+    const port = running ?? started?.port ?? 0;
     try {
-      await client.connect();
-      const { rowCount } = await client.query("select from pg_database where datname = 'rollcall'");
-      if (!rowCount) await client.query("create database rollcall");
-      return;
+      await makeDatabase(urlOf({ password, port, database: "postgres" }));
+      return port;
     } catch (cause) {
-      if (Date.now() > deadline) {
+      if (Date.now() > deadline)
         throw new AppError(
           "unavailable",
           `The embedded PostgreSQL in ${cluster} does not answer (${messageOf(cause)}). Its log is ${path.dirname(cluster)}/postgres.log.`,
           { cause },
         );
-      }
+      if ((cause as NodeJS.ErrnoException).code !== "ECONNREFUSED") listening = Date.now();
       await sleep(25);
-    } finally {
-      await client.end().catch(() => undefined);
     }
+  }
+}
+
+function isAlive(started: Started | undefined): boolean {
+  return started?.server.exitCode === null && started.server.signalCode === null;
+}
+
+function urlOf({ password, port, database }: { password: string; port: number; database: string }): string {
+  return `postgresql://${SUPER_USER}:${password}@127.0.0.1:${port}/${database}`;
+}
+
+async function makeDatabase(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  try {
+    await client.connect();
+    const { rowCount } = await client.query("select from pg_database where datname = 'rollcall'");
+    if (!rowCount) await client.query("create database rollcall");
+  } finally {
+    await client.end().catch(() => undefined);
   }
 }
 
@@ -221,21 +200,4 @@ async function leave({
 async function nobodyElse(client: pg.Client): Promise<boolean> {
   const { rowCount } = await client.query("select from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()");
   return !rowCount;
-}
-
-/** A lock between processes on one machine; one left by a dead process is taken over. */
-async function lockFile(file: string): Promise<() => void> {
-  const deadline = Date.now() + START_TIMEOUT_MS;
-  for (;;) {
-    try {
-      writeFileSync(file, String(process.pid), { flag: "wx", mode: 0o600 });
-      return () => rmSync(file, { force: true });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-      const holder = Number(readFileSync(file, "utf8") || "0");
-      if (holder > 0 && !processLives(holder)) rmSync(file, { force: true });
-      if (Date.now() > deadline) throw new AppError("busy", `Another process (${holder}) has held ${file} for a minute.`, { cause: error });
-      await sleep(20);
-    }
-  }
 }

@@ -1,0 +1,107 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import pg from "pg";
+import { startEmbeddedPostgres } from "../../src/db/embedded.ts";
+import { lockFile } from "../../src/db/lock-file.ts";
+import { processLives } from "../../src/db/process-lives.ts";
+import { scratchFolder } from "../helpers/scratch-folder.ts";
+
+let folder: string;
+beforeEach(() => {
+  folder = scratchFolder("embedded");
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const start = () => startEmbeddedPostgres({ folder, settings: ["fsync=off"] });
+
+async function answers(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query("select 1");
+  await client.end();
+}
+
+describe("the embedded PostgreSQL", () => {
+  test("SIGKILL in the middle of the first start: the next one makes the cluster, or goes on with it", async () => {
+    for (const milliseconds of [50, 250, 500, 900, 1300, 1800]) {
+      const child = spawn(process.execPath, [path.join(import.meta.dirname, "../helpers/embedded-child.mjs"), folder], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      await once(child.stdout, "data");
+      await sleep(milliseconds);
+      const exited = child.exitCode === null ? once(child, "exit") : undefined;
+      child.kill("SIGKILL");
+      await exited;
+      const { url, stop } = await start();
+      await answers(url);
+      stop();
+      expect(readdirSync(folder).filter((name) => name.includes("making"))).toEqual([]);
+      rmSync(path.join(folder, "postgres"), { recursive: true, force: true });
+    }
+  });
+
+  test("whoever comes while it is being stopped starts it again", async () => {
+    const { stop } = await start();
+    const [pid = ""] = readFileSync(path.join(folder, "postgres/postmaster.pid"), "utf8").split("\n");
+    process.kill(Number(pid), "SIGINT");
+    const again = await start();
+    await answers(again.url);
+    again.stop();
+    stop();
+  });
+
+  test("it starts where one was killed whose process id another process has by now", async () => {
+    const { stop } = await start();
+    const file = path.join(folder, "postgres/postmaster.pid");
+    const [, ...rest] = readFileSync(file, "utf8").split("\n");
+    stop();
+    writeFileSync(file, [process.ppid, ...rest].join("\n"));
+    const { url, stop: stopAgain } = await start();
+    await answers(url);
+    stopAgain();
+  });
+
+  test("a cluster whose password is missing is not made anew", async () => {
+    const { stop } = await start();
+    stop();
+    rmSync(path.join(folder, "postgres/password"));
+    await expect(start()).rejects.toMatchObject({ code: "misconfigured", message: expect.stringContaining("password is missing") });
+  });
+});
+
+describe("a lock between processes", () => {
+  test("one holds it at a time", async () => {
+    const file = path.join(folder, "lock");
+    const order: string[] = [];
+    const unlock = await lockFile(file);
+    const second = lockFile(file).then((unlockSecond) => {
+      order.push("second");
+      unlockSecond();
+    });
+    await sleep(60);
+    order.push("first");
+    unlock();
+    await second;
+    expect(order).toEqual(["first", "second"]);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test("one left by a dead process is taken over, whoever has its id by now", async () => {
+    const file = path.join(folder, "lock");
+    for (const holder of ["999999999", String(process.pid), ""]) {
+      writeFileSync(file, holder);
+      utimesSync(file, 1, 1);
+      (await lockFile(file))();
+    }
+  });
+
+  test("a process lives since it started", () => {
+    expect(processLives(process.pid, { since: Date.now() })).toBe(true);
+    expect(processLives(process.pid, { since: Date.now() - performance.now() - 60_000 })).toBe(false);
+    expect(processLives(process.pid)).toBe(true);
+  });
+});
