@@ -78,10 +78,12 @@ describe("a lock between processes", () => {
     const file = path.join(folder, "lock");
     const order: string[] = [];
     const unlock = await lockFile(file);
-    const second = lockFile(file).then((unlockSecond) => {
+    const takeSecond = async () => {
+      const unlockSecond = await lockFile(file);
       order.push("second");
       unlockSecond();
-    });
+    };
+    const second = takeSecond();
     await sleep(60);
     order.push("first");
     unlock();
