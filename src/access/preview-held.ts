@@ -8,8 +8,11 @@ export interface HeldByRule extends HeldRoleOnUnit {
 
 /** Reads what people hold, some thousands of them at a time. What groups give is read once for all. */
 export interface Holdings {
-  /** What the active ones of these people hold, as roles on units; of those who hold nothing, an empty list. Equal things are the same object. */
-  of(personIds: readonly string[]): Promise<Map<string, readonly HeldByRule[]>>;
+  /**
+   * What the active ones of these people hold, as roles on units; of those who hold nothing, an empty list. Equal things are the same
+   * object. With `resting` what everybody of them would hold who were active.
+   */
+  of(personIds: readonly string[], options?: { resting?: boolean }): Promise<Map<string, readonly HeldByRule[]>>;
 }
 
 interface HoldingsOptions {
@@ -36,10 +39,9 @@ const GROUP_GRANTS = `
 
 const NESTINGS = `select distinct n.child_group_id as child, n.parent_group_id as parent from nestings n where ${CURRENT("n")}`;
 
-const ACTIVE = `
-  select p.id from people p where p.id = any($2::uuid[])
-    and exists (select from lifecycle_periods l where l.person_id = p.id and l.state = 'active' and ${CURRENT("l")})
-    and ${withinOwnTime({ person: "p.id", at: "$1::timestamptz" })}`;
+const IN_TIME = `select p.id from people p where p.id = any($2::uuid[]) and ${withinOwnTime({ person: "p.id", at: "$1::timestamptz" })}`;
+
+const ACTIVE = `${IN_TIME} and exists (select from lifecycle_periods l where l.person_id = p.id and l.state = 'active' and ${CURRENT("l")})`;
 
 const OWN_GRANTS = `
   select g.person_id as "personId", ${HELD} from grants g join roles on roles.id = g.role_id
@@ -70,8 +72,8 @@ export async function readHoldings(sql: Sql, { at, roleIds }: HoldingsOptions): 
     return (await sql.query<{ personId: string; groupId: string; since: number | null }>(text, [at, personIds, groupIds])).rows;
   };
   return {
-    async of(personIds) {
-      const { rows: active } = await sql.query<{ id: string }>(ACTIVE, [at, personIds]);
+    async of(personIds, { resting = false } = {}) {
+      const { rows: active } = await sql.query<{ id: string }>(resting ? IN_TIME : ACTIVE, [at, personIds]);
       const ids = active.map(({ id }) => id);
       const held = new Map(ids.map((id) => [id, new Set<HeldByRule>()]));
       const { rows: own } = await sql.query<HeldByRule & { personId: string }>(OWN_GRANTS, [at, roleIds ?? null, ids]);

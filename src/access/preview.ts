@@ -31,6 +31,8 @@ export interface Simulated {
   people: readonly string[];
   before: PreviewWorld;
   after: PreviewWorld;
+  /** Of the people, those who are kept out now and would not be any more: what was given to them holds again. */
+  returning?: ReadonlySet<string> | undefined;
   /** Roles of which alone it hangs whether anything differs: no other is read, or passed to `heldAfter`. All when absent. */
   roleIds?: readonly string[] | undefined;
   /** What one who holds this now would hold then. */
@@ -50,7 +52,7 @@ export async function computePreview(work: Work, { change, at }: { change: Saved
 /** Compares the access of everybody who may be concerned, some thousands of them at a time. */
 export async function compareAccess(
   work: Work,
-  { simulated: { people, before, after, roleIds, heldAfter }, at }: { simulated: Simulated; at: Date },
+  { simulated: { people, returning, before, after, roleIds, heldAfter }, at }: { simulated: Simulated; at: Date },
 ): Promise<ComputedPreview> {
   const comparison = comparisonOf(before, after);
   const parts = new Map<string, { part: PreviewPart; text: string }>();
@@ -60,10 +62,13 @@ export async function compareAccess(
   const holdings = await readHoldings(work.sql, { at, roleIds });
   for (let start = 0; start < sorted.length; start += PAGE) {
     work.ctx.signal.throwIfAborted();
-    const held = await holdings.of(sorted.slice(start, start + PAGE));
-    for (const personId of [...held.keys()].sort()) {
+    const some = sorted.slice(start, start + PAGE);
+    const held = await holdings.of(some);
+    const back = returning ? some.filter((id) => returning.has(id) && !held.has(id)) : [];
+    const resting = back.length === 0 ? undefined : await holdings.of(back, { resting: true });
+    for (const personId of [...held.keys(), ...(resting?.keys() ?? [])].sort()) {
       const now = held.get(personId) ?? [];
-      const difference = comparison.compare(now, heldAfter(personId, now));
+      const difference = comparison.compare(now, heldAfter(personId, resting?.get(personId) ?? now));
       if (!difference) continue;
       const key = JSON.stringify(difference);
       const known = parts.get(key) ?? { part: { people: [], difference }, text: textOf(difference) };

@@ -12,7 +12,8 @@ export function leftOutOf(before: Mapping | null, after: Mapping): LeftOut[] {
     Object.fromEntries(Object.entries(mapping?.user?.attributes ?? {}).filter(([key]) => wanted(key)));
   const changed: Record<LeftOut, boolean> = {
     newcomers: differs((mapping) => [mapping?.user, mapping?.match, mapping?.situations]),
-    groups: differs((mapping) => mapping?.group),
+    // Who falls out of the scope leaves the groups into which the connection put them, whatever becomes of the groups.
+    groups: differs((mapping) => mapping?.group) || (after.group !== undefined && differs((mapping) => mapping?.user?.scope)),
     units: differs((mapping) => mapping?.unit),
     employment: differs((mapping) => mapping?.employment) || differs(attributes((key) => TIMED.test(key))),
   };

@@ -14,6 +14,7 @@ import { compileMapping, type CompiledKind } from "./mapping.ts";
 import { mergeOrigins, type Merged, type Origin } from "./merge.ts";
 import { audible, localOrigin, storedOrigin, type Speakers } from "./origins.ts";
 import { managersNamed } from "./preview-managers.ts";
+import { returningOnceLifted } from "./preview-returning.ts";
 import { unitsNamed } from "./preview-units.ts";
 import type { KnownPerson } from "./records.ts";
 
@@ -66,24 +67,31 @@ export async function previewMapping(
       connectionId,
       named: nexts.flatMap(({ facts, next }) => (next !== "leaves" && next.units ? [{ personId: facts.id, references: next.units }] : [])),
     });
+    const back = await returningOnceLifted(sql, {
+      personIds: nexts.flatMap(({ facts, next }) => (next !== "leaves" && next.lifted ? [facts.id] : [])),
+      connectionId: known.signIns.has(connectionId) ? connectionId : null,
+    });
     for (const { facts, person, next } of nexts) {
       if (next === "leaves") {
-        changes.set(facts.id, { leaves: true, gained: [], lost: new Set() });
+        changes.set(facts.id, { leaves: true, returns: false, gained: [], lost: new Set() });
         continue;
       }
       const managerId = led.has(facts.id) ? led.get(facts.id) : facts.managerId;
       const matches = (rule: GivingRule, changed: Partial<typeof facts>) => fulfils({ ctx }, { rule, person: { ...facts, ...changed } });
       const isNow = (rule: GivingRule) => matches(rule, { attributes: person.attributes, custom: person.custom });
       const units = placed.get(facts.id) ?? facts.units;
-      const willBe = (rule: GivingRule) => matches(rule, { attributes: next.profile, custom: next.custom, managerId, units });
+      const returns = back.has(facts.id);
+      const standing = returns ? { active: true, state: "active" } : {};
+      const willBe = (rule: GivingRule) => matches(rule, { attributes: next.profile, custom: next.custom, managerId, units, ...standing });
       const differing = rules.filter((rule) => isNow(rule) !== willBe(rule));
       const gained = differing.filter(willBe);
       const lost = new Set(differing.filter((rule) => !gained.includes(rule)).map(({ id }) => id));
-      if (differing.length > 0) changes.set(facts.id, { leaves: false, gained, lost });
+      if (differing.length > 0 || returns) changes.set(facts.id, { leaves: false, returns, gained, lost });
     }
   }
   const simulated = {
     people: [...changes.keys()],
+    returning: new Set([...changes].filter(([, { returns }]) => returns).map(([id]) => id)),
     before: world,
     after: world,
     heldAfter(personId: string, held: readonly (HeldRoleOnUnit & { ruleId: string | null })[]): readonly HeldRoleOnUnit[] {
@@ -97,6 +105,7 @@ export async function previewMapping(
 
 interface Change {
   leaves: boolean;
+  returns: boolean;
   gained: readonly HeldRoleOnUnit[];
   lost: ReadonlySet<string>;
 }
@@ -135,10 +144,12 @@ function nextOf(
     throw error;
   }
   const left = [...person.origins.filter((origin) => !own.includes(origin)), ...kept];
-  if (left.length === 0) return ignored ? undefined : "leaves";
+  if (left.length === 0 && !ignored) return "leaves";
   const mergedBy = (speakers: Speakers, origins: KnownPerson["origins"]) =>
     mergeOrigins([...audible(speakers, origins).map((origin) => storedOrigin(speakers, { origin, person, now })), ...localOrigin(person)]);
-  const [was, becomes] = [mergedBy(before, person.origins), mergedBy(after, left)];
+  const was = mergedBy(before, person.origins);
+  // Who falls out of the scope and is left as they are loses the units all the same.
+  const becomes = left.length === 0 ? was : mergedBy(after, left);
   if (becomes.active?.value === false && was.active?.value !== false) return "leaves";
   const led = !isDeepStrictEqual(was.manager, becomes.manager);
   const namedBy = (speakers: Speakers, origins: typeof own) =>
@@ -146,8 +157,9 @@ function nextOf(
   const namedBefore = namedBy(before, own);
   const named = (kept.length === 0 && own.length > 0 ? [] : namedBy(after, kept)) ?? (namedBefore && []);
   const units = isDeepStrictEqual(namedBefore, named) ? undefined : named;
-  const stays = !led && units === undefined && isDeepStrictEqual([was.profile, was.custom], [becomes.profile, becomes.custom]);
-  return stays ? undefined : { ...becomes, led, units };
+  const lifted = kept.length > 0 && person.originBlocks.length > 0 && becomes.active?.value !== false;
+  const stays = !led && units === undefined && !lifted && isDeepStrictEqual([was.profile, was.custom], [becomes.profile, becomes.custom]);
+  return stays ? undefined : { ...becomes, led, units, lifted };
 }
 
 /** The units that a connection names; undefined where its mapping says nothing of them. */
@@ -156,8 +168,11 @@ function unitsOf(origins: readonly Pick<Origin, "contribution">[]): string[] | u
   return lists.length === 0 ? undefined : lists.flat().filter((unit): unit is string => typeof unit === "string");
 }
 
-/** With whether somebody else is named as the manager, or nobody any more, and which units, where they are others. */
-type Next = Merged & { led: boolean; units: string[] | undefined };
+/**
+ * With whether somebody else is named as the manager, or nobody any more; which units, where they are others; and whether origins keep
+ * the person out no longer.
+ */
+type Next = Merged & { led: boolean; units: string[] | undefined; lifted: boolean };
 
 interface GivingRule extends CompiledRule, HeldRoleOnUnit {}
 

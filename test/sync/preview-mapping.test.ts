@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { effectiveAccess } from "../../src/access/effective.ts";
+import { giveGrant } from "../../src/access/grants.ts";
 import { itemsOf } from "../../src/access/preview-items.ts";
 import type { ComputedPreview } from "../../src/access/preview.ts";
 import { createRole } from "../../src/access/roles.ts";
 import { createRule } from "../../src/access/rules.ts";
 import { inTransaction } from "../../src/db/database.ts";
+import { raiseBlocks } from "../../src/directory/blocks.ts";
 import { createUnit } from "../../src/directory/units.ts";
 import { approvePlan } from "../../src/sync/approve.ts";
 import { mappingSchema } from "../../src/connections/definition.ts";
@@ -31,6 +33,7 @@ test("B3: a preview says what of the mapping it leaves out, and only that", () =
   expect(changed({ user: { attributes: { userName: "account.uid" } } })).toEqual(["newcomers"]);
   expect(changed({ unit: { attributes: { name: "account.ou" } } })).toEqual(["units"]);
   expect(changed({ group: { scope: "account.cn != 'all'", attributes: { displayName: "account.cn" } } })).toEqual(["groups"]);
+  expect(changed({ user: { ...user, scope: "account.works" } })).toEqual(["newcomers", "groups"]);
   expect(changed({ employment: { readyDaysBefore: 3 } })).toEqual(["employment"]);
   expect(leftOutOf(null, before)).toEqual(["newcomers", "groups"]);
 });
@@ -260,4 +263,69 @@ test("B3: whichever units another mapping names are those into which the next ru
     },
   );
   expect(seen.gained * seen.lost).toBeGreaterThan(0);
+});
+
+test("B3: whom another mapping lets in again gains what the next run gives back; who falls out of its scope and is left as they are loses the units", async () => {
+  const wide = { count: 10_000, share: 1, floor: 10_000 };
+  const attributes = { userName: "account.uid", displayName: "account.cn", units: "list(account.desks)" };
+  const working = { user: { attributes: { ...attributes, active: "account.works" } } };
+  const steps = [
+    { user: { attributes } },
+    working,
+    { user: { attributes }, situations: { disabled: "deactivate" } },
+    { ...working, situations: { disabled: "deactivate" } },
+    { user: { attributes } },
+    { user: { attributes, scope: "account.works" }, situations: { deleted: "ignore" } },
+  ];
+  await testConnection(db, ctx, {
+    name: "back",
+    mapping: working,
+    limits: { disable: wide, delete: wide, window: wide, shrink: 1, failures: 100 },
+  });
+  const records = ["yan", "yve", "yul", "yai"].map((uid) => person(uid, { works: uid === "yai", desks: ["cellar"] }));
+  await inTransaction(db, ctx, async (work) => {
+    await createUnit(work, { name: "Cellar", code: "cellar" });
+    for (const key of ["desk", "works", "given"]) {
+      await work.sql.query("insert into permissions (key, module, resource, action) values ('test.back.' || $1, 'test', 'back', $1)", [
+        key,
+      ]);
+      await createRole(work, { key: `back-${key}`, name: key, permissions: [`test.back.${key}`] });
+    }
+    await createRule(work, { name: "back desk", condition: '"cellar" in person.units', role: "back-desk", unit: "cellar" });
+    const here = 'person.active && person.userName.startsWith("y")';
+    await createRule(work, { name: "back works", condition: here, role: "back-works", unit: "cellar" });
+  });
+  const run = async (mapping: object) => {
+    await db.pool.query("update connections set mapping = $1, mapping_version = mapping_version + 1 where name = 'back'", [
+      JSON.stringify(mappingSchema.parse(mapping)),
+    ]);
+    const { state, planId } = await syncWorld(db, ctx, { world: world(records), connection: "back" });
+    if (state === "held") {
+      await inTransaction(db, ctx, (work) => approvePlan(work, { planId }));
+      await syncWorld(db, ctx, { world: world(records), connection: "back" });
+    }
+    return held();
+  };
+  let before = await run(working);
+  const { rows } = await db.pool.query<{ id: string; name: string }>("select id, user_name as name from people where user_name like 'y%'");
+  const idOf = (name: string) => rows.find((row) => row.name === name)?.id ?? "";
+  await inTransaction(db, ctx, async (work) => {
+    for (const { id } of rows) await giveGrant(work, { personId: id, role: "back-given", unit: "cellar" });
+    // Whom somebody else keeps out stays out.
+    await raiseBlocks(work, [{ personId: idOf("yul"), owner: "admin", effect: "suspended", reason: "by hand" }]);
+  });
+  before = await held();
+  const seen = { gained: 0, lost: 0 };
+  for (const mapping of steps) {
+    const computed = await inTransaction(db, ctx, (work) => previewMapping(work, { connection: "back", mapping, at: ctx.now() }));
+    const foretold = await saidBy(computed);
+    const after = await run(mapping);
+    const gained = [...after].filter((each) => !before.has(each)).map((each) => `gained ${each}`);
+    const lost = [...before].filter((each) => !after.has(each)).map((each) => `lost ${each}`);
+    expect(foretold).toEqual([...gained, ...lost].sort());
+    seen.gained += gained.length;
+    seen.lost += lost.length;
+    before = after;
+  }
+  expect(seen).toEqual({ gained: 16, lost: 14 });
 });

@@ -38,7 +38,7 @@ export const previewSchema = z
     leavesOut: z
       .array(z.enum([...LEFT_OUT, "rulesOnRoles"]))
       .describe(
-        "`rulesOnRoles`: some rule asks for roles, and follows a moment after it is saved. Else what a mapping would change besides, and what is not counted here because it follows from the next reading: accounts that nobody is linked to (`newcomers`), groups, units themselves, dates of `employment`. The plan of the next run shows it, and `planOnly` has it wait for approval. Empty: the difference is whole.",
+        "`rulesOnRoles`: some rule asks for roles, and follows a moment after it is saved. Else what a mapping would change besides, and what is not counted here because it follows from the next reading: accounts that nobody is linked to, of whom comes back into the scope, too (`newcomers`), groups and who leaves them with the scope, units themselves, dates of `employment`. The plan of the next run shows it, and `planOnly` has it wait for approval. Empty: the difference is whole.",
       ),
   })
   .meta({ id: "Preview", description: "Counts are of (person, unit, permission)." });
