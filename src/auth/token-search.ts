@@ -93,7 +93,7 @@ export function unknownToken(id: string): AppError {
   return new AppError("not_found", `There is no token ${id}.`, { field: "token" });
 }
 
-/** A leaked token is pasted whole as often as not; its secret part is not looked at. */
+/** A leaked token is pasted whole as often as not, or cut off where its secret part begins, which is not looked at. */
 function prefixOf(given: string | undefined): string | null {
-  return given === undefined ? null : (/^rc_(?:scim|api|feed)_([a-z0-9]{8})_/.exec(given)?.[1] ?? given);
+  return given === undefined ? null : (/^rc_(?:scim|api|feed)_([a-z0-9]{8})(?:_|$)/.exec(given)?.[1] ?? given);
 }

@@ -159,7 +159,7 @@ describe("G5: API tokens", () => {
     const find = (text: string, token?: string) =>
       door.request("GET", `/tokens?prefix=${text}`, token === undefined ? {} : { token }).expect(200);
     const prefix = String(holder.token.split("_")[2]);
-    for (const text of [prefix, holder.token])
+    for (const text of [prefix, `rc_api_${prefix}`, holder.token])
       expect((await find(text)).body.items).toMatchObject([{ personId: holder.personId, lastUsedFrom: null }]);
     expect((await find(prefix, stranger.token)).body.items).toEqual([]);
     expect((await find(prefix, holder.token)).body.items).toMatchObject([{ personId: holder.personId }]);
