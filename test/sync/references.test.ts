@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { addConnection } from "../../src/connections/store.ts";
 import { inTransaction } from "../../src/db/database.ts";
 import { createUnit } from "../../src/directory/units.ts";
+import { settleLateArrivals } from "../../src/sync/apply/late-arrivals.ts";
 import { put, remove, world } from "../helpers/memory-source.ts";
 import { testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
 import { person, syncWorld, testConnection, testKeyRing, unit } from "../helpers/sync.ts";
@@ -70,6 +71,22 @@ describe("units of people", () => {
     put(cloud, unit("Law"));
     await syncWorld(db, ctx, { connection: "cloud", world: cloud });
     expect(await unitsOf("ada")).toEqual(["Lab", "Law"]);
+  });
+
+  test("invariant 3: a unit and somebody who waits for it by its code, applied side by side, come together whichever ends last", async () => {
+    for (const name of ["cloud", "hr"]) await testConnection(db, ctx, { name });
+    const idOf = async (name: string) =>
+      (await db.pool.query<{ id: number }>("select id from connections where name = $1", [name])).rows[0]?.id ?? 0;
+    await syncWorld(db, ctx, { connection: "cloud", world: world([person("ada", { units: ["Lab"] }), person("bob", { units: ["Law"] })]) });
+    const hr = await idOf("hr");
+    // Neither saw the other: what each does at its end is all that is left.
+    await inTransaction(db, ctx, (work) => createUnit(work, { name: "Lab", code: "Lab", originId: hr }));
+    await inTransaction(db, ctx, (work) => settleLateArrivals(work, { connectionId: hr, since: new Date(0) }));
+    expect(await unitsOf("ada")).toEqual(["Lab"]);
+    await inTransaction(db, ctx, (work) => createUnit(work, { name: "Law", code: "Law", originId: hr }));
+    const cloud = await idOf("cloud");
+    await inTransaction(db, ctx, (work) => settleLateArrivals(work, { connectionId: cloud, since: new Date(0) }));
+    expect(await unitsOf("bob")).toEqual(["Law"]);
   });
 
   const mapped = (attributes: Record<string, string>) =>

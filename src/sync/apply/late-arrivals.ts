@@ -2,11 +2,12 @@ import { scheduleExpiry } from "../../access/boundaries.ts";
 import { evaluateConditionRules } from "../../access/condition-rules.ts";
 import type { Work } from "../../db/database.ts";
 import { markPeople } from "../../directory/outbox.ts";
+import { placeByCode } from "../../directory/waiting-for-units.ts";
 import { resolveArrivals } from "./arrivals.ts";
 
 /**
- * Resolves what came to wait since then for an account that is there. Two transactions that go on side by side don't see each
- * other: one may note that it waits for an account which the other, a moment before, found nobody to be waiting for.
+ * Resolves what came to wait since then for an account that is there, or for a unit by its code. Two transactions that go on side by
+ * side don't see each other: one may note that it waits for what the other, a moment before, found nobody to be waiting for.
  */
 export async function settleLateArrivals(work: Work, { connectionId, since }: { connectionId: number; since: Date }): Promise<void> {
   const { rows } = await work.sql.query<{ id: number }>(
@@ -16,16 +17,23 @@ export async function settleLateArrivals(work: Work, { connectionId, since }: { 
         and (w.kind, a.kind) in (('manager', 'user'), ('member', 'user'), ('member', 'group'), ('unit', 'unit'))`,
     [connectionId, since],
   );
-  if (rows.length === 0) return;
-  const personIds = [
-    ...new Set(
-      await resolveArrivals(
-        work,
-        rows.map(({ id }) => id),
-      ),
-    ),
-  ];
+  const accountIds = rows.map(({ id }) => id);
+  const unitIds = await lateUnits(work, { connectionId, since });
+  const personIds = [...new Set([...(await resolveArrivals(work, accountIds)), ...(await placeByCode(work, unitIds))])];
+  if (accountIds.length === 0 && personIds.length === 0) return;
   await scheduleExpiry(work);
   await evaluateConditionRules(work, { personIds });
   await markPeople(work, { personIds });
+}
+
+/** Units that this connection brought since then, or that are there by the code by which it has come to wait for them. */
+async function lateUnits({ sql }: Work, { connectionId, since }: { connectionId: number; since: Date }): Promise<string[]> {
+  const { rows } = await sql.query<{ id: string }>(
+    `select u.id from units u where u.origin_id = $1 and u.modified_at >= $2 and u.deleted_at is null and u.code is not null
+     union
+     select u.id from (select distinct reference from pending_references where connection_id = $1 and kind = 'unit' and since >= $2 offset 0) w
+       join units u on u.code = w.reference::citext and u.deleted_at is null`,
+    [connectionId, since],
+  );
+  return rows.map(({ id }) => id);
 }
