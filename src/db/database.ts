@@ -4,6 +4,7 @@ import pg from "pg";
 import type { Context } from "../context.ts";
 import type { WaitingMarks } from "../directory/outbox.ts";
 import { PrismaClient } from "./generated/client.ts";
+import { createCommonWords, type CommonWords } from "./common-words.ts";
 import { createReadingTurns, type ReadingTurns } from "./reading-turns.ts";
 import { createSharedReads, type SharedReads } from "./shared-reads.ts";
 import { watchSilence } from "./silence.ts";
@@ -37,6 +38,8 @@ export interface Database {
   readonly listTurns: ReadingTurns;
   /** Names for statements that come again: PostgreSQL plans a named one once for each connection. */
   readonly statementNames: StatementNames;
+  /** Of searches for people: what leads to few is looked for in another way than what leads to many. */
+  readonly commonWords: CommonWords;
   /** A connection beside the pools, not opened yet; it too is ended when the database falls silent. */
   ownClient(applicationName: string): pg.Client;
   /** Aborts when it begins to close: for connections that somebody holds beside the pools. */
@@ -115,6 +118,7 @@ export function openDatabase({ url, poolSize = 10, onError, watchEveryMs }: Data
       patienceMs: LIST_PATIENCE_MS,
     }),
     statementNames: createStatementNames(),
+    commonWords: createCommonWords(),
     ownClient: (applicationName) => new silence.Client({ connectionString: url, keepAlive: true, application_name: applicationName }),
     closing: closing.signal,
     async close() {

@@ -1,8 +1,9 @@
 import type { Sql } from "../db/database.ts";
+import type { CommonWords } from "../db/common-words.ts";
 import type { StatementNames } from "../db/statement-names.ts";
 import { filtersOf, parameters, type Filter, type PeopleFilters } from "./people-filters.ts";
 import { walkedByName } from "./people-by-name.ts";
-import { narrowed, SET, SORTED, type Narrowed } from "./people-narrowed.ts";
+import { FEW, narrowed, narrowedToFew, SET, SORTED, type Narrowed } from "./people-narrowed.ts";
 import { counted, sorted, walked, type Gathered, type PageOptions } from "./people-page.ts";
 import { foldedWords } from "./people-words.ts";
 
@@ -47,6 +48,7 @@ export interface PeopleListOptions {
   at: Date;
   /** Planning such a statement costs more than a page does: those that come again are planned once. */
   names: StatementNames;
+  common: CommonWords;
 }
 
 export interface PeopleList {
@@ -83,18 +85,26 @@ export async function listPeople(sql: Sql, options: PeopleListOptions): Promise<
 
 /** Words lead to the fewest, mostly; what else there is, where they don't; where nothing does, whom the words lead to comes soon by name. */
 async function begun(sql: Sql, page: PageOptions): Promise<Narrowed> {
-  const { conditions, words, sort, after, ranked } = page;
+  const { conditions, words, sort, after, ranked, common } = page;
   const leading = conditions.filter(({ ids }) => ids !== undefined);
   const [byWords, byOthers] = [leading.filter((each) => each.words), leading.filter((each) => !each.words)];
   const byName = words.length > 0 && sort === "relevance";
   const alone = byName && byOthers.length === 0;
-  if (alone && !ranked) {
+  const first = alone && ranked && !after;
+  const met = common.met(words);
+  if (alone && (!ranked || (first && met > SORTED.ranked))) {
     const next = await fullByName(sql, page);
     if (next) return next;
   }
+  const [led] = byWords;
+  if (led && met <= FEW) {
+    const few = await narrowedToFew(sql, { ...page, leading: [led] });
+    if (few.lines) return few;
+    common.note(words, few.met ?? 0);
+  }
   // Where nothing else narrows them, more than are ranked need not be gathered.
-  const few = alone && ranked && !after ? SORTED.ranked : SET;
-  const found = await narrowed(sql, { ...page, leading: byWords, few });
+  const found = await narrowed(sql, { ...page, leading: byWords, few: first ? SORTED.ranked : SET });
+  if (first) common.note(words, found.met ?? 0);
   const begunWith = found.by.length > 0 ? found : await narrowed(sql, { ...page, leading: byOthers, few: SET });
   const walkable = byName && begunWith.by.length === 0 && (ranked ? !after : !alone);
   return (walkable ? await fullByName(sql, page) : undefined) ?? begunWith;

@@ -10,7 +10,7 @@ export const SET = 5000;
 /** So many of them are put in order; of more, the order of an index is walked. */
 export const SORTED = { ranked: 2000, byKey: 1500 };
 /** So few need not be compared with others' sets. */
-const FEW = 200;
+export const FEW = 200;
 /** Words that more than FEW match are looked for among so many, one by one, rather than gathered. */
 const AMONG = 1000;
 /** So many are walked past at most. */
@@ -19,6 +19,8 @@ const WALKED = 10_000;
 export interface Narrowed {
   /** The leading conditions that are met by so few people that they were gathered; none when each is met by many. */
   by: readonly Filter[];
+  /** How many meet the first leading condition, as far as they were counted. */
+  met?: number | undefined;
   /** Undefined where those who are asked for stand too far from each other in the index: they are to be put in order, all of them. */
   lines: PersonLine[] | undefined;
 }
@@ -45,8 +47,22 @@ export async function narrowed(sql: Sql, options: NarrowedOptions): Promise<Narr
   const sizes = rows[0]?.sizes.split(" ").map(Number) ?? [];
   const size = rows[0]?.size ?? 0;
   const by = leading.filter((_, at) => (sizes[at] ?? Infinity) <= few);
-  if (by.length === 0 || (size > most && rows.length < limit)) return { by, lines: undefined };
-  return { by, lines: rows.filter(isShown) };
+  const met = sizes[0];
+  if (by.length === 0 || (size > most && rows.length < limit)) return { by, lines: undefined, met };
+  return { by, lines: rows.filter(isShown), met };
+}
+
+/**
+ * The same of those who meet the first leading condition alone, if they are FEW at most. Most words lead to few, and to set up the statement
+ * that can do more costs as much as this one does.
+ */
+export async function narrowedToFew(sql: Sql, options: PageOptions & { leading: readonly [Filter] }): Promise<Narrowed> {
+  const { names, given, leading } = options;
+  const text = `with found as materialized (select id, words from (${leading[0].ids}) met limit ${FEW + 1}), size as materialized (select count(*) as n from found)
+    select (select n from size)::int as size, page.* from (select 1) one left join lateral (${inOrderOf(options, FEW)}) page on true`;
+  const { rows } = await sql.query<Pick<Measured, "size"> & (PersonLine | { id: null })>(statementOf(names, text, given.values));
+  const met = rows[0]?.size ?? 0;
+  return met > FEW ? { by: [], lines: undefined, met } : { by: leading, lines: rows.filter(isShown), met };
 }
 
 /** A row without anybody says how many there are, and nothing else. */
@@ -108,7 +124,21 @@ function wordsOf({ leading: [words], sets, most }: Pick<NarrowedOptions, "leadin
 
 /** Those who are found in order, or the index walked for them where they are many. */
 function pageOf(options: NarrowedOptions, most: number): string {
-  const { leading, conditions, reach, limit, given, ranked, words, sort } = options;
+  const { leading, sort } = options;
+  const inOrder = inOrderOf(options, most);
+  if (most >= SET) return inOrder;
+  const met = metBy(leading);
+  const many = `(select n from size) > ${most}`;
+  const walk =
+    sort === "relevance" || sort === "name" || sort === "-name"
+      ? walkedNamesText(options, { where: many, met })
+      : walkedText({ ...options, most: WALKED, only: { condition: `${many} and (p.id in (select id from found)) is true`, met } });
+  return `(${inOrder}) union all (${walk})`;
+}
+
+/** Those who are found, in order, where they are no more than `most`. */
+function inOrderOf(options: PageOptions & { leading: readonly Filter[] }, most: number): string {
+  const { leading, conditions, reach, limit, given, ranked, words } = options;
   const { key, rank, order, beyond, direction } = orderOf(options, { ranked });
   const met = metBy(leading);
   const byWords = met.some((each) => each.words);
@@ -122,14 +152,7 @@ function pageOf(options: NarrowedOptions, most: number): string {
   const source = unseen
     ? `(select id, words from found) p cross join lateral (select p.words) found where ${few}`
     : `found begun ${personOf("begun")}${byWords ? "" : foundBy(words)} where ${[few, ...living].join(" and ")}`;
-  const inOrder = `select ${LINE}, s.rank, s.key::text as key
+  return `select ${LINE}, s.rank, s.key::text as key
     from (select p.id, ${rank} as rank, ${key} as key from ${source}${beyond} order by ${order} offset 0) s
     ${personOf("s")} where ${[...(unseen ? living : []), reach.condition].join(" and ")} order by ${orderOfSorted({ ranked, direction })} limit ${given.add(limit)}`;
-  if (most >= SET) return inOrder;
-  const many = `(select n from size) > ${most}`;
-  const walk =
-    sort === "relevance" || sort === "name" || sort === "-name"
-      ? walkedNamesText(options, { where: many, met })
-      : walkedText({ ...options, most: WALKED, only: { condition: `${many} and (p.id in (select id from found)) is true`, met } });
-  return `(${inOrder}) union all (${walk})`;
 }

@@ -16,7 +16,7 @@ export const LINE = `p.id, p.user_name::text as "userName", p.display_name as "d
   p.attributes->'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User'->>'department' as department, p.employee_number as "employeeNumber",
   p.state, p.active, (select name from connections where id = p.origin_id) as origin, p.manager_id as "managerId", p.version, p.modified_at as "modifiedAt"`;
 
-export interface PageOptions extends Pick<PeopleListOptions, "sort" | "limit" | "after" | "names"> {
+export interface PageOptions extends Pick<PeopleListOptions, "sort" | "limit" | "after" | "names" | "common"> {
   given: Parameters;
   words: readonly string[];
   conditions: readonly Filter[];

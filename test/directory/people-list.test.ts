@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { Reach } from "../../src/access/policy.ts";
 import { listedPeople } from "../../src/access/reached-people.ts";
+import { createCommonWords, type CommonWords } from "../../src/db/common-words.ts";
 import { createStatementNames } from "../../src/db/statement-names.ts";
 import { inTransaction } from "../../src/db/database.ts";
 import { takeOverSearchTexts } from "../../src/db/search-texts.ts";
@@ -57,8 +58,15 @@ interface Asked {
 
 const nowhere: Reach = { permission: "rollcall.people.view", everything: false, organisation: false, paths: [], self: null, teamOf: null };
 
-/** Two pages of fifty, as somebody reads them. */
-async function pages({ filters, sort, reach }: Asked): Promise<{ lines: string[]; total: number | null }> {
+/** Two pages of fifty, as somebody reads them; the same whether or not it is remembered how many the words lead to. */
+async function pages(asked: Asked): Promise<{ lines: string[]; total: number | null }> {
+  const common = createCommonWords();
+  const told = await pagesBy(common, asked);
+  expect(await pagesBy(common, asked)).toEqual(told);
+  return told;
+}
+
+async function pagesBy(common: CommonWords, { filters, sort, reach }: Asked): Promise<{ lines: string[]; total: number | null }> {
   const page = (after: Place | undefined) =>
     listPeople(db.readPool, {
       filters,
@@ -69,6 +77,7 @@ async function pages({ filters, sort, reach }: Asked): Promise<{ lines: string[]
       count: true,
       at: new Date(),
       names,
+      common,
     });
   const first = await page(undefined);
   const last = first.lines.at(-1);

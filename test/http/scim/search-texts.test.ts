@@ -31,6 +31,7 @@ const words = async (q: string): Promise<string[]> => {
     count: true,
     at: new Date(),
     names: door.db.statementNames,
+    common: door.db.commonWords,
   });
   expect(total).toBe(lines.length);
   return lines.map(({ id }) => id).sort();

@@ -64,6 +64,7 @@ export async function peoplePage(call: ApiCall, query: z.output<typeof peopleQue
     count,
     at: ctx.now(),
     names: call.options.db.statementNames,
+    common: call.options.db.commonWords,
   };
   const { lines, total } = await call.options.db.listTurns.take(() => listPeople(sql, options));
   const items = lines.slice(0, limit);
