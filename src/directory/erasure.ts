@@ -23,6 +23,10 @@ export interface ErasureOptions {
   keyRing: KeyRing;
 }
 
+/** Before the person, as who applies one does. */
+const LOCK_PREVIEWS = `select from people_imports i where i.state = 'previewed' and i.id in (select import_id from people_import_rows where person_id = $1)
+  order by i.id for update`;
+
 /**
  * Deletes somebody for good (P5), in the caller's transaction. What is left is an id without a name: the trail says what was done to it
  * and by it. Targets that remove the account later are still told, for which an account's id there is kept until then. Throws
@@ -33,6 +37,7 @@ export async function erasePerson(
   { personId, confirm, reason, force, keyRing }: ErasureOptions,
 ): Promise<{ waitsFor: string[] }> {
   const { ctx, sql } = work;
+  await sql.query(LOCK_PREVIEWS, [personId]);
   await lockPerson(sql, personId);
   const standing = await erasureStanding(sql, personId);
   if (confirm.toLowerCase() !== standing.userName.toLowerCase())

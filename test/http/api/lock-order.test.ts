@@ -73,6 +73,18 @@ test("a rule is saved while an import is applied: none waits for the other in a 
   expect(statuses).toEqual([200, 200]);
 });
 
+test("somebody is deleted while an import that names them is applied: none waits for the other in a circle", async () => {
+  const person = await made("/people", { userName: "goes-for-good", unitIds: [top] });
+  await door.request("POST", `/people/${person}/deactivate`, { body: REASON }).expect(200);
+  const file = Buffer.from("userName,title\r\ngoes-for-good,Clerk\r\n");
+  const { id, hash } = (await door.request("POST", "/people/imports", { body: file, headers: { "Content-Type": "text/csv" } }).expect(201))
+    .body as { id: string; hash: string };
+  const apply = door.request("POST", `/people/imports/${id}/apply`, { body: { hash, ...REASON } });
+  const erase = door.request("DELETE", `/people/${person}`, { body: { confirm: "goes-for-good", force: true, ...REASON } });
+  const row = (sql: Sql) => sql.query("select from people where id = $1 for update", [person]);
+  expect(await meeting(row, [erase, apply])).toEqual([200, 404]);
+});
+
 test("a rule is saved as it was shown while another is saved: none waits for another in a circle", async () => {
   const shown = { name: "shown", condition: "person.active", role: "rollcall-help-desk", unit: "company" };
   const other = await made("/rules", { ...shown, name: "beside" });
