@@ -17,8 +17,8 @@ export interface GuardedOptions {
 
 /** What was counted, and when (milliseconds). */
 export interface CountedLately {
-  /** Accounts there were at least. */
-  linked?: { least: number; at: number };
+  /** Accounts there were at least; whether no more than these. */
+  linked?: { least: number; all: boolean; at: number };
   /** Those who left in the window, and those who were let through since. */
   recent?: { count: number; at: number; through: number };
 }
@@ -54,16 +54,19 @@ export interface GuardCounts {
   linked: number;
 }
 
+/** As many again as left, and these: who lets others through without counting leaves room for them. */
+const doubled = (recent: number): number => 2 * recent + ROOM;
+
 /** Whether what was counted lately leaves so much room that nobody needs to count again. */
 function letThrough(options: GuardedOptions): boolean {
   const { ctx, connection, lately } = options;
   const { linked, recent } = lately?.get(connection.id) ?? {};
   const at = ctx.now().getTime();
   if (!recent || Math.abs(at - recent.at) >= RECENT_MS) return false;
-  const doubled = 2 * (recent.count + recent.through) + ROOM;
-  const most = enoughLinked({ ...options, recent: doubled });
+  const leaving = doubled(recent.count + recent.through);
+  const most = enoughLinked({ ...options, recent: leaving });
   if (most > 0 && (!linked || linked.least < 2 * most || Math.abs(at - linked.at) >= LINKED_MS)) return false;
-  if (judge(factsOf(options, { recent: doubled, linked: most }), connection.limits).length > 0) return false;
+  if (judge(factsOf(options, { recent: leaving, linked: most }), connection.limits).length > 0) return false;
   recent.through += 1;
   return true;
 }
@@ -74,18 +77,23 @@ async function countsFor(sql: Sql, options: GuardedOptions): Promise<GuardCounts
   const recent = await recentCount(sql, options);
   lately?.set(connection.id, { ...lately.get(connection.id), recent: { count: recent, at, through: 0 } });
   const most = enoughLinked({ ...options, recent });
-  return { recent, linked: most === 0 ? 0 : await linkedAtLeast(sql, { ...options, most }) };
+  return { recent, linked: most === 0 ? 0 : await linkedAtLeast(sql, { ...options, most, recent }) };
 }
 
-/** As many accounts as are asked for, or all there are. They are not counted each time that somebody leaves: what was counted lately is enough while it is plenty. */
-async function linkedAtLeast(sql: Sql, options: GuardedOptions & { most: number }): Promise<number> {
-  const { ctx, connection, lately, most } = options;
+/**
+ * As many accounts as are asked for, or all there are. They are not counted each time that somebody leaves: what was counted lately is
+ * enough while it is plenty, and so many are counted that it is plenty for those, too, who are let through without counting.
+ */
+async function linkedAtLeast(sql: Sql, options: GuardedOptions & { most: number; recent: number }): Promise<number> {
+  const { ctx, connection, lately, most, recent } = options;
   if (!lately) return linkedCount(sql, options);
   const at = ctx.now().getTime();
   const { linked } = lately.get(connection.id) ?? {};
-  if (linked && linked.least >= 2 * most && Math.abs(at - linked.at) < LINKED_MS) return most;
-  const least = await linkedCount(sql, { connection, most: 4 * most });
-  lately.set(connection.id, { ...lately.get(connection.id), linked: { least, at } });
+  const plenty = 2 * Math.max(most, enoughLinked({ ...options, recent: doubled(recent) }));
+  const enough = linked && linked.least >= 2 * most && (linked.all || linked.least >= plenty);
+  if (enough && Math.abs(at - linked.at) < LINKED_MS) return most;
+  const least = await linkedCount(sql, { connection, most: 2 * plenty });
+  lately.set(connection.id, { ...lately.get(connection.id), linked: { least, all: least < 2 * plenty, at } });
   return least;
 }
 

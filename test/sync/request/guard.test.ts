@@ -134,3 +134,32 @@ test("B2: those who left are not counted anew for a moment while there is room f
   await left(600);
   await expect(refuseGuarded(sql, options)).rejects.toMatchObject({ code: "held", field: "window" });
 });
+
+test("B2: where a share of the accounts is the limit, too, those who left are not counted for each while there is room", async () => {
+  const now = new Date("2026-11-03T12:00:00Z");
+  const counted = { recent: 0, linked: 0 };
+  const sql = {
+    query: (query: { name?: string }) => {
+      if (query.name === "request_guard_recent") counted.recent += 1;
+      if (query.name === "request_guard_linked") counted.linked += 1;
+      return db.pool.query(query as never);
+    },
+  } as unknown as typeof db.pool;
+  await db.pool.query("delete from guard_counts");
+  await db.pool.query(
+    `insert into accounts (connection_id, kind, native_id, attributes, hash, mapping_version, situation, first_seen_at, changed_at)
+     select $1, 'user', 'shared' || n, '{}', '\\x00', 1, 'linked', now(), now() from generate_series(1, 1000) n`,
+    [connection.id],
+  );
+  const half = { count: 1000, share: 0.5, floor: 0 };
+  const limits = limitsSchema.parse({ disable: half, delete: half, window: half });
+  const options = {
+    ctx: testContext({ now: () => now }),
+    connection: { ...connection, limits },
+    action: "disable" as const,
+    lately: new Map(),
+  };
+  for (let asked = 0; asked < 20; asked += 1) await refuseGuarded(sql, options);
+  expect(counted).toEqual({ recent: 1, linked: 1 });
+  await db.pool.query("delete from accounts where native_id like 'shared%'");
+});
