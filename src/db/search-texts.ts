@@ -39,19 +39,31 @@ async function takeOverPortion(sql: Sql): Promise<number> {
 }
 
 // A person is found by what an account says of them, too: by their own texts where those are the same, so that they are indexed once.
+// Whether they are is asked again only when the one or the other says something else: a nickname is in no text of an account.
 const TAKE_OVER = `with noted as materialized (delete from search_changes where id = any(array(select id from search_changes order by id limit $1)) returning person_id, account_id),
-  people_texts as (insert into person_search (person_id, words, name, written, emails)
-    select id, person_search_text(attributes), lower(coalesce(display_name, user_name::text)), scim_search_text(attributes), scim_search_emails(attributes)
-      from people where id in (select person_id from noted)
-    on conflict (person_id) do update set words = excluded.words, name = excluded.name, written = excluded.written, emails = excluded.emails
-      where (person_search.words, person_search.name, person_search.written, person_search.emails)
-        is distinct from (excluded.words, excluded.name, excluded.written, excluded.emails)),
-  reached as (select account_id as id from noted where account_id is not null
-    union select a.id from noted cross join lateral (select id from accounts where person_id = noted.person_id and kind = 'user' offset 0) a),
-  compared as materialized (select a.id, a.written, a.emails, (a.written, a.emails) is not distinct from (p.written, p.emails) as same
+  texts as materialized (select p.*, s.person_id is null as unknown, (s.words, s.name) is distinct from (p.words, p.name) as reworded,
+      (s.written, s.emails) is distinct from (p.written, p.emails) as rewritten
+    from (select id, person_search_text(attributes) as words, lower(coalesce(display_name, user_name::text)) as name,
+          scim_search_text(attributes) as written, scim_search_emails(attributes) as emails
+        from people where id in (select person_id from noted) offset 0) p
+      left join lateral (select * from person_search where person_id = p.id offset 0) s on true),
+  added as (insert into person_search (person_id, words, name, written, emails) select id, words, name, written, emails from texts where unknown),
+  changed as (insert into person_search (person_id, words, name, written, emails)
+    select id, words, name, written, emails from texts where not unknown and (reworded or rewritten)
+    on conflict (person_id) do update set words = excluded.words, name = excluded.name, written = excluded.written, emails = excluded.emails),
+  -- With what their person says, where that was read already.
+  reached as (select distinct on (id) * from (
+      select account_id as id, false as told, null as written, null::jsonb as emails from noted where account_id is not null
+      union all select a.id, true, texts.written, texts.emails
+        from texts cross join lateral (select id from accounts where person_id = texts.id and kind = 'user' offset 0) a where texts.rewritten) one
+    order by id, told desc),
+  compared as materialized (select a.id, a.written, a.emails, (a.written, a.emails) is not distinct from (said.written, said.emails) as same
     from reached cross join lateral (select id, person_id, scim_search_text(attributes) as written, scim_search_emails(attributes) as emails
         from accounts where id = reached.id and scim_user_name is not null offset 0) a
-      left join lateral (select scim_search_text(attributes) as written, scim_search_emails(attributes) as emails from people where id = a.person_id offset 0) p on true),
+      left join lateral (select scim_search_text(attributes) as written, scim_search_emails(attributes) as emails
+        from people where not reached.told and id = a.person_id offset 0) p on true
+      cross join lateral (select case when reached.told then reached.written else p.written end as written,
+        case when reached.told then reached.emails else p.emails end as emails) said),
   account_texts as (insert into account_search (account_id, written, emails) select id, written, emails from compared where not same
     on conflict (account_id) do update set written = excluded.written, emails = excluded.emails
       where (account_search.written, account_search.emails) is distinct from (excluded.written, excluded.emails)),
