@@ -1,6 +1,5 @@
-import { randomBytes } from "node:crypto";
 import type { Sql, Work } from "../db/database.ts";
-import { open, personKeyPurpose, seal, sealingKey, type KeyRing, type SealingKey } from "../db/envelope.ts";
+import { fewRandomBytes, open, personKeyPurpose, seal, sealingKey, type KeyRing, type SealingKey } from "../db/envelope.ts";
 import { AppError } from "../errors.ts";
 
 const PURPOSE = "audit";
@@ -36,7 +35,7 @@ export async function personKeys({ ctx, sql }: Work, keyRing: KeyRing, personIds
 
 /** A new key of a person's own: as it seals, and wrapped, to be stored by the caller. */
 export function newPersonKey(keyRing: KeyRing, personId: string): { key: SealingKey; wrapped: string } {
-  const bytes = randomBytes(32);
+  const bytes = fewRandomBytes(32);
   return {
     key: sealingKey(bytes),
     wrapped: seal(keyRing.current, { purpose: personKeyPurpose(personId), plain: bytes.toString("base64") }),
