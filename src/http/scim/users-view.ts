@@ -27,8 +27,10 @@ export function usersView({ parameters, connectionId, base, visibility, reader }
   const connection = `${parameters.add(connectionId)}::integer`;
   const door = `${parameters.add(base)}::text`;
   const doorText = whenUsed(parameters, { value: JSON.stringify(base).slice(1, -1), type: "text" });
-  // The door is named so that a statement without references still has a use for its parameter.
-  const present = `${door} is not null and p.deleted_at is null and p.state <> 'deleted'`;
+  const kept = reader && keptParameters(parameters, reader);
+  // What is given is named, so that a statement that shows nobody, or no reference, still has a use for its parameters.
+  const given = [door, ...(kept ? Object.values(kept) : [])].map((each) => `${each} is not null`).join(" and ");
+  const present = `${given} and p.deleted_at is null and p.state <> 'deleted'`;
   const isOwn = (kind: "user" | "group", alias: string) =>
     `own.connection_id = ${connection} and own.kind = '${kind}' and own.native_id = ${alias}.id::text`;
   const isGroupSeen =
@@ -96,14 +98,14 @@ export function usersView({ parameters, connectionId, base, visibility, reader }
     joins: `left join accounts a on a.connection_id = ${connection} and a.kind = 'user' and a.native_id = p.id::text
       cross join lateral (select case when a.id is not null then a.attributes when p.manager_id is null then p.attributes
         else p.attributes || jsonb_build_object(${ENTERPRISE}, coalesce(p.attributes->${ENTERPRISE}, '{}'::jsonb) || jsonb_build_object('manager', jsonb_build_object('value', p.manager_id)))
-        end as document offset 0) ${reader ? `w ${keptBack({ parameters, reader })}` : "d"}`,
+        end as document offset 0) ${kept ? `w ${keptBack(kept)}` : "d"}`,
     visible: `${present} and a.gone_at is null${visibility === "own" ? " and a.id is not null" : ""}`,
     unjoined:
       visibility === "own"
         ? { visible: `${present} and ${ownAccount("own.gone_at is null")}` }
         : {
             visible: `${present} and not ${ownAccount("own.gone_at is not null")}`,
-            total: `(case when ${door} is not null then ${resourceTotal({ connection, kind: "user", table: "people", present: "q.deleted_at is null and q.state <> 'deleted'" })} end)`,
+            total: `(case when ${given} then ${resourceTotal({ connection, kind: "user", table: "people", present: "q.deleted_at is null and q.state <> 'deleted'" })} end)`,
           },
     document: "d.document",
     version,
@@ -145,13 +147,23 @@ export function usersView({ parameters, connectionId, base, visibility, reader }
 
 const CUSTOM = literal(CUSTOM_USER);
 
+/** Who reads, and what is kept back from them: placeholders with their types. */
+interface KeptParameters {
+  person: string;
+  hidden: string;
+  own: string;
+}
+
+function keptParameters(parameters: Parameters, { personId, hidden, own }: PersonReader): KeptParameters {
+  return { person: `${parameters.add(personId)}::uuid`, hidden: `${parameters.add(hidden)}::text`, own: `${parameters.add(own)}::text` };
+}
+
 /** The document `d` that a person sees of the whole one, `w`: before anything is filtered, sorted or shown. */
-function keptBack({ parameters, reader }: { parameters: Parameters; reader: PersonReader }): string {
-  const [person, hidden, own] = [parameters.add(reader.personId), parameters.add(reader.hidden), parameters.add(reader.own)];
-  const keys = (text: string) => `string_to_array(${text}::text, ',')`;
+function keptBack({ person, hidden, own }: KeptParameters): string {
+  const keys = (text: string) => `string_to_array(${text}, ',')`;
   return `cross join lateral (select case when w.document ? ${CUSTOM} then (w.document - ${CUSTOM}) || case when shown.rest = '{}' then '{}' else jsonb_build_object(${CUSTOM}, shown.rest) end
         else w.document end as document
-      from (select coalesce(w.document->${CUSTOM}, '{}') - ${keys(hidden)} - case when p.id = ${person}::uuid then '{}' else ${keys(own)} end as rest) shown offset 0) d`;
+      from (select coalesce(w.document->${CUSTOM}, '{}') - ${keys(hidden)} - case when p.id = ${person} then '{}' else ${keys(own)} end as rest) shown offset 0) d`;
 }
 
 /** Texts by all that they depend on: the placeholders' numbers, of which there are few. */

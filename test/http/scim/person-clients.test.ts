@@ -53,6 +53,11 @@ describe("P2: who sees and changes the organisation's own attributes, at the SCI
     expect((await door.request("GET", "/Me", { token }).expect(200)).body[CUSTOM]).toEqual(own);
     const listed = await door.request("GET", "/Users?sortBy=userName", { token }).expect(200);
     expect(listed.body.Resources.map((each: Record<string, unknown>) => each[CUSTOM])).toEqual([own, others]);
+    // Counted only, nobody is shown, and nothing has to be kept back.
+    for (const asked of ["count=0", "count=0&cursor=", "count=0&sortBy=userName&attributes=userName"])
+      expect((await door.request("GET", `/Users?${asked}`, { token }).expect(200)).body).toMatchObject({ totalResults: 2, Resources: [] });
+    const beyond = await door.request("POST", "/.search", { token, body: { startIndex: 1000, count: 5 } }).expect(200);
+    expect(beyond.body.Resources).toEqual([]);
     const count = async (filter: string, by: string | undefined) =>
       (await door.request("GET", `/Users?filter=${encodeURIComponent(filter)}`, by === undefined ? {} : { token: by }).expect(200)).body
         .totalResults;
