@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
-import { messageOf } from "../errors.ts";
+import { AppError, messageOf } from "../errors.ts";
 import { projectFolder } from "./folder.ts";
 import type { Sql } from "./database.ts";
 
@@ -16,9 +16,8 @@ const LOCK_TIMEOUT_SECONDS = 4;
 const ATTEMPTS = 10;
 const PAUSE_SECONDS = 1;
 
-const LOCK_NOT_AVAILABLE = "55P03";
-/** Schema, table, column, object and function that exist already. */
-const EXISTS = ["42P06", "42P07", "42701", "42710", "42723"];
+/** Lock not available, deadlock detected. */
+const OTHERS_AT_WORK = ["55P03", "40P01"];
 
 /** Told while a migration waits for others' statements. */
 export type OnWaiting = (waiting: { migration: string; seconds: number }) => void;
@@ -44,6 +43,7 @@ export async function applyMigrations(
   for (const name of names) {
     const content = readFileSync(path.join(folder(), name, "migration.sql"), "utf8");
     await applyOne(client, { name, content, onWaiting }).catch((error: unknown) => {
+      if (error instanceof AppError) throw error;
       throw Object.assign(new Error(`The migration ${name} failed: ${messageOf(error)}`, { cause: error }), { code: codeOf(error) });
     });
   }
@@ -65,13 +65,11 @@ async function applyOne(client: pg.Client, { name, content, onWaiting }: Migrati
       await note(client, { name, content });
     });
     if (!failed) return;
-    if (codeOf(failed.error) === LOCK_NOT_AVAILABLE) {
+    if (OTHERS_AT_WORK.includes(codeOf(failed.error) ?? "")) {
       onWaiting?.({ migration: name, seconds: attempt * (LOCK_TIMEOUT_SECONDS + PAUSE_SECONDS) });
       await sleep(PAUSE_SECONDS * 1000);
-    } else if (EXISTS.includes(codeOf(failed.error) ?? "") && (await wasBegun(client, name))) {
-      await note(client, { name, content });
-      return;
-    } else throw failed.error;
+    } else if (await wasBegun(client, name)) throw brokenOff(name, failed.error);
+    else throw failed.error;
   }
 }
 
@@ -88,8 +86,8 @@ async function inOneTransaction(client: pg.Client, steps: () => Promise<void>): 
 }
 
 /**
- * Versions before wrote that a migration was begun before they applied it, and that it was finished after: one that died in between left
- * a row that says neither. Scripts are applied whole or not at all, so what exists already was applied.
+ * Versions before wrote that a migration was begun, applied it statement by statement, and wrote that it was finished: one that died in
+ * between left a row that says so. What was not begun in truth is applied now; what stands of the rest only a human can judge.
  */
 async function wasBegun(sql: Sql, name: string): Promise<boolean> {
   const { rows } = await sql.query(
@@ -97,6 +95,14 @@ async function wasBegun(sql: Sql, name: string): Promise<boolean> {
     [name],
   );
   return rows.length > 0;
+}
+
+function brokenOff(name: string, cause: unknown): AppError {
+  return new AppError(
+    "misconfigured",
+    `An earlier version broke off in the middle of the migration ${name}, and what it had done stands (${messageOf(cause)}). Restore the backup from before it; or carry out what is missing of prisma/migrations/${name}/migration.sql by hand, set finished_at of its row in _prisma_migrations, and start again.`,
+    { cause },
+  );
 }
 
 async function note(sql: Sql, { name, content }: Pick<Migration, "name" | "content">): Promise<void> {

@@ -74,15 +74,19 @@ describe("migrate", () => {
       });
   });
 
-  test("what a version before left begun is applied, or was applied whole", async () => {
+  test("what a version before left begun is applied; what it left half done is named", async () => {
     await withEmptyDatabase("begun", async (url) => {
       const [first = "", second = "", third = ""] = migrationNames();
       await connected(url, async (client) => {
         await applyMigrations(client, { names: [first, second] });
-        await client.query("update _prisma_migrations set finished_at = null, applied_steps_count = 0 where migration_name = $1", [second]);
         await client.query("insert into _prisma_migrations (id, checksum, migration_name) values ('begun', '', $1)", [third]);
+        await client.query("update _prisma_migrations set finished_at = null, applied_steps_count = 0 where migration_name = $1", [first]);
       });
-      expect(await migrate(url)).toEqual(migrationNames().slice(1));
+      await expect(migrate(url)).rejects.toMatchObject({ code: "misconfigured", message: expect.stringContaining(first) });
+      await connected(url, (client) =>
+        client.query("update _prisma_migrations set finished_at = now(), applied_steps_count = 1 where migration_name = $1", [first]),
+      );
+      expect(await migrate(url)).toEqual(migrationNames().slice(2));
       expect(await migrate(url)).toEqual([]);
       expect((await noted(url)).map((row) => row.migration_name)).toEqual(migrationNames());
     });
