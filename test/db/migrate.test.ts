@@ -8,6 +8,27 @@ import { applyMigrations, migrationNames } from "../../src/db/apply-migrations.t
 import { migrate } from "../../src/db/migrate.ts";
 import { testDatabase, type TestDatabase } from "../helpers/database.ts";
 
+/** Something of everything that the first version knew. */
+const OLD_DATA = `
+  insert into connections (name, connector) values ('old', 'ldap');
+  insert into units (id, name, parent_id, path, created_at, modified_at)
+    select md5('unit' || n)::uuid, 'Unit ' || n, case when n > 1 then md5('unit' || n - 1)::uuid end, null, now(), now() from generate_series(1, 3) n;
+  insert into people (id, user_name, email, attributes, origin_id, created_at, modified_at)
+    select md5('person' || n)::uuid, 'person-' || n, 'p' || n || '@example.com', jsonb_build_object('userName', 'person-' || n), 1, now(), now() from generate_series(1, 50) n;
+  insert into accounts (connection_id, kind, native_id, reference, attributes, hash, mapping_version, mapped, situation, person_id, first_seen_at, changed_at)
+    select 1, 'user', 'uid=' || n, 'uid=' || n, jsonb_build_object('userName', 'person-' || n), '', 1, '{}', 'linked', md5('person' || n)::uuid, now(), now() from generate_series(1, 50) n;
+  insert into groups (id, display_name, created_at, modified_at) select md5('group')::uuid, 'Staff', now(), now();
+  insert into memberships (group_id, person_id, connection_id, valid_from, recorded_from) select md5('group')::uuid, id, 1, now(), now() from people;
+  insert into person_units (person_id, unit_id, connection_id, valid_from, recorded_from) select id, md5('unit3')::uuid, 1, now(), now() from people;
+  insert into lifecycle_periods (person_id, state, reason, valid_from, recorded_from) select id, 'active', 'joined', now(), now() from people;
+  insert into blocks (person_id, owner, connection_id, effect, reason, valid_from, recorded_from) select id, 'origin', 1, 'suspended', 'away', now(), now() from people limit 5;
+  insert into roles (id, key, name, created_at, modified_at) values (md5('role')::uuid, 'reader', 'Reader', now(), now());
+  insert into grants (grant_id, person_id, role_id, unit_id, source, granted_by, valid_from, recorded_from)
+    select md5('grant' || id)::uuid, id, md5('role')::uuid, md5('unit2')::uuid, 'manual', 'system', now(), now() from people limit 20;
+  insert into audit_events (at, name, actor, subject_type, subject_id, correlation_id, reason, data)
+    select now(), 'person.joined', 'system', 'person', id::text, 'x', '', '{}' from people;
+`;
+
 describe("migrate", () => {
   let db: TestDatabase;
   beforeAll(async () => {
@@ -89,6 +110,22 @@ describe("migrate", () => {
       expect(await migrate(url)).toEqual(migrationNames().slice(2));
       expect(await migrate(url)).toEqual([]);
       expect((await noted(url)).map((row) => row.migration_name)).toEqual(migrationNames());
+    });
+  });
+
+  test("a database of the first version is brought up to date with what stands in it", async () => {
+    await withEmptyDatabase("of_old", async (url) => {
+      const [first = "", ...later] = migrationNames();
+      await connected(url, async (client) => {
+        await applyMigrations(client, { names: [first] });
+        await client.query(OLD_DATA);
+        await applyMigrations(client, { names: later });
+        const { rows } = await client.query(
+          `select (select count(*)::int from people) as people, (select count(*)::int from accounts where scim_user_name like 'person-%') as accounts,
+             (select count(*)::int from memberships where recorded_to is null) as memberships, (select count(*)::int from units) as units`,
+        );
+        expect(rows).toEqual([{ people: 50, accounts: 50, memberships: 50, units: 3 }]);
+      });
     });
   });
 
