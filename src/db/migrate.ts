@@ -32,6 +32,8 @@ export async function migrate(url: string, { onWaiting }: { onWaiting?: OnWaitin
 
 async function migrateQueueTables(url: string): Promise<void> {
   const pool = new pg.Pool({ connectionString: url, max: 3 });
+  // Of a connection that is lost while nothing is asked, as above.
+  pool.on("error", () => undefined);
   try {
     await migrateQueue({ pgPool: pool });
   } finally {
