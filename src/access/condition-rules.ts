@@ -82,14 +82,22 @@ async function conditionRules(sql: Sql): Promise<CompiledRule[]> {
   return rows.map((rule) => ({ ...rule, matches: compileCondition(rule.condition, `rule ${rule.name}`) }));
 }
 
+// Clocks of two nodes differ: a match does not begin before the one before it has ended.
+const BEGIN_MATCHES = `
+  insert into rule_matches (rule_id, person_id, valid_from, recorded_from)
+  select b.rule_id, b.person_id, at.at, at.at from unnest($1::uuid[], $2::uuid[]) as b (rule_id, person_id)
+  cross join lateral (select greatest($3::timestamptz, max(greatest(m.valid_to, m.recorded_from))) as at from rule_matches m
+    where m.rule_id = b.rule_id and m.person_id = b.person_id and m.recorded_to is null) at`;
+
 async function evaluatePage(
   work: Work,
   { rules, personIds }: { rules: readonly CompiledRule[]; personIds: readonly string[] },
 ): Promise<{ begun: number; ended: number }> {
   const { ctx, sql } = work;
-  const now = ctx.now();
   // Two evaluations of one person at once would both begin the match.
   await sql.query("select from people where id = any($1::uuid[]) order by id for update", [personIds]);
+  // Asked once nobody else evaluates them: whoever waited would decide for a moment before what is decided already.
+  const now = ctx.now();
   const facts = await loadPersonFacts(sql, { personIds, at: now, fields: fieldsOf(rules), rolesForRules: {} });
   const matching = new Set(
     facts.flatMap((person) => rules.filter((rule) => fulfils(work, { rule, person })).map((rule) => `${rule.id} ${person.id}`)),
@@ -103,10 +111,7 @@ async function evaluatePage(
   const begun = [...matching].filter((key) => !known.has(key)).map((key) => key.split(" "));
   await closePeriods(sql, { table: "rule_matches", ids: ended.map((match) => match.id), at: now });
   if (begun.length > 0) {
-    await sql.query(
-      "insert into rule_matches (rule_id, person_id, valid_from, recorded_from) select r, p, $3, $3 from unnest($1::uuid[], $2::uuid[]) as b (r, p)",
-      [begun.map(([rule]) => rule), begun.map(([, person]) => person), now],
-    );
+    await sql.query(BEGIN_MATCHES, [begun.map(([rule]) => rule), begun.map(([, person]) => person), now]);
   }
   for (const rule of rules) await settleRuleGrants(work, { ruleId: rule.id, personIds, now });
   return { begun: begun.length, ended: ended.length };

@@ -21,8 +21,8 @@ export type PeriodTable = keyof typeof PERIOD_TABLES;
 /**
  * Closes periods at an instant: the current beliefs are superseded, and what was already so is kept as a closed period.
  * A period that had not begun leaves nothing but its superseded belief. Ids of rows that are superseded already are passed over,
- * as are periods that ended before. Clocks of two nodes may differ: no belief ends before it began, and of a membership that began
- * before the one before it ended, only the rest is kept.
+ * as are periods that ended before. Clocks of two nodes may differ: no belief ends before it began, and of a membership, or of a match
+ * of a rule, that began before the one before it ended, only the rest is kept.
  */
 export async function closePeriods(
   sql: Sql,
@@ -37,12 +37,20 @@ export async function closePeriods(
        returning *
      )
      insert into ${table} (${columns}, valid_from, valid_to, recorded_from)
-     select ${columns}, began, $2, recorded_to from (select *, ${table === "memberships" ? AFTER_THE_LAST : "valid_from"} as began from superseded) each
+     select ${columns}, began, $2, recorded_to from (select *, ${BEGAN[table] ?? "valid_from"} as began from superseded) each
      where began < $2`,
     [ids, at],
   );
 }
 
-const AFTER_THE_LAST = `greatest(valid_from, (select max(m.valid_to) from memberships m
-  where m.group_id = superseded.group_id and m.person_id = superseded.person_id and coalesce(m.connection_id, 0) = coalesce(superseded.connection_id, 0)
-    and m.recorded_to is null and m.valid_to > superseded.valid_from))`;
+const afterTheLast = (table: "memberships" | "rule_matches", same: string): string =>
+  `greatest(valid_from, (select max(m.valid_to) from ${table} m where ${same} and m.recorded_to is null and m.valid_to > superseded.valid_from))`;
+
+/** SQL of when what is kept of a period began, where another one may reach into it. */
+const BEGAN: Partial<Record<PeriodTable, string>> = {
+  memberships: afterTheLast(
+    "memberships",
+    "m.group_id = superseded.group_id and m.person_id = superseded.person_id and coalesce(m.connection_id, 0) = coalesce(superseded.connection_id, 0)",
+  ),
+  rule_matches: afterTheLast("rule_matches", "m.rule_id = superseded.rule_id and m.person_id = superseded.person_id"),
+};

@@ -200,6 +200,28 @@ describe("rules on conditions", () => {
     expect((await grantsOfRule(name)).at(-1)).toMatchObject({ valid_from: clock.now(), valid_to: later(3 * HOUR, clock.now()) });
   });
 
+  test("invariant 5: whom a rule gives anew by a clock that is behind loses it again, and so does whose match reaches into the one before it", async () => {
+    const { name, code, personId, kind } = await contractor();
+    const begun = clock.now();
+    const become = async (userType: string, at: Date) => {
+      await db.pool.query("update people set attributes = $2 where id = $1", [personId, JSON.stringify({ userType })]);
+      clock.set(at);
+      return evaluate(personId);
+    };
+    await inWork((work) => createRule(work, { name, condition: conditionOf(kind), role: "visitor", unit: code }));
+    expect(await become("else", later(2 * HOUR, begun))).toEqual({ begun: 0, ended: 1 });
+    expect(await become(kind, later(HOUR, begun))).toEqual({ begun: 1, ended: 0 });
+    expect(await become("else", later(3 * HOUR, begun))).toEqual({ begun: 0, ended: 1 });
+    expect(await units(personId)).toEqual([]);
+    await become(kind, later(4 * HOUR, begun));
+    await db.pool.query("update rule_matches set valid_from = $2 where person_id = $1 and recorded_to is null and valid_to is null", [
+      personId,
+      later(HOUR, begun),
+    ]);
+    expect(await become("else", later(5 * HOUR, begun))).toEqual({ begun: 0, ended: 1 });
+    expect(await units(personId)).toEqual([]);
+  });
+
   test("P5, invariant 5: who is deactivated loses the grant, and gets it again from the rule after coming back", async () => {
     const { name, code, unitId, personId, kind } = await contractor();
     await inWork((work) => createRule(work, { name, condition: conditionOf(kind), role: "visitor", unit: code }));
