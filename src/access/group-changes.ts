@@ -61,8 +61,8 @@ export async function deleteGroup(
       field: "revoke",
     });
   await closeGrants(work, { grantIds: grants.map(({ grant_id: id }) => id), reason });
-  const { rows: members } = await sql.query<{ id: number }>(
-    "select id from memberships where group_id = $1 and recorded_to is null and valid_to is null",
+  const { rows: members } = await sql.query<{ id: number; person_id: string }>(
+    "select id, person_id from memberships where group_id = $1 and recorded_to is null and valid_to is null",
     [groupId],
   );
   const { rows: edges } = await sql.query<{ id: number }>(
@@ -71,7 +71,12 @@ export async function deleteGroup(
   );
   const personIds = await peopleOfNamed(work, { groupIds: [groupId] });
   await followMembers(work, groupId);
-  await closePeriods(sql, { table: "memberships", ids: members.map(({ id }) => id), at: ctx.now() });
+  await closePeriods(sql, {
+    table: "memberships",
+    ids: members.map(({ id }) => id),
+    personIds: members.map((row) => row.person_id),
+    at: ctx.now(),
+  });
   await closePeriods(sql, { table: "nestings", ids: edges.map(({ id }) => id), at: ctx.now() });
   await sql.query("update groups set deleted_at = $2, modified_at = $2, version = version + 1 where id = $1", [groupId, ctx.now()]);
   await recordEvent(work, { name: "group.deleted", subjectType: "group", subjectId: groupId, reason, data: {} });
@@ -164,7 +169,8 @@ async function closeMembers({ ctx, sql }: Work, { groupId, remove }: MemberChang
     `select id, child_group_id as member from nestings where parent_group_id = $1 and child_group_id = any($2::uuid[]) and ${open}`,
     [groupId, remove.groups],
   );
-  await closePeriods(sql, { table: "memberships", ids: people.map(({ id }) => id), at: ctx.now() });
+  const personIds = people.map(({ member }) => member);
+  await closePeriods(sql, { table: "memberships", ids: people.map(({ id }) => id), personIds, at: ctx.now() });
   await closePeriods(sql, { table: "nestings", ids: groups.map(({ id }) => id), at: ctx.now() });
   const named = (rows: readonly { member: string }[]) => [...new Set(rows.map(({ member }) => member))];
   return { people: named(people), groups: named(groups) };

@@ -94,7 +94,7 @@ async function leaveEverything(work: Work, personId: string): Promise<void> {
       `select id from ${table} where person_id = $1 and recorded_to is null and (valid_to is null or valid_to > $2)`,
       [personId, ctx.now()],
     );
-    await closePeriods(sql, { table, ids: rows.map(({ id }) => id), at: ctx.now() });
+    await closePeriods(sql, { table, ids: rows.map(({ id }) => id), at: ctx.now(), personIds: [personId] });
   }
   await sql.query(
     `insert into lifecycle_periods (person_id, state, reason, valid_from, recorded_from)

@@ -18,28 +18,33 @@ const PERIOD_TABLES = {
 
 export type PeriodTable = keyof typeof PERIOD_TABLES;
 
+export interface Closing {
+  table: PeriodTable;
+  ids: readonly (number | string)[];
+  at: Date;
+  /** Whose periods they are. Memberships have no index of their ids, which joining would pay for with each row: without it, all are looked through. */
+  personIds?: readonly string[];
+}
+
 /**
  * Closes periods at an instant: the current beliefs are superseded, and what was already so is kept as a closed period.
  * A period that had not begun leaves nothing but its superseded belief. Ids of rows that are superseded already are passed over,
  * as are periods that ended before. Clocks of two nodes may differ: no belief ends before it began, and of a membership, or of a match
  * of a rule, that began before the one before it ended, only the rest is kept.
  */
-export async function closePeriods(
-  sql: Sql,
-  { table, ids, at }: { table: PeriodTable; ids: readonly (number | string)[]; at: Date },
-): Promise<void> {
+export async function closePeriods(sql: Sql, { table, ids, at, personIds }: Closing): Promise<void> {
   if (ids.length === 0) return;
   const columns = PERIOD_TABLES[table];
   await sql.query(
     `with superseded as (
        update ${table} set recorded_to = greatest($2::timestamptz, recorded_from)
-       where id = any($1::bigint[]) and recorded_to is null and (valid_to is null or valid_to > $2)
+       where ${personIds ? "person_id = any($3::uuid[]) and " : ""}id = any($1::bigint[]) and recorded_to is null and (valid_to is null or valid_to > $2)
        returning *
      )
      insert into ${table} (${columns}, valid_from, valid_to, recorded_from)
      select ${columns}, began, $2, recorded_to from (select *, ${BEGAN[table] ?? "valid_from"} as began from superseded) each
      where began < $2`,
-    [ids, at],
+    [ids, at, ...(personIds ? [personIds] : [])],
   );
 }
 

@@ -33,16 +33,20 @@ export async function emptyRemovedGroups(batch: Batch): Promise<string[]> {
     name: "removed_nestings",
     text: `select n.id, i.subject_id = n.child_group_id as below, n.child_group_id as child_id from item i join nestings n on i.subject_id in (n.parent_group_id, n.child_group_id) and n.recorded_to is null and n.valid_to is null where i.action = 'delete'`,
   });
-  await closePeriods(work.sql, { table: "memberships", ids: members.map((row) => row.id), at: work.ctx.now() });
+  await closePeriods(work.sql, { table: "memberships", ...idsOf(members), at: work.ctx.now() });
   await closePeriods(work.sql, { table: "nestings", ids: edges.map((row) => row.id), at: work.ctx.now() });
   await step(batch, {
     name: "removed_forget",
     text: `delete from pending_references w using item i where i.action = 'delete' and w.account_id = i.account_id`,
   });
   const below = edges.filter((edge) => edge.below).map(({ id }) => id);
-  if (isRun(batch)) await awaitReturn(batch, { table: "nestings", group: "parent_group_id", ids: below });
+  if (isRun(batch)) await awaitReturn(batch, { table: "nestings", ids: below });
   const within = await peopleOfNamed(work, { groupIds: edges.filter((edge) => !edge.below).map((edge) => edge.child_id) });
   return [...members.map((row) => row.person_id), ...within];
+}
+
+function idsOf(rows: readonly { id: number; person_id: string }[]): { ids: number[]; personIds: string[] } {
+  return { ids: rows.map((row) => row.id), personIds: rows.map((row) => row.person_id) };
 }
 
 // Group by group: left to itself, the planner reads the members of the whole plan for each batch.
@@ -95,7 +99,7 @@ async function closeMembers(batch: Batch): Promise<Changed> {
         and n.recorded_to is null and n.valid_to is null`,
     values: [connection.id],
   });
-  await closePeriods(work.sql, { table: "memberships", ids: left.map((row) => row.id), at: now });
+  await closePeriods(work.sql, { table: "memberships", ...idsOf(left), at: now });
   await closePeriods(work.sql, { table: "nestings", ids: unnested.map((row) => row.id), at: now });
   await step(batch, {
     name: "members_forget",

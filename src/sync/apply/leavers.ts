@@ -8,13 +8,15 @@ export async function closeLeavers(batch: Batch): Promise<string[]> {
     name: "leavers_memberships",
     text: `select m.id, m.person_id from item i join memberships m on m.person_id = i.subject_id and m.account_id = i.account_id and m.recorded_to is null and m.valid_to is null where i.action = 'delete'`,
   });
-  await closePeriods(work.sql, { table: "memberships", ids: rows.map((row) => row.id), at: work.ctx.now() });
+  const ids = rows.map((row) => row.id);
+  const personIds = [...new Set(rows.map((row) => row.person_id))];
+  await closePeriods(work.sql, { table: "memberships", ids, personIds, at: work.ctx.now() });
   await step(batch, {
     name: "leavers_forget",
     text: `delete from pending_references w using item i where i.action = 'delete' and w.account_id = i.account_id`,
   });
-  if (isRun(batch)) await awaitReturn(batch, { table: "memberships", group: "group_id", ids: rows.map((row) => row.id) });
-  return rows.map((row) => row.person_id);
+  if (isRun(batch)) await awaitReturn(batch, { table: "memberships", ids, personIds });
+  return personIds;
 }
 
 /** A client's request says itself what follows from it; what a system lists, it goes on listing while somebody is away. */
@@ -28,16 +30,17 @@ export function isRun({ planId }: Batch): boolean {
  */
 export async function awaitReturn(
   { work, connection }: Batch,
-  { table, group, ids }: { table: "memberships" | "nestings"; group: "group_id" | "parent_group_id"; ids: readonly number[] },
+  left: { ids: readonly number[] } & ({ table: "memberships"; personIds: readonly string[] } | { table: "nestings" }),
 ): Promise<void> {
+  const { table, ids } = left;
   if (ids.length === 0) return;
   await work.sql.query(
     `insert into pending_references (connection_id, kind, account_id, reference, since)
      select distinct on (g.id, a.reference) $2::int, 'member', g.id, a.reference, $3::timestamptz
        from ${table} m join accounts a on a.id = m.account_id
-       join accounts g on g.group_id = m.${group} and g.connection_id = $2 and g.kind = 'group' and g.gone_at is null
-      where m.id = any($1::bigint[]) and m.connection_id = $2 and a.reference is not null
+       join accounts g on g.group_id = m.${table === "memberships" ? "group_id" : "parent_group_id"} and g.connection_id = $2 and g.kind = 'group' and g.gone_at is null
+      where ${table === "memberships" ? "m.person_id = any($4::uuid[]) and m.recorded_to is not null and " : ""}m.id = any($1::bigint[]) and m.connection_id = $2 and a.reference is not null
         and not exists (select from pending_references w where w.account_id = g.id and w.kind = 'member' and w.reference = a.reference)`,
-    [ids, connection.id, work.ctx.now()],
+    [ids, connection.id, work.ctx.now(), ...("personIds" in left ? [left.personIds] : [])],
   );
 }

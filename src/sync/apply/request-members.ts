@@ -103,7 +103,8 @@ async function removeMembers(
     `select id, child_group_id as member from nestings where parent_group_id = $1 and ${open} and ${among("child_group_id")}`,
     values,
   );
-  await closePeriods(work.sql, { table: "memberships", ids: people.map((row) => row.id), at: work.ctx.now() });
+  const personIds = people.map(({ member }) => member);
+  await closePeriods(work.sql, { table: "memberships", ids: people.map((row) => row.id), personIds, at: work.ctx.now() });
   await closePeriods(work.sql, { table: "nestings", ids: groups.map((row) => row.id), at: work.ctx.now() });
   return [...people.map(({ member }) => ({ id: member, nested: false })), ...groups.map(({ member }) => ({ id: member, nested: true }))];
 }
