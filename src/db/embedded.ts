@@ -161,9 +161,11 @@ function stopServer({ cluster, binaries, owner }: ClusterOptions): void {
   execFileSync(path.join(binaries, "pg_ctl"), ["stop", "-D", cluster, "-m", "fast", "-w"], { ...owner, stdio: "ignore", cwd: cluster });
 }
 
+const PRESENCE = "rollcall-presence";
+
 /** A connection that says "somebody uses this server" for as long as this process does. */
 async function bePresent(url: string): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString: url, application_name: "rollcall-presence" });
+  const client = new pg.Client({ connectionString: url, application_name: PRESENCE });
   // The server may be stopped or restarted under us; leaving copes with that.
   client.on("error", () => undefined);
   await client.connect();
@@ -197,7 +199,18 @@ async function leave({
   }
 }
 
+/** How often, and how far apart, connections that are nobody's presence are looked at again. */
+const LOOKS = 20;
+const BETWEEN_LOOKS_MS = 50;
+
+/** A pool that has ended does not wait for its connections: those of the process that leaves may be on their way out still. */
 async function nobodyElse(client: pg.Client): Promise<boolean> {
-  const { rowCount } = await client.query("select from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()");
-  return !rowCount;
+  for (let look = 1; ; look += 1) {
+    const { rows } = await client.query<{ name: string }>(
+      "select application_name as name from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()",
+    );
+    if (rows.length === 0) return true;
+    if (look === LOOKS || rows.some(({ name }) => name === PRESENCE)) return false;
+    await sleep(BETWEEN_LOOKS_MS);
+  }
 }

@@ -44,6 +44,16 @@ describe("the embedded PostgreSQL", () => {
     }
   });
 
+  test("the last to leave stops it, though connections of theirs are still on their way out; who leaves others does not", async () => {
+    const [first, last] = [await start(), await start()];
+    await first.release();
+    await answers(last.url);
+    const late = new pg.Client({ connectionString: last.url });
+    await late.connect();
+    await Promise.all([last.release(), sleep(150).then(() => late.end())]);
+    expect(readdirSync(path.join(folder, "postgres"))).not.toContain("postmaster.pid");
+  });
+
   test("whoever comes while it is being stopped starts it again", async () => {
     const { stop } = await start();
     const [pid = ""] = readFileSync(path.join(folder, "postgres/postmaster.pid"), "utf8").split("\n");
