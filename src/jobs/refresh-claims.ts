@@ -49,29 +49,36 @@ interface OneOptions extends RefreshOptions {
 /** One that fails doesn't stop the others: it is asked again later. */
 async function refreshOne(ctx: Context, options: OneOptions): Promise<void> {
   const { db, keyRing, grant } = options;
+  let held = grant;
   try {
     const connection = await loadConnection(db.pool, keyRing, grant.connectionId);
     // What hands out refresh tokens is this connector alone, and it has parsed them.
     const settings = connection.settings as OidcSettings;
     const { refreshHours } = settings;
-    if (refreshHours === undefined) return await dropOfflineGrant(db.pool, grant);
+    if (refreshHours === undefined) return void (await dropOfflineGrant(db.pool, grant));
     const answer = await asked(ctx, { ...options, settings });
+    if (answer === "moved") return;
     if (answer === "ended") return await ended(ctx, { ...options, connection });
     // Kept before anything else: the one before is worth nothing any more.
-    await inTransaction(db, ctx, (work) => noteRefreshed(work, { keyRing, grant, refreshToken: answer.refreshToken, refreshHours }));
+    const { refreshToken } = answer;
+    const noted = await inTransaction(db, ctx, (work) => noteRefreshed(work, { keyRing, grant, refreshToken, refreshHours }));
+    if (!noted) return;
+    held = noted;
     await takeIn(ctx, { ...options, connection, settings, answer });
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     ctx.log.warn({ connection: grant.connectionId, reason: messageOf(error) }, "what a provider says of somebody could not be refreshed");
-    await inTransaction(db, ctx, (work) => noteRefreshFailed(work, grant));
+    await inTransaction(db, ctx, (work) => noteRefreshFailed(work, held));
   }
 }
 
 async function asked(
   ctx: Context,
   { db, keyRing, providers, grant, settings }: OneOptions & { settings: OidcSettings },
-): Promise<Refreshed | "ended"> {
-  const refreshToken = await inTransaction(db, ctx, (work) => refreshTokenOf(work, { keyRing, grant }));
+): Promise<Refreshed | "ended" | "moved"> {
+  const found = await inTransaction(db, ctx, (work) => refreshTokenOf(work, { keyRing, grant }));
+  if (found === "moved") return found;
+  const { refreshToken } = found;
   if (refreshToken === undefined) return "ended";
   return await refreshClaims(await providers.of(settings), { refreshToken, subject: grant.subject, now: ctx.now() });
 }
@@ -79,7 +86,8 @@ async function asked(
 async function ended(ctx: Context, { db, grant, connection }: OneOptions & { connection: LoadedConnection }): Promise<void> {
   const { connectionId, subject } = grant;
   await inTransaction(db, { ...ctx, actor: `connection:${connection.name}` }, async (work) => {
-    await dropOfflineGrant(work.sql, grant);
+    // Whoever has signed in there since is let in by that: the provider spoke of the one before.
+    if (!(await dropOfflineGrant(work.sql, grant))) return;
     const count = await endFederated(work, { connectionId, subject, session: undefined });
     work.ctx.log.info({ connection: connection.name, sessions: count }, "a provider no longer speaks of somebody");
   });

@@ -10,6 +10,8 @@ export interface OfflineGrant {
   /** `sub`; a refresh never speaks of anybody else. */
   subject: string;
   failures: number;
+  /** Until when it is ours to ask by. A sign-in meanwhile, or another node after that time, moves it: then what was asked says nothing any more. */
+  takenUntil: Date;
 }
 
 export interface NewOfflineGrant {
@@ -43,7 +45,8 @@ export async function takeDueGrants({ ctx, sql }: Work, { most }: { most: number
        select o.connection_id, o.native_id from offline_grants o join connections c on c.id = o.connection_id and c.enabled
        where o.due_at <= $1 order by o.due_at limit $3 for update of o skip locked) due
      where g.connection_id = due.connection_id and g.native_id = due.native_id
-     returning g.connection_id as "connectionId", g.native_id as "nativeId", g.person_id as "personId", g.subject, g.failures`,
+     returning g.connection_id as "connectionId", g.native_id as "nativeId", g.person_id as "personId", g.subject, g.failures,
+       g.due_at as "takenUntil"`,
     [now, new Date(now.getTime() + TAKEN_MS), most],
   );
   return rows;
@@ -51,21 +54,26 @@ export async function takeDueGrants({ ctx, sql }: Work, { most }: { most: number
 
 const TAKEN_MS = 10 * 60_000;
 
-/** The refresh token of a grant; undefined when the grant, or the person's key, is gone. Throws `misconfigured` when it does not open. */
+/** Its row, while it is ours. $1 to $3 are `ours(grant)`. */
+const STILL_OURS = "connection_id = $1 and native_id = $2 and due_at = $3";
+const ours = ({ connectionId, nativeId, takenUntil }: OfflineGrant) => [connectionId, nativeId, takenUntil];
+
+/** The refresh token of a grant. "moved" = it is ours no more; undefined when the person's key is gone. Throws `misconfigured` when it does not open. */
 export async function refreshTokenOf(
   work: Work,
   { keyRing, grant }: { keyRing: KeyRing; grant: OfflineGrant },
-): Promise<string | undefined> {
-  const { rows } = await work.sql.query<{ sealed: string }>(
-    "select sealed from offline_grants where connection_id = $1 and native_id = $2 and person_id = $3",
-    [grant.connectionId, grant.nativeId, grant.personId],
-  );
+): Promise<{ refreshToken: string | undefined } | "moved"> {
+  const { rows } = await work.sql.query<{ sealed: string }>(`select sealed from offline_grants where ${STILL_OURS} and due_at > $4`, [
+    ...ours(grant),
+    work.ctx.now(),
+  ]);
+  if (!rows[0]) return "moved";
   const key = (await personKeys(work, keyRing, [grant.personId])).get(grant.personId);
-  if (!rows[0] || !key) return undefined;
-  return open({ current: key, older: [] }, { purpose: purposeOf(grant), sealed: rows[0].sealed });
+  if (!key) return { refreshToken: undefined };
+  return { refreshToken: open({ current: key, older: [] }, { purpose: purposeOf(grant), sealed: rows[0].sealed }) };
 }
 
-/** Notes that the provider has answered: its new refresh token, where it gave one, takes the place of the old. */
+/** Notes that the provider has answered: its new refresh token, where it gave one, takes the place of the old. Undefined = it was ours no more. */
 export async function noteRefreshed(
   work: Work,
   {
@@ -74,31 +82,30 @@ export async function noteRefreshed(
     refreshToken,
     refreshHours,
   }: { keyRing: KeyRing; grant: OfflineGrant; refreshToken: string | undefined; refreshHours: number },
-): Promise<void> {
+): Promise<OfflineGrant | undefined> {
   const now = work.ctx.now();
+  const takenUntil = dueAfter(now, refreshHours);
   const renewed = refreshToken === undefined ? null : await sealed(work, { ...grant, keyRing, refreshToken });
-  await work.sql.query(
-    "update offline_grants set refreshed_at = $3, due_at = $4, failures = 0, sealed = coalesce($5, sealed) where connection_id = $1 and native_id = $2",
-    [grant.connectionId, grant.nativeId, now, dueAfter(now, refreshHours), renewed],
+  const { rowCount } = await work.sql.query(
+    `update offline_grants set refreshed_at = $4, due_at = $5, failures = 0, sealed = coalesce($6, sealed) where ${STILL_OURS}`,
+    [...ours(grant), now, takenUntil, renewed],
   );
+  return rowCount === 1 ? { ...grant, takenUntil } : undefined;
 }
 
 /** Notes that the provider could not be asked: it is asked again after longer and longer, at most a day. */
-export async function noteRefreshFailed({ ctx, sql }: Work, { connectionId, nativeId, failures }: OfflineGrant): Promise<void> {
-  const waitMs = Math.min(24 * 3600_000, 15 * 60_000 * 2 ** failures);
-  await sql.query("update offline_grants set due_at = $3, failures = failures + 1 where connection_id = $1 and native_id = $2", [
-    connectionId,
-    nativeId,
+export async function noteRefreshFailed({ ctx, sql }: Work, grant: OfflineGrant): Promise<void> {
+  const waitMs = Math.min(24 * 3600_000, 15 * 60_000 * 2 ** grant.failures);
+  await sql.query(`update offline_grants set due_at = $4, failures = failures + 1 where ${STILL_OURS}`, [
+    ...ours(grant),
     new Date(ctx.now().getTime() + waitMs),
   ]);
 }
 
-/** Forgets a grant that the provider has ended. */
-export async function dropOfflineGrant(
-  sql: Sql,
-  { connectionId, nativeId }: Pick<OfflineGrant, "connectionId" | "nativeId">,
-): Promise<void> {
-  await sql.query("delete from offline_grants where connection_id = $1 and native_id = $2", [connectionId, nativeId]);
+/** Forgets a grant that the provider has ended. False = it was ours no more. */
+export async function dropOfflineGrant(sql: Sql, grant: OfflineGrant): Promise<boolean> {
+  const { rowCount } = await sql.query(`delete from offline_grants where ${STILL_OURS}`, ours(grant));
+  return rowCount === 1;
 }
 
 async function sealed(

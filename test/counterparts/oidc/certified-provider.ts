@@ -26,6 +26,8 @@ export interface CertifiedProvider {
   provider: Provider;
   /** How its back-channel calls went. */
   calls: string[];
+  /** Done once it was asked for tokens, before it looks. */
+  beforeTokens?: (() => Promise<void>) | undefined;
   /** Signs somebody in there, as a browser of their own would; the query with which it comes back to us. */
   signIn(url: string, options: { name: string; cookies?: Map<string, string> }): Promise<URLSearchParams>;
   close(): Promise<void>;
@@ -101,6 +103,15 @@ export async function startCertifiedProvider({
   provider.on("backchannel.error", (_ctx, error) => calls.push(error.message));
   const callback = provider.callback();
   handle = (request, response) => {
+    if (made.beforeTokens && request.url === "/token") {
+      const { beforeTokens } = made;
+      made.beforeTokens = undefined;
+      const afterwards = async () => {
+        await beforeTokens();
+        await callback(request, response);
+      };
+      return void afterwards();
+    }
     const interaction = /^\/interaction\/[^/?]+$/.test(request.url ?? "");
     if (!interaction) return void callback(request, response);
     interact(provider, request, response).catch((error: unknown) => {
@@ -108,7 +119,7 @@ export async function startCertifiedProvider({
       response.end(String(error));
     });
   };
-  return {
+  const made: CertifiedProvider = {
     issuer,
     people,
     provider,
@@ -119,6 +130,7 @@ export async function startCertifiedProvider({
       await new Promise((closed) => server.close(closed));
     },
   };
+  return made;
 }
 
 /** Who asks signs in by a header, and everything is consented to. */

@@ -178,6 +178,37 @@ describe("G4: what the provider says is refreshed without a new sign-in", () => 
     expect(await isIn(browser)).toBe(false);
   });
 
+  test("G6: who has signed in anew while the provider was asked by the token before stays in, and is asked about by the new one", async () => {
+    provider.people.set("sub-kai", { email: "kai@corp.test", email_verified: true, preferred_username: "kai" });
+    await signIn("sub-kai");
+    const grant = () => rows<{ sealed: string; due_at: Date }>("select sealed, due_at from offline_grants where native_id = 'sub-kai'");
+    const [before] = await grant();
+    await door.db.pool.query("update offline_grants set due_at = now() - interval '1 minute' where native_id = 'sub-kai'");
+    const kai = provider.people.get("sub-kai");
+    let anew: Browser | undefined;
+    // The provider has begun to look whether the one before still holds, and answers that it does not.
+    provider.beforeTokens = async () => {
+      anew = (await signIn("sub-kai")).browser;
+      provider.people.delete("sub-kai");
+    };
+    await refresh();
+    if (!anew) throw new Error("the provider was not asked");
+    expect(await isIn(anew)).toBe(true);
+    const [after] = await grant();
+    expect(after?.sealed).not.toBe(before?.sealed);
+    expect(after?.due_at.getTime()).toBeGreaterThan(door.clock.now().getTime());
+    // Nor does what is said to the one before take the new one's place.
+    if (kai) provider.people.set("sub-kai", kai);
+    await door.db.pool.query("update offline_grants set due_at = now() - interval '1 minute' where native_id = 'sub-kai'");
+    let second: string | undefined;
+    provider.beforeTokens = async () => {
+      await signIn("sub-kai");
+      second = (await grant())[0]?.sealed;
+    };
+    await refresh();
+    expect((await grant())[0]?.sealed).toBe(second);
+  });
+
   test("a provider that does not answer is asked again later, and nothing changes", async () => {
     provider.people.set("sub-jon", { email: "jon@corp.test", email_verified: true, preferred_username: "jon" });
     const { browser } = await signIn("sub-jon");
