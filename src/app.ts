@@ -87,7 +87,7 @@ export function createApp({ db, keyRing, config, log, now = () => new Date(), qu
     stopping,
   };
   app.use("/api", createApiDoor(api));
-  app.use("/console/api", createApiDoor({ ...api, authenticate: sessionCaller({ db, settings: signIn, now }) }));
+  app.use("/console/api", createApiDoor({ ...api, authenticate: sessionCaller({ db, settings: signIn, now, baseUrl }) }));
   operationsRoutes(app, { db, metrics, log });
   wellKnownRoutes(app, { http: config.http, now });
   app.use("/oauth/token", createTokenEndpoint({ db, log, now }));

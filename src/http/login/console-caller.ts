@@ -14,13 +14,18 @@ const READS = new Set(["GET", "HEAD"]);
  * Who calls the administration API from a page of ours: by the session's cookie alone. A bearer token is not looked at here, as a
  * cookie is not at /api. Changes must come from this site and carry the token that /account/token tells.
  */
-export function sessionCaller({ db, settings, now }: Pick<LoginOptions, "db" | "settings" | "now">): (request: Request) => Promise<Caller> {
+export function sessionCaller({
+  db,
+  settings,
+  now,
+  baseUrl,
+}: Pick<LoginOptions, "db" | "settings" | "now" | "baseUrl">): (request: Request) => Promise<Caller> {
   return async (request) => {
     const secret = secretIn(request, "session");
     const session = await authenticateSession(db.requestPool, { secret, now: now(), settings: settings.session });
     if (!session || secret === undefined) throw new AppError("unauthenticated", "You are not signed in, or no longer: sign in at /login.");
     if (!READS.has(request.method)) {
-      requireSameOrigin(request);
+      requireSameOrigin(request, { baseUrl });
       const given = Buffer.from(request.get(TOKEN_HEADER) ?? "");
       const expected = Buffer.from(csrfOf(secret));
       if (given.length !== expected.length || !timingSafeEqual(given, expected))

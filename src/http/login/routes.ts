@@ -66,7 +66,7 @@ function handlerOf(route: PageRoute<Needs, z.ZodType>, options: LoginOptions): R
     const body = (request.body ?? {}) as Readonly<Record<string, unknown>>;
     // Whose session has ended is led to sign in: of what they sent nothing is done.
     if (route.method === "post" && !isSignedOut(route.needs, visit))
-      requireOwnForm(request, { secret: secretOf(visit), token: body["csrf"] });
+      requireOwnForm(request, { secret: secretOf(visit), token: body["csrf"], baseUrl: options.baseUrl });
     const missing = missingOf(route.needs, visit);
     if (missing !== undefined) return missing(response);
     const { csrf: _token, ...rest } = body;

@@ -1,3 +1,4 @@
+import { request } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { requireFactor } from "../../../src/auth/factors/requirements.ts";
 import { beginSignIn, passSecond } from "../../../src/auth/sign-in/store.ts";
@@ -109,6 +110,39 @@ describe("signing in by password", () => {
     expect((await browser.submit("/logout", { csrf: other.csrf() })).status).toBe(403);
     const { rows } = await door.db.pool.query("select from sessions where person_id = $1 and ended_at is null", [personId]);
     expect(rows).toHaveLength(1);
+  });
+
+  test("G6: our own forms are known behind a proxy that puts its own Host into what it passes on, or a port that goes without saying", async () => {
+    const browser = door.browser();
+    const { port } = new URL(door.url);
+    for (const [headers, status] of [
+      // Where people's browsers are, as http.publicUrl says it (this test: its default).
+      [{ Origin: "http://localhost:8080" }, 200],
+      [{ Origin: "http://localhost:8080", "Sec-Fetch-Site": "cross-site" }, 403],
+      [{ Origin: "https://localhost:8080" }, 403],
+      [{ Origin: "http://localhost:8081" }, 403],
+      [{ Origin: `https://127.0.0.1:${port}` }, 200],
+      [{ Origin: "https://127.0.0.1" }, 403],
+    ] as [Record<string, string>, number][]) {
+      await browser.get("/login");
+      expect([headers, (await browser.submit("/login", { name: "ada" }, headers)).status]).toEqual([headers, status]);
+    }
+    await browser.get("/login");
+    const behind = async (host: string) =>
+      new Promise<number | undefined>((resolve, reject) => {
+        const body = new URLSearchParams({ csrf: browser.csrf(), name: "ada" }).toString();
+        const cookie = [...browser.cookies].map(([name, value]) => `${name}=${value}`).join("; ");
+        const headers = { host, cookie, origin: "https://people.example", "content-type": "application/x-www-form-urlencoded" };
+        const asked = request(new URL("/login", door.url), { method: "POST", headers }, (answer) => {
+          answer.resume();
+          resolve(answer.statusCode);
+        });
+        asked.on("error", reject).end(body);
+      });
+    expect(await behind("people.example:443")).toBe(200);
+    expect(await behind("people.example:8443")).toBe(403);
+    expect(await behind("people.example.evil.example")).toBe(403);
+    expect(await behind("evil.example/people.example")).toBe(403);
   });
 
   test("G2: as many passwords are looked at as may be at once; who comes beyond the line is told to come again, known or not", async () => {
