@@ -2,6 +2,8 @@ import { AppError } from "../errors.ts";
 
 const ASK_AGAIN_SECONDS = 1;
 const ASK_AGAIN_AFTER_LOAD_SECONDS = 5;
+/** Somebody has to make room first. */
+const ASK_AGAIN_WHEN_FULL_SECONDS = 60;
 
 /** What PostgreSQL and the way to it say when it stops, starts, has no place left, or is not there. */
 const GONE: ReadonlySet<string> = new Set([
@@ -24,6 +26,9 @@ const GONE: ReadonlySet<string> = new Set([
   "EPIPE",
   "ETIMEDOUT",
 ]);
+
+/** What it says when its disk is full, or its memory. It goes on to answer what only reads. */
+const FULL: ReadonlySet<string> = new Set(["53000", "53100", "53200"]);
 
 /** What `pg` says, without a code, to those whose connection ended under them or was not to be had. */
 const GONE_IN_WORDS: ReadonlySet<string> = new Set([
@@ -48,6 +53,11 @@ export function passingFailure(error: unknown): AppError | undefined {
   if (databaseIsGone(error))
     return new AppError("unavailable", "The database does not answer. Try again soon.", { retryAfter: ASK_AGAIN_SECONDS, cause: error });
   const code: unknown = error instanceof Error && "code" in error ? error.code : undefined;
+  if (typeof code === "string" && FULL.has(code))
+    return new AppError("unavailable", "The database has no room left: nothing can be changed until there is. Try again later.", {
+      retryAfter: ASK_AGAIN_WHEN_FULL_SECONDS,
+      cause: error,
+    });
   if (code === "57014")
     return new AppError("busy", "The database took too long. Try again.", { retryAfter: ASK_AGAIN_AFTER_LOAD_SECONDS, cause: error });
   if (code === "40001" || code === "40P01")

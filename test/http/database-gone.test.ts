@@ -65,6 +65,13 @@ describe("a database that is gone", () => {
     expect(databaseIsGone(new Error("Connection terminated unexpectedly"))).toBe(true);
     expect(databaseIsGone(new AppError("internal", "Connection terminated"))).toBe(false);
     expect(passingFailure(coded("57014"))).toMatchObject({ code: "busy", retryAfter: 5 });
+    // Its disk or its memory is full: somebody makes room, and the same succeeds.
+    for (const code of ["53000", "53100", "53200"])
+      expect([code, databaseIsGone(coded(code)), passingFailure(coded(code))]).toMatchObject([
+        code,
+        false,
+        { code: "unavailable", retryAfter: 60 },
+      ]);
     expect(passingFailure(coded("40P01"))).toMatchObject({ code: "busy", retryAfter: 1 });
     expect(passingFailure(coded("23505"))).toBeUndefined();
   });
