@@ -2,7 +2,7 @@ import { Fault, type AttributeObject, type FaultKind, type Kind, type OpenOption
 import { openHttp, type HttpAnswer, type HttpRequest } from "../kit/http.ts";
 import { discoverAbilities, type Abilities } from "./abilities.ts";
 import type { ScimSettings } from "./config.ts";
-import { isGone, refusalOf, type Asking } from "./doubts.ts";
+import { askedByFilter, isGone, refusalOf, type Asking } from "./doubts.ts";
 import { isObject } from "./json.ts";
 import { withKnownNames } from "./names.ts";
 
@@ -50,6 +50,7 @@ export interface Learned {
 export interface ScimClient {
   readonly learned: Learned;
   abilities(): Promise<Abilities>;
+  /** By a filter, `gone` may only mean that nobody matches, and `rejected` is the filter's affair. */
   list(kind: Kind, query: ListQuery): Promise<ListPage>;
   /** Undefined when there is none. */
   get(kind: Kind, id: string): Promise<AttributeObject | undefined>;
@@ -118,7 +119,8 @@ export function openClient({ settings, signal, now, network, conversation }: Ope
       return discovered;
     },
     async list(kind, query) {
-      const { body } = await call({ method: "GET", path: pathOf(kind), query: { ...query } });
+      const request: HttpRequest = { method: "GET", path: pathOf(kind), query: { ...query } };
+      const { body } = await (query.filter === undefined ? call(request) : askedByFilter(request, asking(kind)));
       return listPage(body);
     },
     async get(kind, id) {

@@ -20,11 +20,7 @@ export async function isGone({ status, body }: Pick<HttpAnswer, "status" | "body
   if (status !== 404 && status !== 410) return false;
   if (status === 410 || isScimError(body)) return true;
   if ((await listing(asking)) !== "nowhere") return true;
-  const { system, collection } = asking;
-  throw new Fault(
-    "transient",
-    `${system} answers 404, and for ${collection} as a whole, too: nothing there can be believed. Check the URL, and that the application runs.`,
-  );
+  throw nowhere(asking);
 }
 
 /**
@@ -38,6 +34,28 @@ export async function refusalOf(error: unknown, asking: Asking): Promise<unknown
     "rejected",
     `${said} ${asking.collection} can still be read, so that the others' changes go on; where every change is refused, the credential lacks the right to it.`,
     { cause: error },
+  );
+}
+
+/**
+ * A list by a filter. Throws `gone` for a 404, by which some say that nobody matches, and `rejected` where filters are not offered (501) or
+ * this one is refused: as a credential's or an address's fault it would hold up everybody's changes, though the list can be read without.
+ */
+export async function askedByFilter(request: HttpRequest, asking: Asking): Promise<HttpAnswer> {
+  const { system, collection, call } = asking;
+  const answer = await call({ ...request, expect: [404, 501] }).catch(async (error: unknown) => {
+    throw await refusalOf(error, asking);
+  });
+  if (answer.status === 501) throw new Fault("rejected", `${system} answers 501 to a filter of ${collection}: it offers none.`);
+  if (answer.status !== 404) return answer;
+  if ((await listing(asking)) === "nowhere") throw nowhere(asking);
+  throw new Fault("gone", `${system} answers 404 to a filter of ${collection}.`);
+}
+
+function nowhere({ system, collection }: Asking): Fault {
+  return new Fault(
+    "transient",
+    `${system} answers 404, and for ${collection} as a whole, too: nothing there can be believed. Check the URL, and that the application runs.`,
   );
 }
 

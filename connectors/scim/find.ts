@@ -75,7 +75,9 @@ async function askByForms(
       // Who is counted and not shown may be whom we look for.
       return resources.length === 0 && totalResults > 0 ? undefined : resources;
     } catch (error) {
-      if (!(error instanceof Fault) || error.kind !== "rejected") throw error;
+      if (!(error instanceof Fault)) throw error;
+      if (error.kind === "gone") return [];
+      if (error.kind !== "rejected") throw error;
     }
   }
   return undefined;

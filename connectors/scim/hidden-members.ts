@@ -3,7 +3,7 @@ import type { ScimClient } from "./client.ts";
 
 /**
  * Whether somebody is in a group, asked by a filter: some applications (AWS IAM Identity Center) answer every group with an
- * empty list. Undefined where filters by members are refused, or ignored: who is asked about first is nobody's member.
+ * empty list. Undefined where filters by members are refused, unknown, or ignored: who is asked about first is nobody's member.
  */
 export async function isMember(
   client: ScimClient,
@@ -20,7 +20,8 @@ export async function isMember(
   try {
     return (await holds(groupId)) ? undefined : await holds(memberId);
   } catch (error) {
-    if (error instanceof Fault && error.kind === "rejected") return undefined;
+    // A 404 may mean that nobody matches, or that there are no such filters: by that alone nobody is out.
+    if (error instanceof Fault && (error.kind === "rejected" || error.kind === "gone")) return undefined;
     throw error;
   }
 }

@@ -295,6 +295,36 @@ describe("finding", () => {
     expect(asked.at(-1)?.query.get("filter")).toBe('emails[value eq "u1@x.test"]');
   });
 
+  test.each([501, 403])(
+    "M4: an application that answers %i to filters is read as a whole: one filter stops nobody else's changes",
+    async (status) => {
+      const { target, asked } = await against(({ query }) => (query.has("filter") ? { status } : page(query)), {
+        settings: { pageSize: 2 },
+      });
+      expect((await target.find("user", { userName: "u4" })).map(({ nativeId }) => nativeId)).toEqual(["4"]);
+      asked.length = 0;
+      expect((await target.find("user", { userName: "u3" })).map(({ nativeId }) => nativeId)).toEqual(["3"]);
+      expect(asked.some(({ query }) => query.has("filter"))).toBe(false);
+    },
+  );
+
+  test("M4: a filter that nobody matches may be answered by 404, where the application still lists", async () => {
+    const { target, asked } = await against(({ query }) => {
+      const name = /^userName eq "(.*)"$/.exec(query.get("filter") ?? "")?.[1];
+      if (name === undefined) return page(query);
+      const one = everybody.find(({ userName }) => userName === name);
+      return one ? { status: 200, body: { totalResults: 1, Resources: [one] } } : { status: 404, body: { detail: "no such user" } };
+    });
+    expect(await target.find("user", { userName: "nobody" })).toEqual([]);
+    expect((await target.find("user", { userName: "u4" })).map(({ nativeId }) => nativeId)).toEqual(["4"]);
+    expect(asked.some(({ query }) => Number(query.get("startIndex")) > 1)).toBe(false);
+  });
+
+  test("a 404 of an application that knows nothing at all is no proof that nobody is there", async () => {
+    const { target } = await against(() => ({ status: 404 }));
+    await expect(target.find("user", { userName: "u4" })).rejects.toMatchObject({ kind: "transient" });
+  });
+
   test("attributes that the settings say can't be filtered by are looked for in the listing", async () => {
     const { target, asked } = await against(({ query }) => page(query), { settings: { pageSize: 2, filters: ["externalId"] } });
     expect((await target.find("user", { userName: "u4" })).map(({ nativeId }) => nativeId)).toEqual(["4"]);

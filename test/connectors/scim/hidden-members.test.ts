@@ -10,7 +10,7 @@ afterEach(async () => {
 
 interface Habits {
   /** What it says of the filter `id eq … and members eq …`. */
-  filter?: "answers" | "refuses" | "ignores";
+  filter?: "answers" | "refuses" | "ignores" | "answers with 404";
   patch?: "works" | "does nothing";
   /** A value path that matches nobody. */
   nobody?: Said;
@@ -45,7 +45,8 @@ async function hiding({ filter = "answers", patch = "works", nobody = { status: 
       return { status: 200, body: group };
     }
     const member = /members eq "(.*)"/.exec(asked.query.get("filter") ?? "")?.[1];
-    if (member === undefined) return { status: 200, body: group };
+    if (member === undefined) return asked.path === "/Groups" ? listOf([group]) : { status: 200, body: group };
+    if (filter === "answers with 404" && !members.has(member)) return { status: 404, body: { detail: "none" } };
     if (filter === "refuses") return { status: 400, body: { scimType: "invalidFilter", detail: "no" } };
     return listOf(filter === "ignores" || members.has(member) ? [group] : []);
   };
@@ -79,15 +80,27 @@ describe("an application that shows no members", () => {
     expect(await target.get("group", "g")).not.toHaveProperty("members");
   });
 
-  test.each(["refuses", "ignores"] as const)("is never sent a list that would throw others out: a filter that it %s", async (filter) => {
-    const { target, members, asked } = await hiding({ filter });
-    await expect(target.members("g", { add: ["a"], remove: [] })).rejects.toMatchObject({
-      kind: "rejected",
-      message: expect.stringContaining("compareMembers"),
+  test("is not taken for gone where a filter that nobody matches is answered by 404: somebody would stay in it", async () => {
+    const { target, members } = await hiding({
+      filter: "answers with 404",
+      nobody: { status: 400, body: { scimType: "noTarget", detail: "no" } },
     });
-    expect(methods(asked)).not.toContain("PUT");
-    expect(members.has("old")).toBe(true);
+    await target.members("g", { add: [], remove: ["stranger", "old"] });
+    expect([...members]).toEqual([]);
   });
+
+  test.each(["refuses", "ignores", "answers with 404"] as const)(
+    "is never sent a list that would throw others out: a filter that it %s",
+    async (filter) => {
+      const { target, members, asked } = await hiding({ filter });
+      await expect(target.members("g", { add: ["a"], remove: [] })).rejects.toMatchObject({
+        kind: "rejected",
+        message: expect.stringContaining("compareMembers"),
+      });
+      expect(methods(asked)).not.toContain("PUT");
+      expect(members.has("old")).toBe(true);
+    },
+  );
 
   test("gets PUT where a filter shows that PATCH did nothing", async () => {
     const { target, members } = await hiding({ patch: "does nothing" });
