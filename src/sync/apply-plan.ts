@@ -16,6 +16,7 @@ import { refuseMoved } from "./apply/preconditions.ts";
 import { planSource } from "./apply/source.ts";
 import { fillsTables, statisticsKeeper } from "./statistics.ts";
 import { withSyncLock } from "./lock.ts";
+import { awaitPassedOn, namesPassedOn } from "./passed-on.ts";
 import { hashOf } from "./plan.ts";
 import type { OnProgress } from "./progress.ts";
 
@@ -94,6 +95,7 @@ export async function applyItems(ctx: Context, { db, planId, hash, onProgress }:
   const fills = await fillsTables(db, planId);
   const statistics = statisticsKeeper(ctx, { db, worthwhile: fills });
   await statistics.ofPlan();
+  const passed = fills ? [] : await namesPassedOn(db.pool, { planId, connectionId: plan.connection_id });
   for (const { kind, most, atOnce } of STAGES) {
     const span = spans.find((each) => each.kind === kind);
     if (!span) continue;
@@ -119,7 +121,10 @@ export async function applyItems(ctx: Context, { db, planId, hash, onProgress }:
     await inParallel(starts, { atOnce, work });
   }
   await statistics.ofDirectory();
-  await inTransaction(db, ctx, (work) => settleLateArrivals(work, { connectionId: plan.connection_id, since: plan.opened_at }));
+  await inTransaction(db, ctx, async (work) => {
+    await awaitPassedOn(work.sql, { planId, connectionId: plan.connection_id, passed, at: ctx.now() });
+    await settleLateArrivals(work, { connectionId: plan.connection_id, since: plan.opened_at });
+  });
   return inTransaction(db, ctx, async (work) => {
     if (fills) await enqueue(work.sql, { job: "complete_search_indexes", payload: {}, key: "complete_search_indexes" });
     return finishApplying(work, { plan, total });

@@ -10,6 +10,7 @@ import { endCancelled } from "./cancel-run.ts";
 import { failRun } from "./fail.ts";
 import { finishRun, type RunSummary } from "./finish.ts";
 import { withSyncLock } from "./lock.ts";
+import { readWhoNamesPassedOn } from "./passed-on.ts";
 import { timed, READ_STAGE, type OnProgress } from "./progress.ts";
 import { readRefused } from "./refused.ts";
 import { readGroupsOfReturned } from "./returned.ts";
@@ -116,6 +117,7 @@ async function pullInFull(run: Run, source: Source): Promise<void> {
   await timed(run.timings, "sweep", async () => {
     for (const kind of kindsOf(run, source)) await sweepAbsent(run, source, kind);
     await sweepUnread(run, source);
+    await readWhoNamesPassedOn(run, source);
   });
 }
 
@@ -133,5 +135,6 @@ async function pullChanges(run: Run, source: Source): Promise<void> {
   for (const kind of kindsOf(run, source)) await timed(run.timings, "list ids", () => listIds(run, source, kind));
   await timed(run.timings, "sweep", async () => {
     for (const kind of kindsOf(run, source)) await sweepAbsent(run, source, kind);
+    await readWhoNamesPassedOn(run, source);
   });
 }

@@ -26,10 +26,11 @@ export function isRun({ planId }: Batch): boolean {
 
 /**
  * The group's record at the source still lists who left, and will not change by itself when they come back: until it does,
- * the reference waits. A list that no longer holds it takes it back (see closeMembers).
+ * the reference waits, unless the plan has read a list that no longer holds it: whoever is called so next would be in.
+ * A list that is read later takes it back (see closeMembers).
  */
 export async function awaitReturn(
-  { work, connection }: Batch,
+  { work, connection, planId }: Batch,
   left: { ids: readonly number[] } & ({ table: "memberships"; personIds: readonly string[] } | { table: "nestings" }),
 ): Promise<void> {
   const { table, ids } = left;
@@ -39,8 +40,9 @@ export async function awaitReturn(
      select distinct on (g.id, a.reference) $2::int, 'member', g.id, a.reference, $3::timestamptz
        from ${table} m join accounts a on a.id = m.account_id
        join accounts g on g.group_id = m.${table === "memberships" ? "group_id" : "parent_group_id"} and g.connection_id = $2 and g.kind = 'group' and g.gone_at is null
-      where ${table === "memberships" ? "m.person_id = any($4::uuid[]) and m.recorded_to is not null and " : ""}m.id = any($1::bigint[]) and m.connection_id = $2 and a.reference is not null
-        and not exists (select from pending_references w where w.account_id = g.id and w.kind = 'member' and w.reference = a.reference)`,
-    [ids, connection.id, work.ctx.now(), ...("personIds" in left ? [left.personIds] : [])],
+      where ${table === "memberships" ? "m.person_id = any($5::uuid[]) and m.recorded_to is not null and " : ""}m.id = any($1::bigint[]) and m.connection_id = $2 and a.reference is not null
+        and not exists (select from pending_references w where w.account_id = g.id and w.kind = 'member' and w.reference = a.reference)
+        and not exists (select from plan_members r where r.plan_id = $4 and r.group_native_id = g.native_id and r.op = 'remove' and r.account_id = a.id)`,
+    [ids, connection.id, work.ctx.now(), planId, ...("personIds" in left ? [left.personIds] : [])],
   );
 }

@@ -1,0 +1,95 @@
+import type { Kind, Source } from "../../connectors/contract.ts";
+import type { Sql } from "../db/database.ts";
+import type { Run } from "./begin.ts";
+import { fingerprint } from "./fingerprint.ts";
+import { withReference } from "./pull.ts";
+import { kindsOf, stageChanged } from "./read.ts";
+
+/**
+ * Names that another has from this plan ($1) on than the one of its connection ($2) who had them before, renamed or gone: a distinguished
+ * name, most often. Item by item: left to itself, the planner reads all accounts.
+ */
+const PASSED = `passed as (
+    select i.reference, y.id as account_id, y.person_id, y.group_id, y.unit_id
+      from (select kind, native_id, reference, subject_id from plan_items where plan_id = $1 and reference is not null and action <> 'delete' offset 0) i
+      cross join lateral (select * from accounts where connection_id = $2 and reference = i.reference offset 0) y
+     where (y.kind, y.native_id) <> (i.kind, i.native_id) and coalesce(y.person_id, y.group_id, y.unit_id) is distinct from i.subject_id)`;
+
+/** Groups and people of the connection that may name such a one and that the plan says nothing of. */
+const NAMING = `with ${PASSED},
+  naming as (
+    select g.id from passed p join memberships m on m.person_id = p.person_id and m.account_id = p.account_id and m.recorded_to is null and m.valid_to is null
+      join accounts g on g.group_id = m.group_id and g.connection_id = $2 and g.kind = 'group'
+    union select g.id from passed p join nestings n on n.child_group_id = p.group_id and n.account_id = p.account_id and n.recorded_to is null and n.valid_to is null
+      join accounts g on g.group_id = n.parent_group_id and g.connection_id = $2 and g.kind = 'group'
+    union select w.account_id from passed p join pending_references w on w.connection_id = $2 and w.reference = p.reference
+    union select a.id from passed p join people s on s.manager_id = p.person_id
+      join accounts a on a.person_id = s.id and a.connection_id = $2 and a.mapped->>'manager' = p.reference
+    union select a.id from passed p join person_units u on u.unit_id = p.unit_id and u.connection_id = $2 and u.recorded_to is null and u.valid_to is null
+      join accounts a on a.person_id = u.person_id and a.connection_id = $2
+    union select a.id from passed p join units c on c.parent_id = p.unit_id join accounts a on a.unit_id = c.id and a.connection_id = $2)
+  select a.kind, a.native_id as "nativeId" from naming join accounts a using (id)
+   where a.gone_at is null and not exists (select from plan_items i where i.plan_id = $1 and i.kind = a.kind and i.native_id = a.native_id)
+   order by 1, 2`;
+
+/**
+ * Whom a name means is settled when the record that uses it is taken in. Where a name passes on, that record says the same as before
+ * and means another, or it was changed by the system itself without a word (slapd's refint): so it is read again. A newcomer would
+ * otherwise inherit the groups of whoever had the name before.
+ */
+export async function readWhoNamesPassedOn(run: Run, source: Source): Promise<void> {
+  if (run.before.accounts.size === 0) return;
+  const { rows } = await run.db.pool.query<{ kind: Kind; nativeId: string }>({
+    name: "sync_naming_passed_on",
+    text: NAMING,
+    values: [run.planId, run.connection.id],
+  });
+  const kinds = kindsOf(run, source);
+  for (const { kind, nativeId } of rows) {
+    if (!kinds.includes(kind)) continue;
+    run.ctx.signal.throwIfAborted();
+    const record = await source.readOne(kind, nativeId);
+    if (record !== "gone" && !record.outOfScope)
+      await stageChanged(run, [{ record: withReference(record), hash: fingerprint(record).toString("hex") }]);
+  }
+}
+
+/** A name that passes on, and whom it meant until then. */
+export interface PassedOn {
+  reference: string;
+  personId: string;
+}
+
+/** Asked before a plan is applied: afterwards nobody knows who had the name. */
+export async function namesPassedOn(
+  sql: Sql,
+  { planId, connectionId }: { planId: number; connectionId: number },
+): Promise<readonly PassedOn[]> {
+  const { rows } = await sql.query<PassedOn>({
+    name: "sync_names_passed_on",
+    text: `with ${PASSED} select distinct reference, person_id as "personId" from passed where person_id is not null`,
+    values: [planId, connectionId],
+  });
+  return rows;
+}
+
+/**
+ * Who was applied before the name had passed on, or says the same as ever, waits for it anew: whoever has it now is found with all
+ * others that came late (see settleLateArrivals). Only of records that this plan has read, and where nobody stronger names a manager.
+ */
+export async function awaitPassedOn(
+  sql: Sql,
+  { planId, connectionId, passed, at }: { planId: number; connectionId: number; passed: readonly PassedOn[]; at: Date },
+): Promise<void> {
+  if (passed.length === 0) return;
+  await sql.query(
+    `insert into pending_references (connection_id, kind, account_id, reference, since)
+     select $2::int, 'manager', a.id, p.reference, $5::timestamptz
+       from unnest($3::text[], $4::uuid[]) as p(reference, person_id) join people s on s.manager_id = p.person_id
+       join accounts a on a.person_id = s.id and a.connection_id = $2 and a.gone_at is null and a.mapped->>'manager' = p.reference
+       join plan_items i on i.plan_id = $1 and i.kind = a.kind and i.native_id = a.native_id
+      where coalesce(s.mastery->>'manager', s.mastery->>'*')::int = $2
+     on conflict do nothing`,
+    [planId, connectionId, passed.map(({ reference }) => reference), passed.map(({ personId }) => personId), at],
+  );
+}
