@@ -30,7 +30,8 @@ export interface OpenStoreOptions {
 
 /** Opens what DATABASE_URL names, or the embedded PostgreSQL in the data folder, and migrates it. Throws `unavailable` or `misconfigured`. */
 export async function openStore(config: Config, { log, poolSize, refreshRoles = false }: OpenStoreOptions): Promise<Store> {
-  const embedded = config.databaseUrl === undefined ? await startEmbeddedPostgres({ folder: config.data }) : undefined;
+  const onTrouble = (error: Error) => log.warn({ err: error }, "the embedded PostgreSQL does not run; it is started again");
+  const embedded = config.databaseUrl === undefined ? await startEmbeddedPostgres({ folder: config.data, onTrouble }) : undefined;
   const url = embedded?.url ?? config.databaseUrl ?? "";
   try {
     const onWaiting: OnWaiting = (waiting) => log.warn(waiting, "a migration waits for statements of others to end; it tries again");

@@ -6,6 +6,7 @@ import pg from "pg";
 import { AppError, messageOf } from "../errors.ts";
 import { postgresUser, readableBinaries } from "./embedded-binaries.ts";
 import { passwordOf, SUPER_USER, type ClusterOptions } from "./embedded-cluster.ts";
+import { bePresent, PRESENCE, stayPresent, type Presence } from "./embedded-presence.ts";
 import { freePort, isFree } from "./free-port.ts";
 import { lockFile } from "./lock-file.ts";
 import { processLives } from "./process-lives.ts";
@@ -24,6 +25,8 @@ export interface EmbeddedOptions {
   folder: string;
   /** Extra server settings, such as `fsync=off` in tests. */
   settings?: readonly string[];
+  /** Told when the server is gone while it is used, and each time that it can't be started again. */
+  onTrouble?: ((error: Error) => void) | undefined;
 }
 
 const SETTINGS = [
@@ -37,26 +40,49 @@ const SETTINGS = [
   "random_page_cost=1.1",
 ];
 const START_TIMEOUT_MS = 60_000;
+/** The same for one that is gone, which is tried again and again: who leaves meanwhile waits for as long. */
+const START_AGAIN_TIMEOUT_MS = 5000;
 /** Between two starts of a server that ends by itself. */
 const AGAIN_MS = 500;
 /** So long a server that starts may have written its port, and not listen there yet. */
 const DEAF_MS = 3000;
 
 /** Makes the cluster when there is none, starts it when it does not run, and says where it answers. */
-export async function startEmbeddedPostgres({ folder, settings = [] }: EmbeddedOptions): Promise<EmbeddedPostgres> {
+export async function startEmbeddedPostgres({ folder, settings = [], onTrouble }: EmbeddedOptions): Promise<EmbeddedPostgres> {
   mkdirSync(folder, { recursive: true });
   const cluster = path.resolve(folder, "postgres");
   const owner = postgresUser();
   const binaries = readableBinaries(owner);
-  const unlock = await lockFile(path.join(folder, "postgres.lock"));
+  const lock = path.join(folder, "postgres.lock");
+  const unlock = await lockFile(lock);
   try {
     const password = passwordOf({ cluster, binaries, owner });
-    const port = await untilReady({ cluster, binaries, owner, settings, password });
+    const how = { cluster, binaries, owner, settings, password };
+    const port = await untilReady(how);
     const url = urlOf({ password, port, database: "rollcall" });
     // Taken under the lock: who leaves later sees that somebody has come.
-    const presence = await bePresent(url);
-    const stop = () => stopServer({ cluster, binaries, owner });
-    return { url, stop, release: () => leave({ url, presence, folder, stop }) };
+    const presence = stayPresent(await bePresent(url), { comeBack: () => comeBack({ ...how, lock, port }), onTrouble });
+    const stop = () => {
+      presence.leave();
+      stopServer({ cluster, binaries, owner });
+    };
+    return { url, stop, release: () => leave({ url, presence, lock, stop }) };
+  } finally {
+    unlock();
+  }
+}
+
+/** Starts it again where it is gone, at the same port: all who use it know it by that. */
+async function comeBack({ lock, port, ...options }: StartOptions & { password: string; lock: string; port: number }): Promise<pg.Client> {
+  const unlock = await lockFile(lock);
+  try {
+    const now = await untilReady({ ...options, withinMs: START_AGAIN_TIMEOUT_MS });
+    if (now !== port)
+      throw new AppError(
+        "unavailable",
+        `The embedded PostgreSQL had to be started at another port (${now}, before: ${port}): start Rollcall anew.`,
+      );
+    return await bePresent(urlOf({ password: options.password, port, database: "rollcall" }));
   } finally {
     unlock();
   }
@@ -108,9 +134,13 @@ async function portFor(cluster: string): Promise<number> {
  * stop it just before. A port where nobody listens is of a server that was killed, and whose process id another one has by now: PostgreSQL
  * itself knows better, and starts no second server.
  */
-async function untilReady({ password, ...options }: StartOptions & { password: string }): Promise<number> {
+async function untilReady({
+  password,
+  withinMs = START_TIMEOUT_MS,
+  ...options
+}: StartOptions & { password: string; withinMs?: number }): Promise<number> {
   const { cluster } = options;
-  const deadline = Date.now() + START_TIMEOUT_MS;
+  const deadline = Date.now() + withinMs;
   let started: Started | undefined;
   let listening = Date.now();
   for (;;) {
@@ -161,35 +191,16 @@ function stopServer({ cluster, binaries, owner }: ClusterOptions): void {
   execFileSync(path.join(binaries, "pg_ctl"), ["stop", "-D", cluster, "-m", "fast", "-w"], { ...owner, stdio: "ignore", cwd: cluster });
 }
 
-const PRESENCE = "rollcall-presence";
-
-/** A connection that says "somebody uses this server" for as long as this process does. */
-async function bePresent(url: string): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString: url, application_name: PRESENCE });
-  // The server may be stopped or restarted under us; leaving copes with that.
-  client.on("error", () => undefined);
-  await client.connect();
-  return client;
-}
-
-async function leave({
-  url,
-  presence,
-  folder,
-  stop,
-}: {
-  url: string;
-  presence: pg.Client;
-  folder: string;
-  stop: () => void;
-}): Promise<void> {
-  const unlock = await lockFile(path.join(folder, "postgres.lock"));
+async function leave({ url, presence, lock, stop }: { url: string; presence: Presence; lock: string; stop: () => void }): Promise<void> {
+  presence.leave();
+  const unlock = await lockFile(lock);
   try {
+    const client = presence.client();
     // A restart of the server has cut the presence off; asking takes another one.
-    const alone = await nobodyElse(presence).catch(() =>
+    const alone = await nobodyElse(client).catch(() =>
       bePresent(url).then(async (another) => nobodyElse(another).finally(() => another.end())),
     );
-    await presence.end().catch(() => undefined);
+    await client.end().catch(() => undefined);
     if (alone) stop();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ECONNREFUSED") throw error;

@@ -25,6 +25,14 @@ async function answers(url: string): Promise<void> {
   await client.end();
 }
 
+async function presences(url: string): Promise<number> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  const { rowCount } = await client.query("select from pg_stat_activity where application_name = 'rollcall-presence'");
+  await client.end();
+  return rowCount ?? 0;
+}
+
 describe("the embedded PostgreSQL", () => {
   test("SIGKILL in the middle of the first start: the next one makes the cluster, or goes on with it", async () => {
     for (const milliseconds of [50, 250, 500, 900, 1300, 1800]) {
@@ -62,6 +70,35 @@ describe("the embedded PostgreSQL", () => {
     await answers(again.url);
     again.stop();
     stop();
+  });
+
+  test("one that is killed while it is used is started again at the same port, and goes when who used it leaves", async () => {
+    const troubles: string[] = [];
+    const { url, release } = await startEmbeddedPostgres({
+      folder,
+      settings: ["fsync=off"],
+      onTrouble: ({ message }) => void troubles.push(message),
+    });
+    const pid = () => Number(readFileSync(path.join(folder, "postgres/postmaster.pid"), "utf8").split("\n")[0]);
+    for (const signal of ["SIGKILL", "SIGINT"]) {
+      const before = pid();
+      process.kill(before, signal);
+      while (processLives(before)) await sleep(20);
+      let again = false;
+      while (!again)
+        again = await answers(url).then(
+          () => true,
+          () => sleep(100, false),
+        );
+      expect(pid()).not.toBe(before);
+    }
+    expect(troubles).toContain("the embedded PostgreSQL is gone: it is started again");
+    // Another who comes and leaves does not take it along: who came back is present again.
+    while ((await presences(url)) < 1) await sleep(50);
+    await (await start()).release();
+    await answers(url);
+    await release();
+    expect(readdirSync(path.join(folder, "postgres"))).not.toContain("postmaster.pid");
   });
 
   test("it starts where one was killed whose process id another process has by now", async () => {
