@@ -29,7 +29,7 @@ export interface HttpOptions {
   /** Most bytes of an answer; 32 MiB when absent. */
   maxBytes?: number;
   /** What an error means in this system's own words, where they say more than the status. */
-  faultOf?: (answer: { status: number; body: unknown }) => FaultKind | undefined;
+  faultOf?: (answer: { status: number; body: unknown; method: HttpRequest["method"] }) => FaultKind | undefined;
   signal: AbortSignal;
   now: () => Date;
 }
@@ -79,7 +79,7 @@ export function openHttp(options: HttpOptions): HttpClient {
       for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, String(value));
       const credential = await options.credential();
       const secrets = [...Object.values(credential).flatMap(secretParts), ...secretsOfForm(body)];
-      const call: Call = { system, host: base.host, timeoutMs, secrets, faultOf };
+      const call: Call = { system, host: base.host, timeoutMs, secrets, faultOf: faultOf && ((answer) => faultOf({ ...answer, method })) };
       const text = body === undefined ? undefined : body instanceof URLSearchParams ? body.toString() : JSON.stringify(body);
       const headers = {
         accept: "application/scim+json, application/json",

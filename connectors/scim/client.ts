@@ -198,11 +198,15 @@ function pathOf(kind: Kind, id?: string): string {
   return `/${kind === "user" ? "Users" : "Groups"}${id === undefined ? "" : `/${encodeURIComponent(id)}`}`;
 }
 
-/** RFC 7644 table 9 and RFC 9865 section 3: a conflict is one whatever its status, and a cursor may be too old. */
-function faultOf({ status, body }: { status: number; body: unknown }): FaultKind | undefined {
+/**
+ * RFC 7644 tables 8 and 9, RFC 9865 section 3: a conflict of names is one whatever its status; any other 409 to a change tells that
+ * somebody else was quicker, which passes: as a conflict of names whoever is to leave would stay in. A cursor may be too old.
+ */
+function faultOf({ status, body, method }: { status: number; body: unknown; method: HttpRequest["method"] }): FaultKind | undefined {
   const named = withKnownNames(body);
   const scimType = isObject(named) ? named["scimType"] : undefined;
   if (scimType === "uniqueness" && status >= 400 && status < 500) return "exists";
+  if (status === 409 && method !== "POST") return "transient";
   return scimType === "expiredCursor" ? "transient" : undefined;
 }
 

@@ -426,6 +426,26 @@ describe("answers", () => {
     expect(await target.create("user", { userName: "anna" })).toMatchObject({ nativeId: "a/b", active: true });
   });
 
+  test.each([
+    ["disabled", (target: Target) => target.disable("1")],
+    ["removed", (target: Target) => target.remove("user", "1")],
+    ["taken out of a group", (target: Target) => target.members("g", { add: [], remove: ["1"] })],
+  ])("M4: whom a 409 without scimType keeps from being %s is tried again: somebody else was quicker", async (_what, change) => {
+    const { target } = await against(({ method }) =>
+      method === "GET"
+        ? { status: 200, body: { id: "1", active: true, members: [{ value: "1" }] } }
+        : { status: 409, body: { detail: "changed meanwhile" } },
+    );
+    await expect(change(target)).rejects.toMatchObject({ kind: "transient", message: expect.stringContaining("changed meanwhile") });
+  });
+
+  test("a name that somebody else has is a conflict of a change, too", async () => {
+    const { target } = await against(() => ({ status: 409, body: { scimType: "uniqueness", detail: "taken" } }));
+    await expect(target.update("user", "1", { before: { userName: "a" }, after: { userName: "b" } })).rejects.toMatchObject({
+      kind: "exists",
+    });
+  });
+
   test("uniqueness is a conflict whatever the status", async () => {
     const { target } = await against(() => ({ status: 400, body: { scimType: "uniqueness", detail: "taken" } }));
     await expect(target.create("user", { userName: "anna" })).rejects.toMatchObject({ kind: "exists" });
