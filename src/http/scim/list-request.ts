@@ -22,7 +22,7 @@ export interface ListRequest {
   count: number;
   /** For paging by cursor (RFC 9865): empty for the first page. Without one, pages go by index. */
   cursor?: string;
-  /** The filter and the order in one text: what a cursor is a place in. */
+  /** The filter and the order in one text: what a cursor is a place in. Empty without one. */
   list: string;
   projection?: Projection;
 }
@@ -54,7 +54,7 @@ export function readListRequest(
     startIndex: byCursor ? 1 : Math.max(1, whole(text("startIndex"), { name: "startIndex", usual: 1 })),
     count: counted(text("count"), { byCursor }),
     ...(byCursor ? { cursor } : {}),
-    list: JSON.stringify([filter ?? null, sortBy?.toLowerCase() ?? null, descending]),
+    list: byCursor ? JSON.stringify([filter ?? null, sortBy?.toLowerCase() ?? null, descending]) : "",
     projection: projectionOf(schema, source),
   };
 }
@@ -85,14 +85,24 @@ export function projectionOf(schema: ResourceSchema, source: Readonly<Record<str
 
 /** The same, as names. */
 export function askedNames(source: Readonly<Record<string, unknown>>): Required<AskedNames> {
-  const names = (wanted: string) =>
-    Object.entries(source)
-      .filter(([name]) => name.toLowerCase() === wanted)
-      .flatMap(([, value]) => (Array.isArray(value) ? value : [value]))
-      .flatMap((value) => (typeof value === "string" ? value.split(",") : []))
-      .map((name) => name.trim())
-      .filter(Boolean);
-  return { attributes: names("attributes"), excludedAttributes: names("excludedattributes") };
+  const asked: { attributes: string[]; excludedAttributes: string[] } = { attributes: [], excludedAttributes: [] };
+  for (const [name, value] of Object.entries(source)) {
+    const kind = NAMING.get(name.toLowerCase());
+    if (kind) asked[kind] = asked[kind].concat(namesIn(value));
+  }
+  return asked;
+}
+
+const NAMING: ReadonlyMap<string, keyof AskedNames> = new Map([
+  ["attributes", "attributes"],
+  ["excludedattributes", "excludedAttributes"],
+]);
+
+function namesIn(value: unknown): string[] {
+  return (Array.isArray(value) ? value : [value])
+    .flatMap((one: unknown) => (typeof one === "string" ? one.split(",") : []))
+    .map((name) => name.trim())
+    .filter(Boolean);
 }
 
 /** Beyond it every number means the same: further than any list goes. */

@@ -8,6 +8,7 @@ import type { Call } from "./call.ts";
 import { viewOf } from "./call-view.ts";
 import { openCursor, sealCursor, type Position } from "./cursor.ts";
 import { STATEMENT_CUT_OFF } from "./errors.ts";
+import { keyLookUp } from "./key-look-up.ts";
 import type { ListRequest } from "./list-request.ts";
 import { listStatement, type ListRow } from "./list-statement.ts";
 import { isLeftOutWhole } from "./projection.ts";
@@ -66,13 +67,9 @@ export async function readPage(
 ): Promise<Page> {
   const sealing = { keyRing: door.keyRing, connectionId: call.connection.id, list: `${type.kind} ${request.list}`, now: call.ctx.now() };
   const position = request.cursor ? openCursor(request.cursor, sealing) : undefined;
-  const given = parameters();
-  const view = viewOf(call, { type, parameters: given });
-  const stamp = proof && TOKEN_STAMP(`${given.add(proof.hash)}::bytea`);
-  const text = listStatement({ view, parameters: given, request, position, stamp });
-  const name = door.db.statementNames.nameOf(text);
-  const projection = request.projection && isLeftOutWhole(request.projection, view) ? undefined : request.projection;
-  const rows = await rowsOf(door, { text, name, values: given.values, isSmall: request.filter !== undefined }).catch((error: unknown) => {
+  const query = keyLookUp(call, { type, request, proof }) ?? listQuery(door, { type, call, request, proof, position });
+  const projection = query.isFinal ? undefined : request.projection;
+  const rows = await rowsOf(door, { ...query, isSmall: request.filter !== undefined }).catch((error: unknown) => {
     throw tooMany(error, request) ?? error;
   });
   const total = rows[0]?.total ?? 0;
@@ -91,8 +88,21 @@ interface ListQuery {
   text: string;
   name: string | undefined;
   values: readonly unknown[];
-  /** Somebody is looked for, not paged through: most such lists are short. */
-  isSmall: boolean;
+  /** Its resources have all left out that was to be left out. */
+  isFinal: boolean;
+}
+
+/** The statement of any list. */
+function listQuery(
+  { db }: ListDoor,
+  { type, call, request, proof, position }: ListOptions & { proof: TokenProof | undefined; position: Position | undefined },
+): ListQuery {
+  const given = parameters();
+  const view = viewOf(call, { type, parameters: given });
+  const stamp = proof && TOKEN_STAMP(`${given.add(proof.hash)}::bytea`);
+  const text = listStatement({ view, parameters: given, request, position, stamp });
+  const isFinal = request.projection !== undefined && isLeftOutWhole(request.projection, view);
+  return { text, name: db.statementNames.nameOf(text), values: given.values, isFinal };
 }
 
 /** Those who ask for the same page wait for one that is on its way no longer than this. */
@@ -101,8 +111,14 @@ const PATIENCE_MS = 50;
 // A database's own, and gone with it.
 const pagesOf = new WeakMap<Database, SharedAnswers<ListRow[]>>();
 
-/** What several ask for at one moment is read once: a client that repeats a slow question, or many that begin together, cost one read. */
-async function rowsOf({ db }: ListDoor, { text, name, values, isSmall }: ListQuery): Promise<ListRow[]> {
+/**
+ * What several ask for at one moment is read once: a client that repeats a slow question, or many that begin together, cost one read.
+ * `isSmall`: somebody is looked for, not paged through; most such lists are short.
+ */
+async function rowsOf(
+  { db }: ListDoor,
+  { text, name, values, isSmall }: Omit<ListQuery, "isFinal"> & { isSmall: boolean },
+): Promise<ListRow[]> {
   // A form that has a name has come before, and will again.
   if (isSmall && name !== undefined && arePlain(values)) return db.keyedReads.query<ListRow>({ text, name, values });
   const pages = pagesOf.get(db) ?? createSharedAnswers<ListRow[]>({ patienceMs: PATIENCE_MS });

@@ -3,9 +3,10 @@ import type { Sql } from "../../db/database.ts";
 import type { PlainValue, SharedReads } from "../../db/shared-reads.ts";
 import type { Call } from "./call.ts";
 import type { JsonObject } from "./json.ts";
+import { placedView } from "./placed-view.ts";
 import { isLeftOutWhole, keyOf, notNeeded, project, standing, type Projection } from "./projection.ts";
 import type { ResourceType } from "./resource-type.ts";
-import { isUuid, type Parameters, type View } from "./view.ts";
+import { isUuid, type View } from "./view.ts";
 
 /** A resource as it goes out: JSON text, straight from the database where nothing has to be left out. */
 export interface Found {
@@ -71,14 +72,14 @@ interface Statement {
   values(given: { call: Call; id: string; hash: Buffer | null }): PlainValue[];
 }
 
-/** Stands for any connection while a statement is made. */
-const CONNECTION = 0;
-type Place = "connection" | "base" | "id" | "hash" | "reader" | "hidden" | "own";
-const READER = { personId: "reader", hidden: "hidden", own: "own" } as const;
-
 /** Statements by all that they depend on, each made once. Clients make up projections; so they are not kept for ever. */
 const MADE = new Map<string, Statement>();
 const MOST_MADE = 500;
+
+const PLACES = [
+  ["id", "id"],
+  ["hash", "hash"],
+] as const;
 
 type Form = Pick<FindOptions, "type" | "projection" | "sparing">;
 
@@ -94,10 +95,7 @@ function statementFor(call: Call, form: Form): Statement {
 }
 
 function makeStatement({ visibility, reader }: Call, { type, projection, sparing = false }: Form): Statement {
-  const places: Place[] = [];
-  // The view is made with names in its values' places.
-  const given: Parameters = { values: places, add: (value) => `$${places.push(value === CONNECTION ? "connection" : (value as Place))}` };
-  const view = type.view({ parameters: given, connectionId: CONNECTION, base: "base", visibility, ...(reader ? { reader: READER } : {}) });
+  const { view, parameters: given, values } = placedView({ visibility, reader }, { type, own: PLACES });
   const without = notNeeded(projection, view);
   const spared = sparing && view.lengthy && !without.has(view.lengthy.path) ? view.lengthy : undefined;
   const resource = `select (${view.resource(without, { sparing: spared !== undefined })})::text as text, ${view.version} as version, ${spared ? "lengthy.is_long" : "false"} as spared
@@ -114,11 +112,7 @@ function makeStatement({ visibility, reader }: Call, { type, projection, sparing
     ].join("-"),
     text: `select ${TOKEN_STAMP(`${given.add("hash")}::bytea`)} as stamp, found.text, found.version, found.spared from (select) one left join lateral (${resource}) found on true`,
     isFinal: projection !== undefined && isLeftOutWhole(projection, view),
-    values: ({ call, id, hash }) => {
-      const { personId = null, hidden = null, own = null } = call.reader ?? {};
-      const by: Record<Place, PlainValue> = { connection: call.connection.id, base: call.base, id, hash, reader: personId, hidden, own };
-      return places.map((place) => by[place]);
-    },
+    values: ({ call, id, hash }) => values(call, { id, hash }),
   };
 }
 
