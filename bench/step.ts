@@ -4,6 +4,7 @@ import { sealingKey } from "../src/db/envelope.ts";
 import { migrate } from "../src/db/migrate.ts";
 import { completeSearchIndexes } from "../src/db/search-indexes.ts";
 import { takeOverSearchTexts } from "../src/db/search-texts.ts";
+import { setUpHeap } from "../src/heap.ts";
 import { createLog } from "../src/log.ts";
 import { runSync } from "../src/sync/run.ts";
 import { readBare, type BareReadJob } from "./bare-read.ts";
@@ -81,6 +82,8 @@ async function completeIndexes({ databaseUrl }: { databaseUrl: string }): Promis
 
 /** One measured step in a process of its own; see inChild. */
 const [step] = process.argv.slice(2);
+// Runs happen in a server's worker, and have its heap.
+if (step === "sync" || step === "incremental") setUpHeap();
 if (step === "read") answerParent((job: BareReadJob) => readBare(job));
 // Loaded by those alone who need it, so that nobody else's memory shows it.
 else if (step === "read-directory")

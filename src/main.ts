@@ -2,7 +2,6 @@ import { readFileSync } from "node:fs";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
-import { setFlagsFromString } from "node:v8";
 import type { Express } from "express";
 import type { Logger } from "pino";
 import { EXIT, type ExitCode } from "./cli/exit.ts";
@@ -12,6 +11,7 @@ import { openStore } from "./cli/store.ts";
 import { processEnvironment, type Config } from "./config.ts";
 import { projectFolder } from "./db/folder.ts";
 import { AppError } from "./errors.ts";
+import { setUpHeap } from "./heap.ts";
 import { serverOf } from "./http/server.ts";
 import { createLog } from "./log.ts";
 
@@ -24,13 +24,6 @@ const IDLE_CONNECTIONS_STAY_MS = 75_000;
 /** Bodies that stop coming are cut off sooner (middleware/steady-body.ts). */
 const LARGE_FILES_MAY_TAKE_MS = 300_000;
 const MOST_HEADER_BYTES = 16 * 1024;
-/** What lives may grow by so much before V8 clears up in full. By itself it waits for four times as much, which a server of many small requests pays for with 150 MB. */
-const HEAP_GROWS_BY_PERCENT = 70;
-/**
- * V8 learns which places make what lives long, and puts what they make among the old objects at once. Here it learns that of requests'
- * own objects: each of them keeps its request, and the whole answer, until a full collection.
- */
-const OBJECTS_BEGIN_YOUNG = "--no-allocation-site-pretenuring";
 
 // Who reads only the first lines (`rollcall audit tail | head`) has all that was wanted.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -52,9 +45,7 @@ process.exitCode = await runCommandLine({
 
 /** Opens the database, serves and works by `config.roles`, until a signal; then lets everything in flight finish. */
 async function startServer({ config, out }: { config: Config; out: Output }): Promise<ExitCode> {
-  // V8 asks for these at each collection: they may be set while it runs.
-  setFlagsFromString(`--heap-growing-percent=${HEAP_GROWS_BY_PERCENT}`);
-  setFlagsFromString(OBJECTS_BEGIN_YOUNG);
+  setUpHeap();
   const log = createLog({ level: config.logLevel, buffered: true });
   const stopped = untilSignal(log);
   const stopping = new AbortController();
