@@ -1,7 +1,9 @@
 import { spawnSync } from "node:child_process";
 import { describe, expect, test } from "@jest/globals";
+import fc from "fast-check";
 import { compileExpression, type ExpectedType } from "../../src/expressions/compile.ts";
 import { personVariables } from "../../src/expressions/environment.ts";
+import { linearForm } from "../../src/expressions/linear-pattern.ts";
 import { NEVER_BACK_FOR_LONG } from "../../src/expressions/patterns.ts";
 
 const onAccount = (source: string, expects: ExpectedType = "any") =>
@@ -26,6 +28,53 @@ describe("patterns", () => {
     for (const source of ["account.title.matches(account.pattern)", '["a"].exists(p, account.title.matches(p))', '"a".matches("a" + "b")'])
       expect(() => onAccount(source, "bool")).toThrow(/written out, in quotes/);
     expect(matches("^a\\\\1(?:b|c)$")({ title: "a\\1b" })).toBe(true);
+  });
+
+  test("a pattern that repeats something more often than V8 counts without going back is decided all the same", () => {
+    const forms = ["^(a|a)*\\d{3,30}$", "^(a|a)*(\\d?){17}$", "^(a|a){17,}\\d$", "^((a|a){5}){5,}\\d$", "^(\\w+ ?)+\\d{4,20}$"].map(
+      linearForm,
+    );
+    const script = `require("v8").setFlagsFromString("${NEVER_BACK_FOR_LONG}");
+      process.exit(${JSON.stringify(forms)}.some((form) => new RegExp(form).test("a".repeat(60) + "!")) ? 1 : 0)`;
+    expect(spawnSync(process.execPath, ["-e", script], { timeout: 60_000 }).status).toBe(0);
+    const digits = matches("^(a|a)*\\d{3,30}$");
+    expect(digits({ title: `${"a".repeat(5000)}!` })).toBe(false);
+    expect([2, 3, 17, 30, 31].map((length) => digits({ title: "1".repeat(length) }))).toEqual([false, true, true, true, false]);
+    expect(() => matches("((a{90}){90}){90}")).toThrow(/repeats too much/);
+  });
+
+  test("escapes, classes and flags of other kinds of patterns are refused rather than taken for the letters that they are written with", () => {
+    for (const pattern of ["\\p{L}+", "\\Aa\\z", "[[:alpha:]]", "\\Qa.b\\E", "(?i)a", "(?P<x>a)", "\\x{41}"])
+      expect(() => matches(pattern)).toThrow(/don't know/);
+    expect(matches("^[[:.-]\\d\\u00e9$")({ title: ":1é" })).toBe(true);
+  });
+
+  test("a pattern and its form without long repetitions match the same", () => {
+    const atoms = fc.constantFrom("a", "b", "[ab]", "\\x61", "^", "$", "\\b", ".");
+    const quantifier = fc.oneof(
+      fc.constantFrom("", "", "*", "+", "?", "*?", "{0}", "{3,}", "{2,}", "{4}?"),
+      fc.tuple(fc.nat(3), fc.nat(2)).map(([least, more]) => `{${least},${least + more}}`),
+    );
+    const { pattern } = fc.letrec<{ pattern: string; part: string }>((tie) => ({
+      pattern: fc.array(fc.oneof(tie("part"), fc.constant("|")), { maxLength: 4 }).map((parts) => parts.join("")),
+      part: fc.oneof(
+        { depthSize: "small", withCrossShrink: true },
+        fc.tuple(atoms, quantifier).map(([atom, times]) => (["^", "$", "\\b"].includes(atom) ? atom : atom + times)),
+        fc.tuple(fc.constantFrom("(", "(?:"), tie("pattern"), quantifier).map(([open, inner, times]) => `${open}${inner})${times}`),
+      ),
+    }));
+    const text = fc.oneof(
+      fc.string({ unit: fc.constantFrom("a", "b"), maxLength: 24 }),
+      fc.nat(45).map((length) => "a".repeat(length)),
+    );
+    fc.assert(
+      fc.property(pattern, fc.array(text, { minLength: 5, maxLength: 5 }), (given, texts) => {
+        const [form, asItIs] = [linearForm(given, 2), new RegExp(given)];
+        const written = form === undefined ? undefined : new RegExp(form);
+        for (const each of texts) expect({ given, each, met: written?.test(each) }).toEqual({ given, each, met: asItIs.test(each) });
+      }),
+      { numRuns: 500 },
+    );
   });
 });
 
