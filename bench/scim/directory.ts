@@ -18,14 +18,16 @@ export interface DirectoryGroup {
 const GROUP_SIZES = [10, 10_000, 100_000];
 const BATCH = 1000;
 
-/** `people` of them, and beside them those who join groups and leave them again. */
+/**
+ * `people` of them, and beside them those who join groups and leave them again. The first have as many groups in every directory, so that a
+ * page of them is as much to read.
+ */
 export function directoryOf(people: number): Directory {
-  const sizes = new Set(GROUP_SIZES.map((size) => Math.min(size, people)));
   const batch = Math.min(BATCH, people);
   return {
     company: createCompany({ people: people + batch, groups: 0, organised: false }),
     people: people + batch,
-    groups: [...sizes].map((size) => ({ name: `All of ${size}`, size })),
+    groups: GROUP_SIZES.map((size) => ({ name: `All of ${size}`, size: Math.min(size, people) })),
     batch,
   };
 }
