@@ -31,6 +31,14 @@ interface Waiting {
 }
 
 export function createSharedReads(pool: Pick<pg.Pool, "query">): SharedReads {
+  // By names, of which there are few.
+  const made = new Map<string, string>();
+  const manyOf = (name: string, { text, values }: SharedRead): string => {
+    const known = made.get(name) ?? manyTimes(text, values.length);
+    made.set(name, known);
+    return known;
+  };
+
   const alone = async ({ read, resolve, reject }: Waiting): Promise<void> => {
     const { name, text, values } = read;
     try {
@@ -48,8 +56,7 @@ export function createSharedReads(pool: Pick<pg.Pool, "query">): SharedReads {
     let rows: (object & { at: number })[];
     try {
       ({ rows } = await pool.query<object & { at: number }>({
-        ...(name === undefined ? {} : { name: `many-${name}` }),
-        text: manyTimes(text, values.length),
+        ...(name === undefined ? { text: manyTimes(text, values.length) } : { name: `many-${name}`, text: manyOf(name, first.read) }),
         values: values.map((_, index) => all.map(({ read }) => textOf(read.values[index] ?? null))),
       }));
     } catch {

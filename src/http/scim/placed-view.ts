@@ -7,10 +7,15 @@ import type { Parameters, View } from "./view.ts";
 const CONNECTION = 0;
 const READER = { personId: "reader", hidden: "hidden", own: "own" } as const;
 
-type CallPlace = "connection" | "base" | "reader" | "hidden" | "own";
-const CALL_PLACES: readonly (readonly [unknown, CallPlace])[] = [
-  [CONNECTION, "connection"],
-  ...(["base", "reader", "hidden", "own"] as const).map((place) => [place, place] as const),
+/** Says a value of a statement for one client. */
+type Value<Place extends string> = (call: Call, own: Readonly<Record<Place, PlainValue>>) => PlainValue;
+
+const OF_CALLS: readonly (readonly [unknown, (call: Call) => PlainValue])[] = [
+  [CONNECTION, ({ connection }) => connection.id],
+  ["base", ({ base }) => base],
+  [READER.personId, ({ reader }) => reader?.personId ?? null],
+  [READER.hidden, ({ reader }) => reader?.hidden ?? null],
+  [READER.own, ({ reader }) => reader?.own ?? null],
 ];
 
 /** A type's view made with names in its values' places: a statement of it serves every client that sees the type in the same way. */
@@ -35,13 +40,16 @@ export function placedView<Place extends string>(
   { visibility, reader }: Pick<Call, "visibility" | "reader">,
   { type, own }: PlacedViewOptions<Place>,
 ): PlacedView<Place> {
-  const placeOf = new Map<unknown, CallPlace | Place>([...CALL_PLACES, ...own]);
-  const places: (CallPlace | Place | undefined)[] = [];
+  const valueOf = new Map<unknown, Value<Place>>([
+    ...OF_CALLS,
+    ...own.map(([standIn, place]): [unknown, Value<Place>] => [standIn, (_call, given) => given[place]]),
+  ]);
+  const found: (Value<Place> | undefined)[] = [];
   const values: unknown[] = [];
   const parameters: Parameters = {
     values,
     add(value) {
-      places.push(placeOf.get(value));
+      found.push(valueOf.get(value));
       return `$${values.push(value)}`;
     },
   };
@@ -49,18 +57,7 @@ export function placedView<Place extends string>(
   return {
     view,
     parameters,
-    isWhole: () => !places.includes(undefined),
-    values: (call, ownValues) => {
-      const { personId = null, hidden = null, own: kept = null } = call.reader ?? {};
-      const by: Readonly<Record<string, PlainValue>> = {
-        ...ownValues,
-        connection: call.connection.id,
-        base: call.base,
-        reader: personId,
-        hidden,
-        own: kept,
-      };
-      return places.map((place) => (place === undefined ? null : (by[place] ?? null)));
-    },
+    isWhole: () => !found.includes(undefined),
+    values: (call, given) => found.map((value) => value?.(call, given) ?? null),
   };
 }
