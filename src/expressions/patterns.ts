@@ -50,7 +50,7 @@ function problemOf(node: ASTNode): string | undefined {
   }
   const form = isLinear(pattern.args) ? pattern.args : linearForm(pattern.args);
   if (form === undefined || !isLinear(form)) return `the pattern ${pattern.args} repeats too much too often`;
-  pattern.args = form;
+  Object.assign(pattern, { args: form });
   return undefined;
 }
 
