@@ -16,6 +16,7 @@ import { refuseMoved } from "./apply/preconditions.ts";
 import { planSource } from "./apply/source.ts";
 import { fillsTables, statisticsKeeper } from "./statistics.ts";
 import { withSyncLock } from "./lock.ts";
+import { oneAccountAtOnce } from "./one-at-once.ts";
 import { awaitPassedOn, namesPassedOn } from "./passed-on.ts";
 import { hashOf } from "./plan.ts";
 import type { OnProgress } from "./progress.ts";
@@ -95,6 +96,7 @@ export async function applyItems(ctx: Context, { db, planId, hash, onProgress }:
   const fills = await fillsTables(db, planId);
   const statistics = statisticsKeeper(ctx, { db, worthwhile: fills });
   await statistics.ofPlan();
+  if (!fills) await oneAccountAtOnce(db.pool, planId);
   const passed = fills ? [] : await namesPassedOn(db.pool, { planId, connectionId: plan.connection_id });
   for (const { kind, most, atOnce } of STAGES) {
     const span = spans.find((each) => each.kind === kind);

@@ -10,6 +10,7 @@ import { audible, localOrigin, ownOrigin, relied, storedOrigin, withoutEcho, typ
 import { personPayload } from "./person-payload.ts";
 import type { Item, ItemPayload, KnownAccount, KnownOrigin, KnownPerson } from "./records.ts";
 import { transferred } from "./transfer.ts";
+import { unitsNamed, unitsOf } from "./units-named.ts";
 
 /** What is the same for every record of a run. */
 export interface Deciding extends Speakers {
@@ -105,7 +106,7 @@ function decideUpdate(deciding: Deciding, input: TimedInput & { reason?: string;
   const before = mergeOrigins(
     audible(deciding, person.origins).map((origin) => storedOrigin(deciding, { origin, person, now: input.seenAt })),
   );
-  const merged = mergeOrigins([...audible(deciding, [ownOrigin(deciding, contribution), ...others]), ...localOrigin(person)]);
+  const merged = mergeOrigins([...audible(deciding, [ownOrigin(deciding, contribution, known), ...others]), ...localOrigin(person)]);
   const next = personPayload(merged, { before: person, userOf: input });
   const linking = input.link === true || !known || known.situation === "deleted";
   const personChanged =
@@ -139,7 +140,7 @@ function decideUpdate(deciding: Deciding, input: TimedInput & { reason?: string;
     payload: {
       account: { ...account(input), situation: "linked", ...(input.link ? { linkedBy: "match" as const } : {}) },
       ...(personChanged ? { person: next } : {}),
-      ...unitsOf(deciding, input),
+      ...unitsOf(deciding, input, others),
       ...(input.ahead ? { transfer: { at: input.ahead.toISOString() } } : {}),
       ...blocks,
       ...employment.payload,
@@ -164,6 +165,14 @@ export function decideLeaver(
   const others = heirsOf(deciding, { person, known });
   const reaction = deciding.mapping.situations.deleted;
   const payload: ItemPayload = {};
+  const left = person?.origins.filter(({ accountId, connectionId }) => accountId !== known.id && connectionId === deciding.connectionId);
+  if (person && left) {
+    const units = unitsNamed(
+      left.map((origin) => storedOrigin(deciding, { origin, person, now: input.seenAt })),
+      deciding.connectionId,
+    );
+    if (units) payload.units = units;
+  }
   if (person && others.length > 0) {
     const merged = mergeOrigins([
       ...others.map((origin) => storedOrigin(deciding, { origin, person, now: input.seenAt })),
@@ -216,13 +225,6 @@ function account({
 
 function contributionOf({ contribution, known }: UserInput): Contribution {
   return withoutEcho(contribution, known?.writtenBack ?? null);
-}
-
-/** A mapping that says nothing of units leaves them as they are; where it is another than the one before, which may have named some, it names none. */
-function unitsOf({ mappingVersion }: Deciding, { contribution, known }: UserInput): Pick<ItemPayload, "units"> {
-  const units = contribution["units"];
-  if (Array.isArray(units)) return { units: units.filter((unit): unit is string => typeof unit === "string") };
-  return known && known.mappingVersion !== mappingVersion ? { units: [] } : {};
 }
 
 /** What the word of this connection that somebody is not active leads to. */

@@ -13,8 +13,10 @@ export interface SaidDate {
 export interface Origin {
   /** null = edited here. */
   connectionId: number | null;
-  /** Lower wins; equal ones by connection id. */
+  /** Lower wins; equal ones by connection id, and of one connection who was there first. */
   precedence: number;
+  /** Absent of an account that is not stored yet. */
+  accountId?: number | undefined;
   /** Attributes with a precedence of their own. */
   overrides: Readonly<Record<string, number>>;
   contribution: Contribution;
@@ -118,7 +120,8 @@ function winnerOf(origins: readonly Origin[], key: string): Origin | undefined {
 function compare(left: Origin, right: Origin, key: string): number {
   return (
     (left.overrides[key] ?? left.precedence) - (right.overrides[key] ?? right.precedence) ||
-    (left.connectionId ?? Infinity) - (right.connectionId ?? Infinity)
+    (left.connectionId ?? Infinity) - (right.connectionId ?? Infinity) ||
+    (left.accountId ?? Infinity) - (right.accountId ?? Infinity)
   );
 }
 

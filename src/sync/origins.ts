@@ -19,9 +19,10 @@ export interface Speakers {
 }
 
 /** The word of the account in hand. */
-export function ownOrigin(speakers: Speakers, contribution: Contribution): Origin {
+export function ownOrigin(speakers: Speakers, contribution: Contribution, known?: KnownAccount): Origin {
   return {
     connectionId: speakers.connectionId,
+    accountId: known?.id,
     precedence: speakers.precedence,
     overrides: speakers.mapping.kinds.user?.precedence ?? {},
     contribution,
@@ -36,6 +37,7 @@ export function storedOrigin(speakers: Speakers, { origin, person, now }: { orig
   const contribution = storedContribution(speakers, { ...origin, now });
   return {
     connectionId: origin.connectionId,
+    accountId: origin.accountId,
     precedence: origin.precedence,
     overrides: speakers.mappingOf(origin.connectionId).kinds.user?.precedence ?? {},
     contribution: contribution ? withoutEcho(contribution, origin.writtenBack) : lastWord(person, origin),

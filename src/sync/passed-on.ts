@@ -15,7 +15,10 @@ const PASSED = `passed as (
       cross join lateral (select * from accounts where connection_id = $2 and reference = i.reference offset 0) y
      where (y.kind, y.native_id) <> (i.kind, i.native_id) and coalesce(y.person_id, y.group_id, y.unit_id) is distinct from i.subject_id)`;
 
-/** Groups and people of the connection that may name such a one and that the plan says nothing of. */
+/**
+ * Groups, people and units of the connection that may name such a one and that the plan says nothing of; and groups of who loses one of
+ * several accounts: one membership stands for all of them.
+ */
 const NAMING = `with ${PASSED},
   naming as (
     select g.id from passed p join memberships m on m.person_id = p.person_id and m.account_id = p.account_id and m.recorded_to is null and m.valid_to is null
@@ -27,6 +30,11 @@ const NAMING = `with ${PASSED},
       join accounts a on a.person_id = s.id and a.connection_id = $2 and a.mapped->>'manager' = p.reference
     union select a.id from passed p join person_units u on u.unit_id = p.unit_id and u.connection_id = $2 and u.recorded_to is null and u.valid_to is null
       join accounts a on a.person_id = u.person_id and a.connection_id = $2
+    union select g.id from plan_items i join accounts y on y.id = i.account_id
+        join lateral (select from accounts o where o.person_id = y.person_id and o.connection_id = $2 and o.id <> y.id and o.gone_at is null limit 1) other on true
+        join memberships m on m.person_id = y.person_id and m.account_id = y.id and m.recorded_to is null and m.valid_to is null
+        join accounts g on g.group_id = m.group_id and g.connection_id = $2 and g.kind = 'group'
+       where i.plan_id = $1 and i.kind = 'user' and i.action = 'delete'
     union select a.id from passed p join units c on c.parent_id = p.unit_id join accounts a on a.unit_id = c.id and a.connection_id = $2)
   select a.kind, a.native_id as "nativeId" from naming join accounts a using (id)
    where a.gone_at is null and not exists (select from plan_items i where i.plan_id = $1 and i.kind = a.kind and i.native_id = a.native_id)

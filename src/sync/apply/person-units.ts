@@ -36,13 +36,17 @@ async function leaveUnits(batch: Batch): Promise<string[]> {
     text: `, ${WANTED}
       select m.id, m.person_id from item i join person_units m on m.person_id = i.subject_id and m.connection_id = $4 and m.recorded_to is null and m.valid_to is null
        where (i.payload ? 'units' and not exists (select from wanted w where w.person_id = m.person_id and w.unit_id = m.unit_id))
-          or i.action = 'delete'`,
+          or (i.action = 'delete' and not i.payload ? 'units')`,
     values: [batch.connection.id],
   });
   await closePeriods(batch.work.sql, { table: "person_units", ids: left.map((row) => row.id), at: batch.work.ctx.now() });
   await step(batch, {
     name: "units_forget",
-    text: `delete from pending_references w using item i where (i.payload ? 'units' or i.action = 'delete') and w.account_id = i.account_id and w.kind = 'unit'`,
+    // Whichever of the person's accounts waits: an item names the units of all that this connection has.
+    text: `delete from pending_references w using item i cross join lateral (
+          select i.account_id as id union select a.id from (select * from accounts where person_id = i.subject_id offset 0) a where a.connection_id = $4) a
+        where (i.payload ? 'units' or i.action = 'delete') and w.account_id = a.id and w.kind = 'unit'`,
+    values: [batch.connection.id],
   });
   return left.map((row) => row.person_id);
 }
