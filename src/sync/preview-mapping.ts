@@ -12,7 +12,7 @@ import { knownPeople } from "./known.ts";
 import { speakersOf } from "./local-people.ts";
 import { compileMapping, type CompiledKind } from "./mapping.ts";
 import { mergeOrigins, type Merged, type Origin } from "./merge.ts";
-import { audible, localOrigin, storedOrigin, type Speakers } from "./origins.ts";
+import { audible, localOrigin, relied, storedOrigin, type Speakers } from "./origins.ts";
 import { managersNamed } from "./preview-managers.ts";
 import { returningOnceLifted } from "./preview-returning.ts";
 import { unitsNamed } from "./preview-units.ts";
@@ -143,7 +143,9 @@ function nextOf(
     if (error instanceof AppError && error.code === "invalid") return undefined;
     throw error;
   }
-  const left = [...person.origins.filter((origin) => !own.includes(origin)), ...kept];
+  const others = person.origins.filter((origin) => !own.includes(origin));
+  // Of who falls out of the scope, those on whom a run lets them rely: see decideLeaver.
+  const left = kept.length === 0 && own.length > 0 ? relied(after, others) : [...others, ...kept];
   if (left.length === 0 && !ignored) return "leaves";
   const mergedBy = (speakers: Speakers, origins: KnownPerson["origins"]) =>
     mergeOrigins([...audible(speakers, origins).map((origin) => storedOrigin(speakers, { origin, person, now })), ...localOrigin(person)]);
