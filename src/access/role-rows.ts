@@ -47,7 +47,11 @@ async function settle(
   await closePeriods(sql, { table, ids: gone.map((row) => row.id), at: ctx.now() });
   if (fresh.length > 0) {
     await sql.query(
-      `insert into ${table} (role_id, ${column}, valid_from, recorded_from) select role_id, value, $3, $3 from unnest($1::uuid[], $2::${type}[]) as f (role_id, value)`,
+      // Clocks of two nodes may differ, and one may be set back: nothing is had again before it ceased.
+      `insert into ${table} (role_id, ${column}, valid_from, recorded_from) select f.role_id, f.value, began.at, began.at
+         from unnest($1::uuid[], $2::${type}[]) as f (role_id, value)
+         cross join lateral (select greatest($3::timestamptz, max(greatest(b.valid_to, b.recorded_to))) as at
+           from ${table} b where b.role_id = f.role_id and b.${column} = f.value) began`,
       [fresh.map((row) => row.roleId), fresh.map((row) => row.value), ctx.now()],
     );
   }

@@ -29,17 +29,20 @@ const FIND_RAISED = `
     join people on people.id = w.person_id and people.state <> 'deleted'
     order by w.person_id, w.owner, coalesce(w.connection_id, 0), (w.effect = 'deactivated') desc
   )
-  select wanted.*, standing.id as standing_id, standing.valid_from as standing_from, connections.name as connection
+  select wanted.*, standing.id as standing_id, connections.name as connection,
+    greatest(standing.valid_from, (select max(b.valid_to) from blocks b where b.person_id = wanted.person_id and b.owner = wanted.owner
+      and coalesce(b.connection_id, 0) = coalesce(wanted.connection_id, 0) and b.recorded_to is null)) as not_before
   from wanted
   left join blocks standing on standing.person_id = wanted.person_id and standing.owner = wanted.owner
     and coalesce(standing.connection_id, 0) = coalesce(wanted.connection_id, 0) and standing.recorded_to is null and standing.valid_to is null
   left join connections on connections.id = wanted.connection_id
   where standing.effect is distinct from wanted.effect`;
 
+// Clocks of two nodes may differ, and one may be set back: no block begins before the one before it ended.
 const INSERT_BLOCKS = `
   insert into blocks (person_id, owner, connection_id, effect, reason, source_changed_at, valid_from, recorded_from)
-  select person_id, owner, connection_id, effect, reason, source_changed_at, greatest($2, standing_from), greatest($2, standing_from)
-  from jsonb_to_recordset($1::jsonb) as b (person_id uuid, owner text, connection_id int, effect text, reason text, source_changed_at timestamptz, standing_from timestamptz)`;
+  select person_id, owner, connection_id, effect, reason, source_changed_at, greatest($2, not_before), greatest($2, not_before)
+  from jsonb_to_recordset($1::jsonb) as b (person_id uuid, owner text, connection_id int, effect text, reason text, source_changed_at timestamptz, not_before timestamptz)`;
 
 const FIND_LIFTED = `
   select distinct on (b.id) b.id, b.person_id, b.owner, connections.name as connection

@@ -29,8 +29,8 @@ export interface Closing {
 /**
  * Closes periods at an instant: the current beliefs are superseded, and what was already so is kept as a closed period.
  * A period that had not begun leaves nothing but its superseded belief. Ids of rows that are superseded already are passed over,
- * as are periods that ended before. Clocks of two nodes may differ: no belief ends before it began, and of a membership, or of a match
- * of a rule, that began before the one before it ended, only the rest is kept.
+ * as are periods that ended before. Clocks of two nodes may differ: no belief ends before it began, and of a membership, of a unit's, or of a
+ * match of a rule, that began before the one before it ended, only the rest is kept.
  */
 export async function closePeriods(sql: Sql, { table, ids, at, personIds }: Closing): Promise<void> {
   if (ids.length === 0) return;
@@ -48,7 +48,7 @@ export async function closePeriods(sql: Sql, { table, ids, at, personIds }: Clos
   );
 }
 
-const afterTheLast = (table: "memberships" | "rule_matches", same: string): string =>
+const afterTheLast = (table: "memberships" | "person_units" | "rule_matches", same: string): string =>
   `greatest(valid_from, (select max(m.valid_to) from ${table} m where ${same} and m.recorded_to is null and m.valid_to > superseded.valid_from))`;
 
 /** SQL of when what is kept of a period began, where another one may reach into it. */
@@ -56,6 +56,10 @@ const BEGAN: Partial<Record<PeriodTable, string>> = {
   memberships: afterTheLast(
     "memberships",
     "m.group_id = superseded.group_id and m.person_id = superseded.person_id and coalesce(m.connection_id, 0) = coalesce(superseded.connection_id, 0)",
+  ),
+  person_units: afterTheLast(
+    "person_units",
+    "m.person_id = superseded.person_id and m.unit_id = superseded.unit_id and coalesce(m.connection_id, 0) = coalesce(superseded.connection_id, 0)",
   ),
   rule_matches: afterTheLast("rule_matches", "m.rule_id = superseded.rule_id and m.person_id = superseded.person_id"),
 };

@@ -29,6 +29,28 @@ const lacks = (comparison: RoleComparison, role: string, module: string) =>
     .map((row) => row.permission.key.slice(module.length + 1))
     .sort();
 
+test("A2: what a role may is changed by a clock that is behind, or was set back", async () => {
+  const [start, minute] = [clock.now(), 60_000];
+  const permissions = ["register.contracts.view", "register.keys.view"];
+  await inWork((work) => createRole(work, { key: "clockwork", name: "Clockwork", permissions }));
+  const roleId = (await findRole(db.pool, "clockwork")).id;
+  for (const [minutes, kept] of [
+    [60, 1],
+    [10, 2],
+    [20, 1],
+    [15, 2],
+    [70, 1],
+    [16, 2],
+  ] as const) {
+    clock.set(new Date(start.getTime() + minutes * minute));
+    await inWork((work) => updateRole(work, { key: "clockwork", permissions: permissions.slice(0, kept) }));
+    expect([minutes, (await permissionsOf(db.pool, roleId)).length]).toEqual([minutes, kept]);
+  }
+  clock.set(start);
+  await inWork((work) => work.sql.query("delete from role_permissions where role_id = $1", [roleId]));
+  await inWork((work) => work.sql.query("update roles set deleted_at = $2 where id = $1", [roleId, start]));
+});
+
 describe("A1: the shipped roles", () => {
   test("A1: the register's matrix: its ten resources, and four roles of which each has all of the one before it", async () => {
     const comparison = await readRoleComparison(db.pool);

@@ -33,6 +33,24 @@ describe("block reasons decide the state", () => {
     expect(await person(id)).toEqual({ active: false, state: "suspended", version: version + 2 });
   });
 
+  test("P5: a clock that is behind, or was set back, keeps no block from being raised again", async () => {
+    const start = clock.now();
+    const id = await insertPerson(db.pool);
+    const block: Block = { personId: id, owner: "admin", effect: "suspended", reason: "under investigation" };
+    clock.forward(HOUR);
+    await raise(block);
+    clock.forward(HOUR);
+    await lift(block);
+    clock.set(new Date(start.getTime() + HOUR + 1000));
+    expect(await raise(block)).toEqual([id]);
+    expect((await person(id)).state).toBe("suspended");
+    expect(await raise({ ...block, effect: "deactivated" })).toEqual([id]);
+    expect(await lift(block)).toEqual([id]);
+    expect(await raise(block)).toEqual([id]);
+    expect((await person(id)).state).toBe("suspended");
+    clock.set(start);
+  });
+
   test("P5: deactivation wins over suspension; who has no reason left is active again", async () => {
     clock.set(later(HOUR));
     const id = await insertPerson(db.pool);

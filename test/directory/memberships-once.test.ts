@@ -144,6 +144,30 @@ test("two who close and open one membership side by side wait for each other, an
   }
 });
 
+test("who is put into a unit by a clock that was set back leaves it all the same: of the stay only the rest is kept", async () => {
+  const place = (at: number) =>
+    db.pool.query("insert into person_units (person_id, unit_id, connection_id, valid_from, recorded_from) values ($1, $2, 1, $3, $3)", [
+      PEOPLE[0],
+      GROUPS[0],
+      minute(at),
+    ]);
+  const leave = async (at: number) => {
+    const { rows } = await db.pool.query<{ id: number }>("select id from person_units where recorded_to is null and valid_to is null");
+    await closePeriods(db.pool, { table: "person_units", ids: rows.map(({ id }) => id), at: minute(at) });
+  };
+  await place(1);
+  await leave(30);
+  await place(5);
+  await leave(7);
+  await place(8);
+  await leave(40);
+  const { rows } = await db.pool.query("select valid_from, valid_to from person_units where recorded_to is null order by valid_from");
+  expect(rows).toEqual([
+    { valid_from: minute(1), valid_to: minute(30) },
+    { valid_from: minute(30), valid_to: minute(40) },
+  ]);
+});
+
 test("a membership's ranges are told as when they were columns, from the same lookups, and none ends before it begins", async () => {
   await takes("memberships", [
     { group: 0, person: 0, connection: 1, from: 1, to: 3 },

@@ -1,4 +1,5 @@
 import type { Work } from "../../db/database.ts";
+import { nestedFrom } from "./nested-from.ts";
 
 const ARRIVED = `arrived as (
     delete from pending_references w using accounts a
@@ -22,8 +23,9 @@ export async function resolveArrivals({ ctx, sql }: Work, accountIds: readonly n
             from arrived r join accounts a on a.id = r.waiting_id where r.kind = 'member' and r.person_id is not null and a.group_id is not null and a.gone_at is null
           on conflict do nothing returning person_id),
       nested as (insert into nestings (parent_group_id, child_group_id, connection_id, account_id, valid_from, recorded_from)
-          select distinct a.group_id, r.group_id, r.connection_id, r.account_id, $2::timestamptz, $2::timestamptz
-            from arrived r join accounts a on a.id = r.waiting_id where r.kind = 'member' and r.group_id is not null and a.group_id is not null and a.gone_at is null and a.group_id <> r.group_id
+          select distinct a.group_id, r.group_id, r.connection_id, r.account_id, began.at, began.at
+            from arrived r join accounts a on a.id = r.waiting_id
+              ${nestedFrom({ parent: "a.group_id", child: "r.group_id", connection: "r.connection_id", at: "$2::timestamptz" })} where r.kind = 'member' and r.group_id is not null and a.group_id is not null and a.gone_at is null and a.group_id <> r.group_id
              and not exists (select from nestings n where n.parent_group_id = a.group_id and n.child_group_id = r.group_id and n.connection_id = r.connection_id and n.recorded_to is null and n.valid_to is null)),
       placed as (insert into person_units (person_id, unit_id, connection_id, valid_from, recorded_from)
           select distinct a.person_id, r.unit_id, r.connection_id, $2::timestamptz, $2::timestamptz

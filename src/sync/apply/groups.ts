@@ -2,6 +2,7 @@ import { peopleOfNamed } from "../../access/named-in-conditions.ts";
 import { closePeriods } from "../../directory/periods.ts";
 import { awaitReturn, isRun } from "./leavers.ts";
 import { step, type Batch } from "./source.ts";
+import { nestedFrom } from "./nested-from.ts";
 
 /** Makes, changes and removes groups. */
 export async function storeGroups(batch: Batch): Promise<void> {
@@ -119,7 +120,8 @@ async function openMembers(batch: Batch): Promise<Changed> {
         select j.group_id, j.person_id, $4::int, j.id, $5::timestamptz, $5::timestamptz from joiner j where j.kind = 'user' and j.person_id is not null
         on conflict do nothing returning person_id),
       nested as (insert into nestings (parent_group_id, child_group_id, connection_id, account_id, valid_from, recorded_from)
-        select distinct j.group_id, j.child_id, $4::int, j.id, $5::timestamptz, $5::timestamptz from joiner j where j.kind = 'group' and j.child_id is not null and j.child_id <> j.group_id
+        select distinct j.group_id, j.child_id, $4::int, j.id, began.at, began.at
+          from joiner j ${nestedFrom({ parent: "j.group_id", child: "j.child_id", connection: "$4::int", at: "$5::timestamptz" })} where j.kind = 'group' and j.child_id is not null and j.child_id <> j.group_id
           and not exists (select from nestings n where n.parent_group_id = j.group_id and n.child_group_id = j.child_id and n.connection_id = $4 and n.recorded_to is null and n.valid_to is null)
         returning child_group_id),
       waiting as (insert into pending_references (connection_id, kind, account_id, reference, since)

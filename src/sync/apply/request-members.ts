@@ -6,6 +6,7 @@ import { markGroups, markPeople } from "../../directory/outbox.ts";
 import { closePeriods } from "../../directory/periods.ts";
 import { AppError } from "../../errors.ts";
 import type { Batch } from "./source.ts";
+import { nestedFrom } from "./nested-from.ts";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
@@ -64,7 +65,7 @@ async function addMembers(
         select $1, p.id, $3::int, own.account_id, $4::timestamptz, $4::timestamptz from person p left join own on own.id = p.id
         on conflict do nothing returning person_id as id),
       nested as (insert into nestings (parent_group_id, child_group_id, connection_id, valid_from, recorded_from)
-        select $1, c.id, $3::int, $4::timestamptz, $4::timestamptz from child c
+        select $1, c.id, $3::int, began.at, began.at from child c ${nestedFrom({ parent: "$1", child: "c.id", connection: "$3::int", at: "$4::timestamptz" })}
          where not exists (select from nestings n where n.parent_group_id = $1 and n.child_group_id = c.id and coalesce(n.connection_id, 0) = $3 and n.recorded_to is null and n.valid_to is null)
         returning child_group_id as id)
     select asked.id, nested.id is not null as nested, opened.id is not null or nested.id is not null as opened, person.id is not null or child.id is not null as found

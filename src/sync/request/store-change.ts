@@ -223,9 +223,15 @@ function ofLocked(alias: string, block: "raise" | "lift"): string {
   return `${alias}.person_id = any (array(select ${$.person} from locked where ${$.block} = '${block}'))`;
 }
 
-/** Sessions and tokens end in the transaction of the decision; the guard counts it. */
+/**
+ * Sessions and tokens end in the transaction of the decision; the guard counts it. Clocks of two nodes may differ, and one may be set back:
+ * no block begins before the one before it ended.
+ */
 const RAISED = `raised as (insert into blocks (person_id, owner, connection_id, effect, reason, valid_from, recorded_from)
-      select ${$.person}, 'origin', ${$.connection}, 'suspended', ${$.blockReason}, ${$.now}, ${$.now} from locked where ${$.block} = 'raise'),
+      select ${$.person}, 'origin', ${$.connection}, 'suspended', ${$.blockReason}, began.at, began.at
+      from locked cross join lateral (select greatest(${$.now}, max(b.valid_to)) as at from blocks b
+        where b.person_id = ${$.person} and b.owner = 'origin' and b.connection_id = ${$.connection} and b.recorded_to is null) began
+      where ${$.block} = 'raise'),
     counted as (insert into guard_counts (connection_id, at, action, count) select ${$.connection}, max(${$.now}), 'disable', count(*) from locked where ${$.block} = 'raise' group by ${$.connection}),
     ended_sessions as (update sessions s set ended_at = ${$.now}, ended_reason = 'suspended' from locked where s.person_id = ${$.person} and ${ofLocked("s", "raise")} and s.ended_at is null returning s.person_id),
     revoked_tokens as (update tokens t set revoked_at = ${$.now}, revoked_reason = 'suspended' from locked where t.person_id = ${$.person} and ${ofLocked("t", "raise")} and t.revoked_at is null returning t.person_id)`;
