@@ -63,9 +63,19 @@ export async function erasePerson(
     data: { accounts: standing.counts.accounts, forced },
   });
   await eraseFromTexts(sql, { personId, subjectIds, words });
+  await forgetPreviews(sql, { personId, words });
   await forgetKeptAnswers(sql, (sealed) => names(open(keyRing, { purpose: "idempotency", sealed }), { personId, words }));
   if (forced) await markPeople(work, { personIds: [personId] });
   return { waitsFor: [...new Set([...standing.untold, ...standing.removedLater.map(({ target }) => target)])].sort() };
+}
+
+/** What is looked at before it is saved may name them, and would write a reason into the trail. Who saves one now holds it, and then people. */
+async function forgetPreviews(sql: Sql, whom: { personId: string; words: PersonWords }): Promise<void> {
+  const { rows } = await sql.query<{ id: string; change: string }>(
+    "select id, change::text as change from access_previews for update skip locked",
+  );
+  const ids = rows.filter(({ change }) => names(change, whom)).map(({ id }) => id);
+  await sql.query("delete from access_previews where id = any($1::uuid[])", [ids]);
 }
 
 function names(text: string, { personId, words }: { personId: string; words: PersonWords }): boolean {

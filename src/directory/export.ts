@@ -34,6 +34,7 @@ const SECTIONS: Readonly<Record<string, string>> = {
     join connections c on c.id = o.connection_id where o.person_id = $1 order by o.granted_at`,
   devices: `select id, first_seen_at as "firstSeenAt", last_seen_at as "lastSeenAt", user_agent as "userAgent", network from sign_in_devices where person_id = $1 order by first_seen_at, id`,
   secondFactors: `select id, kind, label, created_at as "createdAt", last_used_at as "lastUsedAt" from factors where person_id = $1 order by created_at, id`,
+  factorRequirements: `select reason, created_at as "createdAt", created_by as "createdBy" from factor_requirements where person_id = $1`,
   notices: `select id, notice, channel, language, state, problem, created_at as "createdAt", ended_at as "endedAt" from notices where person_id = $1 order by created_at, id`,
   noticePreferences: `select notice, wanted, set_at as "setAt" from notice_preferences where person_id = $1 order by notice`,
   passwords: `select set_at as "setAt", temporary_until as "temporaryUntil" from passwords where person_id = $1`,

@@ -88,6 +88,12 @@ async function wellKnown() {
     .toBuffer();
   await door.request("PUT", `/people/${id}/photo`, { body: photo, headers: { "Content-Type": "image/png" } }).expect(204);
   await door.newToken({ personId: id, name: `${words.given}'s laptop` });
+  const { body: group } = await door.request("POST", "/groups", { body: { displayName: `Porters ${tail}` } }).expect(201);
+  await door
+    .request("POST", "/previews", {
+      body: { kind: "groupMembers", groupId: group.id, add: { people: [id] }, reason: `${words.family} is a porter` },
+    })
+    .expect(201);
   // What is said of one stands with others, too, and of a whole name only a part.
   const own = await door.work((work) => createToken(work, { name: "lost", scope: "api", personId: id }));
   await door.request("POST", `/tokens/${own.id}/revoke`, { body: { reason: `${words.part} lost it` } }).expect(200);

@@ -17,6 +17,7 @@ describe("export", () => {
     const token = await door.newToken({ personId: made.id, name: "laptop" });
     await door.request("PATCH", `/people/${made.id}`, { headers: { "If-Match": "*" }, body: { title: "Countess" } }).expect(200);
     await door.request("PATCH", `/people/${made.id}`, { headers: { "If-Match": "*" }, body: { nickName: "A" }, token }).expect(200);
+    await door.request("POST", "/factor-requirements", { body: { kind: "person", subjectId: made.id, reason: "travels" } }).expect(201);
     const answer = await door.request("GET", `/people/${made.id}/export`, { token }).expect(200);
     expect(answer.headers["content-disposition"]).toContain("attachment");
     const { body } = answer;
@@ -27,6 +28,7 @@ describe("export", () => {
       lifecycle: [{ state: "active", reason: "hired" }],
       tokens: [{ name: "laptop", scope: "api" }],
       grants: [],
+      factorRequirements: [{ reason: "travels" }],
       photos: [],
       eventsBy: [],
     });
