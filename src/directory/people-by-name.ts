@@ -17,7 +17,10 @@ const NAMES_WALKED = 30_000;
  * SQL of a page, by name, of those who are in `found`, where that is so: the index of names is walked, and nobody is looked at who is not
  * among them.
  */
-export function walkedNamesText(options: PageOptions, { where, met }: { where: string; met: readonly Filter[] }): string {
+export function walkedNamesText(
+  options: PageOptions,
+  { where, met, found = "found" }: { where: string; met: readonly Filter[]; found?: string },
+): string {
   const { given, limit, after, conditions, reach, words } = options;
   const [direction, than] = options.sort.startsWith("-") ? [" desc", "<"] : ["", ">"];
   const beyond = after ? `where (name, person_id) ${than} (${given.add(after[2])}::text, ${given.add(after[3])}::uuid)` : "";
@@ -26,7 +29,7 @@ export function walkedNamesText(options: PageOptions, { where, met }: { where: s
   return `select ${LINE}, null::int as rank, s.key from (
       select w.person_id as id, w.name as key
       from (select person_id, name from person_search ${beyond} order by name${direction}, person_id${direction} limit ${NAMES_WALKED}) w
-      where ${TAKEN_OVER} and ${where} and (w.person_id in (select id from found)) is true order by w.name${direction}, w.person_id${direction} offset 0) s
+      where ${TAKEN_OVER} and ${where} and (w.person_id in (select id from ${found})) is true order by w.name${direction}, w.person_id${direction} offset 0) s
     ${personOf("s")}${others.some((each) => each.words) ? foundBy(words) : ""} where ${living.join(" and ")}
     order by ${orderOfSorted({ ranked: false, direction })} limit ${given.add(limit)}`;
 }

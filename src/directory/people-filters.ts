@@ -32,8 +32,10 @@ export interface Filter {
   ids?: string;
   /** Asks what somebody is found by: see FOUND_BY. */
   words?: true;
-  /** The same as `ids` of those alone whom this query of ids leads to, looked up one by one. */
+  /** The same as `ids` of those alone whom this query of ids leads to, looked up by their ids. */
   idsAmong?: (ids: string) => string;
+  /** The same as `ids`, and nothing but the ids, while nothing waits to be taken over. */
+  idsAlone?: string;
 }
 
 const OPEN = "recorded_to is null and valid_to is null";
@@ -91,8 +93,9 @@ function search(words: readonly string[], given: Parameters): Filter {
     condition: all.replaceAll("words", "found.words"),
     ids: `select person_id as id, words from person_search where ${led} and person_id not in ${NOTED}
       union all ${noted}`,
+    idsAlone: `select person_id as id from person_search where ${led}`,
     idsAmong: (ids) => `select person_id as id, words
-      from (select distinct id from (${ids}) given) given cross join lateral (select person_id, words from person_search where person_id = given.id offset 0) known
+      from (select person_id, words from person_search where person_id = any(array(${ids})) offset 0) known
       where ${all} and person_id not in ${NOTED} union all ${noted} and id in (${ids})`,
   };
 }

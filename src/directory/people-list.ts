@@ -3,7 +3,8 @@ import type { CommonWords } from "../db/common-words.ts";
 import type { StatementNames } from "../db/statement-names.ts";
 import { filtersOf, parameters, type Filter, type PeopleFilters } from "./people-filters.ts";
 import { walkedByName } from "./people-by-name.ts";
-import { FEW, narrowed, narrowedToFew, SET, SORTED, type Narrowed } from "./people-narrowed.ts";
+import { amongMany, type AmongManyOptions } from "./people-among-many.ts";
+import { AMONG, FEW, narrowed, narrowedToFew, SET, SORTED, type Narrowed } from "./people-narrowed.ts";
 import { counted, sorted, walked, type Gathered, type PageOptions } from "./people-page.ts";
 import { foldedWords } from "./people-words.ts";
 
@@ -97,6 +98,11 @@ async function begun(sql: Sql, page: PageOptions): Promise<Narrowed> {
     if (next) return next;
   }
   const [led] = byWords;
+  const many = led && byName && !alone && ranked && !after ? { ...page, led, others: byOthers } : undefined;
+  if (many && met > SORTED.ranked) {
+    const next = await soonAmongMany(sql, many);
+    if (next) return next;
+  }
   if (led && met <= FEW) {
     const few = await narrowedToFew(sql, { ...page, leading: [led] });
     if (few.lines) return few;
@@ -104,10 +110,25 @@ async function begun(sql: Sql, page: PageOptions): Promise<Narrowed> {
   }
   // Where nothing else narrows them, more than are ranked need not be gathered.
   const found = await narrowed(sql, { ...page, leading: byWords, few: first ? SORTED.ranked : SET });
-  if (first) common.note(words, found.met ?? 0);
+  // Of no more than AMONG it may be the others' people who were counted.
+  if (first || (found.met ?? 0) > AMONG) common.note(words, found.met ?? 0);
+  if (many && found.by.length === 0) {
+    const next = await soonAmongMany(sql, many);
+    if (next) return next;
+  }
   const begunWith = found.by.length > 0 ? found : await narrowed(sql, { ...page, leading: byOthers, few: SET });
   const walkable = byName && begunWith.by.length === 0 && (ranked ? !after : !alone);
   return (walkable ? await fullByName(sql, page) : undefined) ?? begunWith;
+}
+
+/** A page of those who meet words that many meet, or nothing, which is not tried again at once. */
+async function soonAmongMany(sql: Sql, page: AmongManyOptions): Promise<Narrowed | undefined> {
+  const search = [...page.given.values];
+  if (page.common.isScattered(search)) return undefined;
+  const found = await amongMany(sql, page);
+  if (found.lines) return found;
+  page.common.noteScattered(search);
+  return undefined;
 }
 
 /** A full page by name, or nothing. */

@@ -12,7 +12,7 @@ export const SORTED = { ranked: 2000, byKey: 1500 };
 /** So few need not be compared with others' sets. */
 export const FEW = 200;
 /** Words that more than FEW match are looked for among so many, one by one, rather than gathered. */
-const AMONG = 1000;
+export const AMONG = 1000;
 /** So many are walked past at most. */
 const WALKED = 10_000;
 
@@ -66,7 +66,7 @@ export async function narrowedToFew(sql: Sql, options: PageOptions & { leading: 
 }
 
 /** A row without anybody says how many there are, and nothing else. */
-const isShown = <Row extends { id: string | null }>(row: Row): row is Extract<Row, { id: string }> => row.id !== null;
+export const isShown = <Row extends { id: string | null }>(row: Row): row is Extract<Row, { id: string }> => row.id !== null;
 
 interface Measured {
   /** How many meet each leading condition, as far as they were counted, with blanks between. */
@@ -98,7 +98,7 @@ function setsOf({ leading, few, conditions }: NarrowedOptions): string {
       : `set${at} as materialized (select id from (${ids}) met limit ${mostOf(at) + 1})`;
   return [
     ...sets.map((set, at) => `${gathered(set, at)}, n${at} as materialized (select count(*) as n from set${at})`).toReversed(),
-    `found as ${sets.length > 1 || !byWords ? "materialized" : "not materialized"} (${byWords ? begun : `select distinct id from (${begun}) begun`})`,
+    `found as ${sets.length > 1 ? "materialized" : "not materialized"} (${begun})`,
   ].join(",\n      ");
 }
 
@@ -137,7 +137,7 @@ function pageOf(options: NarrowedOptions, most: number): string {
 }
 
 /** Those who are found, in order, where they are no more than `most`. */
-function inOrderOf(options: PageOptions & { leading: readonly Filter[] }, most: number): string {
+export function inOrderOf(options: PageOptions & { leading: readonly Filter[] }, most: number): string {
   const { leading, conditions, reach, limit, given, ranked, words } = options;
   const { key, rank, order, beyond, direction } = orderOf(options, { ranked });
   const met = metBy(leading);
@@ -149,9 +149,10 @@ function inOrderOf(options: PageOptions & { leading: readonly Filter[] }, most: 
   const few = `(select n from size) <= ${most}`;
   // Ranked by the texts that were gathered with them, nobody is looked up who is not shown.
   const unseen = ranked && byWords;
+  // An index is gone through once for all ids of an array, whoever is among them twice.
   const source = unseen
     ? `(select id, words from found) p cross join lateral (select p.words) found where ${few}`
-    : `found begun ${personOf("begun")}${byWords ? "" : foundBy(words)} where ${[few, ...living].join(" and ")}`;
+    : `(select * from people where id = any(array(select id from found where ${few})) offset 0) p${byWords ? "" : foundBy(words)} where ${living.join(" and ")}`;
   return `select ${LINE}, s.rank, s.key::text as key
     from (select p.id, ${rank} as rank, ${key} as key from ${source}${beyond} order by ${order} offset 0) s
     ${personOf("s")} where ${[...(unseen ? living : []), reach.condition].join(" and ")} order by ${orderOfSorted({ ranked, direction })} limit ${given.add(limit)}`;

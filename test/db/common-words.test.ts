@@ -22,3 +22,12 @@ test("of ever new words no more are remembered than a thousand", () => {
   for (const each of words) common.note(each, 500);
   expect(words.filter((each) => common.met(each) > 0)).toEqual([["word1000"]]);
 });
+
+test("that a search led to no page soon is remembered of its values for a minute", () => {
+  let at = 5;
+  const common = createCommonWords(() => at);
+  common.noteScattered(["%hansen%", ["a.b"], null]);
+  expect([common.isScattered(["%hansen%", ["a.b"], null]), common.isScattered(["%hansen%", ["a"], null])]).toEqual([true, false]);
+  at += 60_000;
+  expect(common.isScattered(["%hansen%", ["a.b"], null])).toBe(false);
+});

@@ -243,6 +243,71 @@ test("P6: words that many match are looked for among the few who may be shown, o
   await same();
 });
 
+test("P6: of words that many match, a unit's administrator and a leader find the same the first time and later, ranked where few are left and by name where many are", async () => {
+  const [first, second] = units;
+  const { rows: leaders } = await db.pool.query<{ id: string }>("select id from people where user_name = 'p2000'");
+  if (!first || !second) throw new Error("the units are missing");
+  const lind = "display_name like '%Lind'";
+  // A name that stands beside the profile alone is not what somebody is ranked by.
+  await db.pool.query(
+    "update people set attributes = attributes || jsonb_build_object('displayName', display_name) where attributes->>'displayName' <> display_name",
+  );
+  const asked: (Omit<Asked, "sort"> & { ranked: boolean })[] = [
+    // More than are gathered, fewer than that, and so few that no page is full.
+    { filters: { q: "lind" }, reach: { paths: [first.path] }, naive: `not ${inB} and ${lind}`, ranked: false },
+    { filters: { q: "lind" }, reach: { paths: [second.path] }, naive: `${inB} and ${lind}`, ranked: true },
+    {
+      filters: { q: "lind", active: false },
+      reach: { paths: [first.path] },
+      naive: `not ${inB} and ${lind} and not active`,
+      ranked: false,
+    },
+    {
+      filters: { q: "lind", managerId: leaders[0]?.id ?? "" },
+      reach: { paths: [first.path] },
+      naive: `not ${inB} and ${lind} and manager_id = (select id from people where user_name = 'p2000')`,
+      ranked: true,
+    },
+    {
+      filters: { q: "lind", unitId: second.id },
+      reach: { paths: [], teamOf: leaders[0]?.id ?? "" },
+      naive: `${inB} and ${lind} and substring(user_name::text from 2)::int < 2000`,
+      ranked: true,
+    },
+    // More words lead to than are gathered at all.
+    {
+      filters: { q: "p" },
+      reach: { teamOf: leaders[0]?.id ?? "" },
+      naive: "user_name like 'p%' and substring(user_name::text from 2)::int < 2000",
+      ranked: true,
+    },
+  ];
+  const same = async (some = asked) => {
+    for (const { ranked, ...each } of some) {
+      const best = ranked && each.filters.q === "lind" ? "case when display_name = 'Lind' then 0 else 1 end," : "";
+      const { rows } = await db.pool.query<{ userName: string }>(
+        `select user_name::text as "userName" from people p where ${each.naive} order by ${best} lower(display_name), id`,
+      );
+      const expected = rows.map(({ userName }) => userName);
+      const { lines, total } = await pages({ ...each, sort: "relevance" });
+      expect({ ...each, total, lines }).toEqual({ ...each, total: expected.length, lines: expected.slice(0, 100) });
+    }
+  };
+  await same();
+  // In the team, of the one unit and of the other: the best match, which has the last name of all.
+  for (const userName of ["p1201", "p1204"])
+    await db.pool.query(
+      "update people set display_name = 'Lind', attributes = attributes || jsonb_build_object('displayName', 'Lind'::text) where user_name = $1",
+      [userName],
+    );
+  const { rows } = await db.pool.query<{ n: number }>(`select count(*)::int as n from people p where ${inB} and display_name = 'Lind'`);
+  expect(rows).toEqual([{ n: 1 }]);
+  // While texts wait to be taken over, the best of the many come first, too.
+  await same(asked.filter(({ ranked }) => ranked));
+  await takeOverSearchTexts(testContext(), db);
+  await same();
+});
+
 test("P6: by name come all of a unit that is neither small nor large, forwards and backwards, under the names of this moment", async () => {
   const [, second] = units;
   if (!second) throw new Error("the unit is missing");
