@@ -2,7 +2,7 @@ import type { AttributeObject } from "../../../connectors/contract.ts";
 import { TOKEN_STAMP } from "../../auth/tokens.ts";
 import { createSharedAnswers, type SharedAnswers } from "../../db/shared-answers.ts";
 import { AppError } from "../../errors.ts";
-import { changeMembersAtOnce } from "../../sync/request/change-members.ts";
+import { addMembersAtOnce, changeMembersAtOnce, type ChangedMembers } from "../../sync/request/change-members.ts";
 import { changePerson } from "../../sync/request/change-person.ts";
 import { requestConnections, type RequestConnections } from "../../sync/request/connection.ts";
 import type { Gathering } from "../../sync/request/gathering.ts";
@@ -27,7 +27,7 @@ interface AtOnce {
   connections: RequestConnections;
   looks: Looks;
   newPeople: Gathering<NewPersonRecord, boolean>;
-  /** Who followed new people when that was looked at last. */
+  /** Who followed new people and members when that was looked at last. */
   followed: LatelySeen;
   changes: Gathering<ChangeRecord, StoredChange | undefined>;
   /** What guards count. */
@@ -145,24 +145,33 @@ export interface MembersAtOnce {
   change: { add: readonly string[]; remove: readonly string[] };
 }
 
-/** Changes a group's members by a look and one statement. Throws `precondition_failed`, but not before the client is proved. */
-export async function changeMembersOfGroup(
-  door: ScimDoorOptions,
-  { call, proof, id, ifMatch, change }: MembersAtOnce,
-): Promise<Written | NotAtOnce> {
+/** Changes a group's members by one statement, after a look where that is needed. Throws `precondition_failed`, but not before the client is proved. */
+export async function changeMembersOfGroup(door: ScimDoorOptions, options: MembersAtOnce): Promise<Written | NotAtOnce> {
+  const { call, proof, id, ifMatch, change } = options;
   if (!isUuid(id)) return "general";
   const sql = door.db.requestPool;
-  const { looks } = atOnce(door);
+  const { looks, followed } = atOnce(door);
+  const written = ({ version, accountVersion }: ChangedMembers) => ({ id, created: false, etag: `W/"${version}.${accountVersion}"` });
+  const told = { ctx: call.ctx, sql, connectionName: call.connection.name };
+  const { followers } = followed;
+  const onlyAdds = change.remove.length === 0 && change.add.length > 0;
+  if (followers && onlyAdds && ifMatch === undefined) {
+    const group = { connectionId: call.connection.id, groupId: id.toLowerCase() };
+    const outcome = await addMembersAtOnce({ ...told, ...group, add: change.add, followers, stampOf: looks.stampOf, proof });
+    if (outcome === "general") return outcome;
+    if (outcome !== "moved") return written(outcome);
+  }
   for (let tried = 0; tried < MOST_LOOKS; tried += 1) {
     const standing = await findGroupStanding(looks, { connectionId: call.connection.id, id, proof });
     if (standing === "unproven") return standing;
     if (!standing) return "general";
-    const { account } = standing;
+    const { account, receivers, conditions } = standing;
+    followed.followers = { receivers, conditions };
     if (ifMatch !== undefined && !isMatch(ifMatch, `W/"${standing.version}.${account.version}"`))
       throw movedOn({ type: "Group", id, ifMatch });
-    const outcome = await changeMembersAtOnce({ ctx: call.ctx, sql, connectionName: call.connection.name, standing, change });
+    const outcome = await changeMembersAtOnce({ ...told, standing, change });
     if (outcome === "general") return outcome;
-    if (outcome !== "moved") return { id, created: false, etag: `W/"${outcome.version}.${account.version}"` };
+    if (outcome !== "moved") return written(outcome);
   }
   return "general";
 }

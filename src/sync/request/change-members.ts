@@ -4,8 +4,9 @@ import type { Sql } from "../../db/database.ts";
 import { uuidArray } from "../../db/uuid-array.ts";
 import { markedGroups, markedPeople, wokenProjects } from "../../directory/outbox.ts";
 import { isDeadlock, isOverlap, isTaken } from "./contention.ts";
-import type { GroupStanding } from "./group-standing.ts";
-import { given, sameFollowers } from "./statement.ts";
+import { TIMED, isHeld, ofGrantsAround, type GroupStanding } from "./group-standing.ts";
+import type { Looks, Proof } from "./look.ts";
+import { given, sameFollowers, type Followers } from "./statement.ts";
 
 export interface ChangeMembersOptions {
   ctx: Context;
@@ -17,9 +18,10 @@ export interface ChangeMembersOptions {
   change: { add: readonly string[]; remove: readonly string[] };
 }
 
-/** The group's version afterwards. */
+/** The versions of the group and of its account afterwards. */
 export interface ChangedMembers {
   version: number;
+  accountVersion: number;
 }
 
 /**
@@ -29,20 +31,63 @@ export interface ChangedMembers {
  * leaves is an administrator, or began before they had left the last time; nothing was written. `moved`: look again.
  */
 export async function changeMembersAtOnce(options: ChangeMembersOptions): Promise<ChangedMembers | "general" | "moved"> {
-  const { standing, change, ctx, sql, connectionName } = options;
+  const { standing, change } = options;
   if (standing.conditions || (standing.timed && change.add.length > 0) || (standing.nests && change.remove.length > 0)) return "general";
   if (standing.gives && change.remove.length > 0 && (await touchesAdministrators(options, { personIds: change.remove }))) return "general";
-  const shape: Shape = { adds: change.add.length > 0, removes: change.remove.length > 0, receivers: standing.receivers };
+  const { receivers, account, connection } = standing;
+  return carriedOut(options, {
+    shape: { receivers, adds: change.add.length > 0, removes: change.remove.length > 0 },
+    group: {
+      group: standing.id,
+      account: account.id,
+      connection: connection.id,
+      version: standing.version,
+      accountVersion: account.version,
+    },
+  });
+}
+
+export interface AddMembersOptions extends Pick<ChangeMembersOptions, "ctx" | "sql" | "connectionName"> {
+  connectionId: number;
+  /** In lower case. */
+  groupId: string;
+  /** People by id, each once. Nobody leaves: for that, it must be known what the group gives. */
+  add: readonly string[];
+  /** As they were seen last: nothing rests on it. */
+  followers: Followers;
+  /** SQL of the stamp that a client's credentials have now, from that of their hash. */
+  stampOf: Looks["stampOf"];
+  /** Of a client that is only remembered. */
+  proof?: Proof | undefined;
+}
+
+/**
+ * Adds people to a group without a look: the statement asks itself what one would have found, the client included. `moved`, and
+ * nothing written: only a look can tell, or it is not as it was. `general` as above.
+ */
+export async function addMembersAtOnce(options: AddMembersOptions): Promise<ChangedMembers | "general" | "moved"> {
+  const { ctx, sql, connectionName, connectionId, groupId, add, followers, stampOf, proof } = options;
+  if (followers.conditions) return "moved";
+  return carriedOut(
+    { ctx, sql, connectionName, change: { add, remove: [] } },
+    {
+      shape: { receivers: followers.receivers, adds: true, removes: false, unseen: stampOf },
+      group: { group: groupId, connection: connectionId, clientHash: proof?.hash ?? null, clientStamp: proof?.stamp ?? null },
+    },
+  );
+}
+
+async function carriedOut(
+  { ctx, sql, connectionName, change }: Pick<ChangeMembersOptions, "ctx" | "sql" | "connectionName" | "change">,
+  { shape, group }: { shape: Shape; group: Partial<Record<keyof typeof NO_GROUP, unknown>> },
+): Promise<ChangedMembers | "general" | "moved"> {
   try {
-    const { rows } = await sql.query<{ version: number; found: boolean }>({
-      name: `request_members_${shape.adds ? "a" : ""}${shape.removes ? "r" : ""}${shape.receivers ? "o" : ""}`,
+    const { rows } = await sql.query<ChangedMembers & { found: boolean }>({
+      name: `request_members_${shape.adds ? "a" : ""}${shape.removes ? "r" : ""}${shape.receivers ? "o" : ""}${shape.unseen ? "_unseen" : ""}`,
       text: textOf(shape),
       values: GIVEN.values({
-        group: standing.id,
-        account: standing.account.id,
-        connection: standing.connection.id,
-        version: standing.version,
-        accountVersion: standing.account.version,
+        ...NO_GROUP,
+        ...group,
         now: ctx.now(),
         actor: ctx.actor,
         correlation: ctx.correlationId,
@@ -55,7 +100,8 @@ export async function changeMembersAtOnce(options: ChangeMembersOptions): Promis
     });
     const [row] = rows;
     if (!row) return "moved";
-    return row.found ? { version: row.version } : "general";
+    const { version, accountVersion, found } = row;
+    return found ? { version, accountVersion } : "general";
   } catch (error) {
     if (isDeadlock(error) || isTaken(error)) return "moved";
     // Clocks differ: somebody's membership begins before the last one ended, which only the general way can put right.
@@ -68,6 +114,8 @@ interface Shape {
   adds: boolean;
   removes: boolean;
   receivers: boolean;
+  /** No look has found the group: the statement does, and proves the client by this. */
+  unseen?: Looks["stampOf"];
 }
 
 const GIVEN = given({
@@ -83,8 +131,11 @@ const GIVEN = given({
   add: "uuid[]",
   count: "int",
   remove: "uuid[]",
+  clientHash: "bytea",
+  clientStamp: "text",
 });
 const { at: $ } = GIVEN;
+const NO_GROUP = { group: null, account: null, connection: null, version: null, accountVersion: null, clientHash: null, clientStamp: null };
 
 function textOf(shape: Shape): string {
   const nobody = "(select null::uuid as person_id where false)";
@@ -92,8 +143,7 @@ function textOf(shape: Shape): string {
   const left = shape.removes ? "superseded" : nobody;
   const parts = [
     GIVEN.types,
-    `locked as materialized (select g.id, g.version from groups g join accounts a on a.id = ${$.account}
-      where g.id = ${$.group} and g.version = ${$.version} and a.version = ${$.accountVersion} and ${sameFollowers(shape)} for update of g, a)`,
+    `locked as materialized (select g.id, g.version, a.version as account_version from ${shape.unseen ? unseen(shape.unseen) : SEEN} and ${sameFollowers(shape)} for update of g, a)`,
     shape.adds ? ASKED : "",
     // Somebody who is not there, or whom this client deleted: then nobody is added, and nobody leaves.
     `found as materialized (select locked.id from locked ${shape.adds ? `cross join held where held.gone = 0 and (held.alive = ${$.count} or (select count(*) from there) = ${$.count})` : ""})`,
@@ -118,8 +168,18 @@ function textOf(shape: Shape): string {
     ? `, (select count(job) from (${wokenProjects({ marked: ["marked_people", "marked_groups"], correlation: $.correlation })}) woken) as woken`
     : "";
   return `with ${parts.filter(Boolean).join(",\n")}
-    select coalesce((select version from changed), locked.version) as version, exists (select from found) as found ${woken} from locked`;
+    select coalesce((select version from changed), locked.version) as version, locked.account_version as "accountVersion", exists (select from found) as found ${woken} from locked`;
 }
+
+const SEEN = `groups g join accounts a on a.id = ${$.account} where g.id = ${$.group} and g.version = ${$.version} and a.version = ${$.accountVersion}`;
+
+// What a look would have asked: the client, the group, and whether what somebody has who joined ends some time after. The group is locked as
+// it was when the statement began, or not at all: whoever is inside is read as of then, and would be passed over though they have left since.
+const unseen = (
+  stampOf: Looks["stampOf"],
+) => `accounts a join groups g on g.id = a.group_id where ${isHeld({ connection: $.connection, id: $.group })}
+      and g.version = (select version from groups where id = ${$.group})
+      and (${$.clientHash} is null or ${stampOf($.clientHash)} = ${$.clientStamp}) and not ${ofGrantsAround($.group, TIMED)}`;
 
 // Accounts are locked against a DELETE of theirs: one that is under way is waited for, and seen; one that comes later finds the membership.
 // Sets by one walk along an index each: a look for each person would cost as much as putting them in. Whose account of this client is

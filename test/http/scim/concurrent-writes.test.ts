@@ -75,6 +75,31 @@ describe("M1: many writers at once", () => {
     expect(rows.map(({ person }) => person).sort()).toEqual([both, alone].sort());
   });
 
+  test("on one membership: who is taken out while they are added with others is in afterwards, as the answered version says", async () => {
+    const [inside, joins, last] = await Promise.all([newUser("taken out"), newUser("comes beside"), newUser("comes last")]);
+    const { id } = (await door.request("post", "/Groups", { body: { schemas: [GROUP], displayName: "Out and in" } })).body;
+    const add = (...ids: string[]) => patch(`/Groups/${id}`, [{ op: "add", path: "members", value: ids.map((value) => ({ value })) }]);
+    expect((await add(inside)).status).toBe(204);
+    const other = await door.db.pool.connect();
+    try {
+      // As a removal does it, stopped before its end.
+      await other.query("begin");
+      await other.query("update groups set version = version + 1 where id = $1", [id]);
+      const joining = add(inside, joins).then((answer) => answer);
+      const waiting = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+      while ((await door.db.pool.query(waiting)).rowCount === 0) await new Promise((later) => setTimeout(later, 5));
+      await other.query("update memberships set recorded_to = clock_timestamp() where group_id = $1 and recorded_to is null", [id]);
+      await other.query("commit");
+      const { status, headers } = await joining;
+      const group = await door.request("get", `/Groups/${id}`);
+      expect([status, headers["etag"]]).toEqual([204, group.headers["etag"]]);
+      expect(group.body.members.map(({ value }: { value: string }) => value).sort()).toEqual([inside, joins].sort());
+    } finally {
+      other.release();
+    }
+    expect((await add(last)).headers["etag"]).toBe((await door.request("get", `/Groups/${id}`)).headers["etag"]);
+  });
+
   test("on one group: nothing is lost, nobody twice, and versions count the changes", async () => {
     const stays = await newUser("stays");
     const people = await writers((writer) => newUser(`member${writer}`));

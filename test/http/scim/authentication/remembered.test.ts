@@ -80,17 +80,20 @@ describe("G5: a client that was let in a moment ago", () => {
   test("G5: changes no group's members from the moment its token is revoked, and learns nothing of the group", async () => {
     const { id: tokenId, token } = await remembered();
     const group = (await door.request("POST", "/Groups", { token, body: { displayName: "of the leaked" } })).body.id;
-    const patch = (op: string, headers: Record<string, string> = {}) =>
+    const other = (await door.request("POST", "/Users", { token, body: { userName: "not for the leaked" } })).body.id;
+    const patch = (op: string, headers: Record<string, string> = {}, value = id) =>
       door.request("PATCH", `/Groups/${group}`, {
         token,
         headers,
-        body: { Operations: [{ op, path: "members", value: [{ value: id }] }] },
+        body: { Operations: [{ op, path: "members", value: [{ value }] }] },
       });
     expect((await patch("add")).status).toBe(204);
     await work((w) => revokeToken(w, { id: tokenId, reason: "leaked" }));
     const both: Record<string, string>[] = [{}, { "If-Match": 'W/"0.0"' }];
     for (const headers of both) {
       expect((await patch("remove", headers)).status).toBe(401);
+      expect((await patch("add", headers, other)).status).toBe(401);
+      expect((await patch("add", headers, randomUUID())).status).toBe(401);
       expect((await patch("rubbish", headers)).status).toBe(401);
     }
     const { rows } = await door.db.pool.query("select person_id from memberships where group_id = $1 and recorded_to is null", [group]);
