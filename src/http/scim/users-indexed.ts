@@ -7,6 +7,15 @@ const EMPLOYEE_NUMBER = `${ENTERPRISE_USER}:employeeNumber`.toLowerCase();
 /** A trigram index needs three letters or digits in a row. */
 const IS_SEARCHABLE = /[a-z0-9]{3}/i;
 
+/** What stands in a person's words as it is, but for case: ASCII without what lists and JSON are written with. */
+const PLAIN = /[ !#-+\--Z^-~]+/g;
+
+/** The longest part of a value that is found among a person's words, which are folded otherwise than documents are compared. */
+function plainPart(value: string): string {
+  const parts = (value.match(PLAIN) ?? []).filter((part) => IS_SEARCHABLE.test(part));
+  return parts.reduce((longest, part) => (part.length > longest.length ? part : longest), "");
+}
+
 export interface UsersIndexedOptions {
   parameters: Parameters;
   /** Placeholder of the client's connection. */
@@ -31,17 +40,18 @@ export function usersIndexed({ parameters, connection, isGroupSeen }: UsersIndex
   const text = (value: string) => `${parameters.add(value)}::text`;
 
   /**
-   * Whose texts meet this condition on `s`, and whose have changed since they were taken over: what those say now has to be asked
+   * Whose texts meet these conditions on `s`, and whose have changed since they were taken over: what those say now has to be asked
    * afterwards. Row by row from the few that were found: a plan made before the value is known takes them for many.
    */
-  const searched = (condition: string) =>
-    `p.id in (select s.person_id from person_search s where ${condition}
+  const searched = ({ person, account }: { person: string; account: string }) =>
+    `p.id in (select s.person_id from person_search s where ${person}
         union all select c.person_id from search_changes c where c.person_id is not null
-        union all select b.person_id from (select s.account_id as id from account_search s where ${condition}
+        union all select b.person_id from (select s.account_id as id from account_search s where ${account}
             union all select c.account_id from search_changes c where c.account_id is not null offset 0) s
           cross join lateral (select a.person_id, a.connection_id from accounts a where a.id = s.id offset 0) b
           where b.connection_id = ${connection} and b.person_id is not null)`;
-  const contains = (part: string) => searched(`s.written like '%' || lower(${text(likePart(part))}) || '%'`);
+  const like = (part: string) => `like '%' || lower(${text(likePart(part))}) || '%'`;
+  const contains = (part: string) => searched({ person: `s.words ${like(plainPart(part))}`, account: `s.written ${like(part)}` });
   const parts = ({ value }: Narrowing) => (IS_SEARCHABLE.test(value) ? contains(value) : undefined);
 
   return {
@@ -74,7 +84,8 @@ export function usersIndexed({ parameters, connection, isGroupSeen }: UsersIndex
         (value) => {
           const address = text(value);
           const holds = `${address} <> '' and lower(jsonb_path_query_array(d.document, '$.emails[*].value')::text)::jsonb ? lower(${address})`;
-          return `(${searched(`s.emails ? lower(${address})`)} and coalesce(${holds}, false))`;
+          const has = `s.emails ? lower(${address})`;
+          return `(${searched({ person: has, account: has })} and coalesce(${holds}, false))`;
         },
       ],
       [

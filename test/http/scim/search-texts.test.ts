@@ -141,6 +141,46 @@ test("what a client said of somebody is indexed beside them only while they are 
   expect(await beside()).toEqual([]);
 });
 
+test("a part of what somebody is called is found by clients however it is written: with accents, in capitals, with what lists and JSON are written with", async () => {
+  const names = [
+    "Zoë Ångström-Müller",
+    "ZOË ÅNGSTRÖM-MÜLLER",
+    'Ben "Big, Tall" O\'Neil',
+    "Ann [Legal], Dep\\Two",
+    "100%_Sure Straße",
+    "İrem Iğdır ŁUKASZ",
+    "Ǆemal Kelvin \u212Aane",
+    "naïve日本語Tokyo部",
+  ];
+  const wanted = names.flatMap((displayName, at) => {
+    const text = `part ${displayName} end`;
+    const letters = [...text];
+    return letters.map((_, from) => ({ at, part: letters.slice(from, from + 7).join("") }));
+  });
+  const ids: string[] = [];
+  for (const [at, called] of names.entries()) {
+    const body = {
+      schemas: [USER],
+      userName: `parts-${at}`,
+      displayName: `part ${called} end`,
+      emails: [{ value: `${called} ${at}@parts.example` }],
+    };
+    ids.push((await door.request("POST", "/Users", { body }).expect(201)).body.id);
+  }
+  await takeOver();
+  for (const { at, part } of wanted) {
+    expect([part, await scim(`displayName co ${JSON.stringify(part)} and userName sw "parts-"`)]).toEqual([
+      part,
+      expect.arrayContaining([ids[at]]),
+    ]);
+  }
+  for (const [at, called] of names.entries())
+    expect([called, await scim(`emails.value co ${JSON.stringify(`${called} ${at}`)}`)]).toEqual([called, [ids[at]]]);
+  expect(await scim('displayName co "STRÖM-MÜL"')).toEqual([ids[0], ids[1]].sort());
+  const { rows } = await door.db.pool.query("select from pg_indexes where tablename = 'person_search' and indexdef like '%gin_trgm_ops%'");
+  expect(rows).toHaveLength(1);
+});
+
 const ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 const value = fc.option(fc.constantFrom("amber", "umber"), { nil: undefined });
 const profile = fc.record({
