@@ -96,8 +96,9 @@ export async function applyItems(ctx: Context, { db, planId, hash, onProgress }:
   const fills = await fillsTables(db, planId);
   const statistics = statisticsKeeper(ctx, { db, worthwhile: fills });
   await statistics.ofPlan();
-  if (!fills) await oneAccountAtOnce(db.pool, planId);
-  const passed = fills ? [] : await namesPassedOn(db.pool, { planId, connectionId: plan.connection_id });
+  const ofPlan = { planId, connectionId: plan.connection_id };
+  await oneAccountAtOnce(db.pool, ofPlan);
+  const passed = await namesPassedOn(db.pool, ofPlan);
   for (const { kind, most, atOnce } of STAGES) {
     const span = spans.find((each) => each.kind === kind);
     if (!span) continue;
@@ -124,7 +125,7 @@ export async function applyItems(ctx: Context, { db, planId, hash, onProgress }:
   }
   await statistics.ofDirectory();
   await inTransaction(db, ctx, async (work) => {
-    await awaitPassedOn(work.sql, { planId, connectionId: plan.connection_id, passed, at: ctx.now() });
+    await awaitPassedOn(work.sql, { ...ofPlan, passed, at: ctx.now() });
     await settleLateArrivals(work, { connectionId: plan.connection_id, since: plan.opened_at });
   });
   return inTransaction(db, ctx, async (work) => {

@@ -11,7 +11,8 @@ import { kindsOf, stageChanged } from "./read.ts";
  */
 const PASSED = `passed as (
     select i.reference, y.id as account_id, y.person_id, y.group_id, y.unit_id
-      from (select kind, native_id, reference, subject_id from plan_items where plan_id = $1 and reference is not null and action <> 'delete' offset 0) i
+      from (select kind, native_id, reference, subject_id from plan_items where plan_id = $1 and reference is not null and action <> 'delete'
+              and exists (select from accounts where connection_id = $2) offset 0) i
       cross join lateral (select * from accounts where connection_id = $2 and reference = i.reference offset 0) y
      where (y.kind, y.native_id) <> (i.kind, i.native_id) and coalesce(y.person_id, y.group_id, y.unit_id) is distinct from i.subject_id)`;
 
