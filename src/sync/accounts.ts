@@ -95,6 +95,8 @@ export async function linkAccount(work: Work, { keyRing, accountId, person }: Li
     }),
   );
   await sql.query("update accounts set linked_by = 'human' where id = $1", [accountId]);
+  // Who this is, somebody has looked at now.
+  await sql.query("update people set unvouched = '{}' where id = $1 and unvouched <> '{}'", [item.subjectId]);
   await recordEvent(work, {
     name: "account.settled",
     subjectType: "account",

@@ -3,12 +3,13 @@ import type { Caller } from "../access/policy.ts";
 import { lockRules } from "../access/rule-lock.ts";
 import { holdingMore } from "../access/shutting-out.ts";
 import { recordEvent } from "../audit/record.ts";
-import type { Work } from "../db/database.ts";
+import type { Sql, Work } from "../db/database.ts";
 import type { KeyRing } from "../db/envelope.ts";
 import { listCustomAttributes } from "../directory/custom-attributes.ts";
 import { lockReportingLines } from "../directory/people-checks.ts";
 import { MATCHED_BY } from "../directory/person-edit-rights.ts";
 import { personKeys } from "../directory/personal.ts";
+import { noteVouching } from "../directory/vouching.ts";
 import { AppError } from "../errors.ts";
 import { applyRows } from "./import-apply.ts";
 import { columnsOf, inputOf, type CheckValue } from "./import-columns.ts";
@@ -98,6 +99,7 @@ export async function applyImport(
     rows.flatMap(({ personId }) => personId ?? []),
   );
   await applyRows(work, { rows, keys, reason });
+  await noteVouchingOfRows(sql, { rows, reach: options.reach });
   await markApplied(work, { id, rows, keys, reason });
   await recordEvent(work, {
     name: "people.import_applied",
@@ -106,6 +108,18 @@ export async function applyImport(
     reason,
     data: { hash, created: stored.counts.create, updated: stored.counts.update },
   });
+}
+
+async function noteVouchingOfRows(sql: Sql, { rows, reach }: { rows: readonly PlannedRow[]; reach: ImportReach }): Promise<void> {
+  for (const action of ["create", "update"] as const) {
+    const { everything, organisation } = action === "create" ? reach.create : reach.edit;
+    const said = rows.flatMap(({ personId, contribution, edit, ...row }) =>
+      personId !== null && row.action === action
+        ? { personId, keys: action === "create" ? Object.keys(contribution) : (edit?.changed ?? []) }
+        : [],
+    );
+    await noteVouching(sql, { said, everywhere: everything || organisation });
+  }
 }
 
 async function plan(

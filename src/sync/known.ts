@@ -79,6 +79,7 @@ export interface ClaimRow {
   employee_number: string | null;
   external_id: string | null;
   taken: boolean;
+  unvouched: string[];
 }
 
 export interface ClaimsOptions {
@@ -113,7 +114,7 @@ const named = (values: string, key: MatchKey) =>
 export const CLAIMS = `with found as (
         select id, array_agg(value) filter (where key = 'userName') as names, array_agg(value) filter (where key = 'emails') as addresses from (
           ${named("$1", "userName")} union all ${named("$2", "emails")} union all ${named("$3", "employeeNumber")} union all ${named("$4", "externalId")}) every group by id)
-      select p.id, found.names, found.addresses, p.employee_number, p.external_id,
+      select p.id, found.names, found.addresses, p.employee_number, p.external_id, p.unvouched,
         (select true from accounts a where a.person_id = p.id and a.connection_id = $5::int and a.kind = 'user' and a.gone_at is null limit 1) is not null as taken
       from found cross join lateral (select * from people where id = found.id offset 0) p`;
 
@@ -128,14 +129,16 @@ export function claimsValues(options: ClaimsOptions): unknown[] {
 }
 
 export function claimsOf(rows: readonly ClaimRow[], keys: readonly MatchKey[]): Claims {
-  const candidates = rows.flatMap(({ id: personId, taken, ...row }) => {
+  const candidates = rows.flatMap(({ id: personId, taken, unvouched, ...row }) => {
     const found: Record<MatchKey, readonly string[]> = {
       userName: row.names ?? [],
       emails: row.addresses ?? [],
       employeeNumber: row.employee_number === null ? [] : [row.employee_number],
       externalId: row.external_id === null ? [] : [row.external_id],
     };
-    return keys.flatMap((key) => found[key].map((value): Candidate => ({ personId, key, value, taken })));
+    return keys.flatMap((key) =>
+      found[key].map((value): Candidate => ({ personId, key, value, taken, unvouched: unvouched.includes(key) })),
+    );
   });
   return {
     candidates,

@@ -13,6 +13,8 @@ export interface Candidate {
   value: string;
   /** The person already has another live account of this connection. */
   taken: boolean;
+  /** Who said so here may not say it of everybody (see noteVouching). */
+  unvouched: boolean;
 }
 
 /** RFC 7643 terms are the directory's; the situations are midPoint's. `linked` and `deleted` are known before matching. */
@@ -33,7 +35,8 @@ export function matchValues(contribution: Contribution, key: MatchKey): string[]
 
 /**
  * Decides whose account this is. Each key is tried in turn and the first that finds anybody counts; when another key
- * finds somebody else, or several, or somebody who already has an account of this connection, a human decides.
+ * finds somebody else, or several, or somebody who already has an account of this connection, or who was given what they are found by
+ * from somebody who may not give it to everybody, a human decides.
  */
 export function matchAccount({
   contribution,
@@ -64,6 +67,13 @@ export function matchAccount({
       situation: "disputed",
       candidates: people,
       reason: `the person matched by ${first.key} already has another account of this connection`,
+    };
+  }
+  if (found.every((candidate) => candidate.unvouched)) {
+    return {
+      situation: "disputed",
+      candidates: people,
+      reason: `the person matched by ${first.key} has it from somebody who administers only a part of the organisation`,
     };
   }
   return { situation: "unlinked", personId: first.personId, key: first.key };

@@ -58,7 +58,13 @@ describe("merging origins", () => {
 });
 
 describe("M2: matching", () => {
-  const candidate = (personId: string, key: Candidate["key"], value: string, taken = false): Candidate => ({ personId, key, value, taken });
+  const candidate = (personId: string, key: Candidate["key"], value: string, { taken = false, unvouched = false } = {}): Candidate => ({
+    personId,
+    key,
+    value,
+    taken,
+    unvouched,
+  });
   const contribution = { userName: "Ada", employeeNumber: "7", emails: [{ value: "ADA@x.test" }] };
   const keys = ["employeeNumber", "userName", "emails"] as const;
 
@@ -76,7 +82,21 @@ describe("M2: matching", () => {
       [candidate("p", "emails", "ADA@x.test"), candidate("q", "employeeNumber", "7")],
       { situation: "disputed", candidates: ["p", "q"] },
     ],
-    ["somebody who has an account there already", [candidate("p", "userName", "Ada", true)], { situation: "disputed", candidates: ["p"] }],
+    [
+      "somebody who has an account there already",
+      [candidate("p", "userName", "Ada", { taken: true })],
+      { situation: "disputed", candidates: ["p"] },
+    ],
+    [
+      "somebody who was given it by who may not give it to everybody",
+      [candidate("p", "userName", "Ada", { unvouched: true })],
+      { situation: "disputed", candidates: ["p"] },
+    ],
+    [
+      "somebody of whom one thing is vouched for",
+      [candidate("p", "userName", "Ada", { unvouched: true }), candidate("p", "employeeNumber", "7")],
+      { situation: "unlinked", personId: "p", key: "employeeNumber" },
+    ],
     ["another's number", [candidate("p", "employeeNumber", "8")], { situation: "unmatched" }],
   ])("%s", (_what, candidates, expected) => {
     expect(matchAccount({ contribution, keys, candidates })).toMatchObject(expected);

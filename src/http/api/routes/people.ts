@@ -6,6 +6,7 @@ import { lockRules } from "../../../access/rule-lock.ts";
 import { checkedCustomValues } from "../../../directory/custom-values.ts";
 import { listCustomAttributes } from "../../../directory/custom-attributes.ts";
 import { lockPerson, lockReportingLines } from "../../../directory/people-checks.ts";
+import { noteVouching } from "../../../directory/vouching.ts";
 import { createLocalPerson, editPersonHere } from "../../../sync/local-people.ts";
 import { requireVersion } from "../entity-tag.ts";
 import { changesOf } from "../people/contribution.ts";
@@ -66,6 +67,8 @@ export const peopleRoutes: readonly Route[] = [
       if (contribution["displayName"] == null && (names.formatted ?? called)) contribution["displayName"] = names.formatted ?? called;
       const watch = await watchRules(call.sql, { caller: call.caller, at: call.ctx.now() });
       const id = await createLocalPerson(call, { contribution, unitIds, state, reason: body.reason });
+      const { everything, organisation } = await call.reach("rollcall.people.create");
+      await noteVouching(call.sql, { said: [{ personId: id, keys: Object.keys(contribution) }], everywhere: everything || organisation });
       await requireMayGiveByRules(call.sql, watch, { personIds: [id] });
       const { keyRing, signIn: settings, baseUrl } = call.options;
       await inviteWhenSaved(call, { personId: id, keyRing, settings, baseUrl });
@@ -120,13 +123,15 @@ async function changeProfile(call: ApiCall, { id, body }: { id: string; body: z.
   }
   const watch = await watchRules(call.sql, { caller: call.caller, at: call.ctx.now(), personIds: [id] });
   const custom = given && checkedCustomValues(await listCustomAttributes(call.sql), { values: given, whole: false });
-  await editPersonHere(call, {
+  const changed = await editPersonHere(call, {
     personId: id,
     keyRing: call.options.keyRing,
     changes: changesOf(body, custom ?? {}),
     reason,
     allow: (edit) => refuseForeignAttributes(call, { personId: id, ...edit }),
   });
+  const { everything, organisation } = await call.reach("rollcall.people.edit");
+  await noteVouching(call.sql, { said: [{ personId: id, keys: changed }], everywhere: everything || organisation });
   await requireMayGiveByRules(call.sql, watch, { personIds: [id] });
   return personView(call, id);
 }
