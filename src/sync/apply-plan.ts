@@ -86,6 +86,7 @@ export async function resumeApplying(
 
 /** Applies a closed or approved plan as it stands, batch by batch; the caller holds the connection's lock. Throws `conflict` when the plan is not what was decided. */
 export async function applyItems(ctx: Context, { db, planId, hash, onProgress }: ApplyOptions): Promise<Applied> {
+  const began = ctx.now();
   const plan = await startApplying(ctx, { db, planId, ...(hash ? { hash } : {}) });
   const { rows: spans } = await db.pool.query<{ kind: Kind; first: number; last: number; count: number }>(
     "select kind, min(seq) as first, max(seq) as last, count(*)::int as count from plan_items where plan_id = $1 group by kind",
@@ -126,7 +127,8 @@ export async function applyItems(ctx: Context, { db, planId, hash, onProgress }:
   await statistics.ofDirectory();
   await inTransaction(db, ctx, async (work) => {
     await awaitPassedOn(work.sql, { ...ofPlan, passed, at: ctx.now() });
-    await settleLateArrivals(work, { connectionId: plan.connection_id, since: plan.opened_at });
+    // The node that opened the plan may be ahead of this one.
+    await settleLateArrivals(work, { connectionId: plan.connection_id, since: began < plan.opened_at ? began : plan.opened_at });
   });
   return inTransaction(db, ctx, async (work) => {
     if (fills) await enqueue(work.sql, { job: "complete_search_indexes", payload: {}, key: "complete_search_indexes" });

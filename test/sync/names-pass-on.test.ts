@@ -3,6 +3,9 @@ import fc from "fast-check";
 import type { Completeness, Cursor, Page, Source, SourceRecord } from "../../connectors/contract.ts";
 import { put, world, worldSource, type World } from "../helpers/memory-source.ts";
 import { testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
+import { inTransaction } from "../../src/db/database.ts";
+import { applyPlan } from "../../src/sync/apply-plan.ts";
+import { approvePlan } from "../../src/sync/approve.ts";
 import { runSync } from "../../src/sync/run.ts";
 import { syncWorld, testConnection, testKeyRing } from "../helpers/sync.ts";
 import { whileTimeLasts } from "../helpers/while-time-lasts.ts";
@@ -232,6 +235,17 @@ test("invariant 3: a manager is who has the name after the plan, however many ba
   put(source, user("ada", "n2"));
   put(source, user("bob", "n1"));
   await sync(source, "full");
+  expect((await actual()).managers).toContain("cyd: bob");
+});
+
+test("invariant 3: a plan that a node whose clock is behind applies finds who came late to it all the same", async () => {
+  const source = await begin([user("cyd", "c", { manager: "n1" }), user("ada", "n1")]);
+  put(source, user("ada", "n2"));
+  put(source, user("bob", "n1"));
+  const { planId } = await syncWorld(db, ctx, { world: source, planOnly: true });
+  await inTransaction(db, ctx, (work) => approvePlan(work, { planId }));
+  const behind = testContext({ now: () => new Date(Date.now() - 600_000) });
+  await applyPlan(behind, { db, keyRing: testKeyRing, planId });
   expect((await actual()).managers).toContain("cyd: bob");
 });
 
