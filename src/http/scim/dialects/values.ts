@@ -97,22 +97,26 @@ function bendSubAttributes(attribute: SchemaAttribute, source: JsonObject, place
   for (const [name, inner] of Object.entries(source)) {
     const sub = attribute.subAttributes.get(name.toLowerCase());
     if (sub?.name === "value" && typeof inner === "string" && attribute.subAttributes.has("display")) {
-      // A role assignment as Entra keeps it, inside the value of a role.
-      const held = jsonIn(inner);
-      if (
-        isJsonObject(held) &&
-        typeof held["value"] === "string" &&
-        place.bending.allows("json-in-text", { attribute: inside(place, sub).path })
-      ) {
-        bent["value"] = held["value"];
-        const display = held["displayName"] ?? held["display"];
-        if (typeof display === "string") bent["display"] ??= display;
+      const held = assignmentIn(inner);
+      if (held && place.bending.allows("json-in-text", { attribute: inside(place, sub).path })) {
+        if (held.value !== undefined) bent["value"] = held.value;
+        if (held.display !== undefined) bent["display"] ??= held.display;
         continue;
       }
     }
     bent[name] = !sub || isPlainText(sub, inner) ? inner : bendValue(sub, inner, inside(place, sub));
   }
   return bent;
+}
+
+/** A role assignment as Entra keeps it, inside the value of a role; an application's default role has a name and no value. */
+function assignmentIn(text: string): { value?: string; display?: string } | undefined {
+  const held = jsonIn(text);
+  if (!isJsonObject(held)) return undefined;
+  const [value, named] = [held["value"] ?? null, held["displayName"] ?? held["display"]];
+  const display = typeof named === "string" && named !== "" ? { display: named } : {};
+  if (typeof value === "string") return { value, ...display };
+  return value === null && display.display !== undefined ? display : undefined;
 }
 
 /** What nearly every value is: a group's members may be thousands. */
