@@ -147,11 +147,11 @@ export interface ClosedPlan {
 }
 
 const CLAIMS = `claims as materialized (
-    select seq, native_id, action, lower(payload->'person'->>'userName') as user_name, lower(payload->'person'->>'email') as email
+    select seq, native_id, action, subject_id, lower(payload->'person'->>'userName') as user_name, lower(payload->'person'->>'email') as email
       from plan_items where plan_id = $1 and kind = 'user' and payload ? 'person')`;
 
 const BEATEN = (column: string) =>
-  `beaten as materialized (select seq from (select seq, row_number() over (partition by ${column} order by action = 'create', native_id collate "C") as place from claims where ${column} is not null) c where place > 1)`;
+  `beaten as materialized (select seq from (select seq, subject_id, first_value(subject_id) over (partition by ${column} order by action = 'create', native_id collate "C") as holder from claims where ${column} is not null) c where subject_id is distinct from holder)`;
 
 export interface DoubleClaim {
   nativeId: string;
@@ -163,7 +163,7 @@ export interface DoubleClaim {
 /**
  * Two records of one plan that claim the same login name can't both have it: the one with the smaller native id keeps it,
  * whatever the order of reading, and the other is taken out of the plan. The same holds for the address to which we write,
- * which the other keeps in its profile only. Returns the records that lost.
+ * which the other keeps in its profile only. Two accounts of one person claim nothing of each other. Returns the records that lost.
  */
 export async function settleDoubleClaims(sql: Sql, planId: number): Promise<DoubleClaim[]> {
   if (!(await anyDoubleClaim(sql, planId))) return [];
