@@ -1,6 +1,6 @@
 import { recordEvents } from "../audit/record.ts";
 import type { Work } from "../db/database.ts";
-import { settleLifecycle } from "./lifecycle.ts";
+import { settleLifecycle, type LiftedByHand } from "./lifecycle.ts";
 import { markPeople, type DecisionTimes } from "./outbox.ts";
 import { closePeriods } from "./periods.ts";
 
@@ -95,11 +95,16 @@ export async function raiseBlocks(work: Work, blocks: readonly Block[]): Promise
   return [...settled];
 }
 
+export interface Lift extends BlockKey {
+  /** Why, of whoever lifts it by hand. */
+  reason?: string;
+}
+
 /**
  * Lifts block reasons and settles the lifecycle: who has none left is active again (P5). Grants that were closed at leaving
  * stay closed; those that a rule makes come back when the rules are evaluated. Returns the ids of people whose state changed.
  */
-export async function liftBlocks(work: Work, blocks: readonly BlockKey[]): Promise<string[]> {
+export async function liftBlocks(work: Work, blocks: readonly Lift[]): Promise<string[]> {
   if (blocks.length === 0) return [];
   const { ctx, sql } = work;
   await sql.query(LOCK_PEOPLE, [blocks.map((block) => block.personId)]);
@@ -109,7 +114,10 @@ export async function liftBlocks(work: Work, blocks: readonly BlockKey[]): Promi
   ]);
   if (rows.length === 0) return [];
   await closePeriods(sql, { table: "blocks", ids: rows.map((row) => row.id), at: ctx.now() });
-  const settled = await settle(work, { rows, times: blocks });
+  const lifted = new Map(
+    blocks.flatMap(({ personId, owner, reason }) => (reason === undefined ? [] : [[personId, { personId, owner, reason }] as const])),
+  );
+  const settled = await settle(work, { rows, times: blocks, lifted });
   const others = rows.filter((row) => !settled.has(row.person_id));
   await recordEvents(
     work,
@@ -117,6 +125,7 @@ export async function liftBlocks(work: Work, blocks: readonly BlockKey[]): Promi
       name: "block.lifted" as const,
       subjectType: "person",
       subjectId: row.person_id,
+      reason: lifted.get(row.person_id)?.reason,
       data: { owner: row.owner, connection: row.connection ?? undefined },
     })),
   );
@@ -126,11 +135,15 @@ export async function liftBlocks(work: Work, blocks: readonly BlockKey[]): Promi
 /** Settles, and marks those too whose state stayed: who owns a block decides what is written back. */
 async function settle(
   work: Work,
-  { rows, times }: { rows: readonly { person_id: string }[]; times: readonly BlockKey[] },
+  {
+    rows,
+    times,
+    lifted,
+  }: { rows: readonly { person_id: string }[]; times: readonly BlockKey[]; lifted?: ReadonlyMap<string, LiftedByHand> },
 ): Promise<Set<string>> {
   const timesOf = new Map(times.map((item) => [item.personId, item]));
   const touched = [...new Set(rows.map((row) => row.person_id))];
-  const settled = new Set(await settleLifecycle(work, touched, { times: timesOf }));
+  const settled = new Set(await settleLifecycle(work, touched, { times: timesOf, ...(lifted && { lifted }) }));
   const others = touched.filter((id) => !settled.has(id));
   // Whoever decided about a block on an older version must not act on it: what leads back to being active has changed.
   await work.sql.query("update people set version = version + 1 where id = any($1::uuid[])", [others]);

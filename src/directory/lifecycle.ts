@@ -4,19 +4,27 @@ import { endPresence, withdrawGrants } from "./leaving.ts";
 import { markPeople, type DecisionTimes } from "./outbox.ts";
 import { closePeriods } from "./periods.ts";
 
+export interface LiftedByHand {
+  personId: string;
+  owner: string;
+  reason: string;
+}
+
 interface Change {
   person_id: string;
   state: "invited" | "active" | "suspended" | "deactivated";
   owner: string;
   reason: string;
   connection: string | null;
+  /** Whether no block is left. */
+  free: boolean;
 }
 
 // A person with several reasons is deactivated when one of them deactivates. Somebody blocked before having answered the
 // invitation is invited again afterwards.
 const FIND_CHANGED = `
   select p.id as person_id, settled.state, coalesce(standing.owner, ended.owner, 'admin') as owner,
-    coalesce(standing.reason, 'no block reason is left') as reason, connections.name as connection
+    coalesce(standing.reason, 'no block reason is left') as reason, connections.name as connection, standing.owner is null as free
   from people p
   left join lateral (
     select owner, effect, reason, connection_id from blocks
@@ -65,18 +73,20 @@ const EVENT_OF = {
  * Recomputes whether people are active, and in which state, from the block reasons that stand now. For those that change, in the
  * caller's transaction: the period of the old state is closed, sessions end and tokens are revoked (invariant 5), grants made to a
  * deactivated person are withdrawn, all of it is recorded, and targets are marked. Returns their ids; nothing happens to the others.
+ * `lifted` says who had a block lifted by hand, whose, and why.
  */
 export async function settleLifecycle(
   work: Work,
   personIds: readonly string[],
-  { times }: { times?: ReadonlyMap<string, DecisionTimes> } = {},
+  { times, lifted }: { times?: ReadonlyMap<string, DecisionTimes>; lifted?: ReadonlyMap<string, LiftedByHand> } = {},
 ): Promise<string[]> {
   if (personIds.length === 0) return [];
   const { ctx, sql } = work;
   const now = ctx.now();
   await sql.query("select from people where id = any($1::uuid[]) order by id for update", [personIds]);
-  const { rows: changes } = await sql.query<Change>(FIND_CHANGED, [personIds]);
-  if (changes.length === 0) return [];
+  const { rows } = await sql.query<Change>(FIND_CHANGED, [personIds]);
+  if (rows.length === 0) return [];
+  const changes = rows.map((row) => ({ ...row, reason: (row.free ? lifted?.get(row.person_id)?.reason : undefined) ?? row.reason }));
   const ids = changes.map((change) => change.person_id);
   const states = changes.map((change) => change.state);
   const reasons = changes.map((change) => change.reason);
@@ -85,6 +95,18 @@ export async function settleLifecycle(
   await closePeriods(sql, { table: "lifecycle_periods", ids: open.map((period) => period.id), at: now });
   const notBefore = new Map(open.map((period) => [period.person_id, period.valid_from]));
   await sql.query(OPEN_PERIODS, [ids, now, states, reasons, ids.map((id) => notBefore.get(id) ?? null)]);
+  // Where another block stands, the person's state says that one's reason.
+  const beside = changes.flatMap(({ person_id, free }) => (free ? [] : (lifted?.get(person_id) ?? [])));
+  await recordEvents(
+    work,
+    beside.map(({ personId, owner, reason }) => ({
+      name: "block.lifted" as const,
+      subjectType: "person",
+      subjectId: personId,
+      reason,
+      data: { owner },
+    })),
+  );
   await recordEvents(
     work,
     changes.map((change) => ({

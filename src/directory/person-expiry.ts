@@ -54,7 +54,7 @@ export async function setPersonExpiry(work: Work, { personId, until, reason }: P
     if (until <= now) return void (await carryOutPersonExpiry(work, { personId }));
     await enqueueExpiry(sql, until);
   }
-  await liftBlocks(work, [{ personId, owner: "expiry" }]);
+  await liftBlocks(work, [{ personId, owner: "expiry", reason }]);
 }
 
 /**

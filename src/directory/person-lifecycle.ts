@@ -55,7 +55,7 @@ export async function changeLifecycle(work: Work, change: LifecycleChange): Prom
 async function carryOut(work: Work, { step, change }: { step: TransitionStep; change: LifecycleChange }): Promise<void> {
   const { personId, reason } = change;
   if (step.op === "raise") await raiseBlocks(work, [{ personId, owner: step.owner, effect: step.effect, reason }]);
-  else if (step.op === "lift") await liftBlocks(work, [{ personId, owner: step.owner }]);
+  else if (step.op === "lift") await liftBlocks(work, [{ personId, owner: step.owner, reason }]);
   else await setPersonExpiry(work, { personId, until: step.op === "set-end" ? (change.until ?? null) : null, reason });
 }
 

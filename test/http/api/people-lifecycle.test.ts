@@ -54,6 +54,7 @@ describe("P5: the lifecycle of people by the administration API", () => {
       [id],
     );
     expect(rows[0]).toEqual({ name: "person.suspended", reason: because.reason });
+    expect(rows).toContainEqual({ name: "person.activated", reason: because.reason });
   });
 
   test("deactivation blocks access, keeps who the person is and what they stand for, and can be taken back", async () => {
@@ -85,6 +86,13 @@ describe("P5: the lifecycle of people by the administration API", () => {
     await act(id, "suspend").expect(200);
     const { body: half } = await act(id, "activate").expect(200);
     expect(half).toMatchObject({ state: "suspended", blocks: [{ owner: "origin" }] });
+    await act(id, "deactivate").expect(200);
+    await act(id, "activate").expect(200);
+    const { rows } = await door.db.pool.query<{ name: string; reason: string; data: unknown }>(
+      "select name, reason, data from audit_events where subject_id = $1 and name like 'block.lifted' order by id",
+      [id],
+    );
+    expect(rows).toEqual(Array.from({ length: 2 }, () => ({ name: "block.lifted", reason: because.reason, data: { owner: "admin" } })));
   });
 
   test("access ends at its instant, though nobody acts; a renewal lets the person in again", async () => {
