@@ -88,7 +88,8 @@ export async function applyBlocks(batch: Batch): Promise<void> {
   const blocks = rows.map((row) => ({ ...row, owner: "origin" as const }));
   await liftBlocks(
     batch.work,
-    blocks.filter(({ op }) => op === "lift"),
+    // Without the reason: that is of who lifts one by hand.
+    blocks.flatMap(({ op, reason: _item, ...block }) => (op === "lift" ? [block] : [])),
   );
   await raiseBlocks(
     batch.work,
