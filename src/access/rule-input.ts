@@ -64,7 +64,7 @@ export function parseRule(input: unknown, field = "rule"): RuleDefinition {
       { field: problems[0]?.field, problems },
     );
   }
-  if (result.data.condition !== undefined) compileCondition(result.data.condition, within(["condition"]));
+  if (result.data.condition !== undefined) compileCondition(result.data.condition, within(["condition"]), { isNew: true });
   return result.data;
 }
 
@@ -84,6 +84,6 @@ export function parseRulesFile(yaml: string): RuleDefinition[] {
   return rules;
 }
 
-export function compileCondition(source: string, field: string): Expression {
-  return compileExpression({ source, subject: "person", expects: "bool", field });
+export function compileCondition(source: string, field: string, { isNew = false } = {}): Expression {
+  return compileExpression({ source, subject: "person", expects: "bool", field, isNew });
 }

@@ -182,7 +182,7 @@ function expressionProblems({
 }): Problem[] {
   if (typeof source !== "string" || source === "") return [];
   try {
-    compileExpression({ source, subject, expects, field });
+    compileExpression({ source, subject, expects, field, isNew: true });
     return [];
   } catch (error) {
     if (!(error instanceof AppError)) throw error;

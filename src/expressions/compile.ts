@@ -3,7 +3,7 @@ import type { AttributeValue } from "../../connectors/contract.ts";
 import { AppError } from "../errors.ts";
 import { environments, type Subject } from "./environment.ts";
 import { loopsWithin, MOST_LOOPS, MOST_ROUNDS, roundsWithin } from "./loops.ts";
-import { refusedPattern } from "./patterns.ts";
+import { refusedPattern, strangePattern } from "./patterns.ts";
 
 export type ExpectedType = "bool" | "string" | "list" | "any";
 
@@ -13,6 +13,8 @@ export interface ExpressionOptions {
   expects: ExpectedType;
   /** Where the expression stands, as its author knows it: `mapping.user.attributes.title`. */
   field: string;
+  /** Somebody is writing it: what it can't mean as it stands is refused, too. What was saved before is taken as it always was. */
+  isNew?: boolean;
 }
 
 /**
@@ -29,7 +31,7 @@ const ACCEPTED: Readonly<Record<ExpectedType, (type: string) => boolean>> = {
 };
 
 /** Parses and type-checks; throws `invalid` with field, position and the expected type. */
-export function compileExpression({ source, subject, expects, field }: ExpressionOptions): Expression {
+export function compileExpression({ source, subject, expects, field, isNew = false }: ExpressionOptions): Expression {
   const environment = environments[subject];
   const checked = environment.check(source);
   if (!checked.valid) throw invalid({ field, source, error: checked.error, expects });
@@ -40,7 +42,7 @@ export function compileExpression({ source, subject, expects, field }: Expressio
   const plain = plainAttribute(source, subject);
   if (plain !== undefined) return (value) => plainData((value as Record<string, unknown>)[plain]);
   const program = environment.parse(source);
-  const refused = refusedLoops(program.ast) ?? refusedPattern(program.ast);
+  const refused = refusedLoops(program.ast) ?? (isNew ? strangePattern(program.ast) : undefined) ?? refusedPattern(program.ast);
   if (refused !== undefined) throw new AppError("invalid", `${field}: ${refused}. In: ${source}`, { field });
   return (value) => {
     try {

@@ -22,26 +22,50 @@ const MEANS_OTHERWISE = /\\(?![bBcdDfknrsStuvwWx])[A-Za-z]|\\x(?![0-9A-Fa-f]{2})
  * some in another form there. Why one can't be taken; undefined when all can. One that is not written out could be anybody's.
  */
 export function refusedPattern(ast: ASTNode): string | undefined {
+  return firstProblem(ast, problemOf);
+}
+
+/** What a pattern has that it can't mean; undefined when none has. For whoever writes one: what was saved before goes on meaning what it did. */
+export function strangePattern(ast: ASTNode): string | undefined {
+  return firstProblem(ast, (node) => {
+    const pattern = patternOf(node);
+    const [strange] = (pattern && MEANS_OTHERWISE.exec(withoutBackslashes(pattern.args))) ?? [];
+    return pattern && strange !== undefined
+      ? `the pattern ${pattern.args} has ${strange}, which patterns here (JavaScript's) don't know`
+      : undefined;
+  });
+}
+
+function firstProblem(ast: ASTNode, problem: (node: ASTNode) => string | undefined): string | undefined {
   for (const left: unknown[] = [ast]; left.length > 0;) {
     const part = left.pop();
     if (Array.isArray(part)) left.push(...part);
     if (!isNode(part)) continue;
-    const problem = problemOf(part);
-    if (problem !== undefined) return problem;
+    const found = problem(part);
+    if (found !== undefined) return found;
     left.push(part.args);
   }
   return undefined;
 }
 
-function problemOf(node: ASTNode): string | undefined {
+/** The pattern of a call of `matches`, null where it is not written out; undefined for any other node. */
+function patternOf(node: ASTNode): { args: string } | null | undefined {
   if (node.op !== "rcall" || node.args[0] !== "matches") return undefined;
   const [pattern] = node.args[2];
-  if (pattern?.op !== "value" || typeof pattern.args !== "string") return "matches takes a pattern that is written out, in quotes";
-  const written = pattern.args.replaceAll("\\\\", "_");
-  if (NEEDS_GOING_BACK.test(written))
+  return pattern?.op === "value" && typeof pattern.args === "string" ? (pattern as { args: string }) : null;
+}
+
+/** Two that stand for one begin no escape. */
+function withoutBackslashes(pattern: string): string {
+  return pattern.replaceAll("\\\\", "_");
+}
+
+function problemOf(node: ASTNode): string | undefined {
+  const pattern = patternOf(node);
+  if (pattern === undefined) return undefined;
+  if (pattern === null) return "matches takes a pattern that is written out, in quotes";
+  if (NEEDS_GOING_BACK.test(withoutBackslashes(pattern.args)))
     return `the pattern ${pattern.args} looks around or refers to a group, which patterns here (RE2) can't`;
-  const [strange] = MEANS_OTHERWISE.exec(written) ?? [];
-  if (strange !== undefined) return `the pattern ${pattern.args} has ${strange}, which patterns here (JavaScript's) don't know`;
   try {
     // Compiles it, and finds nothing.
     "".search(pattern.args);
