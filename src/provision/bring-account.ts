@@ -1,12 +1,13 @@
 import { Fault, type AttributeObject, type Target, type TargetAccount } from "../../connectors/contract.ts";
 import type { Provision } from "../connections/definition.ts";
+import { eitherOf, type Intent } from "./intent.ts";
 import type { Delivered, Operation, Projection } from "./row.ts";
 
 export interface BringOptions {
   target: Target;
   match: Provision["match"];
-  /** Records, committed, that the next call may create the account: a crash after it must not leave one that nobody knows. */
-  intend: () => Promise<void>;
+  /** Records, committed, what the next call may do: neither a lost answer nor a crash after it must leave what nobody knows. */
+  intend: (intent: Intent) => Promise<void>;
   /** Who else's projection is linked to that account, if any. */
   linkedElsewhere: (nativeId: string) => Promise<boolean>;
 }
@@ -45,10 +46,12 @@ async function present(row: Projection, options: BringOptions): Promise<Delivere
   let operation: Operation | undefined;
   try {
     if (row.deliveredHash !== row.desiredHash) {
+      await options.intend({ delivered: eitherOf(row.delivered ?? {}, desired) });
       await options.target.update("user", row.nativeId, { before: row.delivered, after: desired });
       operation = "update";
     }
     if (row.deliveredState !== "present") {
+      await options.intend({ attempted: true });
       await options.target.enable(row.nativeId);
       operation = "enable";
     }
@@ -62,7 +65,7 @@ async function present(row: Projection, options: BringOptions): Promise<Delivere
 
 async function create(row: Projection, options: BringOptions): Promise<{ operation: Operation; nativeId: string }> {
   const desired = row.desired ?? {};
-  await options.intend();
+  await options.intend({ attempted: true });
   try {
     const { nativeId } = await options.target.create("user", { ...desired, active: true });
     return { operation: "create", nativeId };
@@ -82,7 +85,7 @@ async function create(row: Projection, options: BringOptions): Promise<{ operati
 
 async function adopt(
   found: TargetAccount,
-  { desired, options: { target, linkedElsewhere } }: { desired: AttributeObject; options: BringOptions },
+  { desired, options: { target, linkedElsewhere, intend } }: { desired: AttributeObject; options: BringOptions },
 ): Promise<Operation> {
   if (await linkedElsewhere(found.nativeId)) {
     throw new Fault(
@@ -90,6 +93,7 @@ async function adopt(
       `The account ${found.nativeId} at the target matches this person, but belongs to another person already. Settle which of the two it is, then retry.`,
     );
   }
+  await intend({ attempted: true });
   await target.update("user", found.nativeId, { before: null, after: desired });
   if (found.active !== true) await target.enable(found.nativeId);
   return "link";
@@ -99,6 +103,7 @@ async function disabled(row: Projection, options: BringOptions): Promise<Deliver
   const nativeId = row.nativeId ?? (await attempted(row, options))?.nativeId;
   if (nativeId === undefined) return { operation: undefined, ...NOTHING_THERE };
   try {
+    await options.intend({ attempted: true });
     await options.target.disable(nativeId);
   } catch (error) {
     if (!isGone(error)) throw error;
@@ -111,6 +116,7 @@ async function removed(row: Projection, options: BringOptions): Promise<Delivere
   const nativeId = row.nativeId ?? (await attempted(row, options))?.nativeId;
   if (nativeId === undefined) return { operation: undefined, ...NOTHING_THERE };
   try {
+    await options.intend({ attempted: true });
     await options.target.remove("user", nativeId);
   } catch (error) {
     if (!isGone(error)) throw error;

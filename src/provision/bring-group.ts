@@ -1,13 +1,14 @@
 import { Fault, type AttributeObject, type Target, type TargetAccount } from "../../connectors/contract.ts";
 import { isGone } from "./bring-account.ts";
 import { groupHash } from "./groups.ts";
+import { eitherOf, type Intent } from "./intent.ts";
 import type { Delivered, Operation, Projection } from "./row.ts";
 
 export interface BringGroupOptions {
   target: Target;
   /** Native ids that should be members, sorted. */
   wanted: readonly string[];
-  intend: () => Promise<void>;
+  intend: (intent: Intent) => Promise<void>;
   linkedElsewhere: (nativeId: string) => Promise<boolean>;
 }
 
@@ -44,9 +45,11 @@ async function present(row: Projection, options: BringGroupOptions): Promise<Del
   const made = row.nativeId === null ? await findOrCreate(row, options) : undefined;
   const nativeId = row.nativeId ?? made?.nativeId;
   if (nativeId === undefined) throw new Fault("transient", "The group was not made.");
-  const before = made ? { attributes, members: [] } : deliveredGroup(row.delivered);
-  const change = difference(before.members, wanted);
+  const before = made ? { attributes, members: [], perhaps: [] } : deliveredGroup(row.delivered);
+  const change = difference(before, wanted);
   let operation: Operation | undefined = made?.operation;
+  if (change.add.length > 0 || change.remove.length > 0 || (!made && row.deliveredHash !== there.hash))
+    await options.intend({ delivered: unconfirmed(before, { attributes, change }), nativeId, attempted: row.deliveredState !== "present" });
   try {
     if (!made && row.deliveredHash !== there.hash) {
       await target.update("group", nativeId, { before: before.attributes, after: attributes });
@@ -69,7 +72,7 @@ async function findOrCreate(row: Projection, options: BringGroupOptions): Promis
   const attributes = row.desired ?? {};
   const found = await locate(row, options);
   if (found) return adopt(found, { attributes, options });
-  await intend();
+  await intend({ attempted: true });
   try {
     return { operation: "create", nativeId: (await target.create("group", attributes)).nativeId };
   } catch (error) {
@@ -107,9 +110,12 @@ async function locate(
 async function emptied(row: Projection, options: BringGroupOptions): Promise<Delivered> {
   const nativeId = row.nativeId ?? (await attempted(row, options));
   if (nativeId === undefined) return { operation: undefined, ...NOTHING_THERE };
-  const { members, attributes } = deliveredGroup(row.delivered);
+  const before = deliveredGroup(row.delivered);
+  const { attributes } = before;
+  const change = difference(before, []);
+  await options.intend({ delivered: unconfirmed(before, { attributes, change }), attempted: true });
   try {
-    await options.target.members(nativeId, { add: [], remove: members });
+    await options.target.members(nativeId, change);
   } catch (error) {
     if (!isGone(error)) throw error;
     return { operation: "members", ...NOTHING_THERE };
@@ -121,6 +127,7 @@ async function removed(row: Projection, options: BringGroupOptions): Promise<Del
   const nativeId = row.nativeId ?? (await attempted(row, options));
   if (nativeId === undefined) return { operation: undefined, ...NOTHING_THERE };
   try {
+    await options.intend({ attempted: true });
     await options.target.remove("group", nativeId);
   } catch (error) {
     if (!isGone(error)) throw error;
@@ -133,14 +140,42 @@ async function attempted(row: Projection, options: BringGroupOptions): Promise<s
   return row.deliveredState === "attempted" ? (await locate(row, options))?.nativeId : undefined;
 }
 
-/** A group's delivered state, as `present` stores it. Pure. */
-export function deliveredGroup(delivered: AttributeObject | null): { attributes: AttributeObject | null; members: readonly string[] } {
-  const { attributes, members } = (delivered ?? {}) as { attributes?: AttributeObject; members?: readonly string[] };
-  return { attributes: attributes ?? null, members: members ?? [] };
+interface DeliveredGroup {
+  attributes: AttributeObject | null;
+  members: readonly string[];
+  /** Whom a call that was not confirmed put there, or took out. */
+  perhaps: readonly string[];
 }
 
-function difference(before: readonly string[], after: readonly string[]): { add: string[]; remove: string[] } {
-  const held = new Set(before);
+/** A group's delivered state, as `present` stores it. Pure. */
+export function deliveredGroup(delivered: AttributeObject | null): DeliveredGroup {
+  const { attributes, members, perhaps } = (delivered ?? {}) as Partial<DeliveredGroup>;
+  return { attributes: attributes ?? null, members: members ?? [], perhaps: perhaps ?? [] };
+}
+
+interface MemberChange {
+  add: string[];
+  remove: string[];
+}
+
+/** What may stand there while a change is under way: certain are those alone whom it leaves alone. */
+function unconfirmed(
+  before: DeliveredGroup,
+  { attributes, change }: { attributes: AttributeObject | null; change: MemberChange },
+): AttributeObject {
+  const goes = new Set(change.remove);
+  return {
+    attributes: eitherOf(before.attributes ?? {}, attributes ?? {}),
+    members: before.members.filter((id) => !goes.has(id)),
+    perhaps: [...new Set([...before.perhaps, ...change.add, ...change.remove])],
+  };
+}
+
+function difference({ members, perhaps }: DeliveredGroup, after: readonly string[]): MemberChange {
+  const held = new Set(members);
   const wanted = new Set(after);
-  return { add: after.filter((id) => !held.has(id)), remove: before.filter((id) => !wanted.has(id)) };
+  return {
+    add: after.filter((id) => !held.has(id)),
+    remove: [...new Set([...members, ...perhaps])].filter((id) => !wanted.has(id)),
+  };
 }

@@ -6,6 +6,7 @@ import { enqueue } from "../db/queue.ts";
 import { bringAccount } from "./bring-account.ts";
 import { bringGroup } from "./bring-group.ts";
 import { wantedMembers } from "./group-members.ts";
+import { intend, MovedOn, type Intent } from "./intent.ts";
 import { withLock, type LockedWork } from "./lock.ts";
 import { recordDelivered, recordFault } from "./outcome.ts";
 import { readProjection, type Delivered, type Operation, type Projection } from "./row.ts";
@@ -67,6 +68,8 @@ async function deliverLocked(ctx: Context, { locked, targets, projectionId }: Lo
   try {
     delivered = await bring(ctx, { locked, targets, row, connection });
   } catch (error) {
+    // Whoever decided has woken the next delivery.
+    if (error instanceof MovedOn) return "waiting";
     if (!(error instanceof Fault)) throw error;
     await locked.transaction((work) => recordFault(work, { ...attempt, operation: intendedOperation(row), fault: error }));
     return "fault";
@@ -92,7 +95,10 @@ async function bring(ctx: Context, { locked, targets, row, connection }: BringOp
     hash: row.deliveredHash,
   };
   if (provision) {
-    const shared = { intend: () => intend(locked, row), linkedElsewhere: (nativeId: string) => linkedElsewhere(locked, { row, nativeId }) };
+    const shared = {
+      intend: (intent: Intent) => intend(locked, row, intent),
+      linkedElsewhere: (nativeId: string) => linkedElsewhere(locked, { row, nativeId }),
+    };
     delivered = await targets.withTarget(connection, async (target) =>
       row.kind === "group"
         ? bringGroup(row, {
@@ -110,11 +116,6 @@ async function bring(ctx: Context, { locked, targets, row, connection }: BringOp
     delivered = { ...delivered, operation: delivered.operation ?? operation };
   }
   return delivered;
-}
-
-/** Committed by itself: a process that dies in the call that follows leaves a trace of what it was about to make. */
-async function intend(locked: LockedWork, { id }: Projection): Promise<void> {
-  await locked.sql.query("update projections set delivered_state = 'attempted' where id = $1", [id]);
 }
 
 async function linkedElsewhere(locked: LockedWork, { row, nativeId }: { row: Projection; nativeId: string }): Promise<boolean> {
@@ -142,9 +143,9 @@ async function wakeRemoval(ctx: Context, { locked, row }: { locked: LockedWork; 
   });
 }
 
-function intendedOperation({ desiredState, nativeId, deliveredState }: Projection): Operation {
+function intendedOperation({ desiredState, nativeId, deliveredState, desiredHash, deliveredHash }: Projection): Operation {
   if (desiredState === "disabled") return "disable";
   if (desiredState === "removed") return "remove";
   if (nativeId === null) return "create";
-  return deliveredState === "disabled" ? "enable" : "update";
+  return deliveredState === "disabled" || deliveredHash === desiredHash ? "enable" : "update";
 }

@@ -6,6 +6,7 @@ import type { Work } from "../db/database.ts";
 import { enqueue } from "../db/queue.ts";
 import { wakeDeliveries } from "./decision.ts";
 import { markGroupsOf } from "./group-members.ts";
+import type { ProjectionState } from "./desired.ts";
 import type { Delivered, Operation, Projection } from "./row.ts";
 
 export interface Attempt {
@@ -38,11 +39,12 @@ export async function recordDelivered(
   const { sql, ctx } = work;
   const now = ctx.now();
   const spoke = delivered.operation !== undefined;
-  const { rows } = await sql.query<{ version: number; removeAfter: Date | null }>(
+  const { rows } = await sql.query<{ state: ProjectionState }>(
     `update projections set native_id = $2, delivered = $3, delivered_hash = decode($4, 'hex'), delivered_state = $5,
-       delivered_at = case when $6 then $7 else delivered_at end, attempts = 0, last_error = null,
-       state = case when version = $8 then 'idle' else 'waiting' end
-     where id = $1 returning version, remove_after as "removeAfter"`,
+       delivered_at = case when $6 then $7 else delivered_at end, attempts = 0,
+       last_error = case when state in ('held', 'dead') then last_error end,
+       state = case when state in ('held', 'dead') then state when version = $8 then 'idle' else 'waiting' end
+     where id = $1 returning version, state`,
     [
       row.id,
       delivered.nativeId,
@@ -64,14 +66,20 @@ export async function recordDelivered(
       data: { target: connection.name, operation: delivered.operation ?? "update" },
     });
   }
-  if (stored.version !== row.version) await wakeDeliveries(work, [row.id]);
-  const cameOrWent = (row.deliveredState === "present") !== (delivered.state === "present") || row.nativeId !== delivered.nativeId;
+  if (stored.state === "waiting") await wakeDeliveries(work, [row.id]);
+  const cameOrWent =
+    row.deliveredState === "attempted" ||
+    (row.deliveredState === "present") !== (delivered.state === "present") ||
+    row.nativeId !== delivered.nativeId;
   if (row.personId !== null && cameOrWent && connection.policy.provision?.groups.length) {
     await markGroupsOf(sql, { connectionId: connection.id, personId: row.personId, now });
   }
 }
 
-/** A fault, as the caller must react: tried again later, a dead letter, or a flagged connection. Anything else is not ours to catch. */
+/**
+ * A fault, as the caller must react: tried again later, a dead letter, or a flagged connection. Anything else is not ours to catch.
+ * What was decided meanwhile has had no try yet: it neither dies nor waits because of an older decision's fault.
+ */
 export async function recordFault(
   work: Work,
   { row, connection, startedAt, operation, fault }: Attempt & { operation: Operation; fault: Fault },
@@ -79,14 +87,22 @@ export async function recordFault(
   const { sql, ctx } = work;
   const attempt = row.attempts + 1;
   const reaction = reactionTo(fault, attempt);
-  await sql.query("update projections set state = $2, attempts = $3, last_error = $4 where id = $1", [
-    row.id,
-    { retry: "retrying", dead: "dead", flag: "waiting" }[reaction],
-    reaction === "flag" ? row.attempts : attempt,
-    fault.message,
-  ]);
-  await insertDelivery(work, { row, connection, startedAt, operation, state: reaction === "dead" ? "dead" : "failed", fault });
-  if (reaction === "retry") {
+  const { rowCount: stands } = await sql.query(
+    `update projections set state = $2, attempts = $3, last_error = $4
+     where id = $1 and state in ('waiting', 'retrying') and desired_state = $5 and desired_hash is not distinct from decode($6, 'hex')`,
+    [
+      row.id,
+      { retry: "retrying", dead: "dead", flag: "waiting" }[reaction],
+      reaction === "flag" ? row.attempts : attempt,
+      fault.message,
+      row.desiredState,
+      row.desiredHash,
+    ],
+  );
+  await insertDelivery(work, { row, connection, startedAt, operation, state: stands && reaction === "dead" ? "dead" : "failed", fault });
+  if (!stands && reaction !== "flag") {
+    // Whoever decided has woken the next delivery, and its time is not put off.
+  } else if (reaction === "retry") {
     const runAt = new Date(ctx.now().getTime() + waitBefore(attempt, { retryAfterMs: fault.retryAfterMs }));
     await enqueue(sql, { job: "deliver", payload: { projectionId: row.id }, key: `deliver:${row.id}`, runAt });
   } else if (reaction === "dead") {

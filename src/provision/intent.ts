@@ -1,0 +1,64 @@
+import type { AttributeObject, AttributeValue } from "../../connectors/contract.ts";
+import { isObject } from "../directory/attributes.ts";
+import type { LockedWork } from "./lock.ts";
+import type { Projection } from "./row.ts";
+
+/** What the next call may change, whether or not we live to hear of it. */
+export interface Intent {
+  /** The call makes, enables, disables or removes. */
+  attempted?: boolean;
+  /** What may stand there afterwards; the next delivery starts from here. */
+  delivered?: AttributeObject;
+  nativeId?: string;
+}
+
+/** Something else was decided since the row was read: what was decided then is not begun any more. */
+export class MovedOn extends Error {}
+
+/**
+ * Committed by itself before a call: a call whose answer is lost leaves a trace of what it may have done, and what is decided next
+ * is sent even where it equals what stood there before. A pass that read the row before this is refused, and looks again.
+ * Throws MovedOn.
+ */
+export async function intend(locked: LockedWork, row: Projection, { attempted = false, delivered, nativeId }: Intent): Promise<void> {
+  const { rows } = await locked.sql.query<{ version: number; dirty: boolean }>(
+    `update projections set delivered_state = case when $4 then 'attempted' else delivered_state end,
+       delivered = coalesce($5, delivered), delivered_hash = case when $5::jsonb is null then delivered_hash end,
+       native_id = coalesce($6, native_id), version = version + (dirty_at is not null)::int
+     where id = $1 and state in ('waiting', 'retrying') and desired_state = $2 and desired_hash is not distinct from decode($3, 'hex')
+     returning version, dirty_at is not null as dirty`,
+    [row.id, row.desiredState, row.desiredHash, attempted, delivered === undefined ? null : JSON.stringify(delivered), nativeId ?? null],
+  );
+  const [stored] = rows;
+  if (!stored) throw new MovedOn();
+  if (!stored.dirty) return;
+  // The change of version is ours: it is not taken for somebody else's decision when this delivery is through.
+  row.version = stored.version;
+  await locked.sql.query(
+    `select graphile_worker.add_job('project', payload := json_build_object('connectionId', $1::int), queue_name := 'project:' || $1::int,
+       job_key := 'project:' || $1::int || ':moved')`,
+    [row.connectionId],
+  );
+}
+
+/** Equals nothing that could be wanted, and is not nothing: whatever is wanted next, it is sent. */
+const UNCONFIRMED = "(not confirmed)";
+
+/** What stands there while either of two may: where they differ, nothing that an update could take for done. Pure. */
+export function eitherOf(was: AttributeObject, wanted: AttributeObject): AttributeObject {
+  return Object.fromEntries(
+    [...new Set([...Object.keys(was), ...Object.keys(wanted)])].map((name) => [name, eitherValue(was[name], wanted[name])]),
+  );
+}
+
+function eitherValue(was: AttributeValue | undefined, wanted: AttributeValue | undefined): AttributeValue | undefined {
+  if (isEmpty(was) && isEmpty(wanted)) return was;
+  if (JSON.stringify(was) === JSON.stringify(wanted)) return was;
+  if ((isObject(was) || isEmpty(was)) && (isObject(wanted) || isEmpty(wanted)))
+    return eitherOf(isObject(was) ? was : {}, isObject(wanted) ? wanted : {});
+  return UNCONFIRMED;
+}
+
+function isEmpty(value: AttributeValue | undefined): boolean {
+  return value === undefined || value === null || (Array.isArray(value) && value.length === 0);
+}
