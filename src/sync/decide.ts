@@ -29,6 +29,8 @@ export interface UserInput {
   match: Match | undefined;
   /** The linked or matched person. */
   person: KnownPerson | undefined;
+  /** The person's accounts as the plan leaves them, where it changes several; as they are stored otherwise. */
+  origins?: readonly KnownOrigin[];
   newPersonId: string;
   seenAt: Date;
 }
@@ -100,7 +102,7 @@ function decideUpdate(deciding: Deciding, input: TimedInput & { reason?: string;
   const { person, known } = input;
   if (!person) throw new AppError("internal", `The person of account ${input.record.nativeId} was not loaded.`);
   const contribution = contributionOf(input);
-  const others = person.origins
+  const others = (input.origins ?? person.origins)
     .filter((origin) => origin.accountId !== known?.id)
     .map((origin) => storedOrigin(deciding, { origin, person, now: input.seenAt }));
   const before = mergeOrigins(
@@ -161,7 +163,8 @@ export function decideLeaver(
   deciding: Deciding,
   input: Omit<UserInput, "match" | "contribution" | "inScope" | "hash" | "newPersonId"> & { known: KnownAccount; why: string },
 ): Item {
-  const { person, known } = input;
+  const { known } = input;
+  const person = input.person && { ...input.person, origins: input.origins ?? input.person.origins };
   const others = heirsOf(deciding, { person, known });
   const reaction = deciding.mapping.situations.deleted;
   const payload: ItemPayload = {};

@@ -10,6 +10,7 @@ import { endCancelled } from "./cancel-run.ts";
 import { failRun } from "./fail.ts";
 import { finishRun, type RunSummary } from "./finish.ts";
 import { withSyncLock } from "./lock.ts";
+import { decideTogether } from "./decide-together.ts";
 import { readWhoNamesPassedOn } from "./passed-on.ts";
 import { timed, READ_STAGE, type OnProgress } from "./progress.ts";
 import { readRefused } from "./refused.ts";
@@ -74,6 +75,7 @@ export async function runSync(ctx: Context, options: RunOptions): Promise<RunSum
     };
     try {
       await pull(run, options);
+      await decideTogether(run);
       return await finishRun(run);
     } catch (error) {
       if (cancelled.signal.aborted) {

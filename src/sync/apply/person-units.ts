@@ -18,10 +18,13 @@ export async function storePersonUnits(batch: Batch, { known }: { known: boolean
   const left = known ? await leaveUnits(batch) : [];
   const joined = await step<{ person_id: string }>(batch, {
     name: "units_joined",
+    // Who waits is an account that is there: of one that leaves, another of the person's.
     text: `, ${WANTED},
       waiting as (insert into pending_references (connection_id, kind, account_id, reference, since)
-        select $4::int, 'unit', a.id, w.reference, $5::timestamptz from wanted w join accounts a on a.connection_id = $4 and a.kind = 'user' and a.native_id = w.native_id
-         where w.unit_id is null on conflict do nothing)
+        select $4::int, 'unit', a.id, w.reference, $5::timestamptz from (select * from wanted where unit_id is null offset 0) w
+          cross join lateral (select id from (select * from accounts where person_id = w.person_id offset 0) every
+            where connection_id = $4 and kind = 'user' and gone_at is null order by native_id <> w.native_id, id limit 1) a
+        on conflict do nothing)
       insert into person_units (person_id, unit_id, connection_id, valid_from, recorded_from)
       select w.person_id, w.unit_id, $4::int, $5::timestamptz, $5::timestamptz from wanted w where w.unit_id is not null
       on conflict do nothing returning person_id`,
