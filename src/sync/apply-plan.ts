@@ -9,6 +9,7 @@ import type { KeyRing } from "../db/envelope.ts";
 import { enqueue } from "../db/queue.ts";
 import { deferSearchIndexes } from "../db/search-indexes.ts";
 import { AppError, messageOf } from "../errors.ts";
+import { foresee, forgetForeseen } from "./foresee.ts";
 import { inParallel } from "./in-parallel.ts";
 import { applyBatch } from "./apply/batch.ts";
 import { settleLateArrivals } from "./apply/late-arrivals.ts";
@@ -16,8 +17,7 @@ import { refuseMoved } from "./apply/preconditions.ts";
 import { planSource } from "./apply/source.ts";
 import { fillsTables, statisticsKeeper } from "./statistics.ts";
 import { withSyncLock } from "./lock.ts";
-import { oneAccountAtOnce } from "./one-at-once.ts";
-import { awaitPassedOn, namesPassedOn } from "./passed-on.ts";
+import { awaitPassedOn } from "./passed-on.ts";
 import { hashOf } from "./plan.ts";
 import type { OnProgress } from "./progress.ts";
 
@@ -97,9 +97,8 @@ export async function applyItems(ctx: Context, { db, planId, hash, onProgress }:
   const fills = await fillsTables(db, planId);
   const statistics = statisticsKeeper(ctx, { db, worthwhile: fills });
   await statistics.ofPlan();
-  const ofPlan = { planId, connectionId: plan.connection_id };
-  await oneAccountAtOnce(db.pool, ofPlan);
-  const passed = await namesPassedOn(db.pool, ofPlan);
+  const connectionId = plan.connection_id;
+  const foreseen = await inTransaction(db, ctx, ({ sql }) => foresee(sql, { planId, connectionId, openedAt: plan.opened_at }));
   for (const { kind, most, atOnce } of STAGES) {
     const span = spans.find((each) => each.kind === kind);
     if (!span) continue;
@@ -126,12 +125,13 @@ export async function applyItems(ctx: Context, { db, planId, hash, onProgress }:
   }
   await statistics.ofDirectory();
   await inTransaction(db, ctx, async (work) => {
-    await awaitPassedOn(work.sql, { ...ofPlan, passed, at: ctx.now() });
+    await awaitPassedOn(work.sql, { connectionId, ...foreseen, at: ctx.now() });
     // The node that opened the plan may be ahead of this one.
-    await settleLateArrivals(work, { connectionId: plan.connection_id, since: began < plan.opened_at ? began : plan.opened_at });
+    await settleLateArrivals(work, { connectionId, since: began < foreseen.openedAt ? began : foreseen.openedAt });
   });
   return inTransaction(db, ctx, async (work) => {
     if (fills) await enqueue(work.sql, { job: "complete_search_indexes", payload: {}, key: "complete_search_indexes" });
+    await forgetForeseen(work.sql, foreseen);
     return finishApplying(work, { plan, total });
   });
 }

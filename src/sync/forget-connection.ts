@@ -21,6 +21,7 @@ export async function forgetConnection(sql: Sql, connectionId: number): Promise<
     "update plans set state = 'superseded' where connection_id = $1 and state in ('staging', 'closed', 'held', 'approved', 'applying')",
     [connectionId],
   );
+  await sql.query("update plans set passed_on = null where connection_id = $1 and passed_on is not null", [connectionId]);
   await sql.query(
     "update runs set state = 'superseded' where connection_id = $1 and state in ('queued', 'pulling', 'planned', 'held', 'applying')",
     [connectionId],

@@ -5,12 +5,12 @@ import type { Sql } from "../db/database.ts";
  * plan. Those that leave together were decided together. Who leaves goes first, then whoever has waited longest: an account that
  * changes at every run would otherwise keep another waiting for ever.
  */
-export async function oneAccountAtOnce(sql: Sql, { planId, connectionId }: { planId: number; connectionId: number }): Promise<void> {
+export async function oneAccountAtOnce(sql: Sql, { planId }: { planId: number }): Promise<void> {
   await sql.query({
     name: "sync_one_account_at_once",
     text: `with several as (
         select subject_id from plan_items
-         where plan_id = $1 and kind = 'user' and subject_version is not null and exists (select from accounts where connection_id = $2)
+         where plan_id = $1 and kind = 'user' and subject_version is not null
          group by subject_id having count(*) > 1 and not bool_and(action = 'delete'))
       insert into plan_outcomes (plan_id, seq, state, message)
       select $1, seq, 'refused', 'Another account of the same person changes with this plan, too.'
@@ -19,6 +19,6 @@ export async function oneAccountAtOnce(sql: Sql, { planId, connectionId }: { pla
                 left join accounts a on a.id = i.account_id) ranked
        where place > 1
       on conflict do nothing`,
-    values: [planId, connectionId],
+    values: [planId],
   });
 }

@@ -4,6 +4,7 @@ import type { Run } from "./begin.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { withReference } from "./pull.ts";
 import { kindsOf, stageChanged } from "./read.ts";
+import { unfinishedBefore } from "./unfinished.ts";
 
 /**
  * Names that another has from this plan ($1) on than the one of its connection ($2) who had them before, renamed or gone: a distinguished
@@ -54,13 +55,29 @@ export async function readWhoNamesPassedOn(run: Run, source: Source): Promise<vo
     values: [run.planId, run.connection.id],
   });
   const kinds = kindsOf(run, source);
-  for (const { kind, nativeId } of rows) {
+  for (const { kind, nativeId } of [...rows, ...(await leftUnapplied(run))]) {
     if (!kinds.includes(kind)) continue;
     run.ctx.signal.throwIfAborted();
     const record = await source.readOne(kind, nativeId);
     if (record !== "gone" && !record.outOfScope)
       await stageChanged(run, [{ record: withReference(record), hash: fingerprint(record).toString("hex") }]);
   }
+}
+
+/** What earlier plans were to take in anew though it had not changed, and never came to: those names have passed on already. */
+async function leftUnapplied({ db, planId, connection }: Run): Promise<{ kind: Kind; nativeId: string }[]> {
+  const unfinished = await unfinishedBefore(db.pool, { planId, connectionId: connection.id });
+  if (unfinished.length === 0) return [];
+  const { rows } = await db.pool.query<{ kind: Kind; nativeId: string }>(
+    `select distinct i.kind, i.native_id as "nativeId" from plan_items i
+       join accounts a on a.connection_id = $1 and a.kind = i.kind and a.native_id = i.native_id and a.gone_at is null
+      where i.plan_id = any($2) and i.action <> 'delete'
+        and not exists (select from plan_batches b where b.plan_id = i.plan_id and b.kind = i.kind and i.seq between b.first_seq and b.last_seq)
+        and not exists (select from plan_items n where n.plan_id = $3 and n.kind = i.kind and n.native_id = i.native_id)
+      order by 1, 2`,
+    [connection.id, unfinished.map(({ id }) => id), planId],
+  );
+  return rows;
 }
 
 /** A name that passes on, and whom it meant until then. */
@@ -84,11 +101,11 @@ export async function namesPassedOn(
 
 /**
  * Who was applied before the name had passed on, or says the same as ever, waits for it anew: whoever has it now is found with all
- * others that came late (see settleLateArrivals). Only of records that this plan has read, and where nobody stronger names a manager.
+ * others that came late (see settleLateArrivals). Only of records that these plans have read, and where nobody stronger names a manager.
  */
 export async function awaitPassedOn(
   sql: Sql,
-  { planId, connectionId, passed, at }: { planId: number; connectionId: number; passed: readonly PassedOn[]; at: Date },
+  { planIds, connectionId, passed, at }: { planIds: readonly number[]; connectionId: number; passed: readonly PassedOn[]; at: Date },
 ): Promise<void> {
   if (passed.length === 0) return;
   await sql.query(
@@ -96,9 +113,9 @@ export async function awaitPassedOn(
      select $2::int, 'manager', a.id, p.reference, $5::timestamptz
        from unnest($3::text[], $4::uuid[]) as p(reference, person_id) join people s on s.manager_id = p.person_id
        join accounts a on a.person_id = s.id and a.connection_id = $2 and a.gone_at is null and a.mapped->>'manager' = p.reference
-       join plan_items i on i.plan_id = $1 and i.kind = a.kind and i.native_id = a.native_id
+       join plan_items i on i.plan_id = any($1) and i.kind = a.kind and i.native_id = a.native_id
       where coalesce(s.mastery->>'manager', s.mastery->>'*')::int = $2
      on conflict do nothing`,
-    [planId, connectionId, passed.map(({ reference }) => reference), passed.map(({ personId }) => personId), at],
+    [planIds, connectionId, passed.map(({ reference }) => reference), passed.map(({ personId }) => personId), at],
   );
 }
