@@ -42,8 +42,12 @@ export interface Learned {
   removalByList?: boolean;
   /** Most member changes in one PATCH. */
   memberBatch?: number;
-  /** Attributes by which filters are refused or ignored. */
+  /** Attributes by which filters are refused or ignored, or find nobody. */
   readonly unfiltered: Set<string>;
+  /** Attributes by which a filter has found somebody: where nobody matches, its 404 says so. */
+  readonly filtered: Set<string>;
+  /** Attributes that nobody listed had, and how many more 404s to their filters are believed for it. */
+  readonly unheld: Map<string, number>;
 }
 
 /** SCIM over HTTP: paths, media type and message forms, nothing of what we want there. */
@@ -109,7 +113,7 @@ export function openClient({ settings, signal, now, network, conversation }: Ope
   let discovered: Promise<Abilities> | undefined;
 
   const client: ScimClient = {
-    learned: { unfiltered: new Set() },
+    learned: { unfiltered: new Set(), filtered: new Set(), unheld: new Map() },
     abilities() {
       discovered ??= discoverAbilities(call, settings).catch((error: unknown) => {
         // A failed discovery is asked again by the next call.

@@ -1,6 +1,7 @@
 import { Fault, type AttributeObject, type Kind } from "../contract.ts";
 import type { ScimClient } from "./client.ts";
 import type { ScimSettings } from "./config.ts";
+import { isNobodyBy } from "./filter-proof.ts";
 import { isObject } from "./json.ts";
 import { listAll } from "./listing.ts";
 
@@ -39,7 +40,7 @@ export async function findAccounts(
   if (sought.length === 0) return [];
   const { filter } = await client.abilities();
   const filtered = (one: Sought) =>
-    filter && !thorough && !client.learned.unfiltered.has(unfilteredKey(kind, one)) && (filters?.includes(one.attribute) ?? true);
+    filter && !thorough && !client.learned.unfiltered.has(keyOf(kind, one)) && (filters?.includes(one.attribute) ?? true);
   const unanswered: Sought[] = sought.filter((one) => !filtered(one));
   for (const one of sought.filter(filtered)) if (!(await findByFilter(client, { kind, one, found }))) unanswered.push(one);
   if (unanswered.length > 0) {
@@ -55,20 +56,42 @@ async function findByFilter(
 ): Promise<boolean> {
   // Some applications compare case-sensitively where the standard says not to.
   for (const value of new Set([one.value, ...(one.exact ? [] : [one.value.toLowerCase()])])) {
-    const resources = await askByForms(client, { kind, one, value });
-    collect(resources ?? [], { sought: [one], found });
-    if (resources && !ignoresFilter(resources, one)) continue;
-    client.learned.unfiltered.add(unfilteredKey(kind, one));
+    const answer = await askByForms(client, { kind, one, value });
+    if (answer === "404" ? await isNobody(client, { kind, one }) : learnsFrom(answer, { client, kind, one, found })) continue;
+    client.learned.unfiltered.add(keyOf(kind, one));
     return false;
   }
   return true;
+}
+
+/** False for an answer that shows that there is no such filter. */
+function learnsFrom(
+  resources: readonly AttributeObject[] | undefined,
+  { client, kind, one, found }: { client: ScimClient; kind: Kind; one: Sought; found: Map<string, AttributeObject> },
+): boolean {
+  collect(resources ?? [], { sought: [one], found });
+  if (!resources || ignoresFilter(resources, one)) return false;
+  if (resources.some((resource) => matches(resource, one))) client.learned.filtered.add(keyOf(kind, one));
+  return true;
+}
+
+function isNobody(client: ScimClient, { kind, one }: { kind: Kind; one: Sought }): Promise<boolean> {
+  return isNobodyBy(client, {
+    kind,
+    key: keyOf(kind, one),
+    valueOf: (resource) => heldBy(resource, one).find((value) => value !== ""),
+    async hits(value) {
+      const answer = await askByForms(client, { kind, one, value });
+      return Array.isArray(answer) && answer.some((resource: AttributeObject) => matches(resource, { ...one, value }));
+    },
+  });
 }
 
 /** Undefined when every form of the filter is refused, or one is answered by halves: some applications can't filter by this attribute, or not while somebody lacks it. */
 async function askByForms(
   client: ScimClient,
   { kind, one, value }: { kind: Kind; one: Sought; value: string },
-): Promise<readonly AttributeObject[] | undefined> {
+): Promise<readonly AttributeObject[] | "404" | undefined> {
   for (const form of FORMS[one.attribute]) {
     try {
       const { resources, totalResults = 0 } = await client.list(kind, { filter: form(JSON.stringify(value)) });
@@ -76,7 +99,7 @@ async function askByForms(
       return resources.length === 0 && totalResults > 0 ? undefined : resources;
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
-      if (error.kind === "gone") return [];
+      if (error.kind === "gone") return "404";
       if (error.kind !== "rejected") throw error;
     }
   }
@@ -88,7 +111,7 @@ function ignoresFilter(resources: readonly AttributeObject[], one: Sought): bool
   return resources.length > 1 && resources.some((resource) => !matches(resource, { ...one, exact: false }));
 }
 
-function unfilteredKey(kind: Kind, { attribute }: Sought): string {
+function keyOf(kind: Kind, { attribute }: Sought): string {
   return `${kind} ${attribute}`;
 }
 
@@ -117,9 +140,12 @@ function collect(
   }
 }
 
-function matches(resource: AttributeObject, { attribute, value, exact }: Sought): boolean {
+function matches(resource: AttributeObject, one: Sought): boolean {
+  const { value, exact } = one;
+  return heldBy(resource, one).some((candidate) => (exact ? candidate === value : candidate.toLowerCase() === value.toLowerCase()));
+}
+
+function heldBy(resource: AttributeObject, { attribute }: Sought): string[] {
   const held = attribute === "emails" ? emailsOf(resource) : [resource[attribute]];
-  return held.some(
-    (candidate) => typeof candidate === "string" && (exact ? candidate === value : candidate.toLowerCase() === value.toLowerCase()),
-  );
+  return held.filter((candidate) => typeof candidate === "string");
 }

@@ -320,6 +320,65 @@ describe("finding", () => {
     expect(asked.some(({ query }) => Number(query.get("startIndex")) > 1)).toBe(false);
   });
 
+  test.each(["user", "group"] as const)(
+    "M4: an application that answers 404 to every filter is read as a whole: no %s is taken for not there, and made twice",
+    async (kind) => {
+      const there = everybody.map(({ id, ...user }) => ({ id, ...(kind === "user" ? user : { displayName: user.userName }) }));
+      const attribute = kind === "user" ? "userName" : "displayName";
+      const { target, asked } = await against(
+        ({ query }) => {
+          const start = Number(query.get("startIndex") ?? 1) - 1;
+          if (query.has("filter")) return { status: 404, body: { detail: "not found" } };
+          return { status: 200, body: { totalResults: 5, Resources: there.slice(start, start + Number(query.get("count"))) } };
+        },
+        { settings: { pageSize: 2 } },
+      );
+      expect((await target.find(kind, { [attribute]: "u4" })).map(({ nativeId }) => nativeId)).toEqual(["4"]);
+      expect(asked.flatMap(({ query }) => query.get("filter") ?? [])).toEqual([`${attribute} eq "u4"`, `${attribute} eq "u0"`]);
+      asked.length = 0;
+      expect(await target.find(kind, { [attribute]: "nobody" })).toEqual([]);
+      expect(asked.some(({ query }) => query.has("filter"))).toBe(false);
+    },
+  );
+
+  test("M4: a 404 to a filter is asked about once, and not where nobody is listed, or nobody has the attribute", async () => {
+    const there: Record<string, unknown>[] = [];
+    const { target, asked } = await against(
+      ({ query }) => {
+        const [, attribute = "", value] = /^(\w+) eq "(.*)"$/.exec(query.get("filter") ?? "") ?? [];
+        const start = Number(query.get("startIndex") ?? 1) - 1;
+        const met = there.filter((one) => value === undefined || one[attribute] === value);
+        if (value !== undefined && met.length === 0) return { status: 404, body: { detail: "none" } };
+        return { status: 200, body: { totalResults: met.length, Resources: met.slice(start, start + Number(query.get("count") ?? 2)) } };
+      },
+      { settings: { pageSize: 2 } },
+    );
+    const filters = async (attributes: Record<string, string>) => {
+      asked.length = 0;
+      expect(await target.find("user", attributes)).toEqual([]);
+      return asked.flatMap(({ query }) => query.get("filter") ?? []);
+    };
+    expect(await filters({ userName: "new" })).toEqual(['userName eq "new"']);
+    there.push(...everybody);
+    expect(await filters({ userName: "new" })).toEqual(['userName eq "new"', 'userName eq "u0"']);
+    expect(await filters({ userName: "newer" })).toEqual(['userName eq "newer"']);
+    const pages = async () => {
+      await filters({ externalId: "x" });
+      return asked.filter(({ query }) => query.get("count") === "2").length;
+    };
+    // Three pages, and after them two answers that are believed without.
+    expect([await pages(), await pages(), await pages(), await pages()]).toEqual([3, 0, 0, 3]);
+    Object.assign(there[4] ?? {}, { externalId: "y" });
+    expect([await pages(), await pages()]).toEqual([0, 0]);
+    expect(await filters({ externalId: "x" })).toEqual(['externalId eq "x"', 'externalId eq "y"']);
+    expect((await target.find("user", { externalId: "y" })).map(({ nativeId }) => nativeId)).toEqual(["4"]);
+  });
+
+  test("M4: where nobody may list, a 404 to a filter is all that there is to go by", async () => {
+    const { target } = await against(({ query }) => ({ status: query.has("filter") ? 404 : 403 }));
+    expect(await target.find("user", { userName: "new" })).toEqual([]);
+  });
+
   test("a 404 of an application that knows nothing at all is no proof that nobody is there", async () => {
     const { target } = await against(() => ({ status: 404 }));
     await expect(target.find("user", { userName: "u4" })).rejects.toMatchObject({ kind: "transient" });
