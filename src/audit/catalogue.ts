@@ -18,6 +18,7 @@ export const EVENTS = {
   "person.joined": changed,
   "person.linked": changed,
   "person.updated": changed,
+  "person.vouched": changed,
   "person.suspended": changed.extend({ owner: z.string() }),
   "person.deactivated": changed.extend({ owner: z.string() }),
   "person.activated": changed.extend({ owner: z.string() }),

@@ -3,7 +3,7 @@ import type { Caller } from "../access/policy.ts";
 import { lockRules } from "../access/rule-lock.ts";
 import { holdingMore } from "../access/shutting-out.ts";
 import { recordEvent } from "../audit/record.ts";
-import type { Sql, Work } from "../db/database.ts";
+import type { Work } from "../db/database.ts";
 import type { KeyRing } from "../db/envelope.ts";
 import { listCustomAttributes } from "../directory/custom-attributes.ts";
 import { lockReportingLines } from "../directory/people-checks.ts";
@@ -99,7 +99,7 @@ export async function applyImport(
     rows.flatMap(({ personId }) => personId ?? []),
   );
   await applyRows(work, { rows, keys, reason });
-  await noteVouchingOfRows(sql, { rows, reach: options.reach });
+  await noteVouchingOfRows(work, { rows, reach: options.reach });
   await markApplied(work, { id, rows, keys, reason });
   await recordEvent(work, {
     name: "people.import_applied",
@@ -110,7 +110,7 @@ export async function applyImport(
   });
 }
 
-async function noteVouchingOfRows(sql: Sql, { rows, reach }: { rows: readonly PlannedRow[]; reach: ImportReach }): Promise<void> {
+async function noteVouchingOfRows(work: Work, { rows, reach }: { rows: readonly PlannedRow[]; reach: ImportReach }): Promise<void> {
   for (const action of ["create", "update"] as const) {
     const { everything, organisation } = action === "create" ? reach.create : reach.edit;
     const said = rows.flatMap(({ personId, contribution, edit, ...row }) =>
@@ -118,7 +118,7 @@ async function noteVouchingOfRows(sql: Sql, { rows, reach }: { rows: readonly Pl
         ? { personId, keys: action === "create" ? Object.keys(contribution) : (edit?.changed ?? []) }
         : [],
     );
-    await noteVouching(sql, { said, everywhere: everything || organisation });
+    await noteVouching(work, { said, everywhere: everything || organisation });
   }
 }
 

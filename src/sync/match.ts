@@ -25,6 +25,10 @@ export type Match =
   | { situation: "returning"; personId: string }
   | { situation: "disputed"; candidates: readonly string[]; reason: string };
 
+/** Of whom accounts are not believed (see noteVouching), and what settles it where there is no account to link. */
+export const UNVOUCHED_WORD =
+  "somebody who administers only a part of the organisation; an edit that says the same, by who administers all of it, settles that";
+
 /** The values by which an account may find its person; e-mail and login names ignore case. */
 export function matchValues(contribution: Contribution, key: MatchKey): string[] {
   const said = contribution[key];
@@ -73,7 +77,7 @@ export function matchAccount({
     return {
       situation: "disputed",
       candidates: people,
-      reason: `the person matched by ${first.key} has it from somebody who administers only a part of the organisation`,
+      reason: `the person matched by ${first.key} has it from ${UNVOUCHED_WORD}`,
     };
   }
   return { situation: "unlinked", personId: first.personId, key: first.key };

@@ -10,7 +10,8 @@ import { requestSource, type Batch } from "./apply/source.ts";
 import { changeMembers, type MemberChange } from "./apply/request-members.ts";
 import { decidingFor } from "./begin.ts";
 import { fingerprint } from "./fingerprint.ts";
-import { knownAccounts } from "./known.ts";
+import { knownAccounts, UNVOUCHED } from "./known.ts";
+import { UNVOUCHED_WORD } from "./match.ts";
 import { itemRows } from "./plan.ts";
 import type { Item } from "./records.ts";
 import { refuseGuarded } from "./request/guard.ts";
@@ -152,13 +153,21 @@ async function saysTheSame(
   );
 }
 
-/** A client that writes to a person whom another origin made becomes one more origin of that person: the id says whom it means. */
+/**
+ * A client that writes to a person whom another origin made becomes one more origin of that person: the id says whom it means. It has the
+ * id from a search, though: whom it would not be matched with (see matchAccount), it does not come by so either. Throws `conflict`.
+ */
 async function adopt({ ctx, sql }: Work, { connection, personId }: { connection: LoadedConnection; personId: string }): Promise<void> {
-  await sql.query(
+  const { rows } = await sql.query<{ unvouched: boolean }>(
     `insert into accounts (connection_id, kind, native_id, reference, attributes, hash, mapping_version, situation, person_id, linked_by, linked_at, first_seen_at, changed_at)
-     values ($1, 'user', $2, $2, '{}', '', $3, 'linked', $2::text::uuid, 'match', $4, $4, $4) on conflict (connection_id, kind, native_id) do nothing`,
+     values ($1, 'user', $2, $2, '{}', '', $3, 'linked', $2::text::uuid, 'match', $4, $4, $4) on conflict (connection_id, kind, native_id) do nothing
+     returning (select ${UNVOUCHED} <> '{}' from people p where p.id = $2::text::uuid) as unvouched`,
     [connection.id, personId, connection.mappingVersion, ctx.now()],
   );
+  if (rows[0]?.unvouched)
+    throw new AppError("conflict", `The user ${personId} is nobody of this client's yet, and is here by the word of ${UNVOUCHED_WORD}.`, {
+      scimType: "uniqueness",
+    });
 }
 
 /** A group has one origin: a client may put members into another's group, and take its own out, but not rename or delete it. */

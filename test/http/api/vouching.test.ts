@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import supertest from "supertest";
 import { people, startMachinery, type HrRow, type Machinery } from "./machinery.ts";
 
 const ANY = { "If-Match": "*" };
@@ -83,5 +84,68 @@ describe("M2: nobody waits in the place of somebody who is still to come", () =>
     expect(await comes("2006", "welcome-too")).toMatchObject({ situation: "linked" });
     await imported("userName,employeeNumber\nby-edit,2007\n", delegate);
     expect(await comes("2007", "of-edit")).toMatchObject({ situation: "disputed", candidates: [{ userName: "by-edit" }] });
+  });
+
+  test("a SCIM client that looked them up does not come by them either, until somebody who administers everybody says the same", async () => {
+    const { door } = world;
+    const login = "sought@example.com";
+    const id = await made({ userName: login }, delegate);
+    const scim = supertest(`${door.url}/scim/v2`);
+    const bearer = { Authorization: `Bearer ${await door.newToken({ scope: "scim" })}`, "Content-Type": "application/scim+json" };
+    const resource = JSON.stringify({ schemas: ["urn:ietf:params:scim:schemas:core:2.0:User"], userName: login, title: "Head" });
+    const patch = JSON.stringify({
+      schemas: ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+      Operations: [{ op: "replace", path: "title", value: "Head" }],
+    });
+    const { body: found } = await scim
+      .get("/Users")
+      .query({ filter: `userName eq "${login}"` })
+      .set(bearer)
+      .expect(200);
+    expect(found.Resources).toMatchObject([{ id }]);
+    await scim.post("/Users").set(bearer).send(resource).expect(409);
+    for (const write of [() => scim.put(`/Users/${id}`).send(resource), () => scim.patch(`/Users/${id}`).send(patch)]) {
+      const { body } = await write().set(bearer).expect(409);
+      expect(body).toMatchObject({ scimType: "uniqueness", detail: expect.stringContaining("an edit that says the same") });
+    }
+    expect((await door.request("GET", `/people/${id}`).expect(200)).body).toMatchObject({ title: null });
+    await door.request("PATCH", `/people/${id}`, { token: head, headers: ANY, body: { userName: login } }).expect(200);
+    await scim.patch(`/Users/${id}`).set(bearer).send(patch).expect(200);
+    const { rows: told } = await door.db.pool.query("select data from audit_events where name = 'person.vouched' and subject_id = $1", [
+      id,
+    ]);
+    expect(told).toEqual([{ data: { changed: ["userName"] } }]);
+  });
+
+  test("a private address of one's own leaves the address for sign-in what it was", async () => {
+    const { door } = world;
+    const main = { value: "own@example.com", type: "work", primary: true };
+    const id = await made({ userName: "own", emails: [main] }, head);
+    const emails = [main, { value: "own@home.example", type: "home" }];
+    const token = await door.newToken({ personId: id });
+    await door.request("PATCH", `/people/${id}`, { token, headers: ANY, body: { emails } }).expect(200);
+    await door.request("PATCH", `/people/${id}`, { token: delegate, headers: ANY, body: { emails: [main] } }).expect(200);
+    const unvouched = async () => (await door.db.pool.query("select unvouched from people where id = $1", [id])).rows;
+    expect(await unvouched()).toEqual([{ unvouched: [] }]);
+    const other = [{ ...main, value: "another@example.com" }];
+    await door.request("PATCH", `/people/${id}`, { token: delegate, headers: ANY, body: { emails: other } }).expect(200);
+    expect(await unvouched()).toEqual([{ unvouched: ["emails"] }]);
+  });
+
+  test("what an origin masters by now, it has said itself", async () => {
+    const { door } = world;
+    const id = await made({ userName: "of-both" }, delegate);
+    await door.request("PATCH", `/people/${id}`, { token: head, headers: ANY, body: { employeeNumber: "2008" } }).expect(200);
+    expect(await comes("2008", "of-both")).toMatchObject({ situation: "linked", personId: id });
+    const { mapping } = world.hr("by-login") as { mapping: object };
+    await door
+      .request("POST", "/connections", { body: world.hr("by-login", { mapping: { ...mapping, match: ["userName"] } }) })
+      .expect(201);
+    await world.sync("by-login");
+    const { body } = await door.request("GET", "/accounts?connection=by-login&limit=200").expect(200);
+    expect(body.items.find((account: { nativeId: string }) => account.nativeId === "2008")).toMatchObject({
+      situation: "linked",
+      personId: id,
+    });
   });
 });

@@ -20,7 +20,7 @@ export async function refuseForeignAttributes(
   const relation = await relationTo(sql, { reach, personId });
   const oneself = personId === personBehind(call.caller);
   // By these an account is matched, and a link to sign in is sent to the address: who writes them could become that person.
-  const readdressed = asked.includes("emails") && primaryEmail(before)?.toLowerCase() !== primaryEmail(after)?.toLowerCase();
+  const readdressed = isReaddressed({ asked, before, after });
   if (readdressed || asked.some((key) => MATCHED_BY.has(key))) await requireMayShutOutOrLetIn(call, { caller: call.caller, personId });
   if (relation === "administrator" && (!oneself || reach.organisation)) return;
   const refused = new Set(notEditableBy(relation, { keys: asked, catalogue: await listCustomAttributes(sql) }));
@@ -36,6 +36,19 @@ export async function refuseForeignAttributes(
     field: first,
     problems,
   });
+}
+
+/** Whether the address by which accounts are matched becomes another. Pure. */
+export function isReaddressed({
+  asked,
+  before,
+  after,
+}: {
+  asked: readonly string[];
+  before: AttributeObject;
+  after: AttributeObject;
+}): boolean {
+  return asked.includes("emails") && primaryEmail(before)?.toLowerCase() !== primaryEmail(after)?.toLowerCase();
 }
 
 /** Refuses attributes that the caller does not see, before anything is said about their values. Throws `forbidden`. */

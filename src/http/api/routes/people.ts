@@ -10,7 +10,7 @@ import { noteVouching } from "../../../directory/vouching.ts";
 import { createLocalPerson, editPersonHere } from "../../../sync/local-people.ts";
 import { requireVersion } from "../entity-tag.ts";
 import { changesOf } from "../people/contribution.ts";
-import { refuseForeignAttributes, refuseHiddenAttributes } from "../people/edit-rights.ts";
+import { isReaddressed, refuseForeignAttributes, refuseHiddenAttributes } from "../people/edit-rights.ts";
 import { refuseLeadingStrangers, requireSeenManager } from "../people/leading.ts";
 import { peopleAnswer, peoplePage, peopleQuery } from "../people/list.ts";
 import { personInput, personPatch, personSchema } from "../people/schemas.ts";
@@ -68,7 +68,7 @@ export const peopleRoutes: readonly Route[] = [
       const watch = await watchRules(call.sql, { caller: call.caller, at: call.ctx.now() });
       const id = await createLocalPerson(call, { contribution, unitIds, state, reason: body.reason });
       const { everything, organisation } = await call.reach("rollcall.people.create");
-      await noteVouching(call.sql, { said: [{ personId: id, keys: Object.keys(contribution) }], everywhere: everything || organisation });
+      await noteVouching(call, { said: [{ personId: id, keys: Object.keys(contribution) }], everywhere: everything || organisation });
       await requireMayGiveByRules(call.sql, watch, { personIds: [id] });
       const { keyRing, signIn: settings, baseUrl } = call.options;
       await inviteWhenSaved(call, { personId: id, keyRing, settings, baseUrl });
@@ -123,15 +123,23 @@ async function changeProfile(call: ApiCall, { id, body }: { id: string; body: z.
   }
   const watch = await watchRules(call.sql, { caller: call.caller, at: call.ctx.now(), personIds: [id] });
   const custom = given && checkedCustomValues(await listCustomAttributes(call.sql), { values: given, whole: false });
+  const changes = changesOf(body, custom ?? {});
+  let readdressed = false;
   const changed = await editPersonHere(call, {
     personId: id,
     keyRing: call.options.keyRing,
-    changes: changesOf(body, custom ?? {}),
+    changes,
     reason,
-    allow: (edit) => refuseForeignAttributes(call, { personId: id, ...edit }),
+    allow: (edit) => {
+      readdressed = isReaddressed(edit);
+      return refuseForeignAttributes(call, { personId: id, ...edit });
+    },
   });
   const { everything, organisation } = await call.reach("rollcall.people.edit");
-  await noteVouching(call.sql, { said: [{ personId: id, keys: changed }], everywhere: everything || organisation });
+  const everywhere = everything || organisation;
+  // Who administers everybody vouches for what is so already, too. Further addresses are nobody's to be found by.
+  const keys = everywhere ? Object.keys(changes) : changed.filter((key) => key !== "emails" || readdressed);
+  await noteVouching(call, { said: [{ personId: id, keys }], everywhere });
   await requireMayGiveByRules(call.sql, watch, { personIds: [id] });
   return personView(call, id);
 }
