@@ -97,7 +97,8 @@ function repeated({ text, copies }: Part, { least, most, lazy, mostCopies }: Qua
   if (((least + optional) / allowed) * text.length > LONGEST_FORM) return undefined;
   const needed = pieces(least, allowed).map((count) => `${text}{${count}}${lazy}`);
   const further = most === Infinity ? [`${text}*${lazy}`] : pieces(optional, allowed).map((count) => `${text}{0,${count}}${lazy}`);
-  return { text: [...needed, ...further].join(""), copies: copies * Math.min(allowed, Math.max(1, least, optional)) };
+  // Without anything in its place, what stands around `a{0}` would come together, and could mean something else: `x{a{0}1}`.
+  return { text: [...needed, ...further].join("") || "(?:)", copies: copies * Math.min(allowed, Math.max(1, least, optional)) };
 }
 
 function pieces(count: number, allowed: number): number[] {

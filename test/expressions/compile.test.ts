@@ -59,6 +59,18 @@ describe("patterns", () => {
     expect(matches("^[[:.-]\\d\\u00e9$")({ title: ":1é" })).toBe(true);
   });
 
+  test("what is repeated no times leaves its place: what stands around it stays apart", () => {
+    for (const [pattern, text] of [
+      ["^x{a{0}1}$", "x{1}"],
+      ["^\\0a{0}1$", "\0" + "1"],
+      ["^x{(?:a{0}){2}2}$", "x{2}"],
+    ] as const) {
+      const form = linearForm(pattern);
+      expect([pattern, new RegExp(pattern).test(text), new RegExp(form ?? "").test(text)]).toEqual([pattern, true, true]);
+      expect(new RegExp(form ?? "").test("xx")).toBe(false);
+    }
+  });
+
   test("a pattern and its form without long repetitions match the same", () => {
     const atoms = fc.constantFrom("a", "b", "[ab]", "\\x61", "^", "$", "\\b", ".");
     const quantifier = fc.oneof(
