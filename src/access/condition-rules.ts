@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { Sql, Work } from "../db/database.ts";
+import type { Work } from "../db/database.ts";
 import { closePeriods } from "../directory/periods.ts";
 import { messageOf } from "../errors.ts";
 import type { Expression } from "../expressions/compile.ts";
@@ -7,8 +7,8 @@ import { personVariables, type PersonFacts } from "../expressions/environment.ts
 import { speaksOf } from "../expressions/speaks-of.ts";
 import { loadPersonFacts } from "./facts.ts";
 import { closeGrants, openGrants } from "./grant-rows.ts";
-import { compileCondition } from "./rule-input.ts";
 import { lockRules } from "./rule-lock.ts";
+import { storedCondition } from "./stored-conditions.ts";
 
 const PAGE = 2000;
 
@@ -22,10 +22,14 @@ export interface CompiledRule extends ConditionRule {
   matches: Expression;
 }
 
+/** Of a condition that does not compile, `matches` is undefined. */
+type StoredRule = ConditionRule & { matches: Expression | undefined };
+
 /**
  * Evaluates all condition rules for these people and makes their grants follow (M3): to be called with everybody whose attributes,
  * state, units or groups changed. One query when there are no condition rules. A person for whom a condition can't be evaluated does
- * not match; that is logged, and stops nobody else.
+ * not match; that is logged, and stops nobody else. Nor does a rule whose condition does not compile: it keeps whoever is here and
+ * matched before, and nobody comes to it, because a mistake of a server must not take everybody's access away at once.
  */
 export async function evaluateConditionRules(
   work: Work,
@@ -33,7 +37,7 @@ export async function evaluateConditionRules(
 ): Promise<{ begun: number; ended: number }> {
   if (personIds.length === 0) return { begun: 0, ended: 0 };
   await lockRules(work.sql, "shared");
-  const rules = await conditionRules(work.sql);
+  const rules = await conditionRules(work);
   if (rules.length === 0) return { begun: 0, ended: 0 };
   const counts = { begun: 0, ended: 0 };
   const unique = [...new Set(personIds)];
@@ -49,7 +53,7 @@ export async function evaluateConditionRules(
 export async function evaluateRule(work: Work, { ruleId }: { ruleId: string }): Promise<{ begun: number; ended: number }> {
   const { ctx, sql } = work;
   await lockRules(sql, "shared");
-  const rules = (await conditionRules(sql)).filter((rule) => rule.id === ruleId);
+  const rules = await conditionRules(work, { ruleId });
   const counts = { begun: 0, ended: 0 };
   if (rules.length === 0) {
     const { rows } = await sql.query<{ id: number }>(
@@ -75,11 +79,22 @@ export async function evaluateRule(work: Work, { ruleId }: { ruleId: string }): 
   return counts;
 }
 
-async function conditionRules(sql: Sql): Promise<CompiledRule[]> {
+/** Those that are on: all, or one. */
+async function conditionRules({ ctx, sql }: Pick<Work, "ctx" | "sql">, { ruleId }: { ruleId?: string } = {}): Promise<StoredRule[]> {
   const { rows } = await sql.query<ConditionRule>(
     "select id, name, condition from rules where condition is not null and enabled and deleted_at is null order by name",
   );
-  return rows.map((rule) => ({ ...rule, matches: compileCondition(rule.condition, `rule ${rule.name}`) }));
+  return rows
+    .filter(({ id }) => ruleId === undefined || id === ruleId)
+    .map((rule) => {
+      const stored = storedCondition(rule);
+      if (stored.matches === undefined)
+        ctx.log.error(
+          { rule: rule.name, reason: stored.problem },
+          "A rule's condition does not compile: the rule gives nothing new and keeps what it gave. Write the condition anew.",
+        );
+      return { ...rule, matches: stored.matches };
+    });
 }
 
 // Clocks of two nodes differ: a match does not begin before the one before it has ended.
@@ -91,7 +106,7 @@ const BEGIN_MATCHES = `
 
 async function evaluatePage(
   work: Work,
-  { rules, personIds }: { rules: readonly CompiledRule[]; personIds: readonly string[] },
+  { rules, personIds }: { rules: readonly StoredRule[]; personIds: readonly string[] },
 ): Promise<{ begun: number; ended: number }> {
   const { ctx, sql } = work;
   // Two evaluations of one person at once would both begin the match.
@@ -99,14 +114,16 @@ async function evaluatePage(
   // Asked once nobody else evaluates them: whoever waited would decide for a moment before what is decided already.
   const now = ctx.now();
   const facts = await loadPersonFacts(sql, { personIds, at: now, fields: fieldsOf(rules), rolesForRules: {} });
-  const matching = new Set(
-    facts.flatMap((person) => rules.filter((rule) => fulfils(work, { rule, person })).map((rule) => `${rule.id} ${person.id}`)),
-  );
   const { rows: open } = await sql.query<{ id: number; rule_id: string; person_id: string }>(
     "select id, rule_id, person_id from rule_matches where person_id = any($1::uuid[]) and rule_id = any($2::uuid[]) and recorded_to is null and valid_to is null",
     [personIds, rules.map((rule) => rule.id)],
   );
   const known = new Set(open.map((match) => `${match.rule_id} ${match.person_id}`));
+  const isMatch = ({ matches, ...rule }: StoredRule, person: PersonFacts): boolean =>
+    matches ? fulfils(work, { rule: { ...rule, matches }, person }) : !hasLeft(person) && known.has(`${rule.id} ${person.id}`);
+  const matching = new Set(
+    facts.flatMap((person) => rules.filter((rule) => isMatch(rule, person)).map((rule) => `${rule.id} ${person.id}`)),
+  );
   const ended = open.filter((match) => !matching.has(`${match.rule_id} ${match.person_id}`));
   const begun = [...matching].filter((key) => !known.has(key)).map((key) => key.split(" "));
   await closePeriods(sql, { table: "rule_matches", ids: ended.map((match) => match.id), at: now });
@@ -118,14 +135,16 @@ async function evaluatePage(
 }
 
 /** What the conditions speak of; undefined when one of them takes a person whole. */
-function fieldsOf(rules: readonly CompiledRule[]): ReadonlySet<string> | undefined {
-  const each = rules.map(({ condition }) => speaksOf({ source: condition, subject: "person" }).fields);
+function fieldsOf(rules: readonly StoredRule[]): ReadonlySet<string> | undefined {
+  const each = rules
+    .flatMap(({ matches, ...rule }) => (matches ? rule : []))
+    .map(({ condition }) => speaksOf({ source: condition, subject: "person" }).fields);
   return each.includes(undefined) ? undefined : new Set(each.flatMap((fields) => [...(fields ?? [])]));
 }
 
 /** Whether a person matches. One for whom the condition can't be evaluated does not, which is logged; nor does somebody who has left. */
 export function fulfils({ ctx }: Pick<Work, "ctx">, { rule, person }: { rule: CompiledRule; person: PersonFacts }): boolean {
-  if (person.state === "deactivated" || person.state === "deleted") return false;
+  if (hasLeft(person)) return false;
   try {
     return rule.matches(personVariables(person)) === true;
   } catch (error) {
@@ -135,6 +154,10 @@ export function fulfils({ ctx }: Pick<Work, "ctx">, { rule, person }: { rule: Co
     );
     return false;
   }
+}
+
+function hasLeft({ state }: PersonFacts): boolean {
+  return state === "deactivated" || state === "deleted";
 }
 
 // What the rule gives now beside what it has given already, of these people or of all, put next to each other by sorting: a join

@@ -1,5 +1,6 @@
 import type { Sql } from "../db/database.ts";
 import { AppError } from "../errors.ts";
+import { conditionProblem } from "./stored-conditions.ts";
 
 export interface ListedRule {
   id: string;
@@ -16,6 +17,8 @@ export interface ListedRule {
   version: number;
   /** Grants that hold now or begin later. */
   grants: number;
+  /** Why its condition does not compile any more: it gives nothing new then, and keeps what it gave. */
+  problem: string | null;
   createdAt: Date;
   modifiedAt: Date;
 }
@@ -38,21 +41,25 @@ export async function listRulesPage(
   sql: Sql,
   { at, limit, after, text, role, unit, group }: RuleFilter & { at: Date; limit: number; after?: string | undefined },
 ): Promise<ListedRule[]> {
-  const { rows } = await sql.query<ListedRule>(
+  const { rows } = await sql.query<Omit<ListedRule, "problem">>(
     `${SELECT} and ($3::text is null or r.name > $3) and ($4::text is null or position(lower($4) in lower(r.name)) > 0)
        and ($5::text is null or roles.key = $5) and ($6::citext is null or r.unit_code = $6) and ($7::citext is null or r.group_name = $7)
      order by r.name limit $2`,
     [at, limit, after ?? null, text ?? null, role ?? null, unit ?? null, group ?? null],
   );
-  return rows;
+  return rows.map(withProblem);
+}
+
+function withProblem(rule: Omit<ListedRule, "problem">): ListedRule {
+  return { ...rule, problem: conditionProblem(rule) };
 }
 
 /** The rule of this id. Throws `not_found`. */
 export async function readRule(sql: Sql, { id, at }: { id: string; at: Date }): Promise<ListedRule> {
-  const { rows } = await sql.query<ListedRule>(`${SELECT} and r.id = $2`, [at, id]);
+  const { rows } = await sql.query<Omit<ListedRule, "problem">>(`${SELECT} and r.id = $2`, [at, id]);
   const [rule] = rows;
   if (!rule) throw new AppError("not_found", `There is no rule ${id}.`, { field: "rule" });
-  return rule;
+  return withProblem(rule);
 }
 
 /** Live rules, by name, of which no unit has the code that they name: they give nothing until one has. */

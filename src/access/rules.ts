@@ -8,6 +8,7 @@ import { reconcileGroupRules } from "./group-rules.ts";
 import { parseRule, parseRulesFile, type RuleDefinition, type RuleInput } from "./rule-input.ts";
 import { lockRules } from "./rule-lock.ts";
 import { findRole } from "./roles.ts";
+import { conditionProblem } from "./stored-conditions.ts";
 
 interface RuleRow {
   id: string;
@@ -76,17 +77,19 @@ export interface RuleSummary {
   version: number;
   /** Grants that hold now or begin later. */
   grants: number;
+  /** Why its condition does not compile any more: it gives nothing new then, and keeps what it gave. */
+  problem: string | null;
 }
 
 export async function listRules(sql: Sql, { at }: { at: Date }): Promise<RuleSummary[]> {
-  const { rows } = await sql.query<RuleSummary>(
+  const { rows } = await sql.query<Omit<RuleSummary, "problem">>(
     `select r.name, r.group_name as "group", r.condition, roles.key as role, r.unit_code as unit, r.starts_at as "startsAt", r.expires_at as "expiresAt",
        r.expires_after_seconds as "expiresAfterSeconds", r.enabled, r.version,
        (select count(*)::int from grants g where g.rule_id = r.id and g.recorded_to is null and (g.valid_to is null or g.valid_to > $1)) as grants
      from rules r join roles on roles.id = r.role_id where r.deleted_at is null order by r.name`,
     [at],
   );
-  return rows;
+  return rows.map((rule) => ({ ...rule, problem: conditionProblem(rule) }));
 }
 
 // A rule that was deleted comes back under its name as its next version. Only a difference makes a version.

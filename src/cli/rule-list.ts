@@ -9,7 +9,8 @@ export function ruleList(parent: Command, shell: Shell): void {
     .description("which group or condition gives which role on which unit")
     .action(() =>
       shell.run(async ({ ctx, db, out }) => {
-        out.table(await listRules(db.pool, { at: ctx.now() }), {
+        const rules = await listRules(db.pool, { at: ctx.now() });
+        out.table(rules, {
           columns: [
             { title: "NAME", value: (rule) => rule.name },
             { title: "WHO", value: (rule) => (rule.group === null ? `when ${rule.condition}` : `group ${rule.group}`) },
@@ -21,6 +22,9 @@ export function ruleList(parent: Command, shell: Shell): void {
           ],
           empty: "There are no rules yet. Write them in a YAML file and run: rollcall rule load FILE",
         });
+        for (const { name, problem } of rules)
+          if (problem !== null)
+            out.note(`"${name}" gives nothing new, and keeps what it gave, until its condition is written anew: ${problem}`);
       }),
     );
 }

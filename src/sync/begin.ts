@@ -6,7 +6,7 @@ import type { Context } from "../context.ts";
 import { inTransaction, type Database, type Sql } from "../db/database.ts";
 import type { KeyRing } from "../db/envelope.ts";
 import type { Deciding } from "./decide.ts";
-import { compileMapping, type CompiledMapping } from "./mapping.ts";
+import { compileMapping, compileOtherMapping, type CompiledMapping } from "./mapping.ts";
 import { openPlan } from "./plan.ts";
 import type { OnProgress, Timings } from "./progress.ts";
 import { takeRequested, type TakeOptions } from "./request-run.ts";
@@ -140,7 +140,7 @@ export async function decidingFor(
   const stored = new Map(rows.map((row) => [row.id, row.mapping]));
   const compiled = new Map<number, CompiledMapping>([[connection.id, compileMapping(connection.mapping)]]);
   const mappingOf = (id: number): CompiledMapping => {
-    const mapping = compiled.get(id) ?? compileMapping(stored.get(id) ?? null);
+    const mapping = compiled.get(id) ?? compileOtherMapping(stored.get(id) ?? null);
     compiled.set(id, mapping);
     return mapping;
   };

@@ -1,7 +1,7 @@
 import type { AttributeObject } from "../../connectors/contract.ts";
 import { loadPersonFacts } from "../access/facts.ts";
 import { administrators, FOR_GOOD, waysToSteer } from "../access/last-administrator.ts";
-import { compileCondition } from "../access/rule-input.ts";
+import { storedCondition } from "../access/stored-conditions.ts";
 import type { Sql } from "../db/database.ts";
 import { personVariables } from "../expressions/environment.ts";
 
@@ -67,8 +67,11 @@ async function stillFulfils(
   if (touch.person === null) return true;
   if (touch.person.changed.includes("manager") && ASKS_MANAGER.test(rule.condition)) return false;
   const { attributes, custom } = touch.person;
+  const { matches } = storedCondition(rule);
+  // Such a rule keeps whom it has.
+  if (!matches) return true;
   try {
-    return compileCondition(rule.condition, `rule ${rule.name}`)(personVariables({ ...facts, attributes, custom })) === true;
+    return matches(personVariables({ ...facts, attributes, custom })) === true;
   } catch {
     // Somebody for whom a condition can't be evaluated does not match.
     return false;
@@ -99,7 +102,7 @@ const TOUCH = `
     from plan_members m join accounts g on g.connection_id = $2 and g.kind = 'group' and g.native_id = m.group_native_id join accounts a on a.id = m.account_id
     where m.plan_id = $1 and (a.kind = 'group' or a.person_id = $3))
   select
-    exists (select from own where action in ('disable', 'delete')) as leaves,
+    exists (select from own where action in ('disable', 'delete') or payload ? 'disables') as leaves,
     (select jsonb_build_object('attributes', person_attributes::jsonb, 'custom', coalesce(payload->'person'->'custom', '{}'), 'changed', coalesce(payload->'person'->'changed', '[]'))
       from own where payload ? 'person' and person_attributes is not null limit 1) as person,
     exists (select from own where payload ? 'units') or exists (select from member_changes where kind = 'user') as moves,

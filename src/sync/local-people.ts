@@ -13,7 +13,7 @@ import { setPersonUnits } from "../directory/person-units.ts";
 import { AppError } from "../errors.ts";
 import { knownPeople } from "./known.ts";
 import { decideLocalEdit, type DecidedEdit, type LocalChanges } from "./local-edit.ts";
-import { compileMapping, type CompiledMapping } from "./mapping.ts";
+import { compileOtherMapping, type CompiledMapping } from "./mapping.ts";
 import { LOCAL_PRECEDENCE, mergeOrigins } from "./merge.ts";
 import type { Speakers } from "./origins.ts";
 import { managerOf } from "./request/manager.ts";
@@ -203,7 +203,7 @@ export async function speakersOf(sql: Sql): Promise<Pick<Speakers, "mappingOf" |
   const stored = new Map(rows.map(({ id, mapping }) => [id, mapping]));
   const compiled = new Map<number, CompiledMapping>();
   const mappingOf = (id: number) => {
-    const mapping = compiled.get(id) ?? compileMapping(stored.get(id) ?? null);
+    const mapping = compiled.get(id) ?? compileOtherMapping(stored.get(id) ?? null);
     compiled.set(id, mapping);
     return mapping;
   };

@@ -31,8 +31,31 @@ const LIST_ELEMENT = /^(emails|phoneNumbers|ims|photos|addresses)\.([a-z]+)$/;
 
 /** Compiles a connection's mapping; throws `invalid` naming the field, the position and the expected type. Without a mapping, SCIM-shaped attributes are taken as they are. */
 export function compileMapping(mapping: Mapping | null): CompiledMapping {
+  return compiledWith(compileExpression, mapping);
+}
+
+/**
+ * As compileMapping, of another connection than the one in hand. An expression that does not compile any more fails on every account
+ * instead: that connection's own runs say so, and what the others say of the same people goes on.
+ */
+export function compileOtherMapping(mapping: Mapping | null): CompiledMapping {
+  return compiledWith((options) => {
+    try {
+      return compileExpression(options);
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== "invalid") throw error;
+      return () => {
+        throw error;
+      };
+    }
+  }, mapping);
+}
+
+type Compile = typeof compileExpression;
+
+function compiledWith(compile: Compile, mapping: Mapping | null): CompiledMapping {
   if (!mapping) return SCIM_SHAPED;
-  const kind = (name: Kind) => (mapping[name] ? compileKind(name, mapping[name]) : undefined);
+  const kind = (name: Kind) => (mapping[name] ? compileKind(compile, name, mapping[name]) : undefined);
   // A mapping that names no kind says how to match and to read dates; attributes are as without one.
   const named = mapping.user ?? mapping.group ?? mapping.unit;
   return {
@@ -67,19 +90,19 @@ interface CompiledAttribute {
   evaluate: Expression;
 }
 
-function compileKind(kind: Kind, mapping: NonNullable<Mapping["user"]>): CompiledKind {
+function compileKind(compile: Compile, kind: Kind, mapping: NonNullable<Mapping["user"]>): CompiledKind {
   const precedence: Record<string, number> = {};
   const attributes = Object.entries(mapping.attributes).map(([key, mapped]): CompiledAttribute => {
     const field = `mapping.${kind}.attributes.${key}`;
     const source = typeof mapped === "string" ? mapped : mapped.value;
     const target = targetOf(kind, key, field);
     if (typeof mapped !== "string" && mapped.precedence !== undefined) precedence[target.key] = mapped.precedence;
-    return { ...target, evaluate: compileExpression({ source, subject: "account", expects: target.expected, field }) };
+    return { ...target, evaluate: compile({ source, subject: "account", expects: target.expected, field }) };
   });
   const scope =
     mapping.scope === undefined
       ? undefined
-      : compileExpression({ source: mapping.scope, subject: "account", expects: "bool", field: `mapping.${kind}.scope` });
+      : compile({ source: mapping.scope, subject: "account", expects: "bool", field: `mapping.${kind}.scope` });
   return {
     precedence,
     inScope: (account) => scope === undefined || scope(account) === true,

@@ -4,7 +4,7 @@ import { loadPersonFacts } from "../access/facts.ts";
 import type { HeldRoleOnUnit } from "../access/preview-difference.ts";
 import { loadWorld } from "../access/preview-load.ts";
 import { compareAccess, type ComputedPreview } from "../access/preview.ts";
-import { compileCondition } from "../access/rule-input.ts";
+import { storedCondition } from "../access/stored-conditions.ts";
 import { mappingSchema, type Mapping } from "../connections/definition.ts";
 import type { Sql, Work } from "../db/database.ts";
 import { AppError } from "../errors.ts";
@@ -178,13 +178,17 @@ type Next = Merged & { led: boolean; units: string[] | undefined; lifted: boolea
 
 interface GivingRule extends CompiledRule, HeldRoleOnUnit {}
 
+/** Those that can be evaluated: nobody comes to the others or leaves them by what they are. */
 async function conditionRulesAt(sql: Sql, at: Date): Promise<GivingRule[]> {
   const { rows } = await sql.query<Omit<GivingRule, "matches">>(
     `select r.id, r.name, r.condition, r.role_id as "roleId", u.id as "unitId" from rules r join units u on u.code = r.unit_code and u.deleted_at is null
      where r.condition is not null and r.enabled and r.deleted_at is null and (r.starts_at is null or r.starts_at <= $1) and (r.expires_at is null or r.expires_at > $1)`,
     [at],
   );
-  return rows.map((rule) => ({ ...rule, matches: compileCondition(rule.condition, `rule ${rule.name}`) }));
+  return rows.flatMap((rule) => {
+    const { matches } = storedCondition(rule);
+    return matches ? { ...rule, matches } : [];
+  });
 }
 
 /** The people whom the connection lists, in portions. */

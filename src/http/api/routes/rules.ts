@@ -24,6 +24,12 @@ const ruleSchema = z
     expiresAfterSeconds: z.int().nullable().describe("Counted from the beginning of each membership, or of the match."),
     enabled: z.boolean(),
     grants: z.int().describe("Grants by it that hold now or begin later."),
+    problem: z
+      .string()
+      .nullable()
+      .describe(
+        "Why its condition can't be evaluated, as it was saved before this server refused such; null when it can. It gives nothing new then, and keeps what it gave.",
+      ),
     version: z.int(),
     createdAt: instant,
     modifiedAt: instant,
