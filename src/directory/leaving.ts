@@ -3,11 +3,14 @@ import type { Work } from "../db/database.ts";
 import { enqueue } from "../db/queue.ts";
 import { closePeriods } from "./periods.ts";
 
+// Sign-ins before sessions, as whoever proves themselves again locks them.
 const END_SESSIONS = `
-  with ended as (
+  with under_way as (
+    update sign_ins i set ended_at = $2, state = '{}' where i.person_id = any($1::uuid[]) and i.ended_at is null returning i.id
+  ), ended as (
     update sessions s set ended_at = $2, ended_reason = l.reason
     from unnest($1::uuid[], $3::text[]) as l (person_id, reason)
-    where s.person_id = l.person_id and s.ended_at is null returning s.person_id
+    where s.person_id = l.person_id and s.ended_at is null and (select count(*) from under_way) >= 0 returning s.person_id
   )
   select person_id, count(*)::int as count from ended group by person_id order by person_id`;
 
@@ -24,8 +27,8 @@ const STOPPED_TOKENS = `
   where t.revoked_at is null and (t.expires_at is null or t.expires_at > $2) order by t.id`;
 
 /**
- * Ends the sessions of people who may no longer be here and revokes their tokens, in the transaction of that decision. Tokens of services
- * that they answer for open nothing from now on; the trail names each, so that somebody takes it over.
+ * Ends the sessions of people who may no longer be here, and the sign-ins under way that would become some, and revokes their tokens, in
+ * the transaction of that decision. Tokens of services that they answer for open nothing from now on; the trail names each, so that somebody takes it over.
  */
 export async function endPresence(work: Work, leavers: readonly { personId: string; reason: string }[]): Promise<void> {
   if (leavers.length === 0) return;

@@ -20,7 +20,8 @@ type Response = "suspended" | "sessions_ended";
 
 /**
  * Does at once what the settings say for this pattern: ends the sessions and tokens of whom it is about, or suspends them until the
- * incident is closed. Who alone steers the organisation is not suspended; their sessions end.
+ * incident is closed. Who alone steers the organisation is not suspended; their sessions end. With them goes how far anybody has come in
+ * signing in as that person: what raised the incident is not a session yet where another step is due.
  */
 export async function respond(work: Work, { id, finding: { kind, subject }, settings, keyRing }: ResponseOptions): Promise<void> {
   const { personId } = subject;
@@ -28,6 +29,7 @@ export async function respond(work: Work, { id, finding: { kind, subject }, sett
   if (personId === null || wanted === "none") return;
   const done: Response = wanted === "suspend" && (await suspended(work, { id, personId })) ? "suspended" : "sessions_ended";
   if (done === "sessions_ended") {
+    await work.sql.query("select from people where id = $1 for update", [personId]);
     await endPresence(work, [{ personId, reason: `incident ${id}` }]);
     await tellPerson(work, { keyRing, personId, notice: "sessions.ended" });
   }

@@ -6,6 +6,8 @@ import { noteAttempt, type Attempt } from "../../../src/auth/risk/attempts.ts";
 import { forgetAttempts } from "../../../src/auth/risk/forget-attempts.ts";
 import { NOWHERE } from "../../../src/auth/risk/places.ts";
 import { startSession } from "../../../src/auth/sessions/start.ts";
+import { completeSignIn } from "../../../src/auth/sign-in/complete.ts";
+import { beginSignIn, passSecond } from "../../../src/auth/sign-in/store.ts";
 import { authenticateToken } from "../../../src/auth/tokens.ts";
 import { recordEvent } from "../../../src/audit/record.ts";
 import { signInSettings, type SignInSettings } from "../../../src/sign-in-settings.ts";
@@ -224,6 +226,23 @@ test("W2: a person who gives in to many challenges is suspended until the incide
   expect(await standing()).toEqual({ state: "active", sessions: 0 });
 });
 
+test("W2, G6: a response takes along how far anybody has come in signing in as that person: what raised the incident is no session yet", async () => {
+  const gaveIn = async (response: "end-sessions" | "suspend") => {
+    const personId = await door.newPerson({ unitId });
+    const { signIn } = await door.work((work) => beginSignIn(work, { personId, firstMethod: "password" }));
+    for (let at = 0; at < 5; at++) await note({ personId, kind: "challenge", outcome: "ok" });
+    await door.work((work) => passSecond(work, { signIn, method: "sms" }));
+    await note({ personId, kind: "second_factor", outcome: "ok" });
+    const [raised] = await detect({ responses: { factor_fatigue: response } }, personId);
+    if (response === "suspend")
+      await door.request("POST", `/incidents/${raised?.id}/close`, { body: { outcome: "resolved", reason: "was them" } }).expect(200);
+    const arrival = { settings: usual.session, keyRing, device: undefined, address: undefined, userAgent: undefined };
+    return door.work((work) => completeSignIn(work, { signIn, ...arrival }));
+  };
+  await expect(gaveIn("end-sessions")).rejects.toMatchObject({ code: "forbidden", field: "sign_in" });
+  await expect(gaveIn("suspend")).rejects.toMatchObject({ code: "forbidden", field: "sign_in" });
+});
+
 test("W2: the last administrator is not suspended by an incident, only signed out", async () => {
   const personId = await door.newPerson();
   await door.work((work) => giveGrant(work, { personId, role: "rollcall-administrator", unit: unitId }));
@@ -295,7 +314,11 @@ test("incidents go by the unit of the person; who may only look changes nothing,
   await door.request("POST", `/incidents/${own}/notes`, { ...text, token: analyst.token }).expect(201);
   await door.request("POST", `/incidents/${own}/notes`, { ...text, token: auditor.token }).expect(403);
   await door.request("POST", `/incidents/${other}/notes`, { ...text, token: analyst.token }).expect(404);
-  await door.request("POST", `/incidents/${about}/notes`, { ...text, token: analyst.token }).expect(403);
+  const service = await door.newToken({
+    responsibleId: analyst.personId,
+    permissions: ["rollcall.incidents.view", "rollcall.incidents.edit"],
+  });
+  for (const token of [analyst.token, service]) await door.request("POST", `/incidents/${about}/notes`, { ...text, token }).expect(403);
   await door.request("GET", `/incidents/${randomUUID()}`, { token: analyst.token }).expect(404);
 });
 
