@@ -35,6 +35,13 @@ const ADDRESS_HASH = "sha256(convert_to(lower(p.email::text), 'UTF8'))";
 const STILL_ADDRESSED = `(l.address_hash is null or l.address_hash = ${ADDRESS_HASH})`;
 
 /**
+ * A link to set another password is of the time in which its person could be here: who was shut out since, because somebody else may read
+ * their mail, asks anew. An invitation waits until they may answer it.
+ */
+export const SHUT_OUT_SINCE = `(l.purpose = 'reset' and exists (select from lifecycle_periods away where away.person_id = l.person_id
+  and away.state in ('suspended', 'deactivated') and away.recorded_to is null and away.valid_from >= l.created_at))`;
+
+/**
  * Makes a link of one use, under the person's row lock; an earlier one of the same purpose works no more, unless it is to be kept. Only the SHA-256 of the token is
  * kept: what is returned here is seen once. Throws `conflict` for somebody who is not in the state that it is for.
  */
@@ -85,7 +92,7 @@ export interface OpenLink {
   userName: string;
 }
 
-const WORKS = `l.used_at is null and l.revoked_at is null and l.expires_at > $2 and p.active and ${STILL_ADDRESSED}
+const WORKS = `l.used_at is null and l.revoked_at is null and l.expires_at > $2 and p.active and ${STILL_ADDRESSED} and not ${SHUT_OUT_SINCE}
   and p.state = case l.purpose when 'invitation' then 'invited' else 'active' end
   and ${withinOwnTime({ person: "p.id", at: "$2::timestamptz" })}`;
 
@@ -157,7 +164,7 @@ export interface LinkStanding {
 export async function linksOf(sql: Sql, { personId, now }: { personId: string; now: Date }): Promise<LinkStanding[]> {
   const { rows } = await sql.query<LinkStanding>(
     `select distinct on (l.purpose) l.purpose, l.delivery, l.created_at as "createdAt", l.created_by as "createdBy", l.expires_at as "expiresAt",
-       case when l.used_at is not null then 'used' when l.revoked_at is not null or ${STILL_ADDRESSED} is not true then 'revoked'
+       case when l.used_at is not null then 'used' when l.revoked_at is not null or ${STILL_ADDRESSED} is not true or ${SHUT_OUT_SINCE} then 'revoked'
          when l.expires_at <= $2 then 'over' else 'open' end as state
      from login_links l join people p on p.id = l.person_id where l.person_id = $1 order by l.purpose, l.created_at desc, l.id`,
     [personId, now],

@@ -1,5 +1,6 @@
 import type { Sql } from "../../db/database.ts";
 import type { SignInSettings } from "../../sign-in-settings.ts";
+import { SHUT_OUT_SINCE } from "./links.ts";
 
 const DAY_MS = 86_400_000;
 const MINUTE_MS = 60_000;
@@ -26,7 +27,7 @@ export async function isPaused(
   const { rows } = await sql.query<{ sent: number; latest: Date | null }>(
     `select count(*)::int as sent, max(l.created_at) as latest from login_links l
      where l.person_id = $1 and l.purpose = 'reset' and l.delivery = 'sent' and l.created_at > $2
-       and not exists (select from login_links u where u.person_id = l.person_id and u.used_at >= l.created_at)`,
+       and not ${SHUT_OUT_SINCE} and not exists (select from login_links u where u.person_id = l.person_id and u.used_at >= l.created_at)`,
     [personId, new Date(now.getTime() - DAY_MS)],
   );
   const { sent = 0, latest = null } = rows[0] ?? {};

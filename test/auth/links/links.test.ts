@@ -9,7 +9,7 @@ import { setPassword } from "../../../src/auth/passwords/set.ts";
 import { verifyPassword } from "../../../src/auth/passwords/verify.ts";
 import { inTransaction, type Work } from "../../../src/db/database.ts";
 import { open, seal } from "../../../src/db/envelope.ts";
-import { raiseBlocks } from "../../../src/directory/blocks.ts";
+import { liftBlocks, raiseBlocks } from "../../../src/directory/blocks.ts";
 import { openNotice } from "../../../src/directory/notices.ts";
 import { personKeys } from "../../../src/directory/personal.ts";
 import { signInSettings } from "../../../src/sign-in-settings.ts";
@@ -167,6 +167,34 @@ test("G2: a reset link is for active people only, and works for nobody who left 
   await work((each) => raiseBlocks(each, [{ personId: ada, owner: "admin", effect: "suspended", reason: "looked into" }]));
   await expect(answer(token)).rejects.toMatchObject(refused);
   await expect(handOut(ada, { purpose: "reset" })).rejects.toMatchObject({ code: "conflict" });
+});
+
+test("G2: a link that was open when its person was shut out opens nothing once they are back, who may ask for another at once; an invitation waits", async () => {
+  const [ada, grace] = [await newPerson(), await newPerson({ state: "invited" })];
+  await work((each) => setPassword(each, { personId: ada, password: OTHER, how: "changed", keyRing, settings: settings.password }));
+  const { rows } = await db.pool.query<{ email: string }>("select email::text from people where id = $1", [ada]);
+  const name = seal(keyRing.current, { purpose: "login.forgot", plain: rows[0]?.email ?? "" });
+  const ask = () => work((each) => sendReset(each, { name, keyRing, settings, baseUrl }));
+  expect(await ask()).toBe(true);
+  const [sent] = (await noticesOf(ada)).flatMap(({ notice, data }) => (notice === "password.reset" ? [tokenIn(String(data["link"]))] : []));
+  const invitation = tokenIn((await handOut(grace)).link);
+  const both = [ada, grace].map((personId) => ({ personId, owner: "admin" as const }));
+  await after(60_000, () =>
+    work((each) =>
+      raiseBlocks(
+        each,
+        both.map((one) => ({ ...one, effect: "suspended", reason: "looked into" })),
+      ),
+    ),
+  );
+  await after(120_000, async () => {
+    await work((each) => liftBlocks(each, both));
+    await expect(answer(sent ?? "")).rejects.toMatchObject(refused);
+    expect(await linksOf(db.pool, { personId: ada, now: clock })).toMatchObject([{ purpose: "reset", state: "revoked" }]);
+    await answer(invitation);
+    expect([await fits(ada, OTHER), await fits(grace)]).toEqual([true, true]);
+    expect(await ask()).toBe(true);
+  });
 });
 
 test("one link used many times at once sets one password", async () => {
