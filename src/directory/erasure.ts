@@ -161,6 +161,8 @@ const EMPTYING: readonly string[] = [
      and (i.subject_id = $1 or i.account_id in (select id from accounts where $1 in (person_id, former_person_id)))`,
   `update plan_items set native_id = 'erased:' || seq, reference = null, reason = '${ERASED}', payload = '{}', account_attributes = null, person_attributes = null, sealed = null
      where subject_id = $1 or account_id in (select id from accounts where $1 in (person_id, former_person_id))`,
+  `update plans p set passed_on = (select coalesce(jsonb_agg(e), '[]') from jsonb_array_elements(p.passed_on) e where e ->> 'personId' <> $1::uuid::text)
+     where p.passed_on @> jsonb_build_array(jsonb_build_object('personId', $1::uuid::text))`,
   "update plan_members set reference = null where account_id in (select id from accounts where $1 in (person_id, former_person_id)) and reference is not null",
   `delete from pending_references p using accounts a where $1 in (a.person_id, a.former_person_id)
      and (p.account_id = a.id or (p.connection_id = a.connection_id and p.reference in (a.native_id, a.reference)))`,

@@ -20,6 +20,7 @@ import { withSyncLock } from "./lock.ts";
 import { awaitPassedOn } from "./passed-on.ts";
 import { hashOf } from "./plan.ts";
 import type { OnProgress } from "./progress.ts";
+import { refuseReadSince } from "./read-since.ts";
 
 export interface ApplyOptions {
   db: Database;
@@ -131,7 +132,7 @@ export async function applyItems(ctx: Context, { db, planId, hash, onProgress }:
   });
   return inTransaction(db, ctx, async (work) => {
     if (fills) await enqueue(work.sql, { job: "complete_search_indexes", payload: {}, key: "complete_search_indexes" });
-    await forgetForeseen(work.sql, foreseen);
+    await forgetForeseen(work.sql, { planId, connectionId });
     return finishApplying(work, { plan, total });
   });
 }
@@ -157,6 +158,7 @@ async function startApplying(ctx: Context, { db, planId, hash }: Pick<ApplyOptio
       `Plan ${planId} is not what was decided: its items no longer match its hash. Nothing was applied; run the sync again.`,
     );
   await inTransaction(db, ctx, async ({ sql }) => {
+    if (plan.state === "approved") await refuseReadSince(sql, { planId, runId: plan.run_id, connectionId: plan.connection_id });
     await sql.query("update plans set state = 'applying' where id = $1", [planId]);
     if (plan.returns) await sql.query("update connections set silent_since = null where id = $1", [plan.connection_id]);
     await sql.query("update runs set state = 'applying', finished_at = null where id = $1", [plan.run_id]);

@@ -41,7 +41,10 @@ async function passedOnBy(sql: Sql, of: { planId: number; connectionId: number }
   return passed;
 }
 
-/** Once a plan is carried through, nobody asks again; whoever is erased stands in none. */
-export async function forgetForeseen(sql: Sql, { planIds }: Pick<Foreseen, "planIds">): Promise<void> {
-  await sql.query("update plans set passed_on = null where id = any($1) and passed_on is not null", [planIds]);
+/** Once a plan is carried through, nobody asks again: neither for it, nor for any before it, though nothing of that one was applied. */
+export async function forgetForeseen(sql: Sql, { planId, connectionId }: { planId: number; connectionId: number }): Promise<void> {
+  await sql.query("update plans set passed_on = null where connection_id = $1 and id <= $2 and passed_on is not null", [
+    connectionId,
+    planId,
+  ]);
 }

@@ -27,6 +27,11 @@ export async function pruneRuns(ctx: Context, db: Database): Promise<number> {
         ).rowCount ?? 0,
     );
   }
+  await db.pool.query(
+    `update plans set passed_on = null where passed_on is not null and state in ('applied', 'rejected', 'superseded')
+       and coalesce(applied_at, decided_at, closed_at, opened_at) < $1`,
+    [before],
+  );
   deleted += await inPortions(
     ctx,
     async () =>

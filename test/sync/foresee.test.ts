@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { inTransaction } from "../../src/db/database.ts";
+import { erasePerson } from "../../src/directory/erasure.ts";
+import { pruneRuns } from "../../src/sync/prune.ts";
 import { put, world, type World } from "../helpers/memory-source.ts";
 import { testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
-import { group, person, syncWorld, testConnection } from "../helpers/sync.ts";
+import { group, person, syncWorld, testConnection, testKeyRing } from "../helpers/sync.ts";
 
 let db: TestDatabase;
 const ctx = testContext();
@@ -80,5 +83,36 @@ describe("invariant 10: names that pass on by a plan that broke after some of it
     await syncWorld(db, ctx, { connection: mode, world: source, mode });
     expect(await now(mode)).toEqual(right(mode));
     expect((await db.pool.query("select id from plans where passed_on is not null")).rows).toEqual([]);
+  });
+
+  const foreseen = async () =>
+    (
+      await db.pool.query<{ reference: string }>(
+        "select p ->> 'reference' as reference from plans, jsonb_array_elements(passed_on) p where passed_on is not null order by 1",
+      )
+    ).rows.map(({ reference }) => reference);
+
+  test("P5: whoever is deleted for good meanwhile stands in none of them", async () => {
+    await breakHalfway("erased");
+    expect(await foreseen()).toContain("erased-chief");
+    const { rows } = await db.pool.query<{ id: string }>("select id from people where user_name = 'erased-old'");
+    await inTransaction(db, ctx, (work) =>
+      erasePerson(work, { personId: rows[0]?.id ?? "", confirm: "erased-old", reason: "asked for it", force: true, keyRing: testKeyRing }),
+    );
+    expect(await foreseen()).not.toContain("erased-chief");
+  });
+
+  test("are not kept of a plan of which nothing was applied, once another is", async () => {
+    const source = await breakHalfway("nothing");
+    await db.pool.query("delete from plan_batches where plan_id = (select max(id) from plans)");
+    await syncWorld(db, ctx, { connection: "nothing", world: source });
+    expect(await foreseen()).not.toContain("nothing-chief");
+  });
+
+  test("go with the details of the plan", async () => {
+    await breakHalfway("pruned");
+    await db.pool.query("update plans set closed_at = now() - interval '31 days' where id = (select max(id) from plans)");
+    await pruneRuns(ctx, db);
+    expect(await foreseen()).not.toContain("pruned-chief");
   });
 });
