@@ -8,7 +8,7 @@ import type { Match } from "./match.ts";
 import { mergeOrigins, type Merged } from "./merge.ts";
 import { audible, localOrigin, ownOrigin, relied, storedOrigin, withoutEcho, type Speakers } from "./origins.ts";
 import { personPayload } from "./person-payload.ts";
-import type { Item, ItemPayload, KnownAccount, KnownOrigin, KnownPerson } from "./records.ts";
+import { isOut, type Item, type ItemPayload, type KnownAccount, type KnownOrigin, type KnownPerson } from "./records.ts";
 import { transferred } from "./transfer.ts";
 import { unitsNamed, unitsOf } from "./units-named.ts";
 
@@ -124,23 +124,27 @@ function decideUpdate(deciding: Deciding, input: TimedInput & { reason?: string;
   const lifted = blocks.blocks?.some((block) => block.op === "lift");
   const employment = employmentOf(merged, { person, deciding, input });
   const { effect } = employment;
+  // Linking is an action of its own: who is out by it, and was not before, is counted all the same.
+  const disables = linking && !isOut(person) && (raised === true || effect === "ends");
+  const reason =
+    input.reason ??
+    (known?.situation === "deleted"
+      ? `back in ${deciding.connectionName}`
+      : raised
+        ? "not active at the source"
+        : lifted
+          ? "active at the source again"
+          : effect
+            ? `employment ${effect}, by its dates`
+            : "changed at the source");
   return item(input, {
     action: linking ? "link" : raised || effect === "ends" ? "disable" : lifted || effect === "begins" ? "enable" : "update",
     subjectId: person.id,
     subjectVersion: person.version,
-    reason:
-      input.reason ??
-      (known?.situation === "deleted"
-        ? `back in ${deciding.connectionName}`
-        : raised
-          ? "not active at the source"
-          : lifted
-            ? "active at the source again"
-            : effect
-              ? `employment ${effect}, by its dates`
-              : "changed at the source"),
+    reason: disables ? `${reason}; ${raised ? "not active at the source" : "employment ends, by its dates"}` : reason,
     payload: {
       account: { ...account(input), situation: "linked", ...(input.link ? { linkedBy: "match" as const } : {}) },
+      ...(disables ? { disables } : {}),
       ...(personChanged ? { person: next } : {}),
       ...unitsOf(deciding, input, others),
       ...(input.ahead ? { transfer: { at: input.ahead.toISOString() } } : {}),

@@ -92,7 +92,7 @@ async function closeRunPlan(work: Work, { run, hashed }: { run: Run; hashed: Has
 }
 
 async function judgePlan(run: Run, closed: ClosedPlan): Promise<Tripped[]> {
-  const leaving = Object.values(closed.counts).some(({ disable = 0, delete: deletes = 0 }) => disable + deletes > 0);
+  const leaving = Object.values(closed.counts).some(({ disable = 0, delete: deletes = 0, link = 0 }) => disable + deletes + link > 0);
   const shrunken = run.reads.some(({ read, known }) => read < known);
   const plan = { planId: run.planId, connectionId: run.connection.id, now: run.ctx.now() };
   const noAdministrator = closed.items > 0 && (await mayLeaveNoAdministrator(run.db.pool, plan));

@@ -2,8 +2,10 @@ import type { Sql } from "../db/database.ts";
 import type { Limits } from "../connections/definition.ts";
 
 export interface GuardFacts {
-  /** Accounts of this connection linked to active people before the plan. */
+  /** Accounts of this connection that are linked, before the plan. */
   linked: number;
+  /** People to whom the plan links an account. Who is disabled by it is among them. */
+  linking?: number;
   disables: number;
   deletes: number;
   /** Disables and deletes already applied within the window. */
@@ -25,17 +27,18 @@ export interface Tripped {
 /** Which guards hold this plan. Pure. */
 export function judge(facts: GuardFacts, limits: Limits): Tripped[] {
   const tripped: Tripped[] = [];
-  for (const [guard, count] of [
-    ["disable", facts.disables],
-    ["delete", facts.deletes],
+  const together = facts.linked + (facts.linking ?? 0);
+  for (const [guard, count, linked] of [
+    ["disable", facts.disables, together],
+    ["delete", facts.deletes, facts.linked],
   ] as const) {
-    const most = Math.min(limits[guard].count, Math.max(limits[guard].floor, Math.floor(facts.linked * limits[guard].share)));
-    if (count > most) tripped.push({ guard, message: `${count} ${guard}s of ${facts.linked} linked accounts; the limit is ${most}` });
+    const most = Math.min(limits[guard].count, Math.max(limits[guard].floor, Math.floor(linked * limits[guard].share)));
+    if (count > most) tripped.push({ guard, message: `${count} ${guard}s of ${linked} linked accounts; the limit is ${most}` });
   }
   const leaving = facts.disables + facts.deletes;
   const mostInWindow = Math.min(
     limits.window.count,
-    Math.max(limits.window.floor, Math.floor((facts.linked + facts.recent) * limits.window.share)),
+    Math.max(limits.window.floor, Math.floor((together + facts.recent) * limits.window.share)),
   );
   if (leaving > 0 && leaving + facts.recent > mostInWindow) {
     tripped.push({
@@ -71,13 +74,14 @@ export async function guardFacts(
   sql: Sql,
   options: { planId: number; connectionId: number; limits: Limits; now: Date },
 ): Promise<Omit<GuardFacts, "reads" | "scopeChanged" | "noAdministrator">> {
-  const { rows } = await sql.query<{ linked: number; disables: number; deletes: number; recent: number }>(
+  const { rows } = await sql.query<{ linked: number; linking: number; disables: number; deletes: number; recent: number }>(
     `select
       (select count(*)::int from accounts a where connection_id = $1 and kind = 'user' and situation = 'linked' and gone_at is null) as linked,
-      (select count(*)::int from plan_items where plan_id = $2 and action = 'disable') as disables,
+      (select count(*)::int from plan_items where plan_id = $2 and kind = 'user' and action = 'link') as linking,
+      (select count(*)::int from plan_items where plan_id = $2 and (action = 'disable' or (action = 'link' and payload ? 'disables'))) as disables,
       (select count(*)::int from plan_items where plan_id = $2 and action = 'delete' and subject_id is not null) as deletes,
       (select coalesce(sum(count), 0)::int from guard_counts where connection_id = $1 and action in ('disable', 'delete') and at > $3::timestamptz - make_interval(secs => $4)) as recent`,
     [options.connectionId, options.planId, options.now, options.limits.window.hours * 3600],
   );
-  return rows[0] ?? { linked: 0, disables: 0, deletes: 0, recent: 0 };
+  return rows[0] ?? { linked: 0, linking: 0, disables: 0, deletes: 0, recent: 0 };
 }

@@ -13,7 +13,7 @@ import { fingerprint } from "./fingerprint.ts";
 import { knownAccounts, UNVOUCHED } from "./known.ts";
 import { UNVOUCHED_WORD } from "./match.ts";
 import { itemRows } from "./plan.ts";
-import type { Item } from "./records.ts";
+import { leavingOf, type Item } from "./records.ts";
 import { refuseGuarded } from "./request/guard.ts";
 import { keepingSteered } from "./request/keep-administrator.ts";
 import { decideRecords, newId } from "./stage.ts";
@@ -66,8 +66,8 @@ export async function syncOne(work: Work, options: OneOptions): Promise<OneResul
   };
   await keepingSteered(work, { connection, ...touchedBy(record, subjectId) }, async () => {
     if (item) {
-      const { action } = item;
-      if (action === "disable" || action === "delete") await refuseGuarded(work.sql, { ctx: work.ctx, connection, action });
+      const leaving = leavingOf(item);
+      if (leaving) await refuseGuarded(work.sql, { ctx: work.ctx, connection, action: leaving });
       await applyBatch(batch);
     }
     if (record.kind === "group" && record.members && !record.deleted)

@@ -49,6 +49,11 @@ export interface KnownPerson {
   absences: readonly KnownAbsence[];
 }
 
+/** Whether the person has no access that could be taken away. */
+export function isOut({ state }: Pick<KnownPerson, "state">): boolean {
+  return state === "suspended" || state === "deactivated" || state === "deleted";
+}
+
 export interface KnownAbsence {
   connectionId: number | null;
   effect: "suspended" | "deactivated";
@@ -57,6 +62,11 @@ export interface KnownAbsence {
 }
 
 export type ItemAction = "create" | "link" | "update" | "disable" | "enable" | "delete" | "dispute" | "ignore";
+
+/** Whether an item takes somebody away, and as what guards count it. Pure. */
+export function leavingOf({ action, payload }: Pick<Item, "action" | "payload">): "disable" | "delete" | undefined {
+  return payload.disables ? "disable" : action === "disable" || action === "delete" ? action : undefined;
+}
 
 /** A plan item before it is staged. */
 export interface Item {
@@ -107,6 +117,8 @@ export interface ItemPayload {
     changed: readonly string[];
   };
   blocks?: readonly { op: "raise" | "lift"; connectionId: number | null; effect: "suspended" | "deactivated"; reason: string }[];
+  /** Of an account that is linked: what its connection says of the person takes their access away. Guards count it with those who are disabled. */
+  disables?: true;
   /** When the person is employed, as ISO 8601 instants; a null period = nobody gives dates any more. */
   employment?: { connectionId: number | null; period: { from: string | null; to: string | null } | null };
   /** When a transfer that the record names comes: an ISO 8601 instant ahead. */

@@ -33,7 +33,10 @@ export async function recordTrail(batch: Batch, { concerned }: { concerned: read
 export async function countForGuards(batch: Batch): Promise<void> {
   await step(batch, {
     name: "guard_counts",
-    text: `insert into guard_counts (connection_id, at, action, count) select $4::int, $5::timestamptz, i.action, count(*) from item i where i.action in ('disable', 'delete') and i.subject_id is not null group by i.action`,
+    text: `insert into guard_counts (connection_id, at, action, count)
+      select $4::int, $5::timestamptz, l.action, count(*) from item i
+        cross join lateral (select case when i.payload ? 'disables' then 'disable' else i.action end as action) l
+       where l.action in ('disable', 'delete') and i.subject_id is not null group by l.action`,
     values: [batch.connection.id, batch.work.ctx.now()],
   });
 }
