@@ -1,4 +1,5 @@
 import type { Kind, SourceRecord } from "../../connectors/contract.ts";
+import { keepingAnAdministrator } from "../access/last-administrator.ts";
 import { loadConnection, type LoadedConnection } from "../connections/open.ts";
 import { removeConnection } from "../connections/store.ts";
 import type { Sql, Work } from "../db/database.ts";
@@ -49,7 +50,7 @@ const AT_ONCE = 500;
  * Removes a connection with all that it brought, in the caller's transaction: what it mastered goes over to the next origin of
  * each person, and so does the word on who is active; people without another leave; its groups are emptied and go, and so do units on
  * which nobody stands. Throws `not_found`; `busy` while a run of it is under way; `conflict` when it is a target that holds
- * accounts; `held` when more would leave than its limits allow and `leaving` does not say so: then the caller rolls back.
+ * accounts, and when nobody would be left who steers the organisation; `held` when more would leave than its limits allow and `leaving` does not say so: then the caller rolls back.
  */
 export async function letGoConnection(work: Work, { keyRing, name, leaving, preview = false }: LetGoOptions): Promise<LetGo> {
   const { sql } = work;
@@ -58,7 +59,9 @@ export async function letGoConnection(work: Work, { keyRing, name, leaving, prev
   await refuseTarget(sql, connection);
   // Counted before anything is applied: the limits are shares of who is linked now.
   const facts = await guardFacts(sql, { planId: 0, connectionId: connection.id, limits: connection.limits, now: work.ctx.now() });
-  const decided = await letGo(work, { keyRing, connection, preview });
+  const refused = (message: string) => new AppError("conflict", `${name}: ${message} Nothing was changed.`, { field: "connection" });
+  const act = () => letGo(work, { keyRing, connection, preview });
+  const decided = await (preview ? act() : keepingAnAdministrator(work, act, { refused }));
   if (preview) return decided;
   const tripped = judge(
     { ...facts, disables: decided.disabled, deletes: decided.leaving, reads: [], scopeChanged: false },
