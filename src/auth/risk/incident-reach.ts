@@ -1,4 +1,4 @@
-import { OUT_OF_REACH, reaches, type Caller, type Reach } from "../../access/policy.ts";
+import { OUT_OF_REACH, personBehind, reaches, type Caller, type Reach } from "../../access/policy.ts";
 import type { Sql } from "../../db/database.ts";
 import { AppError } from "../../errors.ts";
 
@@ -23,6 +23,6 @@ export async function requireIncident(sql: Sql, { id, view, edit, caller }: Inci
   if (edit === undefined) return;
   if (!(await reaches(sql, { reach: edit, thing })))
     throw new AppError("forbidden", `This needs the permission ${edit.permission} here.`, { field: edit.permission });
-  if (incident.personId !== null && incident.personId === caller.personId)
+  if (incident.personId !== null && incident.personId === personBehind(caller))
     throw new AppError("forbidden", "The incident is about you: somebody else has to look into it.", { field: "incident" });
 }

@@ -100,6 +100,32 @@ describe("A7: access requests", () => {
     await decide(strong.id, "approve").expect(200);
   });
 
+  test("A7, G5: a narrowed credential, or a service that somebody answers for, neither sees nor takes back what that person asked for", async () => {
+    const worker = await door.newPerson({ unitId: sales, managerId: manager.personId });
+    const { body: asked } = await ask(worker).expect(201);
+    const read = (token: string) => door.request("GET", `/requests/${asked.id}`, { token });
+    const narrowed = (...permissions: string[]) => door.newToken({ personId: manager.personId, permissions });
+    for (const token of [
+      await narrowed("rollcall.access.check"),
+      await door.newToken({ responsibleId: manager.personId, permissions: ["rollcall.people.view", "rollcall.people.edit"] }),
+    ]) {
+      await read(token).expect(404);
+      await decide(asked.id, "withdraw", { token }).expect(404);
+    }
+    const looking = await narrowed("rollcall.people.view");
+    await read(looking).expect(200);
+    await decide(asked.id, "withdraw", { token: looking }).expect(403);
+    const head = await door.newHolder({ role: "rollcall-administrator", unitId: top });
+    const { body: own } = await ask(head.personId, {}, head.token).expect(201);
+    const service = await door.newToken({
+      responsibleId: head.personId,
+      permissions: ["rollcall.requests.decide", "rollcall.grants.give"],
+    });
+    await read(service).expect(200);
+    for (const what of ["approve", "refuse", "withdraw"] as const) await decide(own.id, what, { token: service }).expect(403);
+    await decide(asked.id, "withdraw", { token: await narrowed("rollcall.people.view", "rollcall.people.edit") }).expect(200);
+  });
+
   test("A7: undecided it lapses, from its time on though the job is late; the job writes it down once", async () => {
     const worker = await door.newPerson({ unitId: sales, managerId: manager.personId });
     const { body: asked } = await ask(worker).expect(201);

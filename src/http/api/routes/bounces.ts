@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { OUT_OF_REACH, reaches } from "../../../access/policy.ts";
+import { OUT_OF_REACH, personBehind, reaches } from "../../../access/policy.ts";
 import { noteBounce } from "../../../directory/bounces.ts";
 import { readNotice, unknownNotice } from "../../../directory/notice-list.ts";
 import { route, type Route } from "../route.ts";
@@ -31,7 +31,8 @@ export const bounceRoutes: readonly Route[] = [
       const { personId } = await readNotice(sql, { id, now: ctx.now() });
       const reach = await call.reach(VIEW);
       // Nobody says it of their own mail: it is for administrators to read.
-      if (call.caller.personId === personId || !(await reaches(sql, { reach, thing: { personId } }))) throw unknownNotice(id, OUT_OF_REACH);
+      if (personBehind(call.caller) === personId || !(await reaches(sql, { reach, thing: { personId } })))
+        throw unknownNotice(id, OUT_OF_REACH);
       await noteBounce(call, { id, ...body, keyRing: options.keyRing });
       return undefined;
     },

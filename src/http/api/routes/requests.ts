@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { requireMayGive } from "../../../access/giving.ts";
-import { OUT_OF_REACH, personBehind, reaches } from "../../../access/policy.ts";
+import { OUT_OF_REACH, personBehind, reaches, refused } from "../../../access/policy.ts";
 import { listRequests, readRequest, type RequestLine } from "../../../access/request-list.ts";
 import { tellOfGrant } from "../../../access/grant-notices.ts";
 import { judgedByRules } from "../../../access/following-roles.ts";
@@ -180,27 +180,32 @@ export const requestRoutes: readonly Route[] = [
       const { own } = await seen(call, id);
       if (!own)
         throw new AppError("forbidden", "Only who asked, or for whom it was asked, takes a request back; refuse it.", { field: "request" });
+      if ((await call.reach(ASK.permission)).self === null) throw refused(ASK.permission);
       await withdrawRequest(call, { requestId: id, ...body });
       return answered(call, id);
     },
   }),
 ];
 
-/** Whether it is one's own and whether one may decide on its unit. Throws `not_found` when neither. */
-async function seen(call: ApiCall, id: string): Promise<{ own: boolean; deciding: boolean }> {
+/**
+ * Whether one asked for it or gets it, whether it is one's own to see and whether one may decide on its unit. What a credential is narrowed
+ * by is asked for what comes with being that person, and a service comes by none of it. Throws `not_found` when neither.
+ */
+async function seen(call: ApiCall, id: string): Promise<{ involved: boolean; own: boolean; deciding: boolean }> {
   const reach = await call.reach("rollcall.requests.decide");
   const request = await requestedAccess(call.sql, id);
   const personId = personBehind(call.caller);
-  const own = request !== undefined && personId !== null && [request.personId, request.requestedBy].includes(personId);
+  const involved = request !== undefined && personId !== null && [request.personId, request.requestedBy].includes(personId);
+  const own = involved && (await call.reach("rollcall.people.view")).self !== null;
   const deciding = request !== undefined && (await reaches(call.sql, { reach, thing: { unitId: request.unitId } }));
   if (!own && !deciding) throw new AppError("not_found", `There is no request ${id}.`, { field: "request", cause: OUT_OF_REACH });
-  return { own, deciding };
+  return { involved, own, deciding };
 }
 
 /** Nobody decides on what they asked for or would get. Throws `forbidden`, or `not_found` for what the caller may not know of. */
 async function requireDeciding(call: ApiCall, id: string): Promise<void> {
-  const { own, deciding } = await seen(call, id);
-  if (own) throw new AppError("forbidden", "Somebody else has to decide: you asked for this, or it is for you.", { field: "request" });
+  const { involved, deciding } = await seen(call, id);
+  if (involved) throw new AppError("forbidden", "Somebody else has to decide: you asked for this, or it is for you.", { field: "request" });
   if (!deciding)
     throw new AppError("forbidden", "This needs the permission rollcall.requests.decide here.", { field: "rollcall.requests.decide" });
 }
