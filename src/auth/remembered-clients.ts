@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { ScimClient } from "./scim-clients.ts";
 import type { TokenProof } from "./tokens.ts";
 
@@ -23,7 +23,7 @@ export function createRememberedClients(): RememberedClients {
   const kept = new Map<string, RememberedClient>();
   return {
     find(bearer, now) {
-      const found = kept.get(createHash("sha256").update(bearer).digest("base64"));
+      const found = kept.get(hash("sha256", bearer, "base64"));
       return found && found.proof.until > now ? found : undefined;
     },
     keep(client) {
