@@ -2,7 +2,7 @@ import type { Completeness, Kind, Page, RecordProblem, SourceRecord } from "../c
 import { cursorOf, deltaPages, notExpired, type Tracked } from "./delta.ts";
 import { gather, type Gathered } from "./gather.ts";
 import { isObject, type WireObject } from "./json.ts";
-import { findMany, listMembers } from "./lookup.ts";
+import { findMany, listMembers, readOne } from "./lookup.ts";
 import type { FoundPlaces } from "./places.ts";
 import { UNIT_MEMBERS, type Reading } from "./reading.ts";
 import { groupRecord, isId, isProblem, unitRecord, userRecord } from "./records.ts";
@@ -146,12 +146,13 @@ async function settle(
   const objects = await findMany(reading, kind, known);
   for (const [index, id] of known.entries()) {
     const object = objects[index];
-    if (object === undefined) {
+    // Where the listing has it, one replica that has it not is no proof.
+    const record = object === undefined ? await readOne(reading, kind, id) : await read(object);
+    if (record === "gone") {
       settled.gone.push(id);
       settled.page.records.push({ kind, nativeId: id, deleted: true, attributes: {} });
       continue;
     }
-    const record = await read(object);
     put(settled.page, record);
     if (!isProblem(record)) settled.there.push(id);
   }

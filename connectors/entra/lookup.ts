@@ -1,6 +1,7 @@
 import { Fault, type Kind, type SourceRecord } from "../contract.ts";
 import { getMany } from "./batch.ts";
-import { valueOf } from "./client.ts";
+import type { HttpAnswer } from "../kit/http.ts";
+import { valueOf, type GraphClient, type GraphRequest } from "./client.ts";
 import { isPersonOrGroup } from "./gather.ts";
 import { isObject, textOf, type WireObject } from "./json.ts";
 import { groupRecord, isId, isProblem, unitRecord, userRecord } from "./records.ts";
@@ -108,21 +109,33 @@ async function listRelated(
   { path, needs, what }: { path: string; needs: "GroupMember.Read.All"; what: string },
 ): Promise<WireObject[]> {
   const related = new Map<string, WireObject>();
-  let answer = await client.call({ method: "GET", path, query: { $select: "id", $top: LARGEST_PAGE }, needs, expect: [404] });
-  if (answer.status === 404) return [];
-  for (let pages = 1; ; pages++) {
-    const { page, value } = valueOf(answer.body);
-    for (const object of value) if (isObject(object)) related.set(String(object["id"]), object);
-    const next = textOf(page["@odata.nextLink"]);
-    if (next === undefined) return [...related.values()];
-    if (pages > MOST_PAGES)
-      throw new Fault("transient", `Microsoft Graph does not come to an end of the ${what} at ${path}. It will be read again.`);
-    answer = await client.follow(next, { needs });
-  }
+  const first = await client.call({ method: "GET", path, query: { $select: "id", $top: LARGEST_PAGE }, needs, expect: [404] });
+  if (first.status === 404) return [];
+  for await (const page of pagesFrom(client, { first, needs, what: `the ${what} at ${path}` }))
+    for (const object of page) related.set(String(object["id"]), object);
+  return [...related.values()];
 }
 
 /** More than any group's members fill. */
 const MOST_PAGES = 10_000;
+
+/** The objects of a listing, page by page, wherever its links lead; it must come to an end. */
+async function* pagesFrom(
+  client: GraphClient,
+  { first, what, ...options }: { first: HttpAnswer; what: string } & Pick<GraphRequest, "needs" | "headers">,
+): AsyncGenerator<WireObject[], void> {
+  const followed = new Set<string>();
+  for (let answer = first; ;) {
+    const { page, value } = valueOf(answer.body);
+    yield value.filter(isObject);
+    const next = textOf(page["@odata.nextLink"]);
+    if (next === undefined) return;
+    if (followed.has(next) || followed.size >= MOST_PAGES)
+      throw new Fault("transient", `Microsoft Graph does not come to an end of ${what}. It will be read again.`);
+    followed.add(next);
+    answer = await client.follow(next, options);
+  }
+}
 
 /** A department or company is there while somebody is in it. Filters compare without regard to case, names here do not. */
 async function readPlace({ client, settings }: Reading, nativeId: string): Promise<SourceRecord | "gone"> {
@@ -133,21 +146,19 @@ async function readPlace({ client, settings }: Reading, nativeId: string): Promi
     .map(([name, value]) => `${name} eq '${String(value).replaceAll("'", "''")}'`)
     .join(" and ");
   const select = ["id", ...Object.keys(place)].join(",");
-  let answer = await client.call({
-    method: "GET",
-    path: "/users",
-    query: { $filter: filter, $select: select, $count: "true", $top: LARGEST_PAGE },
-    headers: { consistencylevel: "eventual" },
-    needs: "User.Read.All",
-  });
-  for (;;) {
-    const { page, value } = valueOf(answer.body);
-    for (const user of value) {
-      const unit = isObject(user) ? unitsOf(user, settings.units).find((each) => each.nativeId === nativeId) : undefined;
+  const options = { headers: { consistencylevel: "eventual" }, needs: "User.Read.All" } as const;
+  const query = { $filter: filter, $select: select, $count: "true", $top: LARGEST_PAGE };
+  const first = await client.call({ method: "GET", path: "/users", query, ...options });
+  const counted = isObject(first.body) ? first.body["@odata.count"] : undefined;
+  let listed = 0;
+  for await (const users of pagesFrom(client, { first, what: `the users of ${nativeId}`, ...options })) {
+    listed += users.length;
+    for (const user of users) {
+      const unit = unitsOf(user, settings.units).find((each) => each.nativeId === nativeId);
       if (unit) return unit;
     }
-    const next = textOf(page["@odata.nextLink"]);
-    if (next === undefined) return "gone";
-    answer = await client.follow(next, { needs: "User.Read.All", headers: { consistencylevel: "eventual" } });
   }
+  if (typeof counted === "number" && counted > listed)
+    throw new Fault("transient", `Microsoft Graph lists ${listed} users of ${nativeId} but counts ${counted}. It will be read again.`);
+  return "gone";
 }

@@ -130,6 +130,27 @@ describe("invariant 1: a read that is cut short ends with an error, never with e
   });
 });
 
+describe("reads by id", () => {
+  test("invariant 1: whom a full read lists twice, and one replica has not, is asked for again before they are gone", async () => {
+    const undisturbed = await contents("user");
+    here.graph.faults.plan({ kind: "repeated page", at: PATHS.user, after: 1 });
+    here.graph.faults.plan({ kind: "not found", at: "GET /users/", after: PAGES.user + 1 });
+    expect(await contents("user")).toEqual(undisturbed);
+    expect(here.graph.faults.pending()).toBe(0);
+  });
+
+  test("pages that lead in a circle end them with an error: of a group's members, and of a department's people", async () => {
+    here.graph.faults.plan({ kind: "circle", at: `GET /groups/${here.large}/members`, times: 10 });
+    await expect(source.readOne("group", here.large)).rejects.toMatchObject({ kind: "transient", message: /does not come to an end/ });
+    const placed = await openEntraSource(openOptions(here.graph, { units: "department" }));
+    here.graph.faults.clear();
+    here.graph.faults.plan({ kind: "circle", at: "GET /users", times: 10 });
+    const nobodys = { kind: "unit", nativeId: "department=Closed" } as const;
+    await expect(placed.readOne(nobodys.kind, nobodys.nativeId)).rejects.toMatchObject({ kind: "transient" });
+    await placed.close();
+  });
+});
+
 describe("increments", () => {
   test("a lost state is `expired`, at whatever page", async () => {
     const { end } = await drain(source.readAll("user"));

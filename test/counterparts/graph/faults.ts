@@ -17,6 +17,8 @@ export type FaultKind =
   | "repeated page"
   | "no link"
   | "foreign link"
+  | "circle"
+  | "not found"
   | "throttled in the batch";
 
 export interface PlannedFault {

@@ -118,6 +118,7 @@ export async function startGraph(options: GraphOptions = {}): Promise<Graph> {
     const answer = await (path === "/$batch" ? answerBatch : answerOne)(request, authorization, fault);
     if (fault === "reset after the work") return void message.socket.destroy();
     if (fault === "no link" && typeof answer.body === "object") delete answer.body["@odata.nextLink"];
+    if (fault === "circle" && typeof answer.body === "object") answer.body["@odata.nextLink"] = url.href;
     if (fault === "slow") await wait(SLOW_MS, undefined, { ref: false });
     if (fault === "near the limit")
       answer.headers = {
@@ -168,6 +169,8 @@ const EARLY: Partial<Record<FaultKind, () => Answer>> = {
       "Your request is throttled temporarily. Please try after the value specified in the Retry-After header.",
     ),
   "server error": () => failure(500, "InternalServerError", "The server encountered an internal error."),
+  "not found": () =>
+    failure(404, "Request_ResourceNotFound", "Resource does not exist or one of its queried reference-property objects are not present."),
   unavailable: () => failure(503, "ServiceUnavailable", "The service is unavailable.", { "retry-after": "0" }),
 };
 
