@@ -1,6 +1,7 @@
 import { raw, Router, type Request, type RequestHandler, type Response } from "express";
 import type { Logger } from "pino";
 import type { HookAnswer, HookCall } from "../../../connectors/contract.ts";
+import { withoutPort } from "../../auth/network.ts";
 import { createHookReceiver } from "../../connections/hooks/receive.ts";
 import { createContext } from "../../context.ts";
 import type { Database } from "../../db/database.ts";
@@ -30,7 +31,7 @@ export function createHooksDoor({ db, keyRing, log, now, limit = LIMIT }: HooksD
   const buckets = createTokenBuckets({ now });
   const receiver = createHookReceiver({ db, keyRing });
   const limited: RequestHandler = (request, response, next) => {
-    const wait = buckets.take(request.ip ?? "", limit);
+    const wait = buckets.take(withoutPort(request.ip ?? ""), limit);
     if (wait === undefined) return next();
     response.set("Retry-After", String(Math.max(1, Math.ceil(wait))));
     refuse(response, { status: 429, error: "rate_limited", message: "Too many calls come from this address." });

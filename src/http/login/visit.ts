@@ -1,4 +1,5 @@
 import type { Request, Response } from "express";
+import { withoutPort } from "../../auth/network.ts";
 import { authenticateSession } from "../../auth/sessions/authenticate.ts";
 import type { Session } from "../../auth/sessions/session.ts";
 import { findSignIn, type SignIn } from "../../auth/sign-in/store.ts";
@@ -53,7 +54,7 @@ export async function visitOf(options: LoginOptions, { request, response }: { re
     session,
     signIn,
     csrf: csrfOf(formSecret({ session, sessionSecret, signInSecret }) ?? ""),
-    address: request.ip,
+    address: request.ip === undefined ? undefined : withoutPort(request.ip),
     userAgent: request.headers["user-agent"],
     device: secretIn(request, "device"),
     ctx: createContext({

@@ -227,7 +227,12 @@ describe("the network of an address", () => {
     ["2001:db8::1", "2001:db8:0::/48"],
     ["::1", "0:0:0::/48"],
     ["fe80::1%eth0", "fe80:0:0::/48"],
+    // As some proxies write them into X-Forwarded-For.
+    ["192.0.2.77:51234", "192.0.2.0/24"],
+    ["[2001:db8:1:2::5]:51234", "2001:db8:1::/48"],
+    ["[::ffff:192.0.2.77]:51234", "192.0.2.0/24"],
     ["nowhere", null],
+    ["192.0.2.77:51234:1", null],
     [undefined, null],
   ])("of %s is %s", (address, network) => expect(networkOf(address)).toBe(network));
 });

@@ -174,13 +174,16 @@ describe("the door for change notifications", () => {
 test("an address that floods the door is let in so often and no more", async () => {
   let at = Date.now();
   const limit = { perSecond: 1, burst: 5 };
-  const app = express().use("/hooks", createHooksDoor({ ...here, log: silentLog, now: () => new Date(at), limit }));
+  const app = express().set("trust proxy", 1);
+  app.use("/hooks", createHooksDoor({ ...here, log: silentLog, now: () => new Date(at), limit }));
   const server = app.listen(0, "127.0.0.1");
   try {
     await once(server, "listening");
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hooks/`;
-    const statuses = async (count: number) => {
-      const answers = await Promise.all(Array.from({ length: count }, (_, number) => fetch(`${url}${number}`, { method: "PUT" })));
+    const statuses = async (count: number, from?: (number: number) => string) => {
+      const forwarded = (number: number) => new Headers(from ? { "X-Forwarded-For": from(number) } : {});
+      const call = (number: number) => fetch(`${url}${number}`, { method: "PUT", headers: forwarded(number) });
+      const answers = await Promise.all(Array.from({ length: count }, (_, number) => call(number)));
       return answers.map(({ status, headers }) => [status, headers.get("retry-after")]).sort();
     };
     const taken = [405, null];
@@ -188,6 +191,8 @@ test("an address that floods the door is let in so often and no more", async () 
     expect(await statuses(7)).toEqual([taken, taken, taken, taken, taken, tooMany, tooMany]);
     at += 2000;
     expect(await statuses(3)).toEqual([taken, taken, tooMany]);
+    // Some proxies name the port, another with each connection.
+    expect(await statuses(6, (number) => `203.0.113.5:${40_000 + number}`)).toEqual([taken, taken, taken, taken, taken, tooMany]);
   } finally {
     server.closeAllConnections();
     server.close();
