@@ -245,7 +245,7 @@ describe("signing in by password", () => {
     await door.db.pool.query("delete from factor_requirements where person_id = $1", [personId]);
     await door.work((work) => raiseBlocks(work, [{ personId, owner: "admin", effect: "suspended", reason: "test" }]));
     expect((await inside.get("/account")).status).toBe(303);
-    expect((await halfway.get("/login/next")).status).toBe(403);
+    expect((await halfway.get("/login/next")).location).toBe("/login");
     expect((await halfway.get("/account")).status).toBe(303);
   });
 
