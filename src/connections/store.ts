@@ -154,6 +154,9 @@ async function update(work: Work, { existing, definition, keyRing, stored }: Upd
       ...Object.values(columns),
     ],
   );
+  // Nobody is marked for a connection that is disabled: its next pass looks at everybody, as after a new policy (see provision/policy.ts).
+  if (!existing.enabled && definition.enabled)
+    await work.sql.query("delete from watermarks where starts_with(key, $1)", [`policy:${existing.id}:`]);
   if (existing.enabled && !definition.enabled)
     await endSignIns(work, { connectionId: existing.id, reason: "the identity provider was taken out of use" });
   await recordEvent(work, { name: "connection.updated", subjectType: "connection", subjectId: name, data: { name, changed } });

@@ -3,7 +3,7 @@ import type { Work } from "../db/database.ts";
 import { contentHash } from "./canonical.ts";
 
 /**
- * Marks everybody, and the groups that the policy names, when the target is new or its policy changed since the last pass.
+ * Marks everybody, and the groups that the policy names, when the target is new, was enabled anew, or its policy changed since the last pass.
  * The policy's hash stands in `watermarks`: who changes a policy has nothing to remember but to wake the project job.
  */
 export async function markWhenPolicyChanged(work: Work, connection: LoadedConnection): Promise<boolean> {
