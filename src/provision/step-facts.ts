@@ -47,7 +47,8 @@ export const TARGET_FACT = `pr.id as "projectionId", c.name as target, g.display
   pr.desired_state as "desiredState", encode(pr.desired_hash, 'hex') as "desiredHash", pr.delivered_state as "deliveredState",
   encode(pr.delivered_hash, 'hex') as "deliveredHash", pr.state, pr.dirty_at is not null as dirty, pr.attempts, pr.last_error as "lastError",
   pr.decided_at as "decidedAt", pr.delivered_at as "deliveredAt", pr.remove_after as "removeAfter",
-  case when pr.state <> 'idle' then (select j.run_at from graphile_worker.jobs j where j.key = 'deliver:' || pr.id) end as "nextTry"`;
+  case when pr.state <> 'idle' then (select j.run_at from graphile_worker.jobs j where j.key = 'deliver:' || pr.id) end as "nextTry",
+  case when not c.enabled then 'disabled' when c.state = 'flagged' then 'flagged' end as stopped`;
 
 const TARGETS = `
   select ${TARGET_FACT} from projections pr join connections c on c.id = pr.connection_id left join groups g on false where pr.person_id = $1

@@ -51,6 +51,8 @@ export interface TargetFact {
   deliveredAt: Date | null;
   removeAfter: Date | null;
   nextTry: Date | null;
+  /** Why nothing is sent to the target at all; null when it is. */
+  stopped: "disabled" | "flagged" | null;
 }
 
 /** What is known of one person, from which the steps follow. */
@@ -111,7 +113,28 @@ export function overall(steps: readonly Step[]): "none" | "done" | "waiting" | "
 }
 
 /** Where a delivery stands, whatever it is for; undefined when nothing is outstanding. */
-export function outstanding(fact: TargetFact): { state: "waiting" | "failed"; detail: string } | undefined {
+export function outstanding(fact: TargetFact): (Pick<Step, "detail" | "nextTry"> & { state: "waiting" | "failed" }) | undefined {
+  const found = stageOf(fact);
+  if (!found) return undefined;
+  const waits = fact.stopped === null || fact.state === "held" ? undefined : UNTIL[fact.stopped];
+  if (found.state === "failed" || waits === undefined) return { ...found, nextTry: fact.nextTry };
+  const tried = fact.state === "retrying" ? `Try ${fact.attempts} failed. ` : "";
+  return { state: "waiting", detail: `${tried}${waits}`, nextTry: null };
+}
+
+/** Whatever is woken meanwhile leaves again without trying. */
+const UNTIL: Readonly<Record<NonNullable<TargetFact["stopped"]>, string>> = {
+  disabled: "The connection is disabled: it waits until somebody enables it.",
+  flagged: "The connection is flagged: it waits until somebody resumes it.",
+};
+
+const STILL_THERE = {
+  not: "It is still there.",
+  disabled: `It is still there. ${UNTIL.disabled}`,
+  flagged: `It is still there. ${UNTIL.flagged}`,
+} as const;
+
+function stageOf(fact: TargetFact): { state: "waiting" | "failed"; detail: string } | undefined {
   if (fact.state === "dead")
     return {
       state: "failed",
@@ -137,13 +160,13 @@ function targetStep(fact: TargetFact, { kind, gone, now }: { kind: StepsKind; go
     by: `connection:${fact.target}`,
   };
   const open = outstanding(fact);
-  if (open) return { ...base, ...open, at: fact.decidedAt, error: fact.lastError, nextTry: fact.nextTry };
+  if (open) return { ...base, ...open, at: fact.decidedAt, error: fact.lastError };
   const settled = { ...base, at: fact.deliveredAt };
   const there = fact.desiredState === "present";
   if (fact.desiredState === "absent") return { ...settled, state: "skipped", detail: "Nothing is wanted there." };
   if (kind === "offboarding" && fact.group === null) {
     if (there && fact.provisioned)
-      return { ...settled, state: "waiting", detail: gone ? "It is still there." : "It follows when access ends." };
+      return { ...settled, state: "waiting", detail: gone ? STILL_THERE[fact.stopped ?? "not"] : "It follows when access ends." };
     const later = fact.desiredState === "disabled" && fact.removeAfter !== null && fact.removeAfter > now ? fact.removeAfter : null;
     return {
       ...settled,

@@ -59,10 +59,9 @@ async function stuckDeliveries(sql: Sql, { state, limit, people, told, groups, p
     person: fact.personId === null ? null : { id: fact.personId, displayName: fact.displayName ?? "" },
     what: fact.group === null ? "target-account" : "target-group",
     target: fact.group === null ? fact.target : `${fact.target}: ${fact.group}`,
-    ...(outstanding(fact) ?? { state, detail: "It is on its way." }),
+    ...(outstanding(fact) ?? { state, detail: "It is on its way.", nextTry: fact.nextTry }),
     at: fact.decidedAt,
     error: fact.told ? fact.lastError : null,
-    nextTry: fact.nextTry,
   }));
 }
 

@@ -25,6 +25,7 @@ const target: fc.Arbitrary<TargetFact> = fc.record({
   deliveredAt: maybe(instant),
   removeAfter: maybe(instant),
   nextTry: maybe(instant),
+  stopped: maybe(fc.constantFrom("disabled", "flagged")),
 });
 
 const facts: fc.Arbitrary<StepFacts> = fc.record({
@@ -98,4 +99,21 @@ test("W3: who is through is done; nothing in between is lost: each target has it
     }),
   );
   expect([kindFor("invited"), kindFor("deactivated")]).toEqual(["onboarding", "offboarding"]);
+});
+
+test("W3: what is not sent because its connection is disabled or flagged says so, and names no next try", () => {
+  fc.assert(
+    fc.property(target, facts, (one, known) => {
+      const [step] = stepsOf({ ...known, held: [], grants: [], targets: [one] }, { kind: "change", now });
+      const isToBeSent = isOutstanding(one) && one.state !== "dead" && one.state !== "held";
+      const stopped = one.stopped !== null && isToBeSent;
+      expect(
+        /^(Try \d+ failed\. )?The connection is (disabled|flagged): it waits until somebody (enables|resumes) it\.$/.test(
+          step?.detail ?? "",
+        ),
+      ).toBe(stopped);
+      if (stopped) expect(step).toMatchObject({ state: "waiting", nextTry: null, detail: expect.stringContaining(one.stopped ?? "") });
+      else if (step) expect(step.nextTry).toBe(one.nextTry);
+    }),
+  );
 });

@@ -68,6 +68,19 @@ describe("steps of joiners and leavers", () => {
     expect(stepOf(first.steps, "grant")).toMatchObject({ state: "waiting", nextTry: later.toISOString() });
     expect((await stuck("waiting")).map(({ person }) => person?.id)).toContain(ada);
 
+    const connection = (values: string) => door.db.pool.query(`update connections set ${values} where name = 'app'`);
+    for (const [stops, says, goesOn] of [
+      ["state = 'flagged'", /flagged: it waits until somebody resumes it/, "state = 'ready'"],
+      ["enabled = false", /disabled: it waits until somebody enables it/, "enabled = true"],
+    ] as const) {
+      await connection(stops);
+      const waiting = { state: "waiting", nextTry: null, detail: expect.stringMatching(says) };
+      expect(stepOf((await stepsOf(ada)).steps, "target-account")).toMatchObject(waiting);
+      expect((await stuck("waiting")).find(({ person }) => person?.id === ada)).toMatchObject(waiting);
+      await connection(goesOn);
+    }
+    expect(stepOf((await stepsOf(ada)).steps, "target-account")).toMatchObject({ detail: "It is on its way." });
+
     await setDelivery(ada, "state = 'dead', attempts = 25, last_error = 'userName is taken', dirty_at = null");
     const failed = await stepsOf(ada);
     expect(failed.state).toBe("failed");
