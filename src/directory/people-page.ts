@@ -65,7 +65,7 @@ export function walkedText(options: WalkOptions): string {
 }
 
 /** All who are found are listed first: "is true" keeps the planner from looking for them one by one. */
-const amongFound = ({ ids }: Filter): string => `(p.id in (${ids})) is true`;
+const amongFound = ({ ids }: Filter): string => `(p.id in (select id from (${ids}) met)) is true`;
 
 /** A page of those who are gathered, the best matches first where that is asked for. */
 export async function sorted(sql: Sql, { gathered, ...options }: PageOptions & { gathered: Gathered }): Promise<PersonLine[]> {

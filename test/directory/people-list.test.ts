@@ -114,6 +114,14 @@ test("P6: whether they are few or many, walked to or gathered, the people who ar
       reach: { teamOf: leader },
       naive: `not ${inB} and display_name like 'Given%' and substring(user_name::text from 2)::int < 2000`,
     },
+    // Nothing leads to those who are few among the many whom the words lead to.
+    {
+      filters: { q: "given", active: false },
+      sort: "name",
+      reach: { everything: true },
+      naive: "not active and display_name like 'Given%'",
+    },
+    { filters: { q: "berg", active: false }, sort: "-userName", reach: all, naive: "not active and display_name like '%Berg'" },
     { filters: { q: "given7", unitId: first.id }, sort: "-modified", reach: all, naive: `not ${inB} and display_name like 'Given7%'` },
   ];
   for (const each of asked) {
