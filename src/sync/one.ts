@@ -158,16 +158,18 @@ async function saysTheSame(
  * id from a search, though: whom it would not be matched with (see matchAccount), it does not come by so either. Throws `conflict`.
  */
 async function adopt({ ctx, sql }: Work, { connection, personId }: { connection: LoadedConnection; personId: string }): Promise<void> {
-  const { rows } = await sql.query<{ unvouched: boolean }>(
+  const { rows } = await sql.query<{ unvouched: string[] | null }>(
     `insert into accounts (connection_id, kind, native_id, reference, attributes, hash, mapping_version, situation, person_id, linked_by, linked_at, first_seen_at, changed_at)
      values ($1, 'user', $2, $2, '{}', '', $3, 'linked', $2::text::uuid, 'match', $4, $4, $4) on conflict (connection_id, kind, native_id) do nothing
-     returning (select ${UNVOUCHED} <> '{}' from people p where p.id = $2::text::uuid) as unvouched`,
+     returning (select ${UNVOUCHED} from people p where p.id = $2::text::uuid) as unvouched`,
     [connection.id, personId, connection.mappingVersion, ctx.now()],
   );
-  if (rows[0]?.unvouched)
-    throw new AppError("conflict", `The user ${personId} is nobody of this client's yet, and is here by the word of ${UNVOUCHED_WORD}.`, {
-      scimType: "uniqueness",
-    });
+  const unvouched = rows[0]?.unvouched ?? [];
+  if (unvouched.length === 0) return;
+  const which = unvouched.toSorted().join(", ");
+  throw new AppError("conflict", `The user ${personId} is nobody of this client's yet, and has this from ${UNVOUCHED_WORD}: ${which}.`, {
+    scimType: "uniqueness",
+  });
 }
 
 /** A group has one origin: a client may put members into another's group, and take its own out, but not rename or delete it. */
