@@ -19,7 +19,8 @@ interface Index {
   name: string;
   find(kind: Kind, nativeId: string): SourceRecord | undefined;
   problems: ReadonlyMap<string, RecordProblem>;
-  proven: boolean;
+  /** Whether who or what is not found is gone. */
+  proven: (kind: Kind) => boolean;
 }
 
 /**
@@ -52,7 +53,7 @@ export function createLookup({
     if (found) return found;
     const problem = kind === "user" ? problems.get(nativeId) : undefined;
     if (problem) throw new Fault("rejected", problem.message);
-    if (!proven) throw new Fault("transient", `${name} does not prove itself whole, so that nobody is known to be gone from it.`);
+    if (!proven(kind)) throw new Fault("transient", `${name} does not prove itself whole, so that nobody is known to be gone from it.`);
     return "gone";
   };
 }
@@ -72,13 +73,14 @@ async function readThrough(reading: { file: CsvFile; settings: CsvSettings }): P
     collected.group.take(step.value);
     collected.unit.take(step.value);
   }
+  const end = step.value;
   const byId = (records: Iterable<SourceRecord>) => new Map([...records].map((record) => [record.nativeId, record]));
-  const others = { group: byId(collected.group.records(step.value)), unit: byId(collected.unit.records(step.value)) };
+  const others = { group: byId(collected.group.records(end)), unit: byId(collected.unit.records(end)) };
   return {
     version,
     name,
     problems,
-    proven: step.value.proven,
+    proven: (kind) => (kind === "user" ? end.proven : end.provenPlaces),
     find(kind, nativeId) {
       if (kind !== "user") return others[kind].get(nativeId);
       const attributes = people.get(nativeId);

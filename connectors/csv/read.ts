@@ -22,6 +22,8 @@ export interface End {
   people: number;
   /** The trailer or the expected count says that this is all, and every line says about whom it is, each about somebody else. */
   proven: boolean;
+  /** The same of the groups and units that the lines name: no line is bad, since whatever is named nowhere else may stand there. */
+  provenPlaces: boolean;
 }
 
 /** Every line as a person or a problem; returns whether the file proved itself whole. */
@@ -31,6 +33,7 @@ export async function* personLines({ file, settings }: Reading): AsyncGenerator<
   let promised: number | undefined;
   let afterTrailer = false;
   let certain = true;
+  let bad = false;
   let lines = 0;
   for await (const row of file.rows()) {
     if (columns === undefined) {
@@ -46,6 +49,7 @@ export async function* personLines({ file, settings }: Reading): AsyncGenerator<
     afterTrailer ||= promised !== undefined;
     lines += 1;
     const item = personOf(row, { columns, settings, changedAt: file.changedAt });
+    bad ||= isProblem(item);
     // Of two lines with one id, one may be about somebody else: whoever is missing from the file may stand there.
     certain &&= saysWhom(item, { row, columns }) && !seen.has(item.nativeId);
     if (seen.has(item.nativeId)) {
@@ -66,11 +70,9 @@ export async function* personLines({ file, settings }: Reading): AsyncGenerator<
   }
   const byTrailer = settings.trailer === undefined || (promised === lines && !afterTrailer);
   const byCount = settings.expectedCount === undefined || settings.expectedCount === lines;
-  return {
-    people: lines,
-    proven:
-      columns !== undefined && certain && byTrailer && byCount && (settings.trailer !== undefined || settings.expectedCount !== undefined),
-  };
+  const proven =
+    columns !== undefined && certain && byTrailer && byCount && (settings.trailer !== undefined || settings.expectedCount !== undefined);
+  return { people: lines, proven, provenPlaces: proven && !bad };
 }
 
 /** The kinds that follow from the people's lines, and are as complete as those. */
@@ -84,7 +86,7 @@ export function pageReader(reading: Reading): (kind: Kind) => AsyncGenerator<Pag
   const gathered = new Map<Following, Gathered>();
   async function* readPeople(): AsyncGenerator<Page, Completeness> {
     const { collected, end, count } = yield* peoplePages(reading);
-    for (const kind of ["group", "unit"] as const) gathered.set(kind, { records: collected[kind].records(end), proven: end.proven });
+    for (const kind of ["group", "unit"] as const) gathered.set(kind, { records: collected[kind].records(end), proven: end.provenPlaces });
     return { finalCursor: end.proven, count };
   }
   async function* readFollowing(kind: Following): AsyncGenerator<Page, Completeness> {
@@ -135,7 +137,7 @@ async function gather(reading: Reading, kind: Following): Promise<Gathered> {
   const lines = personLines(reading);
   let step = await lines.next();
   for (; !step.done; step = await lines.next()) collected.take(step.value);
-  return { records: collected.records(step.value), proven: step.value.proven };
+  return { records: collected.records(step.value), proven: step.value.provenPlaces };
 }
 
 /** Gathers records that many lines make together. */
@@ -147,10 +149,8 @@ type Collect = (reading: Reading) => Collected;
 
 export const collectGroups: Collect = ({ file, settings }) => {
   const members = new Map<string, string[]>();
-  let bad = false;
   return {
     take({ item, row, columns }) {
-      bad ||= isProblem(item);
       if (columns.groups === undefined || isProblem(item)) return;
       for (const name of namesIn(row.cells[columns.groups] ?? "", settings.groupsSeparator)) {
         const list = members.get(name);
@@ -158,10 +158,10 @@ export const collectGroups: Collect = ({ file, settings }) => {
         else members.set(name, [item.nativeId]);
       }
     },
-    *records({ proven }) {
+    *records({ provenPlaces }) {
       // With a bad line, or without the proof that no line is missing, somebody's groups are unknown: then nobody is taken out of one.
       for (const [name, list] of members)
-        yield groupOf(name, { members: bad || !proven ? { add: list, remove: [] } : { set: list }, changedAt: file.changedAt });
+        yield groupOf(name, { members: provenPlaces ? { set: list } : { add: list, remove: [] }, changedAt: file.changedAt });
     },
   };
 };

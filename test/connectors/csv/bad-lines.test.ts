@@ -63,3 +63,33 @@ test("an id that stands on two lines takes nobody away until it stands on one; t
   expect(await sync(without)).toBe("done");
   expect(await titleOf("p5")).toMatchObject({ state: "deactivated" });
 });
+
+test("invariant 1: groups and units that only a bad line may name are not taken to be gone", async () => {
+  const file = path.join(folder, "placed.csv");
+  const definition = {
+    name: "placed",
+    connector: "csv",
+    settings: { file, idColumn: "id", trailer: "END", groupsColumn: "groups", unitColumn: "unit" },
+    mapping: {
+      user: { attributes: { userName: "account.login", employeeNumber: "account.id" } },
+      group: { attributes: { displayName: "account.name" } },
+      unit: { attributes: { name: "account.name" } },
+      match: ["employeeNumber"],
+    },
+  };
+  await inTransaction(db, testContext(), (work) => addConnection(work, { definition, keyRing }));
+  const there = async (lines: readonly string[]) => {
+    writeFileSync(file, ["id,login,groups,unit", ...lines, `END,${lines.length}`, ""].join("\n"));
+    await runSync(testContext(), { db, keyRing, connection: "placed", mode: "full", trigger: "cli" });
+    const { rows } = await db.pool.query<{ name: string }>(
+      `select display_name::text as name from groups where deleted_at is null
+       union select u.name::text from units u join accounts a on a.unit_id = u.id and a.gone_at is null
+       union select 'in ' || g.display_name from memberships m join groups g on g.id = m.group_id where m.recorded_to is null and m.valid_to is null order by 1`,
+    );
+    return rows.map(({ name }) => name);
+  };
+  const all = await there(["a1,ann,Staff,Sales", "a2,bea,Vault,Safe"]);
+  expect(all).toEqual(["Safe", "Sales", "Staff", "Vault", "in Staff", "in Vault"]);
+  expect(await there(["a1,ann,Staff,Sales", "a2,bea, the elder,Vault,Safe"])).toEqual(all);
+  expect(await there(["a1,ann,Staff,Sales", "a2,bea,Staff,Sales"])).toEqual(["Sales", "Staff", "in Staff"]);
+});
