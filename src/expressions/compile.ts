@@ -57,6 +57,21 @@ export function compileExpression({ source, subject, expects, field, isNew = fal
   };
 }
 
+/**
+ * As compileExpression, of what was saved, perhaps by a version of this server that took more: what does not compile any more fails on
+ * every value instead, so that it stops nothing but what asks it.
+ */
+export function compileStored(options: ExpressionOptions): Expression {
+  try {
+    return compileExpression(options);
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== "invalid") throw error;
+    return () => {
+      throw error;
+    };
+  }
+}
+
 function refusedLoops(ast: unknown): string | undefined {
   if (loopsWithin(ast) > MOST_LOOPS) return `has more than ${MOST_LOOPS} loops in each other`;
   if (roundsWithin(ast) > MOST_ROUNDS) return `goes through its lists more than ${MOST_ROUNDS} times; make them shorter`;

@@ -2,7 +2,7 @@ import type { AttributeObject, AttributeValue } from "../../connectors/contract.
 import type { Provision } from "../connections/definition.ts";
 import { CUSTOM_USER, EMPLOYMENT_USER, isObject, personAttribute } from "../directory/attributes.ts";
 import type { PersonVariables } from "../expressions/environment.ts";
-import { compileExpression, type Expression } from "../expressions/compile.ts";
+import { compileStored, type Expression } from "../expressions/compile.ts";
 
 /** A target's policy with its expressions compiled. */
 export interface CompiledPolicy {
@@ -11,14 +11,14 @@ export interface CompiledPolicy {
   resource(person: PersonVariables): AttributeObject;
 }
 
-/** Throws `invalid` when an expression does not compile; policies are checked when they are saved. */
+/** Policies are checked when they are saved; an expression that does not compile any more fails on whoever it is asked of, and leavers are not asked. */
 export function compilePolicy({ scope, attributes }: Provision): CompiledPolicy {
-  const inScope = compileExpression({ source: scope, subject: "person", expects: "bool", field: "policy.provision.scope" });
+  const inScope = compileStored({ source: scope, subject: "person", expects: "bool", field: "policy.provision.scope" });
   const mapped: [string, Expression][] | undefined =
     attributes &&
     Object.entries(attributes).map(([path, source]) => [
       path,
-      compileExpression({ source, subject: "person", expects: "any", field: `policy.provision.attributes.${path}` }),
+      compileStored({ source, subject: "person", expects: "any", field: `policy.provision.attributes.${path}` }),
     ]);
   return {
     inScope: (person) => inScope(person) === true,

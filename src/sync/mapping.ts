@@ -3,7 +3,7 @@ import type { Mapping } from "../connections/definition.ts";
 import { TRANSFER_DATE, TRANSFERS, fromProfile, personAttribute, type Contribution } from "../directory/attributes.ts";
 import { DEFAULT_EMPLOYMENT, type EmploymentPolicy } from "../directory/employment-period.ts";
 import { AppError } from "../errors.ts";
-import { compileExpression, type ExpectedType, type Expression } from "../expressions/compile.ts";
+import { compileExpression, compileStored, type ExpectedType, type Expression } from "../expressions/compile.ts";
 
 export interface CompiledKind {
   /** False: outside the scope. */
@@ -39,16 +39,7 @@ export function compileMapping(mapping: Mapping | null): CompiledMapping {
  * instead: that connection's own runs say so, and what the others say of the same people goes on.
  */
 export function compileOtherMapping(mapping: Mapping | null): CompiledMapping {
-  return compiledWith((options) => {
-    try {
-      return compileExpression(options);
-    } catch (error) {
-      if (!(error instanceof AppError) || error.code !== "invalid") throw error;
-      return () => {
-        throw error;
-      };
-    }
-  }, mapping);
+  return compiledWith(compileStored, mapping);
 }
 
 type Compile = typeof compileExpression;
