@@ -4,6 +4,7 @@ import type { Run } from "./begin.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { withReference } from "./pull.ts";
 import { kindsOf, stageChanged } from "./read.ts";
+import type { Changed } from "./stage.ts";
 import { unfinishedBefore } from "./unfinished.ts";
 
 /**
@@ -54,14 +55,32 @@ export async function readWhoNamesPassedOn(run: Run, source: Source): Promise<vo
     text: NAMING,
     values: [run.planId, run.connection.id],
   });
-  const kinds = kindsOf(run, source);
-  for (const { kind, nativeId } of [...rows, ...(await leftUnapplied(run))]) {
-    if (!kinds.includes(kind)) continue;
-    run.ctx.signal.throwIfAborted();
-    const record = await source.readOne(kind, nativeId);
-    if (record !== "gone" && !record.outOfScope)
-      await stageChanged(run, [{ record: withReference(record), hash: fingerprint(record).toString("hex") }]);
+  const named = [...rows, ...(await leftUnapplied(run))];
+  const toRead = kindsOf(run, source).flatMap((kind) => {
+    const ids = new Set(named.filter((one) => one.kind === kind).map(({ nativeId }) => nativeId));
+    return portionsOf([...ids]).map((nativeIds) => ({ kind, nativeIds }));
+  });
+  const total = toRead.reduce((sum, { nativeIds }) => sum + nativeIds.length, 0);
+  let done = 0;
+  for (const { kind, nativeIds } of toRead) {
+    const changed: Changed[] = [];
+    for (const nativeId of nativeIds) {
+      run.ctx.signal.throwIfAborted();
+      const record = await source.readOne(kind, nativeId);
+      if (record !== "gone" && !record.outOfScope)
+        changed.push({ record: withReference(record), hash: fingerprint(record).toString("hex") });
+      // None may be left for later, and many may be named when much is renamed: whoever watches sees that it goes on.
+      run.onProgress({ stage: "sweep", done: (done += 1), total });
+    }
+    await stageChanged(run, changed);
   }
+}
+
+/** Records that are decided about together: groups come with all their members. */
+const PORTION = 50;
+
+function portionsOf(ids: readonly string[]): string[][] {
+  return Array.from({ length: Math.ceil(ids.length / PORTION) }, (_, index) => ids.slice(index * PORTION, (index + 1) * PORTION));
 }
 
 /** What earlier plans were to take in anew though it had not changed, and never came to: those names have passed on already. */
