@@ -53,6 +53,16 @@ describe("G5: API tokens", () => {
     await renewed(wide.id, made.token).expect(403);
     await renewed(made.id, made.token).expect(200);
     await renewed(wide.id, holder.token).expect(200);
+    // Nor does it end one: found somewhere, it would shut its owner's systems out. Itself it ends, and whatever is narrowed as far.
+    const service = { for: "service", name: "doors", permissions: ["rollcall.access.check"], unitIds: null };
+    const { body: doors } = await door.request("POST", "/tokens", { token: holder.token, body: service }).expect(201);
+    const { body: alike } = await door.request("POST", "/tokens", { token: holder.token, body: narrow }).expect(201);
+    const ended = (id: string, token: string) => door.request("POST", `/tokens/${id}/revoke`, { token, body: { reason: "found" } });
+    for (const { id } of [wide, doors]) expect((await ended(id, made.token).expect(403)).body.detail).toContain("narrowed");
+    for (const { id } of [alike, made]) await ended(id, made.token).expect(200);
+    const steering = await door.newToken({ personId: holder.personId, permissions: ["rollcall.tokens.edit"] });
+    await ended(doors.id, steering).expect(200);
+    await ended(wide.id, holder.token).expect(200);
   });
 
   test("G5: one of a service needs the organisation's permission, and nobody hands out more than they hold", async () => {

@@ -1,12 +1,13 @@
 import { z } from "zod";
 import { requireHeld } from "../../../access/delegation.ts";
 import { OWN_PERMISSIONS, type OwnPermission } from "../../../access/own-permissions.ts";
-import { type Condition, OUT_OF_REACH, personBehind, type Reach, reachedPeople } from "../../../access/policy.ts";
+import { type Condition, OUT_OF_REACH, personBehind, type Reach, reachedPeople, reaches } from "../../../access/policy.ts";
 import { rotateToken } from "../../../auth/rotation.ts";
 import { renewToken } from "../../../auth/renewal.ts";
 import { readToken, searchTokens, type TokenView } from "../../../auth/token-search.ts";
 import { createToken, revokeToken } from "../../../auth/tokens.ts";
 import { AppError } from "../../../errors.ts";
+import { isNoWider, requireNoWider } from "../narrowed.ts";
 import { page, pageOf, pageQuery, placeOf } from "../paging.ts";
 import { route, type ApiCall, type Route } from "../route.ts";
 import { idParams, instant, line, moment, reason, uuid } from "../schemas.ts";
@@ -166,7 +167,7 @@ export const tokenRoutes: readonly Route[] = [
         );
       await requireSteering(call, token);
       if (token.personId === null) await requireHeld(sql, { caller, delegated: delegatedOf(token), at: ctx.now() });
-      else requireNoWider(call, token);
+      else requireNoWider(call.caller, token);
       const oldUntil = new Date(ctx.now().getTime() + body.overlapHours * 3_600_000);
       const made = await rotateToken(call, {
         token: token.id,
@@ -193,7 +194,7 @@ export const tokenRoutes: readonly Route[] = [
     async handler(call, { params, body }) {
       const token = await seen(call, params.id);
       await requireSteering(call, token);
-      if (token.personId !== null && token.personId === call.caller.personId) requireNoWider(call, token);
+      if (token.personId !== null && token.personId === call.caller.personId) requireNoWider(call.caller, token);
       await renewToken(call, { id: token.id, expiresAt: ending(body.expiresAt, call.ctx.now()) });
       return readToken(call.sql, { id: token.id, now: call.ctx.now() });
     },
@@ -203,7 +204,7 @@ export const tokenRoutes: readonly Route[] = [
     path: "/tokens/{id}/revoke",
     summary: "End a token at once",
     description:
-      "Every request with it is refused (401) from now on, and so it stays. People end their own and those they answer for; others need `rollcall.tokens.edit` on the person, or on the organisation for a service's. Nothing happens when it is ended already.",
+      "Every request with it is refused (401) from now on, and so it stays. People end their own and those they answer for, by a token that is narrowed only what is narrowed at least as far; all else needs `rollcall.tokens.edit` on the person, or on the organisation for a service's. Nothing happens when it is ended already.",
     tag: "Tokens",
     access: "signed-in",
     params: idParams,
@@ -212,7 +213,7 @@ export const tokenRoutes: readonly Route[] = [
     answer: tokenSchema,
     async handler(call, { params, body }) {
       const token = await seen(call, params.id);
-      if (token.responsibleId === null || token.responsibleId !== call.caller.personId) await requireSteering(call, token);
+      await requireEnding(call, token);
       await revokeToken(call, { id: token.id, reason: body.reason });
       return readToken(call.sql, { id: token.id, now: call.ctx.now() });
     },
@@ -224,7 +225,7 @@ async function ofMine(call: ApiCall, body: { permissions?: OwnPermission[] | und
   const { caller } = call;
   if (caller.personId === null)
     throw new AppError("forbidden", "A service has no tokens of its own; make one for a service.", { field: "for" });
-  requireNoWider(call, { permissions: body.permissions ?? null, unitIds: body.unitIds ?? null });
+  requireNoWider(caller, { permissions: body.permissions ?? null, unitIds: body.unitIds ?? null });
   // Narrowing to a unit that is not there would be a token for nothing; to a foreign one, a way to ask what exists.
   for (const unitId of body.unitIds ?? []) await call.require("rollcall.units.view", { unitId });
   return { personId: caller.personId, permissions: body.permissions, unitIds: body.unitIds };
@@ -234,20 +235,6 @@ async function ofService(call: ApiCall, body: { permissions: OwnPermission[]; un
   await call.require("rollcall.tokens.edit", { organisation: true });
   await requireHeld(call.sql, { caller: call.caller, delegated: body, at: call.ctx.now() });
   return { permissions: body.permissions, unitIds: body.unitIds ?? undefined, responsibleId: personBehind(call.caller) ?? undefined };
-}
-
-/** A narrowed credential makes none that is wider. */
-function requireNoWider({ caller }: ApiCall, wanted: { permissions: readonly string[] | null; unitIds: readonly string[] | null }): void {
-  const within = (own: readonly string[] | null, asked: readonly string[] | null) =>
-    own === null || (asked !== null && asked.every((each) => own.includes(each)));
-  if (!within(caller.permissions, wanted.permissions) || !within(caller.unitIds, wanted.unitIds))
-    throw new AppError(
-      "forbidden",
-      "The token that you call with is narrowed; one that it makes, or gives a later end, must be narrowed at least as far.",
-      {
-        field: "permissions",
-      },
-    );
 }
 
 function delegatedOf({ permissions: keys, unitIds }: TokenView): { permissions: OwnPermission[]; unitIds: readonly string[] | null } {
@@ -276,6 +263,16 @@ async function seen(call: ApiCall, id: string): Promise<TokenView> {
 async function requireSteering(call: ApiCall, { personId }: TokenView): Promise<void> {
   if (personId !== null && personId === call.caller.personId) return;
   await call.require("rollcall.tokens.edit", personId === null ? { organisation: true } : { personId });
+}
+
+/** One's own, and those that one answers for, as far as the credential goes; all others by permission. */
+async function requireEnding(call: ApiCall, token: TokenView): Promise<void> {
+  const { caller } = call;
+  const own = caller.personId !== null && [token.personId, token.responsibleId].includes(caller.personId);
+  if (own && isNoWider(caller, token)) return;
+  const thing = token.personId === null ? { organisation: true as const } : { personId: token.personId };
+  if (!own) await call.require("rollcall.tokens.edit", thing);
+  else if (!(await reaches(call.sql, { reach: await call.reach("rollcall.tokens.edit"), thing }))) requireNoWider(call.caller, token);
 }
 
 /** Own tokens, those that one answers for, those of people in reach, and with the organisation's permission those of services and SCIM clients. */
