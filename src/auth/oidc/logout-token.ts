@@ -5,7 +5,7 @@ import { notBelieved } from "./provider-errors.ts";
 const EVENT = "http://schemas.openid.net/event/backchannel-logout";
 /** Providers older than the recommendation of `logout+jwt` send none, or that of any JWT. */
 const LOGOUT_TOKEN_TYPES: ReadonlySet<string | undefined> = new Set([undefined, "jwt", "JWT", "logout+jwt"]);
-/** A token without an end is believed for so long after it was issued. */
+/** A token is believed for so long after it was issued, whatever end it names. */
 const OLDEST_SECONDS = 10 * 60;
 
 export interface LogoutToken {
@@ -13,6 +13,7 @@ export interface LogoutToken {
   subject: string | undefined;
   session: string | undefined;
   id: string;
+  /** From when on it is too old to be believed again. */
   expiresAt: Date;
 }
 
@@ -24,7 +25,7 @@ export async function verifyLogoutToken(token: string, checks: TokenChecks): Pro
   const { metadata, now, clockSkewSeconds } = checks;
   const refuse = (reason: string) => notBelieved(metadata.issuer, `its logout token ${reason}`);
   const claims = await verifySigned(token, { ...checks, what: "logout token", types: LOGOUT_TOKEN_TYPES });
-  const { sub, jti, iat = 0, exp = iat + OLDEST_SECONDS, events, sid } = claims;
+  const { sub, jti, iat = 0, events, sid } = claims;
   // An ID token has one, and must not be of use here.
   if (claims["nonce"] !== undefined) throw refuse("has a nonce");
   if (typeof events !== "object" || events === null || !isObject((events as Readonly<Record<string, unknown>>)[EVENT]))
@@ -34,7 +35,7 @@ export async function verifyLogoutToken(token: string, checks: TokenChecks): Pro
   const subject = textOf(sub);
   const session = textOf(sid);
   if (subject === undefined && session === undefined) throw refuse("names neither a person nor a session");
-  return { subject, session, id: jti, expiresAt: new Date((Math.max(exp, iat + OLDEST_SECONDS) + clockSkewSeconds) * 1000) };
+  return { subject, session, id: jti, expiresAt: new Date((iat + OLDEST_SECONDS + clockSkewSeconds + 1) * 1000) };
 }
 
 function textOf(value: unknown): string | undefined {

@@ -152,6 +152,12 @@ describe("G4: a logout token", () => {
     expect(await verify({})).toMatchObject({ subject: "ada", session: "s1", id: "j1" });
     expect(await verify({ sub: undefined })).toMatchObject({ subject: undefined, session: "s1" });
     expect(await verify({ sid: undefined }, {})).toMatchObject({ subject: "ada", session: undefined });
+    // Remembered while it could come again, whatever end it names: some that are numbers are no dates.
+    for (const exp of [undefined, at + 60, 1e15, 1e300]) {
+      const { expiresAt } = await verify({ exp });
+      expect(expiresAt.getTime() - at * 1000).toBeGreaterThan(600_000);
+      expect(expiresAt.getTime() - at * 1000).toBeLessThan(700_000);
+    }
   });
 
   test.each([
