@@ -21,9 +21,15 @@ export async function openGoogleSource(options: OpenOptions<GoogleSettings>): Pr
   const client = openGoogle(options);
   const { kinds } = client.settings;
   let users: Promise<readonly string[]> | undefined;
-  const everybody = () => (users ??= listIds(client, "user"));
+  let peopleRead = 0;
+  const everybody = () => (users ??= listEverybody(client, peopleRead));
+  async function* readPeople(of: GoogleClient): AsyncGenerator<Page, Completeness> {
+    const end = yield* readUsers(of, listingOf(of.settings, "user"));
+    peopleRead = end.count;
+    return end;
+  }
   const readers = {
-    user: (of: GoogleClient) => readUsers(of, listingOf(of.settings, "user")),
+    user: readPeople,
     group: (of: GoogleClient) => readGroups(of, everybody),
     unit: readUnits,
   };
@@ -88,17 +94,26 @@ async function* readUnits(client: GoogleClient): AsyncGenerator<Page, Completene
   return { finalCursor: finished, count: page.records.length };
 }
 
-/** Ids alone, by a listing of its own: a recount, and who everybody is. */
+/** Who is in a group to which the whole organisation belongs. Of fewer than the read of people found, a page may be missing: then it is asked again. */
+async function listEverybody(client: GoogleClient, peopleRead: number): Promise<readonly string[]> {
+  const ids = await listIds(client, "user");
+  return ids.length >= peopleRead ? ids : [...new Set([...ids, ...(await listIds(client, "user"))])];
+}
+
+/** Ids alone, by a listing of its own: a recount, and who everybody is. Throws `transient` where it does not come to its end. */
 async function listIds(client: GoogleClient, kind: Kind): Promise<string[]> {
   const name = kind === "unit" ? "orgUnitId" : "id";
   const ids = new Set<string>();
-  for await (const page of listPages(client, { ...listingOf(client.settings, kind), fields: name })) {
-    for (const resource of page) {
+  const pages = listPages(client, { ...listingOf(client.settings, kind), fields: name });
+  let step = await pages.next();
+  for (; !step.done; step = await pages.next()) {
+    for (const resource of step.value) {
       const id = textOf(resource[name]);
       if (id !== undefined) ids.add(id);
     }
   }
-  return [...ids];
+  if (step.value) return [...ids];
+  throw new Fault("transient", `Google's page tokens lead in a circle in the listing of ${kind} ids. It will be read again.`);
 }
 
 function listingOf(settings: GoogleSettings, kind: Kind): ListingOptions {

@@ -250,6 +250,23 @@ describe("members", () => {
     const { members } = await read(id);
     expect(members && "set" in members ? [...members.set].sort() : members).toEqual(everybody());
   });
+
+  test("invariant 1: nobody is taken out of it because the listing of everybody led in a circle, or lost a page", async () => {
+    const { id } = fake.organisation.addGroup({ email: "everybody@lab.test" });
+    fake.organisation.addMember(id, { id: fake.organisation.customerId, type: "CUSTOMER" });
+    const isIds = ({ path, query }: Called) => path.endsWith("/users") && query.get("fields") === "kind,nextPageToken,users(id)";
+    const source = await open();
+    await drain(source.readAll("user"));
+    fake.inject({ fault: "unlinked", when: nth(isIds, 2) });
+    const { records } = await drain(source.readAll("group"));
+    const members = records.find(({ nativeId }) => nativeId === id)?.members;
+    expect(members && "set" in members ? [...members.set].sort() : members).toEqual(everybody());
+    fake.inject({ fault: "circle", when: (call) => isIds(call) && call.query.has("pageToken"), times: 99 });
+    await expect((await open()).readOne("group", id)).rejects.toMatchObject({
+      kind: "transient",
+      message: expect.stringContaining("in a circle"),
+    });
+  });
 });
 
 describe("who was deleted", () => {
