@@ -60,9 +60,15 @@ describe("G5: API tokens", () => {
     const ended = (id: string, token: string) => door.request("POST", `/tokens/${id}/revoke`, { token, body: { reason: "found" } });
     for (const { id } of [wide, doors]) expect((await ended(id, made.token).expect(403)).body.detail).toContain("narrowed");
     for (const { id } of [alike, made]) await ended(id, made.token).expect(200);
+    const signingOut = await door.newToken({ personId: holder.personId, permissions: ["rollcall.sessions.end"] });
+    const everywhere = (body: object, token: string) =>
+      door.request("POST", `/people/${holder.personId}/sessions/end`, { token, body: { reason: "found", ...body } });
+    await everywhere({ tokens: true }, signingOut).expect(403);
+    await everywhere({}, signingOut).expect(200);
     const steering = await door.newToken({ personId: holder.personId, permissions: ["rollcall.tokens.edit"] });
     await ended(doors.id, steering).expect(200);
     await ended(wide.id, holder.token).expect(200);
+    expect((await everywhere({ tokens: true }, holder.token).expect(200)).body.tokens).toBeGreaterThan(1);
   });
 
   test("G5: one of a service needs the organisation's permission, and nobody hands out more than they hold", async () => {

@@ -6,6 +6,7 @@ import { SIGN_IN_METHODS } from "../../../auth/sessions/session.ts";
 import { tellPerson } from "../../../directory/notices.ts";
 import { AppError } from "../../../errors.ts";
 import { reaches, OUT_OF_REACH } from "../../../access/policy.ts";
+import { requireNoWider } from "../narrowed.ts";
 import { route, type ApiCall, type Route } from "../route.ts";
 import { idParams, instant, reason } from "../schemas.ts";
 
@@ -53,7 +54,7 @@ export const sessionRoutes: readonly Route[] = [
     path: "/people/{id}/sessions/end",
     summary: "Sign somebody out everywhere",
     description:
-      "Every session ends at once, that of the caller included where it is their own. Somebody else is told. With `tokens` the person's own API tokens end, too: that needs `rollcall.tokens.edit` on the person.",
+      "Every session ends at once, that of the caller included where it is their own. Somebody else is told. With `tokens` the person's own API tokens end, too: that needs `rollcall.tokens.edit` on the person; of one's own, a token that is narrowed to nothing, or being signed in.",
     tag: "Sessions",
     access: { permission: "rollcall.sessions.end", on: { person: "id" } },
     params: idParams,
@@ -62,6 +63,7 @@ export const sessionRoutes: readonly Route[] = [
     answer: ended.extend({ tokens: z.int().min(0).describe("How many tokens worked.") }),
     async handler(call, { params: { id: personId }, body: { reason: why, tokens } }) {
       if (tokens && personId !== call.caller.personId) await call.require("rollcall.tokens.edit", { personId });
+      else if (tokens) requireNoWider(call.caller, { permissions: null, unitIds: null });
       const endedTokens = tokens ? await endOwnTokens(call, { personId, reason: why }) : 0;
       return { ...(await end(call, { personId }, why)), tokens: endedTokens };
     },
