@@ -30,6 +30,9 @@ const GONE: ReadonlySet<string> = new Set([
 /** What it says when its disk is full, or its memory. It goes on to answer what only reads. */
 const FULL: ReadonlySet<string> = new Set(["53000", "53100", "53200"]);
 
+/** What it says while it can only be read: another server is taking its place, or whoever runs it has closed it for want of room. */
+const READ_ONLY = "25006";
+
 /** What `pg` says, without a code, to those whose connection ended under them or was not to be had. */
 const GONE_IN_WORDS: ReadonlySet<string> = new Set([
   "Client has encountered a connection error and is not queryable",
@@ -56,6 +59,11 @@ export function passingFailure(error: unknown): AppError | undefined {
   if (typeof code === "string" && FULL.has(code))
     return new AppError("unavailable", "The database has no room left: nothing can be changed until there is. Try again later.", {
       retryAfter: ASK_AGAIN_WHEN_FULL_SECONDS,
+      cause: error,
+    });
+  if (code === READ_ONLY)
+    return new AppError("unavailable", "The database can only be read at the moment: nothing can be changed. Try again later.", {
+      retryAfter: ASK_AGAIN_AFTER_LOAD_SECONDS,
       cause: error,
     });
   if (code === "57014")

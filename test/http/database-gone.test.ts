@@ -72,6 +72,8 @@ describe("a database that is gone", () => {
         false,
         { code: "unavailable", retryAfter: 60 },
       ]);
+    // Another server is taking its place, or it was closed until there is room.
+    expect(passingFailure(coded("25006"))).toMatchObject({ code: "unavailable", retryAfter: 5 });
     expect(passingFailure(coded("40P01"))).toMatchObject({ code: "busy", retryAfter: 1 });
     expect(passingFailure(coded("23505"))).toBeUndefined();
   });
