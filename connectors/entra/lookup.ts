@@ -109,11 +109,32 @@ async function listRelated(
   { path, needs, what }: { path: string; needs: "GroupMember.Read.All"; what: string },
 ): Promise<WireObject[]> {
   const related = new Map<string, WireObject>();
-  const first = await client.call({ method: "GET", path, query: { $select: "id", $top: LARGEST_PAGE }, needs, expect: [404] });
-  if (first.status === 404) return [];
+  const first = await relatedOf(client, { path, needs, what });
+  if (first === undefined) return [];
   for await (const page of pagesFrom(client, { first, needs, what: `the ${what} at ${path}` }))
     for (const object of page) related.set(String(object["id"]), object);
   return [...related.values()];
+}
+
+/** The first page; undefined where its owner is gone. One replica may have the owner, and another none of its relations: then it is asked again. */
+async function relatedOf(
+  client: GraphClient,
+  { path, needs, what }: { path: string; needs: "GroupMember.Read.All"; what: string },
+): Promise<HttpAnswer | undefined> {
+  const { attempts, firstDelayMs } = client.settings.retry;
+  const owner = path.slice(0, path.lastIndexOf("/"));
+  for (let attempt = 1; ; attempt++) {
+    const answer = await client.call({ method: "GET", path, query: { $select: "id", $top: LARGEST_PAGE }, needs, expect: [404] });
+    if (answer.status !== 404) return answer;
+    const { status } = await client.call({ method: "GET", path: owner, query: { $select: "id" }, needs, expect: [404] });
+    if (status === 404) return undefined;
+    if (attempt >= attempts)
+      throw new Fault(
+        "transient",
+        `Microsoft Graph has ${owner}, and answers 404 for its ${what}, which says of nobody that they are out.`,
+      );
+    await client.pause(firstDelayMs * 2 ** attempt);
+  }
 }
 
 /** More than any group's members fill. */

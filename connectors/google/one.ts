@@ -48,17 +48,22 @@ async function findGroup(
   nativeId: string,
   everybody: () => Promise<readonly string[]>,
 ): Promise<SourceRecord | "gone"> {
-  const group = await get(client, {
-    purpose: "readGroups",
-    path: `/groups/${encodeURIComponent(nativeId)}`,
-    query: { fields: `kind,${GROUP_FIELDS}` },
-    kind: "admin#directory#group",
-  });
+  const find = () =>
+    get(client, {
+      purpose: "readGroups",
+      path: `/groups/${encodeURIComponent(nativeId)}`,
+      query: { fields: `kind,${GROUP_FIELDS}` },
+      kind: "admin#directory#group",
+    });
+  const group = await find();
   if (group === undefined) return "gone";
   const record = groupRecord(group);
   if (isProblem(record)) throw new Fault("rejected", record.message);
   const read = await withMembers(client, { group: record, atLeast: Number(group["directMembersCount"] ?? 0), everybody });
-  if (read === undefined) return "gone";
+  if (read === undefined) {
+    if ((await find()) === undefined) return "gone";
+    throw new Fault("transient", `Google has the group ${nativeId}, and answers 404 for its members: it is not taken to be gone.`);
+  }
   return (await isListed(client, { kind: "group", resource: group, query: client.settings.groupQuery }))
     ? read.record
     : { ...read.record, outOfScope: true };

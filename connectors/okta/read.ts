@@ -164,7 +164,9 @@ async function readGroup({ client, options }: Reading, nativeId: string): Promis
   const types: readonly string[] = options.settings.groups.types;
   if (!types.includes(String(group.attributes["type"]))) return { ...group, outOfScope: true };
   const set = await readMembers(client, nativeId);
-  return set === "gone" ? set : { ...group, members: { set } };
+  if (set !== "gone") return { ...group, members: { set } };
+  if ((await readRecord(client, { path, what: `the reading of group ${nativeId}` }, groupRecord)) === "gone") return "gone";
+  throw new Fault("transient", `Okta has the group ${nativeId}, and answers 404 for its members: it is not taken to be gone.`);
 }
 
 async function readRecord(

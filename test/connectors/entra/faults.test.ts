@@ -139,6 +139,15 @@ describe("reads by id", () => {
     expect(here.graph.faults.pending()).toBe(0);
   });
 
+  test("invariant 1: a replica that has a group and not its members empties no group", async () => {
+    const undisturbed = await source.readOne("group", here.large);
+    const missing = { kind: "not found", at: `GET /groups/${here.large}/members` } as const;
+    here.graph.faults.plan(missing);
+    expect(await source.readOne("group", here.large)).toEqual(undisturbed);
+    here.graph.faults.plan({ ...missing, times: 1000 });
+    await expect(source.readOne("group", here.large)).rejects.toMatchObject({ kind: "transient", message: /404 for its members/ });
+  });
+
   test("pages that lead in a circle end them with an error: of a group's members, and of a department's people", async () => {
     here.graph.faults.plan({ kind: "circle", at: `GET /groups/${here.large}/members`, times: 10 });
     await expect(source.readOne("group", here.large)).rejects.toMatchObject({ kind: "transient", message: /does not come to an end/ });

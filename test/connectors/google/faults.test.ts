@@ -244,6 +244,15 @@ describe("members", () => {
     expect(end).toMatchObject({ finalCursor: true, count: records.length });
   });
 
+  test("invariant 1: a group that is there is not gone because Google does not find its members", async () => {
+    const [all = ""] = company.groups;
+    fake.inject({ fault: "gone", when: isMembers(all), times: 9 });
+    await expect((await open()).readOne("group", all)).rejects.toMatchObject({
+      kind: "transient",
+      message: expect.stringContaining("404 for its members"),
+    });
+  });
+
   test("a group to which the whole organisation belongs has everybody", async () => {
     const { id } = fake.organisation.addGroup({ email: "everybody@lab.test" });
     fake.organisation.addMember(id, { id: fake.organisation.customerId, type: "CUSTOMER" });

@@ -120,6 +120,17 @@ describe("pages that are not what they should be", () => {
     expect(end).toMatchObject({ finalCursor: true, count: 2 });
     await source.close();
   });
+
+  test("invariant 1: a group that is there is not gone because Okta does not find its members", async () => {
+    const [first] = [...fake.org.groups.values()].filter(({ type }) => type === "OKTA_GROUP");
+    const source = await openOktaSource(oktaOptions(fake));
+    fake.faults.order({ name: "gone", times: 9, path: /\/groups\/[^/]+\/users\?/ });
+    expect(await faultOf(source.readOne("group", first?.id ?? ""))).toMatchObject({
+      kind: "transient",
+      message: expect.stringContaining("404 for its members"),
+    });
+    await source.close();
+  });
 });
 
 describe("rate limits", () => {
