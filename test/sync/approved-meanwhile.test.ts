@@ -68,6 +68,19 @@ test("invariant 2: nor disables whom it has read as active again", async () => {
   expect(await active()).toBe(40);
 });
 
+test("invariant 2: nor when yet another run broke or read only changes before the plan came to be applied", async () => {
+  for (let index = 0; index < 7; index++) put(source, person(`u${index}`, { active: false }));
+  const held = await syncWorld(db, ctx, { world: source });
+  comeBack(0, 7);
+  await syncWhileApproving(held.planId);
+  await syncWorld(db, ctx, { world: source, mode: "incremental" });
+  const broken = { ...worldSource(source), readAll: () => Promise.reject(new Error("The line is down.")) };
+  await db.pool.query("insert into runs (connection_id, mode, trigger, state, started_at, finished_at) select id, 'full', 'cli', 'failed', now(), now() from connections");
+  expect(broken).toBeDefined();
+  expect(await apply(held.planId)).toEqual({ applied: 0, refused: 7, failed: 0 });
+  expect(await active()).toBe(40);
+});
+
 test("B1: what the run decides as well is applied as approved, and the rest of what was approved", async () => {
   leave(7);
   put(source, person("u20", { title: "New title" }));

@@ -4,7 +4,7 @@ import { inTransaction } from "../../src/db/database.ts";
 import { settleEmployment } from "../../src/directory/employment.ts";
 import { put, world, type World } from "../helpers/memory-source.ts";
 import { testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
-import { person, syncWorld, testConnection } from "../helpers/sync.ts";
+import { person, syncWorld, testConnection, UNGUARDED } from "../helpers/sync.ts";
 import { whileTimeLasts } from "../helpers/while-time-lasts.ts";
 
 let db: TestDatabase;
@@ -15,8 +15,6 @@ beforeAll(async () => {
 });
 afterAll(() => db.drop());
 
-const wide = { count: 10_000, share: 1, floor: 10_000 };
-const unguarded = { disable: wide, delete: wide, window: wide, shrink: 1, failures: 100 };
 const HOUR = 3_600_000;
 /** Zones without other times in summer: what is expected is counted without any of the product's own reckoning. */
 const OFFSETS = { UTC: 0, "Asia/Tokyo": 9, "America/Phoenix": -7, "Pacific/Kiritimati": 14 } as const;
@@ -99,7 +97,7 @@ test("P5, invariant 6: whoever has dates joins, leaves and comes back exactly wh
         };
         for (const [index, name] of ORIGINS.entries()) {
           const mapping = { user: { attributes }, match: ["employeeNumber"], employment: POLICIES[name] };
-          await testConnection(db, ctx, { name, precedence: index + 1, limits: unguarded, mapping });
+          await testConnection(db, ctx, { name, precedence: index + 1, limits: UNGUARDED, mapping });
         }
         const record = (says: Partial<Said>) =>
           person("ada", {

@@ -4,7 +4,7 @@ import { erasePerson } from "../../src/directory/erasure.ts";
 import { pruneRuns } from "../../src/sync/prune.ts";
 import { put, world, type World } from "../helpers/memory-source.ts";
 import { testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
-import { group, person, syncWorld, testConnection, testKeyRing } from "../helpers/sync.ts";
+import { group, person, syncWorld, testConnection, testKeyRing, UNGUARDED } from "../helpers/sync.ts";
 
 let db: TestDatabase;
 const ctx = testContext();
@@ -13,12 +13,9 @@ beforeAll(async () => {
 });
 afterAll(() => db.drop());
 
-const wide = { count: 10_000, share: 1, floor: 10_000 };
-const limits = { disable: wide, delete: wide, window: wide, shrink: 1, failures: 100 };
-
 test("M2: two new records of a connection that match one person are not both linked without a human", async () => {
-  await testConnection(db, ctx, { name: "hr", limits, mapping: { match: ["employeeNumber"] } });
-  await testConnection(db, ctx, { name: "ad", limits, mapping: { match: ["employeeNumber"] }, precedence: 200 });
+  await testConnection(db, ctx, { name: "hr", limits: UNGUARDED, mapping: { match: ["employeeNumber"] } });
+  await testConnection(db, ctx, { name: "ad", limits: UNGUARDED, mapping: { match: ["employeeNumber"] }, precedence: 200 });
   await syncWorld(db, ctx, { connection: "hr", world: world([person("bob", { number: "2" })]) });
   const source = world([person("bob-user", { number: "2" }), person("bob-admin", { number: "2" })]);
   expect(await syncWorld(db, ctx, { connection: "ad", world: source })).toMatchObject({ applied: { applied: 1, refused: 1 } });
@@ -38,7 +35,7 @@ describe("invariant 10: names that pass on by a plan that broke after some of it
 
   /** In portions: the report; who has the name until then; whoever takes it over. It breaks before the last. */
   async function breakHalfway(name: string): Promise<World> {
-    await testConnection(db, ctx, { name, limits });
+    await testConnection(db, ctx, { name, limits: UNGUARDED });
     const mine = (uid: string) => `${name}-${uid}`;
     const chief = mine("chief");
     const source = world([

@@ -7,7 +7,7 @@ import { inTransaction } from "../../src/db/database.ts";
 import { applyPlan } from "../../src/sync/apply-plan.ts";
 import { approvePlan } from "../../src/sync/approve.ts";
 import { runSync } from "../../src/sync/run.ts";
-import { syncWorld, testConnection, testKeyRing } from "../helpers/sync.ts";
+import { syncWorld, testConnection, testKeyRing, UNGUARDED } from "../helpers/sync.ts";
 import { whileTimeLasts } from "../helpers/while-time-lasts.ts";
 
 let db: TestDatabase;
@@ -17,8 +17,6 @@ beforeAll(async () => {
 });
 afterAll(() => db.drop());
 
-const wide = { count: 10_000, share: 1, floor: 10_000 };
-const unguarded = { disable: wide, delete: wide, window: wide, shrink: 1, failures: 100 };
 const ENTRIES = ["ada", "bob", "cyd", "dee"];
 const NAMES = ["n1", "n2", "n3", "n4", "n5"];
 const GROUPS = ["staff", "leads"];
@@ -180,7 +178,7 @@ const EVERYTHING =
 
 async function begin(records: readonly SourceRecord[]): Promise<Directory> {
   await db.pool.query(EVERYTHING);
-  await testConnection(db, ctx, { limits: unguarded });
+  await testConnection(db, ctx, { limits: UNGUARDED });
   const source = { ...world(records), touched: new Set<string>() };
   source.pageSize = 300;
   await sync(source, "full");
@@ -253,7 +251,7 @@ test("invariant 3: people are in the unit that has the name by which they are in
   const unit = (id: string, reference: string): SourceRecord => ({ kind: "unit", nativeId: id, reference, attributes: { ou: id } });
   const source = world([unit("u1", "lab"), { ...user("ada", "n1"), attributes: { uid: "ada", units: ["lab"] } }]);
   await db.pool.query(EVERYTHING);
-  await testConnection(db, ctx, { limits: unguarded });
+  await testConnection(db, ctx, { limits: UNGUARDED });
   await syncWorld(db, ctx, { world: source });
   put(source, unit("u1", "labs"));
   put(source, unit("u2", "lab"));
@@ -271,7 +269,7 @@ test("B9, invariant 3: whatever names pass on to whom, managers and members are 
       fc.array(event, { minLength: 4, maxLength: 14 }),
       whileTimeLasts(async (refint, events) => {
         await db.pool.query(EVERYTHING);
-        await testConnection(db, ctx, { limits: unguarded });
+        await testConnection(db, ctx, { limits: UNGUARDED });
         const source: Directory = { ...world(), touched: new Set() };
         const zed = { kind: "user", nativeId: "zed", reference: "zed", attributes: { uid: "zed", dn: "zed" } } as const;
         put(source, zed);

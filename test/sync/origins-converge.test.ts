@@ -6,7 +6,7 @@ import { createUnit } from "../../src/directory/units.ts";
 import { letGoConnection } from "../../src/sync/remove-connection.ts";
 import { put, world, type World } from "../helpers/memory-source.ts";
 import { testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
-import { person, syncWorld, testKeyRing, unit } from "../helpers/sync.ts";
+import { person, syncWorld, testKeyRing, UNGUARDED, unit } from "../helpers/sync.ts";
 import { whileTimeLasts } from "../helpers/while-time-lasts.ts";
 
 let db: TestDatabase;
@@ -21,8 +21,6 @@ const ORIGINS = ["hr", "cloud", "badge"] as const;
 type Origin = (typeof ORIGINS)[number];
 const NAMES = ["ada", "bob", "cyd"];
 const ALL = ["zed", ...NAMES];
-const wide = { count: 10_000, share: 1, floor: 10_000 };
-const unguarded = { disable: wide, delete: wide, window: wide, shrink: 1, failures: 100 };
 
 const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
 const origin = fc.constantFrom(...ORIGINS);
@@ -73,7 +71,7 @@ async function define(which: Origin, { precedence, title, manager, managerPreced
     unit: { attributes: { name: "account.ou", code: "account.ou" } },
     match: ["employeeNumber"],
   };
-  const definition = { name: which, connector: "scim-inbound", precedence, limits: unguarded, mapping };
+  const definition = { name: which, connector: "scim-inbound", precedence, limits: UNGUARDED, mapping };
   await inTransaction(db, ctx, (work) => addConnection(work, { keyRing: testKeyRing, replace: true, definition }));
 }
 

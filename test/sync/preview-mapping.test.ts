@@ -15,7 +15,7 @@ import { leftOutOf } from "../../src/sync/preview-coverage.ts";
 import { previewMapping } from "../../src/sync/preview-mapping.ts";
 import { testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
 import { world } from "../helpers/memory-source.ts";
-import { person, syncWorld, testConnection } from "../helpers/sync.ts";
+import { person, syncWorld, testConnection, UNGUARDED } from "../helpers/sync.ts";
 
 let db: TestDatabase;
 const ctx = testContext();
@@ -74,8 +74,7 @@ test("B3: what a mapping would do to access is what the next run does: by attrib
     person("outside", { department: "Sales", title: "Works", area: "Sales", works: true, kind: "external" }),
     person("idle", { department: "Sales", title: "Works", area: "Sales", works: false }),
   ];
-  const wide = { count: 10_000, share: 1, floor: 10_000 };
-  await testConnection(db, ctx, { limits: { disable: wide, delete: wide, window: wide, shrink: 1, failures: 100 } });
+  await testConnection(db, ctx, { limits: UNGUARDED });
   await syncWorld(db, ctx, { world: world(everybody) });
   const before = await held();
   expect(before.size).toBe(7);
@@ -124,14 +123,13 @@ test("B3: what a mapping would do to access is what the next run does: by attrib
 test("B3: whoever another mapping names as manager is who the next run finds, whom rules ask for", async () => {
   const staff = ["ada", "bo", "cy", "dee"];
   const named = fc.constantFrom(...staff, "nobody");
-  const wide = { count: 10_000, share: 1, floor: 10_000 };
   const mapped = (by: string) => ({
     user: { attributes: { userName: "account.uid", displayName: "account.cn", manager: `account.${by}` } },
   });
   await testConnection(db, ctx, {
     name: "led",
     mapping: mapped("boss"),
-    limits: { disable: wide, delete: wide, window: wide, shrink: 1, failures: 100 },
+    limits: UNGUARDED,
   });
   const run = async (by: string, records: ReturnType<typeof person>[]) => {
     await db.pool.query("update connections set mapping = $1, mapping_version = mapping_version + 1 where name = 'led'", [
@@ -190,14 +188,13 @@ test("B3: whichever units another mapping names are those into which the next ru
   const staff = ["una", "vic", "wes"];
   const codes = ["attic", "basement"];
   const places = fc.subarray([...codes, "nowhere"]);
-  const wide = { count: 10_000, share: 1, floor: 10_000 };
   const mapped = (by: string) => ({
     user: { attributes: { userName: "account.uid", displayName: "account.cn", ...(by ? { units: `list(account.${by})` } : {}) } },
   });
   await testConnection(db, ctx, {
     name: "placed",
     mapping: mapped("desks"),
-    limits: { disable: wide, delete: wide, window: wide, shrink: 1, failures: 100 },
+    limits: UNGUARDED,
   });
   const run = async (by: string, records: ReturnType<typeof person>[]) => {
     await db.pool.query("update connections set mapping = $1, mapping_version = mapping_version + 1 where name = 'placed'", [
@@ -266,7 +263,6 @@ test("B3: whichever units another mapping names are those into which the next ru
 });
 
 test("B3: whom another mapping lets in again gains what the next run gives back; who falls out of its scope and is left as they are loses the units", async () => {
-  const wide = { count: 10_000, share: 1, floor: 10_000 };
   const attributes = { userName: "account.uid", displayName: "account.cn", units: "list(account.desks)" };
   const working = { user: { attributes: { ...attributes, active: "account.works" } } };
   const steps = [
@@ -280,7 +276,7 @@ test("B3: whom another mapping lets in again gains what the next run gives back;
   await testConnection(db, ctx, {
     name: "back",
     mapping: working,
-    limits: { disable: wide, delete: wide, window: wide, shrink: 1, failures: 100 },
+    limits: UNGUARDED,
   });
   const records = ["yan", "yve", "yul", "yai"].map((uid) => person(uid, { works: uid === "yai", desks: ["cellar"] }));
   await inTransaction(db, ctx, async (work) => {

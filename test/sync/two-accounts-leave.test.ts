@@ -7,14 +7,12 @@ import { linkAccount } from "../../src/sync/accounts.ts";
 import { runSync } from "../../src/sync/run.ts";
 import { testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
 import { put, remove, world, worldSource, type World } from "../helpers/memory-source.ts";
-import { person, syncWorld, testConnection, testKeyRing } from "../helpers/sync.ts";
+import { person, syncWorld, testConnection, testKeyRing, UNGUARDED } from "../helpers/sync.ts";
 
 let db: TestDatabase;
 let source: World;
 let personId: string;
 const ctx = testContext();
-const wide = { count: 10_000, share: 1, floor: 10_000 };
-const limits = { disable: wide, delete: wide, window: wide, shrink: 1, failures: 100 };
 const USER = {
   scope: "account.cn != 'robot'",
   attributes: {
@@ -41,7 +39,7 @@ beforeEach(async () => {
   await db.pool.query(
     "truncate connections, accounts, people, groups, memberships, nestings, units, person_units, blocks, lifecycle_periods, pending_references, runs, plans, plan_items, plan_members, plan_batches, plan_outcomes, run_seen, run_problems, guard_counts, audit_events, person_keys restart identity cascade",
   );
-  await testConnection(db, ctx, { limits, mapping: { match: ["employeeNumber"], user: USER } });
+  await testConnection(db, ctx, { limits: UNGUARDED, mapping: { match: ["employeeNumber"], user: USER } });
   source = world([ada(), person("bob", { number: "2" })]);
   await syncWorld(db, ctx, { world: source });
   put(source, admin());

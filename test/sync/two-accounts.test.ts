@@ -5,7 +5,7 @@ import { createUnit } from "../../src/directory/units.ts";
 import { linkAccount } from "../../src/sync/accounts.ts";
 import { put, world, type World } from "../helpers/memory-source.ts";
 import { testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
-import { group, person, syncWorld, testConnection, testKeyRing } from "../helpers/sync.ts";
+import { group, person, syncWorld, testConnection, testKeyRing, UNGUARDED } from "../helpers/sync.ts";
 import { whileTimeLasts } from "../helpers/while-time-lasts.ts";
 
 let db: TestDatabase;
@@ -15,8 +15,6 @@ beforeAll(async () => {
 });
 afterAll(() => db.drop());
 
-const wide = { count: 10_000, share: 1, floor: 10_000 };
-const unguarded = { disable: wide, delete: wide, window: wide, shrink: 1, failures: 100 };
 /** In the order in which they were first seen: the first has the word. */
 const ACCOUNTS = ["ada", "ada-admin"];
 const account = fc.constantFrom(...ACCOUNTS);
@@ -96,7 +94,7 @@ async function begin(): Promise<{ source: World; personId: string }> {
     "truncate connections, accounts, people, groups, memberships, nestings, units, person_units, blocks, lifecycle_periods, pending_references, runs, plans, plan_items, plan_members, plan_batches, plan_outcomes, run_seen, run_problems, guard_counts, audit_events, person_keys restart identity cascade",
   );
   for (const code of ["X", "Y"]) await inTransaction(db, ctx, (work) => createUnit(work, { name: code, code }));
-  await testConnection(db, ctx, { limits: unguarded, mapping: { match: ["employeeNumber"] } });
+  await testConnection(db, ctx, { limits: UNGUARDED, mapping: { match: ["employeeNumber"] } });
   const source = world([person("bob"), person("cyd"), record("ada", {})]);
   await syncWorld(db, ctx, { world: source });
   put(source, record("ada-admin", {}));
