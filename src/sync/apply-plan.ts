@@ -158,7 +158,7 @@ async function startApplying(ctx: Context, { db, planId, hash }: Pick<ApplyOptio
       `Plan ${planId} is not what was decided: its items no longer match its hash. Nothing was applied; run the sync again.`,
     );
   await inTransaction(db, ctx, async ({ sql }) => {
-    if (plan.state === "approved") await refuseReadSince(sql, { planId, runId: plan.run_id, connectionId: plan.connection_id });
+    if (plan.state === "approved") await refuseReadSince(sql, { planId, connectionId: plan.connection_id });
     await sql.query("update plans set state = 'applying' where id = $1", [planId]);
     if (plan.returns) await sql.query("update connections set silent_since = null where id = $1", [plan.connection_id]);
     await sql.query("update runs set state = 'applying', finished_at = null where id = $1", [plan.run_id]);
