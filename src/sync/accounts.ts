@@ -1,4 +1,5 @@
 import type { AttributeObject, Kind } from "../../connectors/contract.ts";
+import { keepingAdministratorsAmong } from "../access/last-administrator.ts";
 import { recordEvent } from "../audit/record.ts";
 import { loadConnection } from "../connections/open.ts";
 import type { Sql, Work } from "../db/database.ts";
@@ -57,9 +58,14 @@ export interface LinkOptions {
 
 /**
  * A human settles whose account this is; the choice survives later runs. What the account says flows into the person at
- * once, through the same stages as in a run. Throws `not_found`; `conflict` when the account is settled already, or what it says clashes.
+ * once, through the same stages as in a run. Throws `not_found`; `conflict` when the account is settled already, what it says clashes, or
+ * it takes the last administrator away.
  */
-export async function linkAccount(work: Work, { keyRing, accountId, person }: LinkOptions): Promise<{ personId: string }> {
+export function linkAccount(work: Work, options: LinkOptions): Promise<{ personId: string }> {
+  return keepingAdministratorsAmong(work, options.person === "new" ? [] : [options.person], () => link(work, options));
+}
+
+async function link(work: Work, { keyRing, accountId, person }: LinkOptions): Promise<{ personId: string }> {
   const { ctx, sql } = work;
   const stored = await lockAccount(sql, accountId);
   if (stored.situation === "linked")

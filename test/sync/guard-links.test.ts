@@ -6,6 +6,7 @@ import { loadConnection } from "../../src/connections/open.ts";
 import { inTransaction } from "../../src/db/database.ts";
 import { projectFolder } from "../../src/db/folder.ts";
 import { createUnit } from "../../src/directory/units.ts";
+import { linkAccount, listAccounts } from "../../src/sync/accounts.ts";
 import { applyPlan } from "../../src/sync/apply-plan.ts";
 import { approvePlan } from "../../src/sync/approve.ts";
 import { syncOne } from "../../src/sync/one.ts";
@@ -61,18 +62,36 @@ test("B2: the few whom a new connection has as not active are a share of those w
   expect(again).toMatchObject({ state: "done", guards: [] });
 });
 
-test("B2: the last administrator is not disabled by an account that is linked to them", async () => {
+async function steeredByU1() {
   await inTransaction(db, ctx, async (work) => {
     await loadShippedRoles(work, { folder: path.join(projectFolder(), "config/roles"), modules: [] });
     await createUnit(work, { name: "Company", type: "organization", code: "ORG" });
     const { rows } = await work.sql.query<{ id: string }>("select id from people where user_name = 'u1'");
     await giveGrant(work, { personId: rows[0]?.id ?? "", role: "rollcall-administrator", unit: "ORG" });
   });
+}
+
+test("B2: the last administrator is not disabled by an account that is linked to them", async () => {
+  await steeredByU1();
   await hr();
   expect(await readHr((index) => ({ active: index !== 1 }))).toMatchObject({
     state: "held",
     guards: [expect.objectContaining({ guard: "administrator" })],
   });
+});
+
+test("B2: nor by one that a human links to them", async () => {
+  await steeredByU1();
+  await hr({}, { situations: { unlinked: "dispute" } });
+  await readHr((index) => ({ active: index !== 1 }));
+  const disputed = await listAccounts(db.pool, { situation: "disputed" });
+  const settle = async (uid: string) => {
+    const { id, candidates } = disputed.find(({ nativeId }) => nativeId === `id-${uid}`) ?? { id: 0, candidates: [] };
+    return inTransaction(db, ctx, (work) => linkAccount(work, { keyRing: testKeyRing, accountId: id, person: candidates[0]?.id ?? "" }));
+  };
+  await expect(settle("u1")).rejects.toMatchObject({ code: "conflict", message: expect.stringContaining("make another one first") });
+  expect(await active()).toBe(40);
+  await settle("u2");
 });
 
 test("B2: a client that makes accounts of people who are here, as not active, meets the guard", async () => {
