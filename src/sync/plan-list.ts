@@ -104,7 +104,7 @@ interface StoredItem extends Omit<PlanItemView, "before" | "after"> {
 
 /** Those who leave first, then disputes, then the rest. */
 const WEIGHT =
-  "coalesce(array_position(array['delete', 'disable', 'dispute'], case when i.payload ? 'disables' then 'disable' else i.action end), 4)";
+  "coalesce(array_position(array['delete', 'disable', 'dispute'], case when i.action = 'link' and i.payload ? 'disables' then 'disable' else i.action end), 4)";
 
 export interface ListItemsOptions {
   planId: number;

@@ -79,6 +79,7 @@ export const accountRoutes: readonly Route[] = [
     example: { personId: "8e0f7c52-6f0b-4f5e-8b1d-6a2e2f1c9d33" },
     status: 200,
     answer: accountSchema,
+    locks: "administrators",
     async handler(call, { params, body }) {
       const person = "personId" in body ? body.personId : "new";
       if (person !== "new") {

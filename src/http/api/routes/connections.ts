@@ -116,6 +116,7 @@ export const connectionRoutes: readonly Route[] = [
     status: 200,
     answer: removalSchema,
     versioned: true,
+    locks: "administrators",
     async handler(call, { params: { name }, query: { dryRun = false, leaving } }) {
       const { version } = await findConnection(call.sql, name);
       requireVersion({ ifVersion: call.ifVersion, version, what: `The connection ${name}` });
