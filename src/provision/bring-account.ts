@@ -124,9 +124,10 @@ async function removed(row: Projection, options: BringOptions): Promise<Delivere
   return { operation: "remove", ...NOTHING_THERE };
 }
 
-/** The account that a delivery made and did not live to tell of: nothing like it was there just before. */
+/** The account that a delivery made and did not live to tell of: nothing like it was there just before. Whoever has the name since keeps theirs. */
 async function attempted(row: Projection, options: BringOptions): Promise<TargetAccount | undefined> {
-  return row.deliveredState === "attempted" ? locate(row, options) : undefined;
+  const found = row.deliveredState === "attempted" ? await locate(row, options) : undefined;
+  return found && !(await options.linkedElsewhere(found.nativeId)) ? found : undefined;
 }
 
 /** By each matching attribute in turn; the first that finds anything decides. Two matches are a dispute for a human. */

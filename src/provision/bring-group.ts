@@ -135,9 +135,10 @@ async function removed(row: Projection, options: BringGroupOptions): Promise<Del
   return { operation: "remove", ...NOTHING_THERE };
 }
 
-/** The group that a delivery made and did not live to tell of. */
+/** The group that a delivery made and did not live to tell of, unless another group has its name since. */
 async function attempted(row: Projection, options: BringGroupOptions): Promise<string | undefined> {
-  return row.deliveredState === "attempted" ? (await locate(row, options))?.nativeId : undefined;
+  const found = row.deliveredState === "attempted" ? await locate(row, options) : undefined;
+  return found && !(await options.linkedElsewhere(found.nativeId)) ? found.nativeId : undefined;
 }
 
 interface DeliveredGroup {
