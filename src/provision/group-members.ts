@@ -13,10 +13,13 @@ const MEMBERS = `
   select distinct p.native_id collate "C" as native_id
   from below join memberships m on m.group_id = below.group_id and ${open("m", "$3")}
   join projections p on p.person_id = m.person_id and p.connection_id = $1
-  where p.native_id is not null and p.desired_state = 'present' and p.delivered_state = 'present'
+  where p.native_id is not null and (p.desired_state = 'present' or p.state = 'held') and p.delivered_state = 'present'
   order by 1`;
 
-/** Native ids of the group's members, nested groups flattened, that are provisioned and active at the target; sorted. */
+/**
+ * Native ids of the group's members, nested groups flattened, that are provisioned and active at the target; sorted.
+ * Whose end there is held for an administrator keeps the groups until then: a guard holds what would be lost, not half of it.
+ */
 export async function wantedMembers(sql: Sql, options: { connectionId: number; groupId: string; now: Date }): Promise<string[]> {
   const { rows } = await sql.query<{ native_id: string }>(MEMBERS, [options.connectionId, options.groupId, options.now]);
   return rows.map(({ native_id: nativeId }) => nativeId);
