@@ -39,12 +39,12 @@ export async function recordDelivered(
   const { sql, ctx } = work;
   const now = ctx.now();
   const spoke = delivered.operation !== undefined;
-  const { rows } = await sql.query<{ state: ProjectionState }>(
+  const { rows } = await sql.query<{ state: ProjectionState; removalDue: boolean }>(
     `update projections set native_id = $2, delivered = $3, delivered_hash = decode($4, 'hex'), delivered_state = $5,
        delivered_at = case when $6 then $7 else delivered_at end, attempts = 0,
        last_error = case when state in ('held', 'dead') then last_error end,
        state = case when state in ('held', 'dead') then state when version = $8 then 'idle' else 'waiting' end
-     where id = $1 returning version, state`,
+     where id = $1 returning state, coalesce(desired_state = 'disabled' and remove_after <= $7, false) as "removalDue"`,
     [
       row.id,
       delivered.nativeId,
@@ -67,6 +67,9 @@ export async function recordDelivered(
     });
   }
   if (stored.state === "waiting") await wakeDeliveries(work, [row.id]);
+  // The grace ended while a guard, a flag or a dead letter kept the disable back: the job that was to wake the removal found nothing to do.
+  if (stored.state === "idle" && delivered.state === "disabled" && stored.removalDue)
+    await enqueue(sql, { job: "deliver", payload: { projectionId: row.id }, key: `remove:${row.id}`, runAt: now });
   const cameOrWent =
     row.deliveredState === "attempted" ||
     (row.deliveredState === "present") !== (delivered.state === "present") ||

@@ -73,8 +73,10 @@ async function projectPage(work: Work, { connection, policy, after }: PageOption
   const decisions: Decision[] = [];
   for (const row of rows) decisions.push(await decideRow(work, { row, connection, policy, now }));
   await storeDecisions(work, decisions);
+  const known = new Map(rows.map(({ id, removeAfter }) => [id, removeAfter?.getTime()]));
   for (const { id, removeAfter, changed } of decisions) {
-    if (removeAfter !== null && changed)
+    // Who was suspended before, or left under another policy, is disabled already: what is new is that they go.
+    if (removeAfter !== null && (changed || known.get(id) !== removeAfter.getTime()))
       await enqueue(work.sql, { job: "deliver", payload: { projectionId: id }, key: `remove:${id}`, runAt: removeAfter });
   }
   return { count: rows.length, last: last.id };
