@@ -4,7 +4,7 @@ import type { Sql, Work } from "../db/database.ts";
 import type { KeyRing } from "../db/envelope.ts";
 import { enqueue } from "../db/queue.ts";
 import { AppError } from "../errors.ts";
-import type { ConnectionDefinition } from "./definition.ts";
+import { policySchema, type ConnectionDefinition } from "./definition.ts";
 import { endSignIns } from "./end-sign-ins.ts";
 import { leaveHooks, wakeHooks } from "./hooks/leave.ts";
 import type { ConnectionRow, ConnectionState } from "./open.ts";
@@ -65,10 +65,13 @@ async function woken(
   { definition: { policy }, added }: { definition: ConnectionDefinition; added: AddedConnection },
 ): Promise<AddedConnection> {
   if (added.changed.length > 0) await wakeHooks(sql, { connectionId: added.id, wanted: policy.notifications.enabled });
-  const receives = policy.provision !== undefined || policy.writeBack.disable || policy.writeBack.groups;
-  if (receives && added.changed.length > 0)
+  if (receives(policy) && added.changed.length > 0)
     await enqueue(sql, { job: "project", payload: { connectionId: added.id }, key: `project:${added.id}`, queue: `project:${added.id}` });
   return added;
+}
+
+function receives({ provision, writeBack }: ConnectionDefinition["policy"]): boolean {
+  return provision !== undefined || writeBack.disable || writeBack.groups;
 }
 
 function nameOf(input: unknown): unknown {
@@ -154,8 +157,9 @@ async function update(work: Work, { existing, definition, keyRing, stored }: Upd
       ...Object.values(columns),
     ],
   );
-  // Nobody is marked for a connection that is disabled: its next pass looks at everybody, as after a new policy (see provision/policy.ts).
-  if (!existing.enabled && definition.enabled)
+  const policyBefore = policySchema.safeParse(existing.policy);
+  // Nobody is marked for a connection that is disabled, or whose policy sends nothing: its next pass looks at everybody, as after a new policy (see provision/policy.ts).
+  if (definition.enabled && !(existing.enabled && policyBefore.success && receives(policyBefore.data)))
     await work.sql.query("delete from watermarks where starts_with(key, $1)", [`policy:${existing.id}:`]);
   if (existing.enabled && !definition.enabled)
     await endSignIns(work, { connectionId: existing.id, reason: "the identity provider was taken out of use" });
