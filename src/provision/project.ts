@@ -105,7 +105,9 @@ async function decideRow(work: Work, { row, connection, policy, now }: DecideOpt
         data: { target: connection.name, operation: "map", fault: "rejected" },
       });
     }
-    return { ...unchanged(row), desired: null, desiredHash: null, state: "dead", lastError: reason, changed: true };
+    // Leavers are not asked: whoever was to end there came back. Trying again decides anew, and the next end has its whole grace.
+    const desiredState = row.desiredState === "absent" ? "absent" : "present";
+    return { ...unchanged(row), desiredState, desiredHash: null, removeAfter: null, state: "dead", lastError: reason, changed: true };
   }
 }
 

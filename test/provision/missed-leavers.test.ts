@@ -155,3 +155,25 @@ describe("M4: an account is removed once its grace is over", () => {
     expect(world.user("anna")).toBeUndefined();
   });
 });
+
+test("invariant 3: who comes back and can't be mapped is a dead letter however often it is tried again, and has a whole grace anew", async () => {
+  const attributes = { userName: "person.userName", title: "string(100 / int(person.title))" };
+  world = await startWorld({ policy: { leave: "delete", graceDays: 10, attributes } });
+  const [anna = ""] = await world.addPeople(["anna"]);
+  await world.setPerson(anna, { attributes: { title: "5" } });
+  await world.drain({ hurry: true });
+  await world.setPerson(anna, { active: false });
+  await world.drain({ hurry: true });
+  expect(world.user("anna")).toMatchObject({ active: false });
+  world.clock.pass(9 * DAY_MS);
+  await world.setPerson(anna, { active: true, attributes: { title: "0" } });
+  await world.drain({ hurry: true });
+  expect((await world.projections())["anna"]).toMatchObject({ state: "dead" });
+  await world.work((work) => retryDeliveries(work, { all: true }));
+  await world.drain({ hurry: true });
+  expect((await world.projections())["anna"]).toMatchObject({ state: "dead" });
+  world.clock.pass(2 * DAY_MS);
+  await world.setPerson(anna, { active: false });
+  await dueNow();
+  expect(world.user("anna")).toMatchObject({ active: false });
+});
