@@ -23,7 +23,9 @@ export interface CompiledRule extends ConditionRule {
 }
 
 /** Of a condition that does not compile, `matches` is undefined. */
-type StoredRule = ConditionRule & { matches: Expression | undefined };
+type StoredRule = CompiledRule | (ConditionRule & { matches: undefined });
+
+const isCompiled = (rule: StoredRule): rule is CompiledRule => rule.matches !== undefined;
 
 /**
  * Evaluates all condition rules for these people and makes their grants follow (M3): to be called with everybody whose attributes,
@@ -119,8 +121,8 @@ async function evaluatePage(
     [personIds, rules.map((rule) => rule.id)],
   );
   const known = new Set(open.map((match) => `${match.rule_id} ${match.person_id}`));
-  const isMatch = ({ matches, ...rule }: StoredRule, person: PersonFacts): boolean =>
-    matches ? fulfils(work, { rule: { ...rule, matches }, person }) : !hasLeft(person) && known.has(`${rule.id} ${person.id}`);
+  const isMatch = (rule: StoredRule, person: PersonFacts): boolean =>
+    isCompiled(rule) ? fulfils(work, { rule, person }) : !hasLeft(person) && known.has(`${rule.id} ${person.id}`);
   const matching = new Set(
     facts.flatMap((person) => rules.filter((rule) => isMatch(rule, person)).map((rule) => `${rule.id} ${person.id}`)),
   );
@@ -136,9 +138,7 @@ async function evaluatePage(
 
 /** What the conditions speak of; undefined when one of them takes a person whole. */
 function fieldsOf(rules: readonly StoredRule[]): ReadonlySet<string> | undefined {
-  const each = rules
-    .flatMap(({ matches, ...rule }) => (matches ? rule : []))
-    .map(({ condition }) => speaksOf({ source: condition, subject: "person" }).fields);
+  const each = rules.filter(isCompiled).map(({ condition }) => speaksOf({ source: condition, subject: "person" }).fields);
   return each.includes(undefined) ? undefined : new Set(each.flatMap((fields) => [...(fields ?? [])]));
 }
 
