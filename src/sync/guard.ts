@@ -1,5 +1,6 @@
 import type { Sql } from "../db/database.ts";
 import type { Limits } from "../connections/definition.ts";
+import { COUNTED_ACTION } from "./records.ts";
 
 export interface GuardFacts {
   /** Accounts of this connection that are linked, before the plan. */
@@ -78,7 +79,7 @@ export async function guardFacts(
     `select
       (select count(*)::int from accounts a where connection_id = $1 and kind = 'user' and situation = 'linked' and gone_at is null) as linked,
       (select count(*)::int from plan_items where plan_id = $2 and kind = 'user' and action = 'link') as linking,
-      (select count(*)::int from plan_items where plan_id = $2 and (action = 'disable' or (action = 'link' and payload ? 'disables'))) as disables,
+      (select count(*)::int from plan_items i where plan_id = $2 and ${COUNTED_ACTION} = 'disable') as disables,
       (select count(*)::int from plan_items where plan_id = $2 and action = 'delete' and subject_id is not null) as deletes,
       (select coalesce(sum(count), 0)::int from guard_counts where connection_id = $1 and action in ('disable', 'delete') and at > $3::timestamptz - make_interval(secs => $4)) as recent`,
     [options.connectionId, options.planId, options.now, options.limits.window.hours * 3600],

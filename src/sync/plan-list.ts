@@ -6,6 +6,7 @@ import type { KeyRing } from "../db/envelope.ts";
 import { AppError } from "../errors.ts";
 import type { PlanState } from "./plans.ts";
 import type { Tripped } from "./guard.ts";
+import { ITEM_WEIGHT } from "./records.ts";
 
 export const PLAN_STATES = [
   "staging",
@@ -102,10 +103,6 @@ interface StoredItem extends Omit<PlanItemView, "before" | "after"> {
   document: string | null;
 }
 
-/** Those who leave first, then disputes, then the rest. */
-const WEIGHT =
-  "coalesce(array_position(array['delete', 'disable', 'dispute'], case when i.action = 'link' and i.payload ? 'disables' then 'disable' else i.action end), 4)";
-
 export interface ListItemsOptions {
   planId: number;
   keyRing: KeyRing;
@@ -130,15 +127,15 @@ export async function listPlanItems(
        array(select jsonb_array_elements_text(coalesce(i.payload -> 'person' -> 'changed', '[]'))) as changed,
        coalesce((i.payload -> 'members' ->> 'add')::int, 0) as "membersAdded", coalesce((i.payload -> 'members' ->> 'remove')::int, 0) as "membersRemoved",
        i.source_changed_at as "sourceChangedAt", i.seen_at as "seenAt", case when o.state is not null then o.state || ': ' || o.message end as outcome,
-       ${WEIGHT} as weight, x.id is not null as known, i.sealed, i.person_attributes as document, case when x.id is null then $7::boolean else (${visible.text}) end as visible
+       ${ITEM_WEIGHT} as weight, x.id is not null as known, i.sealed, i.person_attributes as document, case when x.id is null then $7::boolean else (${visible.text}) end as visible
      from plan_items i
      left join plan_outcomes o on o.plan_id = i.plan_id and o.seq = i.seq
      left join people x on i.kind = 'user' and x.id = i.subject_id
      left join groups g on i.kind = 'group' and g.id = i.subject_id
      left join units u on i.kind = 'unit' and u.id = i.subject_id
      where i.plan_id = $1 and ($2::text is null or i.action = $2) and ($3::text is null or i.kind = $3)
-       and ($4::int is null or (${WEIGHT}, i.seq) > ($4, $5))
-     order by ${WEIGHT}, i.seq limit $6`,
+       and ($4::int is null or (${ITEM_WEIGHT}, i.seq) > ($4, $5))
+     order by ${ITEM_WEIGHT}, i.seq limit $6`,
     [planId, action ?? null, kind ?? null, after?.[0] ?? null, after?.[1] ?? null, limit, visible.all, ...visible.values],
   );
   const items = [];

@@ -2,6 +2,7 @@ import type { Kind } from "../../connectors/contract.ts";
 import type { Sql } from "../db/database.ts";
 import { AppError } from "../errors.ts";
 import type { Tripped } from "./guard.ts";
+import { ITEM_WEIGHT } from "./records.ts";
 
 export type PlanState = "staging" | "closed" | "held" | "approved" | "applying" | "applied" | "rejected" | "superseded";
 
@@ -83,7 +84,7 @@ export async function showPlan(
      left join groups g on i.kind = 'group' and g.id = i.subject_id
      left join units u on i.kind = 'unit' and u.id = i.subject_id
      where i.plan_id = $1 and ($3::text is null or i.action = $3)
-     order by array_position(array['delete', 'disable', 'dispute'], case when i.action = 'link' and i.payload ? 'disables' then 'disable' else i.action end), i.seq limit $2`,
+     order by ${ITEM_WEIGHT}, i.seq limit $2`,
     [planId, limit + 1, action ?? null],
   );
   return { ...plan, items: items.slice(0, limit), more: items.length > limit };

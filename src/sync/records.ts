@@ -68,6 +68,12 @@ export function leavingOf({ action, payload }: Pick<Item, "action" | "payload">)
   return payload.disables ? "disable" : action === "disable" || action === "delete" ? action : undefined;
 }
 
+/** The same in SQL, of the plan item `i`: its action, as guards count it and lists put it first. Only links are looked into. */
+export const COUNTED_ACTION = "case when i.action = 'link' and i.payload ? 'disables' then 'disable' else i.action end";
+
+/** How lists sort the plan item `i`: those who leave first, then disputes, then the rest. */
+export const ITEM_WEIGHT = `coalesce(array_position(array['delete', 'disable', 'dispute'], ${COUNTED_ACTION}), 4)`;
+
 /** A plan item before it is staged. */
 export interface Item {
   kind: Kind;

@@ -1,3 +1,4 @@
+import { COUNTED_ACTION } from "../records.ts";
 import { step, type Batch } from "./source.ts";
 
 /**
@@ -35,7 +36,7 @@ export async function countForGuards(batch: Batch): Promise<void> {
     name: "guard_counts",
     text: `insert into guard_counts (connection_id, at, action, count)
       select $4::int, $5::timestamptz, l.action, count(*) from item i
-        cross join lateral (select case when i.payload ? 'disables' then 'disable' else i.action end as action) l
+        cross join lateral (select ${COUNTED_ACTION} as action) l
        where l.action in ('disable', 'delete') and i.subject_id is not null group by l.action`,
     values: [batch.connection.id, batch.work.ctx.now()],
   });
