@@ -10,7 +10,7 @@ export interface OperationsOptions {
   log: Logger;
 }
 
-/** /healthz: the process is alive. /readyz: its database answers and is migrated. /metrics: for Prometheus. */
+/** /healthz: the process is alive. /readyz: its database answers, is migrated and can be written to. /metrics: for Prometheus. */
 export function operationsRoutes(app: Express, { db, metrics, log }: OperationsOptions): void {
   app.get("/healthz", (_request, response) => {
     response.json({ status: "ok" });
@@ -26,7 +26,9 @@ export function operationsRoutes(app: Express, { db, metrics, log }: OperationsO
 async function ready(response: Response, { db, log }: { db: Database; log: Logger }): Promise<void> {
   try {
     const pending = await pendingMigrations(db.pool);
-    if (pending.length === 0) response.json({ status: "ready" });
+    if (pending.length === 0 && (await canBeWritten(db))) response.json({ status: "ready" });
+    else if (pending.length === 0)
+      response.status(503).set("Retry-After", "5").json({ status: "not ready", reason: "The database can only be read at the moment." });
     else
       response.status(503).json({
         status: "not ready",
@@ -36,4 +38,10 @@ async function ready(response: Response, { db, log }: { db: Database; log: Logge
     log.warn({ err: error }, "not ready: the database does not answer");
     response.status(503).set("Retry-After", "1").json({ status: "not ready", reason: "The database does not answer." });
   }
+}
+
+/** A server that stands by for another answers all that only reads, and so does one that was closed for want of room: nobody signs in by it. */
+async function canBeWritten({ pool }: Database): Promise<boolean> {
+  const { rows } = await pool.query<{ only: string }>("select current_setting('transaction_read_only') as only");
+  return rows[0]?.only === "off";
 }

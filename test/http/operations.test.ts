@@ -2,6 +2,7 @@ import { Writable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import supertest from "supertest";
 import { createApp } from "../../src/app.ts";
+import { openDatabase, type Database } from "../../src/db/database.ts";
 import { createLog } from "../../src/log.ts";
 import { testDatabase, type TestDatabase } from "../helpers/database.ts";
 import { keyRing } from "./scim/door.ts";
@@ -12,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => db.drop());
 
-function openApp() {
+function openApp(of: Database = db) {
   const lines: string[] = [];
   const destination = new Writable({
     write: (chunk, _encoding, done) => {
@@ -21,7 +22,7 @@ function openApp() {
     },
   });
   const app = createApp({
-    db,
+    db: of,
     keyRing,
     config: { http: { bodyLimit: 10_000, trustProxy: false } },
     log: createLog({ level: "debug", destination }),
@@ -40,6 +41,23 @@ describe("M5: how the server says that it is well", () => {
       expect([answer.status, answer.body.reason]).toEqual([503, expect.stringContaining("_init")]);
     } finally {
       await db.pool.query("update _prisma_migrations set rolled_back_at = null");
+    }
+  });
+
+  test("M5: not ready while the database can only be read, as one that stands by for another", async () => {
+    const url = new URL(db.url);
+    url.searchParams.set("options", "-c default_transaction_read_only=on");
+    const standby = openDatabase({ url: url.href, poolSize: 2 });
+    try {
+      const answer = await supertest(openApp(standby).app).get("/readyz");
+      expect([answer.status, answer.body, answer.headers["retry-after"]]).toEqual([
+        503,
+        { status: "not ready", reason: expect.stringContaining("only be read") },
+        "5",
+      ]);
+      expect((await supertest(openApp(standby).app).get("/healthz")).status).toBe(200);
+    } finally {
+      await standby.close();
     }
   });
 
