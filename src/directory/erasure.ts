@@ -168,7 +168,11 @@ const EMPTYING: readonly string[] = [
      and (p.account_id = a.id or (p.connection_id = a.connection_id and p.reference in (a.native_id, a.reference)))`,
   `update accounts set candidates = nullif(candidates - $1::uuid::text, '[]') where candidates ? $1::uuid::text`,
   "delete from accounts where $1 in (person_id, former_person_id)",
-  "update projections set desired = null, desired_hash = null, delivered = null, delivered_hash = null, last_error = null where person_id = $1",
+  // By these an account is found whose making was never confirmed; they go once the target has been told.
+  `update projections set desired = null, desired_hash = null, delivered_hash = null, last_error = null,
+     delivered = case when native_id is null and delivered_state = 'attempted' then (
+       select jsonb_object_agg(key, value) from jsonb_each(coalesce(delivered, desired)) where key in ('userName', 'externalId', 'emails')) end
+   where person_id = $1`,
   "update deliveries set message = null where message is not null and projection_id in (select id from projections where person_id = $1)",
 ];
 

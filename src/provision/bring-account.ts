@@ -1,6 +1,7 @@
 import { Fault, type AttributeObject, type Target, type TargetAccount } from "../../connectors/contract.ts";
 import type { Provision } from "../connections/definition.ts";
 import { eitherOf, type Intent } from "./intent.ts";
+import { locate, locateAttempted } from "./locate-account.ts";
 import type { Delivered, Operation, Projection } from "./row.ts";
 
 export interface BringOptions {
@@ -8,8 +9,10 @@ export interface BringOptions {
   match: Provision["match"];
   /** Records, committed, what the next call may do: neither a lost answer nor a crash after it must leave what nobody knows. */
   intend: (intent: Intent) => Promise<void>;
-  /** Who else's projection is linked to that account, if any. */
+  /** Whether somebody else's projection is linked to that account. */
   linkedElsewhere: (nativeId: string) => Promise<boolean>;
+  /** Whether somebody else, whose account is not known yet, is or was to have this name there. */
+  namedElsewhere: (userName: string) => Promise<boolean>;
 }
 
 /**
@@ -36,10 +39,12 @@ function standing({ nativeId, deliveredState, delivered, deliveredHash }: Projec
 const NOTHING_THERE = { nativeId: null, state: "removed", attributes: null, hash: null } as const;
 
 async function present(row: Projection, options: BringOptions): Promise<Delivered> {
-  const desired = row.desired ?? {};
+  const { desired } = row;
+  // Erased since it was decided: it is marked, and decided anew.
+  if (desired === null) return { operation: undefined, ...standing(row) };
   const there = { state: "present", attributes: desired, hash: row.desiredHash } as const;
   if (row.nativeId === null) {
-    const found = await locate(row, options);
+    const found = (await locateAttempted(row, options)) ?? (await locate(desired, options));
     if (found) return { operation: await adopt(found, { desired, options }), nativeId: found.nativeId, ...there };
     return { ...(await create(row, options)), ...there };
   }
@@ -65,7 +70,8 @@ async function present(row: Projection, options: BringOptions): Promise<Delivere
 
 async function create(row: Projection, options: BringOptions): Promise<{ operation: Operation; nativeId: string }> {
   const desired = row.desired ?? {};
-  await options.intend({ attempted: true });
+  // What is sent is kept: by it the account is found though the person has another name when we ask.
+  await options.intend({ attempted: true, delivered: desired, makes: true });
   try {
     const { nativeId } = await options.target.create("user", { ...desired, active: true });
     return { operation: "create", nativeId };
@@ -73,8 +79,8 @@ async function create(row: Projection, options: BringOptions): Promise<{ operati
     if (!(error instanceof Fault) || error.kind !== "exists") throw error;
     const match = [...new Set([...options.match, "userName", "externalId", "emails"] as const)];
     const found =
-      (await locate(row, { ...options, match })) ??
-      (await locate(row, { ...options, match: [...options.match, "userName"], thorough: true }));
+      (await locate(desired, { ...options, match })) ??
+      (await locate(desired, { ...options, match: [...options.match, "userName"], thorough: true }));
     if (!found)
       throw new Fault("rejected", `The target says that this account exists, but shows none like it to us. ${error.message}`, {
         cause: error,
@@ -93,14 +99,15 @@ async function adopt(
       `The account ${found.nativeId} at the target matches this person, but belongs to another person already. Settle which of the two it is, then retry.`,
     );
   }
-  await intend({ attempted: true });
+  // Whose it is stands from now on; of what it holds we know nothing until it is confirmed.
+  await intend({ attempted: true, nativeId: found.nativeId, delivered: {} });
   await target.update("user", found.nativeId, { before: null, after: desired });
   if (found.active !== true) await target.enable(found.nativeId);
   return "link";
 }
 
 async function disabled(row: Projection, options: BringOptions): Promise<Delivered> {
-  const nativeId = row.nativeId ?? (await attempted(row, options))?.nativeId;
+  const nativeId = row.nativeId ?? (await locateAttempted(row, options))?.nativeId;
   if (nativeId === undefined) return { operation: undefined, ...NOTHING_THERE };
   try {
     await options.intend({ attempted: true });
@@ -113,7 +120,7 @@ async function disabled(row: Projection, options: BringOptions): Promise<Deliver
 }
 
 async function removed(row: Projection, options: BringOptions): Promise<Delivered> {
-  const nativeId = row.nativeId ?? (await attempted(row, options))?.nativeId;
+  const nativeId = row.nativeId ?? (await locateAttempted(row, options))?.nativeId;
   if (nativeId === undefined) return { operation: undefined, ...NOTHING_THERE };
   try {
     await options.intend({ attempted: true });
@@ -122,34 +129,6 @@ async function removed(row: Projection, options: BringOptions): Promise<Delivere
     if (!isGone(error)) throw error;
   }
   return { operation: "remove", ...NOTHING_THERE };
-}
-
-/** The account that a delivery made and did not live to tell of: nothing like it was there just before. Whoever has the name since keeps theirs. */
-async function attempted(row: Projection, options: BringOptions): Promise<TargetAccount | undefined> {
-  const found = row.deliveredState === "attempted" ? await locate(row, options) : undefined;
-  return found && !(await options.linkedElsewhere(found.nativeId)) ? found : undefined;
-}
-
-/** By each matching attribute in turn; the first that finds anything decides. Two matches are a dispute for a human. */
-async function locate(
-  { desired, delivered }: Projection,
-  { target, match, thorough = false }: Pick<BringOptions, "target" | "match"> & { thorough?: boolean },
-): Promise<TargetAccount | undefined> {
-  const sought = desired ?? delivered ?? {};
-  for (const attribute of match) {
-    const value = sought[attribute];
-    if (value === undefined || value === null || value === "") continue;
-    const found = await target.find("user", { [attribute]: value }, { thorough });
-    const [only] = found;
-    if (found.length > 1) {
-      throw new Fault(
-        "rejected",
-        `${found.length} accounts at the target match this person by ${attribute} (${found.map(({ nativeId }) => nativeId).join(", ")}). Remove the wrong one there, then retry.`,
-      );
-    }
-    if (only) return only;
-  }
-  return undefined;
 }
 
 export function isGone(error: unknown): boolean {

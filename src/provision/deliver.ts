@@ -106,7 +106,12 @@ async function bring(ctx: Context, { locked, targets, row, connection }: BringOp
             ...shared,
             wanted: await wantedMembers(locked.sql, { connectionId: connection.id, groupId: row.groupId ?? "", now: ctx.now() }),
           })
-        : bringAccount(row, { target, ...shared, match: provision.match }),
+        : bringAccount(row, {
+            target,
+            ...shared,
+            match: provision.match,
+            namedElsewhere: (userName) => namedElsewhere(locked, { row, userName }),
+          }),
     );
   }
   if (row.kind === "user" && (writeBack.disable || writeBack.groups)) {
@@ -122,6 +127,16 @@ async function linkedElsewhere(locked: LockedWork, { row, nativeId }: { row: Pro
   const { rows } = await locked.sql.query(
     "select from projections where connection_id = $1 and native_id = $2 and kind = $3 and id <> $4 limit 1",
     [row.connectionId, nativeId, row.kind, row.id],
+  );
+  return rows.length > 0;
+}
+
+/** Asked of an account whose making was not confirmed and whose person has another name by now: it is read over all that are not linked. */
+async function namedElsewhere(locked: LockedWork, { row, userName }: { row: Projection; userName: string }): Promise<boolean> {
+  const { rows } = await locked.sql.query(
+    `select from projections where connection_id = $1 and kind = 'user' and id <> $2 and native_id is null
+       and lower($3) in (lower(desired ->> 'userName'), lower(delivered ->> 'userName')) limit 1`,
+    [row.connectionId, row.id, userName],
   );
   return rows.length > 0;
 }

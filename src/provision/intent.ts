@@ -10,6 +10,8 @@ export interface Intent {
   /** What may stand there afterwards; the next delivery starts from here. */
   delivered?: AttributeObject;
   nativeId?: string;
+  /** The call makes it: an id that was known is of one that is gone, and must not stand for the one that is made. */
+  makes?: boolean;
 }
 
 /** Something else was decided since the row was read: what was decided then is not begun any more. */
@@ -20,14 +22,26 @@ export class MovedOn extends Error {}
  * is sent even where it equals what stood there before. A pass that read the row before this is refused, and looks again.
  * Throws MovedOn.
  */
-export async function intend(locked: LockedWork, row: Projection, { attempted = false, delivered, nativeId }: Intent): Promise<void> {
+export async function intend(
+  locked: LockedWork,
+  row: Projection,
+  { attempted = false, delivered, nativeId, makes = false }: Intent,
+): Promise<void> {
   const { rows } = await locked.sql.query<{ version: number; dirty: boolean }>(
     `update projections set delivered_state = case when $4 then 'attempted' else delivered_state end,
        delivered = coalesce($5, delivered), delivered_hash = case when $5::jsonb is null then delivered_hash end,
-       native_id = coalesce($6, native_id), version = version + (dirty_at is not null)::int
+       native_id = case when not $7 then coalesce($6, native_id) end, version = version + (dirty_at is not null)::int
      where id = $1 and state in ('waiting', 'retrying') and desired_state = $2 and desired_hash is not distinct from decode($3, 'hex')
      returning version, dirty_at is not null as dirty`,
-    [row.id, row.desiredState, row.desiredHash, attempted, delivered === undefined ? null : JSON.stringify(delivered), nativeId ?? null],
+    [
+      row.id,
+      row.desiredState,
+      row.desiredHash,
+      attempted,
+      delivered === undefined ? null : JSON.stringify(delivered),
+      nativeId ?? null,
+      makes,
+    ],
   );
   const [stored] = rows;
   if (!stored) throw new MovedOn();

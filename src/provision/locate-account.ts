@@ -1,0 +1,76 @@
+import { Fault, type AttributeObject, type AttributeValue, type Target, type TargetAccount } from "../../connectors/contract.ts";
+import type { Provision } from "../connections/definition.ts";
+import { isObject } from "../directory/attributes.ts";
+import type { Projection } from "./row.ts";
+
+export interface LocateOptions {
+  target: Pick<Target, "find">;
+  match: Provision["match"];
+  /** Compare with everything that is there. */
+  thorough?: boolean;
+}
+
+/** By each matching attribute in turn; the first that finds anything decides. Two matches are a dispute for a human. */
+export async function locate(
+  sought: AttributeObject,
+  { target, match, thorough = false }: LocateOptions,
+): Promise<TargetAccount | undefined> {
+  for (const attribute of match) {
+    const value = sought[attribute];
+    if (value === undefined || value === null || value === "") continue;
+    const found = await target.find("user", { [attribute]: value }, { thorough });
+    const [only] = found;
+    if (found.length > 1) {
+      throw new Fault(
+        "rejected",
+        `${found.length} accounts at the target match this person by ${attribute} (${found.map(({ nativeId }) => nativeId).join(", ")}). Remove the wrong one there, then retry.`,
+      );
+    }
+    if (only) return only;
+  }
+  return undefined;
+}
+
+export interface LocateAttemptedOptions extends LocateOptions {
+  linkedElsewhere: (nativeId: string) => Promise<boolean>;
+  namedElsewhere: (userName: string) => Promise<boolean>;
+}
+
+/**
+ * The account that a delivery made and did not live to tell of, by what was sent then: nothing like it was there just before. Whoever
+ * has the name since keeps theirs.
+ */
+export async function locateAttempted(row: Projection, options: LocateAttemptedOptions): Promise<TargetAccount | undefined> {
+  if (row.deliveredState !== "attempted") return undefined;
+  const sent = row.delivered ?? row.desired ?? {};
+  const found = await locate(sent, options);
+  if (!found || (await options.linkedElsewhere(found.nativeId))) return undefined;
+  // Under the name that the person has still, it is theirs whoever made it: that is what matching says.
+  if (options.match.some((attribute) => row.desired !== null && isSame(sent[attribute], row.desired[attribute]))) return found;
+  const told = isAsSent(found.attributes, sent);
+  if (told !== undefined) return told ? found : undefined;
+  return (await options.namedElsewhere(String(sent["userName"] ?? ""))) ? undefined : found;
+}
+
+/**
+ * Whether an account is the one that was made of what was sent: by the id that we gave it, where the application keeps that; otherwise it
+ * has none of our addresses, or undefined: nothing speaks against it. Pure.
+ */
+export function isAsSent(found: AttributeObject, sent: AttributeObject): boolean | undefined {
+  const [theirs, ours] = [found["externalId"], sent["externalId"]];
+  if (typeof theirs === "string" && typeof ours === "string") return theirs === ours;
+  const [held, given] = [addressesOf(found), addressesOf(sent)];
+  return held.length > 0 && given.length > 0 && !given.some((address) => held.includes(address)) ? false : undefined;
+}
+
+function addressesOf({ emails }: AttributeObject): string[] {
+  return Array.isArray(emails)
+    ? (emails as readonly AttributeValue[]).flatMap((email) =>
+        isObject(email) && typeof email["value"] === "string" ? [email["value"].toLowerCase()] : [],
+      )
+    : [];
+}
+
+function isSame(left: AttributeValue | undefined, right: AttributeValue | undefined): boolean {
+  return left !== undefined && left !== null && left !== "" && JSON.stringify(left) === JSON.stringify(right);
+}
