@@ -21,6 +21,7 @@ import { awaitPassedOn } from "./passed-on.ts";
 import { hashOf } from "./plan.ts";
 import type { OnProgress } from "./progress.ts";
 import { refuseReadSince } from "./read-since.ts";
+import { supersedeHeld } from "./supersede-held.ts";
 
 export interface ApplyOptions {
   db: Database;
@@ -159,6 +160,8 @@ async function startApplying(ctx: Context, { db, planId, hash }: Pick<ApplyOptio
     );
   await inTransaction(db, ctx, async ({ sql }) => {
     if (plan.state === "approved") await refuseReadSince(sql, { planId, connectionId: plan.connection_id });
+    // The same plan, held before: this one does what it waited to do.
+    if (plan.state === "closed") await supersedeHeld(sql, { connectionId: plan.connection_id, planId });
     await sql.query("update plans set state = 'applying' where id = $1", [planId]);
     if (plan.returns) await sql.query("update connections set silent_since = null where id = $1", [plan.connection_id]);
     await sql.query("update runs set state = 'applying', finished_at = null where id = $1", [plan.run_id]);

@@ -9,6 +9,7 @@ import { guardFacts, judge, type Tripped } from "./guard.ts";
 import { mayLeaveNoAdministrator } from "./guard-administrator.ts";
 import { closePlan, hashOf, settleDoubleClaims, type ClosedPlan, type DoubleClaim, type HashedPlan } from "./plan.ts";
 import { timed, type Timings } from "./progress.ts";
+import { supersedeHeld } from "./supersede-held.ts";
 import { sentenceOfWaitingMembers } from "./waiting-members.ts";
 
 /** What a run came to. */
@@ -75,12 +76,7 @@ function problemOfClaim({ nativeId, userName, email }: DoubleClaim): RecordProbl
 async function closeRunPlan(work: Work, { run, hashed }: { run: Run; hashed: HashedPlan | undefined }): Promise<ClosedPlan> {
   const closed = await closePlan(work, { planId: run.planId, hashed });
   // A plan that was decided on an older reading is no longer what would be done.
-  if (!run.rehearsal)
-    await work.sql.query(
-      `with older as (update plans set state = 'superseded' where connection_id = $1 and id < $2 and state = 'held' and hash is distinct from $3 returning run_id)
-     update runs r set state = 'superseded' from older o where r.id = o.run_id`,
-      [run.connection.id, run.planId, closed.hash],
-    );
+  if (!run.rehearsal) await supersedeHeld(work.sql, { connectionId: run.connection.id, planId: run.planId, unlessHash: closed.hash });
   const cursors = { ...run.connection.cursor, ...run.cursors };
   await work.sql.query("update runs set state = 'planned', counts = $2, evidence = $3, cursor_after = $4 where id = $1", [
     run.id,

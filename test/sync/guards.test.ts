@@ -56,6 +56,25 @@ describe("guards", () => {
     expect(await active()).toBe(40);
   });
 
+  test("B1: what a newer run has applied waits for nobody any more, though the plan that waited is the same", async () => {
+    await testConnection(db, ctx);
+    const source = many(3);
+    const waiting = await syncWorld(db, ctx, { world: source, planOnly: true });
+    const applied = await syncWorld(db, ctx, { world: source });
+    expect([waiting.state, applied.state, applied.hash]).toEqual(["held", "done", waiting.hash]);
+    const { rows } = await db.pool.query(
+      "select p.state as plan, r.state as run from plans p join runs r on r.id = p.run_id order by p.id",
+    );
+    expect(rows).toEqual([
+      { plan: "superseded", run: "superseded" },
+      { plan: "applied", run: "done" },
+    ]);
+    await expect(inTransaction(db, ctx, (work) => approvePlan(work, { planId: waiting.planId }))).rejects.toMatchObject({
+      code: "conflict",
+      message: expect.stringContaining("newer run"),
+    });
+  });
+
   test("invariant 2: an input that moved is refused by name and waits for the next plan; the rest is applied", async () => {
     await testConnection(db, ctx);
     const source = many(10);
