@@ -11,6 +11,7 @@ export type ErrorCode =
   | "forbidden"
   | "too_large"
   | "unsupported_type" // a body in a form that is not read here
+  | "not_acceptable" // nothing in a form that the caller reads
   | "rate_limited" // too many requests; `retryAfter` says when the next may come
   | "held" // a guard trips; nothing was changed
   | "busy" // somebody else holds the lock

@@ -14,6 +14,7 @@ const BY_CODE: Readonly<Record<ErrorCode, ExitCode>> = {
   forbidden: EXIT.input,
   too_large: EXIT.input,
   unsupported_type: EXIT.input,
+  not_acceptable: EXIT.input,
   rate_limited: EXIT.unavailable,
   misconfigured: EXIT.input,
   held: EXIT.held,

@@ -14,20 +14,23 @@ export function versionTag(version: number, shown: unknown): string {
   return entityTag(`${version}-${createHash("sha256").update(JSON.stringify(shown)).digest("base64url").slice(0, 16)}`);
 }
 
+/** Versions that a change may be of; null for any. */
+export type AskedVersions = readonly number[] | null;
+
 /**
- * The version that If-Match names; null for `*`. Throws `precondition_failed` without one, so that nobody's change is lost unnoticed
- * (RFC 6585 section 3 calls it 428; the detail says what to send), and for a tag that is not ours. What was shown beside the version is not
+ * The versions that If-Match names; null for `*`. Throws `precondition_failed` without one, so that nobody's change is lost unnoticed
+ * (RFC 6585 section 3 calls it 428; the detail says what to send), and where no tag is ours. What was shown beside the version is not
  * compared: no change of somebody's hangs on it.
  */
-export function versionMatched(ifMatch: string | undefined): number | null {
+export function versionsMatched(ifMatch: string | undefined): AskedVersions {
   if (ifMatch === undefined)
     throw new AppError("precondition_failed", "Send If-Match with the ETag of what you have read (or `*` to change it whatever it is).", {
       field: "If-Match",
     });
   if (ifMatch.trim() === "*") return null;
-  const version = /^(?:W\/)?"(\d{1,9})(?:-[\w-]{16})?"$/.exec(ifMatch.trim())?.[1];
-  if (version === undefined) throw new AppError("precondition_failed", "If-Match is not an ETag of this resource.", { field: "If-Match" });
-  return Number(version);
+  const versions = ifMatch.split(",").flatMap((tag) => /^(?:W\/)?"(\d{1,9})(?:-[\w-]{16})?"$/.exec(tag.trim())?.[1] ?? []);
+  if (versions.length === 0) throw new AppError("precondition_failed", "If-Match is not an ETag of this resource.", { field: "If-Match" });
+  return versions.map(Number);
 }
 
 /**
@@ -55,11 +58,11 @@ export function isKnown(ifNoneMatch: string | undefined, tag: string): boolean {
 }
 
 /** Refuses a change of another version than the caller has seen. Throws `precondition_failed`. */
-export function requireVersion({ ifVersion, version, what }: { ifVersion: number | null; version: number; what: string }): void {
-  if (ifVersion !== null && ifVersion !== version)
+export function requireVersion({ ifVersion, version, what }: { ifVersion: AskedVersions; version: number; what: string }): void {
+  if (ifVersion !== null && !ifVersion.includes(version))
     throw new AppError(
       "precondition_failed",
-      `${what} was changed in the meantime: it is version ${version}, not ${ifVersion}. Read it again.`,
+      `${what} was changed in the meantime: it is version ${version}, not ${ifVersion.join(" or ")}. Read it again.`,
       {
         field: "If-Match",
       },

@@ -138,7 +138,7 @@ function refusals(route: Route): [string, string][] {
     ],
     [takesBody, "413", `The body is too large${route.upload ? `: at most ${route.upload.mostBytes / 1_048_576} MB` : ""}.`],
     [takesBody, "415", `The body is of another type than ${route.upload?.types.join(", ") ?? "application/json"}.`],
-    [route.sends === PHOTO, "415", "`Accept` names no type that it comes in."],
+    [route.sends === PHOTO, "406", "`Accept` names no type that it comes in."],
     [true, "422", "Something in the request is not valid; `errors` names the fields."],
     [
       true,

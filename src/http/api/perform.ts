@@ -6,7 +6,7 @@ import type { SharedAnswers } from "../../db/shared-answers.ts";
 import { requireStanding } from "../../auth/credential-stands.ts";
 import { AppError } from "../../errors.ts";
 import { askedAnew } from "./asked-anew.ts";
-import { isKnown, versionMatched, versionTag } from "./entity-tag.ts";
+import { isKnown, versionsMatched, versionTag, type AskedVersions } from "./entity-tag.ts";
 import { inMemory } from "./from-memory.ts";
 import { once, onceApart, type KeptAnswer } from "./idempotency.ts";
 import { parsed } from "./problem.ts";
@@ -77,11 +77,11 @@ export async function perform(route: Route, { request, ...by }: Performed & { re
   });
 }
 
-/** The version that is asked for; null for any. Throws `precondition_failed`, also where nothing has a version that could be compared. */
-function versionAsked({ versioned }: Route, ifMatch: string | undefined): number | null {
-  if (versioned === true) return versionMatched(ifMatch);
+/** The versions that are asked for; null for any. Throws `precondition_failed`, also where nothing has a version that could be compared. */
+function versionAsked({ versioned }: Route, ifMatch: string | undefined): AskedVersions {
+  if (versioned === true) return versionsMatched(ifMatch);
   if (ifMatch === undefined || versioned === "own-tags") return null;
-  if (versioned === "if-sent" || ifMatch.trim() === "*") return versionMatched(ifMatch);
+  if (versioned === "if-sent" || ifMatch.trim() === "*") return versionsMatched(ifMatch);
   throw new AppError("precondition_failed", "This request compares no version: send it without If-Match.", { field: "If-Match" });
 }
 
@@ -108,7 +108,7 @@ const NOBODY = new Proxy<Caller>(
   },
 );
 
-async function answered(route: Route, by: Performed & { request: ApiRequest; sql: Sql; ifVersion: number | null }): Promise<ApiAnswer> {
+async function answered(route: Route, by: Performed & { request: ApiRequest; sql: Sql; ifVersion: AskedVersions }): Promise<ApiAnswer> {
   const { request, caller, ctx, sql, options, ifVersion } = by;
   refuseUnstorable(request.params);
   refuseUnstorable(request.query);

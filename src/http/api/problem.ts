@@ -12,6 +12,7 @@ const TITLE: Readonly<Record<ErrorCode, string>> = {
   forbidden: "This is not allowed",
   too_large: "The request is too large",
   unsupported_type: "This media type is not taken here",
+  not_acceptable: "It comes in no form that is asked for",
   rate_limited: "Too many requests",
   held: "A guard holds this change",
   busy: "Something else is at work on it",

@@ -10,6 +10,7 @@ import type { AccessSnapshot } from "../../access/snapshot/snapshot.ts";
 import type { Turns } from "../../auth/passwords/turns.ts";
 import type { SignInSettings } from "../../sign-in-settings.ts";
 import type { Authenticate } from "./authenticate.ts";
+import type { AskedVersions } from "./entity-tag.ts";
 import type { InMemory } from "./from-memory.ts";
 import type { Special } from "./special.ts";
 
@@ -71,8 +72,8 @@ export interface ApiCall extends Work {
   require(permission: OwnPermission, thing: Thing): Promise<Reach>;
   /** For answers that go on for long: refuses a credential that has ended since the request came. Throws `unauthenticated`. */
   requireStanding(): Promise<void>;
-  /** The version that If-Match names; null for `*`. Only on routes that are `versioned`. */
-  ifVersion: number | null;
+  /** The versions that If-Match names; null for `*`. Only on routes that are `versioned`. */
+  ifVersion: AskedVersions;
   /** The headers of the same names, for what has tags of its own. */
   ifMatch: string | undefined;
   ifNoneMatch: string | undefined;

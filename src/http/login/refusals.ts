@@ -29,6 +29,7 @@ const BY_CODE: Readonly<Record<ErrorCode, string>> = {
   forbidden: "forbidden",
   too_large: "too_large",
   unsupported_type: "invalid",
+  not_acceptable: "invalid",
   rate_limited: "too_many",
   held: "not_now",
   busy: "unavailable",

@@ -10,6 +10,7 @@ export const ERROR_STATUS: Readonly<Record<ErrorCode, number>> = {
   forbidden: 403,
   too_large: 413,
   unsupported_type: 415,
+  not_acceptable: 406,
   rate_limited: 429,
   held: 503,
   busy: 503,

@@ -22,6 +22,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   precondition_failed: 412,
   too_large: 413,
   unsupported_type: 415,
+  not_acceptable: 406,
   rate_limited: 429,
   internal: 500,
   misconfigured: 500,

@@ -142,6 +142,17 @@ describe("people by the administration API", () => {
     await door.request("POST", "/people", { body: two }).expect(422);
   });
 
+  test("any tag of a list in If-Match may be the one that is there (RFC 9110 section 13.1.1)", async () => {
+    const { body: made } = await door.request("POST", "/people", { body: { userName: unique("lee") } }).expect(201);
+    const at = `/people/${made.id}`;
+    const etag = String((await door.request("GET", at).expect(200)).headers["etag"]);
+    const change = (listed: string, title: string) => door.request("PATCH", at, { headers: { "If-Match": listed }, body: { title } });
+    await change(`"other", W/${etag}`, "Head").expect(200);
+    await change(`"other", ${etag}`, "Lost").expect(412);
+    await change(`${etag}, "${made.version + 1}"`, "Clerk").expect(200);
+    await change('"other", "another"', "Lost").expect(412);
+  });
+
   test("a merge patch changes what it names, empties with null, and is not lost between two editors", async () => {
     const { body: made } = await door
       .request("POST", "/people", { body: { userName: unique("kay"), title: "Clerk", nickName: "K" } })

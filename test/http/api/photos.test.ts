@@ -174,6 +174,12 @@ describe("photos", () => {
     await send("DELETE", {}).expect(404);
   });
 
+  test("P3: a form that there is no photo in is not acceptable", async () => {
+    const id = await door.newPerson();
+    const answer = await get(id, { Accept: "image/png" }).expect(406);
+    expect(JSON.parse(String(answer.body))).toMatchObject({ field: "Accept", code: "not_acceptable" });
+  });
+
   test("P3, P7: people set their own photo; whoever may not see somebody is told nothing", async () => {
     const [id, other] = [await door.newPerson(), await door.newPerson()];
     const token = await door.newToken({ personId: id });

@@ -34,7 +34,7 @@ export const photoRoutes: readonly Route[] = [
     sends: "image/*",
     async handler(call, { params, query }) {
       const format = acceptedFormat(call.accept);
-      if (format === undefined) throw new AppError("unsupported_type", "Photos come as image/webp or image/jpeg.", { field: "Accept" });
+      if (format === undefined) throw new AppError("not_acceptable", "Photos come as image/webp or image/jpeg.", { field: "Accept" });
       const hash = await photoHash(call.sql, params.id);
       if (hash === undefined) throw withoutPhoto();
       const tag = entityTag(`${nameOf(hash)}-${query.size}-${format}`);
