@@ -8,9 +8,9 @@ import type { StoredPreview } from "./preview-store.ts";
 import { tryOut } from "./preview-trial.ts";
 import { computePreview } from "./preview.ts";
 import { updateRole } from "./roles.ts";
-import { parseRule } from "./rule-input.ts";
 import { lockRules } from "./rule-lock.ts";
 import { createRule, deleteRule, updateRule } from "./rules.ts";
+import { parseSavedRule } from "./stored-conditions.ts";
 
 /**
  * Saves a change that was looked at, if it would still do exactly what was shown: the difference is computed anew in the transaction
@@ -64,7 +64,7 @@ async function applyChange(work: Work, change: SavedChange): Promise<void> {
 }
 
 async function saveRule(work: Work, input: unknown): Promise<void> {
-  const rule = parseRule(input);
+  const rule = await parseSavedRule(work.sql, input);
   const { rows } = await work.sql.query("select from rules where name = $1 and deleted_at is null", [rule.name]);
   if (rows.length > 0) await updateRule(work, rule);
   else await createRule(work, rule);

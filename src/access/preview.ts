@@ -10,7 +10,7 @@ import { closureOf, loadHolders, loadRolesOfRule, loadWorld, type RoleContentNow
 import { simulateRule } from "./preview-rule.ts";
 import { summaryOf, type PreviewSummary } from "./preview-summary.ts";
 import { versionBinding } from "./preview-version.ts";
-import { parseRule } from "./rule-input.ts";
+import { parseSavedRule } from "./stored-conditions.ts";
 import { findRole, inCircle, refusePredefined } from "./roles.ts";
 
 /** People are compared so many at a time. */
@@ -96,7 +96,7 @@ async function simulated(work: Work, { change, at }: { change: SavedChange; at: 
 }
 
 async function ruleSaved(work: Work, { input, at, world }: { input: unknown; at: Date; world: PreviewWorld }): Promise<Simulated> {
-  const { ruleId, unchanged, gives, to } = await simulateRule(work, { rule: parseRule(input), at });
+  const { ruleId, unchanged, gives, to } = await simulateRule(work, { rule: await parseSavedRule(work.sql, input), at });
   const same = { before: world, after: world };
   if (unchanged) return { people: [], ...same, heldAfter: (_, held) => held };
   const holders = ruleId === null ? [] : await loadHolders(work.sql, { by: "rules", ids: [ruleId], at });

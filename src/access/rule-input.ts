@@ -49,11 +49,15 @@ export type RuleDefinition = z.output<typeof ruleSchema>;
 
 const fileSchema = z.strictObject({ rules: z.array(z.unknown()).min(1) });
 
+/** A rule's condition as it is saved; null or absent where it has none, or there is no such rule. */
+type Saved = string | null | undefined;
+
 /**
  * One rule, checked whole. Throws `invalid` with every problem; a condition's with position and expected type.
  * @param field what the input calls the rule; empty where it is the input itself
+ * @param saved the rule's condition until now: a rule is switched off with it whether or not it compiles
  */
-export function parseRule(input: unknown, field = "rule"): RuleDefinition {
+export function parseRule(input: unknown, { field = "rule", saved }: { field?: string; saved?: Saved } = {}): RuleDefinition {
   const within = (path: readonly PropertyKey[]) => [...(field === "" ? [] : [field]), ...path.map(String)].join(".");
   const result = ruleSchema.safeParse(input);
   if (!result.success) {
@@ -64,12 +68,16 @@ export function parseRule(input: unknown, field = "rule"): RuleDefinition {
       { field: problems[0]?.field, problems },
     );
   }
-  if (result.data.condition !== undefined) compileCondition(result.data.condition, within(["condition"]), { isNew: true });
+  const { condition, enabled } = result.data;
+  if (condition !== undefined && (enabled || condition !== saved)) compileCondition(condition, within(["condition"]), { isNew: true });
   return result.data;
 }
 
-/** A file of rules (`rules:` and a list), checked whole before anything is saved. */
-export function parseRulesFile(yaml: string): RuleDefinition[] {
+/**
+ * A file of rules (`rules:` and a list), checked whole before anything is saved.
+ * @param saved the conditions of rules until now, by name
+ */
+export function parseRulesFile(yaml: string, saved: ReadonlyMap<string, string>): RuleDefinition[] {
   let content: unknown;
   try {
     content = parseYaml(yaml);
@@ -78,10 +86,15 @@ export function parseRulesFile(yaml: string): RuleDefinition[] {
   }
   const file = fileSchema.safeParse(content);
   if (!file.success) throw new AppError("invalid", "A file of rules holds `rules:` and a list of them, nothing else.", { field: "rules" });
-  const rules = file.data.rules.map((rule, index) => parseRule(rule, `rules.${index}`));
+  const rules = file.data.rules.map((rule, index) => parseRule(rule, { field: `rules.${index}`, saved: saved.get(nameOf(rule)) }));
   const twice = rules.find((rule, index) => rules.findIndex((other) => other.name === rule.name) !== index);
   if (twice) throw new AppError("invalid", `Two rules of the file are named ${twice.name}.`, { field: "rules" });
   return rules;
+}
+
+/** What an unchecked rule is called; empty where it says nothing of the kind. */
+export function nameOf(input: unknown): string {
+  return typeof input === "object" && input !== null && "name" in input && typeof input.name === "string" ? input.name : "";
 }
 
 export function compileCondition(source: string, field: string, { isNew = false } = {}): Expression {

@@ -8,7 +8,7 @@ import { reconcileGroupRules } from "./group-rules.ts";
 import { parseRule, parseRulesFile, type RuleDefinition, type RuleInput } from "./rule-input.ts";
 import { lockRules } from "./rule-lock.ts";
 import { findRole } from "./roles.ts";
-import { conditionProblem } from "./stored-conditions.ts";
+import { conditionProblem, parseSavedRule, savedConditions } from "./stored-conditions.ts";
 
 interface RuleRow {
   id: string;
@@ -27,9 +27,12 @@ export async function createRule(work: Work, input: RuleInput): Promise<string> 
   return (await save(work, { rule, known })).id;
 }
 
-/** Replaces the rule of this name and carries it out: a new version supersedes the grants of the old one. Throws as createRule, `not_found` for an unknown name. */
+/**
+ * Replaces the rule of this name and carries it out: a new version supersedes the grants of the old one. One that doesn't compile any more
+ * is switched off as it is. Throws as createRule, `not_found` for an unknown name.
+ */
 export async function updateRule(work: Work, input: RuleInput): Promise<void> {
-  const rule = parseRule(input);
+  const rule = await parseSavedRule(work.sql, input);
   await lockRules(work.sql, "alone");
   await save(work, { rule, known: await findLive(work.sql, rule.name) });
 }
@@ -46,7 +49,7 @@ export async function deleteRule(work: Work, { name }: { name: string }): Promis
 
 /** Saves every rule of a YAML file by its name, all or none. Rules that the file does not name stay. */
 export async function loadRulesFile(work: Work, yaml: string): Promise<Record<Saved, number>> {
-  const rules = parseRulesFile(yaml);
+  const rules = parseRulesFile(yaml, await savedConditions(work.sql));
   const counts = { created: 0, updated: 0, unchanged: 0 };
   await lockRules(work.sql, "alone");
   for (const rule of rules) {

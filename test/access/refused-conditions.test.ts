@@ -4,7 +4,7 @@ import { evaluateConditionRules } from "../../src/access/condition-rules.ts";
 import { effectiveAccess } from "../../src/access/effective.ts";
 import { createRole } from "../../src/access/roles.ts";
 import { listRulesPage } from "../../src/access/rule-list.ts";
-import { createRule, deleteRule, listRules, updateRule } from "../../src/access/rules.ts";
+import { createRule, deleteRule, listRules, loadRulesFile, updateRule } from "../../src/access/rules.ts";
 import { inTransaction, type Work } from "../../src/db/database.ts";
 import { raiseBlocks } from "../../src/directory/blocks.ts";
 import { createUnit } from "../../src/directory/units.ts";
@@ -71,4 +71,33 @@ test("invariant 5: a rule that was saved and does not compile any more stops nob
   await inWork((work) => deleteRule(work, { name: "well" }));
   await inWork((work) => deleteRule(work, { name: "old" }));
   expect([await roles(joins), await roles(stays)]).toEqual([0, 0]);
+});
+
+test("M3: a rule that does not compile any more is switched off as it is, by file as well; to be switched on it has to compile", async () => {
+  const rule = { name: "old", condition: 'person.userType == "x"', role: roleOf.old, unit: "lobby" };
+  await inWork((work) => createRule(work, rule));
+  const personId = await employ("x");
+  await evaluate(personId);
+  const refused = { ...rule, condition: REFUSED };
+  const yaml = (enabled: boolean) => JSON.stringify({ rules: [{ ...refused, enabled }] });
+  for (const off of [
+    (work: Work) => updateRule(work, { ...refused, enabled: false }),
+    (work: Work) => loadRulesFile(work, yaml(false)).then(() => undefined),
+  ]) {
+    await inWork((work) => updateRule(work, rule));
+    expect(await roles(personId)).toBe(1);
+    await db.pool.query("update rules set condition = $1 where name = 'old'", [REFUSED]);
+    await expect(inWork((work) => updateRule(work, refused))).rejects.toMatchObject({ code: "invalid" });
+    await expect(inWork((work) => loadRulesFile(work, yaml(true)))).rejects.toMatchObject({ code: "invalid" });
+    await expect(inWork((work) => updateRule(work, { ...refused, condition: `${REFUSED} || true`, enabled: false }))).rejects.toMatchObject(
+      {
+        code: "invalid",
+      },
+    );
+    await inWork(off);
+    expect(await roles(personId)).toBe(0);
+    expect(await listRules(db.pool, { at: clock.now() })).toMatchObject([{ name: "old", enabled: false, condition: REFUSED }]);
+    await expect(inWork((work) => updateRule(work, refused))).rejects.toMatchObject({ code: "invalid" });
+  }
+  await expect(inWork((work) => createRule(work, { ...refused, name: "new", enabled: false }))).rejects.toMatchObject({ code: "invalid" });
 });

@@ -91,6 +91,30 @@ describe("rules by API", () => {
     await door.request("POST", "/rules", { body: { name: "once", group: "Porters", role: "porter", unit: "company" } }).expect(409);
   });
 
+  test("M3: one that does not compile any more is switched off as it is, with a preview or without", async () => {
+    await door.newPerson();
+    await door.work((work) => createRole(work, { key: "warden", name: "Warden", permissions: ["register.keys.view"] }));
+    const rule = { name: "aged", condition: "person.active", role: "warden", unit: "company" };
+    const { body: made } = await door.request("POST", "/rules", { body: rule }).expect(201);
+    const condition = 'person.displayName.matches("((a{90}){90}){90}")';
+    await door.db.pool.query("update rules set condition = $2 where id = $1", [made.id, condition]);
+    const patch = (body: object) => door.request("PATCH", `/rules/${made.id}`, { body, headers: { "If-Match": "*" } });
+    expect((await patch({ expiresAfterSeconds: 60 }).expect(422)).body).toMatchObject({ field: "condition" });
+    const off = { ...rule, condition, enabled: false };
+    const { body: preview } = await door.request("POST", "/rules/preview", { body: off }).expect(201);
+    expect(preview).toMatchObject({ kind: "rule", gained: 0 });
+    expect(preview.lost).toBeGreaterThan(0);
+    await door.request("POST", "/previews", { body: { kind: "rule", rule: off } }).expect(201);
+    const { body } = await patch({ enabled: false }).expect(200);
+    expect(body).toMatchObject({ enabled: false, condition, grants: 0, problem: expect.stringContaining("repeats too much") });
+    await patch({ enabled: true }).expect(422);
+    await door.db.pool.query("update rules set enabled = true where id = $1", [made.id]);
+    const { body: again } = await door.request("POST", "/rules/preview", { body: off }).expect(201);
+    await door.request("POST", `/previews/${again.id}/apply`).expect(204);
+    expect((await door.request("GET", `/rules/${made.id}`).expect(200)).body).toMatchObject({ enabled: false });
+    await door.request("DELETE", `/rules/${made.id}`, { headers: { "If-Match": "*" } }).expect(204);
+  });
+
   test("nobody gives by a rule what they could not give by hand", async () => {
     await door.work((work) =>
       createRole(work, { key: "rule-maker", name: "Rule maker", permissions: ["rollcall.rules.edit", "rollcall.rules.view"] }),

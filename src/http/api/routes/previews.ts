@@ -60,10 +60,10 @@ export const previewRoutes: readonly Route[] = [
     answer: previewSchema,
     idempotent: true,
     ownTransactions: true,
-    handler(call, { body }) {
+    async handler(call, { body }) {
       const { at: instant, ...change } = { at: undefined, ...body };
       if (change.kind !== "rule") return madePreview(call, change, instant);
-      return madePreview(call, { kind: "rule", rule: JSON.parse(JSON.stringify(ruleOf(change.rule, "rule"))) }, instant);
+      return madePreview(call, { kind: "rule", rule: JSON.parse(JSON.stringify(await ruleOf(call.sql, change.rule, "rule"))) }, instant);
     },
   }),
   route({

@@ -2,8 +2,10 @@ import { z } from "zod";
 import { requireMayGiveByRule } from "../../../access/rule-giving.ts";
 import { listRulesPage, readRule, type ListedRule } from "../../../access/rule-list.ts";
 import { keepingAnAdministrator } from "../../../access/last-administrator.ts";
-import { parseRule, type RuleDefinition } from "../../../access/rule-input.ts";
+import type { RuleDefinition } from "../../../access/rule-input.ts";
 import { createRule, deleteRule, updateRule } from "../../../access/rules.ts";
+import { parseSavedRule } from "../../../access/stored-conditions.ts";
+import type { Sql } from "../../../db/database.ts";
 import { requireVersion } from "../entity-tag.ts";
 import { page, pageOf, pageQuery, placeOf } from "../paging.ts";
 import { madePreview, previewSchema } from "../previewing.ts";
@@ -60,8 +62,10 @@ const ruleChange = ruleFields.omit({ name: true }).partial();
  * Checked as a rule: its condition's types too. Fields are named as they were sent.
  * @param field where it stands in the body; empty where it is the body
  */
-export function ruleOf(input: Partial<z.output<typeof ruleFields>>, field: "" | "rule" = ""): RuleDefinition {
-  return parseRule(Object.fromEntries(Object.entries(input).filter(([, value]) => value !== null && value !== undefined)), field);
+export function ruleOf(sql: Sql, input: Partial<z.output<typeof ruleFields>>, field: "" | "rule" = ""): Promise<RuleDefinition> {
+  return parseSavedRule(sql, Object.fromEntries(Object.entries(input).filter(([, value]) => value !== null && value !== undefined)), {
+    field,
+  });
 }
 
 function inputOf({ name, group, connection, condition, role, unit, startsAt, expiresAt, expiresAfterSeconds, enabled }: ListedRule) {
@@ -114,7 +118,7 @@ export const ruleRoutes: readonly Route[] = [
     answer: ruleSchema,
     idempotent: true,
     async handler(call, { body }) {
-      const rule = ruleOf(body);
+      const rule = await ruleOf(call.sql, body);
       await mayGive(call, rule);
       return readRule(call.sql, { id: await createRule(call, rule), at: call.ctx.now() });
     },
@@ -132,7 +136,7 @@ export const ruleRoutes: readonly Route[] = [
     answer: previewSchema,
     idempotent: true,
     ownTransactions: true,
-    handler: (call, { body }) => madePreview(call, { kind: "rule", rule: JSON.parse(JSON.stringify(ruleOf(body))) }),
+    handler: async (call, { body }) => madePreview(call, { kind: "rule", rule: JSON.parse(JSON.stringify(await ruleOf(call.sql, body))) }),
   }),
   route({
     method: "get",
@@ -153,7 +157,7 @@ export const ruleRoutes: readonly Route[] = [
     sensitive: true,
     summary: "Change a rule; carried out at once",
     description:
-      "Its grants are made anew. With `group: null` and a condition it becomes a rule with a condition, and the other way round.",
+      "Its grants are made anew; one whose condition can't be evaluated any more (`problem`) is switched off as it is. With `group: null` and a condition it becomes a rule with a condition, and the other way round.",
     tag: TAG,
     access: EDIT,
     params: idParams,
@@ -165,7 +169,7 @@ export const ruleRoutes: readonly Route[] = [
       const { sql, ctx } = call;
       const known = await readRule(sql, { id, at: ctx.now() });
       requireVersion({ ifVersion: call.ifVersion, version: known.version, what: `The rule ${known.name}` });
-      const rule = ruleOf({ ...inputOf(known), ...body });
+      const rule = await ruleOf(sql, { ...inputOf(known), ...body });
       await mayGive(call, known);
       await mayGive(call, rule);
       await keepingAnAdministrator(call, async () => {
