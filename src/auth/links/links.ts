@@ -32,7 +32,7 @@ const FORM = /^[A-Za-z0-9_-]{43}$/;
 const ADDRESS_HASH = "sha256(convert_to(lower(p.email::text), 'UTF8'))";
 
 /** An invitation that went to an address is for its reader, for as long as the address is the person's: a wrong one is put right without taking the link back. */
-const STILL_ADDRESSED = `(l.address_hash is null or l.address_hash = ${ADDRESS_HASH})`;
+export const STILL_ADDRESSED = `(l.address_hash is null or l.address_hash = ${ADDRESS_HASH})`;
 
 /**
  * A link to set another password is of the time in which its person could be here: who was shut out since, because somebody else may read

@@ -7,12 +7,15 @@ export interface LoginHolder {
   personId: string;
   /** Whether the person may be signed in now: active, and within their own time. */
   present: boolean;
+  /** Whether nothing keeps them out but that they have not answered an invitation. */
+  invited: boolean;
   hasPassword: boolean;
 }
 
 // Somebody invited comes in by a temporary password as far as setting their own, which makes them active.
+const IN_OWN_TIME = withinOwnTime({ person: "p.id", at: "$2::timestamptz" });
 const SHOWN = `p.id as "personId", p.active and (p.state = 'active' or (p.state = 'invited' and w.temporary_until is not null))
-    and ${withinOwnTime({ person: "p.id", at: "$2::timestamptz" })} as present, w.person_id is not null as "hasPassword"`;
+    and ${IN_OWN_TIME} as present, p.active and p.state = 'invited' and ${IN_OWN_TIME} as invited, w.person_id is not null as "hasPassword"`;
 const HOLDER = `from people p left join passwords w on w.person_id = p.id where p.state <> 'deleted'`;
 const BY_NAME = `(lower(p.user_name::text) = lower($1::text) or (p.email is not null and lower(p.email::text) = lower($1::text)))
   order by lower(p.user_name::text) = lower($1::text) desc, p.id limit 1`;

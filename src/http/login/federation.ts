@@ -1,13 +1,15 @@
 import { unsettledAddress } from "../../auth/addresses/standing.ts";
+import { answerElsewhere } from "../../auth/links/answered-elsewhere.ts";
 import { noteAttempt } from "../../auth/risk/attempts.ts";
 import { isIssuerOfAccounts } from "../../auth/sign-in/issuer.ts";
-import { loginHolder } from "../../auth/sign-in/login-names.ts";
+import { loginHolder, type LoginHolder } from "../../auth/sign-in/login-names.ts";
 import { passFirst, type SignIn } from "../../auth/sign-in/store.ts";
 import type { LoadedConnection } from "../../connections/open.ts";
 import { inTransaction, type Work } from "../../db/database.ts";
 import { tellPerson } from "../../directory/notices.ts";
 import { AppError } from "../../errors.ts";
-import { syncFederated, type FederatedSubject } from "../../sync/federated-account.ts";
+import type { SignInSettings } from "../../sign-in-settings.ts";
+import { federatedAddresses, syncFederated, type FederatedSubject } from "../../sync/federated-account.ts";
 import { noteHeldRequest } from "../../sync/one.ts";
 import { setSecret } from "./cookies.ts";
 import type { Reply } from "./page.ts";
@@ -27,15 +29,17 @@ export interface FederatedSignIn {
   also?: (work: Work, personId: string) => Promise<void>;
 }
 
-/** Why somebody whom a provider has proven is not let in; people are told none of it. */
-type Refusal = "other_issuer" | "unmatched" | "disputed" | "left" | "refused" | "new_address" | "held" | "not_active" | "disabled";
+/** Why somebody whom a provider has proven is not let in; people are told none of it, but that they have an invitation to answer. */
+type Refusal =
+  "other_issuer" | "unmatched" | "disputed" | "left" | "refused" | "new_address" | "held" | "not_active" | "invited" | "disabled";
 
 type Passed = { passed: true; secret: string; personId: string } | { passed: false; why: Refusal; personId: string | null };
 
 /**
  * Signs in whom an identity provider has proven: the account of the connection says who it is; one that is not known goes through the
  * stages of a sync first, with the connection's mapping, match rules and guards, and as its `policy.signIn` allows. Afterwards the
- * browser's cookie carries on at /login/next. Throws `forbidden`, in the same words for whatever reason, for who is not let in.
+ * browser's cookie carries on at /login/next. Throws `forbidden` for who is not let in: in the same words for whatever reason, but to who has
+ * an invitation to answer first, which is no news to whom it was sent.
  */
 export async function signInFederated(visit: Visit, options: FederatedSignIn): Promise<{ redirect: string }> {
   const { connection } = options;
@@ -53,7 +57,8 @@ export async function signInFederated(visit: Visit, options: FederatedSignIn): P
   });
   if (!outcome.passed) {
     visit.ctx.log.info({ connection: connection.name, why: outcome.why }, "a federated sign-in was not let in");
-    throw new AppError("forbidden", visit.say("pages.federation.refused"), { field: "federation" });
+    const text = visit.say(outcome.why === "invited" ? "pages.federation.invited" : "pages.federation.refused");
+    throw new AppError("forbidden", text, { field: "federation" });
   }
   setSecret(visit.response, { cookie: "signIn", secret: outcome.secret });
   return { redirect: "/login/next" };
@@ -89,7 +94,8 @@ async function passed(work: Work, { visit, options }: { visit: Visit; options: F
   const { personId, outcome } = result;
   // Also whom nobody lets in yet: the account stays theirs. Created people have no other way in that somebody could be surprised by.
   if (outcome === "linked") await tellPerson(work, { keyRing, personId, notice: "sign_in.linked", data: { connection: connection.name } });
-  const holder = await loginHolder(work.sql, { personId, at: work.ctx.now() });
+  const holder = await answeringHolder(work, { personId, options, settings });
+  if (holder?.invited) return { passed: false, why: "invited", personId };
   if (holder?.present !== true) return { passed: false, why: "not_active", personId };
   await options.also?.(work, personId);
   const { secret } = await passFirst(work, {
@@ -100,6 +106,18 @@ async function passed(work: Work, { visit, options }: { visit: Visit; options: F
     federation: { connectionId: connection.id, subject: federation.subject, session: federation.session, until: federation.until },
   });
   return { passed: true, secret, personId };
+}
+
+/** The person as they stand after their sign-in at the provider: somebody invited may have answered by it. */
+async function answeringHolder(
+  work: Work,
+  { personId, options: { connection, subject }, settings }: { personId: string; options: FederatedSignIn; settings: SignInSettings },
+): Promise<LoginHolder | null> {
+  const holder = await loginHolder(work.sql, { personId, at: work.ctx.now() });
+  if (!holder?.invited) return holder;
+  const addresses = await federatedAddresses(work, { connection, subject });
+  await answerElsewhere(work, { personId, connection: connection.name, addresses, settings: settings.addresses });
+  return loginHolder(work.sql, { personId, at: work.ctx.now() });
 }
 
 /** The step-up that /login/step-up has begun in this browser, for proving oneself at a provider. Throws `forbidden` where there is none. */
