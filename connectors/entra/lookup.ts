@@ -126,7 +126,8 @@ async function relatedOf(
   for (let attempt = 1; ; attempt++) {
     const answer = await client.call({ method: "GET", path, query: { $select: "id", $top: LARGEST_PAGE }, needs, expect: [404] });
     if (answer.status !== 404) return answer;
-    const { status } = await client.call({ method: "GET", path: owner, query: { $select: "id" }, needs, expect: [404] });
+    const look = { path: owner, needs: owner.startsWith("/users/") ? "User.Read.All" : needs } as const;
+    const { status } = await client.call({ method: "GET", ...look, query: { $select: "id" }, expect: [404] });
     if (status === 404) return undefined;
     if (attempt >= attempts)
       throw new Fault(

@@ -148,6 +148,17 @@ describe("reads by id", () => {
     await expect(source.readOne("group", here.large)).rejects.toMatchObject({ kind: "transient", message: /404 for its members/ });
   });
 
+  test("who may not look at the owner of what was answered with 404 is told the permission for that owner", async () => {
+    const [id = ""] = here.people;
+    here.graph.faults.plan({ kind: "not found", at: `GET /users/${id}/memberOf` });
+    here.graph.faults.plan({ kind: "denied", at: `GET /users/${id}`, after: 1 });
+    await expect(source.groupsOf?.(id)).rejects.toMatchObject({ kind: "denied", message: expect.stringContaining("User.Read.All") });
+    here.graph.faults.plan({ kind: "not found", at: `GET /groups/${here.large}/members` });
+    here.graph.faults.plan({ kind: "denied", at: `GET /groups/${here.large}`, after: 2 });
+    const refused = { kind: "denied", message: expect.stringContaining("GroupMember.Read.All") };
+    await expect(source.readOne("group", here.large)).rejects.toMatchObject(refused);
+  });
+
   test("pages that lead in a circle end them with an error: of a group's members, and of a department's people", async () => {
     here.graph.faults.plan({ kind: "circle", at: `GET /groups/${here.large}/members`, times: 10 });
     await expect(source.readOne("group", here.large)).rejects.toMatchObject({ kind: "transient", message: /does not come to an end/ });
