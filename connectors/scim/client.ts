@@ -3,6 +3,7 @@ import { openHttp, type HttpAnswer, type HttpRequest } from "../kit/http.ts";
 import { discoverAbilities, type Abilities } from "./abilities.ts";
 import type { ScimSettings } from "./config.ts";
 import { askedByFilter, isGone, refusalOf, type Asking } from "./doubts.ts";
+import { isUsableId } from "./ids.ts";
 import { isObject } from "./json.ts";
 import { withKnownNames } from "./names.ts";
 
@@ -199,6 +200,7 @@ export function openClient({ settings, signal, now, network, conversation }: Ope
 
 function pathOf(kind: Kind, id?: string): string {
   if (kind === "unit") throw new Fault("rejected", "A SCIM application has no units.");
+  if (id !== undefined && !isUsableId(id)) throw unusable(id);
   return `/${kind === "user" ? "Users" : "Groups"}${id === undefined ? "" : `/${encodeURIComponent(id)}`}`;
 }
 
@@ -237,11 +239,20 @@ function withTextId(resource: AttributeObject): AttributeObject {
   return typeof id === "number" ? { ...resource, id: String(id) } : resource;
 }
 
-/** Throws `rejected` for what has no id. */
+/** Throws `rejected` for what has no id, or one by which nobody could be asked for again. */
 export function resourceOf(body: unknown): AttributeObject {
   const resource = isObject(body) ? withTextId(body) : {};
-  if (typeof resource["id"] === "string" && resource["id"] !== "") return resource;
+  const { id } = resource;
+  if (isUsableId(id)) return resource;
+  if (typeof id === "string" && id !== "") throw unusable(id);
   throw new Fault("rejected", "The SCIM application answered with a resource that has no id (RFC 7643 section 3.1).");
+}
+
+function unusable(id: string): Fault {
+  return new Fault(
+    "rejected",
+    `The SCIM application gives the id ${JSON.stringify(id.slice(0, 60))}, which no URL can name, or no database keep: nothing can be changed under it.`,
+  );
 }
 
 /** The version stands in the header, in the resource, or in both (RFC 7644 section 3.14). */
@@ -263,8 +274,11 @@ function idIn(location: string | string[] | undefined): string | undefined {
   }
 }
 
-/** The version that a resource was read at; undefined where the application tells none. */
+/** What a header can hold. */
+const IN_HEADER = /^[\t\x20-\x7e\x80-\xff]+$/;
+
+/** The version that a resource was read at; undefined where the application tells none, or one that it can't be told again. */
 export function versionOf({ meta }: AttributeObject): string | undefined {
   const version = isObject(meta) ? meta["version"] : undefined;
-  return typeof version === "string" && version !== "" ? version : undefined;
+  return typeof version === "string" && IN_HEADER.test(version) ? version : undefined;
 }

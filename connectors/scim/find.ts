@@ -1,5 +1,5 @@
 import { Fault, type AttributeObject, type Kind } from "../contract.ts";
-import type { ScimClient } from "./client.ts";
+import { resourceOf, type ScimClient } from "./client.ts";
 import type { ScimSettings } from "./config.ts";
 import { isNobodyBy } from "./filter-proof.ts";
 import { isObject } from "./json.ts";
@@ -136,7 +136,8 @@ function collect(
   { sought, found }: { sought: readonly Sought[]; found: Map<string, AttributeObject> },
 ): void {
   for (const resource of resources) {
-    if (typeof resource["id"] === "string" && sought.some((one) => matches(resource, one))) found.set(resource["id"], resource);
+    const { id } = resource;
+    if (typeof id === "string" && sought.some((one) => matches(resource, one))) found.set(id, resourceOf(resource));
   }
 }
 

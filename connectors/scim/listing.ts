@@ -1,5 +1,6 @@
 import type { AttributeObject, Completeness, Kind } from "../contract.ts";
 import type { ListPage, ScimClient } from "./client.ts";
+import { isUsableId } from "./ids.ts";
 
 /**
  * Every resource of a kind, page by page, by cursor where the application offers it. Complete is only what proves it:
@@ -59,7 +60,7 @@ async function* listByCursor(client: ScimClient, { kind, pageSize }: ListingOpti
 }
 
 function freshOf(resources: readonly AttributeObject[], seen: Set<string>): AttributeObject[] {
-  const fresh = resources.filter(({ id }) => typeof id === "string" && !seen.has(id));
+  const fresh = resources.filter(({ id }) => isUsableId(id) && !seen.has(id));
   for (const { id } of fresh) seen.add(String(id));
   return fresh;
 }

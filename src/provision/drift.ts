@@ -11,9 +11,19 @@ export function hasDrifted(account: TargetAccount, { delivered, active }: { deli
 /** What of the account we speak of in our deliveries, as it stands: the next update starts from here. */
 export function asItStands({ attributes }: TargetAccount, delivered: AttributeObject | null): AttributeObject {
   return Object.fromEntries(
-    Object.keys(delivered ?? {}).flatMap((name) => (attributes[name] === undefined ? [] : [[name, attributes[name]]])),
+    Object.keys(delivered ?? {}).flatMap((name) => (attributes[name] === undefined ? [] : [[name, keepable(attributes[name])]])),
   );
 }
+
+/** The same value without what PostgreSQL can't keep: it differs from what was delivered either way. */
+function keepable(value: AttributeValue | undefined): AttributeValue | undefined {
+  if (typeof value === "string") return value.replace(NOT_KEPT, "\u{FFFD}");
+  if (Array.isArray(value)) return (value as readonly AttributeValue[]).map(keepable) as AttributeValue;
+  if (!isObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name.replace(NOT_KEPT, "\u{FFFD}"), keepable(inner)]));
+}
+
+const NOT_KEPT = /\0|\p{Surrogate}/gu;
 
 /** The same of a group: another name, or a member that we put there and that is there no more. Members whom others added are theirs. */
 export function groupHasDrifted(group: TargetAccount, delivered: AttributeObject | null): boolean {

@@ -169,6 +169,17 @@ describe("what an application leaves open", () => {
     expect(await target.find("user", { userName: "anna" })).toMatchObject([{ nativeId: "7" }]);
   });
 
+  test.each(['W/"1"\r\nX-Admin: yes', 'W/"\u2713"', 'W/"\0"'])("the version %j, which no header can hold, is none", async (version) => {
+    const stored = { id: "7", userName: "anna", title: "A", meta: { version } };
+    const { target, asked } = await against(({ method, path }) =>
+      path === "/ServiceProviderConfig"
+        ? { status: 200, body: { patch: { supported: false }, etag: { supported: true } } }
+        : { status: 200, body: method === "GET" ? stored : {} },
+    );
+    await target.update("user", "7", { before: { title: "A" }, after: { title: "B" } });
+    expect(asked.filter(({ method }) => method === "PUT").map(({ headers }) => headers["if-match"])).toEqual([undefined]);
+  });
+
   test("empty pages with ever new cursors end as a listing that proves nothing", async () => {
     let page = 0;
     const { target } = await against(({ path }) => ({
