@@ -85,19 +85,22 @@ export function withReference(record: SourceRecord): SourceRecord {
   return record.reference === undefined ? { ...record, reference: record.nativeId } : record;
 }
 
-/** Splits what PostgreSQL can't hold (a NUL in a text) from what it can: one bad record never stops the others. */
+/** How JSON writes U+0000 and half of a surrogate pair; after a backslash that is itself escaped, it is a path. */
+const NOT_KEPT = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/;
+
+/** Splits what PostgreSQL can't hold (a NUL in a text, half of a surrogate pair) from what it can: one bad record never stops the others. */
 export function storable(page: Page): { records: SourceRecord[]; hashes: Buffer[]; problems: RecordProblem[] } {
   const problems = [...(page.problems ?? [])];
   const records: SourceRecord[] = [];
   const hashes: Buffer[] = [];
   for (const record of page.records) {
     const text = canonical(record);
-    if (record.nativeId === "" || text.includes("\\u0000")) {
+    if (record.nativeId === "" || (text.includes("\\u") && NOT_KEPT.test(text))) {
       problems.push({
         kind: record.kind,
-        nativeId: record.nativeId.replaceAll("\0", "�"),
+        nativeId: record.nativeId.replaceAll(/\0|\p{Surrogate}/gu, "�"),
         code: "invalid",
-        message: "It has no native id, or holds a NUL character, which no directory can store.",
+        message: "It has no native id, or holds a NUL character or half of a surrogate pair, which no directory can store.",
       });
     } else {
       records.push(record);

@@ -193,13 +193,18 @@ describe("M2: situations", () => {
       { kind: "user", nativeId: "nameless", attributes: { cn: "No uid" } },
       person("bad", { active: "perhaps" }),
       person("nul", { title: "a\0b" }),
+      person("half", { title: "a\ud83d" }),
+      person("hidden", { ["a\udc00"]: "b" }),
+      person("path", { title: "C:\\u0000 and \\ud83d", room: "\u{1f600}" }),
       { ...person("ada"), nativeId: "id-zz", reference: "x" },
     ]);
     const summary = await syncWorld(db, ctx, { world: source });
-    expect(summary.applied).toEqual({ applied: 1, refused: 0, failed: 0 });
+    expect(summary.applied).toEqual({ applied: 2, refused: 0, failed: 0 });
     const { rows } = await db.pool.query("select native_id, code, message from run_problems order by native_id");
     expect(rows).toMatchObject([
       { native_id: "id-bad", code: "invalid", message: expect.stringContaining("expected true or false") },
+      { native_id: "id-half", code: "invalid", message: expect.stringContaining("surrogate") },
+      { native_id: "id-hidden", code: "invalid", message: expect.stringContaining("surrogate") },
       { native_id: "id-nul", code: "invalid", message: expect.stringContaining("NUL") },
       { native_id: "id-zz", code: "conflict", message: expect.stringContaining("claims its userName") },
       { native_id: "nameless", code: "invalid", message: expect.stringContaining("userName") },
