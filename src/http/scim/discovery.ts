@@ -2,11 +2,11 @@ import { MOST_OPERATIONS } from "./bulk/request.ts";
 import type { Call } from "./call.ts";
 import { CURSOR_TIMEOUT } from "./cursor.ts";
 import { LIST_RESPONSE } from "./list.ts";
+import { DISCOVERY_DOCUMENTS, SCHEMA } from "./discovery-schemas.ts";
 import { LARGEST_PAGE, USUAL_PAGE } from "./list-request.ts";
 import { ROLE_DOCUMENT, ROLE_SCHEMA, UNIT_DOCUMENT, UNIT_SCHEMA } from "./organisation-schemas.ts";
 import { SCHEMA_DOCUMENTS, type ResourceSchema } from "./schema.ts";
 
-const SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:Schema";
 const RESOURCE_TYPE = "urn:ietf:params:scim:schemas:core:2.0:ResourceType";
 const SERVICE_PROVIDER_CONFIG = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig";
 
@@ -55,7 +55,7 @@ const CLIENT_CREDENTIALS = {
 
 /** RFC 7643 section 7. */
 export function schemaResources({ base, schemas: { custom } }: Discovering): { id: string }[] {
-  return [...SCHEMA_DOCUMENTS, ...(custom ? [custom] : []), UNIT_DOCUMENT, ROLE_DOCUMENT].map((document) => ({
+  return [...SCHEMA_DOCUMENTS, ...(custom ? [custom] : []), UNIT_DOCUMENT, ROLE_DOCUMENT, ...DISCOVERY_DOCUMENTS].map((document) => ({
     ...document,
     schemas: [SCHEMA],
     meta: { resourceType: "Schema", location: `${base}/Schemas/${document.id}` },

@@ -107,7 +107,7 @@ export const COMMON: readonly Described[] = [
 ];
 
 /** scimmy's definitions, taken once as data: its instances cost hundreds of times a plain document. */
-function document(definition: { describe(path: string): unknown }): SchemaDocument {
+export function documentOf(definition: { describe(path: string): unknown }): SchemaDocument {
   const { attributes, ...rest }: SchemaDocument = JSON.parse(JSON.stringify(definition.describe("/Schemas")));
   return { ...rest, attributes: attributes.map(asEnforced) };
 }
@@ -124,11 +124,11 @@ function asEnforced({ canonicalValues, subAttributes, ...described }: Described)
 
 /** The schema documents that discovery shows. */
 export const SCHEMA_DOCUMENTS: readonly SchemaDocument[] = [
-  document(SCIMMY.Schemas.User.definition),
-  document(SCIMMY.Schemas.EnterpriseUser.definition),
+  documentOf(SCIMMY.Schemas.User.definition),
+  documentOf(SCIMMY.Schemas.EnterpriseUser.definition),
   EMPLOYMENT_DOCUMENT,
   ACCESS_DOCUMENT,
-  document(SCIMMY.Schemas.Group.definition),
+  documentOf(SCIMMY.Schemas.Group.definition),
 ];
 
 function attributesOf(urn: string): readonly Described[] {

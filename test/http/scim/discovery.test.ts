@@ -100,6 +100,33 @@ describe("RFC 7643 sections 5 to 7, RFC 7644 section 4, RFC 9865 section 4: disc
     }
   });
 
+  test("what discovery answers is described by its own schemas, attribute by attribute", async () => {
+    const listed = (await door.request("GET", "/Schemas")).body.Resources as { id: string; name: string; attributes: Attribute[] }[];
+    const described = (name: string) => listed.find((schema) => schema.name === name)?.attributes;
+    const undescribed = (value: unknown, attributes: readonly Attribute[] | undefined): string[] => {
+      if (Array.isArray(value)) return value.flatMap((each) => undescribed(each, attributes));
+      if (typeof value !== "object" || value === null) return [];
+      return Object.entries(value).flatMap(([name, inner]) => {
+        const found = attributes?.find((attribute) => attribute.name === name);
+        return found ? undescribed(inner, found.subAttributes) : [name];
+      });
+    };
+    const told = { ServiceProviderConfig: "ServiceProviderConfig", ResourceTypes: "ResourceType", Schemas: "Schema" };
+    for (const [path, name] of Object.entries(told)) {
+      const { body } = await door.request("GET", `/${path}`);
+      const resources = (body.Resources ?? [body]) as { id?: string; schemas: string[] }[];
+      expect(new Set(resources.flatMap(({ schemas }) => schemas))).toEqual(
+        new Set(listed.filter((schema) => schema.name === name).map(({ id }) => id)),
+      );
+      const common = ["schemas", "meta"];
+      // The schema of schemas is deeper than it says that a schema is (RFC 7643 section 8.7.2).
+      for (const resource of resources.filter(({ id }) => id !== "urn:ietf:params:scim:schemas:core:2.0:Schema"))
+        expect(
+          undescribed(Object.fromEntries(Object.entries(resource).filter(([each]) => !common.includes(each))), described(name)),
+        ).toEqual([]);
+    }
+  });
+
   test("every attribute is described in full, and by what we do", async () => {
     const schemas = (await door.request("GET", "/Schemas")).body.Resources as {
       id: string;
@@ -125,7 +152,9 @@ describe("RFC 7643 sections 5 to 7, RFC 7644 section 4, RFC 9865 section 4: disc
           });
         if (attribute.type === "binary") expect(attribute.caseExact).toBe(true);
         if (attribute.type === "boolean") expect([attribute.caseExact, attribute.uniqueness ?? "none"]).toEqual([undefined, "none"]);
-        if (attribute.type === "complex") expect(attribute.subAttributes?.map(({ type }) => type)).not.toContain("complex");
+        // RFC 7643 section 2.3.8; its own schema of schemas (section 8.7.2) is the one that is nested.
+        if (attribute.type === "complex" && name !== "Schema")
+          expect(attribute.subAttributes?.map(({ type }) => type)).not.toContain("complex");
         if (attribute.canonicalValues) expect(attribute.canonicalValues).not.toEqual([]);
       }
     }

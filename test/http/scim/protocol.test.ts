@@ -93,7 +93,7 @@ describe("M1: the protocol's edges", () => {
     const types = await door.request("GET", "/ResourceTypes");
     expect(types.body.Resources.map(({ id }: { id: string }) => id)).toEqual(["User", "Group", "Unit", "Role"]);
     const schemas = await door.request("GET", "/Schemas");
-    expect(schemas.body).toMatchObject({ totalResults: 7, itemsPerPage: 7 });
+    expect(schemas.body).toMatchObject({ totalResults: 10, itemsPerPage: 10 });
     const one = await door.request("GET", `/Schemas/${USER}`);
     expect(one.body).toMatchObject({
       id: USER,
