@@ -2,6 +2,7 @@ import type { AttributeObject } from "../../connectors/contract.ts";
 import type { Mapping } from "../connections/definition.ts";
 import { isObject, type Contribution } from "../directory/attributes.ts";
 import { keepsItsLetters } from "../directory/letter-case.ts";
+import { AppError } from "../errors.ts";
 
 export type MatchKey = Mapping["match"][number];
 
@@ -28,6 +29,14 @@ export type Match =
 /** Of whom accounts are not believed (see noteVouching), and what settles it where there is no account to link. */
 export const UNVOUCHED_WORD =
   "somebody who administers only a part of the organisation; an edit that says the same, by who administers all of it, settles that";
+
+/** What is said of somebody whom a SCIM client has from a search alone, and by such a word. */
+export function unvouchedFor({ personId, keys }: { personId: string; keys: readonly string[] }): AppError {
+  const which = keys.toSorted().join(", ");
+  return new AppError("conflict", `The user ${personId} is nobody of this client's yet, and has this from ${UNVOUCHED_WORD}: ${which}.`, {
+    scimType: "uniqueness",
+  });
+}
 
 /** The values by which an account may find its person; e-mail and login names ignore case. */
 export function matchValues(contribution: Contribution, key: MatchKey): string[] {

@@ -11,7 +11,7 @@ import { changeMembers, type MemberChange } from "./apply/request-members.ts";
 import { decidingFor } from "./begin.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { knownAccounts, UNVOUCHED } from "./known.ts";
-import { UNVOUCHED_WORD } from "./match.ts";
+import { unvouchedFor } from "./match.ts";
 import { itemRows } from "./plan.ts";
 import { leavingOf, type Item } from "./records.ts";
 import { refuseGuarded } from "./request/guard.ts";
@@ -164,12 +164,8 @@ async function adopt({ ctx, sql }: Work, { connection, personId }: { connection:
      returning (select ${UNVOUCHED} from people p where p.id = $2::text::uuid) as unvouched`,
     [connection.id, personId, connection.mappingVersion, ctx.now()],
   );
-  const unvouched = rows[0]?.unvouched ?? [];
-  if (unvouched.length === 0) return;
-  const which = unvouched.toSorted().join(", ");
-  throw new AppError("conflict", `The user ${personId} is nobody of this client's yet, and has this from ${UNVOUCHED_WORD}: ${which}.`, {
-    scimType: "uniqueness",
-  });
+  const keys = rows[0]?.unvouched ?? [];
+  if (keys.length > 0) throw unvouchedFor({ personId, keys });
 }
 
 /** A group has one origin: a client may put members into another's group, and take its own out, but not rename or delete it. */

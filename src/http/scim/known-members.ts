@@ -1,15 +1,24 @@
 import type { Sql } from "../../db/database.ts";
+import { UNVOUCHED } from "../../sync/known.ts";
 import type { Call, ScimDoorOptions } from "./call.ts";
 import { refuseUnseenMembers } from "./own-members.ts";
 import type { MemberChange, MemberType } from "./patch/members.ts";
+import { isUuid } from "./view.ts";
+
+interface MembersQuestion {
+  call: Call;
+  ids: string[];
+  /** Whoever is in it stays; absent for a new one. */
+  groupId?: string | undefined;
+}
 
 /** The ids of those members whom this client may name, where the connection's `unknownMembers` passes others over; else all, or `invalid`. */
-export async function knownMembers(door: ScimDoorOptions, { call, ids }: { call: Call; ids: string[] }): Promise<string[]> {
+export async function knownMembers(door: ScimDoorOptions, { call, ids, groupId }: MembersQuestion): Promise<string[]> {
   if (call.settings.unknownMembers === "refuse" || ids.length === 0) {
     await refuseUnseenMembers(door.db.pool, { call, ids });
     return ids;
   }
-  const known = await readKnown(door.db.pool, { call, ids });
+  const known = await readKnown(door.db.pool, { call, ids, groupId });
   if (known.length < ids.length)
     door.quirks.note({
       connectionId: call.connection.id,
@@ -22,11 +31,14 @@ export async function knownMembers(door: ScimDoorOptions, { call, ids }: { call:
 }
 
 /** A change of members without those who are not here, or not what they were to be removed as. Throws as knownMembers does. */
-export async function knownChange(door: ScimDoorOptions, { call, change }: { call: Call; change: MemberChange }): Promise<MemberChange> {
-  if ("set" in change) return { set: await knownMembers(door, { call, ids: change.set }) };
+export async function knownChange(
+  door: ScimDoorOptions,
+  { call, groupId, change }: { call: Call; groupId: string; change: MemberChange },
+): Promise<MemberChange> {
+  if ("set" in change) return { set: await knownMembers(door, { call, groupId, ids: change.set }) };
   const { add, remove, typed } = change;
   return {
-    add: await knownMembers(door, { call, ids: add }),
+    add: await knownMembers(door, { call, groupId, ids: add }),
     remove: typed ? await ofTheirType(door.db.pool, { remove, typed }) : remove,
   };
 }
@@ -38,15 +50,23 @@ async function ofTheirType(sql: Sql, { remove, typed }: { remove: string[]; type
   return remove.filter((id) => !typed.has(id) || typed.get(id) === (groups.has(id) ? "Group" : "User"));
 }
 
-async function readKnown(sql: Sql, { call, ids }: { call: Call; ids: readonly string[] }): Promise<string[]> {
+// For whom nobody vouches is passed over, too, unless the person is the client's already, or is in.
+async function readKnown(sql: Sql, { call, ids, groupId }: MembersQuestion): Promise<string[]> {
   const own = `exists (select from accounts own where own.connection_id = $2 and own.kind in ('user', 'group')
     and own.native_id = asked.id::text and own.gone_at is null)`;
   const { rows } = await sql.query<{ id: string }>(
     `select asked.id from unnest($1::uuid[]) as asked (id)
-     where (exists (select from people p where p.id = asked.id and p.deleted_at is null)
+     where (exists (select from people p where p.id = asked.id and p.deleted_at is null and (cardinality(${UNVOUCHED}) = 0
+            or exists (select from accounts own where own.connection_id = $3 and own.kind = 'user' and own.native_id = p.id::text and own.person_id = p.id and own.gone_at is null)
+            or exists (select from memberships m where m.group_id = $4 and m.person_id = p.id and m.connection_id = $3 and m.recorded_to is null and m.valid_to is null)))
           and not exists (select from accounts gone where gone.connection_id = $3 and gone.kind = 'user' and gone.native_id = asked.id::text and gone.gone_at is not null)
         or exists (select from groups g where g.id = asked.id and g.deleted_at is null)) and ($2::int is null or ${own})`,
-    [ids, call.visibility === "own" ? call.connection.id : null, call.connection.id],
+    [
+      ids,
+      call.visibility === "own" ? call.connection.id : null,
+      call.connection.id,
+      groupId !== undefined && isUuid(groupId) ? groupId : null,
+    ],
   );
   return rows.map(({ id }) => id);
 }

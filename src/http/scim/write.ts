@@ -169,7 +169,7 @@ async function changeAtOnce(
 async function changeResource(door: ScimDoorOptions, options: Asking): Promise<Written> {
   const { type, call, id, ifMatch, asked } = options;
   const { next } = asked;
-  const change = asked.change && (await knownChange(door, { call, change: asked.change }));
+  const change = asked.change && (await knownChange(door, { call, groupId: id, change: asked.change }));
   const written = await changeAtOnce(door, { ...options, asked: { ...asked, change } });
   if (typeof written !== "string") return written;
   return write(door, call, async (work, connection) => {

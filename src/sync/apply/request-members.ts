@@ -5,6 +5,8 @@ import { recordEvent } from "../../audit/record.ts";
 import { markGroups, markPeople } from "../../directory/outbox.ts";
 import { closePeriods } from "../../directory/periods.ts";
 import { AppError } from "../../errors.ts";
+import { UNVOUCHED } from "../known.ts";
+import { unvouchedFor } from "../match.ts";
 import type { Batch } from "./source.ts";
 import { nestedFrom } from "./nested-from.ts";
 
@@ -15,7 +17,8 @@ export type MemberChange = { set: readonly string[] } | { add: readonly string[]
 
 /**
  * Changes a group's members as a request asks. Adding one member to a group of any size touches one row; who is in
- * already stays as is. Members that other connections put in are theirs to take out. Whom the client itself deleted is not there for it.
+ * already stays as is. Members that other connections put in are theirs to take out. Whom the client itself deleted is not there for it. Throws `invalid`
+ * for who is not there, `conflict` for somebody who is not the client's and for whom nobody vouches.
  */
 export async function changeMembers(batch: Batch, { groupId, change }: { groupId: string; change: MemberChange }): Promise<void> {
   const { work } = batch;
@@ -54,11 +57,11 @@ async function addMembers(
   const malformed = ids.find((id) => !UUID.test(id));
   if (malformed !== undefined) throw unknownMember(malformed);
   // Accounts are locked against a DELETE of theirs: one that is under way is waited for, and seen; one that comes later finds the membership.
-  const { rows } = await work.sql.query<ChangedMember & { opened: boolean; found: boolean }>(
+  const { rows } = await work.sql.query<ChangedMember & { opened: boolean; found: boolean; unvouched: string[] }>(
     `with asked as (select distinct id from unnest($2::uuid[]) as id),
-      own as materialized (select a.native_id::uuid as id, a.id as account_id, a.gone_at from accounts a
+      own as materialized (select a.native_id::uuid as id, a.id as account_id, a.gone_at, a.person_id from accounts a
         where a.connection_id = $3 and a.kind = 'user' and a.native_id = any($2::text[]) for key share),
-      person as (select p.id from asked join people p using (id) where p.state <> 'deleted'
+      person as (select p.id, case when exists (select from own where own.id = p.id and own.person_id = p.id) then '{}' else ${UNVOUCHED} end as unvouched from asked join people p using (id) where p.state <> 'deleted'
         and not exists (select from own where own.id = p.id and own.gone_at is not null)),
       child as (select g.id from asked join groups g using (id) where g.deleted_at is null and g.id <> $1),
       opened as (insert into memberships (group_id, person_id, connection_id, account_id, valid_from, recorded_from)
@@ -68,13 +71,17 @@ async function addMembers(
         select $1, c.id, $3::int, began.at, began.at from child c ${nestedFrom({ parent: "$1", child: "c.id", connection: "$3::int", at: "$4::timestamptz" })}
          where not exists (select from nestings n where n.parent_group_id = $1 and n.child_group_id = c.id and coalesce(n.connection_id, 0) = $3 and n.recorded_to is null and n.valid_to is null)
         returning child_group_id as id)
-    select asked.id, nested.id is not null as nested, opened.id is not null or nested.id is not null as opened, person.id is not null or child.id is not null as found
+    select asked.id, nested.id is not null as nested, opened.id is not null or nested.id is not null as opened, person.id is not null or child.id is not null as found,
+      case when opened.id is null then '{}' else person.unvouched end as unvouched
       from asked left join person using (id) left join child using (id) left join opened using (id) left join nested using (id)`,
     [groupId, ids, connection.id, work.ctx.now()],
   );
   const unknown = rows.find((row) => !row.found);
   if (unknown?.id === groupId) throw refusedMember("a group can't be a member of itself");
   if (unknown) throw unknownMember(unknown.id);
+  // The client has the id from a search: by the same word it would not come by them either. Who is in already stays.
+  const stranger = rows.find(({ unvouched }) => unvouched.length > 0);
+  if (stranger) throw unvouchedFor({ personId: stranger.id, keys: stranger.unvouched });
   return rows.filter((row) => row.opened);
 }
 

@@ -3,6 +3,7 @@ import type { Context } from "../../context.ts";
 import type { Sql } from "../../db/database.ts";
 import { uuidArray } from "../../db/uuid-array.ts";
 import { markedGroups, markedPeople, wokenProjects } from "../../directory/outbox.ts";
+import { UNVOUCHED } from "../known.ts";
 import { isDeadlock, isOverlap, isTaken } from "./contention.ts";
 import { TIMED, isHeld, ofGrantsAround, type GroupStanding } from "./group-standing.ts";
 import type { Looks, Proof } from "./look.ts";
@@ -26,7 +27,7 @@ export interface ChangedMembers {
 
 /**
  * Adds people to a group and takes people out with one statement, refused when the group has moved since the look. What it
- * costs follows from how many join and leave, never from how many are in. `general`: somebody added is no person, groups are
+ * costs follows from how many join and leave, never from how many are in. `general`: somebody added is no person, or nobody vouches for them, groups are
  * nested in it, access that ends some time after joining hangs on it, somebody who
  * leaves is an administrator, or began before they had left the last time; nothing was written. `moved`: look again.
  */
@@ -184,11 +185,11 @@ const unseen = (
 // Accounts are locked against a DELETE of theirs: one that is under way is waited for, and seen; one that comes later finds the membership.
 // Sets by one walk along an index each: a look for each person would cost as much as putting them in. Whose account of this client is
 // alive is there: erasing somebody takes their accounts with them. Only the others are looked for among people, where there is somebody like
-// that; locked, since whose account went while it was waited for may have been erased meanwhile.
+// that; locked, since whose account went while it was waited for may have been erased meanwhile. For whom nobody vouches, the general way decides.
 const ASKED = `own as materialized (select a.native_id::uuid as id, a.id as account_id, a.gone_at, a.person_id from accounts a
     where a.connection_id = ${$.connection} and a.kind = 'user' and a.native_id = any(${$.add}::text[]) for key share),
   held as materialized (select count(*) as accounts, count(gone_at) as gone, count(*) filter (where gone_at is null and person_id = id) as alive from own),
-  there as materialized (select p.id from people p where (select alive from held) < ${$.count} and p.id = any(${$.add}) and p.state <> 'deleted' for key share),
+  there as materialized (select p.id from people p where (select alive from held) < ${$.count} and p.id = any(${$.add}) and p.state <> 'deleted' and cardinality(${UNVOUCHED}) = 0 for key share),
   person as (select id, account_id from own
     union all select there.id, null from there where (select accounts from held) < ${$.count} and there.id not in (select id from own))`;
 

@@ -117,6 +117,61 @@ describe("M2: nobody waits in the place of somebody who is still to come", () =>
     expect(told).toEqual([{ data: { changed: ["userName"] } }]);
   });
 
+  test("nor does a SCIM client put them into its groups, whichever way it asks, until they are vouched for", async () => {
+    const { door } = world;
+    const id = await made({ userName: "sought-too@example.com" }, delegate);
+    const welcome = await made({ userName: "vouched-for@example.com" }, head);
+    const scim = supertest(`${door.url}/scim/v2`);
+    const bearer = { Authorization: `Bearer ${await door.newToken({ scope: "scim" })}`, "Content-Type": "application/scim+json" };
+    const schemas = ["urn:ietf:params:scim:schemas:core:2.0:Group"];
+    const both = [{ value: welcome }, { value: id }];
+    const patched = (Operations: object[]) => JSON.stringify({ schemas: ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], Operations });
+    const { body: group } = await scim
+      .post("/Groups")
+      .set(bearer)
+      .send(JSON.stringify({ schemas, displayName: "Keys" }))
+      .expect(201);
+    const ways = [
+      () => scim.patch(`/Groups/${group.id}`).send(patched([{ op: "add", path: "members", value: both }])),
+      () => scim.patch(`/Groups/${group.id}`).send(patched([{ op: "replace", path: "members", value: both }])),
+      () => scim.put(`/Groups/${group.id}`).send(JSON.stringify({ schemas, displayName: "Keys", members: both })),
+      () => scim.post("/Groups").send(JSON.stringify({ schemas, displayName: "More keys", members: both })),
+    ];
+    for (const way of ways) {
+      const { body } = await way().set(bearer).expect(409);
+      expect(body).toMatchObject({ scimType: "uniqueness", detail: expect.stringMatching(/an edit that says the same.*: userName\.$/) });
+    }
+    const inside = async () =>
+      (await door.db.pool.query("select person_id from memberships where recorded_to is null and valid_to is null")).rows;
+    expect(await inside()).toEqual([]);
+    await door.request("PATCH", `/people/${id}`, { token: head, headers: ANY, body: { userName: "sought-too@example.com" } }).expect(200);
+    await ways[0]?.().set(bearer).expect(204);
+    expect((await inside()).map((row) => row.person_id).toSorted()).toEqual([id, welcome].toSorted());
+    // Who is in stays in when the whole list is said again, whatever was said of them meanwhile.
+    await door.request("PATCH", `/people/${id}`, { token: delegate, headers: ANY, body: { employeeNumber: "2009" } }).expect(200);
+    await ways[2]?.().set(bearer).expect(200);
+    await scim
+      .patch(`/Groups/${group.id}`)
+      .set(bearer)
+      .send(patched([{ op: "remove", path: `members[value eq "${id}"]` }]))
+      .expect(204);
+    expect(await inside()).toEqual([{ person_id: welcome }]);
+    await door.db.pool.query(
+      `update connections set settings = settings || '{"unknownMembers": "skip"}', version = version + 1 where connector = 'scim-inbound'`,
+    );
+    for (const way of ways.slice(0, 3)) {
+      expect([200, 204]).toContain((await way().set(bearer)).status);
+      expect(await inside()).toEqual([{ person_id: welcome }]);
+    }
+    await door.request("PATCH", `/people/${id}`, { token: head, headers: ANY, body: { employeeNumber: "2009" } }).expect(200);
+    await ways[1]?.().set(bearer).expect(204);
+    await door.request("PATCH", `/people/${id}`, { token: delegate, headers: ANY, body: { employeeNumber: "2010" } }).expect(200);
+    for (const way of ways.slice(0, 3)) {
+      expect([200, 204]).toContain((await way().set(bearer)).status);
+      expect(await inside()).toHaveLength(2);
+    }
+  });
+
   test("a private address of one's own leaves the address for sign-in what it was", async () => {
     const { door } = world;
     const main = { value: "own@example.com", type: "work", primary: true };
