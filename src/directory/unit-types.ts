@@ -10,11 +10,18 @@ export interface UnitType {
   units: number;
 }
 
-/** The types that units can be given by hand, and how many units are of each. */
-export async function listUnitTypes(sql: Sql): Promise<UnitType[]> {
+/**
+ * The types that units can be given by hand, and how many units are of each.
+ * @param within a condition on `units u`: only those are counted; all when absent
+ */
+export async function listUnitTypes(
+  sql: Sql,
+  within: { text: string; values: unknown[] } = { text: "true", values: [] },
+): Promise<UnitType[]> {
   const { rows } = await sql.query<UnitType>(
-    `select t.key, t.name, t.predefined, (select count(*)::int from units u where u.type = t.key and u.deleted_at is null) as units
+    `select t.key, t.name, t.predefined, (select count(*)::int from units u where u.type = t.key and u.deleted_at is null and ${within.text}) as units
      from unit_types t order by t.predefined desc, t.name, t.key`,
+    within.values,
   );
   return rows;
 }

@@ -152,6 +152,21 @@ describe("units by API", () => {
     await door.request("DELETE", "/unit-types/team").expect(403);
   });
 
+  test("A4: of a type each sees how many are in reach, and no more", async () => {
+    const [mine, foreign] = [await door.newUnit({ parentId: top, type: "team" }), await door.newUnit({ parentId: top, type: "team" })];
+    await door.newUnit({ parentId: mine, type: "location" });
+    await door.newUnit({ parentId: foreign, type: "location" });
+    const { token } = await door.newHolder({ role: "rollcall-unit-administrator", unitId: mine });
+    const counted = async (as?: string) => {
+      const { body } = await door.request("GET", "/unit-types", as === undefined ? {} : { token: as }).expect(200);
+      return Object.fromEntries(body.types.map(({ key, units }: { key: string; units: number }) => [key, units]));
+    };
+    expect(await counted(token)).toMatchObject({ organization: 0, team: 1, location: 1 });
+    const all = await counted();
+    expect(all["team"]).toBeGreaterThan(1);
+    expect(all["location"]).toBeGreaterThan(1);
+  });
+
   test("A4: the tree shows what is in reach, nested, from a root and so deep as asked for", async () => {
     const a = await door.newUnit({ name: "A", parentId: top });
     const b = await door.newUnit({ name: "B", parentId: a });

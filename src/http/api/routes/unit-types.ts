@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { reachedUnits } from "../../../access/policy.ts";
 import { addUnitType, listUnitTypes, removeUnitType } from "../../../directory/unit-types.ts";
 import { route, type Route } from "../route.ts";
 import { line } from "../schemas.ts";
@@ -8,7 +9,7 @@ const unitType = z
     key: z.string(),
     name: z.string(),
     predefined: z.boolean().describe("Comes with the product, and stays."),
-    units: z.int().describe("How many are of it."),
+    units: z.int().describe("How many of those in reach are of it."),
   })
   .meta({ id: "UnitType" });
 
@@ -24,8 +25,9 @@ export const unitTypeRoutes: readonly Route[] = [
     tag: "Units",
     access: { permission: "rollcall.units.view", on: "anywhere" },
     answer: z.object({ types: z.array(unitType) }),
-    async handler({ sql }) {
-      return { types: await listUnitTypes(sql) };
+    async handler(call) {
+      const within = reachedUnits(await call.reach("rollcall.units.view"), { unit: "u", from: 1 });
+      return { types: await listUnitTypes(call.sql, within) };
     },
   }),
   route({
