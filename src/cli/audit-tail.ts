@@ -4,6 +4,7 @@ import { followEvents, type AuditLine } from "../audit/tail.ts";
 import { wholeNumber } from "./arguments.ts";
 import { eventText } from "./output.ts";
 import type { Shell } from "./shell.ts";
+import { visible } from "./visible.ts";
 
 interface Options {
   lines: number;
@@ -24,7 +25,7 @@ export function auditTail(parent: Command, shell: Shell): void {
     .option("--event <prefix>", "only events whose name begins so: person., plan.held")
     .action(({ lines, follow = false, subject, event }: Options) =>
       shell.run(async ({ ctx, db, out, terminal }) => {
-        const print = (line: AuditLine) => terminal.write(out.json ? `${JSON.stringify(line)}\n` : `${eventText(line)}\n`);
+        const print = (line: AuditLine) => terminal.write(`${out.json ? visible(JSON.stringify(line)) : eventText(line)}\n`);
         const only = { limit: lines, subjectId: subject, name: event };
         let empty = true;
         const onEvent = (line: AuditLine) => {

@@ -1,6 +1,7 @@
 import type { AuditLine } from "../audit/tail.ts";
 import { AppError, messageOf } from "../errors.ts";
 import { Fault } from "../../connectors/contract.ts";
+import { onOneLine, visible } from "./visible.ts";
 
 /** Where a command writes: answers on standard output, everything about the work on standard error. */
 export interface Terminal {
@@ -16,7 +17,7 @@ export interface Column<Row> {
   align?: "right";
 }
 
-/** A command's answers, as text or as JSON. */
+/** A command's answers, as text or as JSON. Whatever is in them steers no terminal. */
 export interface Output {
   readonly json: boolean;
   /** One line of answer; left out with --json. */
@@ -30,12 +31,12 @@ export interface Output {
 }
 
 export function createOutput(terminal: Terminal, { json }: { json: boolean }): Output {
-  const print = (text: string) => terminal.write(`${text}\n`);
+  const print = (text: string) => terminal.write(`${visible(text)}\n`);
   const printJson = (value: unknown) => print(JSON.stringify(value, null, 2));
   return {
     json,
     line: (text) => void (json || print(text)),
-    note: (text) => terminal.writeError(`${text}\n`),
+    note: (text) => terminal.writeError(`${visible(text)}\n`),
     result: (value, text) => (json ? printJson(value) : (typeof text === "string" ? [text] : text).forEach(print)),
     table(rows, { columns, empty }) {
       if (json) printJson(rows);
@@ -61,7 +62,7 @@ function cell(value: string | number | boolean | Date | null | undefined): strin
   if (value === null || value === undefined) return "-";
   if (value instanceof Date) return moment(value);
   if (typeof value === "boolean") return value ? "yes" : "no";
-  return String(value);
+  return onOneLine(String(value));
 }
 
 /** `2026-03-01 08:15:00Z`. */
@@ -99,5 +100,7 @@ export function errorDocument(error: unknown): object {
 export function eventText({ at, name, actor, subjectType, subjectId, reason, data }: AuditLine): string {
   const subject = subjectId === null ? "" : ` ${subjectType ?? ""} ${subjectId}`;
   const facts = Object.entries(data).map(([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`);
-  return `${moment(at)}  ${name}${subject}  by ${actor}${facts.length ? `  ${facts.join(" ")}` : ""}${reason ? `  (${reason})` : ""}`;
+  return onOneLine(
+    `${moment(at)}  ${name}${subject}  by ${actor}${facts.length ? `  ${facts.join(" ")}` : ""}${reason ? `  (${reason})` : ""}`,
+  );
 }

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { personCard, type PersonCard } from "../access/person-card.ts";
 import { alignedRows, eventText, moment, type Column } from "./output.ts";
 import type { Shell } from "./shell.ts";
+import { onOneLine } from "./visible.ts";
 
 export function personShow(parent: Command, shell: Shell): void {
   parent
@@ -19,7 +20,7 @@ export function personShow(parent: Command, shell: Shell): void {
 function cardLines(card: PersonCard): string[] {
   const { person } = card;
   return [
-    `${person.displayName ?? person.userName}  ${person.state}`,
+    `${onOneLine(person.displayName ?? person.userName)}  ${person.state}`,
     ...facts([
       ["login", person.userName],
       ["id", person.id],
@@ -73,7 +74,7 @@ function employmentText({ from, until }: NonNullable<PersonCard["employment"]>):
 }
 
 function facts(pairs: readonly (readonly [string, string | null])[]): string[] {
-  return pairs.flatMap(([name, value]) => (value === null ? [] : [`  ${name.padEnd(16)}${value}`]));
+  return pairs.flatMap(([name, value]) => (value === null ? [] : [`  ${name.padEnd(16)}${onOneLine(value)}`]));
 }
 
 function section<Row>(title: string, rows: readonly Row[], columns: readonly Column<Row>[]): string[] {

@@ -45,7 +45,7 @@ export function createShell({ environment, terminal, json, setExitCode }: ShellO
     try {
       setExitCode((await work({ config: readConfig({ environment }), out })) ?? EXIT.ok);
     } catch (error) {
-      terminal.writeError(out.json ? `${JSON.stringify(errorDocument(error))}\n` : `${errorLines(error).join("\n")}\n`);
+      out.note(out.json ? JSON.stringify(errorDocument(error)) : errorLines(error).join("\n"));
       if (environment["LOG_LEVEL"] === "debug" && error instanceof Error) terminal.writeError(`${error.stack ?? ""}\n`);
       setExitCode(exitCodeOf(error));
     }
