@@ -1,11 +1,13 @@
 import type { Command } from "commander";
 import type { RunSummary } from "../sync/finish.ts";
 import { recordRun } from "../sync/recording.ts";
+import type { RunProblem } from "../sync/run-list.ts";
 import { runSync } from "../sync/run.ts";
 import { countLines } from "./counts.ts";
 import { AppError } from "../errors.ts";
 import { EXIT } from "./exit.ts";
 import { reportProgress } from "./progress.ts";
+import { firstProblems, problemLines } from "./run-problems.ts";
 import type { Shell } from "./shell.ts";
 
 interface Options {
@@ -33,8 +35,9 @@ export function connectionSync(parent: Command, shell: Shell): void {
         try {
           const run = { db, keyRing, connection: name, mode, trigger: "cli", planOnly, onProgress: progress.onProgress } as const;
           const summary = record === undefined ? await runSync(ctx, run) : await recordRun(ctx, { ...run, file: record });
+          const problems = await firstProblems(db.pool, summary);
           progress.stop();
-          out.result(summary, summaryLines(summary));
+          out.result({ ...summary, problems }, summaryLines(summary, problems));
           return summary.state === "held" ? EXIT.held : EXIT.ok;
         } finally {
           progress.stop();
@@ -43,15 +46,16 @@ export function connectionSync(parent: Command, shell: Shell): void {
     );
 }
 
-export function summaryLines(summary: RunSummary): string[] {
+export function summaryLines(summary: RunSummary, problems: readonly RunProblem[]): string[] {
   const read = Object.entries(summary.read).map(
-    ([kind, { read: count, changed, problems }]) =>
-      `${count} ${kind}s (${changed} changed${problems ? `, ${problems} with problems` : ""})`,
+    ([kind, { read: count, changed, problems: wrong }]) =>
+      `${count} ${kind}s (${changed} changed${wrong ? `, ${wrong} with problems` : ""})`,
   );
   const planned = countLines(summary.plan);
   const { applied, refused, failed } = summary.applied;
   return [
     `Run ${summary.runId} of ${summary.connection} (${summary.mode}) read ${read.join(", ") || "nothing"}.`,
+    ...problemLines(summary, problems),
     ...(planned.length === 0 ? [`Plan ${summary.planId}: nothing to do.`] : [`Plan ${summary.planId}:`, ...planned]),
     ...summary.notes.map((note) => `Note: ${note}`),
     ...(summary.state === "held"

@@ -11,6 +11,7 @@ import { runSync } from "../sync/run.ts";
 import { summaryLines } from "./connection-sync.ts";
 import { EXIT } from "./exit.ts";
 import { reportProgress } from "./progress.ts";
+import { firstProblems } from "./run-problems.ts";
 import type { Shell } from "./shell.ts";
 import { unreadable } from "./unreadable.ts";
 
@@ -36,6 +37,8 @@ export function connectionUpload(parent: Command, shell: Shell): void {
           out.result({ upload, run: null }, `${kept} Next: rollcall connection sync ${name}`);
           return EXIT.ok;
         }
+        // Said at once: a sync that fails leaves the file where it is.
+        out.line(kept);
         const progress = reportProgress(terminal);
         try {
           const run = await runSync(ctx, {
@@ -46,8 +49,9 @@ export function connectionUpload(parent: Command, shell: Shell): void {
             trigger: "upload",
             onProgress: progress.onProgress,
           });
+          const problems = await firstProblems(db.pool, run);
           progress.stop();
-          out.result({ upload, run }, [kept, ...summaryLines(run)]);
+          out.result({ upload, run: { ...run, problems } }, summaryLines(run, problems));
           return run.state === "held" ? EXIT.held : EXIT.ok;
         } finally {
           progress.stop();

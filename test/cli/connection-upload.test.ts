@@ -108,3 +108,21 @@ test("a definition that no longer has an SFTP server keeps none of its secrets",
   expect((await stored()).secrets).toEqual({});
   expect(await rollcall("connection", "remove", "remote")).toMatchObject({ code: 0 });
 });
+
+test("what could not be taken in is named by the command that read it; a file that could not be read was kept, and that is said, too", async () => {
+  expect(await rollcall("connection", "add", definition("bad", { upload: {} }))).toMatchObject({ code: 0 });
+  const wrong = Array.from({ length: 12 }, (_, index) => `b${index},b${index},too many`);
+  const file = written("bad.csv", ["id,login", "b,bea", ...wrong, "END,13", ""].join("\n"));
+  const { code, out } = await rollcall("connection", "upload", "bad", file);
+  expect([code, out]).toEqual([0, expect.stringContaining("12 with problems")]);
+  expect(out.match(/^Problem: user b\d+: Line \d+: 3 cells, but the header has 2/gm)).toHaveLength(10);
+  expect(out).toMatch(/^and 2 more: GET \/api\/v1\/runs\/\d+\/problems$/m);
+  const again = JSON.parse((await rollcall("connection", "sync", "bad", "--json")).out) as { problems: unknown[] };
+  expect(again.problems).toHaveLength(10);
+  expect(again.problems[0]).toMatchObject({ kind: "user", nativeId: "b0", code: "columns", message: expect.stringContaining("Line 3") });
+  expect(await rollcall("connection", "upload", "bad", written("broken.csv", 'id,login\n1,"ada\n'))).toMatchObject({
+    code: 1,
+    out: expect.stringMatching(/^Kept 16 bytes as \S+\.csv/),
+    error: expect.stringContaining("is not CSV"),
+  });
+});
