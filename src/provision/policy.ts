@@ -1,5 +1,6 @@
 import type { LoadedConnection } from "../connections/open.ts";
 import type { Work } from "../db/database.ts";
+import { enqueue } from "../db/queue.ts";
 import { contentHash } from "./canonical.ts";
 
 /**
@@ -12,14 +13,55 @@ export async function markWhenPolicyChanged(work: Work, connection: LoadedConnec
   const key = prefix + contentHash({ provision, writeBack }).toString("hex");
   const now = work.ctx.now();
   // A row that was inserted, not updated, has no xmax. The time says when the policy was last looked at (see wake.ts).
-  const { rows } = await work.sql.query<{ inserted: boolean }>(
-    "insert into watermarks (key, at) values ($1, $2) on conflict (key) do update set at = excluded.at returning xmax = 0 as inserted",
-    [key, now],
+  const { rows } = await work.sql.query<Looked>(
+    `insert into watermarks (key, at) values ($1, $2) on conflict (key) do update set at = excluded.at
+     returning xmax = 0 as inserted, pg_snapshot_xmax(pg_current_snapshot())::text as next,
+       xmax = 0 and exists (select from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and backend_xid is not null) as others,
+       (select max(substr(key, length($3) + 1)::bigint) from watermarks where starts_with(key, $3))::text as until,
+       pg_snapshot_xmin(pg_current_snapshot())::text as oldest`,
+    [key, now, markingOf(connection)],
   );
-  if (!rows[0]?.inserted) return false;
-  await work.sql.query("delete from watermarks where starts_with(key, $1) and key <> $2", [prefix, key]);
-  await markAll(work, connection);
-  return true;
+  const [looked] = rows;
+  if (!looked) return false;
+  const isOver = looked.until !== null && BigInt(looked.oldest) >= BigInt(looked.until);
+  if (looked.inserted) await work.sql.query("delete from watermarks where starts_with(key, $1) and key <> $2", [prefix, key]);
+  if (looked.inserted || isOver) {
+    await work.sql.query("delete from watermarks where starts_with(key, $1)", [markingOf(connection)]);
+    await markAll(work, connection);
+  }
+  if (looked.inserted && looked.others)
+    await work.sql.query("insert into watermarks (key, at) values ($1, $2)", [markingOf(connection) + looked.next, now]);
+  if (looked.inserted ? looked.others : looked.until !== null && !isOver) await lookAgain(work, connection);
+  return looked.inserted || isOver;
+}
+
+interface Looked {
+  inserted: boolean;
+  /** Transactions from this one on began after this look. */
+  next: string;
+  /** Others are writing here at this moment. */
+  others: boolean;
+  /** Everybody is to be marked again once all transactions before this one are over. */
+  until: string | null;
+  /** The oldest transaction that is not over. */
+  oldest: string;
+}
+
+/**
+ * Who is writing while everybody is marked may have asked before whom to mark for this target, and have been told that it receives nothing:
+ * whoever leaves so would stay in there. Everybody is marked once more when they are through.
+ */
+const markingOf = ({ id }: LoadedConnection): string => `marking:${id}:`;
+const OTHERS_WAIT_MS = 2_000;
+
+async function lookAgain({ ctx, sql }: Work, { id }: LoadedConnection): Promise<void> {
+  await enqueue(sql, {
+    job: "project",
+    payload: { connectionId: id },
+    key: `project:${id}:marking`,
+    queue: `project:${id}`,
+    runAt: new Date(ctx.now().getTime() + OTHERS_WAIT_MS),
+  });
 }
 
 async function markAll({ ctx, sql }: Work, { id, policy: { provision, writeBack } }: LoadedConnection): Promise<void> {

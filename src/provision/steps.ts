@@ -128,7 +128,8 @@ const UNTIL: Readonly<Record<NonNullable<TargetFact["stopped"]>, string>> = {
   flagged: "The connection is flagged: it waits until somebody resumes it.",
 };
 
-const STILL_THERE = {
+/** Of somebody who is out, and whose account is not. */
+export const STILL_THERE = {
   not: "It is still there.",
   disabled: `It is still there. ${UNTIL.disabled}`,
   flagged: `It is still there. ${UNTIL.flagged}`,

@@ -1,7 +1,7 @@
 import type { Condition } from "../access/policy.ts";
 import type { Sql } from "../db/database.ts";
 import { TARGET_FACT } from "./step-facts.ts";
-import { outstanding, type TargetFact } from "./steps.ts";
+import { outstanding, STILL_THERE, type TargetFact } from "./steps.ts";
 
 /** A step that is not done, of anybody. */
 export interface StuckStep {
@@ -34,6 +34,10 @@ const IS: Readonly<Record<StuckOptions["state"], string>> = {
   waiting: "(pr.state in ('waiting', 'retrying', 'held') or (pr.state = 'idle' and pr.dirty_at is not null))",
 };
 
+/** Nobody is marked for a target that is disabled: who left since is in there, and nothing says so of the projection itself. */
+const IN_DISABLED_TARGETS = `(pr.connection_id = any($DISABLED::int[]) and pr.state = 'idle' and pr.desired_state = 'present' and p.state not in ('active', 'invited'))`;
+const DISABLED_TARGETS = "select id from connections where not enabled and jsonb_typeof(policy -> 'provision') = 'object'";
+
 /** Who is stuck anywhere: deliveries that are not through, then items of held plans. */
 export async function stuckSteps(sql: Sql, options: StuckOptions): Promise<StuckStep[]> {
   const { state, limit, after: [projection, plan, seq] = [0, 0, 0] } = options;
@@ -44,22 +48,29 @@ export async function stuckSteps(sql: Sql, options: StuckOptions): Promise<Stuck
 }
 
 async function stuckDeliveries(sql: Sql, { state, limit, people, told, groups, projection }: StuckOptions & { projection: number }) {
+  // Asked apart, because a condition on everybody's projections is dear, and seldom needed.
+  const disabled = state === "waiting" ? (await sql.query<{ id: number }>(DISABLED_TARGETS)).rows.map(({ id }) => id) : [];
   const reached = people(4);
   const shown = told(4 + reached.values.length);
+  const left = disabled.length === 0 ? [] : [disabled];
+  const stuck =
+    disabled.length === 0
+      ? IS[state]
+      : `(${IS[state]} or ${IN_DISABLED_TARGETS.replace("DISABLED", String(4 + reached.values.length + shown.values.length))})`;
   const { rows } = await sql.query<TargetFact & { personId: string | null; displayName: string | null; told: boolean }>(
     `select ${TARGET_FACT}, p.id as "personId", coalesce(p.display_name, p.user_name)::text as "displayName",
        case when p.id is null then true else (${shown.text}) is true end as told
      from projections pr join connections c on c.id = pr.connection_id left join people p on p.id = pr.person_id left join groups g on g.id = pr.group_id
-     where pr.id > $2 and ${IS[state]} and case when pr.person_id is null then $3::boolean else ${reached.text} end
+     where pr.id > $2 and ${stuck} and case when pr.person_id is null then $3::boolean else ${reached.text} end
      order by pr.id limit $1`,
-    [limit, projection, groups, ...reached.values, ...shown.values],
+    [limit, projection, groups, ...reached.values, ...shown.values, ...left],
   );
   return rows.map((fact): StuckStep => ({
     place: [fact.projectionId, 0, 0],
     person: fact.personId === null ? null : { id: fact.personId, displayName: fact.displayName ?? "" },
     what: fact.group === null ? "target-account" : "target-group",
     target: fact.group === null ? fact.target : `${fact.target}: ${fact.group}`,
-    ...(outstanding(fact) ?? { state, detail: "It is on its way.", nextTry: fact.nextTry }),
+    ...(outstanding(fact) ?? { state, detail: STILL_THERE[fact.stopped ?? "not"], nextTry: fact.nextTry }),
     at: fact.decidedAt,
     error: fact.told ? fact.lastError : null,
   }));

@@ -22,6 +22,7 @@ export async function wakeWhatWaits(work: Work): Promise<{ deliveries: number; t
      where c.enabled and (jsonb_typeof(c.policy -> 'provision') = 'object' or c.policy -> 'writeBack' ->> 'disable' = 'true' or c.policy -> 'writeBack' ->> 'groups' = 'true')
        and not exists (select from graphile_worker.jobs j where j.queue_name = 'project:' || c.id and j.attempts < j.max_attempts)
        and (exists (select from projections p where p.connection_id = c.id and p.dirty_at is not null)
+         or exists (select from watermarks w where starts_with(w.key, 'marking:' || c.id || ':'))
          or not exists (select from watermarks w where w.key like 'policy:' || c.id || ':%' and w.at >= c.updated_at))`,
   );
   for (const { id } of targets) {

@@ -100,6 +100,32 @@ describe("steps of joiners and leavers", () => {
     expect(await stuck("failed")).toEqual([]);
   });
 
+  test("W3: who left while a target is disabled, and is in there still, is among those who wait", async () => {
+    const [eve, fay] = [await newcomer(own), await newcomer(own)];
+    for (const id of [eve, fay])
+      await setDelivery(
+        id,
+        `state = 'idle', dirty_at = null, native_id = 'n-' || person_id, desired_state = 'present', delivered_state = 'present', desired_hash = '\\xaa', delivered_hash = '\\xaa'`,
+      );
+    const connection = (values: string) => door.db.pool.query(`update connections set ${values} where name = 'app'`);
+    await connection("enabled = false");
+    await door.work(async (work) => {
+      await raiseBlocks(work, [{ personId: eve, owner: "admin", effect: "deactivated", reason: "left" }]);
+      await settleLifecycle(work, [eve]);
+    });
+    const waiting = {
+      state: "waiting",
+      target: "app",
+      nextTry: null,
+      detail: expect.stringMatching(/still there.*disabled: it waits until/),
+    };
+    expect(stepOf((await stepsOf(eve)).steps, "target-account")).toMatchObject(waiting);
+    expect((await stuck("waiting")).filter(({ person }) => person?.id === eve)).toMatchObject([waiting]);
+    expect((await stuck("waiting")).filter(({ person }) => person?.id === fay)).toEqual([]);
+    expect((await stuck("failed")).filter(({ person }) => person?.id === eve)).toEqual([]);
+    await connection("enabled = true");
+  });
+
   test("W3: a leaver keeps neither sessions nor tokens nor grants, and waits for the account to be switched off", async () => {
     const bob = await newcomer(own);
     await setDelivery(bob, "dirty_at = null, native_id = 'n2', desired_state = 'present', delivered_state = 'present'");
