@@ -24,6 +24,11 @@ addEventListener("load", () => {
   each("input:not([type=hidden]), select", (input) => {
     if (shown(input) && !input.labels?.length && !input.ariaLabel) complain(`the field ${input.name} has no label`);
   });
+  each("input:not([type=hidden], [type=checkbox], [type=radio]), select", (field) => {
+    // WCAG 2.2, 1.4.11: what alone shows that there is a field.
+    const ratio = contrast(getComputedStyle(field).borderTopColor, backgroundOf(field));
+    if (shown(field) && ratio < 3) complain(`the edge of the field ${field.name} stands out by ${ratio.toFixed(1)} only`);
+  });
   each("button, a[href]", (element) => {
     if (shown(element) && !(element.ariaLabel ?? element.textContent).trim()) complain(`${element.outerHTML} says nothing`);
   });
