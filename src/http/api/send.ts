@@ -36,11 +36,20 @@ export async function send(response: Response, { answer, ended }: { answer: ApiA
       if (ended.aborted) break;
       if (!response.write(textOf(event))) await readOn(response, ended);
     }
-    // Who does not read would keep what is left of the answer, and a server that stops, for as long.
-    if (ended.aborted && response.writableNeedDrain) response.destroy();
+    // Who does not read, a machine that sleeps among them, would keep the connection, and a server that stops, for as long.
+    if (ended.aborted) cutOffSoon(response);
     // A server that stops waits for connections, too. Said with the headers, it would have clients take a break for the end.
     response.end(() => ended.aborted && response.req.socket.end());
   }
+}
+
+/** Longer than it takes to hear the end of an answer from wherever. */
+const LAST_WORDS_MS = 1000;
+
+/** Whoever hears that the answer is over closes the connection by themselves. */
+function cutOffSoon({ req: { socket } }: Response): void {
+  const cutOff = setTimeout(() => socket.destroy(), LAST_WORDS_MS);
+  socket.once("close", () => clearTimeout(cutOff));
 }
 
 /** Until whoever asked has read on, or the answer is over: nothing is listened for any more then, however often somebody reads slowly. */

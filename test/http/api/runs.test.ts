@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import type { AddressInfo } from "node:net";
+import { connect, type AddressInfo } from "node:net";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { Source } from "../../../connectors/contract.ts";
@@ -271,6 +271,26 @@ describe("M2: runs by API", () => {
     const closed = new Promise((resolve) => server.close(resolve));
     expect(await followed.next()).toEqual({ done: true, value: undefined });
     await closed;
+    await world.startWorker();
+    await world.untilRun(asked.body.id, ["done"]);
+  });
+
+  test("nor does who has stopped reading, be it a machine that sleeps", async () => {
+    const { door } = world;
+    await world.stopWorker();
+    const asked = await door.request("POST", "/connections/hr/sync", { body: {} }).expect(202);
+    const stopping = new AbortController();
+    const config = { http: { bodyLimit: 1024 * 1024, trustProxy: false } };
+    const server = createApp({ db: door.db, keyRing, config, log: silentLog, stopping: stopping.signal }).listen(0, "127.0.0.1");
+    // Nothing but the answer's own end closes a connection.
+    server.keepAliveTimeout = 0;
+    await once(server, "listening");
+    const asleep = connect((server.address() as AddressInfo).port, "127.0.0.1").on("error", () => undefined);
+    asleep.write(`GET /api/v1/runs/${asked.body.id}/events HTTP/1.1\r\nHost: rollcall\r\nAuthorization: Bearer ${door.token}\r\n\r\n`);
+    await once(asleep, "readable");
+    stopping.abort();
+    await new Promise((resolve) => server.close(resolve));
+    asleep.destroy();
     await world.startWorker();
     await world.untilRun(asked.body.id, ["done"]);
   });
