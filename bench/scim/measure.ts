@@ -39,6 +39,7 @@ export interface Measured {
 }
 
 const SLOW_MS = 1000;
+const AHEAD_BYTES = 64 * 1024 * 1024;
 /** The first answers, and then one in so many, are read and compared. */
 const CHECK_FIRST = 3;
 const CHECK_EVERY = 97;
@@ -50,7 +51,9 @@ export async function measure(options: MeasureOptions): Promise<{ measured: Meas
   const warm = await ask(options, { from, seconds: warmUpSeconds });
   // Whoever needs seconds for an answer was waited for often enough.
   const slow = warm.times.some((own) => percentile(own.toSorted(ascending), 0.5) > SLOW_MS);
-  const { times, elapsed, checked, next } = slow ? warm : await ask(options, { from: warm.next, seconds });
+  const { times, elapsed, checked, next } = slow
+    ? warm
+    : await ask(options, { from: warm.next, seconds, ready: writtenAhead(options, warm) });
   const measured = operation.turns.map((turn, at): Measured => {
     const own = (times[at] ?? []).toSorted(ascending);
     // Turns take turns on one connection: each has the time that its own answers took.
@@ -77,7 +80,24 @@ interface Asked {
   next: number;
 }
 
-async function ask(options: MeasureOptions, { from, seconds }: { from: number; seconds: number }): Promise<Asked> {
+/** The requests of the time that counts, half as many again as the warm-up promises: whoever loads shares the machine with whoever answers. */
+function writtenAhead({ operation, target, address, from, seconds }: MeasureOptions, { next, elapsed }: Asked): Buffer[] {
+  const ready: Buffer[] = [];
+  const wanted = Math.ceil(((next - from) / elapsed) * seconds * 1000 * 1.5);
+  for (let bytes = 0; ready.length < wanted && bytes < AHEAD_BYTES; bytes += ready.at(-1)?.length ?? 0)
+    ready.push(written(operation.request(target, next + ready.length), address));
+  return ready;
+}
+
+interface Asking {
+  /** Number of the first request. */
+  from: number;
+  seconds: number;
+  /** Requests from the first on that are written already. */
+  ready?: readonly Buffer[];
+}
+
+async function ask(options: MeasureOptions, { from, seconds, ready = [] }: Asking): Promise<Asked> {
   const { operation, address, concurrency } = options;
   const turns = operation.turns.length;
   const wires = await Promise.all(Array.from({ length: concurrency }, () => openWire(address)));
@@ -92,7 +112,7 @@ async function ask(options: MeasureOptions, { from, seconds }: { from: number; s
         for (let done = 0; goesOn(done); done++) {
           const number = asked.next++;
           const turn = asked.times[number % turns];
-          const took = await askOne(wire, { ...options, number, first: from, asked });
+          const took = await askOne(wire, { ...options, number, first: from, ready: ready[number - from], asked });
           turn?.push(took);
           if (took <= SLOW_MS) quick++;
           // One whole round of something slow is enough.
@@ -107,17 +127,23 @@ async function ask(options: MeasureOptions, { from, seconds }: { from: number; s
   }
 }
 
+interface AskingOne {
+  number: number;
+  first: number;
+  ready: Buffer | undefined;
+  asked: Asked;
+}
+
 /** Milliseconds from the request to the last byte of its answer. */
 async function askOne(
   wire: Wire,
-  { operation, target, address, number, first, asked }: MeasureOptions & { number: number; first: number; asked: Asked },
+  { operation, target, address, number, first, ready, asked }: MeasureOptions & AskingOne,
 ): Promise<number> {
-  const sent = operation.request(target, number);
-  const bytes = written(sent, address);
+  const bytes = ready ?? written(operation.request(target, number), address);
   const started = performance.now();
   const { status, body } = await wire.send(bytes);
   const took = performance.now() - started;
-  const says = () => `${sent.method} ${sent.path.slice(0, 200)} answered ${status}: ${body.toString("utf8", 0, 500)}`;
+  const says = () => `${bytes.toString("utf8", 0, 200).split(" HTTP/")[0]} answered ${status}: ${body.toString("utf8", 0, 500)}`;
   if (status < 200 || status >= 300) throw new Error(says());
   if (number - first < CHECK_FIRST || number % CHECK_EVERY === 0) {
     asked.checked++;

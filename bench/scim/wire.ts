@@ -19,12 +19,21 @@ interface Waiting {
 }
 
 const PATIENCE_MS = 300_000;
+const READ_AT_ONCE = 65_536;
 const HEAD_END = Buffer.from("\r\n\r\n");
 const LAST_CHUNK = Buffer.from("0\r\n\r\n");
 const EMPTY = Buffer.alloc(0);
 
 export async function openWire({ host, port }: { host: string; port: number }): Promise<Wire> {
-  const socket = connect({ host, port, noDelay: true });
+  // One buffer for all that comes: a new one for each read costs more than to copy what an answer has of it.
+  const onread = {
+    buffer: Buffer.allocUnsafe(READ_AT_ONCE),
+    callback: (length: number, buffer: Uint8Array) => {
+      take(Buffer.from(buffer.subarray(0, length)));
+      return true;
+    },
+  };
+  const socket = connect({ host, port, noDelay: true, onread });
   await once(socket, "connect");
   let waiting: Waiting | undefined;
   let held: Buffer[] = [];
@@ -33,7 +42,7 @@ export async function openWire({ host, port }: { host: string; port: number }): 
   let awaited: number | undefined;
   let inChunks = false;
 
-  socket.on("data", (chunk) => {
+  const take = (chunk: Buffer) => {
     held.push(chunk);
     size += chunk.length;
     if (awaited !== undefined && size < awaited) return;
@@ -50,7 +59,7 @@ export async function openWire({ host, port }: { host: string; port: number }): 
     const turn = waiting;
     waiting = undefined;
     turn?.resolve(read);
-  });
+  };
   const ended = (error?: Error) => {
     waiting?.reject(error ?? new Error("The server closed the connection instead of answering."));
     waiting = undefined;

@@ -5,16 +5,13 @@ const BOTH = [1, 16];
 /** So many people are made inactive before the first of them becomes active again: two writers never meet. */
 const ROUND = 512;
 
-/** Written once each, so that no answer can be an old one. */
-let posted = 0;
-
 const post: Operation = {
   key: "post",
   title: "POST a person",
   turns: ["POST a person"],
   concurrency: BOTH,
   request({ directory }, number) {
-    const tag = `${process.pid}.${posted++}`;
+    const tag = `${process.pid}.${number}`;
     const user = userAt(directory.company, somebodyNew(directory.people, number));
     const emails = [{ value: `new.${tag}@nordhaven.example`, type: "work", primary: true }];
     return { method: "POST", path: "/Users", body: { ...user, userName: `new.${tag}`, externalId: `new-${tag}`, emails } };
@@ -26,8 +23,8 @@ const post: Operation = {
     expectEqual("id", typeof user["id"], "string");
     expectEqual("department", typeof record(user[ENTERPRISE])["department"], "string");
   },
-  async verify(target) {
-    const tag = `${process.pid}.${posted - 1}`;
+  async verify(target, asked) {
+    const tag = `${process.pid}.${asked - 1}`;
     const list = record(await target.ask({ method: "GET", path: `/Users?filter=${encodeURIComponent(`userName eq "new.${tag}"`)}` }));
     expectEqual(`people called new.${tag}`, list["totalResults"], 1);
   },

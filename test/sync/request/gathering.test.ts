@@ -60,7 +60,7 @@ test("M1: each has its own outcome; two of one subject are never written at once
   );
 });
 
-test("who comes at one moment goes together, and so does who comes while a statement is on its way", async () => {
+test("who comes at one moment goes together, half of them at a time where they are many, and so does who comes while a statement is on its way", async () => {
   const sizes: number[] = [];
   const gathered = createGathering<number, number>({
     formOf: () => "one",
@@ -72,14 +72,43 @@ test("who comes at one moment goes together, and so does who comes while a state
     },
   });
   const many = (count: number) => Array.from({ length: count }, (_, number) => gathered(number + 1));
-  // Of one moment: together, as many as one may have.
+  await Promise.all(many(8));
+  expect(sizes.splice(0)).toEqual([8]);
+  // Half, and as many as one may have.
   await Promise.all(many(40));
-  expect(sizes.splice(0)).toEqual([32, 8]);
+  expect(sizes.splice(0)).toEqual([20, 20]);
+  await Promise.all(many(80));
+  expect(sizes.splice(0)).toEqual([32, 32, 16]);
   const first = gathered(0);
   await nextTurn();
-  // Sixteen are worth a second statement beside the first.
+  // Sixteen are worth a second statement beside the first, of half of those around; the others come when the first is through, and then the second.
   await Promise.all([first, ...many(40)]);
-  expect(sizes).toEqual([1, 16, 24]);
+  expect(sizes).toEqual([1, 9, 20, 11]);
+});
+
+test("those who come again and again fall into two halves: one is written while the other is answered", async () => {
+  const sizes: number[] = [];
+  const gathered = createGathering<number, number>({
+    formOf: () => "one",
+    subjectOf: String,
+    async together(all) {
+      sizes.push(all.length);
+      await later(2);
+      return [...all];
+    },
+  });
+  const comesAgain = async (number: number) => {
+    for (let round = 0; round < 20; round++) {
+      await gathered(number);
+      await nextTurn();
+    }
+  };
+  // One is ahead of the fifteen: kept together, they would wait for that one, and it for them, for good.
+  const ahead = comesAgain(0);
+  await nextTurn();
+  await Promise.all([ahead, ...Array.from({ length: 15 }, (_, at) => comesAgain(at + 1))]);
+  expect(Math.max(...sizes)).toBeLessThanOrEqual(8);
+  expect(sizes.filter((size) => size >= 7).length).toBeGreaterThan(sizes.length / 2);
 });
 
 test("a statement that is held up holds up nobody who came after it", async () => {
