@@ -32,6 +32,8 @@ export async function send(response: Response, { answer, ended }: { answer: ApiA
   } else {
     if (!ended) throw new Error("a route that answers with events says so: sends is text/event-stream");
     response.set({ "Content-Type": "text/event-stream", "X-Accel-Buffering": "no" }).flushHeaders();
+    // Whoever asks for the headers alone has their answer: what else they ask by this connection would wait for the end of what is followed.
+    if (response.req.method === "HEAD") return void response.end();
     for await (const event of special.events(ended)) {
       if (ended.aborted) break;
       if (!response.write(textOf(event))) await readOn(response, ended);

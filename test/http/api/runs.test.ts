@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { connect, type AddressInfo } from "node:net";
 import path from "node:path";
+import { text as wholeText } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { Source } from "../../../connectors/contract.ts";
 import { createApp } from "../../../src/app.ts";
@@ -291,6 +292,23 @@ describe("M2: runs by API", () => {
     stopping.abort();
     await new Promise((resolve) => server.close(resolve));
     asleep.destroy();
+    await world.startWorker();
+    await world.untilRun(asked.body.id, ["done"]);
+  });
+
+  test("who asks for the headers alone gets nothing but them, and the connection is free for what comes next", async () => {
+    const { door } = world;
+    await world.stopWorker();
+    const asked = await door.request("POST", "/connections/hr/sync", { body: {} }).expect(202);
+    const { hostname, port } = new URL(door.url);
+    const socket = connect(Number(port), hostname);
+    const then = "GET /healthz HTTP/1.1\r\nHost: rollcall\r\nConnection: close\r\n\r\n";
+    socket.write(
+      `HEAD /api/v1/runs/${asked.body.id}/events HTTP/1.1\r\nHost: rollcall\r\nAuthorization: Bearer ${door.token}\r\n\r\n${then}`,
+    );
+    const answers = (await wholeText(socket)).split("HTTP/1.1 ").slice(1);
+    expect(answers).toEqual([expect.stringMatching(/^200[^]*text\/event-stream/), expect.stringContaining('{"status":"ok"}')]);
+    expect(answers[0]).toMatch(/\r\n\r\n$/);
     await world.startWorker();
     await world.untilRun(asked.body.id, ["done"]);
   });
