@@ -1,5 +1,5 @@
 import type { Sql } from "../db/database.ts";
-import { IDEMPOTENT_ANSWER_PURPOSE, importPurpose, open, seal, type KeyRing } from "../db/envelope.ts";
+import { IDEMPOTENT_ANSWER_PURPOSE, importPurpose, oidcPendingPurpose, open, seal, type KeyRing } from "../db/envelope.ts";
 import { uploadPurpose } from "./upload-seal.ts";
 
 const ROWS_A_STATEMENT = 1000;
@@ -57,6 +57,25 @@ export async function sealUploads(sql: Sql, ring: KeyRing): Promise<number> {
   );
   for (const { id, key, ...upload } of rows)
     await sql.query("update uploads set key = $2 where id = $1", [id, anew(ring, { purpose: uploadPurpose(upload), sealed: key })]);
+  return rows.length;
+}
+
+/**
+ * Seals anew what sign-ins keep that are on their way to an OpenID provider: whoever comes back while keys are replaced would be told of a
+ * fault of ours. One that is taken at this moment is left to whoever takes it.
+ */
+export async function sealSignIns(sql: Sql, ring: KeyRing): Promise<number> {
+  const { rows } = await sql.query<{ id: string; sealed: string }>(
+    `select id, state ->> 'oidc' as sealed from sign_ins where ended_at is null and expires_at > now() and not starts_with(state ->> 'oidc', $1)
+     for update skip locked`,
+    [`v1.${ring.current.id}.`],
+  );
+  const renewed = rows.map(({ id, sealed }) => ({ id, sealed: anew(ring, { purpose: oidcPendingPurpose(id), sealed }) }));
+  await sql.query(
+    `update sign_ins s set state = s.state || jsonb_build_object('oidc', n.sealed) from jsonb_to_recordset($1::jsonb) as n (id uuid, sealed text)
+     where s.id = n.id`,
+    [JSON.stringify(renewed)],
+  );
   return rows.length;
 }
 

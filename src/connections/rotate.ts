@@ -7,7 +7,7 @@ import { inTransaction, type Database, type Sql, type Work } from "../db/databas
 import { keyIdOf, open, personKeyPurpose, samlKeyPurpose, seal, sealingKey, type KeyRing } from "../db/envelope.ts";
 import { AppError } from "../errors.ts";
 import { hookSecretPurpose } from "./hooks/state.ts";
-import { sealIdempotentAnswers, sealImports, sealUploads } from "./rotate-kept.ts";
+import { sealIdempotentAnswers, sealImports, sealSignIns, sealUploads } from "./rotate-kept.ts";
 import { secretPurpose, type SealedSecrets } from "./secrets.ts";
 
 export interface RotateOptions {
@@ -71,7 +71,16 @@ function beginInFile(config: Config): KeyRing["older"] {
 /** Seals anew what another key sealed; says how many values that were. */
 async function sealAnew({ sql }: Work, ring: KeyRing): Promise<number> {
   let count = 0;
-  for (const seals of [sealConnections, sealHooks, sealSamlKeys, sealPersonKeys, sealImports, sealIdempotentAnswers, sealUploads])
+  for (const seals of [
+    sealConnections,
+    sealHooks,
+    sealSamlKeys,
+    sealPersonKeys,
+    sealImports,
+    sealIdempotentAnswers,
+    sealUploads,
+    sealSignIns,
+  ])
     count += await seals(sql, ring);
   return count;
 }

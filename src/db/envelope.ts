@@ -73,6 +73,11 @@ export function samlKeyPurpose(id: string): string {
   return `saml_key.${id}`;
 }
 
+/** What a sign-in that is on its way to an OpenID provider (sign_ins.state) keeps is sealed for. */
+export function oidcPendingPurpose(signInId: string): string {
+  return `sign-in.${signInId}.oidc`;
+}
+
 /** What the rows of an import (people_import_rows.content) are sealed for until it is applied. */
 export function importPurpose(id: string): string {
   return `import:${id}`;

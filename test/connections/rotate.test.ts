@@ -8,7 +8,16 @@ import { loadConnection } from "../../src/connections/open.ts";
 import { rotateKey } from "../../src/connections/rotate.ts";
 import { addConnection } from "../../src/connections/store.ts";
 import { inTransaction } from "../../src/db/database.ts";
-import { IDEMPOTENT_ANSWER_PURPOSE, importPurpose, keyIdOf, open, personKeyPurpose, seal, sealingKey } from "../../src/db/envelope.ts";
+import {
+  IDEMPOTENT_ANSWER_PURPOSE,
+  importPurpose,
+  keyIdOf,
+  oidcPendingPurpose,
+  open,
+  personKeyPurpose,
+  seal,
+  sealingKey,
+} from "../../src/db/envelope.ts";
 import { testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
 
 describe("key rotation", () => {
@@ -18,6 +27,7 @@ describe("key rotation", () => {
   const ctx = testContext();
   const personId = randomUUID();
   const importId = randomUUID();
+  const signInId = randomUUID();
 
   beforeEach(async () => {
     db = await testDatabase();
@@ -48,6 +58,14 @@ describe("key rotation", () => {
       "insert into idempotency_keys (caller, key, request_hash, status, answer, created_at) values ('c', 'k', '', 201, $1, now())",
       [seal(ring.current, { purpose: IDEMPOTENT_ANSWER_PURPOSE, plain: "an answer" })],
     );
+    await db.pool.query(
+      "insert into sign_ins (id, hash, purpose, created_at, expires_at, state) values ($1, $2, 'sign_in', now(), now() + interval '15 minutes', $3)",
+      [
+        signInId,
+        randomBytes(32),
+        { oidc: seal(ring.current, { purpose: oidcPendingPurpose(signInId), plain: "state and nonce" }), kept: 1 },
+      ],
+    );
   });
   afterEach(async () => {
     await db.drop();
@@ -66,20 +84,25 @@ describe("key rotation", () => {
     const { cells = "", answer = "" } = kept[0] ?? {};
     expect(open(ring, { purpose: importPurpose(importId), sealed: cells })).toBe("cells");
     expect(open(ring, { purpose: IDEMPOTENT_ANSWER_PURPOSE, sealed: answer })).toBe("an answer");
-    return new Set([wrapped, cells, answer, ...secrets.map(({ sealed }) => sealed)].map(keyIdOf));
+    const { rows: away } = await db.pool.query<{ pending: string; kept: number }>(
+      "select state ->> 'oidc' as pending, (state -> 'kept')::int as kept from sign_ins",
+    );
+    const [{ pending, kept: beside } = { pending: "", kept: 0 }] = away;
+    expect([open(ring, { purpose: oidcPendingPurpose(signInId), sealed: pending }), beside]).toEqual(["state and nonce", 1]);
+    return new Set([wrapped, cells, answer, pending, ...secrets.map(({ sealed }) => sealed)].map(keyIdOf));
   }
 
   test("seals everything with a new key, drops the older one, and a ring in use goes on", async () => {
     const running = loadKeyRing(config);
     const before = running.current.id;
     const rotation = await rotateKey(ctx, { db, config });
-    expect(rotation).toMatchObject({ from: before, values: 4, olderKeyDropped: true });
+    expect(rotation).toMatchObject({ from: before, values: 5, olderKeyDropped: true });
     expect(await everythingOpens()).toEqual(new Set([rotation.to]));
     expect(readFileSync(keyFile(config), "utf8").trim().split("\n")).toHaveLength(1);
     expect(statSync(keyFile(config)).mode & 0o777).toBe(0o600);
     expect(await everythingOpens(running)).toEqual(new Set([rotation.to]));
     const { rows } = await db.pool.query("select data from audit_events where name = 'key.rotated'");
-    expect(rows).toEqual([{ data: { from: before, to: rotation.to, values: 4 } }]);
+    expect(rows).toEqual([{ data: { from: before, to: rotation.to, values: 5 } }]);
   });
 
   test("one that broke after the new key was written loses nothing, and the next goes on with that key", async () => {
@@ -87,7 +110,7 @@ describe("key rotation", () => {
     const next = sealingKey(randomBytes(32));
     writeKeyFile(keyFile(config), [next, current]);
     expect(await everythingOpens()).toEqual(new Set([current.id]));
-    expect(await rotateKey(ctx, { db, config })).toMatchObject({ to: next.id, values: 4 });
+    expect(await rotateKey(ctx, { db, config })).toMatchObject({ to: next.id, values: 5 });
     expect(await everythingOpens()).toEqual(new Set([next.id]));
   });
 
@@ -107,7 +130,7 @@ describe("key rotation", () => {
   test("with ROLLCALL_KEY the operator brings the new key", async () => {
     const older = loadKeyRing(config).current.bytes.toString("hex");
     const withKey: Config = { ...config, key: randomBytes(32).toString("hex"), olderKeys: [older] };
-    expect(await rotateKey(ctx, { db, config: withKey })).toMatchObject({ values: 4 });
+    expect(await rotateKey(ctx, { db, config: withKey })).toMatchObject({ values: 5 });
     await everythingOpens(loadKeyRing({ ...withKey, olderKeys: [] }));
     await expect(rotateKey(ctx, { db, config: withKey })).rejects.toMatchObject({
       code: "invalid",

@@ -6,7 +6,7 @@ import { createProviders, type Providers } from "../../auth/oidc/providers.ts";
 import { oidcSubject } from "../../auth/oidc/subject.ts";
 import { beginSignIn, keepState, takeState, type SignIn } from "../../auth/sign-in/store.ts";
 import { inTransaction } from "../../db/database.ts";
-import { open, seal } from "../../db/envelope.ts";
+import { oidcPendingPurpose, open, seal } from "../../db/envelope.ts";
 import { AppError } from "../../errors.ts";
 import { countBeginning } from "./beginning.ts";
 import { setSecret } from "./cookies.ts";
@@ -57,7 +57,7 @@ async function toProvider(visit: Visit, providers: Providers): Promise<Reply> {
   });
   await inTransaction(options.db, visit.ctx, async (work) => {
     const signIn = stepUp ? stepUpOf(visit) : await begun(visit);
-    const sealed = seal(options.keyRing.current, { purpose: purposeOf(signIn), plain: JSON.stringify(pending) });
+    const sealed = seal(options.keyRing.current, { purpose: oidcPendingPurpose(signIn.id), plain: JSON.stringify(pending) });
     await keepState(work, { signIn, step: STEP, value: sealed });
 
     async function begun(each: Visit): Promise<SignIn> {
@@ -120,13 +120,9 @@ async function pendingOf(visit: Visit, { connection, settings }: OidcConnection)
   if (!signIn) throw refused("this browser has no sign-in under way");
   const kept = await inTransaction(options.db, visit.ctx, (work) => takeState(work, { signIn, step: STEP }));
   if (typeof kept !== "string") throw refused("this browser waits for none");
-  const pending = pendingSchema.parse(JSON.parse(open(options.keyRing, { purpose: purposeOf(signIn), sealed: kept })));
+  const pending = pendingSchema.parse(JSON.parse(open(options.keyRing, { purpose: oidcPendingPurpose(signIn.id), sealed: kept })));
   if (pending.connectionId !== connection.id) throw refused("this browser was sent to another provider");
   return { signIn, pending };
-}
-
-function purposeOf({ id }: Pick<SignIn, "id">): string {
-  return `sign-in.${id}.oidc`;
 }
 
 function loginHint(value: unknown): string | undefined {
