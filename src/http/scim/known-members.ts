@@ -35,19 +35,20 @@ export async function knownChange(
   door: ScimDoorOptions,
   { call, groupId, change }: { call: Call; groupId: string; change: MemberChange },
 ): Promise<MemberChange> {
-  if ("set" in change) return { set: await knownMembers(door, { call, groupId, ids: change.set }) };
-  const { add, remove, typed } = change;
-  return {
-    add: await knownMembers(door, { call, groupId, ids: add }),
-    remove: typed ? await ofTheirType(door.db.pool, { remove, typed }) : remove,
-  };
+  const { typed = NOBODY } = change;
+  const goes = typed.size > 0 ? await ofTheirType(door.db.pool, typed) : new Set<string>();
+  const staying = async (ids: string[]) => (await knownMembers(door, { call, groupId, ids })).filter((id) => !goes.has(id));
+  if ("set" in change) return { set: await staying(change.set) };
+  return { add: await staying(change.add), remove: change.remove.filter((id) => !typed.has(id) || goes.has(id)) };
 }
 
-/** RFC 7644 section 3.5.2.2: what the path's filter does not match stays. */
-async function ofTheirType(sql: Sql, { remove, typed }: { remove: string[]; typed: ReadonlyMap<string, MemberType> }): Promise<string[]> {
+const NOBODY: ReadonlyMap<string, MemberType> = new Map();
+
+/** Who is what they were to be removed as. RFC 7644 section 3.5.2.2: what the path's filter does not match stays. */
+async function ofTheirType(sql: Sql, typed: ReadonlyMap<string, MemberType>): Promise<ReadonlySet<string>> {
   const { rows } = await sql.query<{ id: string }>("select id from groups where id = any($1::uuid[])", [[...typed.keys()]]);
   const groups = new Set(rows.map(({ id }) => id));
-  return remove.filter((id) => !typed.has(id) || typed.get(id) === (groups.has(id) ? "Group" : "User"));
+  return new Set([...typed].flatMap(([id, type]) => (type === (groups.has(id) ? "Group" : "User") ? [id] : [])));
 }
 
 // For whom nobody vouches is passed over, too, unless the person is the client's already, or is in.

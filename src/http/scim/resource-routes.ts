@@ -27,7 +27,12 @@ export function writableRoutes(
 ): void {
   const typeFor = (call: Call) => writableType(call, kind);
   const place = { door, endpoint, typeFor };
-  const change = (request: Request, call: Call) => ({ type: typeFor(call), call, id: idOf(request), ifMatch: request.get("If-Match") });
+  const change = (request: Request, call: Call) => ({
+    type: typeFor(call),
+    call,
+    id: idOf(request),
+    preconditions: { ifMatch: request.get("If-Match"), ifNoneMatch: request.get("If-None-Match") },
+  });
 
   methodsOf(router, endpoint, {
     get: list(place),

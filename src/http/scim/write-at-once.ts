@@ -1,7 +1,6 @@
 import type { AttributeObject } from "../../../connectors/contract.ts";
 import { TOKEN_STAMP } from "../../auth/tokens.ts";
 import { createSharedAnswers, type SharedAnswers } from "../../db/shared-answers.ts";
-import { AppError } from "../../errors.ts";
 import { addMembersAtOnce, changeMembersAtOnce, type ChangedMembers } from "../../sync/request/change-members.ts";
 import { changePerson } from "../../sync/request/change-person.ts";
 import { requestConnections, type RequestConnections } from "../../sync/request/connection.ts";
@@ -15,7 +14,7 @@ import { changesStore, type ChangeRecord, type StoredChange } from "../../sync/r
 import { newPeopleStore, type NewPersonRecord } from "../../sync/request/store-new-person.ts";
 import type { Call, ScimDoorOptions } from "./call.ts";
 import { sameJson, type JsonObject } from "./json.ts";
-import { isMatch } from "./preconditions.ts";
+import { requireVersion, type Preconditions } from "./preconditions.ts";
 import { standing as keptBack } from "./projection.ts";
 import type { ResourceSchema } from "./schema.ts";
 import { userAnswer } from "./user-answer.ts";
@@ -88,7 +87,7 @@ export interface UserChange {
   proof?: Proof | undefined;
   id: string;
   schema: ResourceSchema;
-  ifMatch: string | undefined;
+  preconditions: Preconditions;
   /** The whole resource afterwards, from what the client's record is now. May be asked more than once. */
   next(held: JsonObject): JsonObject;
 }
@@ -98,7 +97,7 @@ export interface UserChange {
  * client is proved.
  */
 export async function changeUserAtOnce(door: ScimDoorOptions, change: UserChange): Promise<Written | NotAtOnce> {
-  const { call, proof, id, schema, ifMatch, next } = change;
+  const { call, proof, id, schema, preconditions, next } = change;
   if (!isUuid(id)) return "general";
   const sql = door.db.requestPool;
   const { connections, looks, changes, counts, lately } = atOnce(door);
@@ -107,8 +106,7 @@ export async function changeUserAtOnce(door: ScimDoorOptions, change: UserChange
     if (standing === "unproven") return standing;
     if (!standing || standing.shared || standing.conditions) return "general";
     const { account, person } = standing;
-    if (ifMatch !== undefined && !isMatch(ifMatch, `W/"${person.version}.${account.version}"`))
-      throw movedOn({ type: "User", id, ifMatch });
+    requireVersion(preconditions, { type: "User", id, version: `W/"${person.version}.${account.version}"` });
     const held = account.attributes as JsonObject;
     const shown = held["active"] === undefined && standing.active ? { ...held, active: true } : held;
     const resource = next(shown);
@@ -141,13 +139,13 @@ export interface MembersAtOnce {
   /** Of a client that is only remembered: the first look proves it. */
   proof?: Proof | undefined;
   id: string;
-  ifMatch: string | undefined;
+  preconditions: Preconditions;
   change: { add: readonly string[]; remove: readonly string[] };
 }
 
 /** Changes a group's members by one statement, after a look where that is needed. Throws `precondition_failed`, but not before the client is proved. */
 export async function changeMembersOfGroup(door: ScimDoorOptions, options: MembersAtOnce): Promise<Written | NotAtOnce> {
-  const { call, proof, id, ifMatch, change } = options;
+  const { call, proof, id, preconditions, change } = options;
   if (!isUuid(id)) return "general";
   const sql = door.db.requestPool;
   const { looks, followed } = atOnce(door);
@@ -155,7 +153,7 @@ export async function changeMembersOfGroup(door: ScimDoorOptions, options: Membe
   const told = { ctx: call.ctx, sql, connectionName: call.connection.name };
   const { followers } = followed;
   const onlyAdds = change.remove.length === 0 && change.add.length > 0;
-  if (followers && onlyAdds && ifMatch === undefined) {
+  if (followers && onlyAdds && preconditions.ifMatch === undefined && preconditions.ifNoneMatch === undefined) {
     const group = { connectionId: call.connection.id, groupId: id.toLowerCase() };
     const outcome = await addMembersAtOnce({ ...told, ...group, add: change.add, followers, stampOf: looks.stampOf, proof });
     if (outcome === "general") return outcome;
@@ -167,16 +165,10 @@ export async function changeMembersOfGroup(door: ScimDoorOptions, options: Membe
     if (!standing) return "general";
     const { account, receivers, conditions } = standing;
     followed.followers = { receivers, conditions };
-    if (ifMatch !== undefined && !isMatch(ifMatch, `W/"${standing.version}.${account.version}"`))
-      throw movedOn({ type: "Group", id, ifMatch });
+    requireVersion(preconditions, { type: "Group", id, version: `W/"${standing.version}.${account.version}"` });
     const outcome = await changeMembersAtOnce({ ...told, standing, change });
     if (outcome === "general") return outcome;
     if (outcome !== "moved") return written(outcome);
   }
   return "general";
-}
-
-/** RFC 7644 section 3.14: the client's version is not the one that is there. */
-export function movedOn({ type, id, ifMatch }: { type: string; id: string; ifMatch: string }): AppError {
-  return new AppError("precondition_failed", `The ${type} ${id} has changed since version ${ifMatch.slice(0, 60)}: read it again.`);
 }

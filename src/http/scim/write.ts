@@ -19,12 +19,12 @@ import { applyPatch } from "./patch/apply.ts";
 import { memberChange, memberIds, type MemberChange } from "./patch/members.ts";
 import { readOperations } from "./patch/operations.ts";
 import { replacedBy, withOthersAttributes } from "./person-client.ts";
-import { isMatch } from "./preconditions.ts";
+import { requireVersion, type Preconditions } from "./preconditions.ts";
 import type { Found } from "./read.ts";
 import type { WritableType } from "./resource-type.ts";
 import { refuseSameGroup } from "./same-group.ts";
 import { isUuid, parameters } from "./view.ts";
-import { changeMembersOfGroup, changeUserAtOnce, createUserAtOnce, movedOn, type NotAtOnce } from "./write-at-once.ts";
+import { changeMembersOfGroup, changeUserAtOnce, createUserAtOnce, type NotAtOnce } from "./write-at-once.ts";
 
 /** One write, told apart from how it came. */
 export interface WriteOptions {
@@ -34,17 +34,11 @@ export interface WriteOptions {
 
 export interface ChangeOptions extends WriteOptions {
   id: string;
-  /** The If-Match header (RFC 7644 section 3.14). */
-  ifMatch: string | undefined;
+  preconditions: Preconditions;
 }
 
-interface CreateOptions extends WriteOptions {
-  body: JsonObject;
-}
-
-interface BodyOptions extends ChangeOptions {
-  body: JsonObject;
-}
+type CreateOptions = WriteOptions & { body: JsonObject };
+type BodyOptions = ChangeOptions & { body: JsonObject };
 
 export interface Written {
   id: string;
@@ -157,24 +151,25 @@ type Asking = ChangeOptions & { asked: Asked };
 
 async function changeAtOnce(
   door: ScimDoorOptions,
-  { type, call, id, ifMatch, asked: { next, change, membersAlone }, proof }: Asking & AtOnceOptions,
+  { type, call, id, preconditions, asked: { next, change, membersAlone }, proof }: Asking & AtOnceOptions,
 ): Promise<Written | NotAtOnce> {
-  if (type.kind === "user") return noted(door, call, () => changeUserAtOnce(door, { call, proof, id, schema: type.schema, ifMatch, next }));
+  if (type.kind === "user")
+    return noted(door, call, () => changeUserAtOnce(door, { call, proof, id, schema: type.schema, preconditions, next }));
   if (!change || !("add" in change) || change.typed || !membersAlone) return "general";
   // Who is not there for a client that sees only its own is looked up when it is proved.
   if (proof && call.visibility === "own") return "general";
-  return changeMembersOfGroup(door, { call, proof, id, ifMatch, change });
+  return changeMembersOfGroup(door, { call, proof, id, preconditions, change });
 }
 
 async function changeResource(door: ScimDoorOptions, options: Asking): Promise<Written> {
-  const { type, call, id, ifMatch, asked } = options;
+  const { type, call, id, preconditions, asked } = options;
   const { next } = asked;
   const change = asked.change && (await knownChange(door, { call, groupId: id, change: asked.change }));
   const written = await changeAtOnce(door, { ...options, asked: { ...asked, change } });
   if (typeof written !== "string") return written;
   return write(door, call, async (work, connection) => {
     await awaitAdministrators(work, { type, id, members: change });
-    const { document: held, etag } = await lockedDocument(work, { type, call, id, ifMatch });
+    const { document: held, etag } = await lockedDocument(work, { type, call, id, preconditions });
     const resource = next(held);
     if (!change && sameJson(held, resource)) return { id, created: false, etag };
     const made = await changed(work, { connection, keyRing: door.keyRing, type, id, resource, members: change });
@@ -185,10 +180,10 @@ async function changeResource(door: ScimDoorOptions, options: Asking): Promise<W
 }
 
 /** Takes a client's account away. Throws `not_found`; `held` when too many go at once. */
-export async function deleteResource(door: ScimDoorOptions, { type, call, id, ifMatch }: ChangeOptions): Promise<void> {
+export async function deleteResource(door: ScimDoorOptions, { type, call, id, preconditions }: ChangeOptions): Promise<void> {
   await write(door, call, async (work, connection) => {
     await awaitAdministrators(work, { type, id, members: undefined });
-    await lockedDocument(work, { type, call, id, ifMatch });
+    await lockedDocument(work, { type, call, id, preconditions });
     return await syncOne(work, { connection, keyRing: door.keyRing, record: { kind: type.kind, id, resource: {}, deleted: true } });
   });
 }
@@ -224,7 +219,10 @@ async function awaitAdministrators(work: Work, { type, id, members }: Pick<Chang
 }
 
 /** What this client's record is made of, its row locked first and then read, so that nobody's change in between is lost. Throws `not_found`; `precondition_failed` when it has moved on. */
-async function lockedDocument({ sql }: Work, { type, call, id, ifMatch }: ChangeOptions): Promise<{ document: JsonObject; etag: string }> {
+async function lockedDocument(
+  { sql }: Work,
+  { type, call, id, preconditions }: ChangeOptions,
+): Promise<{ document: JsonObject; etag: string }> {
   if (!isUuid(id)) throw notFound(type, id);
   const given = parameters();
   // The whole record, whoever asks: what is kept back from them stays in it.
@@ -237,12 +235,12 @@ async function lockedDocument({ sql }: Work, { type, call, id, ifMatch }: Change
   );
   const row = rows[0];
   if (!row) throw notFound(type, id);
-  if (ifMatch !== undefined && !isMatch(ifMatch, row.version)) throw movedOn({ type: type.schema.type, id, ifMatch });
+  requireVersion(preconditions, { type: type.schema.type, id, version: row.version });
   return { document: withStatus(row), etag: row.version };
 }
 
 /** The entity tag as this transaction leaves it; undefined for what the client no longer sees. */
-async function versionNow({ sql }: Work, { type, call, id }: Omit<ChangeOptions, "ifMatch">): Promise<string | undefined> {
+async function versionNow({ sql }: Work, { type, call, id }: Omit<ChangeOptions, "preconditions">): Promise<string | undefined> {
   const given = parameters();
   const view = viewOf({ ...call, reader: undefined }, { type, parameters: given });
   const { rows } = await sql.query<{ version: string }>(

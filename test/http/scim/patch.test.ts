@@ -285,6 +285,24 @@ describe("M1: a group's members are changed as sets", () => {
     expect(change([{ op: "replace", path: "members", value: [] }])).toEqual({ set: [] });
   });
 
+  test("M1: who goes only as a group stays in what the same request adds or sets", () => {
+    const add = (id: string) => ({ op: "add", path: "members", value: [{ value: id }] });
+    const set = (id: string) => ({ op: "replace", path: "members", value: [{ value: id }] });
+    const remove = (id: string, type?: string) => ({
+      op: "remove",
+      path: `members[value eq "${id}"${type ? ` and type eq "${type}"` : ""}]`,
+    });
+    const typed = new Map([[a, "Group"]]);
+    expect(change([add(a), remove(a, "Group")])).toEqual({ add: [a], remove: [a], typed });
+    expect(change([set(a), remove(a, "Group")])).toEqual({ set: [a], typed });
+    expect(change([add(a), remove(a, "Group"), remove(a, "User")])).toEqual({ add: [], remove: [a] });
+    expect(change([add(a), remove(a, "Group"), remove(a)])).toEqual({ add: [], remove: [a] });
+    expect(change([remove(a), remove(a, "Group")])).toEqual({ add: [], remove: [a] });
+    expect(change([remove(a, "Group"), add(a)])).toEqual({ add: [a], remove: [] });
+    expect(change([remove(a), set(a), remove(a, "Group")])).toEqual({ set: [a], typed });
+    expect(change([remove(a, "Group"), set(a)])).toEqual({ set: [a] });
+  });
+
   test("M1: a connection whose client sends a part of the list only adds by it", () => {
     expect(change([{ op: "replace", path: "members", value: [{ value: a }] }], "add")).toEqual({ add: [a], remove: [] });
   });

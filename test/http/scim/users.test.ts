@@ -149,6 +149,24 @@ describe("M1: the life of a user", () => {
     expect((await door.request("DELETE", url, { headers: { "If-Match": etag } })).status).toBe(412);
   });
 
+  test("RFC 9110 13.1.2: what If-None-Match names is not changed", async () => {
+    const { body, headers } = await create("only-if-other@example.com");
+    const etag = String(headers["etag"]);
+    const { body: group } = await door.request("POST", "/Groups", { body: { displayName: "Only if other" } });
+    const change = (path: string) => ({ Operations: [{ op: "add", path, value: path === "title" ? "T" : [{ value: body.id }] }] });
+    for (const tag of ["*", `"other", ${etag}`]) {
+      const conditional = { headers: { "If-None-Match": tag } };
+      expect((await door.request("PUT", `/Users/${body.id}`, { body: { userName: body.userName }, ...conditional })).status).toBe(412);
+      expect((await door.request("PATCH", `/Users/${body.id}`, { body: change("title"), ...conditional })).status).toBe(412);
+      expect((await door.request("DELETE", `/Users/${body.id}`, conditional)).status).toBe(412);
+    }
+    const members = { body: change("members"), headers: { "If-None-Match": "*" } };
+    expect((await door.request("PATCH", `/Groups/${group.id}`, members)).status).toBe(412);
+    expect((await door.request("GET", `/Users/${body.id}`)).body.meta.version).toBe(etag);
+    const other = { body: change("title"), headers: { "If-None-Match": '"other"' } };
+    expect((await door.request("PATCH", `/Users/${body.id}`, other)).body.title).toBe("T");
+  });
+
   test("RFC 7644 3.14: If-None-Match spares no answer whose groups have changed since, though the version has not", async () => {
     const { body, headers } = await create("cached@example.com");
     const held = (query = "") =>

@@ -33,7 +33,7 @@ export function placeOf(call: Call, path: string): { type: WritableType; id: str
 
 /** Carries out one operation, as if it had come alone; its references have been resolved. Throws what a single request would throw. */
 export async function perform(door: ScimDoorOptions, { call, operation }: { call: Call; operation: BulkOperation }): Promise<Performed> {
-  const { method, path, version: ifMatch } = operation;
+  const { method, path, version } = operation;
   const { type, id } = placeOf(call, path);
   if (method === "POST") {
     if (id !== undefined) throw wrong("path", `a POST goes to ${type.schema.endpoint}, not to one of them`);
@@ -42,7 +42,7 @@ export async function perform(door: ScimDoorOptions, { call, operation }: { call
     return await performed(door, { type, call, written, status: 201 });
   }
   if (id === undefined) throw wrong("path", `a ${method || "request"} names one resource: ${type.schema.endpoint}/<id>`);
-  const change = { type, call, id, ifMatch };
+  const change = { type, call, id, preconditions: { ifMatch: version } };
   switch (method) {
     case "PUT":
       return await performed(door, {

@@ -15,6 +15,9 @@ const OLD_URNS: ReadonlyMap<string, readonly string[]> = new Map([
   ["urn:scim:schemas:core:2.0:group", [CORE_GROUP]],
   ["urn:scim:schemas:extension:enterprise:1.0", [ENTERPRISE_USER]],
   ["urn:scim:schemas:extension:enterprise:2.0:user", [ENTERPRISE_USER]],
+  // After those that begin like them.
+  ["urn:scim:schemas:core:2.0", [CORE_USER, CORE_GROUP]],
+  ["urn:scim:schemas:extension:enterprise:2.0", [ENTERPRISE_USER]],
 ]);
 
 /** `schemas` of a resource: a list with the main schema and extensions that we have. */
@@ -30,12 +33,21 @@ export function bendSchemas(value: JsonValue | undefined, options: Options): Jso
   const ours = new Map([schema.urn, ...schema.extensions.map(({ urn }) => urn)].map((urn) => [urn.toLowerCase(), urn]));
   const known = renewed.flatMap((urn) => ours.get(urn.toLowerCase()) ?? []);
   if (!known.includes(schema.urn)) {
+    // A group is no user who says so by mistake: one of the two is wrong, and nobody knows which.
+    if (renewed.some((urn) => isOtherType(urn, schema))) return value;
     // An extension without its core, or nothing at all: only where the profile says that the client means it so.
     if (!bending.allows("schemas-other", { attribute: "schemas" })) return value;
     return [schema.urn, ...known];
   }
   if (known.length === renewed.length) return known;
   return bending.allows("schemas-unknown", { attribute: "schemas" }) ? known : value;
+}
+
+/** The schemas of the types that clients write. */
+const TYPES: readonly string[] = [CORE_USER, CORE_GROUP];
+
+function isOtherType(urn: string, { urn: ours }: ResourceSchema): boolean {
+  return TYPES.some((type) => type !== ours && type.toLowerCase() === urn.toLowerCase());
 }
 
 /** A list of texts, or a single text where the profile allows it. */

@@ -8,8 +8,11 @@ import type { Operation } from "./operations.ts";
 /** What a member can be. */
 export type MemberType = "User" | "Group";
 
-/** How a group's members change, by our ids: never a read of the group. Who is in `typed` goes only as a member of that type. */
-export type MemberChange = { set: string[] } | { add: string[]; remove: string[]; typed?: ReadonlyMap<string, MemberType> };
+/**
+ * How a group's members change, by our ids: never a read of the group. Who is in `typed` is removed as a member of that type only: of
+ * another type they stay, and come where they are in `set` or `add`, too.
+ */
+export type MemberChange = ({ set: string[] } | { add: string[]; remove: string[] }) & { typed?: ReadonlyMap<string, MemberType> };
 
 export interface MemberOptions {
   operations: readonly Operation[];
@@ -27,6 +30,7 @@ export function memberChange({ operations, replace, unknown = "refuse" }: Member
   const remove = new Set<string>();
   const typed = new Map<string, MemberType>();
   const start = (ids: Iterable<string>) => {
+    for (const before of [add, remove, typed]) before.clear();
     whole = new Set(ids);
   };
   for (const { op, path, value } of operations) {
@@ -41,11 +45,16 @@ export function memberChange({ operations, replace, unknown = "refuse" }: Member
       const goes = path.filter ? chosen(path.filter) : value === undefined ? undefined : listedIds(value).map((id): Chosen => ({ id }));
       if (!goes) start([]);
       for (const { id, type } of (goes ?? []).filter((one) => isUuid(one.id))) {
-        if (type !== undefined && !remove.has(id)) typed.set(id, type);
-        else if (typed.get(id) !== type) typed.delete(id);
-        whole?.delete(id);
-        add.delete(id);
+        const before = typed.get(id);
+        const isSure = type === undefined || (before === undefined ? remove.has(id) : before !== type);
         remove.add(id);
+        if (!isSure) typed.set(id, type);
+        else {
+          // Whoever goes as a user and as a group goes, whichever they are.
+          typed.delete(id);
+          whole?.delete(id);
+          add.delete(id);
+        }
       }
     } else if (op === "replace" && replace === "authoritative") {
       start(memberIds(value, { unknown }));
@@ -53,12 +62,13 @@ export function memberChange({ operations, replace, unknown = "refuse" }: Member
       for (const id of validIds(value, { unknown })) {
         whole?.add(id);
         remove.delete(id);
+        typed.delete(id);
         add.add(id);
       }
     }
   }
-  if (whole) return { set: [...whole] };
-  return { add: [...add], remove: [...remove], ...(typed.size > 0 ? { typed } : {}) };
+  const unsure = typed.size > 0 ? { typed } : {};
+  return whole ? { set: [...whole], ...unsure } : { add: [...add], remove: [...remove], ...unsure };
 }
 
 /** The ids in a list of members, once each. Throws `invalid` for what can't be one of ours, unless such are to be passed over. */
