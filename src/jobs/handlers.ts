@@ -30,6 +30,7 @@ import { projectTarget } from "../provision/project.ts";
 import { reconcileTarget } from "../provision/reconcile.ts";
 import type { Targets } from "../provision/targets.ts";
 import { applyPlan } from "../sync/apply-plan.ts";
+import { isLostDatabase } from "../sync/fail.ts";
 import { pruneRuns } from "../sync/prune.ts";
 import type { SignInSettings } from "../sign-in-settings.ts";
 import type { RunMode } from "../sync/begin.ts";
@@ -60,8 +61,9 @@ const BUSY_WAIT_MS = 1_000;
 export function createHandlers({ db, keyRing, targets, notifier, incidents, resets, publicUrl }: HandlersOptions): Handlers {
   return {
     async sync(ctx, { connectionId, mode, trigger, runId }) {
-      if (runId !== undefined) return toldElsewhere(ctx, () => runRequested(ctx, { db, keyRing, connectionId, mode, runId }));
-      await toldElsewhere(ctx, async () => {
+      const again = isLostDatabase;
+      if (runId !== undefined) return toldElsewhere(ctx, () => runRequested(ctx, { db, keyRing, connectionId, mode, runId }), { again });
+      const run = async () => {
         try {
           await runSync(ctx, { db, keyRing, connection: connectionId, mode, trigger });
         } catch (error) {
@@ -78,7 +80,8 @@ export function createHandlers({ db, keyRing, targets, notifier, incidents, rese
             });
           else throw error;
         }
-      });
+      };
+      await toldElsewhere(ctx, run, { again });
     },
     async keep_hooks(ctx, { connectionId }) {
       if (connectionId === undefined) await inTransaction(db, ctx, startRounds);
@@ -88,7 +91,7 @@ export function createHandlers({ db, keyRing, targets, notifier, incidents, rese
       try {
         await applyPlan(ctx, { db, keyRing, planId });
       } catch (error) {
-        if (!isBusy(error)) return toldElsewhere(ctx, () => Promise.reject(error));
+        if (!isBusy(error)) return toldElsewhere(ctx, () => Promise.reject(error), { again: isLostDatabase });
         // A run of that connection is under way: an approved plan waits for it, and for nothing else.
         await enqueue(db.pool, { job: "apply_plan", payload: { planId }, key: `apply_plan:${planId}`, runAt: later(ctx) });
       }
@@ -183,21 +186,28 @@ export function createHandlers({ db, keyRing, targets, notifier, incidents, rese
   };
 }
 
+const never = (_error: unknown): boolean => false;
+
 /**
  * A run that failed has recorded itself, flagged its connection or counted towards quarantine: the schedule tries again, not
- * the queue. What did not come so far (the database is away, this node stops) is thrown, and tried again.
+ * the queue. What did not come so far (the database is away, this node stops) is thrown, and tried again; so is what `again` says.
  */
-async function toldElsewhere(ctx: Context, work: () => Promise<unknown>): Promise<void> {
+async function toldElsewhere(ctx: Context, work: () => Promise<unknown>, { again = never } = {}): Promise<void> {
   try {
     await work();
   } catch (error) {
-    if (ctx.signal.aborted || !(error instanceof AppError || error instanceof Fault)) throw error;
+    if (ctx.signal.aborted || !(error instanceof AppError || error instanceof Fault) || again(error)) throw error;
     ctx.log[isBusy(error) ? "info" : "warn"]({ err: error }, error.message);
   }
 }
 
 /** It waits, or was under way on a node that died. */
 const MAY_BEGIN: ReadonlySet<string> = new Set(["queued", "pulling", "planned", "applying", "crashed"]);
+
+/** So may one that lost the database: another is made in its place. */
+function mayBegin({ state, code }: { state: string; code: string | null }): boolean {
+  return MAY_BEGIN.has(state) || (state === "failed" && code === "unavailable");
+}
 
 /** A run that was asked for waits for one that is under way, and says so itself when it can't begin. */
 async function runRequested(
@@ -211,7 +221,7 @@ async function runRequested(
   }: Pick<HandlersOptions, "db" | "keyRing"> & { connectionId: number; mode: RunMode; runId: number },
 ): Promise<void> {
   const asked = await requestedRun(db.pool, runId);
-  if (!asked || !MAY_BEGIN.has(asked.state)) return;
+  if (!asked || !mayBegin(asked)) return;
   try {
     await runSync(ctx, { db, keyRing, connection: connectionId, mode, trigger: "api", planOnly: asked.planOnly, requested: runId });
   } catch (error) {

@@ -2,16 +2,25 @@ import { Fault } from "../../connectors/contract.ts";
 import { recordEvent } from "../audit/record.ts";
 import { flagConnection, noteFailure } from "../connections/state.ts";
 import { inTransaction } from "../db/database.ts";
+import { passingFailure } from "../db/failures.ts";
 import { AppError, messageOf } from "../errors.ts";
 import type { Run } from "./begin.ts";
 
+/** Whether a run or a plan broke for want of our own database, so that the same again may go through. Pure. */
+export function isLostDatabase(error: unknown): boolean {
+  const told = passingFailure(error) ?? error;
+  return told instanceof AppError && told.code === "unavailable";
+}
+
 /**
  * Records that a run broke: nothing of its plan is applied beyond the batches that already were, and nothing is swept.
- * A refusal by the system flags the connection at once; anything else counts towards quarantine.
+ * A refusal by the system flags the connection at once; anything else counts towards quarantine, but for a database of ours that was
+ * lost meanwhile: that says nothing of the system.
  */
 export async function failRun(run: Run, error: unknown): Promise<void> {
-  const code = error instanceof Fault ? error.kind : error instanceof AppError ? error.code : "internal";
-  const message = messageOf(error);
+  const told = passingFailure(error) ?? error;
+  const code = told instanceof Fault ? told.kind : told instanceof AppError ? told.code : "internal";
+  const message = messageOf(told);
   run.ctx.log.warn({ run: run.id, connection: run.connection.name, code, err: error }, "run failed");
   await inTransaction(run.db, run.ctx, async (work) => {
     const { ctx, sql } = work;
@@ -32,6 +41,7 @@ export async function failRun(run: Run, error: unknown): Promise<void> {
       reason: message,
       data: { run: run.id, code },
     });
+    if (isLostDatabase(error)) return;
     const state = await noteFailure(work, { id: run.connection.id, reason: message });
     if ((code === "denied" || code === "misconfigured") && state === "ready")
       await flagConnection(work, { id: run.connection.id, state: "flagged", reason: message });

@@ -62,10 +62,14 @@ export async function wakeRequested(
 }
 
 /** What was asked for, for the worker that begins with it. */
-export async function requestedRun(sql: Sql, runId: number): Promise<{ state: string; planOnly: boolean } | undefined> {
-  const { rows } = await sql.query<{ state: string; planOnly: boolean }>('select state, plan_only as "planOnly" from runs where id = $1', [
-    runId,
-  ]);
+export async function requestedRun(
+  sql: Sql,
+  runId: number,
+): Promise<{ state: string; code: string | null; planOnly: boolean } | undefined> {
+  const { rows } = await sql.query<{ state: string; code: string | null; planOnly: boolean }>(
+    'select state, error_code as code, plan_only as "planOnly" from runs where id = $1',
+    [runId],
+  );
   return rows[0];
 }
 
