@@ -1,4 +1,5 @@
 import { createTask } from "node-cron";
+import { struckBefore } from "./repeated-hour.ts";
 
 const SHOWN = 3;
 
@@ -7,7 +8,11 @@ export function nextStrokes({ schedule, timeZone }: { schedule: string | null; t
   if (schedule === null) return [];
   const task = createTask(schedule, () => undefined, { timezone: timeZone, unref: true });
   try {
-    return task.getNextRuns(SHOWN);
+    const struck = (at: Date) => struckBefore(at, { expression: schedule, timeZone });
+    return task
+      .getNextRuns(2 * SHOWN)
+      .filter((at) => !struck(at))
+      .slice(0, SHOWN);
   } finally {
     void task.destroy();
   }

@@ -109,11 +109,14 @@ function scheduleProblems(raw: Plain): Problem[] {
     ["policy.provision.reconcile", plain(plain(raw["policy"])["provision"])["reconcile"]],
   ];
   for (const [field, value] of expressions) {
-    if (typeof value === "string" && !cron.validate(value)) {
+    if (typeof value !== "string") continue;
+    if (!cron.validate(value)) {
       problems.push({
         field,
         message: `"${value}" is not a cron expression; five or six fields, such as "*/15 * * * *" for every quarter of an hour`,
       });
+    } else if (cron.parse(value).second.length > 1) {
+      problems.push({ field, message: `"${value}" strikes more than once a minute, sooner than a run ends; name one second, or none` });
     }
   }
   const zones: [string, unknown][] = [

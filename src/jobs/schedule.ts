@@ -1,6 +1,7 @@
 import { createTask, parse, type ScheduledTask } from "node-cron";
 import type { Logger } from "pino";
 import { wakeTelling } from "../auth/addresses/tell-changes.ts";
+import { struckBefore } from "../connections/repeated-hour.ts";
 import { createContext, type Context } from "../context.ts";
 import { inTransaction, type Database, type Work } from "../db/database.ts";
 import { enqueue } from "../db/queue.ts";
@@ -75,11 +76,15 @@ export async function startSchedule({ db, log, now, reloadMs = RELOAD_MS }: Sche
       }
       await drop(entry.name);
       try {
-        const task = createTask(entry.expression, ({ date }) => fire(ctx, { db, entry, at: date }), {
-          timezone: entry.timeZone,
-          name: entry.name,
-          unref: true,
-        });
+        const task = createTask(
+          entry.expression,
+          ({ date }) => (struckBefore(date, entry) ? undefined : fire(ctx, { db, entry, at: date })),
+          {
+            timezone: entry.timeZone,
+            name: entry.name,
+            unref: true,
+          },
+        );
         await task.start();
         clocks.set(entry.name, { task, signature, lookedUntil: new Date(ctx.now().getTime() - LOOK_BACK_MS) });
       } catch (error) {
@@ -94,7 +99,8 @@ export async function startSchedule({ db, log, now, reloadMs = RELOAD_MS }: Sche
   async function makeUp(clock: Clock, entry: Entry): Promise<void> {
     const until = new Date(ctx.now().getTime() - LATE_MS);
     const after = entry.updatedAt > clock.lookedUntil ? entry.updatedAt : clock.lookedUntil;
-    const strikes = { seconds: parse(entry.expression).second, match: (date: Date) => clock.task.match(date) };
+    const match = (date: Date) => clock.task.match(date) && !struckBefore(date, entry);
+    const strikes = { seconds: parse(entry.expression).second, match };
     const missed = lastStroke(strikes, { after, until });
     if (missed && (await strike(ctx, { db, entry, at: missed })))
       log.warn({ schedule: entry.name, at: missed }, "a stroke of the schedule was missed; it is made up for");

@@ -80,6 +80,7 @@ describe("a connection's definition", () => {
       /there are displayName, externalId, description/,
     ],
     ["a schedule that is none", { ...ldap, schedule: "every day" }, "schedule", /"every day" is not a cron expression/],
+    ["a schedule of seconds", { ...ldap, schedule: "*/20 * * * * *" }, "schedule", /more than once a minute/],
     ["a time zone that is none", { ...ldap, timeZone: "Europe/Atlantis" }, "timeZone", /not a time zone/],
     ["a connector that is none", { ...ldap, connector: "fax" }, "connector", /there is no connector "fax"; there are csv, .*ldap, .*scim/],
     [
