@@ -79,6 +79,15 @@ export const limitsSchema = z.strictObject({
       floor: z.number().int().min(0).default(20),
     })
     .prefault({}),
+  /** Memberships of people who stay that end, as members leave groups or groups go: of one plan, with those of `window.hours` before it. */
+  members: z
+    .strictObject({
+      count: z.number().int().min(0).default(5000),
+      /** Of the memberships in the connection's groups. */
+      share: share.default(0.2),
+      floor: z.number().int().min(0).default(20),
+    })
+    .prefault({}),
   /** A full read that returns this share fewer records than are known is held. */
   shrink: share.default(0.2),
   /** Consecutive failed runs until quarantine. */

@@ -10,6 +10,7 @@ import { enqueue } from "../db/queue.ts";
 import { deferSearchIndexes } from "../db/search-indexes.ts";
 import { AppError, messageOf } from "../errors.ts";
 import { foresee, forgetForeseen } from "./foresee.ts";
+import { noteMembersLost } from "./guard-members.ts";
 import { inParallel } from "./in-parallel.ts";
 import { applyBatch } from "./apply/batch.ts";
 import { settleLateArrivals } from "./apply/late-arrivals.ts";
@@ -29,6 +30,8 @@ export interface ApplyOptions {
   planId: number;
   /** What the plan's items were hashed to a moment ago, by whoever holds the connection's lock since; otherwise they are hashed again. */
   hash?: Buffer;
+  /** Memberships that it ends, as guards have counted them: those of the plans after it count them in. */
+  membersLost?: number;
   onProgress?: OnProgress;
 }
 
@@ -87,9 +90,10 @@ export async function resumeApplying(
 }
 
 /** Applies a closed or approved plan as it stands, batch by batch; the caller holds the connection's lock. Throws `conflict` when the plan is not what was decided. */
-export async function applyItems(ctx: Context, { db, planId, hash, onProgress }: ApplyOptions): Promise<Applied> {
+export async function applyItems(ctx: Context, options: ApplyOptions): Promise<Applied> {
+  const { db, planId, onProgress } = options;
   const began = ctx.now();
-  const plan = await startApplying(ctx, { db, planId, ...(hash ? { hash } : {}) });
+  const plan = await startApplying(ctx, options);
   const { rows: spans } = await db.pool.query<{ kind: Kind; first: number; last: number; count: number }>(
     "select kind, min(seq) as first, max(seq) as last, count(*)::int as count from plan_items where plan_id = $1 group by kind",
     [planId],
@@ -149,7 +153,7 @@ async function loadPlan(db: Database, planId: number): Promise<PlanRow> {
   return plan;
 }
 
-async function startApplying(ctx: Context, { db, planId, hash }: Pick<ApplyOptions, "db" | "planId" | "hash">): Promise<PlanRow> {
+async function startApplying(ctx: Context, { db, planId, hash, membersLost = 0 }: ApplyOptions): Promise<PlanRow> {
   const plan = await loadPlan(db, planId);
   if (!["closed", "approved", "applying"].includes(plan.state))
     throw new AppError("conflict", `Plan ${planId} is ${plan.state}; it can't be applied.`);
@@ -162,6 +166,7 @@ async function startApplying(ctx: Context, { db, planId, hash }: Pick<ApplyOptio
     if (plan.state === "approved") await refuseReadSince(sql, { planId, connectionId: plan.connection_id });
     // The same plan, held before: this one does what it waited to do.
     if (plan.state === "closed") await supersedeHeld(sql, { connectionId: plan.connection_id, planId });
+    if (membersLost > 0) await noteMembersLost(sql, { connectionId: plan.connection_id, lost: membersLost, now: ctx.now() });
     await sql.query("update plans set state = 'applying' where id = $1", [planId]);
     if (plan.returns) await sql.query("update connections set silent_since = null where id = $1", [plan.connection_id]);
     await sql.query("update runs set state = 'applying', finished_at = null where id = $1", [plan.run_id]);

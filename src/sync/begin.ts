@@ -41,6 +41,8 @@ export interface Run {
   /** Sentences for the summary: why nothing was swept, and the like. */
   readonly notes: string[];
   readonly next: { seq: number; page: number };
+  /** Whether it has read of anybody who leaves a group. */
+  readonly seen: { membersLeave: boolean };
   /** Native ids, by kind, of known records that this run has read otherwise than they are known. */
   readonly staged: Readonly<Record<Kind, Set<string>>>;
   /** What was there when the run began: nothing has to be compared with nothing. */
@@ -93,6 +95,7 @@ export async function beginRun(ctx: Context, options: BeginOptions): Promise<Run
     unread: new Set(),
     notes: [],
     next: { seq: 0, page: 0 },
+    seen: { membersLeave: false },
     staged: { user: new Set(), group: new Set(), unit: new Set() },
   };
 }
@@ -128,17 +131,17 @@ async function whatIsThere(sql: Pick<Database["pool"], "query">, connectionId: n
   return { people: rows[0]?.people ?? true, accounts: new Set(rows[0]?.kinds), lastAccountId: rows[0]?.last ?? 0 };
 }
 
-/** What deciding needs to know of this connection and of the others. `speaks`: what is decided about comes from the system itself, just now. */
+/** What deciding needs to know of this connection and of the others. `speaks`: what is decided about comes from the system itself, just now. `compile`: its own mapping. */
 export async function decidingFor(
   sql: Pick<Database["pool"], "query">,
   connection: LoadedConnection,
-  { speaks = true } = {},
+  { speaks = true, compile = compileMapping }: { speaks?: boolean; compile?: typeof compileMapping } = {},
 ): Promise<Deciding> {
   const { rows } = await sql.query<{ id: number; connector: string; mapping: LoadedConnection["mapping"]; silent: boolean }>(
     "select id, connector, mapping, silent_since is not null as silent from connections",
   );
   const stored = new Map(rows.map((row) => [row.id, row.mapping]));
-  const compiled = new Map<number, CompiledMapping>([[connection.id, compileMapping(connection.mapping)]]);
+  const compiled = new Map<number, CompiledMapping>([[connection.id, compile(connection.mapping)]]);
   const mappingOf = (id: number): CompiledMapping => {
     const mapping = compiled.get(id) ?? compileOtherMapping(stored.get(id) ?? null);
     compiled.set(id, mapping);

@@ -6,6 +6,7 @@ import { inTransaction, type Work } from "../db/database.ts";
 import { applyItems } from "./apply-plan.ts";
 import { noteProblems, type Run, type RunMode } from "./begin.ts";
 import { guardFacts, judge, type Tripped } from "./guard.ts";
+import { memberFacts, type MemberFacts } from "./guard-members.ts";
 import { mayLeaveNoAdministrator } from "./guard-administrator.ts";
 import { closePlan, hashOf, settleDoubleClaims, type ClosedPlan, type DoubleClaim, type HashedPlan } from "./plan.ts";
 import { timed, type Timings } from "./progress.ts";
@@ -36,11 +37,18 @@ export interface RunSummary {
 /** Closes the plan, lets the guards judge it, and applies it or holds it. */
 export async function finishRun(run: Run): Promise<RunSummary> {
   const closed = await timed(run.timings, "close", () => closeRun(run));
-  const guards = await timed(run.timings, "guard", () => judgePlan(run, closed));
+  const { guards, membersLost } = await timed(run.timings, "guard", () => judgePlan(run, closed));
   if (run.rehearsal) return endRehearsal(run, { closed, guards });
   if (guards.length > 0 || run.planOnly) return summary(run, { closed, guards, held: await holdPlan(run, { closed, guards }) });
   const applied = await timed(run.timings, "apply", () =>
-    applyItems(run.ctx, { db: run.db, keyRing: run.keyRing, planId: run.planId, hash: closed.hash, onProgress: run.onProgress }),
+    applyItems(run.ctx, {
+      db: run.db,
+      keyRing: run.keyRing,
+      planId: run.planId,
+      hash: closed.hash,
+      membersLost,
+      onProgress: run.onProgress,
+    }),
   );
   await noteWaitingMembers(run);
   return summary(run, { closed, guards, applied });
@@ -87,19 +95,34 @@ async function closeRunPlan(work: Work, { run, hashed }: { run: Run; hashed: Has
   return closed;
 }
 
-async function judgePlan(run: Run, closed: ClosedPlan): Promise<Tripped[]> {
+interface Judged {
+  guards: Tripped[];
+  /** Memberships that the plan ends, as guards count them. */
+  membersLost: number;
+}
+
+async function judgePlan(run: Run, closed: ClosedPlan): Promise<Judged> {
   const leaving = Object.values(closed.counts).some(({ disable = 0, delete: deletes = 0, link = 0 }) => disable + deletes + link > 0);
   const shrunken = run.reads.some(({ read, known }) => read < known);
   const plan = { planId: run.planId, connectionId: run.connection.id, now: run.ctx.now() };
   const noAdministrator = closed.items > 0 && (await mayLeaveNoAdministrator(run.db.pool, plan));
-  if (!leaving && !shrunken && !noAdministrator) return [];
+  const members = await membersOf(run, closed);
+  const membersLost = members?.lost ?? 0;
+  if (!leaving && !shrunken && !noAdministrator && membersLost === 0) return { guards: [], membersLost };
   const facts = await guardFacts(run.db.pool, {
     ...plan,
     limits: run.connection.limits,
   });
   const otherScope = run.connection.scopeHash !== null && run.mode === "full" && run.connection.scopeHash !== scopeHashOf(run.connection);
   const scopeChanged = otherScope || run.unread.size > 0;
-  return judge({ ...facts, reads: run.reads, scopeChanged, noAdministrator }, run.connection.limits);
+  const guards = judge({ ...facts, members, reads: run.reads, scopeChanged, noAdministrator }, run.connection.limits);
+  return { guards, membersLost };
+}
+
+/** Asked only of a plan by which somebody leaves a group, or a group goes. */
+async function membersOf({ db, ctx, connection, planId, seen }: Run, { counts }: ClosedPlan): Promise<MemberFacts | undefined> {
+  if (!seen.membersLeave && !counts["group"]?.["delete"]) return undefined;
+  return memberFacts(db.pool, { planId, connectionId: connection.id, hours: connection.limits.window.hours, now: ctx.now() });
 }
 
 /** The plan can be looked at, and never approved. */

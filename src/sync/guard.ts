@@ -1,5 +1,6 @@
 import type { Sql } from "../db/database.ts";
 import type { Limits } from "../connections/definition.ts";
+import type { MemberFacts } from "./guard-members.ts";
 import { COUNTED_ACTION } from "./records.ts";
 
 export interface GuardFacts {
@@ -11,6 +12,8 @@ export interface GuardFacts {
   deletes: number;
   /** Disables and deletes already applied within the window. */
   recent: number;
+  /** Of a plan that ends memberships. */
+  members?: MemberFacts | undefined;
   /** What full reads returned, by kind, against what was known. */
   reads: readonly { kind: string; read: number; known: number }[];
   /** The scope of the connection changed since the last applied run, and this plan would take somebody away for it. */
@@ -21,7 +24,7 @@ export interface GuardFacts {
 
 /** A guard that tripped: a stable name, and a sentence for whoever has to approve. */
 export interface Tripped {
-  guard: "disable" | "delete" | "window" | "shrink" | "scope" | "administrator";
+  guard: "disable" | "delete" | "window" | "members" | "shrink" | "scope" | "administrator";
   message: string;
 }
 
@@ -47,6 +50,7 @@ export function judge(facts: GuardFacts, limits: Limits): Tripped[] {
       message: `${leaving} disables and deletes, and ${facts.recent} in the last ${limits.window.hours} hours; the limit for both is ${mostInWindow}`,
     });
   }
+  tripped.push(...judgeMembers(facts.members, limits));
   for (const { kind, read, known } of facts.reads) {
     if (known > 0 && read < known * (1 - limits.shrink) && known - read > limits.delete.floor) {
       tripped.push({
@@ -70,11 +74,22 @@ export function judge(facts: GuardFacts, limits: Limits): Tripped[] {
   return tripped;
 }
 
+/** Whoever is taken out of groups loses what the groups give: too many at once, or bit by bit, are looked at by somebody. */
+function judgeMembers(members: MemberFacts | undefined, { members: limit, window: { hours } }: Limits): Tripped[] {
+  if (!members || members.lost === 0) return [];
+  const { lost, recent } = members;
+  const known = members.known + recent;
+  const most = Math.min(limit.count, Math.max(limit.floor, Math.floor(known * limit.share)));
+  if (lost + recent <= most) return [];
+  const message = `${lost} memberships of people who stay end, and ${recent} ended in the last ${hours} hours, of ${known}; the limit is ${most}`;
+  return [{ guard: "members", message }];
+}
+
 /** Counts the plan in SQL. */
 export async function guardFacts(
   sql: Sql,
   options: { planId: number; connectionId: number; limits: Limits; now: Date },
-): Promise<Omit<GuardFacts, "reads" | "scopeChanged" | "noAdministrator">> {
+): Promise<Omit<GuardFacts, "members" | "reads" | "scopeChanged" | "noAdministrator">> {
   const { rows } = await sql.query<{ linked: number; linking: number; disables: number; deletes: number; recent: number }>(
     `select
       (select count(*)::int from accounts a where connection_id = $1 and kind = 'user' and situation = 'linked' and gone_at is null) as linked,

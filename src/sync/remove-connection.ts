@@ -15,6 +15,7 @@ import { guardFacts, judge } from "./guard.ts";
 import { settleHandOver } from "./hand-over.ts";
 import { knownAccounts, knownPeople } from "./known.ts";
 import { lockForTransaction } from "./lock.ts";
+import { compileOtherMapping } from "./mapping.ts";
 import { itemRows } from "./plan.ts";
 import type { Item, KnownAccount, KnownPerson } from "./records.ts";
 import { sealChanges } from "./seal-changes.ts";
@@ -124,7 +125,8 @@ async function letGo(work: Work, options: Removing): Promise<LetGo> {
 }
 
 async function removedDeciding(sql: Sql, connection: LoadedConnection): Promise<Deciding> {
-  const deciding = await decidingFor(sql, connection);
+  // Nothing of it is mapped any more: what does not compile must not keep it here for good.
+  const deciding = await decidingFor(sql, connection, { compile: compileOtherMapping });
   const { situations } = deciding.mapping;
   return {
     ...deciding,

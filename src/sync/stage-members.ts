@@ -113,6 +113,7 @@ export async function stageGroupMembers(run: Run, changed: readonly Changed[], i
   for (const { nativeId, add, remove } of rows) {
     const item = byId.get(nativeId);
     if (item) item.payload.members = { ...item.payload.members, add, remove };
+    if (remove > 0) run.seen.membersLeave = true;
   }
 }
 

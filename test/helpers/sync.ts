@@ -21,7 +21,7 @@ export interface TestConnectionOptions {
 
 const WIDE = { count: 10_000, share: 1, floor: 10_000 };
 /** Limits that hold nothing: no guard stands before a wrong decision. */
-export const UNGUARDED = { disable: WIDE, delete: WIDE, window: WIDE, shrink: 1, failures: 100 };
+export const UNGUARDED = { disable: WIDE, delete: WIDE, window: WIDE, members: WIDE, shrink: 1, failures: 100 };
 
 const MAPPING = {
   user: {

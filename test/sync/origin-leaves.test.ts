@@ -49,6 +49,10 @@ describe("an origin that is removed", () => {
     const before = await people();
     expect(await work((each) => letGoConnection(each, { keyRing: testKeyRing, name: "hr", preview: true }))).toEqual(seen);
     expect(await people()).toEqual(before);
+    // Nothing is mapped by it any more: that it can't be is no reason to keep it.
+    await db.pool.query(
+      `update connections set mapping = jsonb_set(mapping, '{user,attributes,title}', '"account.title +"') where name = 'hr'`,
+    );
     expect(await work((each) => letGoConnection(each, { keyRing: testKeyRing, name: "hr" }))).toEqual(seen);
     expect(await people()).toEqual([
       { user_name: "ada", state: "active", title: "Engineer" },
