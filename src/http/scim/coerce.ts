@@ -3,7 +3,7 @@ import { foldElements, hasContent, refuseNameless } from "./elements.ts";
 import { instant, xsdDateTime } from "./filter/literals.ts";
 import { coercedName, refuseTooLong } from "./found-by.ts";
 import { isJsonObject, isStorable, type JsonObject, type JsonValue } from "./json.ts";
-import { findAttribute, type AttributeMap, type ResourceSchema, type SchemaAttribute } from "./schema.ts";
+import { findAttribute, isUrnOf, type AttributeMap, type ResourceSchema, type SchemaAttribute } from "./schema.ts";
 
 /**
  * A client's resource in the schema's own form: names as the schema writes them, values of the attribute's type,
@@ -15,8 +15,7 @@ export function coerceResource(schema: ResourceSchema, body: JsonObject): JsonOb
   refuseOtherSchemas(schema, body["schemas"]);
   const resource: JsonObject = {};
   for (const [name, value] of Object.entries(body)) {
-    if (name.toLowerCase() === schema.urn.toLowerCase() && isJsonObject(value))
-      assignAll(resource, { schema, prefix: `${schema.urn}:`, values: value });
+    if (isUrnOf(schema, name) && isJsonObject(value)) assignAll(resource, { schema, prefix: `${schema.urn}:`, values: value });
     else assign(resource, { schema, name, value });
   }
   requireAttributes(schema, resource);

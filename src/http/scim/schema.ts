@@ -188,6 +188,30 @@ export type Named = Target | { extension: string; attribute?: undefined; sub?: u
  * Returns undefined for what the schema does not know.
  */
 export function findAttribute(schema: ResourceSchema, text: string): Named | undefined {
+  return namesOf(schema).get(text) ?? inAnyCase(schema, text);
+}
+
+/** Of each schema, by names as it writes them itself, which is how most clients do: each resource is looked through several times. */
+const NAMES = new WeakMap<ResourceSchema, ReadonlyMap<string, Named>>();
+
+function namesOf(schema: ResourceSchema): ReadonlyMap<string, Named> {
+  const known = NAMES.get(schema);
+  if (known) return known;
+  const written = schema.extensions.flatMap(({ urn, attributes }) => [
+    urn,
+    ...[...attributes.values()].map(({ name }) => `${urn}:${name}`),
+  ]);
+  const names = [...[...schema.attributes.values()].map(({ name }) => name), ...written];
+  const made = new Map<string, Named>();
+  for (const name of names) {
+    const named = inAnyCase(schema, name);
+    if (named) made.set(name, named);
+  }
+  NAMES.set(schema, made);
+  return made;
+}
+
+function inAnyCase(schema: ResourceSchema, text: string): Named | undefined {
   const lower = text.toLowerCase();
   for (const { urn, attributes } of schema.extensions) {
     const rest = afterUrn(lower, urn);
@@ -197,6 +221,11 @@ export function findAttribute(schema: ResourceSchema, text: string): Named | und
   }
   const core = afterUrn(lower, schema.urn);
   return inMap(schema.attributes, core ?? lower);
+}
+
+/** Whether this is the schema's own URN, under which some clients put all that belongs to it. */
+export function isUrnOf(schema: ResourceSchema, name: string): boolean {
+  return name.length === schema.urn.length && name.toLowerCase() === schema.urn.toLowerCase();
 }
 
 function afterUrn(lower: string, urn: string): string | undefined {

@@ -1,6 +1,6 @@
 import { ENTERPRISE_USER } from "../../../directory/attributes.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../json.ts";
-import { findAttribute, type Extension, type Named, type ResourceSchema, type SchemaAttribute } from "../schema.ts";
+import { findAttribute, isUrnOf, type Extension, type Named, type ResourceSchema, type SchemaAttribute } from "../schema.ts";
 import type { Bending } from "./bending.ts";
 import { bendSchemas, oldUrn } from "./schemas.ts";
 import { bendValue, jsonIn } from "./values.ts";
@@ -34,7 +34,7 @@ type Assigning = BendOptions & { placed: Placed };
 
 function assign(bent: JsonObject, { name, value }: Member, options: Assigning): void {
   const { schema, bending } = options;
-  if (name.toLowerCase() === schema.urn.toLowerCase() && isJsonObject(value)) {
+  if (isUrnOf(schema, name) && isJsonObject(value)) {
     if (!bending.allows("core-under-urn")) return void (bent[name] = value);
     for (const [inner, held] of Object.entries(value)) assign(bent, { name: inner, value: held }, options);
     return;
