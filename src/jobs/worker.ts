@@ -6,6 +6,7 @@ import type { Database } from "../db/database.ts";
 import type { KeyRing } from "../db/envelope.ts";
 import { enqueue } from "../db/queue.ts";
 import { openNotifier } from "../notify/notifier.ts";
+import { createPace } from "../provision/pace.ts";
 import { openTargets } from "../provision/targets.ts";
 import { signInSettings } from "../sign-in-settings.ts";
 import { createHandlers } from "./handlers.ts";
@@ -31,7 +32,9 @@ export interface Worker {
 /** Everything that a node with the role `worker` does: work off the queue, keep the schedules, take over from dead nodes. */
 export async function startWorker({ db, keyRing, log, config, now = () => new Date(), drainMs }: WorkerDeps): Promise<Worker> {
   const closing = new AbortController();
-  const targets = openTargets({ keyRing, log, signal: closing.signal, now, network: config.outbound });
+  // Half of the workers, whatever some targets take, is there for all others.
+  const pace = createPace({ slowAtOnce: Math.max(1, Math.floor(config.worker.concurrency / 2)) });
+  const targets = openTargets({ keyRing, log, signal: closing.signal, now, network: config.outbound, pace });
   const signIn = config.signIn ?? signInSettings.parse({});
   const incidents = createIncidentWatch({ db, keyRing, settings: signIn.risk });
   const baseUrl = baseUrlOf({ http: config.http ?? {}, port: config.port });

@@ -2,9 +2,12 @@ import type { Target, WriteBack } from "../../connectors/contract.ts";
 import { loadConnection, openTarget, openWriteBack, type LoadedConnection, type OpenConnectionOptions } from "../connections/open.ts";
 import type { Sql } from "../db/database.ts";
 import type { KeyRing } from "../db/envelope.ts";
+import { createPace, type Pace } from "./pace.ts";
 
 /** Opened targets, kept open between jobs, so that discovery and sign-in happen once, not once per delivery. */
 export interface Targets {
+  /** Who of them may be asked for something now. */
+  readonly pace: Pace;
   /** The connection as it is stored now, read through the caller's client. Throws `not_found`, `misconfigured`. */
   load(sql: Sql, connectionId: number): Promise<LoadedConnection>;
   withTarget<T>(connection: LoadedConnection, use: (target: Target) => Promise<T>): Promise<T>;
@@ -16,6 +19,8 @@ export interface TargetsOptions extends OpenConnectionOptions {
   keyRing: KeyRing;
   /** How long an unused target stays open. */
   idleMs?: number;
+  /** See createPace; slow targets have two workers when absent. */
+  pace?: Pace;
 }
 
 interface Closable {
@@ -28,7 +33,7 @@ interface Slot {
   timer?: NodeJS.Timeout;
 }
 
-export function openTargets({ keyRing, idleMs = 60_000, ...opening }: TargetsOptions): Targets {
+export function openTargets({ keyRing, idleMs = 60_000, pace = createPace({ slowAtOnce: 2 }), ...opening }: TargetsOptions): Targets {
   const slots = new Map<string, Slot>();
 
   async function discard(key: string): Promise<void> {
@@ -66,6 +71,7 @@ export function openTargets({ keyRing, idleMs = 60_000, ...opening }: TargetsOpt
   // The version is part of the key: changed settings open anew, and the old one closes when it has been idle.
   const keyOf = (side: string, { id, row }: LoadedConnection) => `${side}:${id}:${row.version}`;
   return {
+    pace,
     load: (sql, connectionId) => loadConnection(sql, keyRing, connectionId),
     withTarget: (connection, use) => using(keyOf("target", connection), { open: () => openTarget(connection, opening), use }),
     withWriteBack: (connection, use) => using(keyOf("write-back", connection), { open: () => openWriteBack(connection, opening), use }),

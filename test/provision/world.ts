@@ -9,6 +9,7 @@ import { sealingKey, type KeyRing } from "../../src/db/envelope.ts";
 import { markGroups, markPeople } from "../../src/directory/outbox.ts";
 import { deliver } from "../../src/provision/deliver.ts";
 import { projectTarget } from "../../src/provision/project.ts";
+import { createPace } from "../../src/provision/pace.ts";
 import { openTargets, type Targets } from "../../src/provision/targets.ts";
 import { silentLog, testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
 
@@ -70,7 +71,9 @@ export async function startWorld({ policy = {}, settings = {}, name = "app", wri
   let offset = 0;
   const clock: Clock = { now: () => new Date(Date.now() + offset), pass: (milliseconds) => void (offset += milliseconds) };
   const ctx = testContext({ now: clock.now });
-  const opened = openTargets({ keyRing, log: silentLog, signal: ctx.signal, now: clock.now, network: ctx.network });
+  // A machine that stands still for a while in the middle of a test makes no target slow.
+  const pace = createPace({ slowAtOnce: 2, slowMs: 3_600_000 });
+  const opened = openTargets({ keyRing, log: silentLog, signal: ctx.signal, now: clock.now, network: ctx.network, pace });
   const targets: Targets = writeBack ? { ...opened, withWriteBack: (_connection, use) => use(writeBack) } : opened;
   const work = <T>(run: (work: Work) => Promise<T>) => inTransaction(db, ctx, run);
   const { id: connectionId } = await work((each) =>
