@@ -1,5 +1,6 @@
 import type { Sql } from "../db/database.ts";
 import { AppError } from "../errors.ts";
+import { comingRights, endingBefore, type ComingRight } from "./coming-rights.ts";
 import { grantedUnits, type GrantedUnit } from "./effective.ts";
 import { narrowedTo, personBehind, reachOf, type Caller } from "./policy.ts";
 import { permissionsOf, type Role } from "./roles.ts";
@@ -25,6 +26,8 @@ export interface Holdings {
   narrowed: readonly string[] | null;
   /** Whether the caller may make roles for the whole organisation. */
   steers: boolean;
+  /** What the caller holds and will hold, with its ends; where it was asked for. */
+  coming?: readonly ComingRight[];
 }
 
 export async function holdingsOf(sql: Sql, { caller, at }: { caller: Caller; at: Date }): Promise<Holdings> {
@@ -77,13 +80,15 @@ export function requireHeldRole(role: Pick<Role, "name">, { permissions, held }:
 export interface SelfGiving extends Giving {
   personId?: string | null | undefined;
   groupId?: string | null | undefined;
+  /** When what is given ends; null = never. */
+  until: Date | null;
 }
 
 /**
- * Refuses to give oneself anything; through a group that one is in, all that one doesn't hold already without being somebody who
- * may give everything. Throws `forbidden`.
+ * Refuses to give oneself anything; through a group that one is in, all that one doesn't hold already, and for as long, without being
+ * somebody who may give everything. Throws `forbidden`.
  */
-export async function refuseGivingOneself(sql: Sql, { personId, groupId, ...giving }: SelfGiving): Promise<void> {
+export async function refuseGivingOneself(sql: Sql, { personId, groupId, until, ...giving }: SelfGiving): Promise<void> {
   const { caller, role, unitId, at } = giving;
   const own = personBehind(caller);
   if (own === null) return;
@@ -93,9 +98,15 @@ export async function refuseGivingOneself(sql: Sql, { personId, groupId, ...givi
     });
   if (groupId === null || groupId === undefined || !(await isMember(sql, { personId: own, groupId, at }))) return;
   const held = await heldOn(sql, { caller, unitId, at });
-  if (notHeld(await permissionsOf(sql, role.id), { ...held, everything: false }).length > 0)
+  const permissions = await permissionsOf(sql, role.id);
+  if (notHeld(permissions, { ...held, everything: false }).length > 0)
     throw new AppError("forbidden", "You are in this group yourself, and don't hold this role yet: somebody else has to give it.", {
       field: "groupId",
+    });
+  const rights = await comingRights(sql, { personId: own, at });
+  if (endingBefore(until, { permissions, rights, path: await pathOf(sql, unitId) }).length > 0)
+    throw new AppError("forbidden", "You are in this group yourself, and don't hold this role for so long: somebody else has to give it.", {
+      field: "until",
     });
 }
 

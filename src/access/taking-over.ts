@@ -1,21 +1,21 @@
 import type { Work } from "../db/database.ts";
 import { AppError } from "../errors.ts";
-import { comingRights } from "./coming-rights.ts";
 import { heldAt, holdingsOf } from "./giving.ts";
 import { personBehind, type Caller } from "./policy.ts";
+import { rightsOnceIn } from "./rights-once-in.ts";
 
 /**
  * Refuses what would let the caller become somebody who may do more: their password, their second factors and links that let in
- * as them are given out only by who holds all that they hold, or will hold by what was decided already. What comes with being that
- * person (their own profile, their team) is not asked. Nobody does it to themselves either: a narrowed credential would widen
- * itself. Throws `forbidden`.
+ * as them are given out only by who holds all that they hold, or will hold by what was decided already, or by rules once they are let
+ * in. What comes with being that person (their own profile, their team) is not asked. Nobody does it to themselves either: a narrowed
+ * credential would widen itself. Throws `forbidden`.
  */
 export async function requireHoldsAll({ ctx, sql }: Work, { caller, personId }: { caller: Caller; personId: string }): Promise<void> {
   if (personBehind(caller) === personId)
     throw new AppError("forbidden", "Nobody does this to themselves here: sign in and change it on the account page.", { field: "person" });
   const at = ctx.now();
   const holdings = await holdingsOf(sql, { caller, at });
-  for (const { permission, path } of await comingRights(sql, { personId, at })) {
+  for (const { permission, path } of await rightsOnceIn(sql, { personId, at })) {
     const { permissions, everything } = heldAt(holdings, path);
     if (everything || permissions.has(permission)) continue;
     throw new AppError("forbidden", "This person holds rights that you don't hold: somebody who holds them all has to do it.", {

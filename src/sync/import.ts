@@ -139,7 +139,7 @@ async function plan(
   const personIds = planned.flatMap(({ personId, action, edit }) =>
     personId && action === "update" && saysWhoTheyAre(edit)[0] ? [personId] : [],
   );
-  return withoutMightier(planned, await holdingMore(work, { caller, personIds }));
+  return withoutMightier(planned, await holdingMore(work, { caller, personIds, onceIn: true }));
 }
 
 /** Of what a row changes, that by which accounts are matched, and where links to sign in are sent. */

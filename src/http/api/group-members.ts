@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { comingRights } from "../../access/coming-rights.ts";
 import { changeGroupMembers } from "../../access/group-changes.ts";
 import { holdingsOf, type Holdings } from "../../access/giving.ts";
 import { requireMayGiveGroup, requireMayTakeGroup, rolesOfGroup } from "../../access/group-giving.ts";
@@ -65,6 +66,8 @@ async function requireMayAdd({ sql, ctx, caller, options }: ApiCall, giving: { b
   await requireMayGiveGroup(sql, { ...giving, at });
 }
 
-export function held({ sql, caller, ctx }: ApiCall): Promise<Holdings> {
-  return holdingsOf(sql, { caller, at: ctx.now() });
+export async function held({ sql, caller, ctx }: ApiCall): Promise<Holdings> {
+  const at = ctx.now();
+  const [personId, holdings] = [personBehind(caller), await holdingsOf(sql, { caller, at })];
+  return personId === null ? holdings : { ...holdings, coming: await comingRights(sql, { personId, at }) };
 }

@@ -11,7 +11,7 @@ export async function requireMayMove(call: ApiCall, { unit, parentId }: { unit: 
   await call.require("rollcall.units.edit", parentId === null ? { organisation: true } : { unitId: parentId });
   if (parentId === null && unit.parentId !== null) await refuseLosing(call, unit);
   await requireSteersOrganisation(call, { from: unit, to: { ...unit, parentId } });
-  if (parentId !== null) await requireMayPutUnder(call, { unit, parentId });
+  await requireMayPutUnder(call, { unit, parentId });
 }
 
 /**
@@ -39,10 +39,11 @@ async function refuseLosing(call: ApiCall, unit: Unit): Promise<void> {
   );
 }
 
-/** Refuses to bring a unit, or what it holds, where others' grants give more than the caller may. Throws `forbidden`. */
-export async function requireMayPutUnder(call: ApiCall, { unit, parentId }: { unit: Unit; parentId: string }): Promise<void> {
+/** Refuses to bring a unit, or what it holds, where others' grants give more than the caller may, or away from there. Throws `forbidden`. */
+export async function requireMayPutUnder(call: ApiCall, { unit, parentId }: { unit: Unit; parentId: string | null }): Promise<void> {
   const { sql, caller, ctx } = call;
-  await requireMayBringUnder(sql, { caller, path: unit.path, under: (await findUnit(sql, parentId)).path, at: ctx.now() });
+  const under = parentId === null ? null : (await findUnit(sql, parentId)).path;
+  await requireMayBringUnder(sql, { caller, path: unit.path, under, at: ctx.now() });
 }
 
 /** A unit of type organization at the top is from where everything is steered: who makes roles for all decides which it is. */

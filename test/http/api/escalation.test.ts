@@ -109,6 +109,119 @@ describe("nobody brings themselves, or gives, more than they hold", () => {
     await door.request("PATCH", `/units/${a}`, { token, headers: ANY, body: { parentId: b } }).expect(200);
   });
 
+  test("A4: nobody takes from others what Rollcall is steered by, by way of attributes, units, codes or moves", async () => {
+    const { token } = keeper;
+    await door.newUnit({ name: "Board", parentId: top, code: "BOARD" });
+    const room = await door.newUnit({ name: "Seat", parentId: own, code: "SEAT" });
+    const rule = (name: string, condition: string) =>
+      door.work((work) => createRule(work, { name, condition, role: "rollcall-administrator", unit: "BOARD" }));
+    await rule("by title", 'person.title == "Director"');
+    await rule("by unit", '"SEAT" in person.units');
+    const made = async (body: object) =>
+      (await door.request("POST", "/people", { body: { unitIds: [room], ...body } }).expect(201)).body.id as string;
+    const [titled, seated] = [await made({ userName: "titled", title: "Director", unitIds: [own] }), await made({ userName: "seated" })];
+    const board = (await door.request("GET", "/units?q=BOARD").expect(200)).body.items[0].id;
+    const hold = async () => [await may(titled, "rollcall.people.delete", board), await may(seated, "rollcall.people.delete", board)];
+    expect(await hold()).toEqual([true, true]);
+    const patch = (path: string, body: object) => door.request("PATCH", path, { token, headers: ANY, body });
+    await patch(`/people/${titled}`, { title: "Porter" }).expect(403);
+    await door.request("PUT", `/people/${seated}/units`, { token, headers: ANY, body: { unitIds: [own] } }).expect(403);
+    await patch(`/units/${room}`, { code: "CHAIR" }).expect(403);
+    await patch(`/people/${titled}`, { costCenter: "4712" }).expect(200);
+    await patch(`/units/${room}`, { name: "The seat" }).expect(200);
+
+    // What a rule gives to a group on the unit goes with the unit's code.
+    const group = (await door.request("POST", "/groups", { body: { displayName: "Auditors of all" } }).expect(201)).body.id;
+    const auditor = await door.newPerson();
+    await door.request("POST", `/groups/${group}/members`, { body: { add: { people: [auditor] } } }).expect(200);
+    const shelf = await door.newUnit({ name: "Shelf", parentId: own, code: "SHELF" });
+    await door.work((work) => createRule(work, { name: "all", group: "Auditors of all", role: "rollcall-administrator", unit: "SHELF" }));
+    await patch(`/units/${shelf}`, { code: null }).expect(403);
+
+    // Whoever stands above the unit loses it with a move, or a merge.
+    const [from, to] = [await door.newUnit({ name: "From", parentId: top }), await door.newUnit({ name: "To", parentId: top })];
+    const moved = await door.newUnit({ name: "Moved", parentId: from });
+    const above = await door.newHolder({ role: "rollcall-administrator", unitId: from });
+    for (const unit of [moved, to])
+      await door.work((work) => giveGrant(work, { personId: keeper.personId, role: UNIT_ADMINISTRATOR, unit }));
+    await patch(`/units/${moved}`, { parentId: to }).expect(403);
+    await door.request("POST", "/previews", { token, body: { kind: "unitMove", unitId: moved, parentId: to } }).expect(403);
+    await door.request("POST", `/units/${moved}/merge`, { token, headers: ANY, body: { into: to, ...REASON } }).expect(403);
+    await door.request("DELETE", `/units/${moved}`, { token, headers: ANY, body: { moveTo: to, ...REASON } }).expect(403);
+    expect([...(await hold()), await may(above.personId, "rollcall.people.delete", moved)]).toEqual([true, true, true]);
+    await door.request("PATCH", `/units/${moved}`, { headers: ANY, body: { parentId: to } }).expect(200);
+  });
+
+  test("P5, A4: nobody is let in, renamed or made fit by who could not give what rules give them then", async () => {
+    const rule = (name: string, condition: string) =>
+      door.work((work) => createRule(work, { name, condition, role: "rollcall-administrator", unit: "HEAD" }));
+    await rule("captains", 'person.title == "Captain"');
+    await rule("mates", 'person.active && person.title == "Mate"');
+    await rule("boatswains", '"rollcall-auditor" in person.roles && person.title == "Boatswain"');
+    await rule("sailors", 'person.active && person.department == "Sea" && "OWN" in person.units || person.title == "Never"');
+    await door.work((work) =>
+      createRule(work, { name: "auditors", condition: 'person.title == "Boatswain"', role: "rollcall-auditor", unit: "HEAD" }),
+    );
+    const { token } = keeper;
+    const post = (id: string, action: string, as: { token?: string } = {}) =>
+      door.request("POST", `/people/${id}/${action}`, { ...as, body: REASON });
+    for (const [title, shut] of [
+      ["Captain", "deactivate"],
+      ["Mate", "suspend"],
+      ["Boatswain", "deactivate"],
+    ] as const) {
+      const body = { userName: `${title}@example.com`, title, unitIds: [own] };
+      const { id } = (await door.request("POST", "/people", { body }).expect(201)).body;
+      await post(id, shut).expect(200);
+      await post(id, "activate", { token }).expect(403);
+      await post(id, "temporary-password", { token }).expect(403);
+      const emails = [{ value: "keeper@example.com", primary: true }];
+      await door.request("PATCH", `/people/${id}`, { token, headers: ANY, body: { emails } }).expect(403);
+      await post(id, "activate").expect(200);
+    }
+    const { id } = (await door.request("POST", "/people", { body: { userName: "away", unitIds: [own] } }).expect(201)).body;
+    await post(id, "suspend").expect(200);
+    await door.request("PATCH", `/people/${id}`, { token, headers: ANY, body: { title: "Mate" } }).expect(403);
+    await door.request("PATCH", `/people/${id}`, { token, headers: ANY, body: { title: "Sailor" } }).expect(200);
+    await post(id, "activate", { token }).expect(200);
+  });
+
+  test("A5: nobody prolongs what they hold for a time through a group that they are in", async () => {
+    const at = (hours: number) => new Date(door.clock.now().getTime() + hours * 3_600_000).toISOString();
+    const unitId = await door.newUnit({ name: "Season", parentId: top });
+    const permissions = ["grants.give", "grants.view", "groups.view", "groups.edit", "people.view", "units.view"].map(
+      (key) => `rollcall.${key}`,
+    );
+    await door.work((work) => createRole(work, { key: "seasonal", name: "Seasonal", permissions }));
+    const personId = await door.newPerson();
+    const token = await door.newToken({ scope: "api", personId });
+    const group = async (displayName: string) => (await door.request("POST", "/groups", { body: { displayName } }).expect(201)).body.id;
+    const [season, staff] = [await group("Season"), await group("Staff")];
+    const joinGroup = (id: string, as?: string) =>
+      door.request("POST", `/groups/${id}/members`, { body: { add: { people: [personId] } }, ...(as ? { token: as } : {}) });
+    await joinGroup(season).expect(200);
+    const give = (groupId: string, more: object, as?: string) =>
+      door.request("POST", "/grants", { body: { groupId, role: "seasonal", unitId, ...REASON, ...more }, ...(as ? { token: as } : {}) });
+    const { body: grant } = await give(season, { until: at(24) }).expect(201);
+    await give(staff, {}).expect(201);
+    const until = (end: string | null) =>
+      door.request("PATCH", `/grants/${grant.id}`, { token, headers: ANY, body: { until: end, ...REASON } });
+    await until(null).expect(403);
+    await until(at(48)).expect(403);
+    await give(season, {}, token).expect(403);
+    await give(season, { until: at(25) }, token).expect(403);
+    await give(season, { expiresAfterSeconds: 25 * 3600 }, token).expect(403);
+    await give(season, { until: at(12) }, token).expect(201);
+    await until(at(23)).expect(200);
+    // Where somebody may change groups, joining one that holds it for good is the same.
+    await door.work((work) => giveGrant(work, { personId, role: "seasonal", unit: top, until: new Date(at(23)) }));
+    await joinGroup(staff, token).expect(403);
+    await door.request("POST", `/groups/${staff}/members`, { token, body: { add: { people: [keeper.personId] } } }).expect(200);
+    door.clock.forward(24 * 3_600_000);
+    expect(await may(personId, "rollcall.grants.give", unitId)).toBe(false);
+    door.clock.forward(-24 * 3_600_000);
+  });
+
   test("P7: nobody makes themselves the manager of people whom they don't administer", async () => {
     const chief = await door.newPerson({ unitId: own });
     const below = await door.newPerson({ unitId: foreign, managerId: chief });

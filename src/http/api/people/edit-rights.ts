@@ -21,7 +21,8 @@ export async function refuseForeignAttributes(
   const oneself = personId === personBehind(call.caller);
   // By these an account is matched, and a link to sign in is sent to the address: who writes them could become that person.
   const readdressed = isReaddressed({ asked, before, after });
-  if (readdressed || asked.some((key) => MATCHED_BY.has(key))) await requireMayShutOutOrLetIn(call, { caller: call.caller, personId });
+  if (readdressed || asked.some((key) => MATCHED_BY.has(key)))
+    await requireMayShutOutOrLetIn(call, { caller: call.caller, personId, onceIn: true });
   if (relation === "administrator" && (!oneself || reach.organisation)) return;
   const refused = new Set(notEditableBy(relation, { keys: asked, catalogue: await listCustomAttributes(sql) }));
   if (readdressed) refused.add("emails");

@@ -109,7 +109,7 @@ export const grantRoutes: readonly Route[] = [
       await call.require("rollcall.grants.give", { unitId });
       if (body.personId !== undefined) await call.require("rollcall.people.view", { personId: body.personId });
       if (body.groupId !== undefined) await call.require("rollcall.groups.view", { anywhere: true });
-      await requireGiving(call, { role: body.role, unitId, personId: body.personId, groupId: body.groupId });
+      await requireGiving(call, { ...body, unitId, until: endOf(call, body) });
       const grantId = await judgedByRules(call, {
         caller: call.caller,
         holders: holdersOf(body),
@@ -150,7 +150,13 @@ export const grantRoutes: readonly Route[] = [
     async handler(call, { params: { id }, body }) {
       const grant = await seen(call, id);
       await call.require("rollcall.grants.give", { unitId: grant.unit.id });
-      await requireGiving(call, { role: grant.role.key, unitId: grant.unit.id, personId: grant.person?.id, groupId: grant.group?.id });
+      await requireGiving(call, {
+        role: grant.role.key,
+        unitId: grant.unit.id,
+        personId: grant.person?.id,
+        groupId: grant.group?.id,
+        until: body.until === undefined ? grant.until : body.until,
+      });
       const change = async () => {
         // One after the other here: two of the same version are not both saved.
         requireVersion({ ifVersion: call.ifVersion, version: (await seen(call, id)).version, what: "The grant" });
@@ -187,12 +193,21 @@ export const grantRoutes: readonly Route[] = [
 
 async function requireGiving(
   { sql, caller, ctx }: ApiCall,
-  asked: { role: string; unitId: string; personId?: string | undefined; groupId?: string | undefined },
+  asked: { role: string; unitId: string; personId?: string | undefined; groupId?: string | undefined; until: Date | null },
 ): Promise<void> {
   const role = await findRole(sql, asked.role);
   const giving = { ...asked, caller, role, at: ctx.now() };
   await refuseGivingOneself(sql, giving);
   await requireMayGive(sql, giving);
+}
+
+/** When what is given ends for whoever is in the group by now, or before. */
+function endOf(
+  { ctx }: ApiCall,
+  { until, expiresAfterSeconds: seconds }: { until?: Date | undefined; expiresAfterSeconds?: number | undefined },
+) {
+  const after = seconds === undefined ? undefined : new Date(ctx.now().getTime() + seconds * 1000);
+  return until && after ? (until < after ? until : after) : (until ?? after ?? null);
 }
 
 const holdersOf = ({ personId, groupId }: { personId?: string | undefined; groupId?: string | undefined }): Holders => ({

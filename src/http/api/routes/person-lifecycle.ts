@@ -27,7 +27,7 @@ const base = {
 
 async function change(call: ApiCall, given: { personId: string; action: LifecycleAction; reason: string; until?: Date | null }) {
   const takesAway = given.action !== "activate" && given.until !== null;
-  await requireMayShutOutOrLetIn(call, { caller: call.caller, personId: given.personId });
+  await requireMayShutOutOrLetIn(call, { caller: call.caller, personId: given.personId, onceIn: given.action === "activate" });
   if (takesAway) await refuseLastAdministrator(call, { personId: given.personId, passing: given.action === "suspend" });
   await lockRules(call.sql, "shared");
   const { version, userName } = await lockPerson(call.sql, given.personId);
@@ -55,7 +55,7 @@ export const personLifecycleRoutes: readonly Route[] = [
     path: "/people/{id}/activate",
     summary: "Let somebody in again",
     description:
-      "Lifts what was decided by hand, and an end of access that was reached. What an origin decided ends there: the answer says which blocks are left. Like every change of somebody's access it is refused (403) to who holds less in Rollcall than the person does.",
+      "Lifts what was decided by hand, and an end of access that was reached. What an origin decided ends there: the answer says which blocks are left. Like every change of somebody's access it is refused (403) to who holds less in Rollcall than the person does, or will by rules once they are in.",
     body: because,
     example: { reason: "Back from parental leave" },
     handler: (call, { params, body }) => change(call, { personId: params.id, action: "activate", ...body }),
