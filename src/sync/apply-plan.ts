@@ -1,4 +1,3 @@
-import pg from "pg";
 import type { Kind } from "../../connectors/contract.ts";
 import { recordEvent } from "../audit/record.ts";
 import { noteSuccess } from "../connections/state.ts";
@@ -12,12 +11,14 @@ import { AppError, messageOf } from "../errors.ts";
 import { foresee, forgetForeseen } from "./foresee.ts";
 import { noteMembersLost } from "./guard-members.ts";
 import { inParallel } from "./in-parallel.ts";
+import { isBadData } from "./apply/bad-data.ts";
 import { applyBatch } from "./apply/batch.ts";
 import { settleLateArrivals } from "./apply/late-arrivals.ts";
 import { refuseMoved } from "./apply/preconditions.ts";
 import { planSource } from "./apply/source.ts";
 import { fillsTables, statisticsKeeper } from "./statistics.ts";
 import { withSyncLock } from "./lock.ts";
+import { decideMadeAnew } from "./made-anew.ts";
 import { awaitPassedOn } from "./passed-on.ts";
 import { hashOf } from "./plan.ts";
 import type { OnProgress } from "./progress.ts";
@@ -138,6 +139,7 @@ export async function applyItems(ctx: Context, options: ApplyOptions): Promise<A
   return inTransaction(db, ctx, async (work) => {
     if (fills) await enqueue(work.sql, { job: "complete_search_indexes", payload: {}, key: "complete_search_indexes" });
     await forgetForeseen(work.sql, { planId, connectionId });
+    await decideMadeAnew(work.sql, { connectionId, planId });
     return finishApplying(work, { plan, total });
   });
 }
@@ -254,12 +256,6 @@ async function stateOf(
     values: [planId, kind, firstSeq, lastSeq],
   });
   return rows[0] ?? { begun: true, known: true };
-}
-
-/** SQLSTATE class 22 (data) and 23 (constraints), and what a decision refuses by name. */
-function isBadData(error: unknown): boolean {
-  if (error instanceof AppError) return error.code === "invalid" || error.code === "conflict";
-  return error instanceof pg.DatabaseError && /^2[23]/.test(error.code ?? "");
 }
 
 async function finishApplying(work: Work, { plan, total }: { plan: PlanRow; total: number }): Promise<Applied> {
