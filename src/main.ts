@@ -10,6 +10,7 @@ import { runCommandLine } from "./cli/program.ts";
 import { openStore } from "./cli/store.ts";
 import { processEnvironment, type Config } from "./config.ts";
 import { projectFolder } from "./db/folder.ts";
+import { requireKnownKey } from "./db/known-key.ts";
 import { AppError } from "./errors.ts";
 import { setUpHeap } from "./heap.ts";
 import { serverOf } from "./http/server.ts";
@@ -58,6 +59,7 @@ async function startServer({ config, out }: { config: Config; out: Output }): Pr
   const store = await openStore(config, { log, poolSize: WEB_CONNECTIONS + config.worker.concurrency, refreshRoles: true });
   const quirks = createQuirkLog({ db: store.db, log, now: () => new Date() });
   try {
+    await requireKnownKey(store.db.pool, store.keyRing);
     const server = config.roles.includes("web")
       ? await listen(createApp({ db: store.db, keyRing: store.keyRing, config, log, quirks, stopping: stopping.signal }), config)
       : undefined;
