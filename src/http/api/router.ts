@@ -1,4 +1,5 @@
 import { isUtf8 } from "node:buffer";
+import { setMaxListeners } from "node:events";
 import { json, raw, Router, type ErrorRequestHandler, type Request, type RequestHandler, type Response } from "express";
 import type { Reach } from "../../access/policy.ts";
 import { createContext } from "../../context.ts";
@@ -23,6 +24,8 @@ export function createApi(options: ApiOptions & { routes: readonly Route[] }): R
   });
   const authenticate = options.authenticate ?? callerAuthentication(options);
   const watching = createWatching();
+  // Each answer that is followed listens until it is over; Node takes more than ten for a leak, and says so.
+  if (options.stopping) setMaxListeners(0, options.stopping);
   const reaches = createSharedAnswers<Reach>();
   for (const route of literalFirst(options.routes))
     router[route.method](

@@ -266,12 +266,19 @@ describe("M2: runs by API", () => {
     const config = { http: { bodyLimit: 1024 * 1024, trustProxy: false } };
     const server = createApp({ db: door.db, keyRing, config, log: silentLog, stopping: stopping.signal }).listen(0, "127.0.0.1");
     await once(server, "listening");
-    const followed = follow(asked.body.id, { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
-    expect((await followed.next()).value).toMatchObject({ event: "state", data: { state: "queued" } });
+    const warnings: string[] = [];
+    const note = ({ name }: Error) => warnings.push(name);
+    process.on("warning", note);
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const streams = Array.from({ length: 11 }, () => follow(asked.body.id, { url }));
+    for (const followed of streams) expect((await followed.next()).value).toMatchObject({ event: "state", data: { state: "queued" } });
     stopping.abort();
     const closed = new Promise((resolve) => server.close(resolve));
-    expect(await followed.next()).toEqual({ done: true, value: undefined });
+    for (const followed of streams) expect(await followed.next()).toEqual({ done: true, value: undefined });
     await closed;
+    process.off("warning", note);
+    // Nobody is told of a leak where there are many.
+    expect(warnings).not.toContain("MaxListenersExceededWarning");
     await world.startWorker();
     await world.untilRun(asked.body.id, ["done"]);
   });
