@@ -25,7 +25,12 @@ export async function changeMembers(batch: Batch, { groupId, change }: { groupId
   const added = await addMembers(batch, { groupId, ids: "set" in change ? change.set : change.add });
   const removed = await removeMembers(batch, { groupId, change });
   if (added.length + removed.length === 0) return;
-  await work.sql.query("update groups set version = version + 1, modified_at = $2 where id = $1", [groupId, work.ctx.now()]);
+  // What this request has just made was not changed since: RFC 7643 section 3.1 has lastModified equal created then.
+  await work.sql.query(
+    `update groups set version = version + 1, modified_at = $2,
+       created_at = case when xmin = pg_current_xact_id()::xid and created_at = modified_at then $2 else created_at end where id = $1`,
+    [groupId, work.ctx.now()],
+  );
   await recordEvent(work, {
     name: "group.members_changed",
     subjectType: "group",

@@ -94,6 +94,27 @@ describe("RFC 7643: resources", () => {
     expect(body.emails.filter(({ primary }: { primary?: boolean }) => primary)).toHaveLength(1);
   });
 
+  test("2.4: what is not said to be primary is not: filters and value paths find it as such", async () => {
+    const { body } = await post({
+      userName: "assumed",
+      emails: [{ value: "assumed-1@example.com" }, { value: "assumed-2@example.com", primary: true }],
+    });
+    const { body: own } = await post({ userName: "assumed-none" });
+    const found = async (filter: string) =>
+      ((await get(`/Users?filter=${encodeURIComponent(`userName sw "assumed" and ${filter}`)}`)).body.Resources as { id: string }[]).map(
+        ({ id }) => id,
+      );
+    expect(await found("emails[primary eq false]")).toEqual([body.id]);
+    expect(await found("emails.primary eq false")).toEqual([body.id]);
+    expect(await found('emails[value eq "assumed-1@example.com" and primary ne false]')).toEqual([]);
+    expect(await found('emails[value eq "assumed-1@example.com" and primary pr]')).toEqual([]);
+    expect(await found("emails[primary ne false]")).toEqual([body.id]);
+    expect(await found('emails[value eq "assumed-1@example.com"] and emails.primary ne false')).toEqual([body.id]);
+    expect((await found("emails.primary ne true")).sort()).toEqual([body.id, own.id].sort());
+    const patched = await patch(body.id, [{ op: "replace", path: "emails[primary eq false].value", value: "assumed-3@example.com" }]);
+    expect(patched.body.emails).toEqual([{ value: "assumed-3@example.com" }, { value: "assumed-2@example.com", primary: true }]);
+  });
+
   test("2.5: unassigned, null and an empty list are one state", async () => {
     const { body } = await post({ userName: "unassigned", title: null, emails: [], nickName: "N" });
     expect(Object.keys(body)).not.toEqual(expect.arrayContaining(["title"]));
@@ -142,6 +163,24 @@ describe("RFC 7643: resources", () => {
     expect([body.meta.version, body.id]).toEqual([expect.stringMatching(/^W\/"/), expect.not.stringContaining("bulkId")]);
     const { body: none } = await post({ userName: "no-external-id" });
     expect(none).not.toHaveProperty("externalId");
+  });
+
+  test("3.1: a group that was made with its members was not changed since", async () => {
+    let at = now.getTime();
+    const ticking = await openDoor({ now: () => new Date((at += 1000)) });
+    try {
+      const { body: member } = await ticking.request("POST", "/Users", { body: { schemas: [USER], userName: "ticking" } });
+      const resource = { schemas: [GROUP], displayName: "Ticking", members: [{ value: member.id }] };
+      const { body: group, headers } = await ticking.request("POST", "/Groups", { body: resource });
+      expect(group.members).toHaveLength(1);
+      expect([group.meta.lastModified, group.meta.version]).toEqual([group.meta.created, headers["etag"]]);
+      const left = { schemas: [PATCH_OP], Operations: [{ op: "remove", path: "members" }] };
+      await ticking.request("PATCH", `/Groups/${group.id}`, { body: left });
+      const { body: after } = await ticking.request("GET", `/Groups/${group.id}`);
+      expect(after.meta.lastModified > group.meta.lastModified).toBe(true);
+    } finally {
+      await ticking.close();
+    }
   });
 
   test("4.1.2: groups are read-only on a user: memberships change through the group", async () => {

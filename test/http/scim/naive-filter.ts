@@ -53,10 +53,10 @@ export function naively(schema: NaiveSchema, filter: string): Test {
     }
     const path = find(next());
     if (peek() !== "[") return condition(path);
-    const inside = grouped((name) => ({
-      read: (subject) => read(subject, named(path.attribute.subAttributes, name)),
-      attribute: named(path.attribute.subAttributes, name),
-    }));
+    const inside = grouped((name) => {
+      const attribute = named(path.attribute.subAttributes, name);
+      return { read: (subject) => read(subject, attribute), assumed: (subject) => assumed(subject, attribute), attribute };
+    });
     return (subject) => list(path.read(subject)).some((element) => typeof element === "object" && inside(element as NaiveResource));
   };
   const condition = (path: Path): Test => {
@@ -65,7 +65,8 @@ export function naively(schema: NaiveSchema, filter: string): Test {
     const literal = JSON.parse(next()) as string | number | boolean | null;
     const complex = path.attribute.type === "complex";
     const leaf = complex ? named(path.attribute.subAttributes, "value") : path.attribute;
-    const values = (subject: NaiveResource) =>
+    const values = (subject: NaiveResource): Json[] => (literal !== null && path.assumed ? assigned(path.assumed(subject)) : said(subject));
+    const said = (subject: NaiveResource) =>
       assigned(complex ? list(path.read(subject)).flatMap((element) => list(read(element as NaiveResource, leaf))) : path.read(subject));
     if (literal === null) return (subject) => (values(subject).length === 0) === (operator === "eq");
     if (operator === "ne")
@@ -79,6 +80,14 @@ export function naively(schema: NaiveSchema, filter: string): Test {
 interface Path {
   attribute: NaiveAttribute;
   read(subject: NaiveResource): Json | undefined;
+  /** Of an element's `primary`: what it is where nothing says so, too. */
+  assumed?: ((subject: NaiveResource) => Json | undefined) | undefined;
+}
+
+/** RFC 7643 section 2.4: "If not specified, the value of "primary" SHALL be assumed to be "false"." */
+function assumed(element: NaiveResource, attribute: NaiveAttribute): Json | undefined {
+  const value = read(element, attribute);
+  return attribute.name === "primary" && attribute.type === "boolean" ? (value ?? false) : value;
 }
 type Find = (name: string) => Path;
 
@@ -86,7 +95,9 @@ function finder({ urn, attributes, extensions }: NaiveSchema, name: string): Pat
   for (const extension of extensions) {
     if (!name.toLowerCase().startsWith(`${extension.urn.toLowerCase()}:`)) continue;
     const inner = dotted(extension.attributes, name.slice(extension.urn.length + 1));
-    return { ...inner, read: (subject) => inner.read((subject[extension.urn] ?? {}) as NaiveResource) };
+    const within = (subject: NaiveResource) => (subject[extension.urn] ?? {}) as NaiveResource;
+    const { assumed: said } = inner;
+    return { ...inner, read: (subject) => inner.read(within(subject)), assumed: said && ((subject) => said(within(subject))) };
   }
   return dotted(attributes, name.toLowerCase().startsWith(`${urn.toLowerCase()}:`) ? name.slice(urn.length + 1) : name);
 }
@@ -99,6 +110,9 @@ function dotted(attributes: readonly NaiveAttribute[], name: string): Path {
   return {
     attribute: sub,
     read: (subject) => list(read(subject, attribute)).flatMap((element) => list(read(element as NaiveResource, sub))),
+    ...(attribute.multiValued && sub.name === "primary" && sub.type === "boolean"
+      ? { assumed: (subject) => list(read(subject, attribute)).flatMap((element) => list(assumed(element as NaiveResource, sub))) }
+      : {}),
   };
 }
 

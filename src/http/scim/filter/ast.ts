@@ -18,3 +18,12 @@ export type Filter =
 export function leafOf(target: Target): SchemaAttribute {
   return target.sub ?? target.attribute;
 }
+
+/**
+ * Whether the condition speaks of an element's `primary`: what does not say whether it is the primary one is not (RFC 7643 section 2.4,
+ * "SHALL be assumed to be false"). An attribute of the organisation's own may have that name; it is no element's.
+ */
+export function isAssumedFalse(target: Target): boolean {
+  const { name, type } = leafOf(target);
+  return name === "primary" && type === "boolean" && (target.sub ? target.attribute.multiValued : target.extension === undefined);
+}

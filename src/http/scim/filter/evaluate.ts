@@ -1,6 +1,6 @@
 import { isJsonObject, type JsonObject, type JsonValue } from "../json.ts";
 import type { Target } from "../schema.ts";
-import { leafOf, type Comparison, type Filter, type FilterValue } from "./ast.ts";
+import { isAssumedFalse, leafOf, type Comparison, type Filter, type FilterValue } from "./ast.ts";
 import { instant } from "./literals.ts";
 
 /** Whether a resource, or one element of a list, satisfies a filter. The same meaning as the SQL of it. */
@@ -17,7 +17,7 @@ export function satisfies(filter: Filter, subject: JsonObject): boolean {
     case "some":
       return elementsAt(filter.target, subject).some((element) => isJsonObject(element) && satisfies(filter.filter, element));
     case "compare":
-      return compares(filter, valuesAt(filter.target, subject));
+      return compares(filter, filter.value === null ? valuesAt(filter.target, subject) : comparedAt(filter.target, subject));
   }
 }
 
@@ -91,6 +91,13 @@ function valuesAt(target: Target, subject: JsonObject): readonly JsonValue[] {
   const elements = elementsAt(target, subject);
   if (!sub) return elements.filter(isPresent);
   return elements.flatMap((element) => (isJsonObject(element) ? (element[sub.name] ?? []) : [])).filter(isPresent);
+}
+
+/** The values that a comparison is about: with those that are assumed where nothing is said. */
+function comparedAt(target: Target, subject: JsonObject): readonly JsonValue[] {
+  if (!isAssumedFalse(target)) return valuesAt(target, subject);
+  if (!target.sub) return [subject[target.attribute.name] ?? false];
+  return elementsAt(target, subject).flatMap((element) => (isJsonObject(element) ? [element[target.sub?.name ?? ""] ?? false] : []));
 }
 
 /** Null, empty text, an empty list and an empty object are all "unassigned" (RFC 7643 section 2.5). */

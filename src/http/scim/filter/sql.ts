@@ -1,6 +1,6 @@
 import type { Target } from "../schema.ts";
 import { likePart, literal, pathOf, type Column, type Narrowing, type Parameters, type View } from "../view.ts";
-import { leafOf, type Comparison, type Filter } from "./ast.ts";
+import { isAssumedFalse, leafOf, type Comparison, type Filter } from "./ast.ts";
 
 export interface FilterSqlOptions {
   view: View;
@@ -127,17 +127,26 @@ function comparison({ target, operator, value }: Comparing, { subject, depth, ad
   if (column) return operator === "ne" ? testNot(column) : test(column, operator);
   const { attribute, sub } = target;
   if (!attribute.multiValued) {
-    const held = leafColumn(target, sub ? `(${subject.value(target)})->>${literal(sub.name)}` : `(${subject.value(target)})#>>'{}'`);
+    const held = comparedColumn(target, sub ? `(${subject.value(target)})->>${literal(sub.name)}` : `(${subject.value(target)})#>>'{}'`);
     return operator === "ne" ? testNot(held) : test(held, operator);
   }
-  const held = (element: string) => leafColumn(target, sub ? `${element}->>${literal(sub.name)}` : `${element}#>>'{}'`);
+  const held = (element: string) => comparedColumn(target, sub ? `${element}->>${literal(sub.name)}` : `${element}#>>'{}'`);
   if (operator !== "ne") return someElement(target, { subject, depth, condition: (element) => test(held(element), operator) });
   const differs = someElement(target, {
     subject,
     depth,
     condition: (element) => `(${held(element).sql} is not null and ${testNot(held(element))})`,
   });
-  return `(not ${presence(target, { subject, depth })} or ${differs})`;
+  const isThere = isAssumedFalse(target)
+    ? someElement(target, { subject, depth, condition: () => "true" })
+    : presence(target, { subject, depth });
+  return `(not ${isThere} or ${differs})`;
+}
+
+/** What a comparison is about: with what is assumed where nothing is said. */
+function comparedColumn(target: Target, text: string): Column {
+  const held = leafColumn(target, text);
+  return isAssumedFalse(target) ? { ...held, sql: `coalesce(${held.sql}, false)` } : held;
 }
 
 /** An attribute's text in the type that it is compared in; what does not fit is null. */
