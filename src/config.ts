@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
 import { areProxies, isCidr } from "../connectors/kit/address.ts";
-import { projectFolder } from "./db/folder.ts";
+import { makeDataFolder, projectFolder } from "./db/folder.ts";
 import { sealingKey, type KeyRing, type SealingKey } from "./db/envelope.ts";
 import { AppError, messageOf, type Problem } from "./errors.ts";
 import { signInSettings } from "./sign-in-settings.ts";
@@ -227,7 +227,7 @@ export function loadKeyRing(config: Config): KeyRing {
 }
 
 function makeKeyFile(file: string): void {
-  mkdirSync(path.dirname(file), { recursive: true });
+  makeDataFolder(path.dirname(file));
   const draft = `${file}.${process.pid}`;
   writeFileSync(draft, randomBytes(32).toString("hex") + "\n", { mode: 0o600 });
   try {

@@ -1,5 +1,5 @@
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
@@ -7,6 +7,7 @@ import { AppError, messageOf } from "../errors.ts";
 import { postgresUser, readableBinaries } from "./embedded-binaries.ts";
 import { passwordOf, SUPER_USER, type ClusterOptions } from "./embedded-cluster.ts";
 import { bePresent, PRESENCE, stayPresent, type Presence } from "./embedded-presence.ts";
+import { makeDataFolder } from "./folder.ts";
 import { freePort, isFree } from "./free-port.ts";
 import { lockFile } from "./lock-file.ts";
 import { processLives } from "./process-lives.ts";
@@ -49,7 +50,7 @@ const DEAF_MS = 3000;
 
 /** Makes the cluster when there is none, starts it when it does not run, and says where it answers. */
 export async function startEmbeddedPostgres({ folder, settings = [], onTrouble }: EmbeddedOptions): Promise<EmbeddedPostgres> {
-  mkdirSync(folder, { recursive: true });
+  makeDataFolder(folder);
   const cluster = path.resolve(folder, "postgres");
   const owner = postgresUser();
   const binaries = readableBinaries(owner);

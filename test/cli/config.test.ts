@@ -4,6 +4,7 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import express from "express";
 import { keyFile, loadKeyRing, readConfig } from "../../src/config.ts";
+import { startEmbeddedPostgres } from "../../src/db/embedded.ts";
 import { AppError } from "../../src/errors.ts";
 
 describe("configuration", () => {
@@ -108,5 +109,17 @@ describe("configuration", () => {
     expect(statSync(keyFile(config)).mode & 0o777).toBe(0o600);
     writeFileSync(keyFile(config), "not a key\n");
     expect(() => loadKeyRing(config)).toThrow(/must be 32 bytes/);
+  });
+
+  test("a data folder that can't be made or written to is named with its setting", async () => {
+    const data = path.join(folder, "a file");
+    writeFileSync(data, "");
+    const refused = {
+      code: "misconfigured",
+      field: "ROLLCALL_DATA",
+      message: expect.stringContaining(`The data folder ${data} can't be made`),
+    };
+    expect(() => loadKeyRing(readConfig({ environment: { ROLLCALL_DATA: data } }))).toThrow(expect.objectContaining(refused));
+    await expect(startEmbeddedPostgres({ folder: data })).rejects.toMatchObject(refused);
   });
 });
