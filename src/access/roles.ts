@@ -139,7 +139,8 @@ async function knownPermissions(sql: Sql, keys: readonly string[]): Promise<read
 
 async function roleIds(sql: Sql, keys: readonly string[]): Promise<string[]> {
   const ids: string[] = [];
-  for (const key of keys) ids.push((await findRole(sql, key)).id);
+  // In order, as two changes at once lock them; who deletes one waits, and then sees its heir.
+  for (const key of keys.toSorted()) ids.push((await findRole(sql, key, { kept: true })).id);
   return ids;
 }
 

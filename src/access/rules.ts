@@ -112,7 +112,8 @@ async function save(
   { rule, known }: { rule: RuleDefinition; known: RuleRow | undefined },
 ): Promise<{ id: string; saved: Saved }> {
   const { ctx, sql } = work;
-  const role = await findRole(sql, rule.role);
+  // Who deletes it waits, and then sees this rule; or it is gone when this goes on.
+  const role = await findRole(sql, rule.role, { kept: true });
   const connectionId = rule.connection === undefined ? null : await connectionNamed(sql, rule.connection);
   const { rows } = await sql.query<{ id: string; version: number }>(UPSERT, [
     known?.id ?? randomUUID(),

@@ -132,7 +132,7 @@ describe("two who do the same at the same time", () => {
     expect(rows).toEqual([]);
   });
 
-  test("A4: a grant or a request for a unit, role or group that is going at that moment waits, and is refused (404)", async () => {
+  test("A4: a grant, a request, a rule or a role that builds on a unit, role or group that is going at that moment waits, and is refused (404)", async () => {
     const [a, b] = [await door.newUnit({ name: "Goes", parentId: top }), await door.newUnit({ name: "Stays", parentId: top })];
     const personId = await door.newPerson({ unitId: b });
     const asker = await door.newToken({ personId });
@@ -153,6 +153,8 @@ describe("two who do the same at the same time", () => {
         asked: [
           ["/grants", { ...grant, personId, role: "goes" }],
           ["/requests", { role: "goes", unitId: b, reason }, asker],
+          ["/rules", { name: "goes too", group: "Anybody", role: "goes", unit: "STAYS" }],
+          ["/roles", { key: "heir", name: "Heir", inherits: ["goes"] }],
         ],
       },
       { go: (work) => deleteGroup(work, { groupId, revoke: false, reason }), asked: [["/grants", { ...grant, groupId }]] },
