@@ -1,12 +1,12 @@
 import { recordEvent } from "../audit/record.ts";
 import type { LoadedConnection } from "../connections/open.ts";
 import type { Limits } from "../connections/definition.ts";
-import type { Work } from "../db/database.ts";
+import type { Sql, Work } from "../db/database.ts";
 import { wakeDeliveries } from "./decision.ts";
 
 export interface OutboundFacts {
-  /** Accounts of this target that are linked and were there before the pass. */
-  linked: number;
+  /** Accounts that are linked and active there before the pass: what is lost is a share of what people have. */
+  active: number;
   disables: number;
   deletes: number;
   /** Disables and deletes let through within the window. */
@@ -17,7 +17,7 @@ export type OutboundLimits = Pick<Limits, "disable" | "delete" | "window">;
 
 /** Sentences of the guards that hold the disables, and the deletes, of a pass. Pure. */
 export function judgeOutbound(
-  { linked, disables, deletes, recent }: OutboundFacts,
+  { active, disables, deletes, recent }: OutboundFacts,
   limits: OutboundLimits,
 ): { disable: string[]; delete: string[] } {
   const held: { disable: string[]; delete: string[] } = { disable: [], delete: [] };
@@ -26,11 +26,11 @@ export function judgeOutbound(
     ["delete", deletes],
   ] as const) {
     const { count: most, share, floor } = limits[action];
-    const limit = Math.min(most, Math.max(floor, Math.floor(linked * share)));
-    if (count > limit) held[action].push(`${count} ${action}s of ${linked} linked accounts at once; the limit is ${limit}`);
+    const limit = Math.min(most, Math.max(floor, Math.floor(active * share)));
+    if (count > limit) held[action].push(`${count} ${action}s of ${active} active accounts at once; the limit is ${limit}`);
   }
   const leaving = disables + deletes;
-  const limit = Math.min(limits.window.count, Math.max(limits.window.floor, Math.floor((linked + recent) * limits.window.share)));
+  const limit = Math.min(limits.window.count, Math.max(limits.window.floor, Math.floor((active + recent) * limits.window.share)));
   if (leaving > 0 && leaving + recent > limit) {
     const sentence = `${leaving} disables and deletes, and ${recent} in the last ${limits.window.hours} hours; the limit for both is ${limit}`;
     if (disables > 0) held.disable.push(sentence);
@@ -45,18 +45,17 @@ export async function judgePass(
   { connection, limits }: { connection: LoadedConnection; limits: OutboundLimits },
 ): Promise<{ released: number; held: number }> {
   const { sql, ctx } = work;
-  const { rows } = await sql.query<OutboundFacts>(
+  const { rows } = await sql.query<Omit<OutboundFacts, "active">>(
     `select count(*) filter (where state = 'held' and last_error is null and desired_state <> 'removed')::int as disables,
        count(*) filter (where state = 'held' and last_error is null and desired_state = 'removed')::int as deletes,
-       case when $4 then count(*) filter (where delivered_state in ('present', 'attempted'))::int
-         else (select count(*)::int from accounts where connection_id = $1 and kind = 'user' and gone_at is null and person_id is not null) end as linked,
        (select coalesce(sum(count), 0)::int from guard_counts
         where connection_id = $1 and action like 'deliver-%' and at > $2::timestamptz - make_interval(secs => $3)) as recent
      from projections where connection_id = $1`,
-    [connection.id, ctx.now(), limits.window.hours * 3600, connection.policy.provision !== undefined],
+    [connection.id, ctx.now(), limits.window.hours * 3600],
   );
-  const facts = rows[0];
-  if (!facts || facts.disables + facts.deletes === 0) return { released: 0, held: 0 };
+  const [leaving] = rows;
+  if (!leaving || leaving.disables + leaving.deletes === 0) return { released: 0, held: 0 };
+  const facts = { ...leaving, active: await activeAccounts(sql, connection) };
   const sentences = judgeOutbound(facts, limits);
   let released = 0;
   let held = 0;
@@ -96,4 +95,16 @@ export async function judgePass(
     }
   }
   return { released, held };
+}
+
+/** Of a source that is written back to, those who are enabled as far as it and we have said. */
+async function activeAccounts(sql: Sql, { id, policy }: LoadedConnection): Promise<number> {
+  const { rows } = await sql.query<{ active: number }>(
+    policy.provision
+      ? "select count(*)::int as active from projections where connection_id = $1 and delivered_state in ('present', 'attempted')"
+      : `select count(*)::int as active from accounts where connection_id = $1 and kind = 'user' and gone_at is null and person_id is not null
+           and mapped ->> 'active' is distinct from 'false' and written_back ->> 'active' is distinct from 'false'`,
+    [id],
+  );
+  return rows[0]?.active ?? 0;
 }

@@ -11,14 +11,14 @@ const limits = {
 
 describe("outbound guards", () => {
   test("judge by count, by share with a floor, and over a window", () => {
-    expect(judgeOutbound({ linked: 10, disables: 5, deletes: 0, recent: 0 }, limits)).toEqual({ disable: [], delete: [] });
-    expect(judgeOutbound({ linked: 10, disables: 6, deletes: 1, recent: 0 }, limits)).toEqual({
-      disable: ["6 disables of 10 linked accounts at once; the limit is 5"],
+    expect(judgeOutbound({ active: 10, disables: 5, deletes: 0, recent: 0 }, limits)).toEqual({ disable: [], delete: [] });
+    expect(judgeOutbound({ active: 10, disables: 6, deletes: 1, recent: 0 }, limits)).toEqual({
+      disable: ["6 disables of 10 active accounts at once; the limit is 5"],
       delete: [],
     });
-    expect(judgeOutbound({ linked: 100_000, disables: 501, deletes: 0, recent: 0 }, limits).disable).toHaveLength(1);
-    expect(judgeOutbound({ linked: 100, disables: 1, deletes: 0, recent: 24 }, limits).disable).toHaveLength(1);
-    expect(judgeOutbound({ linked: 100, disables: 0, deletes: 0, recent: 500 }, limits)).toEqual({ disable: [], delete: [] });
+    expect(judgeOutbound({ active: 100_000, disables: 501, deletes: 0, recent: 0 }, limits).disable).toHaveLength(1);
+    expect(judgeOutbound({ active: 100, disables: 1, deletes: 0, recent: 24 }, limits).disable).toHaveLength(1);
+    expect(judgeOutbound({ active: 100, disables: 0, deletes: 0, recent: 500 }, limits)).toEqual({ disable: [], delete: [] });
   });
 
   describe("hold a pass", () => {
@@ -48,7 +48,7 @@ describe("outbound guards", () => {
       ).toEqual(["a true", "b true", "c true", "d true", "e true"]);
       const letters = await listDeliveries(world.db.pool, { connection: "app" });
       expect(letters.map(({ subject, state }) => `${subject} ${state}`).sort()).toEqual(["a held", "b held", "c held"]);
-      expect(letters[0]?.reason).toBe("held: 3 disables of 4 linked accounts at once; the limit is 1");
+      expect(letters[0]?.reason).toBe("held: 3 disables of 4 active accounts at once; the limit is 1");
       const { rows } = await world.db.pool.query("select data from audit_events where name = 'delivery.held'");
       expect(rows).toEqual([{ data: { target: "app", action: "disable", count: 3 } }]);
 

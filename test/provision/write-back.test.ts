@@ -190,4 +190,24 @@ describe("write-back", () => {
     expect(hr.calls).toEqual([]);
     expect(await listDeliveries(world.db.pool, { connection: "hr", state: "held" })).toHaveLength(6);
   });
+
+  test("B2: who is disabled at the source already doesn't make room for others in the limits", async () => {
+    const hr = source();
+    const { people, connectionId } = await startSource(
+      hr,
+      Array.from({ length: 70 }, (_, index) => `p${index}`),
+    );
+    await world.db.pool.query(`update accounts set mapped = '{"active": false}' where connection_id = $1 and person_id = any($2)`, [
+      connectionId,
+      people.slice(10),
+    ]);
+    const blocks = people
+      .slice(0, 6)
+      .map((personId) => ({ personId, owner: "incident" as const, effect: "suspended" as const, reason: "x" }));
+    await world.work((work) => raiseBlocks(work, blocks));
+    await world.drain();
+    expect(hr.calls).toEqual([]);
+    const [letter] = await listDeliveries(world.db.pool, { connection: "hr", state: "held" });
+    expect(letter?.reason).toBe("held: 6 disables of 10 active accounts at once; the limit is 5");
+  });
 });
