@@ -11,6 +11,8 @@ export interface BringOptions {
   intend: (intent: Intent) => Promise<void>;
   /** Whether somebody else's projection is linked to that account. */
   linkedElsewhere: (nativeId: string) => Promise<boolean>;
+  /** Whether another target that writes the same application keeps this account for the same person. */
+  keptElsewhere: (nativeId: string) => Promise<boolean>;
   /** Whether somebody else, whose account is not known yet, is or was to have this name there. */
   namedElsewhere: (userName: string) => Promise<boolean>;
 }
@@ -74,6 +76,12 @@ async function create(row: Projection, options: BringOptions): Promise<{ operati
   await options.intend({ attempted: true, delivered: desired, makes: true });
   try {
     const { nativeId } = await options.target.create("user", { ...desired, active: true });
+    // Some make nobody anew who has had the name before, and do not show them when they are asked: two people would have one account.
+    if (await options.linkedElsewhere(nativeId))
+      throw new Fault(
+        "rejected",
+        `The target answered with the account ${nativeId} when this person's was made, which belongs to another person already. Settle which of the two it is, then retry.`,
+      );
     return { operation: "create", nativeId };
   } catch (error) {
     if (!(error instanceof Fault) || error.kind !== "exists") throw error;
@@ -108,7 +116,7 @@ async function adopt(
 
 async function disabled(row: Projection, options: BringOptions): Promise<Delivered> {
   const nativeId = row.nativeId ?? (await locateAttempted(row, options))?.nativeId;
-  if (nativeId === undefined) return { operation: undefined, ...NOTHING_THERE };
+  if (nativeId === undefined || (await options.keptElsewhere(nativeId))) return { operation: undefined, ...NOTHING_THERE };
   try {
     await options.intend({ attempted: true });
     await options.target.disable(nativeId);
@@ -121,7 +129,7 @@ async function disabled(row: Projection, options: BringOptions): Promise<Deliver
 
 async function removed(row: Projection, options: BringOptions): Promise<Delivered> {
   const nativeId = row.nativeId ?? (await locateAttempted(row, options))?.nativeId;
-  if (nativeId === undefined) return { operation: undefined, ...NOTHING_THERE };
+  if (nativeId === undefined || (await options.keptElsewhere(nativeId))) return { operation: undefined, ...NOTHING_THERE };
   try {
     await options.intend({ attempted: true });
     await options.target.remove("user", nativeId);

@@ -1,7 +1,7 @@
 import { Fault } from "../../connectors/contract.ts";
 import type { LoadedConnection } from "../connections/open.ts";
 import type { Context } from "../context.ts";
-import type { Database, Sql } from "../db/database.ts";
+import type { Database } from "../db/database.ts";
 import { enqueue } from "../db/queue.ts";
 import { bringAccount } from "./bring-account.ts";
 import { bringGroup } from "./bring-group.ts";
@@ -9,7 +9,6 @@ import { wantedMembers } from "./group-members.ts";
 import { intend, MovedOn, type Intent } from "./intent.ts";
 import { withLock, type LockedWork } from "./lock.ts";
 import { recordDelivered, recordFault } from "./outcome.ts";
-import type { Pass } from "./pace.ts";
 import { readProjection, type Delivered, type Operation, type Projection } from "./row.ts";
 import type { Targets } from "./targets.ts";
 import { bringSource } from "./write-back.ts";
@@ -36,13 +35,14 @@ export async function deliver(ctx: Context, { db, targets, projectionId }: Deliv
   });
   if (outcome === "busy") {
     // Whoever is at it may have read the row before the change that woke us.
-    await comeAgain(db.pool, { projectionId, at: new Date(ctx.now().getTime() + BUSY_WAIT_MS) });
+    await enqueue(db.pool, {
+      job: "deliver",
+      payload: { projectionId },
+      key: `deliver:${projectionId}`,
+      runAt: new Date(ctx.now().getTime() + BUSY_WAIT_MS),
+    });
   }
   return outcome;
-}
-
-function comeAgain(sql: Sql, { projectionId, at }: { projectionId: number; at: Date }): Promise<void> {
-  return enqueue(sql, { job: "deliver", payload: { projectionId }, key: `deliver:${projectionId}`, runAt: at });
 }
 
 interface LockedOptions {
@@ -62,28 +62,17 @@ async function deliverLocked(ctx: Context, { locked, targets, projectionId }: Lo
   const connection = await targets.load(locked.sql, row.connectionId);
   if (!connection.row.enabled || connection.state === "flagged") return "waiting";
 
-  const entry = targets.pace.enter(connection.id);
-  if ("putOffMs" in entry) {
-    await comeAgain(locked.sql, { projectionId, at: new Date(ctx.now().getTime() + entry.putOffMs) });
-    return "waiting";
-  }
-
   const startedAt = ctx.now();
   const attempt = { row, connection, startedAt };
   let delivered: Delivered;
-  let pass: Pass = "nothing";
   try {
     delivered = await bring(ctx, { locked, targets, row, connection });
-    if (delivered.operation !== undefined) pass = "answered";
   } catch (error) {
     // Whoever decided has woken the next delivery.
     if (error instanceof MovedOn) return "waiting";
     if (!(error instanceof Fault)) throw error;
-    pass = error.kind === "transient" ? "silent" : "answered";
     await locked.transaction((work) => recordFault(work, { ...attempt, operation: intendedOperation(row), fault: error }));
     return "fault";
-  } finally {
-    entry.leave(pass);
   }
   await locked.transaction((work) => recordDelivered(work, { ...attempt, delivered }));
   return delivered.operation === undefined ? "nothing" : "delivered";
@@ -121,6 +110,7 @@ async function bring(ctx: Context, { locked, targets, row, connection }: BringOp
             target,
             ...shared,
             match: provision.match,
+            keptElsewhere: (nativeId) => keptElsewhere(locked, { row, nativeId }),
             namedElsewhere: (userName) => namedElsewhere(locked, { row, userName }),
           }),
     );
@@ -138,6 +128,18 @@ async function linkedElsewhere(locked: LockedWork, { row, nativeId }: { row: Pro
   const { rows } = await locked.sql.query(
     "select from projections where connection_id = $1 and native_id = $2 and kind = $3 and id <> $4 limit 1",
     [row.connectionId, nativeId, row.kind, row.id],
+  );
+  return rows.length > 0;
+}
+
+/** Who moves from one target's scope into another's, of one application, keeps the account: the one lets go of it, and disables it no more. */
+async function keptElsewhere(locked: LockedWork, { row, nativeId }: { row: Projection; nativeId: string }): Promise<boolean> {
+  const { rows } = await locked.sql.query(
+    `select from connections own
+       join connections c on c.id <> own.id and c.enabled and c.connector = own.connector and rtrim(c.settings ->> 'url', '/') = rtrim(own.settings ->> 'url', '/')
+       join projections p on p.connection_id = c.id and p.person_id = $2 and p.native_id = $3 and p.desired_state = 'present'
+     where own.id = $1 limit 1`,
+    [row.connectionId, row.personId, nativeId],
   );
   return rows.length > 0;
 }

@@ -13,6 +13,10 @@ const start = async (options?: WorldOptions) => {
 };
 afterEach(() => world.stop());
 
+const decide = async () => {
+  await projectTarget(world.ctx, { db: world.db, connection: await world.targets.load(world.db.pool, world.connectionId) });
+};
+
 const died = new Error("the process died");
 
 interface Loss {
@@ -23,7 +27,7 @@ interface Loss {
 
 /** One delivery whose call is carried out, or not, and whose answer never comes. */
 async function lost(subject: string, { ends, carriedOut = true, call = "create" }: Loss): Promise<void> {
-  await projectTarget(world.ctx, { db: world.db, connection: await world.targets.load(world.db.pool, world.connectionId) });
+  await decide();
   const wrapped = (target: Target): Target => ({
     ...target,
     [call]: async (...given: unknown[]) => {
@@ -76,7 +80,7 @@ describe.each([
   test("invariant 3: is disabled when its person has another name and leaves", async () => {
     await lost("anna", { ends });
     await rename("annabel");
-    await projectTarget(world.ctx, { db: world.db, connection: await world.targets.load(world.db.pool, world.connectionId) });
+    await decide();
     await leaves();
     await settle();
     expect(world.downstream.users()).toMatchObject([{ active: false }]);
@@ -117,6 +121,7 @@ describe.each([
     await lost("anna", { ends, carriedOut: false });
     world.downstream.seedUser({ userName: "anna", externalId: "stranger", displayName: "Anna Stranger" });
     await rename("annabel");
+    await decide();
     await settle();
     expect(world.user("anna")).toMatchObject({ externalId: "stranger", displayName: "Anna Stranger", active: true });
     expect(world.user("annabel")).toMatchObject({ active: true });
@@ -146,5 +151,26 @@ describe.each([
     expect(await world.work(finishErasures)).toBe(1);
     const { rows } = await world.db.pool.query("select desired, delivered, native_id from projections where person_id = $1", [anna]);
     expect(rows).toEqual([{ desired: null, delivered: null, native_id: null }]);
+  });
+});
+
+test("invariant 3: an application that answers a create with somebody else's account gives two people no account in common", async () => {
+  await start();
+  await settle();
+  const others = world.user("anna")?.id ?? "";
+  await world.addPeople(["bert"]);
+  const targets: World["targets"] = {
+    ...world.targets,
+    withTarget: (connection, use) =>
+      world.targets.withTarget(connection, (target) =>
+        use({ ...target, create: () => Promise.resolve({ nativeId: others, active: true, attributes: {} }) }),
+      ),
+  };
+  await decide();
+  await deliver(world.ctx, { db: world.db, targets, projectionId: (await world.projections())["bert"]?.id ?? 0 });
+  expect((await world.projections())["bert"]).toMatchObject({
+    state: "dead",
+    native_id: null,
+    last_error: expect.stringContaining("belongs to another person already"),
   });
 });

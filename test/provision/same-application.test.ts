@@ -1,0 +1,53 @@
+import { afterEach, expect, test } from "@jest/globals";
+import { addConnection } from "../../src/connections/store.ts";
+import { projectTarget } from "../../src/provision/project.ts";
+import { deliver } from "../../src/provision/deliver.ts";
+import { startWorld, type World } from "./world.ts";
+
+const ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+const of = (department: string) => `person.department == "${department}"`;
+
+let world: World;
+afterEach(() => world.stop());
+
+/** A second target that writes the same application. */
+async function addSecond(scope: string): Promise<number> {
+  const { url, token } = world.downstream;
+  const settings = { url: `${url}/`, token };
+  const definition = { name: "second", connector: "scim", settings, policy: { provision: { scope } } };
+  return (await world.work((work) => addConnection(work, { keyRing: world.keyRing, definition }))).id;
+}
+
+async function decideAndDeliver(connectionId: number): Promise<void> {
+  await projectTarget(world.ctx, { db: world.db, connection: await world.targets.load(world.db.pool, connectionId) });
+  const { rows } = await world.db.pool.query<{ id: number }>("select id from projections where connection_id = $1 order by id", [
+    connectionId,
+  ]);
+  for (const { id } of rows) await deliver(world.ctx, { db: world.db, targets: world.targets, projectionId: id });
+}
+
+test.each(["deactivate", "delete"])(
+  "M4: who moves from one target's scope (%s) into another's, of the same application, keeps the account, whichever is first",
+  async (leave) => {
+    world = await startWorld({ policy: { scope: of("A"), leave, graceDays: 0 } });
+    const second = await addSecond(of("B"));
+    const people = await world.addPeople(["anna", "bert"], { department: "A" });
+    await world.drain({ hurry: true });
+    const before = world.user("anna")?.id;
+    for (const [index, [id, order]] of [
+      [people[0] ?? "", [second, world.connectionId]] as const,
+      [people[1] ?? "", [world.connectionId, second]] as const,
+    ].entries()) {
+      await world.setPerson(id, { attributes: { [ENTERPRISE]: { department: "B" } } });
+      for (const connectionId of order) await decideAndDeliver(connectionId);
+      expect(world.user(["anna", "bert"][index] ?? "")).toMatchObject({ active: true, [ENTERPRISE]: { department: "B" } });
+    }
+    expect(world.user("anna")?.id).toBe(before);
+    await world.drain({ hurry: true });
+    expect(world.downstream.users()).toMatchObject([{ active: true }, { active: true }]);
+    // Who leaves, leaves.
+    for (const id of people) await world.setPerson(id, { active: false });
+    await world.drain({ hurry: true });
+    expect(world.downstream.users()).toMatchObject([{ active: false }, { active: false }]);
+  },
+);
