@@ -1,7 +1,7 @@
 import { Fault } from "../../connectors/contract.ts";
 import type { LoadedConnection } from "../connections/open.ts";
 import type { Context } from "../context.ts";
-import type { Database } from "../db/database.ts";
+import type { Database, Sql } from "../db/database.ts";
 import { enqueue } from "../db/queue.ts";
 import { bringAccount } from "./bring-account.ts";
 import { bringGroup } from "./bring-group.ts";
@@ -9,6 +9,7 @@ import { wantedMembers } from "./group-members.ts";
 import { intend, MovedOn, type Intent } from "./intent.ts";
 import { withLock, type LockedWork } from "./lock.ts";
 import { recordDelivered, recordFault } from "./outcome.ts";
+import type { Pass } from "./pace.ts";
 import { readProjection, type Delivered, type Operation, type Projection } from "./row.ts";
 import type { Targets } from "./targets.ts";
 import { bringSource } from "./write-back.ts";
@@ -35,14 +36,13 @@ export async function deliver(ctx: Context, { db, targets, projectionId }: Deliv
   });
   if (outcome === "busy") {
     // Whoever is at it may have read the row before the change that woke us.
-    await enqueue(db.pool, {
-      job: "deliver",
-      payload: { projectionId },
-      key: `deliver:${projectionId}`,
-      runAt: new Date(ctx.now().getTime() + BUSY_WAIT_MS),
-    });
+    await comeAgain(db.pool, { projectionId, at: new Date(ctx.now().getTime() + BUSY_WAIT_MS) });
   }
   return outcome;
+}
+
+function comeAgain(sql: Sql, { projectionId, at }: { projectionId: number; at: Date }): Promise<void> {
+  return enqueue(sql, { job: "deliver", payload: { projectionId }, key: `deliver:${projectionId}`, runAt: at });
 }
 
 interface LockedOptions {
@@ -62,17 +62,28 @@ async function deliverLocked(ctx: Context, { locked, targets, projectionId }: Lo
   const connection = await targets.load(locked.sql, row.connectionId);
   if (!connection.row.enabled || connection.state === "flagged") return "waiting";
 
+  const entry = targets.pace.enter(connection.id);
+  if ("putOffMs" in entry) {
+    await comeAgain(locked.sql, { projectionId, at: new Date(ctx.now().getTime() + entry.putOffMs) });
+    return "waiting";
+  }
+
   const startedAt = ctx.now();
   const attempt = { row, connection, startedAt };
   let delivered: Delivered;
+  let pass: Pass = "nothing";
   try {
     delivered = await bring(ctx, { locked, targets, row, connection });
+    if (delivered.operation !== undefined) pass = "answered";
   } catch (error) {
     // Whoever decided has woken the next delivery.
     if (error instanceof MovedOn) return "waiting";
     if (!(error instanceof Fault)) throw error;
+    pass = error.kind === "transient" ? "silent" : "answered";
     await locked.transaction((work) => recordFault(work, { ...attempt, operation: intendedOperation(row), fault: error }));
     return "fault";
+  } finally {
+    entry.leave(pass);
   }
   await locked.transaction((work) => recordDelivered(work, { ...attempt, delivered }));
   return delivered.operation === undefined ? "nothing" : "delivered";
