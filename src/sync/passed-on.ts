@@ -20,7 +20,7 @@ const PASSED = `passed as (
 
 /**
  * Groups, people and units of the connection that may name such a one and that the plan says nothing of; and groups of who loses one of
- * several accounts: one membership stands for all of them.
+ * several accounts: one membership stands for all of them. And groups of the plan that were read before the groups whose names they use.
  */
 const NAMING = `with ${PASSED},
   naming as (
@@ -38,9 +38,16 @@ const NAMING = `with ${PASSED},
         join memberships m on m.person_id = y.person_id and m.account_id = y.id and m.recorded_to is null and m.valid_to is null
         join accounts g on g.group_id = m.group_id and g.connection_id = $2 and g.kind = 'group'
        where i.plan_id = $1 and i.kind = 'user' and i.action = 'delete'
-    union select a.id from passed p join units c on c.parent_id = p.unit_id join accounts a on a.unit_id = c.id and a.connection_id = $2)
+    union select a.id from passed p join units c on c.parent_id = p.unit_id join accounts a on a.unit_id = c.id and a.connection_id = $2),
+  early as (
+    select g.id from passed p join nestings n on n.child_group_id = p.group_id and n.account_id = p.account_id and n.recorded_to is null and n.valid_to is null
+      join accounts g on g.group_id = n.parent_group_id and g.connection_id = $2 and g.kind = 'group'
+    union select g.id from passed p join plan_members m on m.plan_id = $1 and m.op = 'add' and m.account_id = p.account_id
+      join accounts g on g.connection_id = $2 and g.kind = 'group' and g.native_id = m.group_native_id where p.group_id is not null)
   select a.kind, a.native_id as "nativeId" from naming join accounts a using (id)
    where a.gone_at is null and not exists (select from plan_items i where i.plan_id = $1 and i.kind = a.kind and i.native_id = a.native_id)
+  union select a.kind, a.native_id from early join accounts a using (id)
+    join plan_items i on i.plan_id = $1 and i.kind = a.kind and i.native_id = a.native_id and i.action <> 'delete' where a.gone_at is null
    order by 1, 2`;
 
 /**
