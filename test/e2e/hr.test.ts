@@ -144,7 +144,7 @@ describe("effective dates of an HR feed", () => {
         ...shipped,
         schedule: undefined,
         settings: { ...shipped.settings, file: path.join(folder, "people.csv") },
-        limits: { disable: UNGUARDED, delete: UNGUARDED, window: UNGUARDED, shrink: 1 },
+        limits: { disable: UNGUARDED, delete: UNGUARDED, window: UNGUARDED, members: UNGUARDED, shrink: 1 },
       },
       {},
     );

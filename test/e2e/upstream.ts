@@ -65,7 +65,7 @@ export async function connectUpstream({
         user: { ...mapping.user, attributes: { ...mapping.user.attributes, ...mapped } },
         situations: { ...mapping.situations, disabled: "deactivate" },
       },
-      limits: { disable: UNGUARDED, delete: UNGUARDED, window: UNGUARDED, shrink: 1, failures: 100 },
+      limits: { disable: UNGUARDED, delete: UNGUARDED, window: UNGUARDED, members: UNGUARDED, shrink: 1, failures: 100 },
       policy: { writeBack: { disable: true, groups: true } },
     },
     {},

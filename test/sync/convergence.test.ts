@@ -13,6 +13,7 @@ const unguarded = {
   disable: { count: 10_000, share: 1, floor: 10_000 },
   delete: { count: 10_000, share: 1, floor: 10_000 },
   window: { count: 10_000, share: 1, floor: 10_000 },
+  members: { count: 10_000, share: 1, floor: 10_000 },
   shrink: 1,
   failures: 100,
 };

@@ -10,7 +10,7 @@ test("invariant 3 (slapd, refint): whose distinguished name passes on keeps thei
   try {
     const wide = { count: 10_000, share: 1, floor: 10_000 };
     const user = { attributes: { userName: "account.mail", manager: "account.manager" } };
-    await testConnection(db, ctx, { limits: { disable: wide, delete: wide, window: wide, shrink: 1 }, mapping: { user } });
+    await testConnection(db, ctx, { limits: { disable: wide, delete: wide, window: wide, members: wide, shrink: 1 }, mapping: { user } });
     const sync = async (mode: "full" | "incremental") =>
       runSync(ctx, {
         db,

@@ -19,7 +19,7 @@ beforeAll(async () => {
 afterAll(() => db.drop());
 
 const wide = { count: 10_000, share: 1, floor: 10_000 };
-const limits = { disable: wide, delete: wide, window: wide, shrink: 1 };
+const limits = { disable: wide, delete: wide, window: wide, members: wide, shrink: 1 };
 
 test("B3: who falls out of the scope leaves by the preview as by the run, though they sign in elsewhere, or another that is silent lists them", async () => {
   await inTransaction(db, ctx, async (work) => {

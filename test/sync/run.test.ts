@@ -140,7 +140,7 @@ describe("a run", () => {
     await syncWorld(db, ctx, { world: source });
     expect(await holders()).toEqual(["by group: ada", "by group: bob", "by group: dee"]);
     const wide = { count: 10_000, share: 1, floor: 10_000 };
-    await db.pool.query("update connections set limits = $1", [JSON.stringify({ delete: wide, window: wide, shrink: 1 })]);
+    await db.pool.query("update connections set limits = $1", [JSON.stringify({ delete: wide, window: wide, members: wide, shrink: 1 })]);
     remove(source, "group", "id-staff");
     expect(await syncWorld(db, ctx, { world: source })).toMatchObject({ state: "done" });
     expect(await holders()).toEqual([]);

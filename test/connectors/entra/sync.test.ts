@@ -39,7 +39,7 @@ async function connect(): Promise<void> {
   const definition = connectionDefinitionSchema.parse({
     ...shipped,
     settings: settingsOf(graph, { units: "department", pageSize: 3 }),
-    limits: { disable: UNGUARDED, delete: UNGUARDED, window: UNGUARDED, shrink: 1, failures: 100 },
+    limits: { disable: UNGUARDED, delete: UNGUARDED, window: UNGUARDED, members: UNGUARDED, shrink: 1, failures: 100 },
   });
   await inTransaction(db, ctx, (work) => addConnection(work, { definition, keyRing: testKeyRing }));
 }

@@ -38,7 +38,13 @@ async function start(): Promise<void> {
         groupPageSize: 5,
         attempts: 2,
       },
-      limits: { disable: { count: 1000, share: 1 }, delete: { count: 1000, share: 1 }, shrink: 1, window: { count: 1000, share: 1 } },
+      limits: {
+        disable: { count: 1000, share: 1 },
+        delete: { count: 1000, share: 1 },
+        shrink: 1,
+        window: { count: 1000, share: 1 },
+        members: { count: 10_000, share: 1, floor: 1000 },
+      },
     },
     {},
   );

@@ -27,7 +27,13 @@ afterAll(() => db.drop());
 /** A connection of its own, with the mapping that is shipped. */
 async function connect(): Promise<string> {
   const shipped = parse(readFileSync(new URL("../../../config/mappings/okta.yaml", import.meta.url), "utf8")) as Record<string, unknown>;
-  const limits = { disable: { share: 1, count: 1000 }, delete: { share: 1, count: 1000 }, shrink: 1, window: { share: 1, count: 100_000 } };
+  const limits = {
+    disable: { share: 1, count: 1000 },
+    delete: { share: 1, count: 1000 },
+    shrink: 1,
+    window: { share: 1, count: 100_000 },
+    members: { share: 1, floor: 1000 },
+  };
   const definition = connectionDefinitionSchema.parse({
     ...shipped,
     name: `okta-${++connections}`,

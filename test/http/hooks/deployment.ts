@@ -78,7 +78,7 @@ export async function startDeployment({ now = () => new Date(), nodes = 1 } = {}
         settings,
         enabled,
         schedule: undefined,
-        limits: { disable: UNGUARDED, delete: UNGUARDED, window: UNGUARDED, shrink: 1 },
+        limits: { disable: UNGUARDED, delete: UNGUARDED, window: UNGUARDED, members: UNGUARDED, shrink: 1 },
         policy: { notifications },
       };
       return inTransaction(db, ctx, async (work) => (await addConnection(work, { definition, keyRing, replace: true })).id);
