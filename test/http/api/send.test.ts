@@ -53,6 +53,6 @@ test("who reads slowly is waited for with one listener, and does not keep an ans
   const closed = close();
   over.abort();
   await closed;
-  expect(response.destroyed).toBe(true);
+  expect(response.req.socket.destroyed).toBe(true);
   reader.destroy();
 });
