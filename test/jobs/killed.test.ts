@@ -205,7 +205,7 @@ describe("a worker killed with SIGKILL in the middle of other jobs", () => {
     for (const name of ["grant.expired", "person.suspended"])
       await until(
         () => events(name),
-        (count) => count > 0,
+        (count) => (count ?? 0) > 0,
       );
     await until(unsettled, atRest);
     expect([await events("grant.expired"), await events("person.suspended")]).toEqual([1, 1]);
