@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { compileExpression, type ExpectedType } from "../../src/expressions/compile.ts";
@@ -8,6 +9,16 @@ import { NEVER_BACK_FOR_LONG } from "../../src/expressions/patterns.ts";
 
 const onAccount = (source: string, expects: ExpectedType = "any") =>
   compileExpression({ source, subject: "account", expects, field: "mapping.user.attributes.x" });
+
+/** Undefined when it isn't decided within a second. */
+function isMetInTime(pattern: string, text: string): boolean | undefined {
+  try {
+    return Boolean(runInNewContext("new RegExp(pattern).test(text)", { pattern, text }, { timeout: 1000 }));
+  } catch (error) {
+    if (Object(error).code === "ERR_SCRIPT_EXECUTION_TIMEOUT") return undefined;
+    throw error;
+  }
+}
 
 describe("patterns", () => {
   const matches = (pattern: string) => onAccount(`account.title.matches(${JSON.stringify(pattern)})`, "bool");
@@ -91,9 +102,13 @@ describe("patterns", () => {
     );
     fc.assert(
       fc.property(pattern, fc.array(text, { minLength: 5, maxLength: 5 }), (given, texts) => {
-        const [form, asItIs] = [linearForm(given, 2), new RegExp(given)];
-        const written = form === undefined ? undefined : new RegExp(form);
-        for (const each of texts) expect({ given, each, met: written?.test(each) }).toEqual({ given, each, met: asItIs.test(each) });
+        const form = linearForm(given, 2);
+        for (const each of texts) {
+          const met = isMetInTime(given, each);
+          // V8 goes back for ever for some, as they are: they tell nothing.
+          if (met !== undefined)
+            expect({ given, each, met: form === undefined ? undefined : isMetInTime(form, each) }).toEqual({ given, each, met });
+        }
       }),
       { numRuns: 500 },
     );
