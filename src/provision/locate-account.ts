@@ -49,7 +49,9 @@ export async function locateAttempted(row: Projection, options: LocateAttemptedO
   if (options.match.some((attribute) => row.desired !== null && isSame(sent[attribute], row.desired[attribute]))) return found;
   const told = isAsSent(found.attributes, sent);
   if (told !== undefined) return told ? found : undefined;
-  return (await options.namedElsewhere(String(sent["userName"] ?? ""))) ? undefined : found;
+  if (await options.namedElsewhere(String(sent["userName"] ?? ""))) return undefined;
+  // Whose account became known between the first question and this one is not named any more, and linked.
+  return (await options.linkedElsewhere(found.nativeId)) ? undefined : found;
 }
 
 /**
