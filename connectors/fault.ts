@@ -1,7 +1,6 @@
-export type FaultKind = "transient" | "throttled" | "expired" | "gone" | "exists" | "rejected" | "denied" | "misconfigured";
+import { storableText } from "./kit/storable-text.ts";
 
-/** What no database keeps, whoever said it: a fault that can't be recorded would be thrown again for ever, and nobody told. */
-const NOT_KEPT = /\0|\p{Surrogate}/gu;
+export type FaultKind = "transient" | "throttled" | "expired" | "gone" | "exists" | "rejected" | "denied" | "misconfigured";
 
 /** What a connector throws, named by the caller's reaction. The message is a sentence with what to do; it holds no secret. */
 export class Fault extends Error {
@@ -10,7 +9,8 @@ export class Fault extends Error {
   readonly retryAfterMs: number | undefined;
 
   constructor(kind: FaultKind, message: string, options: { retryAfterMs?: number; cause?: unknown } = {}) {
-    super(message.replace(NOT_KEPT, "\u{FFFD}"), options.cause === undefined ? undefined : { cause: options.cause });
+    // Whoever said it: a fault that can't be recorded would be thrown again for ever, and nobody told.
+    super(storableText(message), options.cause === undefined ? undefined : { cause: options.cause });
     this.name = "Fault";
     this.kind = kind;
     this.retryAfterMs = options.retryAfterMs;

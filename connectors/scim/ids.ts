@@ -1,3 +1,5 @@
+import { isStorable } from "../kit/storable-text.ts";
+
 /** What an index of ours still takes. */
 const LONGEST_BYTES = 1600;
 
@@ -7,5 +9,5 @@ const LONGEST_BYTES = 1600;
  */
 export function isUsableId(id: unknown): id is string {
   if (typeof id !== "string" || id === "" || id === "." || id === "..") return false;
-  return Buffer.byteLength(id) <= LONGEST_BYTES && !/\0|\p{Surrogate}/u.test(id);
+  return Buffer.byteLength(id) <= LONGEST_BYTES && isStorable(id);
 }

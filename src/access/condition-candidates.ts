@@ -1,10 +1,8 @@
+import { isStorable } from "../../connectors/kit/storable-text.ts";
 import type { Sql } from "../db/database.ts";
 import { parameters, type Parameters } from "../directory/people-filters.ts";
 import { PROFILE_TEXTS } from "../expressions/environment.ts";
 import type { Implied } from "../expressions/speaks-of.ts";
-
-/** PostgreSQL has no word for these (U+0000, half of a surrogate pair), so that nobody has them. */
-const UNSTORABLE = /[\p{Cs}\0]/u;
 
 /**
  * The ids, in their order, of everybody who can fulfil a condition by what it implies: whoever fulfils it, and others, of whom it must be
@@ -46,9 +44,9 @@ function conditionOf(implied: Implied, place: Place): string | undefined {
 function isSayable(implied: Implied): boolean {
   if ("all" in implied) return implied.all.some(isSayable);
   if ("any" in implied) return implied.any.every(isSayable);
-  if ("holds" in implied) return ["groups", "units"].includes(implied.field) && !UNSTORABLE.test(implied.holds);
+  if ("holds" in implied) return ["groups", "units"].includes(implied.field) && isStorable(implied.holds);
   // Empty is also whoever has none.
-  return PROFILE_TEXTS[implied.field] !== undefined && implied.equals !== "" && !UNSTORABLE.test(implied.equals);
+  return PROFILE_TEXTS[implied.field] !== undefined && implied.equals !== "" && isStorable(implied.equals);
 }
 
 function elementOf({ field, holds }: { field: string; holds: string }, { given, at }: Place): string | undefined {

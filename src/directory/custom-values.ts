@@ -1,11 +1,10 @@
 import type { AttributeValue } from "../../connectors/contract.ts";
+import { isStorable } from "../../connectors/kit/storable-text.ts";
 import { AppError, type Problem } from "../errors.ts";
 import type { CustomAttribute } from "./custom-attributes.ts";
 
 export type CustomValue = string | number | boolean;
 
-/** U+0000, and half of a surrogate pair. */
-const UNSTORABLE = /[\p{Cs}\0]/u;
 const MOST_LETTERS = 2000;
 const MOST_VALUES = 100;
 const DAY = /^\d{4}-\d\d-\d\d$/;
@@ -67,7 +66,7 @@ function single({ type, choices }: CustomAttribute, value: unknown): Checked {
     case "string":
       if (typeof value !== "string") return { wrong: "must be a text" };
       if (value.length > MOST_LETTERS) return { wrong: `has at most ${MOST_LETTERS} characters` };
-      return UNSTORABLE.test(value) ? { wrong: "has a character that can't be kept" } : { value };
+      return isStorable(value) ? { value } : { wrong: "has a character that can't be kept" };
   }
 }
 

@@ -1,4 +1,5 @@
 import type { AttributeObject, AttributeValue, TargetAccount } from "../../connectors/contract.ts";
+import { storableText } from "../../connectors/kit/storable-text.ts";
 import { isObject } from "../directory/attributes.ts";
 import { deliveredGroup } from "./bring-group.ts";
 
@@ -17,13 +18,11 @@ export function asItStands({ attributes }: TargetAccount, delivered: AttributeOb
 
 /** The same value without what PostgreSQL can't keep: it differs from what was delivered either way. */
 function keepable(value: AttributeValue | undefined): AttributeValue | undefined {
-  if (typeof value === "string") return value.replace(NOT_KEPT, "\u{FFFD}");
+  if (typeof value === "string") return storableText(value);
   if (Array.isArray(value)) return (value as readonly AttributeValue[]).map(keepable) as AttributeValue;
   if (!isObject(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name.replace(NOT_KEPT, "\u{FFFD}"), keepable(inner)]));
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [storableText(name), keepable(inner)]));
 }
-
-const NOT_KEPT = /\0|\p{Surrogate}/gu;
 
 /** The same of a group: another name, or a member that we put there and that is there no more. Members whom others added are theirs. */
 export function groupHasDrifted(group: TargetAccount, delivered: AttributeObject | null): boolean {

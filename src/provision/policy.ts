@@ -23,23 +23,32 @@ export async function markWhenPolicyChanged(work: Work, connection: LoadedConnec
   );
   const [looked] = rows;
   if (!looked) return false;
-  const isOver = looked.until !== null && BigInt(looked.oldest) >= BigInt(looked.until);
-  if (looked.inserted) await work.sql.query("delete from watermarks where starts_with(key, $1) and key <> $2", [prefix, key]);
-  if (looked.inserted || isOver) {
-    await work.sql.query("delete from watermarks where starts_with(key, $1)", [markingOf(connection)]);
-    await markAll(work, connection);
+  const { inserted, others, next, until, oldest } = looked;
+  if (!inserted) {
+    if (until === null) return false;
+    if (BigInt(oldest) < BigInt(until)) {
+      await lookAgain(work, connection);
+      return false;
+    }
   }
-  if (looked.inserted && looked.others)
-    await work.sql.query("insert into watermarks (key, at) values ($1, $2)", [markingOf(connection) + looked.next, now]);
-  if (looked.inserted ? looked.others : looked.until !== null && !isOver) await lookAgain(work, connection);
-  return looked.inserted || isOver;
+  await work.sql.query("delete from watermarks where starts_with(key, $1) and key <> $2 or starts_with(key, $3)", [
+    prefix,
+    key,
+    markingOf(connection),
+  ]);
+  await markAll(work, connection);
+  if (others) {
+    await work.sql.query("insert into watermarks (key, at) values ($1, $2)", [markingOf(connection) + next, now]);
+    await lookAgain(work, connection);
+  }
+  return true;
 }
 
 interface Looked {
   inserted: boolean;
   /** Transactions from this one on began after this look. */
   next: string;
-  /** Others are writing here at this moment. */
+  /** Others are writing here at this moment; asked only of what was inserted. */
   others: boolean;
   /** Everybody is to be marked again once all transactions before this one are over. */
   until: string | null;

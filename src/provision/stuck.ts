@@ -35,7 +35,8 @@ const IS: Readonly<Record<StuckOptions["state"], string>> = {
 };
 
 /** Nobody is marked for a target that is disabled: who left since is in there, and nothing says so of the projection itself. */
-const IN_DISABLED_TARGETS = `(pr.connection_id = any($DISABLED::int[]) and pr.state = 'idle' and pr.desired_state = 'present' and p.state not in ('active', 'invited'))`;
+const inDisabledTargets = (ids: string) =>
+  `(pr.connection_id = any(${ids}::int[]) and pr.state = 'idle' and pr.desired_state = 'present' and p.state not in ('active', 'invited'))`;
 const DISABLED_TARGETS = "select id from connections where not enabled and jsonb_typeof(policy -> 'provision') = 'object'";
 
 /** Who is stuck anywhere: deliveries that are not through, then items of held plans. */
@@ -54,9 +55,7 @@ async function stuckDeliveries(sql: Sql, { state, limit, people, told, groups, p
   const shown = told(4 + reached.values.length);
   const left = disabled.length === 0 ? [] : [disabled];
   const stuck =
-    disabled.length === 0
-      ? IS[state]
-      : `(${IS[state]} or ${IN_DISABLED_TARGETS.replace("DISABLED", String(4 + reached.values.length + shown.values.length))})`;
+    disabled.length === 0 ? IS[state] : `(${IS[state]} or ${inDisabledTargets(`$${4 + reached.values.length + shown.values.length}`)})`;
   const { rows } = await sql.query<TargetFact & { personId: string | null; displayName: string | null; told: boolean }>(
     `select ${TARGET_FACT}, p.id as "personId", coalesce(p.display_name, p.user_name)::text as "displayName",
        case when p.id is null then true else (${shown.text}) is true end as told

@@ -1,4 +1,5 @@
 import type { Kind, Page, RecordProblem, SourceRecord } from "../../connectors/contract.ts";
+import { storableText } from "../../connectors/kit/storable-text.ts";
 import type { Sql } from "../db/database.ts";
 import { canonical, fingerprintOf } from "./fingerprint.ts";
 import { changesMembers, mergeMembers } from "./member-changes.ts";
@@ -98,7 +99,7 @@ export function storable(page: Page): { records: SourceRecord[]; hashes: Buffer[
     if (record.nativeId === "" || (text.includes("\\u") && NOT_KEPT.test(text))) {
       problems.push({
         kind: record.kind,
-        nativeId: record.nativeId.replaceAll(/\0|\p{Surrogate}/gu, "�"),
+        nativeId: storableText(record.nativeId),
         code: "invalid",
         message: "It has no native id, or holds a NUL character or half of a surrogate pair, which no directory can store.",
       });

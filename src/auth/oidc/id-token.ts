@@ -1,5 +1,6 @@
 import { jwtVerify, type JWTPayload, type JWTVerifyGetKey } from "jose";
 import { tokenAlgorithms, type ProviderMetadata } from "../../../connectors/kit/openid-metadata.ts";
+import { isStorable } from "../../../connectors/kit/storable-text.ts";
 import { AppError } from "../../errors.ts";
 import { isEncrypted, openedToken, type DecryptionKey } from "./decryption.ts";
 import { notBelieved, reasonOf } from "./provider-errors.ts";
@@ -30,8 +31,6 @@ const ID_TOKEN_TYPES: ReadonlySet<string | undefined> = new Set([undefined, "jwt
 
 /** Claims that are kept to know somebody, or their session, by. */
 const NAMING = ["sub", "sid", "jti", "oid"] as const;
-/** What PostgreSQL has no word for. */
-const NOT_KEPT = /\0|\p{Surrogate}/u;
 
 export type IdToken = JWTPayload & { sub: string };
 
@@ -84,7 +83,7 @@ export async function verifySigned(token: string, checks: SignedChecks): Promise
     throw refuse(`does not hold: ${reasonOf(error)}`, error);
   });
   if (!types.has(protectedHeader.typ)) throw refuse(`is something else (typ ${String(protectedHeader.typ).slice(0, 40)})`);
-  if (NAMING.some((name) => NOT_KEPT.test(String(payload[name])))) throw refuse("names somebody by characters that can't be kept");
+  if (NAMING.some((name) => !isStorable(String(payload[name])))) throw refuse("names somebody by characters that can't be kept");
   if (typeof payload.iat !== "number") throw refuse("does not say when it was issued");
   if (payload.iat > seconds(now) + clockSkewSeconds) throw refuse("was issued in the future");
   return payload;

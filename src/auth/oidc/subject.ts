@@ -1,4 +1,5 @@
 import type { AttributeObject, AttributeValue } from "../../../connectors/contract.ts";
+import { isStorable } from "../../../connectors/kit/storable-text.ts";
 import type { OidcSettings } from "../../../connectors/oidc/config.ts";
 import { keepsItsLetters } from "../../directory/letter-case.ts";
 import { notBelieved } from "./provider-errors.ts";
@@ -100,7 +101,7 @@ function valueOf(value: unknown, depth: number): AttributeValue | undefined {
 }
 
 function isText(text: string): boolean {
-  return text.length <= LONGEST_TEXT && !/\0|\p{Surrogate}/u.test(text);
+  return text.length <= LONGEST_TEXT && isStorable(text);
 }
 
 function isObject(value: unknown): value is Claims {

@@ -1,9 +1,8 @@
+import { isStorable } from "../../../connectors/kit/storable-text.ts";
 import { AppError } from "../../errors.ts";
 
 /** Deeper than anything that this API takes, and far from what a recursion can bear. */
 const MOST_LEVELS = 64;
-/** U+0000, and half of a surrogate pair: PostgreSQL has no word for them. */
-const UNSTORABLE = /[\p{Cs}\0]/u;
 
 /** Refuses a JSON body that is nested too deep, before anything walks it. Throws `invalid` naming the field. */
 export function refuseTooDeep(body: unknown): void {
@@ -20,8 +19,8 @@ export function refuseTooDeep(body: unknown): void {
 export function refuseUnstorable(body: unknown): void {
   if (!holdsUnstorable(body)) return;
   for (const { value, at } of everything(body)) {
-    if (UNSTORABLE.test(at.at(-1) ?? "")) throw refused(at.slice(0, -1), "has a name with a character that can't be kept");
-    if (typeof value === "string" && UNSTORABLE.test(value))
+    if (!isStorable(at.at(-1) ?? "")) throw refused(at.slice(0, -1), "has a name with a character that can't be kept");
+    if (typeof value === "string" && !isStorable(value))
       throw refused(at, "holds a character that can't be kept (U+0000, or half of a surrogate pair)");
   }
 }
@@ -33,7 +32,7 @@ function isNested(value: unknown): value is object {
 /** Hardly any body holds such text: places are worked out for the one that does. */
 function holdsUnstorable(body: unknown): boolean {
   for (let level: unknown[] = [body]; level.length > 0; level = level.filter(isNested).flatMap(within))
-    if (level.some((value) => typeof value === "string" && UNSTORABLE.test(value))) return true;
+    if (level.some((value) => typeof value === "string" && !isStorable(value))) return true;
   return false;
 }
 

@@ -1,8 +1,9 @@
+import { isStorable } from "../../../connectors/kit/storable-text.ts";
 import { AppError } from "../../errors.ts";
 import { foldElements, hasContent, refuseNameless } from "./elements.ts";
 import { instant, xsdDateTime } from "./filter/literals.ts";
 import { coercedName, refuseTooLong } from "./found-by.ts";
-import { isJsonObject, isStorable, type JsonObject, type JsonValue } from "./json.ts";
+import { isJsonObject, type JsonObject, type JsonValue } from "./json.ts";
 import { findAttribute, isUrnOf, type AttributeMap, type ResourceSchema, type SchemaAttribute } from "./schema.ts";
 
 /**

@@ -17,11 +17,6 @@ export function checkedBody(body: unknown): JsonObject {
   return body;
 }
 
-/** PostgreSQL keeps neither U+0000 nor half of a surrogate pair. */
-export function isStorable(text: string): boolean {
-  return !text.includes("\0") && !/\p{Surrogate}/u.test(text);
-}
-
 /** Same content, whatever the order of names. Ends at the first difference, which most changes have early. */
 export function sameJson(left: JsonValue | undefined, right: JsonValue | undefined): boolean {
   if (left === right) return true;

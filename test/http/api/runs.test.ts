@@ -258,18 +258,24 @@ describe("M2: runs by API", () => {
     await world.untilRun(asked.body.id, ["done"]);
   });
 
+  /** A server of its own beside the door's, which can be told to stop. */
+  async function stoppable() {
+    const stopping = new AbortController();
+    const config = { http: { bodyLimit: 1024 * 1024, trustProxy: false } };
+    const server = createApp({ db: world.door.db, keyRing, config, log: silentLog, stopping: stopping.signal }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    return { server, stopping, port: (server.address() as AddressInfo).port };
+  }
+
   test("who follows a run keeps no server from stopping: the answer ends, and goes on elsewhere", async () => {
     const { door } = world;
     await world.stopWorker();
     const asked = await door.request("POST", "/connections/hr/sync", { body: {} }).expect(202);
-    const stopping = new AbortController();
-    const config = { http: { bodyLimit: 1024 * 1024, trustProxy: false } };
-    const server = createApp({ db: door.db, keyRing, config, log: silentLog, stopping: stopping.signal }).listen(0, "127.0.0.1");
-    await once(server, "listening");
+    const { server, stopping, port } = await stoppable();
     const warnings: string[] = [];
     const note = ({ name }: Error) => warnings.push(name);
     process.on("warning", note);
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const url = `http://127.0.0.1:${port}`;
     const streams = Array.from({ length: 11 }, () => follow(asked.body.id, { url }));
     for (const followed of streams) expect((await followed.next()).value).toMatchObject({ event: "state", data: { state: "queued" } });
     stopping.abort();
@@ -287,13 +293,10 @@ describe("M2: runs by API", () => {
     const { door } = world;
     await world.stopWorker();
     const asked = await door.request("POST", "/connections/hr/sync", { body: {} }).expect(202);
-    const stopping = new AbortController();
-    const config = { http: { bodyLimit: 1024 * 1024, trustProxy: false } };
-    const server = createApp({ db: door.db, keyRing, config, log: silentLog, stopping: stopping.signal }).listen(0, "127.0.0.1");
+    const { server, stopping, port } = await stoppable();
     // Nothing but the answer's own end closes a connection.
     server.keepAliveTimeout = 0;
-    await once(server, "listening");
-    const asleep = connect((server.address() as AddressInfo).port, "127.0.0.1").on("error", () => undefined);
+    const asleep = connect(port, "127.0.0.1").on("error", () => undefined);
     asleep.write(`GET /api/v1/runs/${asked.body.id}/events HTTP/1.1\r\nHost: rollcall\r\nAuthorization: Bearer ${door.token}\r\n\r\n`);
     await once(asleep, "readable");
     stopping.abort();

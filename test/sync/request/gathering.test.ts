@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn, setTimeout as later } from "node:timers/promises";
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { createGathering } from "../../../src/sync/request/gathering.ts";
+import { createGathering, type Gathering } from "../../../src/sync/request/gathering.ts";
 
 /** What PostgreSQL says of a statement that it has rolled back, and what is known when the connection is gone. */
 const refused = () => Object.assign(new Error("taken"), { severity: "ERROR", code: "23505" });
@@ -60,17 +60,23 @@ test("M1: each has its own outcome; two of one subject are never written at once
   );
 });
 
-test("who comes at one moment goes together, half of them at a time where they are many, and so does who comes while a statement is on its way", async () => {
+/** Statements that take so many milliseconds, and how many each wrote. */
+function gatheringBySize(takesMs: number): { gathered: Gathering<number, number>; sizes: number[] } {
   const sizes: number[] = [];
   const gathered = createGathering<number, number>({
     formOf: () => "one",
     subjectOf: String,
     async together(all) {
       sizes.push(all.length);
-      await later(5);
+      await later(takesMs);
       return [...all];
     },
   });
+  return { gathered, sizes };
+}
+
+test("who comes at one moment goes together, half of them at a time where they are many, and so does who comes while a statement is on its way", async () => {
+  const { gathered, sizes } = gatheringBySize(5);
   const many = (count: number) => Array.from({ length: count }, (_, number) => gathered(number + 1));
   await Promise.all(many(8));
   expect(sizes.splice(0)).toEqual([8]);
@@ -87,16 +93,7 @@ test("who comes at one moment goes together, half of them at a time where they a
 });
 
 test("those who come again and again fall into two halves: one is written while the other is answered", async () => {
-  const sizes: number[] = [];
-  const gathered = createGathering<number, number>({
-    formOf: () => "one",
-    subjectOf: String,
-    async together(all) {
-      sizes.push(all.length);
-      await later(2);
-      return [...all];
-    },
-  });
+  const { gathered, sizes } = gatheringBySize(2);
   const comesAgain = async (number: number) => {
     for (let round = 0; round < 20; round++) {
       await gathered(number);

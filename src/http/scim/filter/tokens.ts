@@ -1,5 +1,5 @@
 import { AppError } from "../../../errors.ts";
-import { isStorable } from "../json.ts";
+import { isStorable } from "../../../../connectors/kit/storable-text.ts";
 
 export type Token =
   | { kind: "punctuation"; text: "(" | ")" | "[" | "]"; at: number }
