@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { Fault, type WriteBack } from "../../connectors/contract.ts";
 import { liftBlocks, raiseBlocks } from "../../src/directory/blocks.ts";
+import { markPeople } from "../../src/directory/outbox.ts";
 import { listDeliveries } from "../../src/provision/letters.ts";
 import { startWorld, type World } from "./world.ts";
 
@@ -46,7 +47,9 @@ async function startSource(
      select $1, 'user', 'native-' || user_name, '{}', '\\x00', 1, $2, 'linked', id, now(), now() from people`,
     [connectionId, JSON.stringify(mapped)],
   );
-  await world.drain();
+  // Everybody is marked at the first pass, and again after it when somebody else was writing: that is over when the test begins.
+  await world.work((work) => markPeople(work, { personIds: people }));
+  await world.drain({ hurry: true });
   return { people, connectionId };
 }
 
