@@ -1,5 +1,6 @@
 import { Fault, type AttributeObject, type Target, type TargetAccount } from "../../connectors/contract.ts";
 import type { Provision } from "../connections/definition.ts";
+import { isTaken, named, refuseHeld, type Holder } from "./holder.ts";
 import { eitherOf, type Intent } from "./intent.ts";
 import { locate, locateAttempted } from "./locate-account.ts";
 import type { Delivered, Operation, Projection } from "./row.ts";
@@ -9,8 +10,8 @@ export interface BringOptions {
   match: Provision["match"];
   /** Records, committed, what the next call may do: neither a lost answer nor a crash after it must leave what nobody knows. */
   intend: (intent: Intent) => Promise<void>;
-  /** Whether somebody else's projection is linked to that account. */
-  linkedElsewhere: (nativeId: string) => Promise<boolean>;
+  /** Whose that account is, when it is somebody else's. */
+  holderOf: (nativeId: string) => Promise<Holder | undefined>;
   /** Whether another target that writes the same application keeps this account for the same person. */
   keptElsewhere: (nativeId: string) => Promise<boolean>;
   /** Whether somebody else, whose account is not known yet, is or was to have this name there. */
@@ -54,7 +55,11 @@ async function present(row: Projection, options: BringOptions): Promise<Delivere
   try {
     if (row.deliveredHash !== row.desiredHash) {
       await options.intend({ delivered: eitherOf(row.delivered ?? {}, desired) });
-      await options.target.update("user", row.nativeId, { before: row.delivered, after: desired });
+      const { nativeId, delivered: before } = row;
+      await named(() => options.target.update("user", nativeId, { before, after: desired }), {
+        own: nativeId,
+        ...holding(desired, options),
+      });
       operation = "update";
     }
     if (row.deliveredState !== "present") {
@@ -75,44 +80,52 @@ async function create(row: Projection, options: BringOptions): Promise<{ operati
   // What is sent is kept: by it the account is found though the person has another name when we ask.
   await options.intend({ attempted: true, delivered: desired, makes: true });
   try {
-    const { nativeId } = await options.target.create("user", { ...desired, active: true });
-    // Some make nobody anew who has had the name before, and do not show them when they are asked: two people would have one account.
-    if (await options.linkedElsewhere(nativeId))
-      throw new Fault(
-        "rejected",
-        `The target answered with the account ${nativeId} when this person's was made, which belongs to another person already. Settle which of the two it is, then retry.`,
-      );
-    return { operation: "create", nativeId };
+    return await make(desired, options);
   } catch (error) {
-    if (!(error instanceof Fault) || error.kind !== "exists") throw error;
+    if (!isTaken(error)) throw error;
     const match = [...new Set([...options.match, "userName", "externalId", "emails"] as const)];
     const found =
       (await locate(desired, { ...options, match })) ??
       (await locate(desired, { ...options, match: [...options.match, "userName"], thorough: true }));
-    if (!found)
-      throw new Fault("rejected", `The target says that this account exists, but shows none like it to us. ${error.message}`, {
-        cause: error,
-      });
-    return { operation: await adopt(found, { desired, options }), nativeId: found.nativeId };
+    if (found) return { operation: await adopt(found, { desired, options }), nativeId: found.nativeId };
+  }
+  try {
+    // Whoever had the name may have given it up before we looked.
+    return await make(desired, options);
+  } catch (error) {
+    if (!isTaken(error)) throw error;
+    throw new Fault("rejected", `The target says that this account exists, but shows none like it to us. ${error.message}`, {
+      cause: error,
+    });
   }
 }
 
-async function adopt(
-  found: TargetAccount,
-  { desired, options: { target, linkedElsewhere, intend } }: { desired: AttributeObject; options: BringOptions },
-): Promise<Operation> {
-  if (await linkedElsewhere(found.nativeId)) {
+async function make(desired: AttributeObject, { target, holderOf }: BringOptions): Promise<{ operation: Operation; nativeId: string }> {
+  const { nativeId } = await target.create("user", { ...desired, active: true });
+  // Some make nobody anew who has had the name before, and do not show them when they are asked: two people would have one account.
+  if (await holderOf(nativeId))
     throw new Fault(
       "rejected",
-      `The account ${found.nativeId} at the target matches this person, but belongs to another person already. Settle which of the two it is, then retry.`,
+      `The target answered with the account ${nativeId} when this person's was made, which belongs to another person already. Settle which of the two it is, then retry.`,
     );
-  }
+  return { operation: "create", nativeId };
+}
+
+async function adopt(found: TargetAccount, { desired, options }: { desired: AttributeObject; options: BringOptions }): Promise<Operation> {
+  const { target, intend } = options;
+  await refuseHeld(found, holding(desired, options));
   // Whose it is stands from now on; of what it holds we know nothing until it is confirmed.
   await intend({ attempted: true, nativeId: found.nativeId, delivered: {} });
   await target.update("user", found.nativeId, { before: null, after: desired });
   if (found.active !== true) await target.enable(found.nativeId);
   return "link";
 }
+
+const holding = (desired: AttributeObject, options: BringOptions) => ({
+  kind: "user" as const,
+  holderOf: options.holderOf,
+  look: () => locate(desired, { ...options, match: [...new Set([...options.match, "userName"] as const)] }),
+});
 
 async function disabled(row: Projection, options: BringOptions): Promise<Delivered> {
   const nativeId = row.nativeId ?? (await locateAttempted(row, options))?.nativeId;

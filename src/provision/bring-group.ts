@@ -1,6 +1,7 @@
 import { Fault, type AttributeObject, type Target, type TargetAccount } from "../../connectors/contract.ts";
 import { isGone } from "./bring-account.ts";
 import { groupHash } from "./groups.ts";
+import { isTaken, named, refuseHeld, type Holder } from "./holder.ts";
 import { eitherOf, type Intent } from "./intent.ts";
 import type { Delivered, Operation, Projection } from "./row.ts";
 
@@ -9,7 +10,7 @@ export interface BringGroupOptions {
   /** Native ids that should be members, sorted. */
   wanted: readonly string[];
   intend: (intent: Intent) => Promise<void>;
-  linkedElsewhere: (nativeId: string) => Promise<boolean>;
+  holderOf: (nativeId: string) => Promise<Holder | undefined>;
 }
 
 /** Brings one group and the membership that we keep in it to what is desired; members that others put there stay. Throws Faults. */
@@ -52,7 +53,10 @@ async function present(row: Projection, options: BringGroupOptions): Promise<Del
     await options.intend({ delivered: unconfirmed(before, { attributes, change }), nativeId, attempted: row.deliveredState !== "present" });
   try {
     if (!made && row.deliveredHash !== there.hash) {
-      await target.update("group", nativeId, { before: before.attributes, after: attributes });
+      await named(() => target.update("group", nativeId, { before: before.attributes, after: attributes }), {
+        own: nativeId,
+        ...holding(row, options),
+      });
       operation = "update";
     }
     if (change.add.length > 0 || change.remove.length > 0) {
@@ -71,27 +75,32 @@ async function findOrCreate(row: Projection, options: BringGroupOptions): Promis
   const { target, intend } = options;
   const attributes = row.desired ?? {};
   const found = await locate(row, options);
-  if (found) return adopt(found, { attributes, options });
+  if (found) return adopt(found, { row, options });
   await intend({ attempted: true });
   try {
     return { operation: "create", nativeId: (await target.create("group", attributes)).nativeId };
   } catch (error) {
-    const now = error instanceof Fault && error.kind === "exists" ? await locate(row, options) : undefined;
+    const now = isTaken(error) ? await locate(row, options) : undefined;
     if (!now) throw error;
-    return adopt(now, { attributes, options });
+    return adopt(now, { row, options });
   }
 }
 
 async function adopt(
   found: TargetAccount,
-  { attributes, options: { target, linkedElsewhere } }: { attributes: AttributeObject; options: BringGroupOptions },
+  { row, options }: { row: Projection; options: BringGroupOptions },
 ): Promise<{ operation: Operation; nativeId: string }> {
   const { nativeId } = found;
-  if (await linkedElsewhere(nativeId))
-    throw new Fault("rejected", `The group ${nativeId} at the target has this name, but belongs to another group already.`);
-  await target.update("group", nativeId, { before: null, after: attributes });
+  await refuseHeld(found, holding(row, options));
+  await options.target.update("group", nativeId, { before: null, after: row.desired ?? {} });
   return { operation: "link", nativeId };
 }
+
+const holding = (row: Projection, options: BringGroupOptions) => ({
+  kind: "group" as const,
+  holderOf: options.holderOf,
+  look: () => locate(row, options),
+});
 
 async function locate(
   { desired, delivered }: Projection,
@@ -138,7 +147,7 @@ async function removed(row: Projection, options: BringGroupOptions): Promise<Del
 /** The group that a delivery made and did not live to tell of, unless another group has its name since. */
 async function attempted(row: Projection, options: BringGroupOptions): Promise<string | undefined> {
   const found = row.deliveredState === "attempted" ? await locate(row, options) : undefined;
-  return found && !(await options.linkedElsewhere(found.nativeId)) ? found.nativeId : undefined;
+  return found && !(await options.holderOf(found.nativeId)) ? found.nativeId : undefined;
 }
 
 interface DeliveredGroup {

@@ -6,6 +6,7 @@ import { enqueue } from "../db/queue.ts";
 import { bringAccount } from "./bring-account.ts";
 import { bringGroup } from "./bring-group.ts";
 import { wantedMembers } from "./group-members.ts";
+import { holderOf } from "./holder.ts";
 import { intend, MovedOn, type Intent } from "./intent.ts";
 import { withLock, type LockedWork } from "./lock.ts";
 import { recordDelivered, recordFault } from "./outcome.ts";
@@ -108,7 +109,7 @@ async function bring(ctx: Context, { locked, targets, row, connection }: BringOp
   if (provision) {
     const shared = {
       intend: (intent: Intent) => intend(locked, row, intent),
-      linkedElsewhere: (nativeId: string) => linkedElsewhere(locked, { row, nativeId }),
+      holderOf: (nativeId: string) => holderOf(locked.sql, { row, nativeId }),
     };
     delivered = await targets.withTarget(connection, async (target) =>
       row.kind === "group"
@@ -133,14 +134,6 @@ async function bring(ctx: Context, { locked, targets, row, connection }: BringOp
     delivered = { ...delivered, operation: delivered.operation ?? operation };
   }
   return delivered;
-}
-
-async function linkedElsewhere(locked: LockedWork, { row, nativeId }: { row: Projection; nativeId: string }): Promise<boolean> {
-  const { rows } = await locked.sql.query(
-    "select from projections where connection_id = $1 and native_id = $2 and kind = $3 and id <> $4 limit 1",
-    [row.connectionId, nativeId, row.kind, row.id],
-  );
-  return rows.length > 0;
 }
 
 /** Who moves from one target's scope into another's, of one application, keeps the account: the one lets go of it, and disables it no more. */

@@ -1,6 +1,7 @@
 import { Fault, type AttributeObject, type AttributeValue, type Target, type TargetAccount } from "../../connectors/contract.ts";
 import type { Provision } from "../connections/definition.ts";
 import { isObject } from "../directory/attributes.ts";
+import type { Holder } from "./holder.ts";
 import type { Projection } from "./row.ts";
 
 export interface LocateOptions {
@@ -32,7 +33,7 @@ export async function locate(
 }
 
 export interface LocateAttemptedOptions extends LocateOptions {
-  linkedElsewhere: (nativeId: string) => Promise<boolean>;
+  holderOf: (nativeId: string) => Promise<Holder | undefined>;
   namedElsewhere: (userName: string) => Promise<boolean>;
 }
 
@@ -44,14 +45,14 @@ export async function locateAttempted(row: Projection, options: LocateAttemptedO
   if (row.deliveredState !== "attempted") return undefined;
   const sent = row.delivered ?? row.desired ?? {};
   const found = await locate(sent, options);
-  if (!found || (await options.linkedElsewhere(found.nativeId))) return undefined;
+  if (!found || (await options.holderOf(found.nativeId))) return undefined;
   // Under the name that the person has still, it is theirs whoever made it: that is what matching says.
   if (options.match.some((attribute) => row.desired !== null && isSame(sent[attribute], row.desired[attribute]))) return found;
   const told = isAsSent(found.attributes, sent);
   if (told !== undefined) return told ? found : undefined;
   if (await options.namedElsewhere(String(sent["userName"] ?? ""))) return undefined;
   // Whose account became known between the first question and this one is not named any more, and linked.
-  return (await options.linkedElsewhere(found.nativeId)) ? undefined : found;
+  return (await options.holderOf(found.nativeId)) ? undefined : found;
 }
 
 /**

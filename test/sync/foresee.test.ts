@@ -51,7 +51,7 @@ describe("invariant 10: names that pass on by a plan that broke after some of it
     for (const uid of others) put(source, person(mine(uid), { title: "Writer" }));
     put(source, named(mine("new"), chief));
     const onProgress = ({ stage, done }: { stage: string; done: number }) => {
-      if (stage === "apply" && done >= 300) throw new Error("it broke");
+      if (stage === "apply" && done >= 200) throw new Error("it broke");
     };
     await expect(syncWorld(db, ctx, { connection: name, world: source, onProgress })).rejects.toThrow("it broke");
     return source;

@@ -1,0 +1,74 @@
+import { Fault, type TargetAccount } from "../../connectors/contract.ts";
+import type { Sql } from "../db/database.ts";
+import type { Projection } from "./row.ts";
+
+/** Somebody else's projection that is linked to what was found at the target. */
+export interface Holder {
+  /** What it is to be is still on its way there: another name, perhaps, or its end. */
+  changing: boolean;
+}
+
+/** Two who wait for each other's name would for ever: after so many tries, some minutes, somebody has to settle it. */
+const PATIENCE = 8;
+
+/** Who else has this account or group; undefined when nobody has. */
+export async function holderOf(sql: Sql, { row, nativeId }: { row: Projection; nativeId: string }): Promise<Holder | undefined> {
+  const { rows } = await sql.query<Holder>(
+    `select (dirty_at is not null or state in ('waiting', 'retrying')) and attempts < $5 as changing
+     from projections where connection_id = $1 and native_id = $2 and kind = $3 and id <> $4 limit 1`,
+    [row.connectionId, nativeId, row.kind, row.id, PATIENCE],
+  );
+  return rows[0];
+}
+
+export interface HeldOptions {
+  kind: "user" | "group";
+  holderOf: (nativeId: string) => Promise<Holder | undefined>;
+  /** Asks the target who has the name. */
+  look: () => Promise<TargetAccount | undefined>;
+}
+
+/** Refuses what was found when it is somebody else's: a transient Fault while they may give up the name by themselves, a rejected one otherwise. */
+export async function refuseHeld({ nativeId }: TargetAccount, { kind, holderOf: holder, look }: HeldOptions): Promise<void> {
+  const held = await holder(nativeId);
+  if (!held) return;
+  // Who was about to change when it was found may be through since.
+  const changing = held.changing || (await look())?.nativeId !== nativeId;
+  throw heldByAnother({ kind, nativeId, changing });
+}
+
+/**
+ * Gives something that is there a name. When the target says that it is taken, it may have been free again before we look, or be so soon,
+ * which is a transient Fault.
+ */
+export async function named(call: () => Promise<void>, { own, ...held }: HeldOptions & { own: string }): Promise<void> {
+  try {
+    await call();
+  } catch (error) {
+    if (!isTaken(error)) throw error;
+    const found = await held.look();
+    if (!found) return call();
+    if (found.nativeId !== own) await refuseHeld(found, held);
+    throw error;
+  }
+}
+
+/** The target says that the name is somebody's already. */
+export function isTaken(error: unknown): error is Fault {
+  return error instanceof Fault && error.kind === "exists";
+}
+
+const WORDS = {
+  user: { one: "account", matches: "matches this person", another: "another person" },
+  group: { one: "group", matches: "has this name", another: "another group" },
+} as const;
+
+function heldByAnother({ kind, nativeId, changing }: Holder & { kind: HeldOptions["kind"]; nativeId: string }): Fault {
+  const { one, matches, another } = WORDS[kind];
+  return changing
+    ? new Fault("transient", `The ${one} ${nativeId} at the target ${matches}, and belongs to ${another}, which is about to change.`)
+    : new Fault(
+        "rejected",
+        `The ${one} ${nativeId} at the target ${matches}, but belongs to ${another} already. Settle which of the two it is, then retry.`,
+      );
+}
