@@ -39,7 +39,9 @@ export async function finishRun(run: Run): Promise<RunSummary> {
   const closed = await timed(run.timings, "close", () => closeRun(run));
   const { guards, membersLost } = await timed(run.timings, "guard", () => judgePlan(run, closed));
   if (run.rehearsal) return endRehearsal(run, { closed, guards });
-  if (guards.length > 0 || run.planOnly) return summary(run, { closed, guards, held: await holdPlan(run, { closed, guards }) });
+  // A plan of nothing changes nothing, whoever looks at it: there is nothing to approve.
+  const asked = run.planOnly && closed.items > 0;
+  if (guards.length > 0 || asked) return summary(run, { closed, guards, held: await holdPlan(run, { closed, guards }) });
   const applied = await timed(run.timings, "apply", () =>
     applyItems(run.ctx, {
       db: run.db,

@@ -87,6 +87,17 @@ describe("a run", () => {
     expect(after.rows).toEqual(before.rows);
   });
 
+  test("when only a plan is asked for and there is nothing to do, nobody is asked to approve nothing", async () => {
+    const source = start();
+    await syncWorld(db, ctx, { world: source });
+    const summary = await syncWorld(db, ctx, { world: source, planOnly: true });
+    expect(summary).toMatchObject({ state: "done", plan: {}, applied: { applied: 0 } });
+    const { rows } = await db.pool.query("select p.state, r.state as run from plans p join runs r on r.id = p.run_id where p.id = $1", [
+      summary.planId,
+    ]);
+    expect(rows).toEqual([{ state: "applied", run: "done" }]);
+  });
+
   test("M3, M4: a change, a move, a leaver and a joiner", async () => {
     const source = start();
     await syncWorld(db, ctx, { world: source });
