@@ -183,7 +183,8 @@ export function readConfig({ environment, folder = path.join(projectFolder(), "c
       { problems },
     );
   }
-  return result.data;
+  // A relative folder counts from the project's own: whoever types a command elsewhere means the same database.
+  return { ...result.data, data: path.resolve(projectFolder(), result.data.data) };
 }
 
 /** Sets what a path of keys names; what stands beside it stays. */

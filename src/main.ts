@@ -153,7 +153,7 @@ function say({ config, out, log, server }: { config: Config; out: Output; log: L
             `  SCIM 2.0   ${url}/scim/v2   a token: npx rollcall token create --name NAME --scope scim`,
             `  health     ${url}/healthz  ${url}/readyz   metrics: ${url}/metrics`,
           ]),
-      `  data       ${config.databaseUrl === undefined ? `${path.resolve(config.data)} (embedded PostgreSQL)` : "PostgreSQL of DATABASE_URL"}`,
+      `  data       ${config.databaseUrl === undefined ? `${config.data} (embedded PostgreSQL)` : "PostgreSQL of DATABASE_URL"}`,
       "  next       npx rollcall connection add FILE   (examples in config/mappings)",
       "Ctrl-C stops it.",
     ].join("\n"),

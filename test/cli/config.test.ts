@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import express from "express";
 import { keyFile, loadKeyRing, readConfig } from "../../src/config.ts";
 import { startEmbeddedPostgres } from "../../src/db/embedded.ts";
+import { projectFolder } from "../../src/db/folder.ts";
 import { AppError } from "../../src/errors.ts";
 
 describe("configuration", () => {
@@ -29,7 +30,19 @@ describe("configuration", () => {
   test("the shipped one is good, and is what holds without any file", () => {
     const shipped = readConfig({ environment: {} });
     expect(shipped).toEqual(readConfig({ environment: {}, folder: path.join(folder, "none") }));
-    expect(shipped).toMatchObject({ host: "127.0.0.1", port: 8080, data: "./data", logLevel: "info" });
+    expect(shipped).toMatchObject({ host: "127.0.0.1", port: 8080, data: path.join(projectFolder(), "data"), logLevel: "info" });
+  });
+
+  test("the data folder is the same one in whichever folder a command is typed", () => {
+    const here = process.cwd();
+    try {
+      process.chdir(folder);
+      expect(readConfig({ environment: {} }).data).toBe(path.join(projectFolder(), "data"));
+      expect(readConfig({ environment: { ROLLCALL_DATA: "../elsewhere" } }).data).toBe(path.join(projectFolder(), "../elsewhere"));
+      expect(readConfig({ environment: { ROLLCALL_DATA: folder } }).data).toBe(folder);
+    } finally {
+      process.chdir(here);
+    }
   });
 
   test("every problem is named at once, with the place that it comes from", () => {
