@@ -57,7 +57,7 @@ export type Mapping = z.output<typeof mappingSchema>;
 const limit = z.strictObject({
   /** Held when a plan has more than this many. */
   count: z.number().int().min(0).default(500),
-  /** Held when a plan has more than this share of the connection's linked accounts… */
+  /** Held when a plan has more than this share of the connection's linked accounts, or of those whose people have access… */
   share: share.default(0.1),
   /** …and more than this many, so that a small directory may lose somebody. */
   floor: z.number().int().min(0).default(5),

@@ -145,6 +145,7 @@ function decideUpdate(deciding: Deciding, input: TimedInput & { reason?: string;
     payload: {
       account: { ...account(input), situation: "linked", ...(input.link ? { linkedBy: "match" as const } : {}) },
       ...(disables ? { disables } : {}),
+      ...((linking || raised || effect === "ends") && isOut(person) ? { out: true as const } : {}),
       ...(personChanged ? { person: next } : {}),
       ...unitsOf(deciding, input, others),
       ...(input.ahead ? { transfer: { at: input.ahead.toISOString() } } : {}),
@@ -171,7 +172,7 @@ export function decideLeaver(
   const person = input.person && { ...input.person, origins: input.origins ?? input.person.origins };
   const others = heirsOf(deciding, { person, known });
   const reaction = deciding.mapping.situations.deleted;
-  const payload: ItemPayload = {};
+  const payload: ItemPayload = person && isOut(person) ? { out: true } : {};
   const left = person?.origins.filter(({ accountId, connectionId }) => accountId !== known.id && connectionId === deciding.connectionId);
   if (person && left) {
     const units = unitsNamed(

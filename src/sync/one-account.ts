@@ -11,7 +11,7 @@ import { fingerprint } from "./fingerprint.ts";
 import { knownAccounts } from "./known.ts";
 import { noteHeldRequest } from "./one.ts";
 import { itemRows } from "./plan.ts";
-import { leavingOf, type Item, type KnownAccount } from "./records.ts";
+import { leavingOf, takesNobodysAccess, type Item, type KnownAccount } from "./records.ts";
 import { refuseGuarded } from "./request/guard.ts";
 import { keepingSteered, lockWhereSteering } from "./request/keep-administrator.ts";
 import { decideRecords } from "./stage.ts";
@@ -120,7 +120,7 @@ function withoutAddresses(deciding: Deciding): Deciding {
 async function applyOne(work: Work, { connection, item }: { connection: LoadedConnection; item: Item }): Promise<AccountOutcome> {
   const { action } = item;
   const leaving = leavingOf(item);
-  if (leaving) await refuseGuarded(work.sql, { ctx: work.ctx, connection, action: leaving });
+  if (leaving) await refuseGuarded(work.sql, { ctx: work.ctx, connection, action: leaving, rest: takesNobodysAccess(item) });
   const batch: Batch = {
     work,
     connection: { id: connection.id, name: connection.name, mappingVersion: connection.mappingVersion },

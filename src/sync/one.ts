@@ -13,7 +13,7 @@ import { fingerprint } from "./fingerprint.ts";
 import { knownAccounts, UNVOUCHED } from "./known.ts";
 import { unvouchedFor } from "./match.ts";
 import { itemRows } from "./plan.ts";
-import { leavingOf, type Item } from "./records.ts";
+import { leavingOf, takesNobodysAccess, type Item } from "./records.ts";
 import { refuseGuarded } from "./request/guard.ts";
 import { keepingSteered } from "./request/keep-administrator.ts";
 import { decideRecords, newId } from "./stage.ts";
@@ -67,7 +67,7 @@ export async function syncOne(work: Work, options: OneOptions): Promise<OneResul
   await keepingSteered(work, { connection, ...touchedBy(record, subjectId) }, async () => {
     if (item) {
       const leaving = leavingOf(item);
-      if (leaving) await refuseGuarded(work.sql, { ctx: work.ctx, connection, action: leaving });
+      if (leaving) await refuseGuarded(work.sql, { ctx: work.ctx, connection, action: leaving, rest: takesNobodysAccess(item) });
       await applyBatch(batch);
     }
     if (record.kind === "group" && record.members && !record.deleted)

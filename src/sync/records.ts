@@ -71,6 +71,14 @@ export function leavingOf({ action, payload }: Pick<Item, "action" | "payload">)
 /** The same in SQL, of the plan item `i`: its action, as guards count it and lists put it first. Only links are looked into. */
 export const COUNTED_ACTION = "case when i.action = 'link' and i.payload ? 'disables' then 'disable' else i.action end";
 
+/** Of an item that takes somebody or something away: whether nobody loses their access by it. Pure. */
+export function takesNobodysAccess({ kind, payload }: Pick<Item, "kind" | "payload">): boolean {
+  return kind !== "user" || payload.out === true;
+}
+
+/** The opposite in SQL, of the plan item `i`. */
+export const TAKES_ACCESS = "i.kind = 'user' and not i.payload ? 'out'";
+
 /** How lists sort the plan item `i`: those who leave first, then disputes, then the rest. */
 export const ITEM_WEIGHT = `coalesce(array_position(array['delete', 'disable', 'dispute'], ${COUNTED_ACTION}), 4)`;
 
@@ -125,6 +133,8 @@ export interface ItemPayload {
   blocks?: readonly { op: "raise" | "lift"; connectionId: number | null; effect: "suspended" | "deactivated"; reason: string }[];
   /** Of an account that is linked: what its connection says of the person takes their access away. Guards count it with those who are disabled. */
   disables?: true;
+  /** Of whom it takes away: they were out already. Guards count it apart from those who lose access. */
+  out?: true;
   /** When the person is employed, as ISO 8601 instants; a null period = nobody gives dates any more. */
   employment?: { connectionId: number | null; period: { from: string | null; to: string | null } | null };
   /** When a transfer that the record names comes: an ISO 8601 instant ahead. */

@@ -1,4 +1,4 @@
-import { COUNTED_ACTION } from "../records.ts";
+import { COUNTED_ACTION, TAKES_ACCESS } from "../records.ts";
 import { step, type Batch } from "./source.ts";
 
 /**
@@ -30,14 +30,17 @@ export async function recordTrail(batch: Batch, { concerned }: { concerned: read
   });
 }
 
-/** Counts disables and deletes for the sliding window; accounts that are nobody's take nobody away. */
+/**
+ * Counts disables and deletes for the sliding window, those that take no person's access apart: who was out already, groups, units.
+ * Accounts that are nobody's take nobody away.
+ */
 export async function countForGuards(batch: Batch): Promise<void> {
   await step(batch, {
     name: "guard_counts",
     text: `insert into guard_counts (connection_id, at, action, count)
-      select $4::int, $5::timestamptz, l.action, count(*) from item i
-        cross join lateral (select ${COUNTED_ACTION} as action) l
-       where l.action in ('disable', 'delete') and i.subject_id is not null group by l.action`,
+      select $4::int, $5::timestamptz, l.counted, count(*) from item i
+        cross join lateral (select ${COUNTED_ACTION} as action, case when ${TAKES_ACCESS} then ${COUNTED_ACTION} else 'rest' end as counted) l
+       where l.action in ('disable', 'delete') and i.subject_id is not null group by l.counted`,
     values: [batch.connection.id, batch.work.ctx.now()],
   });
 }

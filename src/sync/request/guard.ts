@@ -3,12 +3,14 @@ import type { Context } from "../../context.ts";
 import type { Sql } from "../../db/database.ts";
 import type { SharedAnswers } from "../../db/shared-answers.ts";
 import { AppError } from "../../errors.ts";
-import { judge, type GuardFacts } from "../guard.ts";
+import { activeAccounts, judge, type GuardFacts } from "../guard.ts";
 
 export interface GuardedOptions {
   ctx: Context;
   connection: LoadedConnection;
   action: "disable" | "delete";
+  /** Nobody's access goes by it: the person was out already, or it is a group. */
+  rest?: boolean;
   /** For a request outside of any transaction: what is counted for all who ask at one moment. */
   counts?: SharedAnswers<GuardCounts> | undefined;
   /** By connection: what was counted lately. */
@@ -17,7 +19,7 @@ export interface GuardedOptions {
 
 /** What was counted, and when (milliseconds). */
 export interface CountedLately {
-  /** Accounts there were at least; whether no more than these. */
+  /** Accounts of people with access there were at least; whether no more than these. */
   linked?: { least: number; all: boolean; at: number };
   /** Those who left in the window, and those who were let through since. */
   recent?: { count: number; at: number; through: number };
@@ -38,10 +40,10 @@ export async function refuseGuarded(sql: Sql, options: GuardedOptions): Promise<
   const { id, limits } = options.connection;
   if (letThrough(options)) return;
   const count = () => countsFor(sql, options);
-  const { recent, linked } = await (counts?.of(`${action} ${id} ${JSON.stringify(limits)}`, count) ?? count());
-  if (judge(factsOf(options, { recent, linked }), limits).length === 0) return;
+  const counted = await (counts?.of(`${action} ${id} ${JSON.stringify(limits)}`, count) ?? count());
+  if (judge(factsOf(options, counted), limits).length === 0) return;
   // Whoever has to look reads the true numbers.
-  const [tripped] = judge(factsOf(options, { recent, linked: await linkedCount(sql, options) }), limits);
+  const [tripped] = judge(factsOf(options, { ...counted, linked: await linkedCount(sql, options) }), limits);
   if (tripped)
     throw new AppError("held", `${options.connection.name}: ${tripped.message}. Nothing was changed; an administrator has to look.`, {
       field: tripped.guard,
@@ -51,6 +53,9 @@ export async function refuseGuarded(sql: Sql, options: GuardedOptions): Promise<
 /** What judging one more takes: those who left in the window, and as many accounts as tell whether they are too many. */
 export interface GuardCounts {
   recent: number;
+  /** Those among them who lost their access by it. */
+  recentActive: number;
+  /** Of people who have access, unless it is about nobody's. */
   linked: number;
 }
 
@@ -66,7 +71,7 @@ function letThrough(options: GuardedOptions): boolean {
   const leaving = doubled(recent.count + recent.through);
   const most = enoughLinked({ ...options, recent: leaving });
   if (most > 0 && (!linked || linked.least < 2 * most || Math.abs(at - linked.at) >= LINKED_MS)) return false;
-  if (judge(factsOf(options, { recent: leaving, linked: most }), connection.limits).length > 0) return false;
+  if (judge(factsOf(options, { recent: leaving, recentActive: leaving, linked: most }), connection.limits).length > 0) return false;
   recent.through += 1;
   return true;
 }
@@ -74,10 +79,11 @@ function letThrough(options: GuardedOptions): boolean {
 async function countsFor(sql: Sql, options: GuardedOptions): Promise<GuardCounts> {
   const { ctx, connection, lately } = options;
   const at = ctx.now().getTime();
-  const recent = await recentCount(sql, options);
+  const left = await recentCount(sql, options);
+  const { recent } = left;
   lately?.set(connection.id, { ...lately.get(connection.id), recent: { count: recent, at, through: 0 } });
   const most = enoughLinked({ ...options, recent });
-  return { recent, linked: most === 0 ? 0 : await linkedAtLeast(sql, { ...options, most, recent }) };
+  return { ...left, linked: most === 0 ? 0 : await linkedAtLeast(sql, { ...options, most, recent }) };
 }
 
 /**
@@ -92,20 +98,16 @@ async function linkedAtLeast(sql: Sql, options: GuardedOptions & { most: number;
   const plenty = 2 * Math.max(most, enoughLinked({ ...options, recent: doubled(recent) }));
   const enough = linked && linked.least >= 2 * most && (linked.all || linked.least >= plenty);
   if (enough && Math.abs(at - linked.at) < LINKED_MS) return most;
-  const least = await linkedCount(sql, { connection, most: 2 * plenty });
+  const least = await linkedCount(sql, { ...options, most: 2 * plenty });
   lately.set(connection.id, { ...lately.get(connection.id), linked: { least, all: least < 2 * plenty, at } });
   return least;
 }
 
-function factsOf({ action }: GuardedOptions, { recent, linked }: { recent: number; linked: number }): GuardFacts {
-  return {
-    linked,
-    recent,
-    disables: action === "disable" ? 1 : 0,
-    deletes: action === "delete" ? 1 : 0,
-    reads: [],
-    scopeChanged: false,
-  };
+/** Who has access is a share of those who do; with all others, the counts alone hold them. */
+function factsOf({ action, rest }: GuardedOptions, { recent, recentActive, linked }: GuardCounts): GuardFacts {
+  const one = { disables: action === "disable" ? 1 : 0, deletes: action === "delete" ? 1 : 0 };
+  const facts = { ...one, recent, reads: [], scopeChanged: false };
+  return rest ? { ...facts, linked } : { ...facts, linked: Infinity, active: { ...one, linked, recent: recentActive } };
 }
 
 /** So many linked accounts that more would let no more through; 0 when the floors suffice. Pure. */
@@ -116,16 +118,16 @@ export function enoughLinked({ connection: { limits }, action, recent }: Guarded
   return Math.max(single, together);
 }
 
-async function recentCount(sql: Sql, { ctx, connection }: GuardedOptions): Promise<number> {
-  const { rows } = await sql.query<{ recent: number; rows: number }>({
+async function recentCount(sql: Sql, { ctx, connection }: GuardedOptions): Promise<Pick<GuardCounts, "recent" | "recentActive">> {
+  const { rows } = await sql.query<Pick<GuardCounts, "recent" | "recentActive"> & { rows: number }>({
     name: "request_guard_recent",
-    text: `select coalesce(sum(count), 0)::int as recent, count(*)::int as rows from guard_counts
-      where connection_id = $1 and action in ('disable', 'delete') and at > $2::timestamptz - make_interval(secs => $3)`,
+    text: `select coalesce(sum(count), 0)::int as recent, coalesce(sum(count) filter (where action <> 'rest'), 0)::int as "recentActive", count(*)::int as rows
+      from guard_counts where connection_id = $1 and action in ('disable', 'delete', 'rest') and at > $2::timestamptz - make_interval(secs => $3)`,
     values: [connection.id, ctx.now(), connection.limits.window.hours * 3600],
   });
-  const { recent = 0, rows: kept = 0 } = rows[0] ?? {};
+  const { recent = 0, recentActive = 0, rows: kept = 0 } = rows[0] ?? {};
   if (kept > MOST_ROWS) await foldCounts(sql, { ctx, connection });
-  return recent;
+  return { recent, recentActive };
 }
 
 const MOST_ROWS = 500;
@@ -144,12 +146,28 @@ async function foldCounts(sql: Sql, { ctx, connection }: Pick<GuardedOptions, "c
   });
 }
 
-async function linkedCount(sql: Sql, { connection, most }: Pick<GuardedOptions, "connection"> & { most?: number }): Promise<number> {
+async function linkedCount(
+  sql: Sql,
+  { connection, rest, most }: Pick<GuardedOptions, "connection" | "rest"> & { most?: number },
+): Promise<number> {
+  if (!rest && most === undefined) return activeAccounts(sql, { connectionId: connection.id });
   const { rows } = await sql.query<{ linked: number }>({
-    name: "request_guard_linked",
-    text: `select count(*)::int as linked from (
-        select from accounts where connection_id = $1 and kind = 'user' and situation = 'linked' and gone_at is null limit $2) linked`,
+    ...(rest ? OF_ALL : OF_ACTIVE),
     values: [connection.id, most ?? null],
   });
   return rows[0]?.linked ?? 0;
 }
+
+const OF_ALL = {
+  name: "request_guard_linked",
+  text: `select count(*)::int as linked from (
+      select from accounts where connection_id = $1 and kind = 'user' and situation = 'linked' and gone_at is null limit $2) linked`,
+};
+
+/** People are looked up one by one: the count ends at its limit, where a join would begin with all of them. */
+const OF_ACTIVE = {
+  name: "request_guard_active",
+  text: `select count(*)::int as linked from (
+      select from accounts a cross join lateral (select from people p where p.id = a.person_id and p.state in ('invited', 'active') offset 0) p
+       where a.connection_id = $1 and a.kind = 'user' and a.situation = 'linked' and a.gone_at is null limit $2) linked`,
+};

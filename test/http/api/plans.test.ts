@@ -29,7 +29,7 @@ describe("plans by API", () => {
     expect(await held()).toMatchObject([{ id: plan.id, connection: "hr", counts: { user: { delete: 30 } } }]);
     expect(await shown(plan.id)).toMatchObject({
       hash: expect.stringMatching(/^[0-9a-f]{64}$/),
-      guards: expect.arrayContaining([{ guard: "delete", message: "30 deletes of 40 linked accounts; the limit is 5" }]),
+      guards: expect.arrayContaining([{ guard: "delete", message: "30 deletes of 40 active accounts; the limit is 5" }]),
     });
     const seen = new Set<string>();
     let cursor: string | null = "";

@@ -70,22 +70,28 @@ test("B2: counts are folded as they grow, and none is forgotten within the windo
   });
 });
 
+async function addAccounts(name: string, count: number): Promise<void> {
+  await db.pool.query(
+    `with p as (insert into people (id, user_name, attributes, created_at, modified_at)
+       select gen_random_uuid(), $2 || n, '{}', now(), now() from generate_series(1, $3) n returning id, user_name)
+     insert into accounts (connection_id, kind, native_id, person_id, attributes, hash, mapping_version, situation, first_seen_at, changed_at)
+     select $1, 'user', user_name, id, '{}', '\\x00', 1, 'linked', now(), now() from p`,
+    [connection.id, name, count],
+  );
+}
+
 test("B2: accounts that were counted lately are not counted again while they are plenty, and are when they are old or few", async () => {
   let now = new Date("2026-11-01T12:00:00Z");
   const clocked = testContext({ now: () => now });
   let counted = 0;
   const sql = {
     query: (query: { name?: string }) => {
-      if (query.name === "request_guard_linked") counted += 1;
+      if (query.name === "request_guard_active") counted += 1;
       return db.pool.query(query as never);
     },
   } as unknown as typeof db.pool;
   await db.pool.query("delete from guard_counts");
-  await db.pool.query(
-    `insert into accounts (connection_id, kind, native_id, attributes, hash, mapping_version, situation, first_seen_at, changed_at)
-     select $1, 'user', 'counted' || n, '{}', '\\x00', 1, 'linked', now(), now() from generate_series(1, 100) n`,
-    [connection.id],
-  );
+  await addAccounts("counted", 100);
   const single = { count: 1000, share: 0.1, floor: 0 };
   const limits = limitsSchema.parse({ disable: single, delete: single, window: { count: 100_000, share: 0.1, floor: 100_000 } });
   const options = { ctx: clocked, connection: { ...connection, limits }, action: "disable" as const, lately: new Map() };
@@ -141,16 +147,12 @@ test("B2: where a share of the accounts is the limit, too, those who left are no
   const sql = {
     query: (query: { name?: string }) => {
       if (query.name === "request_guard_recent") counted.recent += 1;
-      if (query.name === "request_guard_linked") counted.linked += 1;
+      if (query.name === "request_guard_active") counted.linked += 1;
       return db.pool.query(query as never);
     },
   } as unknown as typeof db.pool;
   await db.pool.query("delete from guard_counts");
-  await db.pool.query(
-    `insert into accounts (connection_id, kind, native_id, attributes, hash, mapping_version, situation, first_seen_at, changed_at)
-     select $1, 'user', 'shared' || n, '{}', '\\x00', 1, 'linked', now(), now() from generate_series(1, 1000) n`,
-    [connection.id],
-  );
+  await addAccounts("shared", 1000);
   const half = { count: 1000, share: 0.5, floor: 0 };
   const limits = limitsSchema.parse({ disable: half, delete: half, window: half });
   const options = {
