@@ -53,22 +53,38 @@ function messageSchemas(body: JsonObject, { bending }: BendOptions): JsonObject 
   return { schemas: listed };
 }
 
-/** A partial resource for a PATCH (as SCIM 1.1 had it, members to be removed marked by `operation: "delete"`). */
+/**
+ * A partial resource for a PATCH. As SCIM 1.1 has it, what `meta.attributes` names goes before the rest comes, and elements marked
+ * by `operation: "delete"` go; one marked by nothing comes to its list where another is marked, and members always do.
+ */
 function resourceAsPatch(body: JsonObject, options: BendOptions): JsonValue {
   const { schema, bending } = options;
   const members = Object.entries(body).filter(([name]) => !["schemas", "id", "meta"].includes(name.toLowerCase()));
-  if (!members.some(([name]) => findAttribute(schema, name)) || !bending.allows("resource-for-patch")) return body;
+  const gone = namedToGo(body);
+  if (gone.length === 0 && !members.some(([name]) => findAttribute(schema, name))) return body;
+  if (!bending.allows("resource-for-patch")) return body;
   const operations = members.flatMap(([name, value]): JsonObject[] => {
-    if (name.toLowerCase() !== "members" || !Array.isArray(value)) return [{ op: "replace", value: { [name]: value } }];
-    const goes = (element: JsonValue) => isJsonObject(element) && String(element["operation"] ?? "").toLowerCase() === "delete";
-    const added = value.filter((element) => !goes(element));
-    const removed = value.filter(goes);
+    const removed = Array.isArray(value) ? value.filter(isMarkedToGo) : [];
+    if (!Array.isArray(value) || (removed.length === 0 && name.toLowerCase() !== "members"))
+      return [{ op: "replace", value: { [name]: value } }];
+    const added = value.filter((element) => !isMarkedToGo(element));
     return [
-      ...(removed.length ? [{ op: "remove", path: "members", value: removed }] : []),
-      ...(added.length ? [{ op: "add", path: "members", value: added }] : []),
+      ...(removed.length ? [{ op: "remove", path: name, value: removed }] : []),
+      ...(added.length ? [{ op: "add", path: name, value: added }] : []),
     ];
   });
-  return { schemas: [PATCH_OP], Operations: operations.flatMap((operation) => bendOperation(operation, options)) };
+  const all = [...gone.map((path): JsonObject => ({ op: "remove", path })), ...operations];
+  return { schemas: [PATCH_OP], Operations: all.flatMap((operation) => bendOperation(operation, options)) };
+}
+
+function namedToGo(body: JsonObject): string[] {
+  const meta = valueOf(body, "meta");
+  const named = isJsonObject(meta) ? valueOf(meta, "attributes") : undefined;
+  return Array.isArray(named) ? named.filter((path) => typeof path === "string") : [];
+}
+
+function isMarkedToGo(element: JsonValue): boolean {
+  return isJsonObject(element) && String(valueOf(element, "operation") ?? "").toLowerCase() === "delete";
 }
 
 /** One operation as it should have come; one without a path may stand for several. */
