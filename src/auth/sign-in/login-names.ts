@@ -17,17 +17,24 @@ const IN_OWN_TIME = withinOwnTime({ person: "p.id", at: "$2::timestamptz" });
 const SHOWN = `p.id as "personId", p.active and (p.state = 'active' or (p.state = 'invited' and w.temporary_until is not null))
     and ${IN_OWN_TIME} as present, p.active and p.state = 'invited' and ${IN_OWN_TIME} as invited, w.person_id is not null as "hasPassword"`;
 const HOLDER = `from people p left join passwords w on w.person_id = p.id where p.state <> 'deleted'`;
-const BY_NAME = `(lower(p.user_name::text) = lower($1::text) or (p.email is not null and lower(p.email::text) = lower($1::text)))
-  order by lower(p.user_name::text) = lower($1::text) desc, p.id limit 1`;
+// Arrays have no lower case of their own.
+const FORMS = "(lower(($1::text[])::text)::text[])";
+const BY_NAME = `(lower(p.user_name::text) = any(${FORMS}) or (p.email is not null and lower(p.email::text) = any(${FORMS})))
+  order by array_position(${FORMS}, lower(p.user_name::text)), array_position(${FORMS}, lower(p.email::text)), p.id limit 1`;
 const PROVING = `${SHOWN}, w.hash, w.temporary_until as "temporaryUntil", w.set_at as "setAt",
   exists (select from sign_in_devices d where d.person_id = p.id and d.hash = $3) as "knownDevice"`;
+
+/** A name as it was typed, then in other ways to write its letters (é as one sign or as two): names of directories stand as they came. */
+function formsOf(name: string): string[] {
+  return [...new Set([name, name.normalize("NFC"), name.normalize("NFD")])];
+}
 
 /** The person who signs in by this name: a user name or, where nobody has that one, the e-mail address of the profile. */
 export async function findByLoginName(sql: Sql, { name, at }: { name: string; at: Date }): Promise<LoginHolder | null> {
   const { rows } = await sql.query<LoginHolder>({
     name: "login-name",
     text: `select ${SHOWN} ${HOLDER} and ${BY_NAME}`,
-    values: [name, at],
+    values: [formsOf(name), at],
   });
   return rows[0] ?? null;
 }
@@ -56,7 +63,8 @@ export async function findProving(
   sql: Sql,
   { who, device, at }: { who: Claimant; device: string | undefined; at: Date },
 ): Promise<ProvingHolder | null> {
-  const [name, condition, value] = "name" in who ? ["proving-name", BY_NAME, who.name] : ["proving-person", "p.id = $1", who.personId];
+  const [name, condition, value] =
+    "name" in who ? ["proving-name", BY_NAME, formsOf(who.name)] : ["proving-person", "p.id = $1", who.personId];
   const { rows } = await sql.query<LoginHolder & { knownDevice: boolean; hash: string | null } & Omit<StoredPassword, "hash">>({
     name,
     text: `select ${PROVING} ${HOLDER} and ${condition}`,

@@ -35,6 +35,19 @@ describe("signing in by password", () => {
     }
   });
 
+  test("G2: by a name however its letters are written: é as one sign or as two", async () => {
+    const [composed, apart] = ["josé-nfc".normalize("NFC"), "zoë-nfd".normalize("NFD")];
+    await door.newPerson({ userName: composed });
+    await door.newPerson({ userName: apart, email: "björk@example.com".normalize("NFD") });
+    for (const name of [composed, apart, composed.normalize("NFD"), apart.normalize("NFC"), "BJÖRK@example.com".normalize("NFC")])
+      expect([name, (await door.signIn(door.browser(), { name })).status]).toEqual([name, 200]);
+    // Where both are somebody's, whoever is typed is meant.
+    const other = composed.normalize("NFD");
+    await door.newPerson({ userName: other, password: "seven bold herons whisper" });
+    expect((await door.signIn(door.browser(), { name: other, password: "seven bold herons whisper" })).status).toBe(200);
+    expect((await door.signIn(door.browser(), { name: composed })).status).toBe(200);
+  });
+
   test("G2: an unknown name, a wrong password and somebody who may not come in are told the same", async () => {
     const { userName } = await door.newPerson();
     const suspended = await door.newPerson();
