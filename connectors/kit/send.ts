@@ -28,7 +28,8 @@ export async function send({ url, maxBytes, system, headers, body, ...options }:
     }
     chunks.push(chunk);
   }
-  return { status: answer.statusCode, headers: answer.headers, text: Buffer.concat(chunks).toString("utf8") };
+  // Decoded so, a byte order mark before the text is left out: JSON has none, and some write one (RFC 8259 section 8.1).
+  return { status: answer.statusCode, headers: answer.headers, text: new TextDecoder().decode(Buffer.concat(chunks)) };
 }
 
 export interface FetchOptions {

@@ -2,6 +2,7 @@ import { Fault, type AttributeObject, type FaultKind, type Kind, type OpenOption
 import { openHttp, type HttpAnswer, type HttpRequest } from "../kit/http.ts";
 import { discoverAbilities, type Abilities } from "./abilities.ts";
 import type { ScimSettings } from "./config.ts";
+import { changeByVersion, VERSION_DEMANDED } from "./demanded-version.ts";
 import { askedByFilter, isGone, refusalOf, type Asking } from "./doubts.ts";
 import { isUsableId } from "./ids.ts";
 import { isObject } from "./json.ts";
@@ -43,6 +44,8 @@ export interface Learned {
   removalByList?: boolean;
   /** Most member changes in one PATCH. */
   memberBatch?: number;
+  /** Nothing is put without the version that it was made from, whatever the application says of versions. */
+  versioned?: boolean;
   /** Attributes by which filters are refused or ignored, or find nobody. */
   readonly unfiltered: Set<string>;
   /** Attributes by which a filter has found somebody: where nobody matches, its 404 says so. */
@@ -65,7 +68,7 @@ export interface ScimClient {
   patch(kind: Kind, id: string, operations: readonly object[]): Promise<AttributeObject | undefined | "not offered">;
   /** As patch, for a form that may not suit the application; other faults are thrown. */
   tryPatch(kind: Kind, id: string, operations: readonly object[]): Promise<Taken>;
-  /** With the version that was read: false when somebody else has changed it since. */
+  /** With the version that was read: false when somebody else has changed it since, or it has to be named and was not (learned.versioned). */
   put(kind: Kind, id: string, options: { resource: AttributeObject; version?: string }): Promise<boolean>;
   /** Nothing happens when there is none. */
   remove(kind: Kind, id: string): Promise<void>;
@@ -100,6 +103,15 @@ export function openClient({ settings, signal, now, network, conversation }: Ope
       throw await refusalOf(error, asking(kind));
     }
   };
+  const changeOf = (kind: Kind, id: string, request: Omit<HttpRequest, "path">): Promise<HttpAnswer> =>
+    changeByVersion(
+      { ...request, path: pathOf(kind, id) },
+      {
+        system,
+        change: (versioned) => change(kind, versioned),
+        version: async () => versionOf((await client.get(kind, id)) ?? {}),
+      },
+    );
   /** Of a change that was answered with 404: some say so of what they do not offer, and whoever is to leave must not be taken for gone because of it. Throws `gone`. */
   const stillThere = async (kind: Kind, id: string): Promise<AttributeObject> => {
     const there = await client.get(kind, id);
@@ -141,9 +153,8 @@ export function openClient({ settings, signal, now, network, conversation }: Ope
     },
     async patch(kind, id, operations) {
       const isOpen = (kind === "group" ? settings.groupPatch : settings.patch) === "auto";
-      const { status, body } = await change(kind, {
+      const { status, body } = await changeOf(kind, id, {
         method: "PATCH",
-        path: pathOf(kind, id),
         body: { schemas: [PATCH_OP], Operations: operations },
         expect: isOpen ? [...GONE, 405, 501] : GONE,
       });
@@ -153,9 +164,8 @@ export function openClient({ settings, signal, now, network, conversation }: Ope
       return isObject(body) ? body : undefined;
     },
     async tryPatch(kind, id, operations) {
-      const { status, body } = await change(kind, {
+      const { status, body } = await changeOf(kind, id, {
         method: "PATCH",
-        path: pathOf(kind, id),
         body: { schemas: [PATCH_OP], Operations: operations },
         expect: [400, 404, 405, 413, 501],
       });
@@ -179,16 +189,17 @@ export function openClient({ settings, signal, now, network, conversation }: Ope
         path: pathOf(kind, id),
         body: resource,
         headers: version === undefined ? {} : { "if-match": version },
-        expect: version === undefined ? GONE : [...GONE, 412],
+        expect: [...GONE, ...(version === undefined ? VERSION_DEMANDED : [412])],
       });
       if (GONE.includes(status)) {
         await stillThere(kind, id);
         throw unanswered("PUT", kind, id);
       }
-      return status !== 412;
+      if (VERSION_DEMANDED.includes(status) && version === undefined) client.learned.versioned = true;
+      return !VERSION_DEMANDED.includes(status);
     },
     async remove(kind, id) {
-      const { status } = await change(kind, { method: "DELETE", path: pathOf(kind, id), expect: GONE });
+      const { status } = await changeOf(kind, id, { method: "DELETE", expect: GONE });
       const there = GONE.includes(status) ? await client.get(kind, id) : undefined;
       // Some keep showing whom they removed, as somebody who is not active.
       if (there && String(there["active"]).toLowerCase() !== "false") throw unanswered("DELETE", kind, id);
@@ -212,7 +223,7 @@ function faultOf({ status, body, method }: { status: number; body: unknown; meth
   const named = withKnownNames(body);
   const scimType = isObject(named) ? named["scimType"] : undefined;
   if (scimType === "uniqueness" && status >= 400 && status < 500) return "exists";
-  if (status === 409 && method !== "POST") return "transient";
+  if ((status === 409 || status === 412) && method !== "POST") return "transient";
   return scimType === "expiredCursor" ? "transient" : undefined;
 }
 

@@ -3,6 +3,7 @@ import { withRetry } from "../kit/retry.ts";
 import type { ScimClient, Taken } from "./client.ts";
 import type { ScimSettings } from "./config.ts";
 import { isMember } from "./hidden-members.ts";
+import { comparable } from "./ids.ts";
 import { isObject } from "./json.ts";
 import { read, replaceResource } from "./replace.ts";
 
@@ -26,8 +27,8 @@ export async function changeMembers(client: ScimClient, change: MemberChange): P
   const held = settings.compareMembers && client.learned.showsMembers !== false ? await heldBy(client, groupId) : undefined;
   // Who shows nobody may only not tell: whom to take out is sent all the same.
   const isUnsure = held?.size === 0 && client.learned.showsMembers === undefined;
-  const missing = held ? add.filter((id) => !held.has(id)) : add;
-  const surplus = held && !isUnsure ? remove.filter((id) => held.has(id)) : remove;
+  const missing = held ? add.filter((id) => !held.has(comparable(id))) : add;
+  const surplus = held && !isUnsure ? remove.filter((id) => held.has(comparable(id))) : remove;
   if (missing.length === 0 && surplus.length === 0) return;
   const offered =
     (await sendAll(client, { ...change, ids: missing, adds: true })) &&
@@ -44,8 +45,9 @@ interface Sending extends MemberChange {
   mayBeOut?: boolean;
 }
 
+/** To be asked by what is `comparable`. */
 async function heldBy(client: ScimClient, groupId: string): Promise<Set<string>> {
-  const held = memberIds(await read(client, "group", groupId));
+  const held = new Set([...memberIds(await read(client, "group", groupId))].map(comparable));
   if (held.size > 0) client.learned.showsMembers = true;
   return held;
 }
@@ -121,7 +123,7 @@ async function tookEffect(client: ScimClient, { groupId, add, remove, settings }
 }
 
 function isSo(held: ReadonlySet<string>, { add, remove }: Pick<MemberChange, "add" | "remove">): boolean {
-  return add.every((id) => held.has(id)) && !remove.some((id) => held.has(id));
+  return add.every((id) => held.has(comparable(id))) && !remove.some((id) => held.has(comparable(id)));
 }
 
 /** A PUT of what is shown would throw out everybody who is not: without an answer, nothing is put. */
@@ -136,15 +138,16 @@ async function isIn(client: ScimClient, asked: { groupId: string; memberId: stri
 }
 
 function putMembers(client: ScimClient, { groupId, add, remove }: MemberChange): Promise<void> {
-  const leaving = new Set(remove);
+  const leaving = new Set(remove.map(comparable));
   return replaceResource(client, {
     kind: "group",
     id: groupId,
     change(group) {
-      const held = memberIds(group);
-      const joining = add.filter((id) => !held.has(id));
-      if (joining.length === 0 && !remove.some((id) => held.has(id))) return undefined;
-      const staying = [...held].filter((id) => !leaving.has(id));
+      const shown = [...memberIds(group)];
+      const held = new Set(shown.map(comparable));
+      const joining = add.filter((id) => !held.has(comparable(id)));
+      const staying = shown.filter((id) => !leaving.has(comparable(id)));
+      if (joining.length === 0 && staying.length === shown.length) return undefined;
       return { ...group, members: [...new Set([...staying, ...joining])].map((value) => ({ value })) };
     },
   });

@@ -29,7 +29,12 @@ export async function replaceResource(client: ScimClient, { kind, id, change }: 
     const changed = change(current);
     if (!changed) return;
     const { meta: _meta, ...resource } = changed;
-    const version = etag ? versionOf(current) : undefined;
+    const version = etag || client.learned.versioned ? versionOf(current) : undefined;
+    if (client.learned.versioned && version === undefined)
+      throw new Fault(
+        "rejected",
+        `The SCIM application takes no change of the ${kind} ${id} that does not name its version, and tells none (RFC 7644 section 3.14).`,
+      );
     if (await client.put(kind, id, { resource: { ...resource, schemas: schemasOf(kind, resource) }, version })) return;
   }
   throw new Fault("transient", `The ${kind} ${id} at the SCIM application was changed by somebody else each time that we tried to.`);

@@ -54,6 +54,13 @@ describe("the kit's HTTP", () => {
     }
   });
 
+  test("a byte order mark before the JSON is passed over (RFC 8259 section 8.1)", async () => {
+    answer = (_request, response) => response.writeHead(200, { "content-type": "application/json" }).end('\uFEFF{"id":"\uFEFF1"}');
+    expect((await ask()).body).toEqual({ id: "\uFEFF1" });
+    answer = (_request, response) => response.writeHead(400).end('\uFEFF{"detail":"no such thing"}');
+    await expect(ask()).rejects.toMatchObject({ message: "The system answered 400: no such thing." });
+  });
+
   test("a redirect is not followed, and no other host hears of the credential", async () => {
     for (const status of [301, 302, 303, 307, 308]) {
       answer = (_request, response) => response.writeHead(status, { location: `${other.url}/steal` }).end();

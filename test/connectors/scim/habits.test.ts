@@ -75,6 +75,25 @@ describe("the members of a group", () => {
     expect([...members].sort()).toEqual(["a", "b"]);
   });
 
+  test.each(["patch", "put"])(
+    "UUIDs are the same in either case: who leaves is found among members written otherwise (%s)",
+    async (groupPatch) => {
+      const [ann, bea, other] = [1, 2, 3].map((digit) => `aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeee${digit}`) as [string, string, string];
+      const { members, answer } = groupApplication({
+        patch({ body }, held) {
+          for (const { path } of body["Operations"] as { path: string }[]) held.delete((/"(.*)"/.exec(path)?.[1] ?? "").toUpperCase());
+          return { status: 204 };
+        },
+      });
+      for (const id of [ann, bea, other]) members.add(id.toUpperCase());
+      const { target } = await against(answer, { settings: { groupPatch } });
+      await target.members("g", { add: [other], remove: [ann] });
+      expect([...members].sort()).toEqual([bea.toUpperCase(), other.toUpperCase(), "old"]);
+      await target.members("g", { add: [], remove: ["OLD"] });
+      expect([...members]).toContain("old");
+    },
+  );
+
   test("an application that has once shown to change groups by PATCH is not looked at again", async () => {
     const { members, answer } = groupApplication();
     const { target, asked } = await against(answer, { settings: { compareMembers: true } });
@@ -213,6 +232,42 @@ describe("the members of a group", () => {
     expect([...members].sort()).toEqual(["a", "theirs"]);
     others = 100;
     await expect(target.members("g", { add: ["b"], remove: [] })).rejects.toMatchObject({ kind: "transient" });
+  });
+});
+
+describe("an application that takes no change without the version that it was made from", () => {
+  const application = (refusal: number, { tells = true } = {}) => {
+    let version = 1;
+    const ada: Record<string, unknown> = { id: "1", userName: "ada", active: true };
+    const done: string[] = [];
+    const answer = ({ method, headers, body }: Asked): Said => {
+      const etag = `W/"${version}"`;
+      if (method === "GET") return { status: 200, body: ada, headers: tells ? { etag } : {} };
+      if (headers["if-match"] !== etag) return { status: refusal, body: { detail: "If-Match" } };
+      version += 1;
+      done.push(method);
+      if (method === "PUT") Object.assign(ada, body);
+      if (method === "PATCH") for (const { path, value } of body["Operations"] as { path: string; value: unknown }[]) ada[path] = value;
+      return { status: 204 };
+    };
+    return { ada, done, answer };
+  };
+
+  test.each([428, 412])("M4: gets it (%i): somebody who leaves is disabled, changed and removed there", async (refusal) => {
+    for (const patch of ["auto", "put"]) {
+      const { ada, done, answer } = application(refusal);
+      const { target } = await against(answer, { settings: { patch } });
+      await target.update("user", "1", { before: { title: "a" }, after: { title: "b" } });
+      await target.disable("1");
+      expect(ada).toMatchObject({ active: false, title: "b" });
+      await target.remove("user", "1");
+      expect(done).toEqual(patch === "put" ? ["PUT", "PUT", "DELETE"] : ["PATCH", "PATCH", "DELETE"]);
+    }
+  });
+
+  test("and tells none, refuses that change, and is said to", async () => {
+    const { target } = await against(application(428, { tells: false }).answer);
+    await expect(target.disable("1")).rejects.toMatchObject({ kind: "rejected", message: expect.stringContaining("tells none") });
   });
 });
 
