@@ -208,16 +208,18 @@ describe("bodies", () => {
 
   test("a body that comes drop by drop is cut off; one that goes on is not", async () => {
     const app = express();
-    app.use(steadyBody({ graceMs: 60, bytesPerSecond: 1000 }), express.text(), (request, response) =>
-      response.send(String(String(request.body).length)),
-    );
+    app.use(steadyBody({ graceMs: 60, bytesPerSecond: 1000 }));
+    // As whoever is not let in is: told so before anything of the body is read.
+    app.post("/refused", (_request, response) => response.sendStatus(401));
+    app.use(express.text(), (request, response) => response.send(String(String(request.body).length)));
     const server = createServer(app).listen(0, "127.0.0.1");
     await once(server, "listening");
-    const send = (every: number, drop: string) =>
+    const send = (every: number, drop: string, path = "/") =>
       new Promise<string>((resolve) => {
         const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
         let text = "";
-        socket.write("POST / HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 4000\r\nConnection: close\r\n\r\n");
+        const kept = path === "/" ? "Connection: close\r\n" : "";
+        socket.write(`POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 4000\r\n${kept}\r\n`);
         let sent = 0;
         const timer = setInterval(() => {
           if (sent >= 4000) return;
@@ -228,12 +230,13 @@ describe("bodies", () => {
         socket.on("error", () => undefined);
         socket.on("close", () => {
           clearInterval(timer);
-          resolve(text);
+          resolve(sent < 4000 ? `${text} cut off` : text);
         });
       });
     try {
       expect(await send(20, "x")).toContain("408");
       expect(await send(20, "x".repeat(200))).toContain("200 OK");
+      expect(await send(20, "x", "/refused")).toMatch(/401 Unauthorized[^]* cut off$/);
     } finally {
       server.closeAllConnections();
       server.close();

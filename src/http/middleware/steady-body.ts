@@ -21,7 +21,7 @@ export function steadyBody({ graceMs = GRACE_MS, bytesPerSecond = BYTES_PER_SECO
     const { socket } = request;
     const began = { at: performance.now(), bytes: socket.bytesRead };
     const timer = setInterval(() => {
-      if (request.complete) return clearInterval(timer);
+      if (request.complete || socket.destroyed) return clearInterval(timer);
       const seconds = (performance.now() - began.at) / 1000;
       if (socket.bytesRead - began.bytes >= seconds * bytesPerSecond) return;
       clearInterval(timer);
@@ -30,7 +30,10 @@ export function steadyBody({ graceMs = GRACE_MS, bytesPerSecond = BYTES_PER_SECO
       socket.destroySoon();
     }, graceMs);
     timer.unref();
-    response.once("close", () => clearInterval(timer));
+    // Who was refused before the body was read may still be at it.
+    response.once("close", () => {
+      if (request.complete) clearInterval(timer);
+    });
     next();
   };
 }
