@@ -8,4 +8,6 @@ export interface Profile {
   quirks: ReadonlySet<QuirkName>;
   /** Whether a value path that chooses nothing makes what it describes; else noTarget (RFC 7644 section 3.5.2.3). */
   createsAbsent: boolean;
+  /** Whether it looks for externalId in /Schemas, where RFC 7643 section 3.1 lets it stand. */
+  seeksExternalId?: boolean;
 }

@@ -5,7 +5,7 @@ import { silentLog } from "../../../helpers/database.ts";
 import { createQuirkLog } from "../../../../src/http/scim/dialects/quirk-log.ts";
 import { until } from "../../../jobs/waiting.ts";
 import { openDoor, type Door } from "../door.ts";
-import { clientOf, GROUP, PATCH_OP, USER, type Client } from "./client.ts";
+import { clientOf, ENTERPRISE, GROUP, PATCH_OP, USER, type Client } from "./client.ts";
 
 const NOON = new Date("2026-11-01T12:00:00Z");
 
@@ -270,5 +270,25 @@ describe("B10: filters and URLs as clients send them", () => {
     }
     expect((await auto.send("GET", "//Users/?filter=userName%20pr&count=1")).body.itemsPerPage).toBe(1);
     await counted(auto, "The client sent a URL with doubled slashes 2 times");
+  });
+
+  test("B10: Entra's validator looks for externalId in /Schemas, where RFC 7643 lets it stand and needs it not: only Entra is shown it", async () => {
+    const listed = async (client: Client, urn: string, agent = "other/1.0") => {
+      const { body } = await client.send("GET", "/Schemas", undefined, { "User-Agent": agent });
+      const one = await client.send("GET", `/Schemas/${urn}`, undefined, { "User-Agent": agent });
+      const all = body.Resources.find(({ id }: { id: string }) => id === urn);
+      expect(one.body).toEqual(all);
+      return all.attributes.filter((attribute: { name: string }) => attribute.name === "externalId");
+    };
+    const shown = [
+      expect.objectContaining({ type: "string", multiValued: false, required: false, caseExact: true, mutability: "readWrite" }),
+    ];
+    for (const urn of [USER, GROUP]) {
+      expect(await listed(clients.entra, urn)).toEqual(shown);
+      expect(await listed(clients.auto, urn, "azure-logic-apps/1.0 (workflow 08585; version 08584)")).toEqual(shown);
+      expect(await listed(clients.auto, urn)).toEqual([]);
+      expect(await listed(clients.okta, urn)).toEqual([]);
+    }
+    expect(await listed(clients.entra, ENTERPRISE)).toEqual([]);
   });
 });

@@ -3,7 +3,8 @@ import type { Profile } from "../profile.ts";
 /**
  * Microsoft Entra ID, with and without its flag aadOptscim062020: capitalised operations, booleans as text, the manager as
  * a text, attributes by dotted names and value paths as names, a schema of its own on groups, role assignments as JSON in
- * a text. Its validator sends patches of no operation. It counts on a value path to create what it does not find.
+ * a text. Its validator sends patches of no operation. It counts on a value path to create what it does not find,
+ * and its validator fails a server whose /Schemas leaves out an attribute that it maps.
  */
 export const entra: Profile = {
   dialect: "entra",
@@ -37,4 +38,5 @@ export const entra: Profile = {
     "untidy-path",
   ]),
   createsAbsent: true,
+  seeksExternalId: true,
 };
