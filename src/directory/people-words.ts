@@ -14,9 +14,11 @@ export async function foldedWords(sql: Sql, q: string | undefined): Promise<stri
   const folded = words.map((word) => (ASCII.test(word) ? word.toLowerCase() : kept.get(word)));
   const known = folded.every((word) => word !== undefined) ? folded : await foldAnew(sql, words);
   // Of a number as it is written in groups (+45 20 30), the signs say nothing.
-  return known
+  const said = known
     .map((word) => (/^[+()\d./-]+$/.test(word) && /\d/.test(word) ? word.replace(/\D+/g, "") : word))
     .filter((word) => word !== "");
+  // An accent by itself says nothing beside words. Alone it is looked for as it is, and is nobody's: no words would find everybody.
+  return said.length > 0 ? said : words;
 }
 
 async function foldAnew(sql: Sql, words: readonly string[]): Promise<string[]> {

@@ -76,6 +76,13 @@ describe("P6: people are found", () => {
     expect(await found(words("_____"))).toEqual([]);
   });
 
+  test("a sign of which nothing stays without accents finds nobody by itself, and takes nobody from the words beside it", async () => {
+    await add({ userName: "accented", givenName: "José", familyName: "Wanjirũ" });
+    expect(await found(words("\u0301"))).toEqual([]);
+    expect(await found(words("\u0301 \u0303"))).toEqual([]);
+    expect(await found(words("wanjiru \u0301"))).toEqual(["accented"]);
+  });
+
   test("what is found is what a naive search finds, whatever the words; pages hold each of them once", async () => {
     const parts = ["ann", "anna", "berg", "ö", "lund", "bø", "quist", "x"];
     const part = fc.array(fc.constantFrom(...parts), { minLength: 1, maxLength: 3 }).map((each) => each.join(""));
