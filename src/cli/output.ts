@@ -2,6 +2,7 @@ import type { AuditLine } from "../audit/tail.ts";
 import { AppError, messageOf } from "../errors.ts";
 import { Fault } from "../../connectors/contract.ts";
 import { onOneLine, visible } from "./visible.ts";
+import { widthOf } from "./width.ts";
 
 /** Where a command writes: answers on standard output, everything about the work on standard error. */
 export interface Terminal {
@@ -49,10 +50,13 @@ export function createOutput(terminal: Terminal, { json }: { json: boolean }): O
 /** Title row first; the last column is not padded. */
 export function alignedRows<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): string[] {
   const cells = [columns.map(({ title }) => title), ...rows.map((row) => columns.map(({ value }) => cell(value(row))))];
-  const widths = columns.map((_, index) => Math.max(...cells.map((line) => line[index]?.length ?? 0)));
+  const widths = columns.map((_, index) => Math.max(...cells.map((line) => widthOf(line[index] ?? ""))));
   return cells.map((line) =>
     line
-      .map((text, index) => (columns[index]?.align === "right" ? text.padStart(widths[index] ?? 0) : text.padEnd(widths[index] ?? 0)))
+      .map((text, index) => {
+        const rest = " ".repeat((widths[index] ?? 0) - widthOf(text));
+        return columns[index]?.align === "right" ? rest + text : text + rest;
+      })
       .join("  ")
       .trimEnd(),
   );

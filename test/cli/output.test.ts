@@ -32,6 +32,37 @@ describe("what commands print", () => {
     expect(text()).toBe("two\nlines\n\\u001b]0;title\\u0007\n\\u001b[2J\n");
   });
 
+  test("columns stand under each other, however wide letters are", () => {
+    const names = ["Ada", "李雷", "ｱﾀ", "Zoë".normalize("NFD"), "👩‍👩‍👧", "한 ✈️", "مرحبا"];
+    const { out, text } = written(false);
+    out.table(
+      names.map((name) => ({ name })),
+      {
+        columns: [
+          { title: "NAME", value: ({ name }) => name },
+          { title: "N", value: ({ name }) => name, align: "right" },
+          { title: "Z", value: () => "z" },
+        ],
+        empty: "none",
+      },
+    );
+    expect(text()).toBe(
+      [
+        "NAME       N  Z",
+        "Ada      Ada  z",
+        "李雷    李雷  z",
+        "ｱﾀ        ｱﾀ  z",
+        "Zoë      Zoë  z",
+        "👩‍👩‍👧        👩‍👩‍👧  z",
+        "한 ✈️  한 ✈️  z",
+        "مرحبا  مرحبا  z",
+        "",
+      ]
+        .join("\n")
+        .replaceAll("Zoë", "Zoë".normalize("NFD")),
+    );
+  });
+
   test("as JSON they are the same values still, and steer nothing either", () => {
     const { out, text } = written(true);
     out.result({ name: HOSTILE, plain: "Ada مرحبا 👩‍👩‍👧" }, "");
