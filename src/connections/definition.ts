@@ -79,7 +79,7 @@ export const limitsSchema = z.strictObject({
       floor: z.number().int().min(0).default(20),
     })
     .prefault({}),
-  /** Memberships of people who stay that end, as members leave groups or groups go: of one plan, with those of `window.hours` before it. */
+  /** Memberships of people who stay that end, as members leave groups or groups go: of one plan, with those of `window.hours` before it. So with what conditions of rules give. */
   members: z
     .strictObject({
       count: z.number().int().min(0).default(5000),

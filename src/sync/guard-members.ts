@@ -1,14 +1,17 @@
 import type { Sql } from "../db/database.ts";
 import { COUNTED_ACTION } from "./records.ts";
 
-export interface MemberFacts {
-  /** Memberships of people who stay that the plan ends, those by way of a group in a group included. */
+/** What people who stay lose by the plan: memberships, those by way of a group in a group included, or what conditions of rules give. */
+export interface LostFacts {
   lost: number;
   /** The same, of plans that nobody had to approve, within the window. */
   recent: number;
-  /** Memberships in the connection's groups before the plan. */
+  /** How many there are before the plan: in the connection's groups, or of the people whom it lists. */
   known: number;
 }
+
+/** How guards count what is lost. */
+export type LostAction = "member" | "match";
 
 /**
  * Who stops being in which group: members who leave, members of groups that go, and all who are in a group that leaves another or goes.
@@ -45,24 +48,41 @@ const LOST = `
 export async function memberFacts(
   sql: Sql,
   { planId, connectionId, hours, now }: { planId: number; connectionId: number; hours: number; now: Date },
-): Promise<MemberFacts> {
+): Promise<LostFacts> {
   const { rows: counted } = await sql.query<{ lost: number }>(LOST, [planId, connectionId]);
   const lost = counted[0]?.lost ?? 0;
   if (lost === 0) return { lost, recent: 0, known: 0 };
-  const { rows } = await sql.query<{ recent: number; known: number }>(
-    `select
-      (select coalesce(sum(count), 0)::int from guard_counts where connection_id = $1 and action = 'member' and at > $2::timestamptz - make_interval(secs => $3)) as recent,
-      (select count(*)::int from accounts g join memberships m on m.group_id = g.group_id and m.recorded_to is null and m.valid_to is null
-        where g.connection_id = $1 and g.kind = 'group') as known`,
-    [connectionId, now, hours * 3600],
+  const { rows } = await sql.query<{ known: number }>(
+    `select count(*)::int as known from accounts g join memberships m on m.group_id = g.group_id and m.recorded_to is null and m.valid_to is null
+      where g.connection_id = $1 and g.kind = 'group'`,
+    [connectionId],
   );
-  return { lost, recent: 0, known: 0, ...rows[0] };
+  return { lost, recent: await recentlyLost(sql, { connectionId, action: "member", hours, now }), known: rows[0]?.known ?? 0 };
+}
+
+/** What was lost within the window by plans that nobody had to approve. */
+export async function recentlyLost(
+  sql: Sql,
+  { connectionId, action, hours, now }: { connectionId: number; action: LostAction; hours: number; now: Date },
+): Promise<number> {
+  const { rows } = await sql.query<{ recent: number }>(
+    `select coalesce(sum(count), 0)::int as recent from guard_counts where connection_id = $1 and action = $2 and at > $3::timestamptz - make_interval(secs => $4)`,
+    [connectionId, action, now, hours * 3600],
+  );
+  return rows[0]?.recent ?? 0;
 }
 
 /** Counts what a plan that no guard holds ends, for the plans after it. What somebody approves has been looked at, and counts no more. */
-export async function noteMembersLost(
+export async function noteLost(
   sql: Sql,
-  { connectionId, lost, now }: { connectionId: number; lost: number; now: Date },
+  { connectionId, lost, now }: { connectionId: number; lost: Partial<Record<LostAction, number>>; now: Date },
 ): Promise<void> {
-  await sql.query("insert into guard_counts (connection_id, at, action, count) values ($1, $2, 'member', $3)", [connectionId, now, lost]);
+  for (const [action, count] of Object.entries(lost))
+    if (count > 0)
+      await sql.query("insert into guard_counts (connection_id, at, action, count) values ($1, $2, $3, $4)", [
+        connectionId,
+        now,
+        action,
+        count,
+      ]);
 }

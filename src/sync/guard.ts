@@ -1,6 +1,6 @@
 import type { Sql } from "../db/database.ts";
 import type { Limits } from "../connections/definition.ts";
-import type { MemberFacts } from "./guard-members.ts";
+import type { LostFacts } from "./guard-members.ts";
 import { COUNTED_ACTION, TAKES_ACCESS } from "./records.ts";
 
 /** Those who leave, and of how many. */
@@ -19,7 +19,9 @@ export interface GuardFacts extends Leaving {
   /** The same of people who have access only: who lost it long ago makes no room for others. Absent where the floors let them through. */
   active?: Leaving | undefined;
   /** Of a plan that ends memberships. */
-  members?: MemberFacts | undefined;
+  members?: LostFacts | undefined;
+  /** Of a plan that changes people to whom conditions of rules give something. */
+  rules?: LostFacts | undefined;
   /** What full reads returned, by kind, against what was known. */
   reads: readonly { kind: string; read: number; known: number }[];
   /** The scope of the connection changed since the last applied run, and this plan would take somebody away for it. */
@@ -30,7 +32,7 @@ export interface GuardFacts extends Leaving {
 
 /** A guard that tripped: a stable name, and a sentence for whoever has to approve. */
 export interface Tripped {
-  guard: "disable" | "delete" | "window" | "members" | "shrink" | "scope" | "administrator";
+  guard: "disable" | "delete" | "window" | "members" | "rules" | "shrink" | "scope" | "administrator";
   message: string;
 }
 
@@ -42,7 +44,7 @@ export function judge(facts: GuardFacts, limits: Limits): Tripped[] {
     const message = ofActive[guard] ?? ofLinked[guard];
     return message === undefined ? [] : [{ guard, message }];
   });
-  tripped.push(...judgeMembers(facts.members, limits));
+  tripped.push(...judgeLost(facts.members, { guard: "members", limits }), ...judgeLost(facts.rules, { guard: "rules", limits }));
   for (const { kind, read, known } of facts.reads) {
     if (known > 0 && read < known * (1 - limits.shrink) && known - read > limits.delete.floor) {
       tripped.push({
@@ -87,22 +89,28 @@ function judgeLeaving(
   return tripped;
 }
 
-/** Whoever is taken out of groups loses what the groups give: too many at once, or bit by bit, are looked at by somebody. */
-function judgeMembers(members: MemberFacts | undefined, { members: limit, window: { hours } }: Limits): Tripped[] {
-  if (!members || members.lost === 0) return [];
-  const { lost, recent } = members;
-  const known = members.known + recent;
+const LOST = { members: "memberships of people who stay end", rules: "matches of rules' conditions by people who stay end" };
+
+/** Whoever is taken out of groups, or from under a rule, loses what they give: too many at once, or bit by bit, are looked at by somebody. */
+function judgeLost(facts: LostFacts | undefined, { guard, limits }: { guard: "members" | "rules"; limits: Limits }): Tripped[] {
+  if (!facts || facts.lost === 0) return [];
+  const {
+    members: limit,
+    window: { hours },
+  } = limits;
+  const { lost, recent } = facts;
+  const known = facts.known + recent;
   const most = Math.min(limit.count, Math.max(limit.floor, Math.floor(known * limit.share)));
   if (lost + recent <= most) return [];
-  const message = `${lost} memberships of people who stay end, and ${recent} ended in the last ${hours} hours, of ${known}; the limit is ${most}`;
-  return [{ guard: "members", message }];
+  const message = `${lost} ${LOST[guard]}, and ${recent} ended in the last ${hours} hours, of ${known}; the limit is ${most}`;
+  return [{ guard, message }];
 }
 
 /** Counts the plan in SQL. Accounts whose people have access are counted only when more of them leave than the floors let through. */
 export async function guardFacts(
   sql: Sql,
   options: { planId: number; connectionId: number; limits: Limits; now: Date },
-): Promise<Omit<GuardFacts, "members" | "reads" | "scopeChanged" | "noAdministrator">> {
+): Promise<Omit<GuardFacts, "members" | "rules" | "reads" | "scopeChanged" | "noAdministrator">> {
   const { rows } = await sql.query<Leaving & Record<"activeLinking" | "activeDisables" | "activeDeletes" | "activeRecent", number>>(
     `select
       (select count(*)::int from accounts a where connection_id = $1 and kind = 'user' and situation = 'linked' and gone_at is null) as linked,
