@@ -9,7 +9,7 @@ import { enqueue } from "../db/queue.ts";
 import { deferSearchIndexes } from "../db/search-indexes.ts";
 import { AppError, messageOf } from "../errors.ts";
 import { foresee, forgetForeseen } from "./foresee.ts";
-import { noteLost, type LostAction } from "./guard-members.ts";
+import { noteMembersLost } from "./guard-members.ts";
 import { inParallel } from "./in-parallel.ts";
 import { isBadData } from "./apply/bad-data.ts";
 import { applyBatch } from "./apply/batch.ts";
@@ -18,11 +18,14 @@ import { refuseMoved } from "./apply/preconditions.ts";
 import { planSource } from "./apply/source.ts";
 import { fillsTables, statisticsKeeper } from "./statistics.ts";
 import { withSyncLock } from "./lock.ts";
+import { passingSpans, PASSING_FROM } from "./contested.ts";
 import { decideMadeAnew } from "./made-anew.ts";
 import { awaitPassedOn } from "./passed-on.ts";
+import { halvesOf, portionsOfSpans } from "./passing-order.ts";
 import { hashOf } from "./plan.ts";
 import type { OnProgress } from "./progress.ts";
 import { refuseReadSince } from "./read-since.ts";
+import { rangesOf, STAGES, type ItemRange } from "./stages.ts";
 import { supersedeHeld } from "./supersede-held.ts";
 
 export interface ApplyOptions {
@@ -31,8 +34,8 @@ export interface ApplyOptions {
   planId: number;
   /** What the plan's items were hashed to a moment ago, by whoever holds the connection's lock since; otherwise they are hashed again. */
   hash?: Buffer;
-  /** What people who stay lose by it, as guards have counted it: those of the plans after it count it in. */
-  lost?: Partial<Record<LostAction, number>>;
+  /** Memberships that it ends, as guards have counted them: those of the plans after it count them in. */
+  membersLost?: number;
   onProgress?: OnProgress;
 }
 
@@ -54,20 +57,6 @@ interface PlanRow {
   opened_at: Date;
   /** Its word went over to others while it was silent, and this plan was read from it. */
   returns: boolean;
-}
-
-/** Units before people before groups; how many items at most make a transaction, and how many transactions go on at once. */
-const STAGES: readonly { kind: Kind; most: number; atOnce: number }[] = [
-  { kind: "unit", most: 200, atOnce: 1 },
-  { kind: "user", most: 1000, atOnce: 2 },
-  { kind: "group", most: 50, atOnce: 2 },
-];
-/** Of people, no fewer than this many make a transaction while there are more. */
-const FEWEST = 100;
-
-/** How many items make a transaction: so many that there are enough of them to go on side by side. */
-function sizeOf({ items, most, atOnce }: { items: number; most: number; atOnce: number }): number {
-  return atOnce === 1 ? most : Math.min(most, Math.max(FEWEST, Math.ceil(items / (2 * atOnce))));
 }
 
 /** Applies an approved plan, or goes on with one that a killed node left, under the connection's lock. */
@@ -96,10 +85,11 @@ export async function applyItems(ctx: Context, options: ApplyOptions): Promise<A
   const began = ctx.now();
   const plan = await startApplying(ctx, options);
   const { rows: spans } = await db.pool.query<{ kind: Kind; first: number; last: number; count: number }>(
-    "select kind, min(seq) as first, max(seq) as last, count(*)::int as count from plan_items where plan_id = $1 group by kind",
-    [planId],
+    "select kind, min(seq) as first, max(seq) as last, count(*)::int as count from plan_items where plan_id = $1 and seq < $2 group by kind",
+    [planId, PASSING_FROM],
   );
-  const total = spans.reduce((sum, span) => sum + span.count, 0);
+  const passing = await passingSpans(db.pool, planId);
+  const total = [...spans, ...passing.map(({ first, last }) => ({ count: last - first + 1 }))].reduce((sum, { count }) => sum + count, 0);
   let done = 0;
   const fills = await fillsTables(db, planId);
   const statistics = statisticsKeeper(ctx, { db, worthwhile: fills });
@@ -107,11 +97,7 @@ export async function applyItems(ctx: Context, options: ApplyOptions): Promise<A
   const connectionId = plan.connection_id;
   const foreseen = await inTransaction(db, ctx, ({ sql }) => foresee(sql, { planId, connectionId, openedAt: plan.opened_at }));
   for (const { kind, most, atOnce } of STAGES) {
-    const span = spans.find((each) => each.kind === kind);
-    if (!span) continue;
-    const size = sizeOf({ items: span.count, most, atOnce });
-    const starts = Array.from({ length: Math.ceil((span.last - span.first + 1) / size) }, (_, index) => span.first + index * size);
-    const work = async (firstSeq: number) => {
+    const work = async (range: ItemRange) => {
       ctx.signal.throwIfAborted();
       if (statistics.due(done)) await statistics.ofDirectory();
       await applyRange(ctx, {
@@ -119,8 +105,7 @@ export async function applyItems(ctx: Context, options: ApplyOptions): Promise<A
         plan,
         kind,
         fills,
-        firstSeq,
-        lastSeq: Math.min(firstSeq + size - 1, span.last),
+        ...range,
         onApplied(count) {
           // Counted whether or not anybody watches: the statistics are due by it.
           done += count;
@@ -128,7 +113,13 @@ export async function applyItems(ctx: Context, options: ApplyOptions): Promise<A
         },
       });
     };
-    await inParallel(starts, { atOnce, work });
+    const span = spans.find((each) => each.kind === kind);
+    await inParallel(span ? rangesOf(span, { most, atOnce }) : [], { atOnce, work });
+    if (kind === "user")
+      await inParallel(
+        portionsOfSpans(passing, most).map((each) => ({ spans: each, passing: true })),
+        { atOnce, work },
+      );
   }
   await statistics.ofDirectory();
   await inTransaction(db, ctx, async (work) => {
@@ -155,7 +146,7 @@ async function loadPlan(db: Database, planId: number): Promise<PlanRow> {
   return plan;
 }
 
-async function startApplying(ctx: Context, { db, planId, hash, lost = {} }: ApplyOptions): Promise<PlanRow> {
+async function startApplying(ctx: Context, { db, planId, hash, membersLost = 0 }: ApplyOptions): Promise<PlanRow> {
   const plan = await loadPlan(db, planId);
   if (!["closed", "approved", "applying"].includes(plan.state))
     throw new AppError("conflict", `Plan ${planId} is ${plan.state}; it can't be applied.`);
@@ -168,7 +159,7 @@ async function startApplying(ctx: Context, { db, planId, hash, lost = {} }: Appl
     if (plan.state === "approved") await refuseReadSince(sql, { planId, connectionId: plan.connection_id });
     // The same plan, held before: this one does what it waited to do.
     if (plan.state === "closed") await supersedeHeld(sql, { connectionId: plan.connection_id, planId });
-    await noteLost(sql, { connectionId: plan.connection_id, lost, now: ctx.now() });
+    if (membersLost > 0) await noteMembersLost(sql, { connectionId: plan.connection_id, lost: membersLost, now: ctx.now() });
     await sql.query("update plans set state = 'applying' where id = $1", [planId]);
     if (plan.returns) await sql.query("update connections set silent_since = null where id = $1", [plan.connection_id]);
     await sql.query("update runs set state = 'applying', finished_at = null where id = $1", [plan.run_id]);
@@ -176,20 +167,20 @@ async function startApplying(ctx: Context, { db, planId, hash, lost = {} }: Appl
   return plan;
 }
 
-interface RangeOptions {
+interface RangeOptions extends ItemRange {
   db: Database;
   plan: PlanRow;
   kind: Kind;
   /** See fillsTables. */
   fills: boolean;
-  firstSeq: number;
-  lastSeq: number;
   onApplied: (count: number) => void;
 }
 
 /** One transaction; when the data itself is refused, halves are tried, until the one bad item stands alone and is named. */
 async function applyRange(ctx: Context, options: RangeOptions): Promise<void> {
-  const { db, plan, kind, fills, firstSeq, lastSeq } = options;
+  const { db, plan, kind, fills, spans, passing } = options;
+  const firstSeq = spans[0]?.first ?? 0;
+  const lastSeq = spans.at(-1)?.last ?? firstSeq;
   try {
     const count = await inTransaction(db, ctx, async (work) => {
       if (fills) await hurry(work.sql);
@@ -200,6 +191,7 @@ async function applyRange(ctx: Context, options: RangeOptions): Promise<void> {
         source: planSource({ ...range, begun }),
         connection: { id: plan.connection_id, name: plan.connection, mappingVersion: plan.mapping_version },
         planId: plan.id,
+        passing,
       };
       const applied = await applyBatch(
         (await refuseMoved(batch, { known })) ? { ...batch, source: planSource({ ...range, begun: true }) } : batch,
@@ -222,9 +214,7 @@ async function applyRange(ctx: Context, options: RangeOptions): Promise<void> {
       ]);
       return;
     }
-    const middle = Math.floor((firstSeq + lastSeq) / 2);
-    await applyRange(ctx, { ...options, lastSeq: middle });
-    await applyRange(ctx, { ...options, firstSeq: middle + 1 });
+    for (const half of halvesOf(spans)) await applyRange(ctx, { ...options, spans: half });
   }
 }
 

@@ -45,6 +45,8 @@ export interface Run {
   readonly seen: { membersLeave: boolean };
   /** Native ids, by kind, of known records that this run has read otherwise than they are known. */
   readonly staged: Readonly<Record<Kind, Set<string>>>;
+  /** Native ids of people's records that claim a name or an address that was another's when they were decided about. */
+  readonly contested: Set<string>;
   /** What was there when the run began: nothing has to be compared with nothing. */
   readonly before: { people: boolean; accounts: ReadonlySet<Kind>; lastAccountId: number };
 }
@@ -97,6 +99,7 @@ export async function beginRun(ctx: Context, options: BeginOptions): Promise<Run
     next: { seq: 0, page: 0 },
     seen: { membersLeave: false },
     staged: { user: new Set(), group: new Set(), unit: new Set() },
+    contested: new Set(),
   };
 }
 

@@ -4,10 +4,10 @@ import { scopeHashOf } from "../connections/open.ts";
 import { noteSuccess } from "../connections/state.ts";
 import { inTransaction, type Work } from "../db/database.ts";
 import { applyItems } from "./apply-plan.ts";
-import { noteProblems, type Run, type RunMode } from "./begin.ts";
+import { arrangePassing, settleContested } from "./contested.ts";
+import { countsOf, noteProblems, type Run, type RunMode } from "./begin.ts";
 import { guardFacts, judge, type Tripped } from "./guard.ts";
-import { memberFacts, type LostAction, type LostFacts } from "./guard-members.ts";
-import { ruleFacts } from "./guard-rules.ts";
+import { memberFacts, type MemberFacts } from "./guard-members.ts";
 import { mayLeaveNoAdministrator } from "./guard-administrator.ts";
 import { closePlan, hashOf, settleDoubleClaims, type ClosedPlan, type DoubleClaim, type HashedPlan } from "./plan.ts";
 import { timed, type Timings } from "./progress.ts";
@@ -38,7 +38,7 @@ export interface RunSummary {
 /** Closes the plan, lets the guards judge it, and applies it or holds it. */
 export async function finishRun(run: Run): Promise<RunSummary> {
   const closed = await timed(run.timings, "close", () => closeRun(run));
-  const { guards, lost } = await timed(run.timings, "guard", () => judgePlan(run, closed));
+  const { guards, membersLost } = await timed(run.timings, "guard", () => judgePlan(run, closed));
   if (run.rehearsal) return endRehearsal(run, { closed, guards });
   // A plan of nothing changes nothing, whoever looks at it: there is nothing to approve.
   const asked = run.planOnly && closed.items > 0;
@@ -49,7 +49,7 @@ export async function finishRun(run: Run): Promise<RunSummary> {
       keyRing: run.keyRing,
       planId: run.planId,
       hash: closed.hash,
-      lost,
+      membersLost,
       onProgress: run.onProgress,
     }),
   );
@@ -60,9 +60,20 @@ export async function finishRun(run: Run): Promise<RunSummary> {
 /** Hashed while double claims are looked for, by another connection: nearly always there are none, and the hash is right. */
 async function closeRun(run: Run): Promise<ClosedPlan> {
   const { pool } = run.db;
+  await settleNames(run);
   const [losers, hashed] = await Promise.all([settleDoubleClaims(pool, run.planId), hashOf(pool, run.planId)]);
   await noteProblems(run, losers.map(problemOfClaim));
+  // Who has lost keeps the name that another of them waits for.
+  if (losers.length > 0) await settleNames(run);
+  if (run.contested.size > 0) await arrangePassing(pool, { planId: run.planId, nativeIds: [...run.contested] });
   return inTransaction(run.db, run.ctx, (work) => closeRunPlan(work, { run, hashed: losers.length === 0 ? hashed : undefined }));
+}
+
+async function settleNames(run: Run): Promise<void> {
+  if (run.contested.size === 0) return;
+  const problems = await settleContested(run.db.pool, { planId: run.planId, nativeIds: [...run.contested] });
+  countsOf(run, "user").changed -= problems.filter(({ code }) => code === "conflict").length;
+  await noteProblems(run, problems);
 }
 
 async function noteWaitingMembers(run: Run): Promise<void> {
@@ -100,8 +111,8 @@ async function closeRunPlan(work: Work, { run, hashed }: { run: Run; hashed: Has
 
 interface Judged {
   guards: Tripped[];
-  /** What people who stay lose by the plan, as guards count it. */
-  lost: Record<LostAction, number>;
+  /** Memberships that the plan ends, as guards count them. */
+  membersLost: number;
 }
 
 async function judgePlan(run: Run, closed: ClosedPlan): Promise<Judged> {
@@ -110,30 +121,22 @@ async function judgePlan(run: Run, closed: ClosedPlan): Promise<Judged> {
   const plan = { planId: run.planId, connectionId: run.connection.id, now: run.ctx.now() };
   const noAdministrator = closed.items > 0 && (await mayLeaveNoAdministrator(run.db.pool, plan));
   const members = await membersOf(run, closed);
-  const rules = await rulesOf(run, closed);
-  const lost = { member: members?.lost ?? 0, match: rules?.lost ?? 0 };
-  if (!leaving && !shrunken && !noAdministrator && lost.member + lost.match === 0) return { guards: [], lost };
+  const membersLost = members?.lost ?? 0;
+  if (!leaving && !shrunken && !noAdministrator && membersLost === 0) return { guards: [], membersLost };
   const facts = await guardFacts(run.db.pool, {
     ...plan,
     limits: run.connection.limits,
   });
   const otherScope = run.connection.scopeHash !== null && run.mode === "full" && run.connection.scopeHash !== scopeHashOf(run.connection);
   const scopeChanged = otherScope || run.unread.size > 0;
-  const guards = judge({ ...facts, members, rules, reads: run.reads, scopeChanged, noAdministrator }, run.connection.limits);
-  return { guards, lost };
+  const guards = judge({ ...facts, members, reads: run.reads, scopeChanged, noAdministrator }, run.connection.limits);
+  return { guards, membersLost };
 }
 
 /** Asked only of a plan by which somebody leaves a group, or a group goes. */
-async function membersOf({ db, ctx, connection, planId, seen }: Run, { counts }: ClosedPlan): Promise<LostFacts | undefined> {
+async function membersOf({ db, ctx, connection, planId, seen }: Run, { counts }: ClosedPlan): Promise<MemberFacts | undefined> {
   if (!seen.membersLeave && !counts["group"]?.["delete"]) return undefined;
   return memberFacts(db.pool, { planId, connectionId: connection.id, hours: connection.limits.window.hours, now: ctx.now() });
-}
-
-/** Asked only of a plan that changes people who are here. */
-async function rulesOf({ db, ctx, connection, planId }: Run, { counts }: ClosedPlan): Promise<LostFacts | undefined> {
-  const { link = 0, update = 0, enable = 0 } = counts["user"] ?? {};
-  if (link + update + enable === 0) return undefined;
-  return ruleFacts(db.pool, { planId, connectionId: connection.id, hours: connection.limits.window.hours, now: ctx.now() });
 }
 
 /** The plan can be looked at, and never approved. */

@@ -109,6 +109,7 @@ export async function stageChanged(run: Run, changed: readonly Changed[], { know
     sealing: run,
     known,
     anybody: run.before.people,
+    contested: run.contested,
   });
   countsOf(run, kind).changed += items.length;
   await noteProblems(run, problems);

@@ -3,6 +3,7 @@ import type { RecordProblem, SourceRecord } from "../../connectors/contract.ts";
 import type { Sql } from "../db/database.ts";
 import type { Contribution } from "../directory/attributes.ts";
 import { messageOf } from "../errors.ts";
+import { addressTaken, nameTaken } from "./contested.ts";
 import { decideUser, type Deciding, type UserInput } from "./decide.ts";
 import { sealChanges, type Sealing } from "./seal-changes.ts";
 import { decideGroup, decideUnit } from "./decide-collection.ts";
@@ -34,6 +35,8 @@ export interface DecideOptions {
   known?: boolean;
   /** False: there are no people at all, whom anybody could match or clash with. */
   anybody?: boolean;
+  /** Takes down who claims what is another's still: a plan may give that one something else. Absent where no plan does: it is refused at once. */
+  contested?: Set<string>;
   /** Seals what changed (before and after) for the audit trail; absent where nobody's values may be kept. */
   sealing?: Sealing;
 }
@@ -69,7 +72,7 @@ interface MappedUser extends Changed {
 
 async function decideUsers(
   sql: Sql,
-  { deciding, changed, seenAt, lock, sealing, anybody = true }: DecideOptions,
+  { deciding, changed, seenAt, lock, sealing, contested, anybody = true }: DecideOptions,
   known: ReadonlyMap<string, KnownAccount>,
 ): Promise<Decided> {
   const problems: RecordProblem[] = [];
@@ -106,8 +109,12 @@ async function decideUsers(
     const match = returning(deciding, { user, people }) ?? matches.get(user.record.nativeId);
     const input: UserInput = { ...user, match, person: people.get(personOf(user, match) ?? ""), newPersonId: newId(seenAt), seenAt };
     const item = decideUser(deciding, input);
-    if (item && item.action !== "delete") problems.push(...settleClaims(item, claims));
-    if (item && speaksForOthers(item, user.contribution)) handed.push(item);
+    const others = item !== undefined && speaksForOthers(item, user.contribution);
+    if (item && item.action !== "delete") {
+      if (!contested || others) problems.push(...settleClaims(item, claims));
+      else if (claimsAnothers(item, claims)) contested.add(item.nativeId);
+    }
+    if (others) handed.push(item);
     return item;
   });
   problems.push(...(await settleHandOver(sql, { connectionId: deciding.connectionId, items: handed, people })));
@@ -149,18 +156,22 @@ function personOf({ known }: MappedUser, match: Match | undefined): string | und
  * A login name is one person's: a record that claims another's is refused by name, before anything is staged. So is the address
  * to which we write (P1); but people do share mailboxes, so whoever claims a taken one keeps it in the profile only.
  */
-export function settleClaims({ kind, nativeId, payload, subjectId }: Item, claims: Claims): RecordProblem[] {
+export function settleClaims({ nativeId, payload, subjectId }: Item, claims: Claims): RecordProblem[] {
   const { person } = payload;
   if (!person) return [];
   const holder = claims.byUserName.get(person.userName);
-  if (holder !== undefined && holder !== subjectId)
-    // Without that person's id: a SCIM client that sees only its own is told this, too, and whoever may look finds them by the name.
-    throw new TakenError(`Its userName ${person.userName} belongs to another person already.`);
-  const addressee = person.email === null ? undefined : claims.byEmail.get(person.email);
-  if (addressee === undefined || addressee === subjectId) return [];
-  const message = `Its e-mail address ${person.email} belongs to another person already (${addressee}): it stands in the profile, but messages don't go there.`;
+  if (holder !== undefined && holder !== subjectId) throw new TakenError(nameTaken(nativeId, person.userName).message);
+  const { email } = person;
+  const addressee = email === null ? undefined : claims.byEmail.get(email);
+  if (email === null || addressee === undefined || addressee === subjectId) return [];
   person.email = null;
-  return [{ kind, nativeId, code: "email_taken", message }];
+  return [addressTaken({ nativeId, said: email, holder: addressee })];
+}
+
+function claimsAnothers({ payload: { person }, subjectId }: Item, { byUserName, byEmail }: Claims): boolean {
+  if (!person) return false;
+  const holders = [byUserName.get(person.userName), person.email === null ? undefined : byEmail.get(person.email)];
+  return holders.some((holder) => holder !== undefined && holder !== subjectId);
 }
 
 class TakenError extends Error {}

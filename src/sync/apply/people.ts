@@ -1,4 +1,5 @@
 import { liftBlocks, raiseBlocks, type BlockEffect } from "../../directory/blocks.ts";
+import { freeNames, joinAddressChanges } from "./passing-names.ts";
 import { step, type Batch } from "./source.ts";
 
 /**
@@ -19,6 +20,7 @@ const MANAGER = `
 export async function storePeople(batch: Batch, { known }: { known: boolean }): Promise<void> {
   const { id } = batch.connection;
   const now = batch.work.ctx.now();
+  if (batch.passing) await freeNames(batch);
   await step(batch, {
     name: "insert_people",
     text: `insert into people (id, user_name, email, employee_number, external_id, display_name, attributes, custom, mastery, origin_id, manager_id, created_at, modified_at)
@@ -32,6 +34,7 @@ export async function storePeople(batch: Batch, { known }: { known: boolean }): 
     values: [now],
   });
   if (known) await updatePeople(batch);
+  if (batch.passing) await joinAddressChanges(batch);
   await waitForManagers(batch, { known });
 }
 

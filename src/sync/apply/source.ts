@@ -18,6 +18,8 @@ export interface Batch {
   work: Work;
   source: ItemSource;
   connection: { id: number; name: string; mappingVersion: number };
+  /** Its people have each other's names or addresses afterwards. */
+  passing?: boolean;
   /** For the audit trail; absent for a request. */
   planId?: number;
 }
