@@ -9,7 +9,7 @@ import { enqueue } from "../db/queue.ts";
 import { deferSearchIndexes } from "../db/search-indexes.ts";
 import { AppError, messageOf } from "../errors.ts";
 import { foresee, forgetForeseen } from "./foresee.ts";
-import { noteMembersLost } from "./guard-members.ts";
+import { noteLost, type LostAction } from "./guard-members.ts";
 import { inParallel } from "./in-parallel.ts";
 import { isBadData } from "./apply/bad-data.ts";
 import { applyBatch } from "./apply/batch.ts";
@@ -34,8 +34,8 @@ export interface ApplyOptions {
   planId: number;
   /** What the plan's items were hashed to a moment ago, by whoever holds the connection's lock since; otherwise they are hashed again. */
   hash?: Buffer;
-  /** Memberships that it ends, as guards have counted them: those of the plans after it count them in. */
-  membersLost?: number;
+  /** What people who stay lose by it, as guards have counted it: those of the plans after it count it in. */
+  lost?: Partial<Record<LostAction, number>>;
   onProgress?: OnProgress;
 }
 
@@ -146,7 +146,7 @@ async function loadPlan(db: Database, planId: number): Promise<PlanRow> {
   return plan;
 }
 
-async function startApplying(ctx: Context, { db, planId, hash, membersLost = 0 }: ApplyOptions): Promise<PlanRow> {
+async function startApplying(ctx: Context, { db, planId, hash, lost = {} }: ApplyOptions): Promise<PlanRow> {
   const plan = await loadPlan(db, planId);
   if (!["closed", "approved", "applying"].includes(plan.state))
     throw new AppError("conflict", `Plan ${planId} is ${plan.state}; it can't be applied.`);
@@ -159,7 +159,7 @@ async function startApplying(ctx: Context, { db, planId, hash, membersLost = 0 }
     if (plan.state === "approved") await refuseReadSince(sql, { planId, connectionId: plan.connection_id });
     // The same plan, held before: this one does what it waited to do.
     if (plan.state === "closed") await supersedeHeld(sql, { connectionId: plan.connection_id, planId });
-    if (membersLost > 0) await noteMembersLost(sql, { connectionId: plan.connection_id, lost: membersLost, now: ctx.now() });
+    await noteLost(sql, { connectionId: plan.connection_id, lost, now: ctx.now() });
     await sql.query("update plans set state = 'applying' where id = $1", [planId]);
     if (plan.returns) await sql.query("update connections set silent_since = null where id = $1", [plan.connection_id]);
     await sql.query("update runs set state = 'applying', finished_at = null where id = $1", [plan.run_id]);

@@ -7,7 +7,8 @@ import { applyItems } from "./apply-plan.ts";
 import { arrangePassing, settleContested } from "./contested.ts";
 import { countsOf, noteProblems, type Run, type RunMode } from "./begin.ts";
 import { guardFacts, judge, type Tripped } from "./guard.ts";
-import { memberFacts, type MemberFacts } from "./guard-members.ts";
+import { memberFacts, type LostAction, type LostFacts } from "./guard-members.ts";
+import { ruleFacts } from "./guard-rules.ts";
 import { mayLeaveNoAdministrator } from "./guard-administrator.ts";
 import { closePlan, hashOf, settleDoubleClaims, type ClosedPlan, type DoubleClaim, type HashedPlan } from "./plan.ts";
 import { timed, type Timings } from "./progress.ts";
@@ -38,7 +39,7 @@ export interface RunSummary {
 /** Closes the plan, lets the guards judge it, and applies it or holds it. */
 export async function finishRun(run: Run): Promise<RunSummary> {
   const closed = await timed(run.timings, "close", () => closeRun(run));
-  const { guards, membersLost } = await timed(run.timings, "guard", () => judgePlan(run, closed));
+  const { guards, lost } = await timed(run.timings, "guard", () => judgePlan(run, closed));
   if (run.rehearsal) return endRehearsal(run, { closed, guards });
   // A plan of nothing changes nothing, whoever looks at it: there is nothing to approve.
   const asked = run.planOnly && closed.items > 0;
@@ -49,7 +50,7 @@ export async function finishRun(run: Run): Promise<RunSummary> {
       keyRing: run.keyRing,
       planId: run.planId,
       hash: closed.hash,
-      membersLost,
+      lost,
       onProgress: run.onProgress,
     }),
   );
@@ -111,8 +112,8 @@ async function closeRunPlan(work: Work, { run, hashed }: { run: Run; hashed: Has
 
 interface Judged {
   guards: Tripped[];
-  /** Memberships that the plan ends, as guards count them. */
-  membersLost: number;
+  /** What people who stay lose by the plan, as guards count it. */
+  lost: Record<LostAction, number>;
 }
 
 async function judgePlan(run: Run, closed: ClosedPlan): Promise<Judged> {
@@ -121,22 +122,30 @@ async function judgePlan(run: Run, closed: ClosedPlan): Promise<Judged> {
   const plan = { planId: run.planId, connectionId: run.connection.id, now: run.ctx.now() };
   const noAdministrator = closed.items > 0 && (await mayLeaveNoAdministrator(run.db.pool, plan));
   const members = await membersOf(run, closed);
-  const membersLost = members?.lost ?? 0;
-  if (!leaving && !shrunken && !noAdministrator && membersLost === 0) return { guards: [], membersLost };
+  const rules = await rulesOf(run, closed);
+  const lost = { member: members?.lost ?? 0, match: rules?.lost ?? 0 };
+  if (!leaving && !shrunken && !noAdministrator && lost.member + lost.match === 0) return { guards: [], lost };
   const facts = await guardFacts(run.db.pool, {
     ...plan,
     limits: run.connection.limits,
   });
   const otherScope = run.connection.scopeHash !== null && run.mode === "full" && run.connection.scopeHash !== scopeHashOf(run.connection);
   const scopeChanged = otherScope || run.unread.size > 0;
-  const guards = judge({ ...facts, members, reads: run.reads, scopeChanged, noAdministrator }, run.connection.limits);
-  return { guards, membersLost };
+  const guards = judge({ ...facts, members, rules, reads: run.reads, scopeChanged, noAdministrator }, run.connection.limits);
+  return { guards, lost };
 }
 
 /** Asked only of a plan by which somebody leaves a group, or a group goes. */
-async function membersOf({ db, ctx, connection, planId, seen }: Run, { counts }: ClosedPlan): Promise<MemberFacts | undefined> {
+async function membersOf({ db, ctx, connection, planId, seen }: Run, { counts }: ClosedPlan): Promise<LostFacts | undefined> {
   if (!seen.membersLeave && !counts["group"]?.["delete"]) return undefined;
   return memberFacts(db.pool, { planId, connectionId: connection.id, hours: connection.limits.window.hours, now: ctx.now() });
+}
+
+/** Asked only of a plan that changes people who are here. */
+async function rulesOf({ db, ctx, connection, planId }: Run, { counts }: ClosedPlan): Promise<LostFacts | undefined> {
+  const { link = 0, update = 0, enable = 0 } = counts["user"] ?? {};
+  if (link + update + enable === 0) return undefined;
+  return ruleFacts(db.pool, { planId, connectionId: connection.id, hours: connection.limits.window.hours, now: ctx.now() });
 }
 
 /** The plan can be looked at, and never approved. */
