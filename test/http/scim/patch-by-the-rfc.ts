@@ -110,7 +110,12 @@ function list(before: JsonValue[], { op, value }: Step): JsonValue[] {
   if (op === "replace") return [...new Set(given)];
   if (op === "add") return [...new Set([...before, ...given])];
   // The RFC has no value here: with none all goes, and a list takes those that it names.
-  return value === undefined || value === null ? [] : before.filter((one) => !given.includes(one));
+  return value === undefined || value === null ? [] : before.filter((one) => !given.some((other) => equal(one, other)));
+}
+
+/** The schemas of these cases have no caseExact attribute. */
+function equal(left: JsonValue | undefined, right: JsonValue | undefined): boolean {
+  return typeof left === "string" && typeof right === "string" ? left.toLowerCase() === right.toLowerCase() : left === right;
 }
 
 function records(before: JsonObject[], { op, path, value, createsAbsent }: Step): JsonObject[] {
@@ -148,7 +153,8 @@ function wholeRecords(before: JsonObject[], { op, value }: { op: NaiveOperation[
   }
   if (value === undefined || value === null) return [];
   return before.filter(
-    (record) => !given.some((one) => one["value"] === record["value"] && (one["type"] === undefined || one["type"] === record["type"])),
+    (record) =>
+      !given.some((one) => equal(one["value"], record["value"]) && (one["type"] === undefined || equal(one["type"], record["type"]))),
   );
 }
 

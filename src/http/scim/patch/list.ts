@@ -38,14 +38,23 @@ function removed(before: readonly JsonValue[], { path: { attribute }, value }: L
   const named = Array.isArray(value) ? value : [value];
   const goes = named.flatMap((element) => coerceSingle(attribute, element, attribute.name) ?? []);
   const [whole, values] = [new Set<string>(), new Set<string>()];
-  for (const one of goes) {
+  for (const one of goes.map((element) => compared(attribute, element))) {
     // A value without a type is meant whatever its type.
     if (isJsonObject(one) && one["value"] !== undefined && one["type"] === undefined) values.add(canonicalText(one["value"]));
     else whole.add(elementKey(one));
   }
   const isMeant = (element: JsonValue) =>
     whole.has(elementKey(element)) || (isJsonObject(element) && values.has(canonicalText(element["value"])));
-  return before.filter((element) => !isMeant(element));
+  return before.filter((element) => !isMeant(compared(attribute, element)));
+}
+
+/** An element as it is compared with others (RFC 7643 section 2.2): in small letters where their case means nothing. */
+function compared(attribute: SchemaAttribute, element: JsonValue): JsonValue {
+  const plain = ({ caseExact }: SchemaAttribute, held: JsonValue) => (typeof held === "string" && !caseExact ? held.toLowerCase() : held);
+  if (!isJsonObject(element)) return plain(attribute, element);
+  return Object.fromEntries(
+    Object.entries(element).map(([name, held]) => [name, plain(attribute.subAttributes.get(name.toLowerCase()) ?? attribute, held)]),
+  );
 }
 
 /** Elements chosen by a filter, or all of them when the path names a sub-attribute only. */
