@@ -88,7 +88,7 @@ export function createApp({ db, keyRing, config, log, now = () => new Date(), qu
   };
   app.use("/api", createApiDoor(api));
   app.use("/console/api", createApiDoor({ ...api, authenticate: sessionCaller({ db, settings: signIn, now, baseUrl }) }));
-  operationsRoutes(app, { db, metrics, log });
+  operationsRoutes(app, { db, metrics, log, now });
   wellKnownRoutes(app, { http: config.http, now });
   app.use("/oauth/token", createTokenEndpoint({ db, log, now }));
   app.use("/feeds", createFeedsDoor({ db, keyRing, log, now }));

@@ -9,6 +9,7 @@ import type { Output } from "./cli/output.ts";
 import { runCommandLine } from "./cli/program.ts";
 import { openStore } from "./cli/store.ts";
 import { processEnvironment, type Config } from "./config.ts";
+import { requireAgreedClock } from "./db/agreed-clock.ts";
 import { projectFolder } from "./db/folder.ts";
 import { requireKnownKey } from "./db/known-key.ts";
 import { AppError } from "./errors.ts";
@@ -60,6 +61,7 @@ async function startServer({ config, out }: { config: Config; out: Output }): Pr
   const quirks = createQuirkLog({ db: store.db, log, now: () => new Date() });
   try {
     await requireKnownKey(store.db.pool, store.keyRing);
+    await requireAgreedClock(store.db.pool, () => new Date());
     const server = config.roles.includes("web")
       ? await listen(createApp({ db: store.db, keyRing: store.keyRing, config, log, quirks, stopping: stopping.signal }), config)
       : undefined;

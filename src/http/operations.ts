@@ -1,5 +1,6 @@
 import type { Express, Response } from "express";
 import type { Logger } from "pino";
+import { clockProblem } from "../db/agreed-clock.ts";
 import type { Database } from "../db/database.ts";
 import { pendingMigrations } from "../db/migrate.ts";
 import type { Metrics } from "./metrics.ts";
@@ -8,25 +9,30 @@ export interface OperationsOptions {
   db: Database;
   metrics: Metrics;
   log: Logger;
+  now: () => Date;
 }
 
-/** /healthz: the process is alive. /readyz: its database answers, is migrated and can be written to. /metrics: for Prometheus. */
-export function operationsRoutes(app: Express, { db, metrics, log }: OperationsOptions): void {
+/** /healthz: the process is alive. /readyz: its database answers, is migrated, can be written to, and has our time. /metrics: for Prometheus. */
+export function operationsRoutes(app: Express, { db, metrics, log, now }: OperationsOptions): void {
   app.get("/healthz", (_request, response) => {
     response.json({ status: "ok" });
   });
   app.get("/readyz", async (_request, response) => {
-    await ready(response, { db, log });
+    await ready(response, { db, log, now });
   });
   app.get("/metrics", async (_request, response) => {
     response.type(metrics.contentType).send(await metrics.text());
   });
 }
 
-async function ready(response: Response, { db, log }: { db: Database; log: Logger }): Promise<void> {
+async function ready(response: Response, { db, log, now }: Omit<OperationsOptions, "metrics">): Promise<void> {
   try {
     const pending = await pendingMigrations(db.pool);
-    if (pending.length === 0 && (await canBeWritten(db))) response.json({ status: "ready" });
+    const clock = await clockProblem(db.pool, now);
+    if (clock !== undefined) {
+      log.error(clock);
+      response.status(503).json({ status: "not ready", reason: clock });
+    } else if (pending.length === 0 && (await canBeWritten(db))) response.json({ status: "ready" });
     else if (pending.length === 0)
       response.status(503).set("Retry-After", "5").json({ status: "not ready", reason: "The database can only be read at the moment." });
     else

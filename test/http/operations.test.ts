@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => db.drop());
 
-function openApp(of: Database = db) {
+function openApp(of: Database = db, { now }: { now?: () => Date } = {}) {
   const lines: string[] = [];
   const destination = new Writable({
     write: (chunk, _encoding, done) => {
@@ -26,6 +26,7 @@ function openApp(of: Database = db) {
     keyRing,
     config: { http: { bodyLimit: 10_000, trustProxy: false } },
     log: createLog({ level: "debug", destination }),
+    ...(now ? { now } : {}),
   });
   return { app, lines };
 }
@@ -42,6 +43,13 @@ describe("M5: how the server says that it is well", () => {
     } finally {
       await db.pool.query("update _prisma_migrations set rolled_back_at = null");
     }
+  });
+
+  test("M5: not ready while its clock is far from the database's: who leaves by this node would stay in on the others", async () => {
+    const { app, lines } = openApp(db, { now: () => new Date(Date.now() + 3_600_000) });
+    const answer = await supertest(app).get("/readyz");
+    expect([answer.status, answer.body.reason]).toEqual([503, expect.stringContaining("ahead of the database's")]);
+    expect(lines.join("")).toContain("ahead of the database's");
   });
 
   test("M5: not ready while the database can only be read, as one that stands by for another", async () => {

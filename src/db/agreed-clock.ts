@@ -1,0 +1,26 @@
+import { AppError } from "../errors.ts";
+import type { Sql } from "./database.ts";
+
+/** By how much the clocks of this machine and of the database's may differ. */
+const MOST_SECONDS = 60;
+
+/**
+ * What is wrong with this machine's clock, as a sentence; undefined while it agrees with the database's. Whoever loses access by a node
+ * that is an hour ahead would keep it on all others for an hour, and one that is behind would go on with what has ended.
+ */
+export async function clockProblem(sql: Sql, now: () => Date): Promise<string | undefined> {
+  const asked = now().getTime();
+  const { rows } = await sql.query<{ ms: number }>("select (extract(epoch from clock_timestamp()) * 1000)::float8 as ms");
+  const answered = now().getTime();
+  const lead = (asked + answered) / 2 - (rows[0]?.ms ?? answered);
+  // The database read its clock at some time in between.
+  const seconds = Math.floor((Math.abs(lead) - (answered - asked) / 2) / 1000);
+  if (seconds <= MOST_SECONDS) return undefined;
+  return `This machine's clock is ${seconds} s ${lead > 0 ? "ahead of" : "behind"} the database's: what ends on one node would go on on others for as long. Have both set by NTP.`;
+}
+
+/** Throws `misconfigured` when this machine's clock and the database's are more than a minute apart. */
+export async function requireAgreedClock(sql: Sql, now: () => Date): Promise<void> {
+  const problem = await clockProblem(sql, now);
+  if (problem !== undefined) throw new AppError("misconfigured", problem);
+}
