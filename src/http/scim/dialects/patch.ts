@@ -105,6 +105,8 @@ function bendOperation(raw: JsonValue, options: BendOptions): JsonValue[] {
     if (member !== undefined) return [{ op: "add", path: "members", value: [{ value: member }] }];
     if (!bent.isWhole) {
       const meant = withMainSub(bent, operation, options);
+      const whole = wholeReference(meant, operation);
+      if (whole) return [{ ...operation, path: whole.path.text, value: bendTargeted(whole.value, whole.path, options) }];
       return [{ ...operation, path: meant.text, ...(value === undefined ? {} : { value: bendTargeted(value, meant, options) }) }];
     }
     delete operation["path"];
@@ -128,6 +130,16 @@ function withMainSub(path: BentPath, { op, value }: JsonObject, { bending }: Ben
   const main = attribute.subAttributes.get("value") ?? attribute.subAttributes.get("formatted");
   if (!main || !bending.allows("text-for-object", { attribute: attribute.name, value })) return path;
   return { ...path, text: `${text}.${main.name}`, sub: main };
+}
+
+/** `manager.$ref` with a URI: whoever it names is the manager, and the id of the one before must not stay beside it. */
+function wholeReference(
+  { attribute, sub, text, ...path }: BentPath,
+  { op, value }: JsonObject,
+): { path: BentPath; value: JsonObject } | undefined {
+  if (op === "remove" || typeof value !== "string" || value === "" || sub?.name !== "$ref") return undefined;
+  if (!attribute || attribute.multiValued || !attribute.subAttributes.has("value")) return undefined;
+  return { path: { ...path, attribute, text: text.slice(0, -".$ref".length) }, value: { $ref: value } };
 }
 
 function bendName(operation: JsonObject, { bending }: BendOptions): void {
