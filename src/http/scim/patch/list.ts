@@ -66,11 +66,11 @@ function patchChosen(before: readonly JsonValue[], { op, path, value, createsAbs
       ? undefined
       : sub
         ? coerceValue(sub, value, `${attribute.name}.${sub.name}`)
-        : coerceSingle(attribute, first(value), attribute.name);
+        : coerceSingle(attribute, only(attribute, value), attribute.name);
   if (given === undefined) return foldElements(attribute, cleared(before, { attribute, sub, isChosen }));
   const equal = filter ? equalities(filter) : {};
   const changed = sub ? { [sub.name]: given } : isJsonObject(given) ? given : {};
-  const whole = op === "replace" && !sub && isJsonObject(first(value ?? null));
+  const whole = op === "replace" && !sub && isJsonObject(only(attribute, value ?? null));
   if (!before.some(isChosen)) {
     if (!equal || !createsAbsent) throw noTarget(attribute, { isDescribed: equal !== undefined });
     return settled(attribute, { elements: [...before, { ...equal, ...changed }], touched: before.length });
@@ -119,6 +119,13 @@ function equalities(filter: Filter): JsonObject | undefined {
   return parts.reduce((all, part) => (all && part ? { ...all, ...part } : undefined), {});
 }
 
-function first(value: JsonValue): JsonValue {
-  return Array.isArray(value) ? (value[0] ?? null) : value;
+/** What the chosen elements are to be; of several one would be kept and the others lost. Throws `invalid`. */
+function only({ name }: SchemaAttribute, value: JsonValue): JsonValue {
+  if (!Array.isArray(value)) return value;
+  const [first = null, second] = value;
+  if (second === undefined) return first;
+  throw new AppError("invalid", `${name}: a path that chooses elements takes one value, not ${value.length}.`, {
+    field: name,
+    scimType: "invalidValue",
+  });
 }
