@@ -14,6 +14,7 @@ import { projectFolder } from "./db/folder.ts";
 import { requireKnownKey } from "./db/known-key.ts";
 import { AppError } from "./errors.ts";
 import { setUpHeap } from "./heap.ts";
+import { drain } from "./http/drain.ts";
 import { serverOf } from "./http/server.ts";
 import { createLog } from "./log.ts";
 
@@ -70,7 +71,7 @@ async function startServer({ config, out }: { config: Config; out: Output }): Pr
       say({ config, out, log, server });
       await stopped;
       stopping.abort();
-      if (server) await drain(server, log);
+      if (server) await drain(server, { log, withinMs: REQUESTS_MAY_TAKE_MS });
       await worker?.stop();
     } finally {
       server?.closeAllConnections();
@@ -126,18 +127,6 @@ function listen(app: Express, config: Config): Promise<Server> {
     });
     server.listen(config.port, config.host, () => resolve(server));
   });
-}
-
-/** Takes no more requests and waits for those in flight. */
-async function drain(server: Server, log: Logger): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
-  const tooLong = setTimeout(() => {
-    log.warn("requests still in flight were cut off");
-    server.closeAllConnections();
-  }, REQUESTS_MAY_TAKE_MS);
-  await closed;
-  clearTimeout(tooLong);
 }
 
 /** Where to look, for somebody at a terminal; a line of log for everybody else. */
