@@ -47,8 +47,9 @@ async function present(row: Projection, options: BringOptions): Promise<Delivere
   if (desired === null) return { operation: undefined, ...standing(row) };
   const there = { state: "present", attributes: desired, hash: row.desiredHash } as const;
   if (row.nativeId === null) {
-    const found = (await locateAttempted(row, options)) ?? (await locate(desired, options));
-    if (found) return { operation: await adopt(found, { desired, options }), nativeId: found.nativeId, ...there };
+    const look = () => locate(desired, options);
+    const found = (await locateAttempted(row, options)) ?? (await look());
+    if (found) return { operation: await adopt(found, { desired, options, look }), nativeId: found.nativeId, ...there };
     return { ...(await create(row, options)), ...there };
   }
   let operation: Operation | undefined;
@@ -58,7 +59,9 @@ async function present(row: Projection, options: BringOptions): Promise<Delivere
       const { nativeId, delivered: before } = row;
       await named(() => options.target.update("user", nativeId, { before, after: desired }), {
         own: nativeId,
-        ...holding(desired, options),
+        kind: "user",
+        holderOf: options.holderOf,
+        look: () => inTheWay(desired, { ...options, own: nativeId }),
       });
       operation = "update";
     }
@@ -83,11 +86,11 @@ async function create(row: Projection, options: BringOptions): Promise<{ operati
     return await make(desired, options);
   } catch (error) {
     if (!isTaken(error)) throw error;
-    const match = [...new Set([...options.match, "userName", "externalId", "emails"] as const)];
-    const found =
-      (await locate(desired, { ...options, match })) ??
+    const look = async () =>
+      (await locate(desired, { ...options, match: identifying(options) })) ??
       (await locate(desired, { ...options, match: [...options.match, "userName"], thorough: true }));
-    if (found) return { operation: await adopt(found, { desired, options }), nativeId: found.nativeId };
+    const found = await look();
+    if (found) return { operation: await adopt(found, { desired, options, look }), nativeId: found.nativeId };
   }
   try {
     // Whoever had the name may have given it up before we looked.
@@ -111,9 +114,16 @@ async function make(desired: AttributeObject, { target, holderOf }: BringOptions
   return { operation: "create", nativeId };
 }
 
-async function adopt(found: TargetAccount, { desired, options }: { desired: AttributeObject; options: BringOptions }): Promise<Operation> {
-  const { target, intend } = options;
-  await refuseHeld(found, holding(desired, options));
+interface AdoptOptions {
+  desired: AttributeObject;
+  options: BringOptions;
+  /** How it was found. */
+  look: () => Promise<TargetAccount | undefined>;
+}
+
+async function adopt(found: TargetAccount, { desired, options, look }: AdoptOptions): Promise<Operation> {
+  const { target, intend, holderOf } = options;
+  await refuseHeld(found, { kind: "user", holderOf, look });
   // Whose it is stands from now on; of what it holds we know nothing until it is confirmed.
   await intend({ attempted: true, nativeId: found.nativeId, delivered: {} });
   await target.update("user", found.nativeId, { before: null, after: desired });
@@ -121,11 +131,25 @@ async function adopt(found: TargetAccount, { desired, options }: { desired: Attr
   return "link";
 }
 
-const holding = (desired: AttributeObject, options: BringOptions) => ({
-  kind: "user" as const,
-  holderOf: options.holderOf,
-  look: () => locate(desired, { ...options, match: [...new Set([...options.match, "userName"] as const)] }),
-});
+/** By what applications may tell two accounts apart. */
+const identifying = ({ match }: Pick<BringOptions, "match">) => [...new Set([...match, "userName", "externalId", "emails"] as const)];
+
+/** Another account that has what somebody is to have; the own one where no other is shown. */
+async function inTheWay(
+  desired: AttributeObject,
+  { target, own, match }: Pick<BringOptions, "target" | "match"> & { own: string },
+): Promise<TargetAccount | undefined> {
+  let theirs: TargetAccount | undefined;
+  for (const attribute of identifying({ match })) {
+    const value = desired[attribute];
+    if (value === undefined || value === null || value === "") continue;
+    const found = await target.find("user", { [attribute]: value }, { thorough: false });
+    const other = found.find(({ nativeId }) => nativeId !== own);
+    if (other) return other;
+    theirs ??= found[0];
+  }
+  return theirs;
+}
 
 async function disabled(row: Projection, options: BringOptions): Promise<Delivered> {
   const nativeId = row.nativeId ?? (await locateAttempted(row, options))?.nativeId;

@@ -6,7 +6,7 @@ import { enqueue } from "../db/queue.ts";
 import { bringAccount } from "./bring-account.ts";
 import { bringGroup } from "./bring-group.ts";
 import { wantedMembers } from "./group-members.ts";
-import { holderOf } from "./holder.ts";
+import { AwaitedName, holderOf } from "./holder.ts";
 import { intend, MovedOn, type Intent } from "./intent.ts";
 import { withLock, type LockedWork } from "./lock.ts";
 import { recordDelivered, recordFault } from "./outcome.ts";
@@ -80,7 +80,7 @@ async function deliverLocked(ctx: Context, { locked, targets, projectionId }: Lo
     // Whoever decided has woken the next delivery.
     if (error instanceof MovedOn) return "waiting";
     if (!(error instanceof Fault)) throw error;
-    pass = error.kind === "transient" ? "silent" : "answered";
+    pass = error.kind === "transient" && !(error instanceof AwaitedName) ? "silent" : "answered";
     await locked.transaction((work) => recordFault(work, { ...attempt, operation: intendedOperation(row), fault: error }));
     return "fault";
   } finally {

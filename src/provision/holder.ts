@@ -8,15 +8,22 @@ export interface Holder {
   changing: boolean;
 }
 
-/** Two who wait for each other's name would for ever: after so many tries, some minutes, somebody has to settle it. */
+/** Two who wait for each other's name would for ever: after so many tries that only waited, some minutes, somebody has to settle it. */
 const PATIENCE = 8;
+const WAITS = "which is about to change.";
+
+/** The target has answered: it is somebody's name that is waited for. */
+export class AwaitedName extends Fault {}
 
 /** Who else has this account or group; undefined when nobody has. */
 export async function holderOf(sql: Sql, { row, nativeId }: { row: Projection; nativeId: string }): Promise<Holder | undefined> {
   const { rows } = await sql.query<Holder>(
-    `select (dirty_at is not null or state in ('waiting', 'retrying')) and attempts < $5 as changing
-     from projections where connection_id = $1 and native_id = $2 and kind = $3 and id <> $4 limit 1`,
-    [row.connectionId, nativeId, row.kind, row.id, PATIENCE],
+    // Tries that failed because the target was away say nothing of whether it will change.
+    `select (dirty_at is not null or state in ('waiting', 'retrying'))
+         and not (attempts >= $5 and (select count(*) filter (where right(message, length($6)) = $6) = $5
+           from (select message from deliveries d where d.projection_id = p.id order by id desc limit $5) latest)) as changing
+     from projections p where connection_id = $1 and native_id = $2 and kind = $3 and id <> $4 limit 1`,
+    [row.connectionId, nativeId, row.kind, row.id, PATIENCE, WAITS],
   );
   return rows[0];
 }
@@ -24,7 +31,7 @@ export async function holderOf(sql: Sql, { row, nativeId }: { row: Projection; n
 export interface HeldOptions {
   kind: "user" | "group";
   holderOf: (nativeId: string) => Promise<Holder | undefined>;
-  /** Asks the target who has the name. */
+  /** Asks the target again who has the name, as it was asked when that one was found. */
   look: () => Promise<TargetAccount | undefined>;
 }
 
@@ -66,7 +73,7 @@ const WORDS = {
 function heldByAnother({ kind, nativeId, changing }: Holder & { kind: HeldOptions["kind"]; nativeId: string }): Fault {
   const { one, matches, another } = WORDS[kind];
   return changing
-    ? new Fault("transient", `The ${one} ${nativeId} at the target ${matches}, and belongs to ${another}, which is about to change.`)
+    ? new AwaitedName("transient", `The ${one} ${nativeId} at the target ${matches}, and belongs to ${another}, ${WAITS}`)
     : new Fault(
         "rejected",
         `The ${one} ${nativeId} at the target ${matches}, but belongs to ${another} already. Settle which of the two it is, then retry.`,

@@ -1,6 +1,9 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { Fault, type AttributeObject, type Target } from "../../connectors/contract.ts";
 import { deliver } from "../../src/provision/deliver.ts";
+import type { Pass } from "../../src/provision/pace.ts";
 import { projectTarget } from "../../src/provision/project.ts";
+import type { Targets } from "../../src/provision/targets.ts";
 import { startWorld, type World } from "./world.ts";
 
 let world: World;
@@ -107,4 +110,89 @@ test("invariant 3: a new group waits for the name that another is about to give 
   expect((await world.projections())["Staff"]).toMatchObject({ state: "retrying" });
   await settle();
   expect(world.downstream.groups().map(({ displayName }) => displayName)).toEqual(["Old staff", "Staff"]);
+});
+
+/** Answers as the application does, but for what is put in its place. */
+const answering = (put: (target: Target) => Partial<Target>): Targets => ({
+  ...world.targets,
+  withTarget: (connection, use) => world.targets.withTarget(connection, (target) => use({ ...target, ...put(target) })),
+});
+/** An application that lets nobody have another's address, and has no filters that ignore case. */
+const strict = (): Targets => {
+  const refuse = (attributes: AttributeObject, own?: string) => {
+    const [mine] = addresses(attributes);
+    const other = world.downstream.users().find((user) => user["id"] !== own && mine !== undefined && addresses(user).includes(mine));
+    if (other) throw new Fault("exists", `${mine} is taken`);
+  };
+  return answering((target) => ({
+    async create(kind, attributes) {
+      refuse(attributes);
+      return target.create(kind, attributes);
+    },
+    async update(kind, nativeId, change) {
+      refuse(change.after, nativeId);
+      return target.update(kind, nativeId, change);
+    },
+  }));
+};
+const addresses = ({ emails }: Record<string, unknown>) =>
+  (Array.isArray(emails) ? (emails as AttributeObject[]) : []).map(({ value }) => String(value).toLowerCase());
+const deliverBy = async (targets: Targets, name: string) =>
+  deliver(world.ctx, { db: world.db, targets, projectionId: (await world.projections())[name]?.id ?? 0 });
+
+/** Somebody here has the address that another had, whatever becomes of that one's. */
+async function address(id: string, to: string): Promise<void> {
+  await world.setPerson(id, { attributes: { emails: [{ value: to, type: "work", primary: true }] } });
+}
+
+test("who is new and has the address of somebody who keeps it is a dead letter at once", async () => {
+  await world.addPeople(["anna"]);
+  await settle();
+  const [bert = ""] = await world.addPeople(["bert"]);
+  await address(bert, "anna@example.com");
+  await decide();
+  expect(await deliverBy(strict(), "bert")).toBe("fault");
+  expect((await world.projections())["bert"]).toMatchObject({
+    state: "dead",
+    last_error: expect.stringContaining("Settle which of the two"),
+  });
+});
+
+test("invariant 3: who gets the address that somebody else is about to give up waits for it", async () => {
+  const [anna = "", bert = ""] = await world.addPeople(["anna", "bert"]);
+  await settle();
+  await address(anna, "queen@example.com");
+  await address(bert, "anna@example.com");
+  await decide();
+  expect(await deliverBy(strict(), "bert")).toBe("fault");
+  expect((await world.projections())["bert"]).toMatchObject({ state: "retrying", last_error: expect.stringContaining("about to change") });
+  await deliverBy(strict(), "anna");
+  expect(await deliverBy(strict(), "bert")).toBe("delivered");
+});
+
+test("invariant 3: a name whose holder an application has kept waiting for long is waited for all the same", async () => {
+  const [first = ""] = await world.addPeople(["anna"]);
+  await settle();
+  await rename(first, "annabel");
+  await decide();
+  const down = answering(() => ({ update: () => Promise.reject(new Fault("transient", "no answer")) }));
+  for (let tries = 0; tries < 9; tries += 1) expect(await deliverBy(down, "annabel")).toBe("fault");
+  await world.addPeople(["anna"]);
+  await decide();
+  expect(await deliverTo("anna")).toBe("fault");
+  expect(await states()).toEqual({ anna: "retrying", annabel: "retrying" });
+  await settle();
+  expect(await states()).toEqual({ anna: "idle", annabel: "idle" });
+});
+
+test("M4: an application that has answered is not taken for one that hangs because somebody waits for a name there", async () => {
+  const [first = ""] = await world.addPeople(["anna"]);
+  await settle();
+  await rename(first, "annabel");
+  await world.addPeople(["anna"]);
+  await decide();
+  const passes: Pass[] = [];
+  const pace = { enter: () => ({ leave: (pass: Pass) => void passes.push(pass) }) };
+  expect(await deliverBy({ ...world.targets, pace }, "anna")).toBe("fault");
+  expect(passes).toEqual(["answered"]);
 });
