@@ -1,9 +1,9 @@
 import path from "node:path";
 import type { Command } from "commander";
-import { parseDocument } from "yaml";
+import { parseDocument, type Document } from "yaml";
 import { addConnection } from "../connections/store.ts";
 import { inTransaction } from "../db/database.ts";
-import { AppError } from "../errors.ts";
+import { AppError, messageOf } from "../errors.ts";
 import { readText } from "./read-text.ts";
 import type { Shell } from "./shell.ts";
 
@@ -35,16 +35,37 @@ function readYaml(file: string): unknown {
   const text = readText(file);
   const document = parseDocument(text, { prettyErrors: true });
   if (document.errors.length > 0) {
-    const problems = document.errors.map((error) => ({
+    // What follows one mistake mostly comes of it.
+    const problems = document.errors.slice(0, 10).map((error) => ({
       field: `line ${error.linePos?.[0].line ?? 1}, column ${error.linePos?.[0].col ?? 1}`,
-      message: error.message.split("\n")[0] ?? error.code,
+      message: withoutContents(error.message),
     }));
     throw new AppError("invalid", `${name} is not YAML.`, { problems });
   }
-  const content: unknown = document.toJS();
+  const content = valueOf(document, name);
   if (typeof content !== "object" || content === null || Array.isArray(content))
     throw new AppError("invalid", `${name} holds no connection: it must have name:, connector: and settings: at its top.`, {
       field: "file",
     });
   return content;
+}
+
+/** Aliases are looked up last. A password that begins with a star is none. */
+function valueOf(document: Document, name: string): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    const what = withoutContents(messageOf(error));
+    throw new AppError("invalid", `${name} is not YAML: ${what}. A value that begins with * stands between quotation marks.`, {
+      field: "file",
+    });
+  }
+}
+
+/** The parser repeats what it stumbled over, which may be a secret. */
+function withoutContents(message: string): string {
+  const [line = ""] = message.split("\n");
+  return line
+    .replace(/ at line \d+, column \d+:$/, "")
+    .replace(/^(Not a YAML token|.* in YAML (?:stream|document)|Unresolved alias.*?\)): .*/, "$1");
 }

@@ -6,7 +6,7 @@ import { openCommandLine, type TestCommandLine } from "./command-line.ts";
 
 let shell: TestCommandLine;
 const folder = mkdtempSync(path.join(os.tmpdir(), "rollcall-wrong-"));
-const written = (name: string, text: string) => {
+const written = (name: string, text: string | Buffer) => {
   const file = path.join(folder, name);
   writeFileSync(file, text);
   return file;
@@ -47,6 +47,32 @@ describe("files", () => {
   test.each(["connection add", "rule load"])("%s says what is the matter with the file", async (command) => {
     await refused(`${command} ${path.join(folder, "none.yaml")}`, "none.yaml can't be read: there is no such file.");
     await refused(`${command} ${folder}`, `${folder} can't be read: it is a folder.`);
+  });
+
+  test.each(["connection add", "rule load"])(
+    "%s takes no file of another encoding: names would be others, and no rule would ever fit",
+    async (command) => {
+      const text = "rules:\n  - { name: Värd, group: Värdar, role: register-user, unit: HQ }\n";
+      for (const encoding of ["latin1", "utf16le"] as const) {
+        const file = written("other.yaml", Buffer.from(text, encoding));
+        await refused(`${command} ${file}`, "other.yaml can't be read: it is not text in UTF-8.");
+      }
+    },
+  );
+
+  test("one that is not YAML is refused by lines and columns, without its contents: secrets stand there", async () => {
+    for (const [value, says] of [
+      ["| hunter2", "broken.yaml is not YAML.\n  line 3, column 19: Not a YAML token\n"],
+      ["*hunter2", "broken.yaml is not YAML: Unresolved alias"],
+      ["a: hunter2", "broken.yaml is not YAML.\n  line 3, column 17: "],
+      [`a\n"hunter2"${'\nhunter2 "hunter2" x: : y'.repeat(50)}`, "broken.yaml is not YAML.\n  line "],
+    ] as const) {
+      const file = written("broken.yaml", `name: company\nsettings:\n  bindPassword: ${value}\n`);
+      await refused(`connection add ${file}`, says);
+      const { text } = await shell.rollcall("connection", "add", file);
+      expect(text).not.toContain("hunter2");
+      expect(text.split("\n").length).toBeLessThan(15);
+    }
   });
 
   test("an empty one, or one with a list, is no connection", async () => {
