@@ -28,10 +28,11 @@ const IDLE_CONNECTIONS_STAY_MS = 75_000;
 const LARGE_FILES_MAY_TAKE_MS = 300_000;
 const MOST_HEADER_BYTES = 16 * 1024;
 
-// Who reads only the first lines (`rollcall audit tail | head`) has all that was wanted.
+// Who reads only the first lines (`rollcall audit tail | head`) has all that was wanted. A file on a full disk has not.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
-  process.exit(EXIT.ok);
+  if (error.code === "EPIPE") process.exit(EXIT.ok);
+  process.stderr.write(`The answer can't be written: ${error.message}.\n`);
+  process.exit(EXIT.failed);
 });
 
 process.exitCode = await runCommandLine({

@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
@@ -78,6 +78,22 @@ describe("the command line", () => {
       group: { attributes: { displayName: "account.name" } },
     },
   };
+
+  test("an answer that finds no room is said to be lost, in words", () => {
+    // Every write to it fails as on a full disk.
+    const full = openSync("/dev/full", "w");
+    try {
+      const { status, stderr } = spawnSync(process.execPath, [SCRIPT, "role", "list"], {
+        encoding: "utf8",
+        env: environment(),
+        stdio: ["ignore", full, "pipe"],
+      });
+      expect(stderr).toMatch(/^The answer can't be written: ENOSPC[^\n]*\n$/);
+      expect(status).toBe(1);
+    } finally {
+      closeSync(full);
+    }
+  });
 
   test("usage: help is no error, a wrong word is 2, and says what there is", async () => {
     expect(await rollcall("--help")).toMatchObject({ code: 0, out: expect.stringContaining("connection") });
