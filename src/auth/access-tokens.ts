@@ -23,11 +23,14 @@ export function claimedBy(bearer: string): { issuer: string; payload: JWTPayload
   }
 }
 
+/** Claims that are several words in one text: RFC 9068 has the one, Entra the other. */
+const SCOPES: ReadonlySet<string> = new Set(["scope", "scp"]);
+
 /** The first of the claims that a connection asks for which a token does not have as it should; undefined when it has them all. */
 export function missingClaim(payload: JWTPayload, claims: IssuerSettings["claims"]): string | undefined {
   return Object.entries(claims).find(([name, allowed]) => {
     const value: unknown = Object.hasOwn(payload, name) ? payload[name] : undefined;
-    const values = Array.isArray(value) ? value : typeof value === "string" && name === "scp" ? value.split(" ") : [value];
+    const values = Array.isArray(value) ? value : typeof value === "string" && SCOPES.has(name) ? value.split(" ") : [value];
     return !values.some((one) => typeof one === "string" && allowed.includes(one));
   })?.[0];
 }

@@ -66,6 +66,13 @@ describe("G5: access tokens of a configured issuer (OAuth 2.0 client credentials
     expect(answer.challenge).toMatch(/^Bearer realm="Rollcall SCIM", error="invalid_token", error_description="/);
   });
 
+  test("G5: a scope is one of those that a token names, however its issuer lists them (RFC 9068 section 2.2.3)", async () => {
+    await connect("scoped", { oauth: { issuer: issuer.url, audience: "rollcall", claims: { azp: "app-9", scope: "scim.write" } } });
+    const asked = async (scope: unknown) => (await get(await issuer.token({ azp: "app-9", scope }), "/scim/scoped/v2/Users")).status;
+    for (const scope of ["scim.write", "openid scim.write", ["openid", "scim.write"]]) expect(await asked(scope)).toBe(200);
+    for (const scope of ["scim.writer", "scim", "", undefined]) expect(await asked(scope)).toBe(401);
+  });
+
   test("G5: a token may be as long as Entra makes them, with 200 groups", async () => {
     const groups = Array.from({ length: 200 }, () => randomUUID());
     expect((await get(await issuer.token({ groups }))).status).toBe(200);
