@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { inTransaction } from "../../src/db/database.ts";
 import { createUnit } from "../../src/directory/units.ts";
+import { placeByCode } from "../../src/directory/waiting-for-units.ts";
 import { linkAccount } from "../../src/sync/accounts.ts";
 import { put, world, type World } from "../helpers/memory-source.ts";
 import { testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
@@ -54,7 +55,9 @@ async function happen(source: World, each: Exclude<Event, { type: "run" }>): Pro
     );
   else {
     const { rows } = await db.pool.query("select from units where code = 'Z'");
-    if (rows.length === 0) await inTransaction(db, ctx, (work) => createUnit(work, { name: "Z", code: "Z" }));
+    // As the API does: whoever has waited for it comes into it.
+    if (rows.length === 0)
+      await inTransaction(db, ctx, async (work) => void (await placeByCode(work, [await createUnit(work, { name: "Z", code: "Z" })])));
   }
 }
 
