@@ -136,7 +136,7 @@ async function decideOne(work: Work, { connection, keyRing, record }: OneOptions
     });
   if (record.kind === "group" && found) return ownedGroup({ connection, found, item, deleted: record.deleted === true });
   if (!item || found) return item;
-  return settleNew(work, { connection, item, nativeId });
+  return settleNew(work, { connection, record, item, nativeId });
 }
 
 async function saysTheSame(
@@ -186,13 +186,17 @@ function ownedGroup({
   return undefined;
 }
 
+function called({ resource: { userName } }: OneRecord): string {
+  return typeof userName === "string" ? `The user whose userName is \`${userName.slice(0, 100)}\`` : "This resource";
+}
+
 /** A new record may turn out to be somebody already known: then the account is named after that person. */
 async function settleNew(
   work: Work,
-  { connection, item, nativeId }: { connection: LoadedConnection; item: Item; nativeId: string },
+  { connection, record, item, nativeId }: Pick<OneOptions, "connection" | "record"> & { item: Item; nativeId: string },
 ): Promise<Item> {
   if (item.action === "dispute")
-    throw new AppError("conflict", `This resource is neither somebody new nor joined to anybody who is here: ${item.reason}.`, {
+    throw new AppError("conflict", `${called(record)} is neither somebody new nor joined to anybody who is here: ${item.reason}.`, {
       scimType: "uniqueness",
     });
   if (item.action === "ignore")

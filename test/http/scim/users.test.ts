@@ -84,6 +84,10 @@ describe("M1: the life of a user", () => {
     await create("taken@example.com");
     const again = await door.request("POST", "/Users", { body: { schemas: [CORE], userName: "TAKEN@example.com" } });
     expect([again.status, again.body.scimType]).toEqual([409, "uniqueness"]);
+    expect(again.body.detail).toContain("userName is `TAKEN@example.com`");
+    const { body: other } = await create("other@example.com");
+    const renamed = await door.request("PUT", `/Users/${other.id}`, { body: { schemas: [CORE], userName: "taken@example.com" } });
+    expect([renamed.status, renamed.body.detail]).toEqual([409, expect.stringContaining("taken@example.com")]);
     const before = (await list({ count: "0" })).body.totalResults;
     const bad = await door.request("POST", "/Users", { body: { schemas: [CORE], displayName: "No name" } });
     expect([bad.status, bad.body.scimType, bad.body.detail]).toEqual([400, "invalidValue", expect.stringContaining("userName")]);
