@@ -9,3 +9,12 @@ export function keepsItsLetters(text: string): boolean {
     return lower === letter || lower.toUpperCase() === letter;
   });
 }
+
+/**
+ * A text in lower case as lower() of the database has it: letter by letter, whatever stands around (Σ is σ, also where a Greek word
+ * ends), each becoming one letter (İ is i). What is asked of it there and here has one answer.
+ */
+export function lowerLetters(text: string): string {
+  if (!/[^ -~]/.test(text)) return text.toLowerCase();
+  return [...text].map((letter) => (letter === "İ" ? "i" : letter.toLowerCase())).join("");
+}

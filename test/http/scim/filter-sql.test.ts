@@ -29,7 +29,23 @@ beforeAll(async () => {
 });
 afterAll(() => db.drop());
 
-const word = fc.constantFrom("ann", "ANN", "bob", "Bob Émile", "a%b", "a_b", 'q"uote', "back\\slash", "(x)", "", "zed", "annbob");
+const word = fc.constantFrom(
+  "ann",
+  "ANN",
+  "bob",
+  "Bob Émile",
+  "a%b",
+  "a_b",
+  'q"uote',
+  "back\\slash",
+  "(x)",
+  "",
+  "zed",
+  "annbob",
+  "İnci",
+  "ΟΔΟΣ",
+  "οδος",
+);
 const text = fc.oneof(
   word,
   word.map((one) => `${one}@example.com`),

@@ -1,3 +1,4 @@
+import { lowerLetters } from "../../../directory/letter-case.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../json.ts";
 import type { Target } from "../schema.ts";
 import { isAssumedFalse, leafOf, type Comparison, type Filter, type FilterValue } from "./ast.ts";
@@ -76,7 +77,7 @@ function comparable(
   if (type === "integer" || type === "decimal") return [typeof held === "number" ? held : undefined, value];
   if (type === "dateTime") return [instant(String(held)), value];
   if (typeof held !== "string") return [undefined, value];
-  return caseExact ? [held, String(value)] : [held.toLowerCase(), String(value).toLowerCase()];
+  return caseExact ? [held, String(value)] : [lowerLetters(held), lowerLetters(String(value))];
 }
 
 /** The elements of an attribute; a single value is a list of one. */
