@@ -1,8 +1,8 @@
 import { AppError } from "../errors.ts";
 import type { Sql } from "./database.ts";
 
-/** By how much the clocks of this machine and of the database's may differ. */
-const MOST_SECONDS = 60;
+/** By how much the clocks of this machine and of the database's may differ: as Kerberos has it (RFC 4120), so that nobody is locked out for less. */
+const MOST_SECONDS = 300;
 
 /**
  * What is wrong with this machine's clock, as a sentence; undefined while it agrees with the database's. Whoever loses access by a node
@@ -19,7 +19,7 @@ export async function clockProblem(sql: Sql, now: () => Date): Promise<string | 
   return `This machine's clock is ${seconds} s ${lead > 0 ? "ahead of" : "behind"} the database's: what ends on one node would go on on others for as long. Have both set by NTP.`;
 }
 
-/** Throws `misconfigured` when this machine's clock and the database's are more than a minute apart. */
+/** Throws `misconfigured` when this machine's clock and the database's are more than five minutes apart. */
 export async function requireAgreedClock(sql: Sql, now: () => Date): Promise<void> {
   const problem = await clockProblem(sql, now);
   if (problem !== undefined) throw new AppError("misconfigured", problem);
