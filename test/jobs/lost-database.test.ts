@@ -22,7 +22,8 @@ afterEach(async () => {
 });
 
 const THE_ONE_AT_WORK = "select pg_backend_pid() as pid";
-const THE_LOCKS_HOLDER = "select pid from pg_locks where locktype = 'advisory' and classid = 7305002";
+const THE_LOCKS_HOLDER = `select pid from pg_locks join pg_database on oid = database
+  where locktype = 'advisory' and classid = 7305002 and datname = current_database()`;
 
 /** The next row that goes into the table takes a backend with it, once: sequences know nothing of transactions. */
 const killAt = (table: string, backend: string) =>
