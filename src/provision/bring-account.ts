@@ -134,21 +134,19 @@ async function adopt(found: TargetAccount, { desired, options, look }: AdoptOpti
 /** By what applications may tell two accounts apart. */
 const identifying = ({ match }: Pick<BringOptions, "match">) => [...new Set([...match, "userName", "externalId", "emails"] as const)];
 
-/** Another account that has what somebody is to have; the own one where no other is shown. */
+/** Another account that has what somebody is to have. */
 async function inTheWay(
   desired: AttributeObject,
   { target, own, match }: Pick<BringOptions, "target" | "match"> & { own: string },
 ): Promise<TargetAccount | undefined> {
-  let theirs: TargetAccount | undefined;
   for (const attribute of identifying({ match })) {
     const value = desired[attribute];
     if (value === undefined || value === null || value === "") continue;
     const found = await target.find("user", { [attribute]: value }, { thorough: false });
     const other = found.find(({ nativeId }) => nativeId !== own);
     if (other) return other;
-    theirs ??= found[0];
   }
-  return theirs;
+  return undefined;
 }
 
 async function disabled(row: Projection, options: BringOptions): Promise<Delivered> {

@@ -54,8 +54,9 @@ export async function named(call: () => Promise<void>, { own, ...held }: HeldOpt
   } catch (error) {
     if (!isTaken(error)) throw error;
     const found = await held.look();
-    if (!found) return call();
-    if (found.nativeId !== own) await refuseHeld(found, held);
+    // Nobody else is in the way any more.
+    if (!found || found.nativeId === own) return call();
+    await refuseHeld(found, held);
     throw error;
   }
 }

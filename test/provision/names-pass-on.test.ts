@@ -196,3 +196,34 @@ test("M4: an application that has answered is not taken for one that hangs becau
   expect(await deliverBy({ ...world.targets, pace }, "anna")).toBe("fault");
   expect(passes).toEqual(["answered"]);
 });
+
+test.each([
+  ["before we look", 1],
+  ["after we have looked once", 2],
+])("invariant 3: a name that its holder gives up between the refusal and our look, %s, is not lost", async (_when, look) => {
+  const [first = "", second = ""] = await world.addPeople(["anna", "bert"]);
+  await settle();
+  await freeNames();
+  await rename(first, "annabel");
+  await rename(second, "anna");
+  await decide();
+  let [refused, asked] = [false, 0];
+  const meanwhile = answering((target) => ({
+    async update(...given) {
+      await target.update(...given).catch((error: unknown) => {
+        refused = true;
+        throw error;
+      });
+    },
+    async find(...given) {
+      const before = look === 2 ? await target.find(...given) : undefined;
+      if (refused && (asked += 1) === 1) await deliverTo("annabel");
+      return before ?? (await target.find(...given));
+    },
+  }));
+  await deliverBy(meanwhile, "anna");
+  await settle();
+  expect(await states()).toEqual({ anna: "idle", annabel: "idle" });
+  expect(world.user("anna")).toMatchObject({ displayName: "anna" });
+  expect(world.user("annabel")).toMatchObject({ displayName: "annabel" });
+});
