@@ -20,13 +20,16 @@ export interface GuardedOptions {
 /** What was counted, and when (milliseconds). */
 export interface CountedLately {
   /** Accounts of people with access there were at least; whether no more than these. */
-  linked?: { least: number; all: boolean; at: number };
+  linked?: { least: number; all: boolean; at: number; keptMs: number };
   /** Those who left in the window, and those who were let through since. */
   recent?: { count: number; at: number; through: number };
 }
 
 /** How long a count of accounts holds that is twice what is asked for: nobody loses half of their accounts so soon without a guard of its own. */
 const LINKED_MS = 5000;
+/** In a large directory for longer, so that counting takes a hundredth of the time at most; this is the longest. */
+const LONGEST_LINKED_MS = 60_000;
+const WORTH = 100;
 /** How long a count of those who left holds, while there is room for as many again and for these. Other nodes let some through meanwhile. */
 const RECENT_MS = 250;
 const ROOM = 100;
@@ -70,7 +73,7 @@ function letThrough(options: GuardedOptions): boolean {
   if (!recent || Math.abs(at - recent.at) >= RECENT_MS) return false;
   const leaving = doubled(recent.count + recent.through);
   const most = enoughLinked({ ...options, recent: leaving });
-  if (most > 0 && (!linked || linked.least < 2 * most || Math.abs(at - linked.at) >= LINKED_MS)) return false;
+  if (most > 0 && (!linked || linked.least < 2 * most || Math.abs(at - linked.at) >= linked.keptMs)) return false;
   if (judge(factsOf(options, { recent: leaving, recentActive: leaving, linked: most }), connection.limits).length > 0) return false;
   recent.through += 1;
   return true;
@@ -97,9 +100,10 @@ async function linkedAtLeast(sql: Sql, options: GuardedOptions & { most: number;
   const { linked } = lately.get(connection.id) ?? {};
   const plenty = 2 * Math.max(most, enoughLinked({ ...options, recent: doubled(recent) }));
   const enough = linked && linked.least >= 2 * most && (linked.all || linked.least >= plenty);
-  if (enough && Math.abs(at - linked.at) < LINKED_MS) return most;
+  if (enough && Math.abs(at - linked.at) < linked.keptMs) return most;
   const least = await linkedCount(sql, { ...options, most: 2 * plenty });
-  lately.set(connection.id, { ...lately.get(connection.id), linked: { least, all: least < 2 * plenty, at } });
+  const keptMs = Math.min(LONGEST_LINKED_MS, Math.max(LINKED_MS, WORTH * (ctx.now().getTime() - at)));
+  lately.set(connection.id, { ...lately.get(connection.id), linked: { least, all: least < 2 * plenty, at, keptMs } });
   return least;
 }
 
