@@ -58,3 +58,16 @@ test("M2: a second client's account finds whoever has its login with a Σ at the
   const { rows } = await door.db.pool.query("select count(*)::int as accounts from accounts where person_id = $1", [body.id]);
   expect(rows).toEqual([{ accounts: 2 }]);
 });
+
+test("who a filter finds by a value in other letters, a removal takes it from", async () => {
+  const { body: created } = await post(`dotted-${(made += 1)}`, { address: "İnci@x.test" }).expect(201);
+  const value = "inci@x.test";
+  const { body: found } = await door.request("GET", `/Users?filter=${encodeURIComponent(`emails.value eq "${value}"`)}`).expect(200);
+  expect(found.Resources.map(({ id }: { id: string }) => id)).toEqual([created.id]);
+  const { body: after } = await door
+    .request("PATCH", `/Users/${created.id}`, {
+      body: { schemas: [PATCH], Operations: [{ op: "remove", path: "emails", value: [{ value }] }] },
+    })
+    .expect(200);
+  expect(after.emails).toBeUndefined();
+});

@@ -1,3 +1,4 @@
+import { lowerLetters } from "../../../directory/letter-case.ts";
 import { AppError } from "../../../errors.ts";
 import { coerceSingle, coerceValue } from "../coerce.ts";
 import { elementKey, foldElements, hasContent, isPrimary, onePrimary } from "../elements.ts";
@@ -50,7 +51,7 @@ function removed(before: readonly JsonValue[], { path: { attribute }, value }: L
 
 /** An element as it is compared with others (RFC 7643 section 2.2): in small letters where their case means nothing. */
 function compared(attribute: SchemaAttribute, element: JsonValue): JsonValue {
-  const plain = ({ caseExact }: SchemaAttribute, held: JsonValue) => (typeof held === "string" && !caseExact ? held.toLowerCase() : held);
+  const plain = ({ caseExact }: SchemaAttribute, held: JsonValue) => (typeof held === "string" && !caseExact ? lowerLetters(held) : held);
   if (!isJsonObject(element)) return plain(attribute, element);
   return Object.fromEntries(
     Object.entries(element).map(([name, held]) => [name, plain(attribute.subAttributes.get(name.toLowerCase()) ?? attribute, held)]),
