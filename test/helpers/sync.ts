@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { SourceRecord } from "../../connectors/contract.ts";
+import type { Page, SourceRecord } from "../../connectors/contract.ts";
 import { connectionDefinitionSchema } from "../../src/connections/definition.ts";
 import { addConnection } from "../../src/connections/store.ts";
 import type { Context } from "../../src/context.ts";
@@ -71,6 +71,28 @@ export function syncWorld(
     planOnly: options.planOnly,
     onProgress: options.onProgress,
     source: worldSource(options.world),
+  });
+}
+
+/** An incremental run of people, told these changes once. */
+export function syncTold(
+  db: Database,
+  ctx: Context,
+  { world, changes }: { world: World; changes: readonly SourceRecord[] },
+): Promise<RunSummary> {
+  return runSync(ctx, {
+    db,
+    keyRing: testKeyRing,
+    connection: "corp",
+    mode: "incremental",
+    trigger: "cli",
+    source: {
+      ...worldSource(world, ["user"]),
+      async *readChanges(): AsyncGenerator<Page, { at: number }> {
+        yield { records: [...changes] };
+        return { at: 2 };
+      },
+    },
   });
 }
 

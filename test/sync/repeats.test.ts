@@ -3,7 +3,7 @@ import type { Completeness, Page, SourceRecord } from "../../connectors/contract
 import { runSync } from "../../src/sync/run.ts";
 import { put, world, worldSource } from "../helpers/memory-source.ts";
 import { testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
-import { group, person, syncWorld, testConnection, testKeyRing } from "../helpers/sync.ts";
+import { group, person, syncTold, syncWorld, testConnection, testKeyRing } from "../helpers/sync.ts";
 
 let db: TestDatabase;
 const ctx = testContext();
@@ -174,24 +174,6 @@ describe("somebody who comes back", () => {
 });
 
 describe("a record that was refused", () => {
-  /** A source that tells each change once. */
-  function telling(from: ReturnType<typeof world>, changes: readonly SourceRecord[]) {
-    return runSync(ctx, {
-      db,
-      keyRing: testKeyRing,
-      connection: "corp",
-      mode: "incremental",
-      trigger: "cli",
-      source: {
-        ...worldSource(from, ["user"]),
-        async *readChanges(): AsyncGenerator<Page, { at: number }> {
-          yield { records: [...changes] };
-          return { at: 2 };
-        },
-      },
-    });
-  }
-
   test("for a login name that somebody had is taken in by the first run after it is free, without being told again", async () => {
     const all = world([person("ada"), person("bob")]);
     await syncWorld(db, ctx, { world: all });
@@ -203,14 +185,14 @@ describe("a record that was refused", () => {
     };
     await db.pool.query("update connections set mapping = jsonb_set(mapping, '{match}', '[\"employeeNumber\"]')");
     put(all, namesake);
-    expect(await telling(all, [namesake])).toMatchObject({ read: { user: { problems: 1 } } });
+    expect(await syncTold(db, ctx, { world: all, changes: [namesake] })).toMatchObject({ read: { user: { problems: 1 } } });
     // It is asked for again, and refused again, as long as the name is taken.
-    expect(await telling(all, [])).toMatchObject({ read: { user: { problems: 1 } } });
+    expect(await syncTold(db, ctx, { world: all, changes: [] })).toMatchObject({ read: { user: { problems: 1 } } });
     const renamed: SourceRecord = { ...person("countess"), nativeId: "id-ada", reference: "uid=ada" };
     put(all, renamed);
-    await telling(all, [renamed]);
-    await telling(all, []);
+    await syncTold(db, ctx, { world: all, changes: [renamed] });
+    await syncTold(db, ctx, { world: all, changes: [] });
     expect((await people()).map((row) => row.user_name)).toEqual(["ada", "bob", "countess"]);
-    expect(await telling(all, [])).toMatchObject({ plan: {}, read: {} });
+    expect(await syncTold(db, ctx, { world: all, changes: [] })).toMatchObject({ plan: {}, read: {} });
   });
 });

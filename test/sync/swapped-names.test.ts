@@ -1,13 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import type { Page, SourceRecord } from "../../connectors/contract.ts";
+import type { SourceRecord } from "../../connectors/contract.ts";
 import { inTransaction } from "../../src/db/database.ts";
 import { applyPlan } from "../../src/sync/apply-plan.ts";
 import { approvePlan } from "../../src/sync/approve.ts";
-import { runSync } from "../../src/sync/run.ts";
 import { testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
-import { put, world, worldSource, type World } from "../helpers/memory-source.ts";
-import { syncWorld, testConnection, testKeyRing, UNGUARDED } from "../helpers/sync.ts";
+import { put, world } from "../helpers/memory-source.ts";
+import { syncTold, syncWorld, testConnection, testKeyRing, UNGUARDED } from "../helpers/sync.ts";
 import { whileTimeLasts } from "../helpers/while-time-lasts.ts";
 
 let db: TestDatabase;
@@ -55,22 +54,6 @@ async function problems(): Promise<string[]> {
 }
 const line = (id: string, uid: string) => `${id} ${uid} ${uid}@lab.test`;
 
-function incremental(from: World, changes: readonly SourceRecord[]) {
-  return runSync(ctx, {
-    db,
-    keyRing: testKeyRing,
-    connection: "corp",
-    mode: "incremental",
-    trigger: "cli",
-    source: {
-      ...worldSource(from, ["user"]),
-      async *readChanges(): AsyncGenerator<Page, { at: number }> {
-        yield { records: [...changes] };
-        return { at: 2 };
-      },
-    },
-  });
-}
 const asTold = () => db.pool.query('update connections set cursor = \'{"user": {"at": 1}}\'');
 
 describe("people of one source who pass their names on among themselves", () => {
@@ -161,10 +144,10 @@ describe("people of one source who pass their names on among themselves", () => 
     await syncWorld(db, ctx, { world: source });
     await asTold();
     put(source, named("ada", "b"));
-    await incremental(source, [named("ada", "b")]);
+    await syncTold(db, ctx, { world: source, changes: [named("ada", "b")] });
     expect(await problems()).toEqual(["ada conflict"]);
     put(source, named("bob", "a"));
-    await incremental(source, [named("bob", "a")]);
+    await syncTold(db, ctx, { world: source, changes: [named("bob", "a")] });
     expect(await names()).toEqual([line("ada", "b"), line("bob", "a")]);
   });
 
@@ -257,7 +240,7 @@ test("B9, invariant 3: however names and addresses go round among people, everyb
             named(id, uids[index] ?? "", { mail: `${mails[index]}@lab.test`, ...(titled.includes(id) ? { title: "T" } : {}) }),
           );
           for (const record of records) put(source, record);
-          if (told) await incremental(source, records.toReversed());
+          if (told) await syncTold(db, ctx, { world: source, changes: records.toReversed() });
           else await syncWorld(db, ctx, { world: source });
           expect(await names()).toEqual(IDS.map((id, index) => `${id} ${uids[index]} ${mails[index]}@lab.test`));
           expect(await problems()).toEqual([]);
