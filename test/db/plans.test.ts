@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { usersIndexed } from "../../src/http/scim/users-indexed.ts";
+import { parameters } from "../../src/http/scim/view.ts";
 import { testDatabase, type TestDatabase } from "../helpers/database.ts";
 
 describe("plans that are made once", () => {
@@ -36,6 +38,37 @@ describe("plans that are made once", () => {
       values: [1],
     });
     expect(rows).toEqual([{ by_key: "off", read_only: "on" }]);
+  });
+
+  it("nothing that people are found by is a sequential scan: before PostgreSQL 18 one where they are off spoils the plan of the whole", async () => {
+    const client = await db.requestPool.connect();
+    try {
+      for (const [attribute, by] of [
+        ["username", "equals"],
+        ["externalid", "equals"],
+        ["emails.value", "equals"],
+        ["emails.value", "narrows"],
+        ["displayname", "narrows"],
+      ] as const) {
+        const given = parameters();
+        const indexed = usersIndexed({ parameters: given, connection: `${given.add(1)}::integer`, isGroupSeen: "" });
+        const condition =
+          by === "equals"
+            ? indexed.equals.get(attribute)?.("somebody@example.com")
+            : indexed.narrows?.get(attribute)?.({ operator: "co", value: "somebody@" });
+        await client.query(
+          `prepare found as select p.id from people p cross join lateral (select p.attributes as document offset 0) d where ${condition}`,
+        );
+        const { rows } = await client.query<{ "QUERY PLAN": string }>(
+          `explain execute found(${given.values.map((value) => client.escapeLiteral(String(value))).join(", ")})`,
+        );
+        await client.query("deallocate found");
+        const plan = rows.map((row) => row["QUERY PLAN"]).join("\n");
+        expect({ attribute, by, plan }).toEqual({ attribute, by, plan: expect.not.stringContaining("Seq Scan") });
+      }
+    } finally {
+      client.release();
+    }
   });
 
   it("none of them waits for ever for what somebody else holds", async () => {
