@@ -55,6 +55,8 @@ interface PlanRow {
   state: string;
   hash: Buffer | null;
   opened_at: Date;
+  /** Somebody has looked at it and let it through. */
+  approved: boolean;
   /** Its word went over to others while it was silent, and this plan was read from it. */
   returns: boolean;
 }
@@ -137,7 +139,7 @@ export async function applyItems(ctx: Context, options: ApplyOptions): Promise<A
 
 async function loadPlan(db: Database, planId: number): Promise<PlanRow> {
   const { rows } = await db.pool.query<PlanRow>(
-    `select p.id, p.run_id, p.connection_id, c.name as connection, coalesce(p.mapping_version, c.mapping_version) as mapping_version, p.state, p.hash, p.opened_at, c.silent_since is not null and r.mode <> 'remap' as returns
+    `select p.id, p.run_id, p.connection_id, c.name as connection, coalesce(p.mapping_version, c.mapping_version) as mapping_version, p.state, p.hash, p.opened_at, p.decided_by is not null as approved, c.silent_since is not null and r.mode <> 'remap' as returns
        from plans p join connections c on c.id = p.connection_id join runs r on r.id = p.run_id where p.id = $1`,
     [planId],
   );
@@ -191,6 +193,7 @@ async function applyRange(ctx: Context, options: RangeOptions): Promise<void> {
         source: planSource({ ...range, begun }),
         connection: { id: plan.connection_id, name: plan.connection, mappingVersion: plan.mapping_version },
         planId: plan.id,
+        approved: plan.approved,
         passing,
       };
       const applied = await applyBatch(

@@ -156,6 +156,28 @@ describe("guards", () => {
     });
   });
 
+  test("B2: leavers whom somebody has approved don't hold those after them; what nobody has looked at goes on adding up", async () => {
+    await testConnection(db, ctx);
+    const source = many(60);
+    source.pageSize = 100;
+    await syncWorld(db, ctx, { world: source });
+    leave(source, 2);
+    expect(await syncWorld(db, ctx, { world: source })).toMatchObject({ state: "done" });
+    leave(source, 32);
+    const held = await syncWorld(db, ctx, { world: source });
+    await inTransaction(db, ctx, (work) => approvePlan(work, { planId: held.planId }));
+    await applyPlan(ctx, { db, keyRing: testKeyRing, planId: held.planId });
+    for (const count of [36, 40, 44, 48])
+      expect([count, (leave(source, count), await syncWorld(db, ctx, { world: source })).state]).toEqual([count, "done"]);
+    leave(source, 53);
+    expect((await syncWorld(db, ctx, { world: source })).guards).toEqual([
+      {
+        guard: "window",
+        message: "5 disables and deletes of active accounts, and 18 in the last 24 hours; the limit for both is 20",
+      },
+    ]);
+  });
+
   test("a connection is quarantined after repeated failures, and says so", async () => {
     await testConnection(db, ctx, { limits: { failures: 2 } });
     const source = many(5);

@@ -53,7 +53,7 @@ async function applyShaped(batch: Batch, shape: Shape): Promise<void> {
         ? await applyGroups(batch, shape)
         : await applyUnits(batch);
   if (batch.source.kind !== "unit") await recordTrail(batch, { concerned });
-  if (shape.leavers || shape.blocks || shape.employment) await countForGuards(batch);
+  if (!batch.approved && (shape.leavers || shape.blocks || shape.employment)) await countForGuards(batch);
   await wakeFollowers(batch, { concerned, members: shape.members });
 }
 

@@ -22,6 +22,8 @@ export interface Batch {
   passing?: boolean;
   /** For the audit trail; absent for a request. */
   planId?: number;
+  /** Somebody has looked at the plan and let it through: its leavers hold nobody after them. */
+  approved?: boolean;
 }
 
 const OUTCOMES = "not exists (select from plan_outcomes o where o.plan_id = $1 and o.seq = i.seq)";

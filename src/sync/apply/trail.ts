@@ -32,7 +32,7 @@ export async function recordTrail(batch: Batch, { concerned }: { concerned: read
 
 /**
  * Counts disables and deletes for the sliding window, those that take no person's access apart: who was out already, groups, units.
- * Accounts that are nobody's take nobody away.
+ * Accounts that are nobody's take nobody away. Plans that somebody approved are not counted.
  */
 export async function countForGuards(batch: Batch): Promise<void> {
   await step(batch, {
