@@ -3,6 +3,7 @@ import { createOauthClient } from "../auth/oauth-clients.ts";
 import { findConnection } from "../connections/open.ts";
 import { inTransaction } from "../db/database.ts";
 import { AppError } from "../errors.ts";
+import { nameOnALine } from "./arguments.ts";
 import { momentFrom } from "./period.ts";
 import type { Shell } from "./shell.ts";
 
@@ -16,7 +17,7 @@ export function clientCreate(parent: Command, shell: Shell): void {
   parent
     .command("create")
     .description("make a client that fetches tokens at /oauth/token; prints its id and secret, which is never shown again")
-    .requiredOption("--name <name>", "by which it is found and revoked")
+    .requiredOption("--name <name>", "by which it is found and revoked", nameOnALine)
     .requiredOption("--connection <name>", "the connection that the SCIM client writes through")
     .option("--expires <when>", "a period (365d) or a date (2027-01-31); never when absent")
     .action(({ name, connection: wanted, expires }: Options) =>

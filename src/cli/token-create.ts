@@ -6,6 +6,7 @@ import { inTransaction } from "../db/database.ts";
 import { findPerson } from "../directory/people.ts";
 import { findUnit } from "../directory/units.ts";
 import { AppError } from "../errors.ts";
+import { nameOnALine } from "./arguments.ts";
 import { momentFrom } from "./period.ts";
 import type { Shell } from "./shell.ts";
 
@@ -23,7 +24,7 @@ export function tokenCreate(parent: Command, shell: Shell): void {
   parent
     .command("create")
     .description("make an API token; prints only the token, which is never shown again")
-    .requiredOption("--name <name>", "by which it is found and revoked")
+    .requiredOption("--name <name>", "by which it is found and revoked", nameOnALine)
     .addOption(new Option("--scope <scope>", "what it opens").choices(["scim", "api", "feed"]).makeOptionMandatory())
     .option(
       "--connection <name>",

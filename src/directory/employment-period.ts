@@ -72,7 +72,7 @@ function instantsOf(
   { value, timeZone }: EmploymentDate,
   { field, dayTime, daysBefore = 0 }: { field: string; dayTime: number; daysBefore?: number },
 ): { at: number; ready: number } {
-  const zone = zoneOf(timeZone, field);
+  const zone = requireZone(timeZone, field);
   const { day, time, offset } = read(value.trim(), field);
   const local = day + (time ?? dayTime);
   const at = offset === undefined || time === undefined ? firstInstantAt(zone, local) : local - offset;
@@ -109,7 +109,8 @@ function minutesOf(clock: string): number {
   return hours * 60 + minutes;
 }
 
-function zoneOf(name: string, field: string): Zone {
+/** The zone of this name. Throws `invalid`, naming `field` as what is read by it. */
+export function requireZone(name: string, field: string): Zone {
   const zone = openZone(name);
   if (!zone)
     throw new AppError(

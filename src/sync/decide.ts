@@ -6,7 +6,7 @@ import { employmentChange, type EmploymentChange } from "./employment.ts";
 import { managerNamed, managerRemapped } from "./manager.ts";
 import type { Match } from "./match.ts";
 import { mergeOrigins, type Merged } from "./merge.ts";
-import { audible, localOrigin, ownOrigin, relied, storedOrigin, withoutEcho, type Speakers } from "./origins.ts";
+import { audible, localOrigin, ownOrigin, ownWord, relied, storedOrigin, type Speakers } from "./origins.ts";
 import { personPayload } from "./person-payload.ts";
 import { isOut, type Item, type ItemPayload, type KnownAccount, type KnownOrigin, type KnownPerson } from "./records.ts";
 import { transferred } from "./transfer.ts";
@@ -80,7 +80,7 @@ function decideNew(deciding: Deciding, input: TimedInput): Item {
   }
   if (deciding.mapping.situations.unmatched === "ignore")
     return setAside(input, { situation: "unmatched", reason: "nobody matches; this connection makes no people" });
-  const merged = mergeOrigins([ownOrigin(deciding, contributionOf(input))]);
+  const merged = mergeOrigins([ownOrigin(deciding, ownWord(deciding, input))]);
   const person = personPayload(merged, { before: undefined, userOf: input });
   return item(input, {
     action: "create",
@@ -101,7 +101,7 @@ function decideNew(deciding: Deciding, input: TimedInput): Item {
 function decideUpdate(deciding: Deciding, input: TimedInput & { reason?: string; link?: boolean }): Item {
   const { person, known } = input;
   if (!person) throw new AppError("internal", `The person of account ${input.record.nativeId} was not loaded.`);
-  const contribution = contributionOf(input);
+  const contribution = ownWord(deciding, input);
   const others = (input.origins ?? person.origins)
     .filter((origin) => origin.accountId !== known?.id)
     .map((origin) => storedOrigin(deciding, { origin, person, now: input.seenAt }));
@@ -229,10 +229,6 @@ function account({
   const active = contribution["active"];
   const mapped = { ...(typeof active === "boolean" ? { active } : {}), manager: managerNamed(contribution) };
   return { attributes: record.attributes, hash, mapped: inScope ? mapped : null };
-}
-
-function contributionOf({ contribution, known }: UserInput): Contribution {
-  return withoutEcho(contribution, known?.writtenBack ?? null);
 }
 
 /** What the word of this connection that somebody is not active leads to. */

@@ -100,7 +100,8 @@ function employmentOf(values: Contribution, sayer: (key: string) => Origin | und
   return { ...(from ? { start: from } : {}), ...(to ? { end: to } : {}), timeZone: textOf(values["employment.timeZone"]) };
 }
 
-function textOf(value: AttributeValue | undefined): string | undefined {
+/** A text without what is around it; undefined when it says nothing. */
+export function textOf(value: AttributeValue | undefined): string | undefined {
   return typeof value === "string" && value.trim() !== "" ? value.trim() : undefined;
 }
 

@@ -1,7 +1,9 @@
 import { fromProfile, type Contribution } from "../directory/attributes.ts";
+import { requireZone } from "../directory/employment-period.ts";
+import { openZone } from "../directory/local-time.ts";
 import { AppError } from "../errors.ts";
 import type { CompiledMapping } from "./mapping.ts";
-import { EVERYTHING, LOCAL_PRECEDENCE, type Origin } from "./merge.ts";
+import { EVERYTHING, LOCAL_PRECEDENCE, textOf, type Origin } from "./merge.ts";
 import type { KnownAccount, KnownOrigin, KnownPerson } from "./records.ts";
 import { transferred } from "./transfer.ts";
 
@@ -72,6 +74,30 @@ function lastWord({ attributes, mastery, originBlocks }: Heard, { connectionId }
 export function localOrigin(person: KnownPerson): Origin[] {
   return person.local ? [{ connectionId: null, precedence: LOCAL_PRECEDENCE, overrides: {}, contribution: person.local }] : [];
 }
+
+/** What a record says now of whoever its account belongs to or will. */
+interface Saying {
+  contribution: Contribution;
+  known: KnownAccount | undefined;
+  person: KnownPerson | undefined;
+  seenAt: Date;
+}
+
+/**
+ * What the account in hand says, without what is our own. Throws `invalid` for a zone of an employment that nobody can read, though no
+ * date asks for it yet: the first date would fail on it. Who has one since before keeps it, and nobody stays in for it who is to be out.
+ */
+export function ownWord(speakers: Speakers, { contribution, known, person, seenAt }: Saying): Contribution {
+  const zone = textOf(contribution[ZONE]);
+  if (zone !== undefined && contribution["active"] !== false && !openZone(zone)) {
+    const stored = person?.origins.find(({ accountId }) => accountId === known?.id);
+    const before = stored && storedContribution(speakers, { ...stored, now: seenAt });
+    if (textOf(before?.[ZONE]) !== zone) requireZone(zone, ZONE);
+  }
+  return withoutEcho(contribution, known?.writtenBack ?? null);
+}
+
+const ZONE = "employment.timeZone";
 
 /** No echo: what we wrote back ourselves is not the origin's word. */
 export function withoutEcho(contribution: Contribution, writtenBack: KnownAccount["writtenBack"]): Contribution {

@@ -40,6 +40,12 @@ test.each([
   ["connection remove feed --leaving -1", "It must be a whole number, or 0."],
   ["role compare --module registry", "There is no module registry; there are dashboard, register, rollcall."],
   ["audit export --from 2027-02-01 --to 2027-01-01", "--to: 2027-01-01 is not after 2027-02-01, where --from begins."],
+  ["plan show 0x1", 'id: "0x1" is not an id; ids are whole numbers.'],
+  ["plan approve 1e0", 'id: "1e0" is not an id; ids are whole numbers.'],
+  ["plan show 1 --limit 0x10", "It must be a whole number, at least 1."],
+  [`token create --name ${"n".repeat(101)} --scope api`, "It must be a name of at most 100 characters, on one line."],
+  [`client create --name ${"n".repeat(101)} --connection feed`, "It must be a name of at most 100 characters, on one line."],
+  ["token create --name a\u0007b --scope api", "It must be a name of at most 100 characters, on one line."],
   ["token create --name a --scope api --expires 99999999d", "--expires: 99999999d ends after the year 9999; name an earlier time."],
 ])("%s is refused, and says why", refused);
 

@@ -50,6 +50,47 @@ test("P5: a date that is moved by a PATCH counts at once; one that can't be read
   expect(await stateOf(body.id)).toBe("active");
 });
 
+test("P5: a zone that nobody can read is refused though no date asks for it; who has one already is read, changed and let go", async () => {
+  const refusal = (field: string) => [400, "invalidValue", expect.stringContaining(`${field}: "Middle Earth" is not a time zone`)];
+  const said = (answer: { status: number; body: { scimType?: string; detail?: string } }) => [
+    answer.status,
+    answer.body.scimType,
+    answer.body.detail,
+  ];
+  const zoned = (userName: string, timeZone: string) => user(userName, { timeZone });
+  expect(said(await door.request("POST", "/Users", { body: zoned("zone@hr.test", "Middle Earth") }))).toEqual(
+    refusal("employment.timeZone"),
+  );
+  const { body } = await door.request("POST", "/Users", { body: zoned("zone@hr.test", "Europe/Oslo") });
+  const operations = (...Operations: object[]) => ({ body: { schemas: patch("").schemas, Operations } });
+  const zone = { op: "replace", path: `${EMPLOYMENT_USER}:timeZone`, value: "Middle Earth" };
+  expect(said(await door.request("PATCH", `/Users/${body.id}`, operations(zone)))).toEqual(refusal("employment.timeZone"));
+  expect(said(await door.request("PUT", `/Users/${body.id}`, { body: zoned("zone@hr.test", "Middle Earth") }))).toEqual(
+    refusal("employment.timeZone"),
+  );
+  // As it was taken in by an older release.
+  for (const [table, column] of [
+    ["accounts", "person_id"],
+    ["people", "id"],
+  ])
+    await door.db.pool.query(
+      `update ${table} set attributes = replace(attributes::text, 'Europe/Oslo', 'Middle Earth')::jsonb, version = version + 1 where ${column} = $1`,
+      [body.id],
+    );
+  expect((await door.request("GET", `/Users/${body.id}`)).body[EMPLOYMENT_USER]).toEqual({ timeZone: "Middle Earth" });
+  const titled = await door.request("PATCH", `/Users/${body.id}`, operations({ op: "replace", path: "title", value: "Cook" }));
+  expect([titled.status, titled.body.title]).toEqual([200, "Cook"]);
+  expect((await door.request("PATCH", `/Users/${body.id}`, operations({ op: "replace", path: "active", value: false }))).status).toBe(200);
+  expect(await stateOf(body.id)).toBe("suspended");
+});
+
+test("P5: whoever is to be out is, whatever else is said of them", async () => {
+  const { body } = await door.request("POST", "/Users", { body: user("out@hr.test", {}) });
+  const out = { ...user("out@hr.test", { timeZone: "Middle Earth" }), active: false };
+  expect((await door.request("PUT", `/Users/${body.id}`, { body: out })).status).toBe(200);
+  expect(await stateOf(body.id)).toBe("suspended");
+});
+
 test("people are found by their dates, and the schema says what they are", async () => {
   const filter = encodeURIComponent(`${EMPLOYMENT_USER}:startDate eq "2027-02-01"`);
   const { body } = await door.request("GET", `/Users?filter=${filter}`);
