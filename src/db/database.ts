@@ -6,6 +6,7 @@ import type { WaitingMarks } from "../directory/outbox.ts";
 import { PrismaClient } from "./generated/client.ts";
 import { createCommonWords, type CommonWords } from "./common-words.ts";
 import { createReadingTurns, type ReadingTurns } from "./reading-turns.ts";
+import { SESSION } from "./session.ts";
 import { createSharedReads, type SharedReads } from "./shared-reads.ts";
 import { watchSilence } from "./silence.ts";
 import { createStatementNames, type StatementNames } from "./statement-names.ts";
@@ -84,7 +85,7 @@ export function openDatabase({ url, poolSize = 10, onError, watchEveryMs }: Data
       idleTimeoutMillis: KEPT_IDLE_MS,
       application_name: `rollcall:${process.pid}${purpose}`,
       async onConnect(client) {
-        if (settings) await client.query(settings);
+        await client.query(settings ? `${SESSION}; ${settings}` : SESSION);
       },
     });
     // An idle client that loses its server must not end the process; the next query gets a fresh one.

@@ -2,6 +2,7 @@ import { runMigrations as migrateQueue } from "graphile-worker";
 import pg from "pg";
 import { applyMigrations, migrationNames, type OnWaiting } from "./apply-migrations.ts";
 import type { Sql } from "./database.ts";
+import { SESSION } from "./session.ts";
 
 /** "rollcall migrate" as a number for pg_advisory_lock. */
 const MIGRATE_LOCK = 7_305_001;
@@ -18,6 +19,7 @@ export async function migrate(url: string, { onWaiting }: { onWaiting?: OnWaitin
   client.on("error", () => undefined);
   await client.connect();
   try {
+    await client.query(SESSION);
     await client.query("select pg_advisory_lock($1)", [MIGRATE_LOCK]);
     const pending = await pendingMigrations(client);
     if (pending.length === 0) return [];
