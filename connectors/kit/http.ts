@@ -30,6 +30,8 @@ export interface HttpOptions {
   maxBytes?: number;
   /** What an error means in this system's own words, where they say more than the status. */
   faultOf?: (answer: { status: number; body: unknown; method: HttpRequest["method"] }) => FaultKind | undefined;
+  /** The status of an error that stands in the body of an answer with 2xx; undefined when there is none. */
+  errorIn?: (body: unknown) => number | undefined;
   signal: AbortSignal;
   now: () => Date;
 }
@@ -96,10 +98,12 @@ export function openHttp(options: HttpOptions): HttpClient {
         }
       };
       const answer = await (conversation ? conversation.exchange({ method, url: url.href, body: text }, exchange) : exchange());
-      const { status } = answer;
-      if (status >= 300 && status < 400) throw redirected(answer.headers["location"], call);
-      if ((status < 200 || status >= 300) && !expect.includes(status)) throw faultOfStatus({ ...answer, now: now(), call });
-      return { status, headers: answer.headers, body: parse(answer, call) };
+      if (answer.status >= 300 && answer.status < 400) throw redirected(answer.headers["location"], call);
+      const isWell = answer.status >= 200 && answer.status < 300;
+      const parsed = isWell ? parse(answer, call) : undefined;
+      const status = (isWell ? options.errorIn?.(parsed) : undefined) ?? answer.status;
+      if ((status < 200 || status >= 300) && !expect.includes(status)) throw faultOfStatus({ ...answer, status, now: now(), call });
+      return { status, headers: answer.headers, body: isWell ? parsed : parse(answer, call) };
     },
     close: async () => opened?.close(),
   };

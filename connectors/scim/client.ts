@@ -3,7 +3,7 @@ import { openHttp, type HttpAnswer, type HttpRequest } from "../kit/http.ts";
 import { discoverAbilities, type Abilities } from "./abilities.ts";
 import type { ScimSettings } from "./config.ts";
 import { changeByVersion, VERSION_DEMANDED } from "./demanded-version.ts";
-import { askedByFilter, isGone, refusalOf, type Asking } from "./doubts.ts";
+import { askedByFilter, errorIn, isGone, refusalOf, type Asking } from "./doubts.ts";
 import { isUsableId } from "./ids.ts";
 import { isObject } from "./json.ts";
 import { withKnownNames } from "./names.ts";
@@ -87,6 +87,7 @@ export function openClient({ settings, signal, now, network, conversation }: Ope
     conversation,
     timeoutMs: settings.timeoutMs,
     faultOf,
+    errorIn,
     signal,
     now,
   });

@@ -1,6 +1,7 @@
 import { Fault } from "../contract.ts";
 import type { HttpAnswer, HttpRequest } from "../kit/http.ts";
 import { isObject } from "./json.ts";
+import { TOP_ONLY, withKnownNames } from "./names.ts";
 
 const ERROR = "urn:ietf:params:scim:api:messages:2.0:error";
 
@@ -67,6 +68,17 @@ async function listing({ call, collection }: Asking): Promise<"there" | "nowhere
     if (error instanceof Fault && (error.kind === "transient" || error.kind === "throttled")) throw error;
     return "untold";
   }
+}
+
+/**
+ * The status of a SCIM error, for answers that have it in the body alone: some applications, and gateways before them, say 200 to
+ * everything, and whoever was to leave would stay in. One that does not say which it is may pass.
+ */
+export function errorIn(body: unknown): number | undefined {
+  const error = withKnownNames(body, TOP_ONLY);
+  if (!isObject(error) || !isScimError(error)) return undefined;
+  const status = Number(error["status"]);
+  return status >= 400 && status < 600 ? status : 500;
 }
 
 function isScimError(body: unknown): boolean {

@@ -15,6 +15,8 @@ const BY_LETTERS: ReadonlyMap<string, string> = new Map(NAMES.map((name) => [nam
 const ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:user";
 /** Nothing of the RFCs lies deeper. */
 const DEEPEST = 8;
+/** As depth: the names of the value itself, and none within. */
+export const TOP_ONLY = DEEPEST;
 
 /** An answer with the RFCs' names in the RFCs' letters: names know no case (RFC 7643 section 2.1), and some applications write them all small. */
 export function withKnownNames(value: unknown, depth = 0): unknown {

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "@jest/globals";
-import type { Target } from "../../../connectors/contract.ts";
+import { Fault, type Target } from "../../../connectors/contract.ts";
 import { openTarget } from "../../../connectors/scim/target.ts";
 import { listed, openOptions, scripted, type Asked, type Said, type Scripted } from "./opened.ts";
 
@@ -88,6 +88,37 @@ describe("M4: 404", () => {
     held["active"] = "False";
     const { target } = await against(answer);
     await target.remove("user", "1");
+  });
+});
+
+describe("M4: an error that comes with 200", () => {
+  const SHOWN = { id: "1", userName: "anna", active: true };
+  const failing = (error: Record<string, unknown>) =>
+    against(({ path, method }) =>
+      path === "/ServiceProviderConfig" ? { status: 200, body: {} } : { status: 200, body: method === "GET" ? SHOWN : error },
+    );
+
+  test.each([
+    [{ schemas: [ERROR], status: "409", scimType: "uniqueness", detail: "taken" }, "exists"],
+    [{ schemas: [ERROR], status: 400, scimType: "invalidValue", detail: "no such title" }, "rejected"],
+    [{ schemas: [ERROR], status: "503", detail: "later" }, "transient"],
+    [{ schemas: [ERROR], status: "200", detail: "which it does not say" }, "transient"],
+    [{ SCHEMAS: [ERROR.toLowerCase()], detail: "in other letters" }, "transient"],
+  ])("is one: %j", async (error, kind) => {
+    const { target } = await failing(error);
+    const detail = expect.stringContaining(error.detail) as unknown as string;
+    const change = { before: { title: "A" }, after: { title: "B" } };
+    await expect(target.update("user", "1", change)).rejects.toMatchObject({ kind, message: detail });
+    await expect(target.create("user", { userName: "anna" })).rejects.toMatchObject({ kind, message: detail });
+    await expect(target.disable("1")).rejects.toMatchObject({ kind });
+    await expect(target.remove("user", "1")).rejects.toMatchObject({ kind });
+    await expect(target.members("1", { add: ["2"], remove: [] })).rejects.toBeInstanceOf(Fault);
+  });
+
+  test("and says that nobody is there is believed as the status is", async () => {
+    const { target } = await against(() => ({ status: 200, body: { schemas: [ERROR], status: "404" } }));
+    await expect(target.get("user", "1")).resolves.toBe("gone");
+    await expect(target.disable("1")).rejects.toMatchObject({ kind: "gone" });
   });
 });
 
