@@ -28,11 +28,12 @@ const DOORS = ["src/http/scim", "src/http/oauth", "src/http/hooks", "src/http/fe
 /** Files of the contract that the rest knows through it. */
 const PARTS_OF_CONTRACT = ["connectors/fault.ts", "connectors/upload.ts"];
 
-/** What the rest knows of connectors: their contract, and of the kit what there is to be one rule for only (what may be reached, what a provider may say of itself, what can be kept), recordings, and files without a name. */
+/** What the rest knows of connectors: their contract, and of the kit what there is to be one rule for only (what may be reached, what a provider may say of itself, what can be kept, which ids are the same), recordings, and files without a name. */
 const KNOWN_OF_CONNECTORS = [
   "connectors/contract.ts",
   "connectors/kit/send.ts",
   "connectors/kit/address.ts",
+  "connectors/kit/comparable-id.ts",
   "connectors/kit/nameless-file.ts",
   "connectors/kit/openid-metadata.ts",
   "connectors/kit/storable-text.ts",

@@ -1,9 +1,9 @@
 import { Fault, type AttributeObject } from "../contract.ts";
+import { comparable } from "../kit/comparable-id.ts";
 import { withRetry } from "../kit/retry.ts";
 import type { ScimClient, Taken } from "./client.ts";
 import type { ScimSettings } from "./config.ts";
 import { isMember } from "./hidden-members.ts";
-import { comparable } from "./ids.ts";
 import { isObject } from "./json.ts";
 import { read, replaceResource } from "./replace.ts";
 

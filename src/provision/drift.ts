@@ -1,4 +1,5 @@
 import type { AttributeObject, AttributeValue, TargetAccount } from "../../connectors/contract.ts";
+import { comparable } from "../../connectors/kit/comparable-id.ts";
 import { storableText } from "../../connectors/kit/storable-text.ts";
 import { isObject } from "../directory/attributes.ts";
 import { deliveredGroup } from "./bring-group.ts";
@@ -28,15 +29,20 @@ function keepable(value: AttributeValue | undefined): AttributeValue | undefined
 export function groupHasDrifted(group: TargetAccount, delivered: AttributeObject | null): boolean {
   const { attributes, members } = deliveredGroup(delivered);
   if (!holds(group.attributes, attributes ?? {})) return true;
-  const held = group.members && new Set(group.members);
-  return held !== undefined && members.some((id) => !held.has(id));
+  const held = heldBy(group);
+  return held !== undefined && members.some((id) => !held.has(comparable(id)));
 }
 
 /** What of the group we speak of in our deliveries, as it stands. */
 export function groupAsItStands(group: TargetAccount, delivered: AttributeObject | null): AttributeObject {
   const { attributes, members } = deliveredGroup(delivered);
-  const held = group.members && new Set(group.members);
-  return { attributes: asItStands(group, attributes), members: held ? members.filter((id) => held.has(id)) : members };
+  const held = heldBy(group);
+  return { attributes: asItStands(group, attributes), members: held ? members.filter((id) => held.has(comparable(id))) : members };
+}
+
+/** To be asked by what is `comparable`; undefined where the target does not tell its members. */
+function heldBy({ members }: TargetAccount): Set<string> | undefined {
+  return members && new Set(members.map(comparable));
 }
 
 /** Every value of `wanted` is in `held`; the elements of a list in any order, and no others. */

@@ -79,6 +79,20 @@ describe("reconciliation", () => {
     expect(await reconcile()).toMatchObject({ groups: { drifted: 0, missing: 0 } });
   });
 
+  test("M4: members whose UUIDs an application writes in other letters are there", async () => {
+    world = await startWorld({ policy: { groups: ["sales"] } });
+    await world.addGroup("sales", await world.addPeople(["anna", "bert"]));
+    await world.drain({ hurry: true });
+    const [group] = world.downstream.groups();
+    const [anna, bert] = world.downstream.users().map(({ id }) => id.toUpperCase());
+    world.downstream.tamperGroup(group?.id ?? "", { members: [{ value: anna }, { value: bert }] });
+    expect(await reconcile()).toMatchObject({ groups: { listed: 1, linked: 1, drifted: 0 } });
+    world.downstream.tamperGroup(group?.id ?? "", { displayName: "theirs", members: [{ value: anna }] });
+    expect(await reconcile()).toMatchObject({ groups: { drifted: 1 } });
+    await world.drain({ hurry: true });
+    expect(world.downstream.groups()).toMatchObject([{ displayName: "sales", members: [{ value: anna }, { value: bert?.toLowerCase() }] }]);
+  });
+
   test("of an application that does not tell who is in a group only names are compared", async () => {
     world = await startWorld({ policy: { groups: ["sales"] }, settings: { compareMembers: false } });
     await world.addGroup("sales", await world.addPeople(["anna"]));
