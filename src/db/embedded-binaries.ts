@@ -3,6 +3,7 @@ import { chmodSync, cpSync, existsSync, statSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module";
 import os from "node:os";
 import path from "node:path";
+import { processEnvironment } from "../config.ts";
 import { AppError } from "../errors.ts";
 
 /** Under whom PostgreSQL runs when we run as root. */
@@ -39,8 +40,10 @@ function binaryFolder(): string {
   }
 }
 
-/** The binaries, copied out when the `postgres` user cannot reach the project's folder (a clone under /root). */
+/** The binaries' folder: the system's own where ROLLCALL_POSTGRES_BIN names it, else the package's, copied out when the `postgres` user cannot reach the project's folder (a clone under /root). */
 export function readableBinaries(owner: Owner | undefined): string {
+  const chosen = processEnvironment()["ROLLCALL_POSTGRES_BIN"];
+  if (chosen) return withPostgres(chosen);
   const folder = binaryFolder();
   if (!owner || reachable(folder)) return path.join(folder, "bin");
   const version = path.basename(path.dirname(folder)) + "-" + statSync(path.join(folder, "bin", "postgres")).size;
@@ -51,6 +54,20 @@ export function readableBinaries(owner: Owner | undefined): string {
     writeFileSync(path.join(copy, "complete"), "");
   }
   return path.join(copy, "bin");
+}
+
+function withPostgres(folder: string): string {
+  if (existsSync(path.join(folder, "initdb")) && existsSync(path.join(folder, "postgres"))) return path.resolve(folder);
+  throw new AppError(
+    "misconfigured",
+    `ROLLCALL_POSTGRES_BIN is ${folder}, and there is no postgres and initdb there. Set it to the folder of a PostgreSQL 15 or later, such as /usr/lib/postgresql/15/bin.`,
+  );
+}
+
+/** The major version of these binaries: 18. */
+export function majorVersion(binaries: string): number {
+  const said = execFileSync(path.join(binaries, "postgres"), ["--version"], { encoding: "utf8" });
+  return Number(/\) (\d+)/.exec(said)?.[1]);
 }
 
 export function reachable(folder: string): boolean {

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { AppError, messageOf } from "../errors.ts";
-import { reachable, type Owner } from "./embedded-binaries.ts";
+import { majorVersion, reachable, type Owner } from "./embedded-binaries.ts";
 
 export interface ClusterOptions {
   /** Its folder. */
@@ -28,6 +28,16 @@ export function passwordOf(options: ClusterOptions): string {
       `${file} is missing: the making of that cluster was broken off, or the file was taken away. Put it back; or, where nothing was stored yet, remove ${cluster}.`,
     );
   return readFileSync(file, "utf8").trim();
+}
+
+/** PostgreSQL reads no files of another major version: it would end at once, and say so in its log only. Throws `misconfigured`. */
+export function refuseOtherVersion({ cluster, binaries }: ClusterOptions): void {
+  const [made, now] = [Number(readFileSync(path.join(cluster, "PG_VERSION"), "utf8")), majorVersion(binaries)];
+  if (made === now) return;
+  throw new AppError(
+    "misconfigured",
+    `The data in ${cluster} were made by PostgreSQL ${made}, and the server that is to read them is PostgreSQL ${now}. Set ROLLCALL_POSTGRES_BIN to the folder of a PostgreSQL ${made}; or carry them over with its pg_dump.`,
+  );
 }
 
 function initialise({ cluster, binaries, owner }: ClusterOptions): void {
@@ -65,7 +75,9 @@ interface InitdbOptions extends Pick<ClusterOptions, "binaries" | "owner"> {
 }
 
 function initdb({ data, password, binaries, owner }: InitdbOptions): void {
-  const locale = ["--encoding", "UTF8", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--locale", "C.UTF-8"];
+  // Letters as Unicode has them, in the order of their bytes. Before 17 it is the system's library that knows them.
+  const builtIn = ["--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--locale", "C.UTF-8"];
+  const locale = ["--encoding", "UTF8", ...(majorVersion(binaries) >= 17 ? builtIn : ["--lc-collate", "C", "--lc-ctype", "C.UTF-8"])];
   const access = ["--username", SUPER_USER, "--auth", "scram-sha-256", "--pwfile", password];
   execFileSync(path.join(binaries, "initdb"), ["--pgdata", data, ...access, ...locale], { ...owner, stdio: ["ignore", "ignore", "pipe"] });
 }

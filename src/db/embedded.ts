@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { AppError, messageOf } from "../errors.ts";
 import { postgresUser, readableBinaries } from "./embedded-binaries.ts";
-import { passwordOf, SUPER_USER, type ClusterOptions } from "./embedded-cluster.ts";
+import { passwordOf, refuseOtherVersion, SUPER_USER, type ClusterOptions } from "./embedded-cluster.ts";
 import { bePresent, PRESENCE, stayPresent, type Presence } from "./embedded-presence.ts";
 import { makeDataFolder } from "./folder.ts";
 import { freePort, isFree } from "./free-port.ts";
@@ -108,6 +108,7 @@ interface Started {
 }
 
 async function start({ cluster, binaries, owner, settings }: StartOptions): Promise<Started> {
+  refuseOtherVersion({ cluster, binaries, owner });
   const port = await portFor(cluster);
   const flags = [...SETTINGS, "listen_addresses=127.0.0.1", "unix_socket_directories=", ...settings].flatMap((setting) => ["-c", setting]);
   const log = openSync(path.join(path.dirname(cluster), "postgres.log"), "a", 0o600);
@@ -178,6 +179,8 @@ function urlOf({ password, port, database }: { password: string; port: number; d
 
 async function makeDatabase(url: string): Promise<void> {
   const client = new pg.Client({ connectionString: url });
+  // A server that is stopped just after it let us in says so while nothing is asked; the next statement tells.
+  client.on("error", () => undefined);
   try {
     await client.connect();
     const { rowCount } = await client.query("select from pg_database where datname = 'rollcall'");

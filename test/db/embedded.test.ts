@@ -5,6 +5,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import pg from "pg";
+import { postgresUser, readableBinaries } from "../../src/db/embedded-binaries.ts";
 import { startEmbeddedPostgres } from "../../src/db/embedded.ts";
 import { lockFile } from "../../src/db/lock-file.ts";
 import { processLives } from "../../src/db/process-lives.ts";
@@ -20,6 +21,8 @@ const start = () => startEmbeddedPostgres({ folder, settings: ["fsync=off"] });
 
 async function answers(url: string): Promise<void> {
   const client = new pg.Client({ connectionString: url });
+  // Of a server that stops meanwhile the next statement tells.
+  client.on("error", () => undefined);
   await client.connect();
   await client.query("select 1");
   await client.end();
@@ -27,6 +30,8 @@ async function answers(url: string): Promise<void> {
 
 async function presences(url: string): Promise<number> {
   const client = new pg.Client({ connectionString: url });
+  // Of a server that stops meanwhile the next statement tells.
+  client.on("error", () => undefined);
   await client.connect();
   const { rowCount } = await client.query("select from pg_stat_activity where application_name = 'rollcall-presence'");
   await client.end();
@@ -117,6 +122,32 @@ describe("the embedded PostgreSQL", () => {
     stop();
     rmSync(path.join(folder, "postgres/password"));
     await expect(start()).rejects.toMatchObject({ code: "misconfigured", message: expect.stringContaining("password is missing") });
+  });
+
+  test("data of another major version: it is said which server reads them", async () => {
+    const { stop } = await start();
+    stop();
+    writeFileSync(path.join(folder, "postgres", "PG_VERSION"), "9\n");
+    await expect(start()).rejects.toMatchObject({
+      code: "misconfigured",
+      message: expect.stringMatching(/were made by PostgreSQL 9, .* is PostgreSQL \d+\. Set ROLLCALL_POSTGRES_BIN/),
+    });
+  });
+
+  test("ROLLCALL_POSTGRES_BIN names the server's programs; a folder without them is said", async () => {
+    const chosen = process.env["ROLLCALL_POSTGRES_BIN"];
+    const binaries = readableBinaries(postgresUser());
+    try {
+      process.env["ROLLCALL_POSTGRES_BIN"] = folder;
+      await expect(start()).rejects.toMatchObject({ code: "misconfigured", message: expect.stringContaining(folder) });
+      process.env["ROLLCALL_POSTGRES_BIN"] = binaries;
+      const { url, stop } = await start();
+      await answers(url);
+      stop();
+    } finally {
+      if (chosen === undefined) delete process.env["ROLLCALL_POSTGRES_BIN"];
+      else process.env["ROLLCALL_POSTGRES_BIN"] = chosen;
+    }
   });
 });
 
