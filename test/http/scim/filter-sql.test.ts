@@ -224,6 +224,9 @@ function userCondition(resources: readonly JsonObject[]): fc.Arbitrary<string> {
       )
       .map(([operator, id]) => `id ${operator} ${quoted(id)}`),
     held(({ meta }) => (meta as JsonObject)["location"]).map((location) => `meta.location eq ${quoted(location)}`),
+    held(({ meta }) => (meta as JsonObject)["location"]).map(
+      (location) => `meta[location eq ${quoted(location)} and (not (version pr) or resourceType eq "User")]`,
+    ),
     held(({ id }) => id).map((id) => `${ENTERPRISE}:manager eq ${quoted(id)}`),
     held(({ userName }) => userName).map((name) => `userName eq ${quoted(name.toUpperCase())}`),
     held(({ externalId }) => externalId).map((id) => `externalId eq ${quoted(id)}`),

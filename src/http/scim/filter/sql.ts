@@ -41,6 +41,7 @@ export function filterSql(filter: Filter, { view, parameters }: FilterSqlOptions
       }
       case "some": {
         const { target, filter: inner } = part;
+        if (subject === top && top.column(target)) return compile(inner, computedSubject(target, top), depth);
         const onTop = (compare: Comparing) => ({ ...compare, target: { ...target, sub: compare.target.attribute } });
         const whole = inner.kind === "compare" ? equality(onTop(inner)) : undefined;
         if (whole) return whole;
@@ -75,6 +76,11 @@ interface Subject {
 function elementSubject(element: string): Subject {
   const value = ({ attribute }: Target) => `${element}->${literal(attribute.name)}`;
   return { column: () => undefined, elements: (target) => unnested(value(target)), value };
+}
+
+/** The one value of an attribute that is computed as a whole, such as `meta`: what is in it are columns, not a document's. */
+function computedSubject(whole: Target, top: Subject): Subject {
+  return { ...top, column: ({ attribute }) => top.column({ ...whole, sub: attribute }) };
 }
 
 function holder({ extension }: Target, view: View): string {
