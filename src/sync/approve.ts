@@ -1,7 +1,10 @@
+import { lockAdministrators } from "../access/last-administrator.ts";
 import { recordEvent } from "../audit/record.ts";
 import type { Work } from "../db/database.ts";
 import { enqueue } from "../db/queue.ts";
 import { AppError } from "../errors.ts";
+import type { Tripped } from "./guard.ts";
+import { mayLeaveNoAdministrator } from "./guard-administrator.ts";
 
 export interface Decision {
   planId: number;
@@ -14,18 +17,23 @@ interface HeldPlan {
   state: string;
   hash: Buffer;
   run_id: number;
+  connection_id: number;
+  guards: readonly Tripped[] | null;
   /** The plan of the same connection that waits for a decision. */
   waiting: number | null;
 }
 
 /**
  * Lets a held plan be applied exactly as it was shown; the job that applies it is queued in the same transaction.
- * Throws `not_found`; `conflict` when the plan is no longer held (a newer run has superseded it, or somebody decided);
- * `precondition_failed` when it is not the one that was shown.
+ * Throws `not_found`; `conflict` when the plan is no longer held (a newer run has superseded it, or somebody decided), and when it would
+ * leave no administrator by now and was not held for that; `precondition_failed` when it is not the one that was shown.
  */
 export async function approvePlan(work: Work, decision: Decision): Promise<void> {
   const { planId, reason } = decision;
+  // Before the plan's row: the order is administrators first.
+  await lockAdministrators(work.sql);
   const plan = await decide(work, { ...decision, state: "approved" });
+  await refuseUntold(work, { planId, plan });
   await recordEvent(work, {
     name: "plan.approved",
     subjectType: "plan",
@@ -50,10 +58,21 @@ export async function rejectPlan(work: Work, decision: Decision): Promise<void> 
   });
 }
 
+/** Other administrators may have gone since it was decided: who approves was not told that these are the last. */
+async function refuseUntold({ ctx, sql }: Work, { planId, plan }: { planId: number; plan: HeldPlan }): Promise<void> {
+  if (plan.guards?.some(({ guard }) => guard === "administrator")) return;
+  if (await mayLeaveNoAdministrator(sql, { planId, connectionId: plan.connection_id, now: ctx.now() }))
+    throw new AppError(
+      "conflict",
+      `By now, plan ${planId} may leave the organisation without an administrator, or with none whose rights don't end: make another one first, or sync again and look at what it says then.`,
+      { field: "plan" },
+    );
+}
+
 async function decide({ ctx, sql }: Work, { planId, state, hash }: Decision & { state: "approved" | "rejected" }): Promise<HeldPlan> {
   // A connection that was removed took its plans out of sight.
   const { rows } = await sql.query<HeldPlan>(
-    `select p.state, p.hash, p.run_id, (select max(w.id) from plans w where w.connection_id = p.connection_id and w.state = 'held') as waiting
+    `select p.state, p.hash, p.run_id, p.connection_id, p.guards, (select max(w.id) from plans w where w.connection_id = p.connection_id and w.state = 'held') as waiting
      from plans p join connections c on c.id = p.connection_id where p.id = $1 for update of p`,
     [planId],
   );

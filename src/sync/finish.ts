@@ -157,7 +157,7 @@ async function endRehearsal(run: Run, { closed, guards }: { closed: ClosedPlan; 
   return { ...summary(run, { closed, guards }), state: "rehearsed" };
 }
 
-/** Holds the plan for approval. The same plan already waiting keeps waiting, under the number that people have been shown. */
+/** Holds the plan for approval. The same plan already waiting keeps waiting, under the number that people have been shown, for what guards say now. */
 async function holdPlan(
   run: Run,
   { closed, guards }: { closed: ClosedPlan; guards: readonly Tripped[] },
@@ -165,15 +165,14 @@ async function holdPlan(
   return inTransaction(run.db, run.ctx, async (work) => {
     const { ctx, sql } = work;
     const { rows } = await sql.query<{ id: number; run_id: number }>(
-      "select id, run_id from plans where connection_id = $1 and state = 'held' and hash = $2 and id <> $3 order by id limit 1",
+      "select id, run_id from plans where connection_id = $1 and state = 'held' and hash = $2 and id <> $3 order by id limit 1 for update",
       [run.connection.id, closed.hash, run.planId],
     );
     const [waiting] = rows;
-    await sql.query("update plans set state = $2, guards = $3 where id = $1", [
-      run.planId,
-      waiting ? "superseded" : "held",
-      JSON.stringify(guards),
-    ]);
+    await sql.query(
+      "update plans set state = case when id = $1 and $2::int is not null then 'superseded' else 'held' end, guards = $3 where id in ($1, $2)",
+      [run.planId, waiting?.id ?? null, JSON.stringify(guards)],
+    );
     await sql.query("update runs set state = $2, finished_at = $3 where id = $1", [run.id, waiting ? "superseded" : "held", ctx.now()]);
     await noteSuccess(work, { id: run.connection.id, heard: run.mode !== "remap" });
     if (waiting) return { planId: waiting.id, runId: waiting.run_id };

@@ -1,6 +1,6 @@
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { giveGrant } from "../../src/access/grants.ts";
+import { giveGrant, revokeGrant } from "../../src/access/grants.ts";
 import { createRule } from "../../src/access/rules.ts";
 import { loadShippedRoles } from "../../src/access/shipped-roles.ts";
 import { inTransaction } from "../../src/db/database.ts";
@@ -76,4 +76,24 @@ test("B2: a plan that takes the last administrator out of the directory, of the 
   expect(await synced()).toMatchObject({ state: "held", guards: ["administrator"] });
   await appoint("boss");
   expect(await synced()).toMatchObject({ state: "done" });
+});
+
+test("B2: a plan that leaves nobody who steers by now is not approved by who was told otherwise; the next run says so under the same number", async () => {
+  await sync();
+  await appoint("chief");
+  await appoint("boss");
+  remove(source, "user", "id-chief");
+  const { planId, state, guards } = await syncWorld(db, ctx, { world: source, planOnly: true });
+  expect([state, guards]).toEqual(["held", []]);
+  const { rows } = await db.pool.query<{ id: string }>(
+    "select grant_id as id from grants join people p on p.id = person_id where user_name = 'boss' and recorded_to is null",
+  );
+  await inTransaction(db, ctx, (work) => revokeGrant(work, { grantId: rows[0]?.id ?? "", reason: "leaves" }));
+  const approve = () => inTransaction(db, ctx, (work) => approvePlan(work, { planId }));
+  await expect(approve()).rejects.toMatchObject({ code: "conflict", message: expect.stringContaining("without an administrator") });
+  expect(await synced()).toEqual({ state: "held", guards: ["administrator"], planId });
+  const { rows: shown } = await db.pool.query("select state, guards->0->>'guard' as guard from plans where id = $1", [planId]);
+  expect(shown).toEqual([{ state: "held", guard: "administrator" }]);
+  await approve();
+  expect(await applyPlan(ctx, { db, keyRing: testKeyRing, planId })).toMatchObject({ applied: 1 });
 });

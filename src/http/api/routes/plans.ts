@@ -114,13 +114,14 @@ export const planRoutes: readonly Route[] = [
   }),
   ...(
     [
-      ["approve", "Let a held plan be applied exactly as it was shown", approvePlan, "The department was really closed"],
-      ["reject", "Refuse a held plan: nothing of it is applied", rejectPlan, "Half of the file is missing"],
+      ["approve", "Let a held plan be applied exactly as it was shown", approvePlan, "The department was really closed", "administrators"],
+      ["reject", "Refuse a held plan: nothing of it is applied", rejectPlan, "Half of the file is missing", undefined],
     ] as const
-  ).map(([action, summary, decide, why]) =>
+  ).map(([action, summary, decide, why, locks]) =>
     route({
       method: "post",
       path: `/plans/{id}/${action}`,
+      ...(locks ? { locks } : {}),
       summary,
       description: "The hash must be that of the plan as it was shown: a plan that has changed since is decided by nobody unseen.",
       tag,
