@@ -20,26 +20,22 @@ export async function completeRanges({
   what,
 }: Reading & { entries: readonly Entry[]; what: string }): Promise<void> {
   for (const entry of entries) {
-    for (const range of entry.ranges ?? [])
-      await completeRange({ session, entry, slot: range.slot, from: range.from, name: reader.shape.names[range.slot] ?? "", what });
+    for (const range of entry.ranges ?? []) await completeRange({ session, reader, entry, ...range, what });
     delete entry.ranges;
   }
 }
 
-async function completeRange(options: {
-  session: Session;
-  entry: Entry;
-  slot: number;
-  from: number;
-  name: string;
-  what: string;
-}): Promise<void> {
-  const { session, entry, slot, name, what } = options;
+async function completeRange(options: Reading & { entry: Entry; slot: number; from: number; what: string }): Promise<void> {
+  const { session, reader, entry, slot, what } = options;
   const values = entry.values[slot];
   if (!Array.isArray(values)) return;
+  const name = reader.shape.names[slot] ?? "";
+  // The same controls as for the first of them: in Active Directory members come with their ids only when asked for so each time.
+  const { controls } = reader;
   for (let from: number | undefined = options.from; from !== undefined;) {
     const shape = shapeFor([name], () => true, [`${name};range=${from}-*`]);
-    const [part] = await session.call((client) => client.search({ base: entry.dn, scope: "base", filter: "(objectClass=*)", shape, what }));
+    const search = { base: entry.dn, scope: "base", filter: "(objectClass=*)", shape, controls, what } as const;
+    const [part] = await session.call((client) => client.search(search));
     const more = part?.values[0];
     if (!Array.isArray(more) || more.length === 0)
       throw new Fault(

@@ -44,15 +44,20 @@ function pageOf(entries: readonly FakeEntry[], search: FakeSearch): FakeAnswer {
   return { entries: entries.slice(from, to), cookie: to < entries.length ? String(to) : "" };
 }
 
+/** LDAP_SERVER_EXTENDED_DN_OID: names come with ids only in the answer to a search that asks for them. */
+const EXTENDED_NAMES = "1.2.840.113556.1.4.529";
+const asAsked = (name: string, { controls }: FakeSearch) => (controls.includes(EXTENDED_NAMES) ? name : name.replace(/^(?:<[^>]*>;)+/, ""));
+
 /** A group's entry with as many members as one answer may have; nothing unranged says that there are more. */
 function groupOf(members: readonly string[], search: FakeSearch): FakeEntry {
   const asked = search.attributes.map((name) => /^member;range=(\d+)-\*$/.exec(name)?.[1]).find((start) => start !== undefined);
   const from = Number(asked ?? 0);
   const to = Math.min(members.length, from + MAX_VALUE_RANGE);
   const range = asked === undefined ? "member" : `member;range=${from}-${to === members.length ? "*" : to - 1}`;
+  const values = members.slice(from, to).map((member) => asAsked(member, search));
   return {
-    dn: extended(1, `CN=all,OU=Groups,${BASE}`),
-    attributes: { objectGUID: [bytes(guid(1))], cn: ["all"], whenChanged: ["20260101000000.0Z"], [range]: members.slice(from, to) },
+    dn: asAsked(extended(1, `CN=all,OU=Groups,${BASE}`), search),
+    attributes: { objectGUID: [bytes(guid(1))], cn: ["all"], whenChanged: ["20260101000000.0Z"], [range]: values },
   };
 }
 
