@@ -1,21 +1,17 @@
 import { Fault, type AttributeObject, type Target, type TargetAccount } from "../../connectors/contract.ts";
 import type { Provision } from "../connections/definition.ts";
-import { isTaken, named, refuseHeld, type Holder } from "./holder.ts";
+import { isTaken, named, refuseHeld } from "./holder.ts";
 import { eitherOf, type Intent } from "./intent.ts";
-import { locate, locateAttempted } from "./locate-account.ts";
+import { locate, locateAttempted, type UnconfirmedOptions } from "./locate-account.ts";
 import type { Delivered, Operation, Projection } from "./row.ts";
 
-export interface BringOptions {
+export interface BringOptions extends UnconfirmedOptions {
   target: Target;
   match: Provision["match"];
   /** Records, committed, what the next call may do: neither a lost answer nor a crash after it must leave what nobody knows. */
   intend: (intent: Intent) => Promise<void>;
-  /** Whose that account is, when it is somebody else's. */
-  holderOf: (nativeId: string) => Promise<Holder | undefined>;
   /** Whether another target that writes the same application keeps this account for the same person. */
   keptElsewhere: (nativeId: string) => Promise<boolean>;
-  /** Whether somebody else, whose account is not known yet, is or was to have this name there. */
-  namedElsewhere: (userName: string) => Promise<boolean>;
 }
 
 /**

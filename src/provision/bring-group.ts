@@ -1,16 +1,16 @@
 import { Fault, type AttributeObject, type Target, type TargetAccount } from "../../connectors/contract.ts";
 import { isGone } from "./bring-account.ts";
 import { groupHash } from "./groups.ts";
-import { isTaken, named, refuseHeld, type Holder } from "./holder.ts";
+import { isTaken, named, refuseHeld } from "./holder.ts";
 import { eitherOf, type Intent } from "./intent.ts";
+import { isOwn, type UnconfirmedOptions } from "./locate-account.ts";
 import type { Delivered, Operation, Projection } from "./row.ts";
 
-export interface BringGroupOptions {
+export interface BringGroupOptions extends UnconfirmedOptions {
   target: Target;
   /** Native ids that should be members, sorted. */
   wanted: readonly string[];
   intend: (intent: Intent) => Promise<void>;
-  holderOf: (nativeId: string) => Promise<Holder | undefined>;
 }
 
 /** Brings one group and the membership that we keep in it to what is desired; members that others put there stay. Throws Faults. */
@@ -66,7 +66,7 @@ async function present(row: Projection, options: BringGroupOptions): Promise<Del
     }
   } catch (error) {
     if (!isGone(error) || row.nativeId === null) throw error;
-    return present({ ...row, nativeId: null, delivered: null, deliveredHash: null }, options);
+    return present({ ...row, nativeId: null, delivered: null, deliveredHash: null, deliveredState: "removed" }, options);
   }
   return { operation, nativeId, ...there };
 }
@@ -74,9 +74,10 @@ async function present(row: Projection, options: BringGroupOptions): Promise<Del
 async function findOrCreate(row: Projection, options: BringGroupOptions): Promise<{ operation: Operation; nativeId: string }> {
   const { target, intend } = options;
   const attributes = row.desired ?? {};
-  const found = await locate(row, options);
+  const found = (await attempted(row, options)) ?? (await locate(row, options));
   if (found) return adopt(found, { row, options });
-  await intend({ attempted: true });
+  // What is sent is kept: by it the group is found though it has another name when we ask.
+  await intend({ attempted: true, delivered: { attributes, members: [] }, makes: true });
   try {
     return { operation: "create", nativeId: (await target.create("group", attributes)).nativeId };
   } catch (error) {
@@ -92,6 +93,8 @@ async function adopt(
 ): Promise<{ operation: Operation; nativeId: string }> {
   const { nativeId } = found;
   await refuseHeld(found, holding(row, options));
+  // Which it is stands from now on; of what it is called we know nothing until it is confirmed.
+  await options.intend({ attempted: true, nativeId, delivered: {} });
   await options.target.update("group", nativeId, { before: null, after: row.desired ?? {} });
   return { operation: "link", nativeId };
 }
@@ -102,11 +105,11 @@ const holding = (row: Projection, options: BringGroupOptions) => ({
   look: () => locate(row, options),
 });
 
-async function locate(
-  { desired, delivered }: Projection,
-  { target }: Pick<BringGroupOptions, "target">,
-): Promise<TargetAccount | undefined> {
-  const { displayName } = desired ?? deliveredGroup(delivered).attributes ?? {};
+function locate({ desired, delivered }: Projection, { target }: Pick<BringGroupOptions, "target">): Promise<TargetAccount | undefined> {
+  return called(desired ?? deliveredGroup(delivered).attributes ?? {}, target);
+}
+
+async function called({ displayName }: AttributeObject, target: Target): Promise<TargetAccount | undefined> {
   const found = await target.find("group", { displayName });
   if (found.length > 1)
     throw new Fault(
@@ -117,7 +120,7 @@ async function locate(
 }
 
 async function emptied(row: Projection, options: BringGroupOptions): Promise<Delivered> {
-  const nativeId = row.nativeId ?? (await attempted(row, options));
+  const nativeId = row.nativeId ?? (await attempted(row, options))?.nativeId;
   if (nativeId === undefined) return { operation: undefined, ...NOTHING_THERE };
   const before = deliveredGroup(row.delivered);
   const { attributes } = before;
@@ -133,7 +136,7 @@ async function emptied(row: Projection, options: BringGroupOptions): Promise<Del
 }
 
 async function removed(row: Projection, options: BringGroupOptions): Promise<Delivered> {
-  const nativeId = row.nativeId ?? (await attempted(row, options));
+  const nativeId = row.nativeId ?? (await attempted(row, options))?.nativeId;
   if (nativeId === undefined) return { operation: undefined, ...NOTHING_THERE };
   try {
     await options.intend({ attempted: true });
@@ -144,10 +147,14 @@ async function removed(row: Projection, options: BringGroupOptions): Promise<Del
   return { operation: "remove", ...NOTHING_THERE };
 }
 
-/** The group that a delivery made and did not live to tell of, unless another group has its name since. */
-async function attempted(row: Projection, options: BringGroupOptions): Promise<string | undefined> {
-  const found = row.deliveredState === "attempted" ? await locate(row, options) : undefined;
-  return found && !(await options.holderOf(found.nativeId)) ? found.nativeId : undefined;
+/** The group that a delivery made and did not live to tell of, by what was sent then, unless another group has its name since. */
+async function attempted(row: Projection, options: BringGroupOptions): Promise<TargetAccount | undefined> {
+  if (row.deliveredState !== "attempted") return undefined;
+  const { desired } = row;
+  const sent = deliveredGroup(row.delivered).attributes ?? desired ?? {};
+  const found = await called(sent, options.target);
+  const { displayName: name } = sent;
+  return found && (await isOwn(found, { ...options, sent, desired, match: ["displayName"], name })) ? found : undefined;
 }
 
 interface DeliveredGroup {

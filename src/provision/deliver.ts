@@ -110,6 +110,7 @@ async function bring(ctx: Context, { locked, targets, row, connection }: BringOp
     const shared = {
       intend: (intent: Intent) => intend(locked, row, intent),
       holderOf: (nativeId: string) => holderOf(locked.sql, { row, nativeId }),
+      namedElsewhere: (name: string) => namedElsewhere(locked, { row, name }),
     };
     delivered = await targets.withTarget(connection, async (target) =>
       row.kind === "group"
@@ -123,7 +124,6 @@ async function bring(ctx: Context, { locked, targets, row, connection }: BringOp
             ...shared,
             match: provision.match,
             keptElsewhere: (nativeId) => keptElsewhere(locked, { row, nativeId }),
-            namedElsewhere: (userName) => namedElsewhere(locked, { row, userName }),
           }),
     );
   }
@@ -148,12 +148,12 @@ async function keptElsewhere(locked: LockedWork, { row, nativeId }: { row: Proje
   return rows.length > 0;
 }
 
-/** Asked of an account whose making was not confirmed and whose person has another name by now: it is read over all that are not linked. */
-async function namedElsewhere(locked: LockedWork, { row, userName }: { row: Projection; userName: string }): Promise<boolean> {
+/** Asked of an account or group whose making was not confirmed and that has another name by now: it is read over all that are not linked. */
+async function namedElsewhere(locked: LockedWork, { row, name }: { row: Projection; name: string }): Promise<boolean> {
   const { rows } = await locked.sql.query(
-    `select from projections where connection_id = $1 and kind = 'user' and id <> $2 and native_id is null
-       and lower($3) in (lower(desired ->> 'userName'), lower(delivered ->> 'userName')) limit 1`,
-    [row.connectionId, row.id, userName],
+    `select from projections where connection_id = $1 and kind = $4 and id <> $2 and native_id is null
+       and lower($3) in (lower(desired ->> $5), lower(delivered ->> $5), lower(delivered -> 'attributes' ->> $5)) limit 1`,
+    [row.connectionId, row.id, name, row.kind, row.kind === "group" ? "displayName" : "userName"],
   );
   return rows.length > 0;
 }

@@ -32,27 +32,43 @@ export async function locate(
   return undefined;
 }
 
-export interface LocateAttemptedOptions extends LocateOptions {
+export interface UnconfirmedOptions {
+  /** Whose that account or group is, when it is somebody else's. */
   holderOf: (nativeId: string) => Promise<Holder | undefined>;
-  namedElsewhere: (userName: string) => Promise<boolean>;
+  /** Whether somebody else, whose account is not known yet, is or was to have this name there. */
+  namedElsewhere: (name: string) => Promise<boolean>;
 }
 
 /**
  * The account that a delivery made and did not live to tell of, by what was sent then: nothing like it was there just before. Whoever
  * has the name since keeps theirs.
  */
-export async function locateAttempted(row: Projection, options: LocateAttemptedOptions): Promise<TargetAccount | undefined> {
+export async function locateAttempted(row: Projection, options: LocateOptions & UnconfirmedOptions): Promise<TargetAccount | undefined> {
   if (row.deliveredState !== "attempted") return undefined;
   const sent = row.delivered ?? row.desired ?? {};
   const found = await locate(sent, options);
-  if (!found || (await options.holderOf(found.nativeId))) return undefined;
+  const { match } = options;
+  return found && (await isOwn(found, { ...options, sent, desired: row.desired, match, name: sent["userName"] })) ? found : undefined;
+}
+
+export interface OwnOptions extends UnconfirmedOptions {
+  sent: AttributeObject;
+  desired: AttributeObject | null;
+  match: readonly string[];
+  /** Of what was sent. */
+  name: AttributeValue | undefined;
+}
+
+/** Whether what was found by what was sent is what was made of it. */
+export async function isOwn(found: TargetAccount, { sent, desired, match, name, holderOf, namedElsewhere }: OwnOptions): Promise<boolean> {
+  if (await holderOf(found.nativeId)) return false;
   // Under the name that the person has still, it is theirs whoever made it: that is what matching says.
-  if (options.match.some((attribute) => row.desired !== null && isSame(sent[attribute], row.desired[attribute]))) return found;
+  if (match.some((attribute) => desired !== null && isSame(sent[attribute], desired[attribute]))) return true;
   const told = isAsSent(found.attributes, sent);
-  if (told !== undefined) return told ? found : undefined;
-  if (await options.namedElsewhere(String(sent["userName"] ?? ""))) return undefined;
+  if (told !== undefined) return told;
+  if (await namedElsewhere(String(name ?? ""))) return false;
   // Whose account became known between the first question and this one is not named any more, and linked.
-  return (await options.holderOf(found.nativeId)) ? undefined : found;
+  return !(await holderOf(found.nativeId));
 }
 
 /**
