@@ -55,12 +55,15 @@ export function judgedRefusal(error: unknown, { settings, redirectUri }: Asked):
   const name = "Client";
   const words = CONSOLE_WORDS[settings.preset];
   const said = error instanceof ResponseBodyError ? error.error : reasonOf(error);
-  const [code] = (error instanceof ResponseBodyError && /AADSTS\d{5,7}/.exec(error.error_description ?? "")) || [];
+  // Its description may repeat what was sent: it is looked at, and not shown.
+  const described = error instanceof ResponseBodyError ? (error.error_description ?? "") : "";
+  const [code] = /AADSTS\d{5,7}/.exec(described) ?? [];
   const setting = code === undefined ? undefined : ENTRA_CODES[code];
   const status: unknown = (error as { status?: unknown } | null)?.status;
   if (code !== undefined && setting !== undefined) return { name, ok: false, message: `it answers ${code}: look at ${words[setting]}` };
   if (said === "invalid_grant") return { name, ok: true, message: `it takes our ${settings.clientAuthentication}` };
-  if (said.includes("redirect_uri"))
+  // Requests that are handed over beforehand have no error of their own for it (RFC 9126 section 2.3).
+  if (said.includes("redirect_uri") || (said === "invalid_request" && /redirect_?uri/i.test(described)))
     return { name, ok: false, message: `it answers ${shown(said)}: compare ${words.redirectUri} with ${redirectUri}` };
   if (status === 401 || said === "invalid_client" || said === "unauthorized_client")
     return {

@@ -1,7 +1,8 @@
 import { generateKeyPairSync } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { ResponseBodyError } from "openid-client";
 import { oidcSettings } from "../../../connectors/oidc/config.ts";
-import { judgedAnswer } from "../../../src/auth/oidc/check-answers.ts";
+import { judgedAnswer, judgedRefusal } from "../../../src/auth/oidc/check-answers.ts";
 import { checkOidcClient } from "../../../src/auth/oidc/check.ts";
 import { CLIENT, startCertifiedProvider, type CertifiedProvider } from "../../counterparts/oidc/certified-provider.ts";
 import { startLyingProvider } from "../../counterparts/oidc/lying-provider.ts";
@@ -88,5 +89,17 @@ describe("G4: what is wrong is named as the provider's console names it", () => 
     expect(judge("okta", { status: 302, location: `${redirectUri}?error=%3Cb%3Ex` })).toMatchObject({ ok: false });
     expect(judge("okta", { status: 302, location: `${redirectUri}?error=%3Cb%3Ex` }).message).not.toContain("<");
     expect(judge("okta", { status: 302, location: `${redirectUri}?error=invalid_scope` })).toMatchObject({ name: "Scopes", ok: false });
+  });
+
+  test("a redirect URI that is refused where the request is handed over beforehand is told as such, whatever the error is called", () => {
+    const refused = (cause: { error: string; error_description: string }) =>
+      judgedRefusal(new ResponseBodyError("refused", { cause, response: new Response(null, { status: 400 }) }), {
+        settings: { preset: "generic", clientId: "abc", clientAuthentication: "client_secret_basic" },
+        redirectUri,
+      }).message;
+    const told = `it answers invalid_request: compare its redirect URIs with ${redirectUri}`;
+    expect(refused({ error: "invalid_request", error_description: "Invalid parameter: redirect_uri" })).toBe(told);
+    expect(refused({ error: "invalid_request", error_description: "The redirectUri abc is not registered" })).toBe(told);
+    expect(refused({ error: "invalid_request", error_description: "missing nonce" })).toBe("it answers invalid_request");
   });
 });
