@@ -126,7 +126,7 @@ export async function openClient({
       const { bindDn, bindPassword } = settings;
       await demand(
         { encode: (messageId) => new BindRequest({ messageId, dn: bindDn, password: bindPassword ?? "" }).write(), timeoutMs },
-        { what: "the sign-in" },
+        { what: "the sign-in", base: bindDn },
       );
     }
   } catch (error) {

@@ -38,6 +38,13 @@ describe("each failure has its own sentence and its own way out", () => {
     expect(fault.message).not.toContain("not-the-password");
   });
 
+  test("a name to sign in by that is no DN, as Active Directory alone takes them", async () => {
+    expect(await opening({ bindDn: "sync@example.com" })).toEqual({
+      kind: "misconfigured",
+      message: expect.stringMatching(/^"sync@example.com" is not a valid DN, needed for the sign-in/),
+    });
+  });
+
   test("an unknown certificate authority", async () => {
     expect(await opening({ caFile: undefined })).toEqual({
       kind: "misconfigured",
