@@ -3,6 +3,7 @@ import { readConfig, type Config } from "../config.ts";
 import { createContext, type Context } from "../context.ts";
 import type { Database } from "../db/database.ts";
 import type { KeyRing } from "../db/envelope.ts";
+import { passingFailure } from "../db/failures.ts";
 import { createLog } from "../log.ts";
 import { EXIT, exitCodeOf, type ExitCode } from "./exit.ts";
 import { createOutput, errorDocument, errorLines, type Output, type Terminal } from "./output.ts";
@@ -44,9 +45,10 @@ export function createShell({ environment, terminal, json, setExitCode }: ShellO
     const out = createOutput(terminal, { json: json() });
     try {
       setExitCode((await work({ config: readConfig({ environment }), out })) ?? EXIT.ok);
-    } catch (error) {
+    } catch (thrown) {
+      const error = passingFailure(thrown) ?? thrown;
       out.note(out.json ? JSON.stringify(errorDocument(error)) : errorLines(error).join("\n"));
-      if (environment["LOG_LEVEL"] === "debug" && error instanceof Error) terminal.writeError(`${error.stack ?? ""}\n`);
+      if (environment["LOG_LEVEL"] === "debug" && thrown instanceof Error) terminal.writeError(`${thrown.stack ?? ""}\n`);
       setExitCode(exitCodeOf(error));
     }
   };

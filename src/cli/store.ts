@@ -9,7 +9,7 @@ import type { KeyRing } from "../db/envelope.ts";
 import { projectFolder } from "../db/folder.ts";
 import type { OnWaiting } from "../db/apply-migrations.ts";
 import { migrate } from "../db/migrate.ts";
-import { AppError, messageOf } from "../errors.ts";
+import { notReachable } from "../db/not-reachable.ts";
 
 /** The database and the keys, open and up to date. */
 export interface Store {
@@ -72,43 +72,4 @@ async function loadRoles(db: Database, { config, log }: { config: Config; log: L
   await inTransaction(db, ctx, (work) =>
     loadShippedRoles(work, { folder: path.join(projectFolder(), "config", "roles"), modules: config.modules }),
   );
-}
-
-const CONNECTION_FAULTS: ReadonlySet<string> = new Set([
-  "ECONNREFUSED",
-  "ENOTFOUND",
-  "ETIMEDOUT",
-  "EHOSTUNREACH",
-  "EAI_AGAIN",
-  "ECONNRESET",
-  "57P03",
-]);
-
-/** The driver's codes in our words; the URL is named without its password. */
-function notReachable(url: string, error: unknown): unknown {
-  const { hostname, port, pathname } = new URL(url);
-  const place = `${hostname}:${port || "5432"}${pathname}`;
-  const code = (error as { code?: string }).code ?? "";
-  if (CONNECTION_FAULTS.has(code))
-    return new AppError("unavailable", `PostgreSQL at ${place} does not answer (${code}). Is DATABASE_URL right, and the server running?`, {
-      field: "DATABASE_URL",
-      cause: error,
-    });
-  if (code === "28P01" || code === "28000")
-    return new AppError("misconfigured", `PostgreSQL at ${place} refuses the user or password of DATABASE_URL.`, {
-      field: "DATABASE_URL",
-      cause: error,
-    });
-  if (code === "3D000")
-    return new AppError("misconfigured", `There is no database ${pathname.slice(1)} at ${hostname}: create it, or change DATABASE_URL.`, {
-      field: "DATABASE_URL",
-      cause: error,
-    });
-  if (code === "42501")
-    return new AppError(
-      "misconfigured",
-      `The user of DATABASE_URL may not set up the database ${place}: ${messageOf(error)}. It must own it, and be allowed to create extensions.`,
-      { field: "DATABASE_URL", cause: error },
-    );
-  return error;
 }

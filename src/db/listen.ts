@@ -1,4 +1,5 @@
 import pg from "pg";
+import { SESSION } from "./session.ts";
 
 /** A connection of its own that hears notifications, and is asked on by whoever opened it. */
 export interface Listener {
@@ -47,7 +48,7 @@ export async function listen({ url, channel, applicationName, onNotification, on
     },
   };
   try {
-    await client.query(`listen ${pg.escapeIdentifier(channel)}`);
+    await client.query(`${SESSION}; listen ${pg.escapeIdentifier(channel)}`);
   } catch (error) {
     listener.close();
     throw error;

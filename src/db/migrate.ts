@@ -3,22 +3,27 @@ import pg from "pg";
 import { applyMigrations, migrationNames, type OnWaiting } from "./apply-migrations.ts";
 import type { Sql } from "./database.ts";
 import { SESSION } from "./session.ts";
+import { requireSuitable } from "./suitable.ts";
 
 /** "rollcall migrate" as a number for pg_advisory_lock. */
 const MIGRATE_LOCK = 7_305_001;
 
 const QUEUE = "graphile_worker";
 
+/** Longest that a server may take to let us in: one that says nothing would be waited for without end. */
+const LET_IN_WITHIN_MS = 30_000;
+
 /**
  * Brings the schema up to date: our migrations, then the queue's tables. Safe to call from any number of nodes at once, and to break off
- * at any moment. Returns the names of the migrations that it applied.
+ * at any moment. Returns the names of the migrations that it applied. Throws `misconfigured` for a database that can't be ours.
  */
 export async function migrate(url: string, { onWaiting }: { onWaiting?: OnWaiting } = {}): Promise<string[]> {
-  const client = new pg.Client({ connectionString: url });
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: LET_IN_WITHIN_MS });
   // Of a connection that is lost while nothing is asked, the next statement tells.
   client.on("error", () => undefined);
   await client.connect();
   try {
+    await requireSuitable(client, url);
     await client.query(SESSION);
     await client.query("select pg_advisory_lock($1)", [MIGRATE_LOCK]);
     const pending = await pendingMigrations(client);

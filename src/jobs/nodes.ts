@@ -5,6 +5,7 @@ import type { Logger } from "pino";
 import { createContext, type Context } from "../context.ts";
 import { inTransaction, type Database, type Work } from "../db/database.ts";
 import { enqueue } from "../db/queue.ts";
+import { SESSION } from "../db/session.ts";
 
 /** This process among those that work on one database. */
 export interface Node {
@@ -47,6 +48,7 @@ export async function joinNodes({ db, log, watchMs, now }: NodesOptions): Promis
     });
     await client.connect();
     try {
+      await client.query(SESSION);
       await client.query("select pg_advisory_lock($1)", [lockKey]);
       await client.query(
         "insert into nodes (id, started_at, lock_key, workers) values ($1, $2, $3, $4) on conflict (id) do update set workers = excluded.workers",

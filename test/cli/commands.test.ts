@@ -218,6 +218,19 @@ describe("the command line", () => {
     });
   });
 
+  test("a database that can only be read at the moment: 4, as for one that does not answer", async () => {
+    const name = new URL(db.url).pathname.slice(1);
+    await db.pool.query(`alter database ${name} set default_transaction_read_only = on`);
+    try {
+      expect(await rollcall("token create --name later --scope api --expires 1d")).toMatchObject({
+        code: 4,
+        error: expect.stringContaining("The database can only be read at the moment"),
+      });
+    } finally {
+      await db.pool.query(`alter database ${name} reset default_transaction_read_only`);
+    }
+  });
+
   test("a run that is under way elsewhere makes the second one wait its turn: 4", async () => {
     writeFeed([person(1)]);
     const { rows } = await db.pool.query<{ id: number }>("select id from connections where name = 'hr'");

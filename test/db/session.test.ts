@@ -1,6 +1,10 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { inTransaction, openDatabase, type Database } from "../../src/db/database.ts";
-import { testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
+import { listen } from "../../src/db/listen.ts";
+import { migrate } from "../../src/db/migrate.ts";
+import { joinNodes } from "../../src/jobs/nodes.ts";
+import { silentLog, testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
 
 let made: TestDatabase;
 let db: Database;
@@ -14,6 +18,10 @@ const DEFAULTS = [
   "timezone = 'Asia/Kathmandu'",
   "default_transaction_isolation = 'serializable'",
   "jit = on",
+  "statement_timeout = '150ms'",
+  "lock_timeout = '150ms'",
+  "idle_in_transaction_session_timeout = '150ms'",
+  "idle_session_timeout = '150ms'",
 ];
 
 beforeAll(async () => {
@@ -60,4 +68,32 @@ test("whoever waits for a row goes on with what the one before wrote, though a d
 test("nothing is compiled before it runs", async () => {
   for (const pool of [db.pool, db.readPool, db.requestPool])
     expect((await pool.query("select current_setting('jit') as jit")).rows).toEqual([{ jit: "off" }]);
+});
+
+test("no limit of time that a database or a role has by default ends what takes longer", async () => {
+  await inTransaction(db, testContext(), async ({ sql }) => {
+    await sql.query("select pg_sleep(0.4)");
+    await sleep(400);
+    await sql.query("select 1");
+  });
+  await expect(migrate(made.url)).resolves.toEqual([]);
+});
+
+test("who listens, and who shows that a node lives, is not put out for having said nothing", async () => {
+  const ends: string[] = [];
+  const listener = await listen({
+    url: made.url,
+    channel: "quiet",
+    applicationName: "quiet",
+    onNotification: () => undefined,
+    onEnd: () => ends.push("listener"),
+  });
+  const node = await joinNodes({ db, log: silentLog, watchMs: 60_000 });
+  const present = () =>
+    made.pool.query("select from pg_stat_activity where application_name = $1", [`rollcall:node:${node.id}`.slice(0, 63)]);
+  await sleep(600);
+  expect(ends).toEqual([]);
+  expect((await present()).rowCount).toBe(1);
+  listener.close();
+  await node.leave();
 });

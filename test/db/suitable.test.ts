@@ -1,0 +1,134 @@
+import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import pg from "pg";
+import { migrate } from "../../src/db/migrate.ts";
+import { unsuitable } from "../../src/db/suitable.ts";
+import { testDatabase, type TestDatabase } from "../helpers/database.ts";
+
+let db: TestDatabase;
+let name: string;
+
+beforeAll(async () => {
+  db = await testDatabase();
+  name = new URL(db.url).pathname.slice(1);
+});
+afterAll(() => db?.drop());
+
+const refusal = (message: RegExp) =>
+  expect.objectContaining({ code: "misconfigured", field: "DATABASE_URL", message: expect.stringMatching(message) });
+
+describe("a database on which Rollcall would fail oddly later is refused at once", () => {
+  test("tables that would be made and looked for in another schema", async () => {
+    await db.pool.query("create schema aside");
+    await db.pool.query(`alter database ${name} set search_path = aside, public`);
+    await expect(migrate(db.url)).rejects.toEqual(refusal(/works in the schema aside \(search_path: aside, public\)/));
+    await db.pool.query(`alter database ${name} set search_path = nowhere`);
+    await expect(migrate(db.url)).rejects.toEqual(refusal(/works in no schema that there is/));
+    await db.pool.query(`alter database ${name} set search_path = public, aside`);
+    await expect(migrate(db.url)).resolves.toEqual([]);
+    await db.pool.query(`alter database ${name} reset search_path`);
+  });
+
+  test("a schema in the URL, which the driver would not heed", async () => {
+    await expect(migrate(`${db.url}?schema=aside`)).rejects.toEqual(refusal(/names the schema aside/));
+    await expect(migrate(`${db.url}?schema=public`)).resolves.toEqual([]);
+  });
+
+  test("extensions in another schema, which searches and comparisons of units would not find", async () => {
+    await db.pool.query("alter extension unaccent set schema aside");
+    await expect(migrate(db.url)).rejects.toEqual(refusal(/unaccent \(aside\)\. Move each/));
+    await db.pool.query("alter extension unaccent set schema public");
+    await expect(migrate(db.url)).resolves.toEqual([]);
+  });
+
+  test("an encoding without most letters", async () => {
+    await db.pool.query(
+      `create database ${name}_latin encoding 'LATIN1' locale_provider libc lc_collate 'C' lc_ctype 'C' template template0`,
+    );
+    try {
+      await expect(migrate(db.url.replace(name, `${name}_latin`))).rejects.toEqual(refusal(/is encoded in LATIN1/));
+    } finally {
+      await db.pool.query(`drop database ${name}_latin with (force)`);
+    }
+  });
+
+  test("an older PostgreSQL", () => {
+    const found = { version: 140_012, release: "14.12", encoding: "UTF8", schema: "public", path: "public", elsewhere: [] };
+    expect(unsuitable(found, null)).toBe("DATABASE_URL leads to PostgreSQL 14.12: Rollcall needs 15 or later.");
+    expect(unsuitable({ ...found, version: 150_000 }, null)).toBeUndefined();
+  });
+
+  test("a pooler that gives each transaction another session; one that keeps them is no obstacle", async () => {
+    for (const [lends, outcome] of [
+      ["a transaction", refusal(/pooler that gives each transaction another session/)],
+      ["a session", []],
+    ] as const) {
+      const pooler = await startPooler(db.url, lends);
+      try {
+        expect(await migrate(pooler.url).catch((error: unknown) => error)).toEqual(outcome);
+      } finally {
+        await pooler.close();
+      }
+    }
+  });
+});
+
+const LET_IN = Buffer.from([..."R\0\0\0\x08\0\0\0\0", ..."K\0\0\0\x0c\0\0\0\x07\0\0\0\x07", ..."Z\0\0\0\x05I"].join(""), "latin1");
+const READY = Buffer.from("Z\0\0\0\x05I", "latin1");
+const FAREWELL = "X".charCodeAt(0);
+
+/** Lets everybody in under a number of its own, and lends them sessions of the server: one to all, turn by turn, or to each its own. */
+async function startPooler(url: string, lends: "a transaction" | "a session"): Promise<{ url: string; close(): Promise<void> }> {
+  const sessions: pg.Client[] = [];
+  const open = async () => {
+    const client = new pg.Client({ connectionString: url });
+    client.on("error", () => undefined);
+    await client.connect();
+    client.connection.stream.removeAllListeners("data");
+    sessions.push(client);
+    return lender(client.connection.stream as Socket);
+  };
+  const shared = lends === "a transaction" ? await open() : undefined;
+  const server: Server = createServer(async (socket) => {
+    // What is sent while a session is opened for it waits.
+    socket.pause();
+    const lent = shared ?? (await open());
+    let letIn = false;
+    socket.on("data", (chunk) => {
+      if (!letIn) socket.write(LET_IN);
+      else if (chunk[0] !== FAREWELL) lent(chunk, socket);
+      letIn = true;
+    });
+    socket.on("error", () => socket.destroy());
+    socket.resume();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = new URL(url);
+  address.host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return {
+    url: address.href,
+    async close() {
+      server.close();
+      for (const { connection } of sessions) connection.stream.destroy();
+    },
+  };
+}
+
+/** Asks a session for one after the other: the next is heard when the server is ready for it. */
+function lender(session: Socket): (chunk: Buffer, answerTo: Socket) => void {
+  let turns = Promise.resolve();
+  let answered: ((chunk: Buffer) => void) | undefined;
+  session.on("data", (chunk) => answered?.(chunk));
+  return (chunk, answerTo) => {
+    turns = turns.then(
+      () =>
+        new Promise((resolve) => {
+          answered = (answer) => {
+            answerTo.write(answer);
+            if (answer.subarray(-READY.length).equals(READY)) resolve();
+          };
+          session.write(chunk);
+        }),
+    );
+  };
+}
