@@ -10,6 +10,7 @@ import {
 } from "../../connectors/contract.ts";
 import { inParallel } from "./in-parallel.ts";
 import { countsOf, noteProblems, type Run } from "./begin.ts";
+import { idleGroups } from "./idle-groups.ts";
 import { pageOrder } from "./page-order.ts";
 import { stageItems, unstageItems } from "./plan.ts";
 import { READ_STAGE } from "./progress.ts";
@@ -102,7 +103,7 @@ function portionsOf<T>(all: readonly T[]): T[][] {
 export async function stageChanged(run: Run, changed: readonly Changed[], { known = true } = {}): Promise<void> {
   const kind = changed[0]?.record.kind;
   if (kind === undefined) return;
-  const { items, problems } = await decideRecords(run.db.pool, {
+  const decided = await decideRecords(run.db.pool, {
     deciding: run.deciding,
     changed,
     seenAt: run.ctx.now(),
@@ -111,13 +112,24 @@ export async function stageChanged(run: Run, changed: readonly Changed[], { know
     anybody: run.before.people,
     contested: run.contested,
   });
+  await noteProblems(run, decided.problems);
+  await takeBack(run, kind, withoutItem(run, kind, { changed, items: decided.items }));
+  const items = kind === "group" ? await stageGroups(run, { changed, items: decided.items }) : decided.items;
   countsOf(run, kind).changed += items.length;
-  await noteProblems(run, problems);
-  await takeBack(run, kind, withoutItem(run, kind, { changed, items }));
-  if (kind === "group") await stageGroupMembers(run, changed, items);
   const firstSeq = run.next.seq;
   run.next.seq += items.length;
   await stageItems(run.db.pool, { planId: run.planId, firstSeq, items });
+}
+
+/** Stages changes of members; returns the groups about which there is something to do. */
+async function stageGroups(
+  run: Run,
+  { changed, items }: { changed: readonly Changed[]; items: readonly Item[] },
+): Promise<readonly Item[]> {
+  await stageGroupMembers(run, changed, items);
+  const idle = new Set(await idleGroups(run, { changed, items }));
+  await takeBack(run, "group", [...idle]);
+  return items.filter(({ nativeId }) => !idle.has(nativeId));
 }
 
 /** Who of these was staged before in this run, and comes to nothing now. Notes all of them as staged; in a first read there is nobody to go back to. */

@@ -196,3 +196,35 @@ describe("a record that was refused", () => {
     expect(await syncTold(db, ctx, { world: all, changes: [] })).toMatchObject({ plan: {}, read: {} });
   });
 });
+
+describe("a change of members that tells nothing new", () => {
+  const unchanged = async () =>
+    (await db.pool.query("select version, encode(hash, 'hex') as hash from accounts where kind = 'group' order by id")).rows;
+
+  test.each([
+    ["names who is in already, and takes out who is not", [[delta("staff", { add: ["uid=ada"], remove: ["uid=bob"] })]]],
+    ["is taken back on the next page", [[delta("staff", { add: ["uid=bob"] })], [delta("staff", { remove: ["uid=bob"] })]]],
+  ])("and %s is no change of the group", async (_what, groups) => {
+    await first();
+    const before = await unchanged();
+    expect(await readPages([], groups)).toMatchObject({
+      state: "done",
+      plan: {},
+      applied: { applied: 0 },
+    });
+    expect(await unchanged()).toEqual(before);
+    expect(await members()).toEqual(["staff: ada"]);
+  });
+
+  test("leaves what else is said of the group, and who comes with another page", async () => {
+    await first();
+    const idle = delta("staff", { add: ["uid=ada"] });
+    expect(await readPages([], [[{ ...idle, attributes: { ...idle.attributes, description: "All" } }]])).toMatchObject({
+      plan: { group: { update: 1 } },
+    });
+    expect(await readPages([], [[delta("staff", { add: ["uid=bob"] })], [idle], [delta("leads", { remove: ["uid=bob"] })]])).toMatchObject({
+      plan: { group: { update: 1 } },
+    });
+    expect(await members()).toEqual(["staff: ada", "staff: bob"]);
+  });
+});

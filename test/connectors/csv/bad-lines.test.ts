@@ -78,9 +78,10 @@ test("invariant 1: groups and units that only a bad line may name are not taken 
     },
   };
   await inTransaction(db, testContext(), (work) => addConnection(work, { definition, keyRing }));
+  let plan: unknown;
   const there = async (lines: readonly string[]) => {
     writeFileSync(file, ["id,login,groups,unit", ...lines, `END,${lines.length}`, ""].join("\n"));
-    await runSync(testContext(), { db, keyRing, connection: "placed", mode: "full", trigger: "cli" });
+    ({ plan } = await runSync(testContext(), { db, keyRing, connection: "placed", mode: "full", trigger: "cli" }));
     const { rows } = await db.pool.query<{ name: string }>(
       `select display_name::text as name from groups where deleted_at is null
        union select u.name::text from units u join accounts a on a.unit_id = u.id and a.gone_at is null
@@ -91,5 +92,12 @@ test("invariant 1: groups and units that only a bad line may name are not taken 
   const all = await there(["a1,ann,Staff,Sales", "a2,bea,Vault,Safe"]);
   expect(all).toEqual(["Safe", "Sales", "Staff", "Vault", "in Staff", "in Vault"]);
   expect(await there(["a1,ann,Staff,Sales", "a2,bea, the elder,Vault,Safe"])).toEqual(all);
+  // Nor are the others changed for it, whose members are not known whole: once the line is mended, there is still nothing to do.
+  expect(plan).toEqual({});
+  expect(await there(["a1,ann,Staff;Vault,Sales", "a2,bea, the elder,Vault,Safe"])).toEqual(all);
+  expect(plan).toMatchObject({ group: { update: 1 } });
+  expect(await there(["a1,ann,Staff,Sales", "a2,bea,Vault,Safe"])).toEqual(all);
+  expect(await there(["a1,ann,Staff,Sales", "a2,bea,Vault,Safe"])).toEqual(all);
+  expect(plan).toEqual({});
   expect(await there(["a1,ann,Staff,Sales", "a2,bea,Staff,Sales"])).toEqual(["Sales", "Staff", "in Staff"]);
 });
