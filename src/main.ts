@@ -24,6 +24,8 @@ const REQUESTS_MAY_TAKE_MS = 15_000;
 const HEADERS_MAY_TAKE_MS = 15_000;
 /** Longer than proxies keep an idle connection (a minute, mostly): a request that is sent while we close one would fail there. */
 const IDLE_CONNECTIONS_STAY_MS = 75_000;
+/** As nginx has it. */
+const ANSWERS_MAY_STAND_STILL_MS = 60_000;
 /** Bodies that stop coming are cut off sooner (middleware/steady-body.ts). */
 const LARGE_FILES_MAY_TAKE_MS = 300_000;
 const MOST_HEADER_BYTES = 16 * 1024;
@@ -106,6 +108,7 @@ function listen(app: Express, config: Config): Promise<Server> {
     headersTimeout: HEADERS_MAY_TAKE_MS,
     requestTimeout: LARGE_FILES_MAY_TAKE_MS,
     keepAliveTimeout: IDLE_CONNECTIONS_STAY_MS,
+    answersMayStandStillMs: ANSWERS_MAY_STAND_STILL_MS,
     maxHeaderSize: MOST_HEADER_BYTES,
   });
   return new Promise((resolve, reject) => {

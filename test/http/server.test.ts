@@ -1,5 +1,6 @@
 import { once } from "node:events";
-import type { AddressInfo } from "node:net";
+import { connect, type AddressInfo } from "node:net";
+import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import express from "express";
 import supertest from "supertest";
@@ -48,5 +49,57 @@ describe("a server of an Express application", () => {
       .expect(201);
     expect(body).toEqual({ ip: "192.0.2.7", id: "a b", given: "x", body: { active: true } });
     await supertest(base()).get("/").set("X-Long", "x".repeat(5000)).expect(431);
+  });
+});
+
+describe("M1: an answer that nobody reads", () => {
+  const LARGE = Buffer.alloc(40 * 1024 * 1024, "x");
+  const application = express();
+  let ended: (how: string) => void;
+  application.get("/large", (_request, response) => {
+    response.on("close", () => ended("given up"));
+    response.end(LARGE);
+  });
+  application.get("/slow", async (_request, response) => {
+    await wait(900);
+    response.send("ok");
+  });
+  const careful = serverOf(application, { keepAliveTimeout: 1500, answersMayStandStillMs: 200 });
+  const asking = (path: string) => {
+    const client = connect((careful.address() as AddressInfo).port, "127.0.0.1").on("error", () => client.destroy());
+    client.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    return client;
+  };
+  beforeAll(async () => {
+    await once(careful.listen(0, "127.0.0.1"), "listening");
+  });
+  afterAll(() => {
+    careful.closeAllConnections();
+    careful.close();
+  });
+
+  test("is given up, and its memory with it", async () => {
+    const end = new Promise<string>((resolve) => (ended = resolve));
+    asking("/large").pause();
+    expect(await Promise.race([end, wait(5000, "kept")])).toBe("given up");
+  });
+
+  test("is one that nobody takes anything of: who reads slowly comes to its end", async () => {
+    const client = asking("/large");
+    let bytes = 0;
+    for await (const chunk of client) {
+      bytes += (chunk as Buffer).length;
+      if (bytes >= LARGE.length) break;
+      await wait(1);
+    }
+    expect(bytes).toBeGreaterThanOrEqual(LARGE.length);
+  });
+
+  test("is not one that takes long to work out; connections that are idle end when they would anyway", async () => {
+    const client = asking("/slow");
+    expect(String((await once(client, "data"))[0])).toMatch(/^HTTP\/1\.1 200 /);
+    const answeredAt = performance.now();
+    await once(client, "close");
+    expect(performance.now() - answeredAt).toBeGreaterThan(1000);
   });
 });
