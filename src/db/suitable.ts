@@ -14,6 +14,10 @@ interface Found {
   version: number;
   release: string;
   encoding: string;
+  /** Whether I and i are two cases of one letter. */
+  folds: boolean;
+  /** Whether nothing of ours is there yet. */
+  fresh: boolean;
   schema: string | null;
   path: string;
   elsewhere: string[];
@@ -21,7 +25,7 @@ interface Found {
 }
 
 const LOOK = `select current_setting('server_version_num')::int as version, current_setting('server_version') as release,
-  current_setting('server_encoding') as encoding, current_schema() as schema, current_setting('search_path') as path, pg_backend_pid() as session,
+  current_setting('server_encoding') as encoding, lower('I') = 'i' and upper('i') = 'I' as folds, to_regclass('_prisma_migrations') is null as fresh, current_schema() as schema, current_setting('search_path') as path, pg_backend_pid() as session,
   array(select e.extname || ' (' || n.nspname || ')' from pg_extension e join pg_namespace n on n.oid = e.extnamespace
     where e.extname = any($1) and n.nspname <> '${SCHEMA}' order by 1) as elsewhere`;
 
@@ -41,6 +45,9 @@ export function unsuitable(found: Omit<Found, "session">, asked: string | null):
   if (found.version < OLDEST_VERSION) return `DATABASE_URL leads to PostgreSQL ${found.release}: Rollcall needs 15 or later.`;
   if (found.encoding !== "UTF8")
     return `The database of DATABASE_URL is encoded in ${found.encoding}, which can't hold everybody's name: make one with the encoding UTF8 (createdb --encoding UTF8 --template template0).`;
+  // Whoever lives with it already is not locked out for it.
+  if (found.fresh && !found.folds)
+    return "In the database of DATABASE_URL the letters I and i are not one, as in Turkish: ADMIN and admin would be two names. Make one of another locale (createdb --locale C.UTF-8 --template template0).";
   if (asked !== null && asked !== SCHEMA)
     return `DATABASE_URL names the schema ${asked}: Rollcall's tables stand in ${SCHEMA}. Leave it out, and give Rollcall a database of its own.`;
   if (found.schema !== SCHEMA)

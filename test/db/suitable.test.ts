@@ -52,10 +52,29 @@ describe("a database on which Rollcall would fail oddly later is refused at once
     }
   });
 
-  test("an older PostgreSQL", () => {
-    const found = { version: 140_012, release: "14.12", encoding: "UTF8", schema: "public", path: "public", elsewhere: [] };
+  test("letters that are not those of protocols: in Turkish I is the capital of another letter than i", async () => {
+    await db.pool.query(`create database ${name}_turkish locale_provider icu icu_locale 'tr-TR' template template0`);
+    try {
+      await expect(migrate(db.url.replace(name, `${name}_turkish`))).rejects.toEqual(refusal(/the letters I and i are not one/));
+    } finally {
+      await db.pool.query(`drop database ${name}_turkish with (force)`);
+    }
+  });
+
+  test("an older PostgreSQL; who lives with its letters already is not locked out for them", () => {
+    const found = {
+      version: 140_012,
+      release: "14.12",
+      encoding: "UTF8",
+      folds: true,
+      fresh: true,
+      schema: "public",
+      path: "public",
+      elsewhere: [],
+    };
     expect(unsuitable(found, null)).toBe("DATABASE_URL leads to PostgreSQL 14.12: Rollcall needs 15 or later.");
     expect(unsuitable({ ...found, version: 150_000 }, null)).toBeUndefined();
+    expect(unsuitable({ ...found, version: 150_000, folds: false, fresh: false }, null)).toBeUndefined();
   });
 
   test("a pooler that gives each transaction another session; one that keeps them is no obstacle", async () => {
