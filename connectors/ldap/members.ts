@@ -35,7 +35,8 @@ async function completeRange(options: Reading & { entry: Entry; slot: number; fr
   for (let from: number | undefined = options.from; from !== undefined;) {
     const shape = shapeFor([name], () => true, [`${name};range=${from}-*`]);
     const search = { base: entry.dn, scope: "base", filter: "(objectClass=*)", shape, controls, what } as const;
-    const [part] = await session.call((client) => client.search(search));
+    // Gone or renamed since its page was read: that is no wrong setting.
+    const [part] = (await session.call((client) => client.searchIfThere(search))) ?? [];
     const more = part?.values[0];
     if (!Array.isArray(more) || more.length === 0)
       throw new Fault(

@@ -192,6 +192,12 @@ describe("what servers send", () => {
     await expect(withFake(answer, (source) => drain(source.readAll("group")))).rejects.toMatchObject({ kind: "transient" });
   });
 
+  test("a group that is deleted or renamed before its last members were read is read again, and no wrong setting", async () => {
+    const group = { dn: `cn=all,${base}`, attributes: { cn: ["all"], entryUUID: ["id-all"], "member;range=0-0": [`uid=a,${base}`] } };
+    const answer = (search: FakeSearch): FakeAnswer => (search.pageSize === undefined ? { result: 32 } : { entries: [group], cookie: "" });
+    await expect(withFake(answer, (source) => drain(source.readAll("group")))).rejects.toMatchObject({ kind: "transient" });
+  });
+
   test("single values and lists are what the settings say, whatever the server sends", async () => {
     const read = (attributes: FakeEntry["attributes"], settings: object) =>
       withFake(
