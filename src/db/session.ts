@@ -15,6 +15,11 @@ export const SESSION = [
   "lock_timeout = 0",
   "idle_in_transaction_session_timeout = 0",
   "idle_session_timeout = 0",
+  // A node that is cut off, or whose machine lost its power, says no farewell: the server would keep its locks for two hours, and with them its jobs and whoever waits for a row of it.
+  "tcp_keepalives_idle = 10",
+  "tcp_keepalives_interval = 5",
+  "tcp_keepalives_count = 4",
+  "tcp_user_timeout = 30000",
   // Statements take milliseconds, and compiling one a tenth of a second. Before PostgreSQL 18 each that may not scan in sequence would be compiled.
   "jit = off",
   // As it is for memory and solid-state disks.

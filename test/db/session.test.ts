@@ -97,3 +97,10 @@ test("who listens, and who shows that a node lives, is not put out for having sa
   listener.close();
   await node.leave();
 });
+
+test("a node that is cut off without a farewell holds its locks for half a minute, not for hours", async () => {
+  const seconds =
+    "select current_setting('tcp_keepalives_idle')::int + current_setting('tcp_keepalives_interval')::int * current_setting('tcp_keepalives_count')::int as most";
+  for (const pool of [db.pool, db.readPool, db.requestPool]) expect((await pool.query(seconds)).rows).toEqual([{ most: 30 }]);
+  expect((await db.pool.query("show tcp_user_timeout")).rows).toEqual([{ tcp_user_timeout: "30000" }]);
+});
