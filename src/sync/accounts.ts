@@ -58,8 +58,8 @@ export interface LinkOptions {
 
 /**
  * A human settles whose account this is; the choice survives later runs. What the account says flows into the person at
- * once, through the same stages as in a run. Throws `not_found`; `conflict` when the account is settled already, what it says clashes, or
- * it takes the last administrator away.
+ * once, through the same stages as in a run. Throws `not_found`; `conflict` when the account is settled already, gone or out of scope, what it
+ * says clashes, or it takes the last administrator away.
  */
 export function linkAccount(work: Work, options: LinkOptions): Promise<{ personId: string }> {
   return keepingAdministratorsAmong(work, options.person === "new" ? [] : [options.person], () => link(work, options));
@@ -71,7 +71,17 @@ async function link(work: Work, { keyRing, accountId, person }: LinkOptions): Pr
   if (stored.situation === "linked")
     throw new AppError("conflict", `Account ${accountId} is linked already, to ${stored.person_id}.`, { field: "account" });
   const connection = await loadConnection(sql, keyRing, stored.connection_id);
+  if (stored.gone)
+    throw new AppError(
+      "conflict",
+      `Account ${accountId} is gone: ${connection.name} lists it no more. It can be linked once it is listed again.`,
+      {
+        field: "account",
+      },
+    );
   const deciding = await decidingFor(sql, connection);
+  if (!deciding.mapping.kinds.user?.inScope(stored.attributes))
+    throw new AppError("conflict", `Account ${accountId} is outside the scope of ${connection.name}.`, { field: "account" });
   const record = {
     kind: "user" as const,
     nativeId: stored.native_id,
@@ -91,8 +101,7 @@ async function link(work: Work, { keyRing, accountId, person }: LinkOptions): Pr
   const [problem] = problems;
   if (problem) throw new AppError("conflict", `Account ${accountId} can't be linked so: ${problem.message}`, { field: "person" });
   const [item] = items;
-  if (!item?.subjectId)
-    throw new AppError("conflict", `Account ${accountId} is outside the scope of ${connection.name}.`, { field: "account" });
+  if (!item?.subjectId) throw new AppError("internal", `Account ${accountId} came to nothing.`);
   await takenAsConflict(accountId, () =>
     applyBatch({
       work,
@@ -152,11 +161,12 @@ interface StoredAccount {
   hash: string;
   situation: string;
   person_id: string | null;
+  gone: boolean;
 }
 
 async function lockAccount(sql: Sql, accountId: number): Promise<StoredAccount> {
   const { rows } = await sql.query<StoredAccount>(
-    "select connection_id, native_id, reference, attributes, encode(hash, 'hex') as hash, situation, person_id from accounts where id = $1 and kind = 'user' for update",
+    "select connection_id, native_id, reference, attributes, encode(hash, 'hex') as hash, situation, person_id, gone_at is not null as gone from accounts where id = $1 and kind = 'user' for update",
     [accountId],
   );
   const [account] = rows;

@@ -94,6 +94,50 @@ describe("M2: situations", () => {
     expect(await syncWorld(db, ctx, { world: corp })).toMatchObject({ plan: {} });
   });
 
+  test("deleted: nobody is brought back, and nobody made, by an account that its system lists no more", async () => {
+    await testConnection(db, ctx);
+    await testConnection(db, ctx, { name: "other", mapping: { situations: { unmatched: "ignore" } } });
+    const corp = world([person("ada"), person("bob"), person("eva")]);
+    await syncWorld(db, ctx, { world: corp });
+    const other = world([person("guest"), person("ada")]);
+    await syncWorld(db, ctx, { connection: "other", world: other });
+    for (const name of ["bob", "eva"]) remove(corp, "user", `id-${name}`);
+    await syncWorld(db, ctx, { world: corp });
+    remove(other, "user", "id-guest");
+    await syncWorld(db, ctx, { connection: "other", world: other });
+    const gone = (await listAccounts(db.pool)).filter(({ nativeId }) => nativeId !== "id-ada");
+    const { rows } = await db.pool.query<{ id: string; name: string }>("select id, user_name as name from people");
+    const before = await people();
+    for (const { id: accountId } of gone)
+      for (const person of ["new", ...rows.map(({ id }) => id)])
+        await expect(
+          inTransaction(db, ctx, (work) => linkAccount(work, { keyRing: testKeyRing, accountId, person })),
+        ).rejects.toMatchObject({ code: "conflict", message: expect.stringContaining("lists it no more") });
+    expect(gone.map(({ nativeId }) => nativeId).sort()).toEqual(["id-bob", "id-eva", "id-guest"]);
+    expect(await people()).toEqual(before);
+  });
+
+  test("outside the scope: nobody is made of such an account, and nobody leaves for being given one", async () => {
+    const user = { scope: "account.uid != 'guest'", attributes: { userName: "account.uid" } };
+    await testConnection(db, ctx, { mapping: { user } });
+    await testConnection(db, ctx, { name: "hr" });
+    await syncWorld(db, ctx, { world: world([person("ada"), person("guest", { title: "Guest" })]) });
+    await syncWorld(db, ctx, { connection: "hr", world: world([person("bob")]) });
+    const before = await people();
+    expect(before.map(({ user_name: name, state }) => [name, state])).toEqual([
+      ["ada", "active"],
+      ["bob", "active"],
+    ]);
+    const accountId = (await listAccounts(db.pool)).find(({ nativeId }) => nativeId === "id-guest")?.id ?? 0;
+    const { rows } = await db.pool.query<{ id: string }>("select id from people");
+    for (const person of ["new", ...rows.map(({ id }) => id)])
+      await expect(inTransaction(db, ctx, (work) => linkAccount(work, { keyRing: testKeyRing, accountId, person }))).rejects.toMatchObject({
+        code: "conflict",
+        message: expect.stringContaining("outside the scope"),
+      });
+    expect(await people()).toEqual(before);
+  });
+
   test("unmatched: ignored where the mapping makes nobody; deleted: suspended or left alone as the mapping says", async () => {
     await testConnection(db, ctx, { name: "hr", mapping: { situations: { deleted: "suspend" } } });
     await testConnection(db, ctx, { name: "corp", mapping: { situations: { unmatched: "ignore" } } });
