@@ -79,22 +79,33 @@ export const markedPeople = (given: MarkingPlaceholders) => `
     returning p.connection_id
   )`;
 
-/** Like markedPeople, for `changed_groups`. */
+/**
+ * Like markedPeople, for `changed_groups`, and for all that hold them, over others too: targets have groups with everybody inside. Those
+ * that held them once are looked at as well, since a group may leave another in the same flow.
+ */
 export const markedGroups = (given: MarkingPlaceholders) => `
   wanted_groups as (
-    select connection.id as connection_id, changed_groups.*
+    select distinct on (connection.id, above.id) connection.id as connection_id, above.id,
+      changed_groups.source_changed_at, changed_groups.seen_at, ${given.decided} as decided_at
     from connections connection
-    cross join changed_groups
-    join groups on groups.id = changed_groups.id
+    cross join (
+      with recursive above as (
+        select id as changed_id, id from changed_groups
+        union
+        select above.changed_id, n.parent_group_id from above join nestings n on n.child_group_id = above.id and n.recorded_to is null
+      ) select * from above) above
+    join changed_groups on changed_groups.id = above.changed_id
+    join groups on groups.id = above.id
     where connection.enabled and jsonb_typeof(connection.policy -> 'provision') = 'object' and (
       connection.policy -> 'provision' ->> 'groups' = 'all'
       or exists (
         select from jsonb_array_elements_text(case jsonb_typeof(connection.policy -> 'provision' -> 'groups') when 'array' then connection.policy -> 'provision' -> 'groups' else '[]' end) as kept (name)
         where kept.name::citext = groups.display_name)
       or exists (select from projections known where known.connection_id = connection.id and known.group_id = groups.id))
+    order by connection.id, above.id, above.id = above.changed_id desc
   ), marked_groups as (
     insert into projections as p (connection_id, kind, group_id, desired_state, dirty_at, source_changed_at, seen_at, decided_at)
-    select connection_id, 'group', id, 'absent', ${given.now}, source_changed_at, seen_at, ${given.decided} from wanted_groups order by connection_id, id
+    select connection_id, 'group', id, 'absent', ${given.now}, source_changed_at, seen_at, decided_at from wanted_groups order by connection_id, id
     on conflict (connection_id, group_id) where group_id is not null do update set ${keepOlder()}
     returning p.connection_id
   )`;

@@ -12,7 +12,7 @@ import { closeLeavers } from "./leavers.ts";
 import { applyBlocks, storePeople } from "./people.ts";
 import { storePersonUnits } from "./person-units.ts";
 import { noteOrigins } from "./origins.ts";
-import { step, type Batch } from "./source.ts";
+import { step, type Batch, type Followed } from "./source.ts";
 import { noteTransfers } from "./transfers.ts";
 import { countForGuards, recordTrail } from "./trail.ts";
 import { storeUnits } from "./units.ts";
@@ -46,15 +46,15 @@ export async function applyBatch(batch: Batch): Promise<number> {
 
 async function applyShaped(batch: Batch, shape: Shape): Promise<void> {
   await storeAccounts(batch, shape);
-  const concerned =
+  const followed =
     batch.source.kind === "user"
       ? await applyUsers(batch, shape)
       : batch.source.kind === "group"
         ? await applyGroups(batch, shape)
         : await applyUnits(batch);
-  if (batch.source.kind !== "unit") await recordTrail(batch, { concerned });
+  if (batch.source.kind !== "unit") await recordTrail(batch, { concerned: followed.people });
   if (!batch.approved && (shape.leavers || shape.blocks || shape.employment)) await countForGuards(batch);
-  await wakeFollowers(batch, { concerned, members: shape.members });
+  await wakeFollowers(batch, { followed, members: shape.members });
 }
 
 async function shapeOf(batch: Batch): Promise<Shape> {
@@ -81,40 +81,40 @@ async function shapeOf(batch: Batch): Promise<Shape> {
   );
 }
 
-async function applyUsers(batch: Batch, shape: Shape): Promise<string[]> {
+const NOBODY: Followed = { people: [], groups: [] };
+
+async function applyUsers(batch: Batch, shape: Shape): Promise<Followed> {
   await storePeople(batch, shape);
   if (shape.links || shape.leavers) await noteOrigins(batch);
-  const concerned = shape.leavers ? await closeLeavers(batch) : [];
-  if (shape.units || shape.leavers) concerned.push(...(await storePersonUnits(batch, shape)));
-  concerned.push(...(await resolveArrivals(batch.work, await awaitedAccounts(batch))));
+  const left = shape.leavers ? await closeLeavers(batch) : NOBODY;
+  const placed = shape.units || shape.leavers ? await storePersonUnits(batch, shape) : [];
+  const arrived = await resolveArrivals(batch.work, await awaitedAccounts(batch));
   if (shape.blocks) await applyBlocks(batch);
   if (shape.employment) await applyEmployment(batch);
   if (shape.transfers) await noteTransfers(batch);
-  return concerned;
+  return { people: [...left.people, ...placed, ...arrived.people], groups: [...left.groups, ...arrived.groups] };
 }
 
-async function applyGroups(batch: Batch, shape: Shape): Promise<string[]> {
+async function applyGroups(batch: Batch, shape: Shape): Promise<Followed> {
   await storeGroups(batch);
   const concerned = shape.leavers ? await emptyRemovedGroups(batch) : [];
   if (shape.members) concerned.push(...(await storeMembers(batch, shape)));
-  concerned.push(...(await resolveArrivals(batch.work, await awaitedAccounts(batch))));
-  return concerned;
+  const arrived = await resolveArrivals(batch.work, await awaitedAccounts(batch));
+  return { people: [...concerned, ...arrived.people], groups: arrived.groups };
 }
 
-async function applyUnits(batch: Batch): Promise<string[]> {
+async function applyUnits(batch: Batch): Promise<Followed> {
   await storeUnits(batch);
-  const concerned = await resolveArrivals(batch.work, await awaitedAccounts(batch));
+  const arrived = await resolveArrivals(batch.work, await awaitedAccounts(batch));
   const units = await step<{ id: string }>(batch, {
     name: "units_there",
     text: "select i.subject_id as id from item i where i.action <> 'delete' and i.subject_id is not null",
   });
-  return [
-    ...concerned,
-    ...(await placeByCode(
-      batch.work,
-      units.map(({ id }) => id),
-    )),
-  ];
+  const placed = await placeByCode(
+    batch.work,
+    units.map(({ id }) => id),
+  );
+  return { people: [...arrived.people, ...placed], groups: arrived.groups };
 }
 
 /** Accounts of the batch for which something waits. */
@@ -139,7 +139,7 @@ async function anyFollower({ work }: Batch): Promise<boolean> {
 }
 
 /** Everything that follows from a change happens or is queued in the transaction that caused it: grants by rule, targets. */
-async function wakeFollowers(batch: Batch, { concerned, members }: { concerned: readonly string[]; members: boolean }): Promise<void> {
+async function wakeFollowers(batch: Batch, { followed, members }: { followed: Followed; members: boolean }): Promise<void> {
   const { work } = batch;
   if (batch.source.kind === "user" && !(await anyFollower(batch))) return;
   const items = await step<{ id: string; sourceChangedAt: Date | null; seenAt: Date }>(batch, {
@@ -155,7 +155,8 @@ async function wakeFollowers(batch: Batch, { concerned, members }: { concerned: 
     if (members) await scheduleExpiry(work);
     await markGroups(work, { groupIds: ids, times });
   }
-  const people = [...new Set([...(batch.source.kind === "user" ? ids : []), ...concerned])];
+  await markGroups(work, { groupIds: followed.groups });
+  const people = [...new Set([...(batch.source.kind === "user" ? ids : []), ...followed.people])];
   const named = { unit: { unitIds: ids }, group: { groupIds: ids }, user: {} }[batch.source.kind];
   await evaluateConditionRules(work, { personIds: [...people, ...(await peopleOfNamed(work, named))] });
   await markPeople(work, { personIds: people, times });

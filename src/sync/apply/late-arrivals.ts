@@ -1,7 +1,7 @@
 import { scheduleExpiry } from "../../access/boundaries.ts";
 import { evaluateConditionRules } from "../../access/condition-rules.ts";
 import type { Work } from "../../db/database.ts";
-import { markPeople } from "../../directory/outbox.ts";
+import { markGroups, markPeople } from "../../directory/outbox.ts";
 import { placeByCode } from "../../directory/waiting-for-units.ts";
 import { resolveArrivals } from "./arrivals.ts";
 
@@ -19,11 +19,13 @@ export async function settleLateArrivals(work: Work, { connectionId, since }: { 
   );
   const accountIds = rows.map(({ id }) => id);
   const unitIds = await lateUnits(work, { connectionId, since });
-  const personIds = [...new Set([...(await resolveArrivals(work, accountIds)), ...(await placeByCode(work, unitIds))])];
+  const arrived = await resolveArrivals(work, accountIds);
+  const personIds = [...new Set([...arrived.people, ...(await placeByCode(work, unitIds))])];
   if (accountIds.length === 0 && personIds.length === 0) return;
   await scheduleExpiry(work);
   await evaluateConditionRules(work, { personIds });
   await markPeople(work, { personIds });
+  await markGroups(work, { groupIds: arrived.groups });
 }
 
 /** Units that this connection brought since then, or that are there by the code by which it has come to wait for them. */

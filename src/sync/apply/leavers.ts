@@ -1,12 +1,12 @@
 import { closePeriods } from "../../directory/periods.ts";
-import { step, type Batch } from "./source.ts";
+import { step, type Batch, type Followed } from "./source.ts";
 
-/** Closes what came through accounts that are gone: their memberships of this connection, and what they still waited for. Returns the people concerned. */
-export async function closeLeavers(batch: Batch): Promise<string[]> {
+/** Closes what came through accounts that are gone: their memberships of this connection, and what they still waited for. Returns the people, and the groups that they were in. */
+export async function closeLeavers(batch: Batch): Promise<Followed> {
   const { work } = batch;
-  const rows = await step<{ id: number; person_id: string }>(batch, {
+  const rows = await step<{ id: number; person_id: string; group_id: string }>(batch, {
     name: "leavers_memberships",
-    text: `select m.id, m.person_id from item i join memberships m on m.person_id = i.subject_id and m.account_id = i.account_id and m.recorded_to is null and m.valid_to is null where i.action = 'delete'`,
+    text: `select m.id, m.person_id, m.group_id from item i join memberships m on m.person_id = i.subject_id and m.account_id = i.account_id and m.recorded_to is null and m.valid_to is null where i.action = 'delete'`,
   });
   const ids = rows.map((row) => row.id);
   const personIds = [...new Set(rows.map((row) => row.person_id))];
@@ -16,7 +16,7 @@ export async function closeLeavers(batch: Batch): Promise<string[]> {
     text: `delete from pending_references w using item i where i.action = 'delete' and w.account_id = i.account_id`,
   });
   if (isRun(batch)) await awaitReturn(batch, { table: "memberships", ids, personIds });
-  return personIds;
+  return { people: personIds, groups: rows.map((row) => row.group_id) };
 }
 
 /** A client's request says itself what follows from it; what a system lists, it goes on listing while somebody is away. */

@@ -26,6 +26,12 @@ export interface Batch {
   approved?: boolean;
 }
 
+/** Whom, and which groups, a step concerned beside the items themselves. */
+export interface Followed {
+  people: readonly string[];
+  groups: readonly string[];
+}
+
 const OUTCOMES = "not exists (select from plan_outcomes o where o.plan_id = $1 and o.seq = i.seq)";
 const BATCHES = (kind: Kind) =>
   `not exists (select from plan_batches b where b.plan_id = $1 and b.kind = '${kind}' and i.seq between b.first_seq and b.last_seq)`;
