@@ -117,7 +117,7 @@ async function bring(ctx: Context, { locked, targets, row, connection }: BringOp
         ? bringGroup(row, {
             target,
             ...shared,
-            wanted: await wantedMembers(locked.sql, { connectionId: connection.id, groupId: row.groupId ?? "", now: ctx.now() }),
+            wanted: await wantedMembers(locked.sql, { connectionId: connection.id, groupId: row.groupId ?? "" }),
           })
         : bringAccount(row, {
             target,

@@ -42,7 +42,7 @@ export async function projectGroups(
     const last = await transaction(async (work) => {
       const { rows } = await work.sql.query<DirtyGroup>(DIRTY_GROUPS, [connection.id, from, PAGE]);
       const decisions: Decision[] = [];
-      for (const row of rows) decisions.push(await decide(work.sql, { row, connection, now: work.ctx.now() }));
+      for (const row of rows) decisions.push(await decide(work.sql, { row, connection }));
       await storeDecisions(work, decisions);
       count += rows.length;
       return rows.at(-1)?.id;
@@ -52,8 +52,8 @@ export async function projectGroups(
   }
 }
 
-async function decide(sql: Sql, { row, connection, now }: { row: DirtyGroup; connection: LoadedConnection; now: Date }): Promise<Decision> {
-  const members = await wantedMembers(sql, { connectionId: connection.id, groupId: row.group_id, now });
+async function decide(sql: Sql, { row, connection }: { row: DirtyGroup; connection: LoadedConnection }): Promise<Decision> {
+  const members = await wantedMembers(sql, { connectionId: connection.id, groupId: row.group_id });
   const kept = isKept(row, { connection, members: members.length });
   const perhapsThere = row.native_id !== null || row.delivered_state === "attempted";
   const gone: DesiredState = connection.policy.provision?.leave === "delete" ? "removed" : "disabled";

@@ -12,12 +12,12 @@ interface SourceAccount {
   writtenBack: { active: boolean } | null;
 }
 
-const open = (alias: string, at: string) =>
-  `${alias}.recorded_to is null and ${alias}.valid_from <= ${at} and (${alias}.valid_to is null or ${alias}.valid_to > ${at})`;
+/** Blocks and memberships are never planned: what stands, stands, though the clock of the node that wrote it may be ahead of ours. */
+const stands = (alias: string) => `${alias}.recorded_to is null and ${alias}.valid_to is null`;
 
 const STANDING = `
   select exists (
-    select from blocks b where b.person_id = $1 and ${open("b", "$3")} and not (b.owner = 'origin' and b.connection_id is not distinct from $2)
+    select from blocks b where b.person_id = $1 and ${stands("b")} and not (b.owner = 'origin' and b.connection_id is not distinct from $2)
   ) as blocked,
   exists (select from people where id = $1 and state in ('deactivated', 'deleted')) as left`;
 
@@ -28,7 +28,7 @@ const ACCOUNTS = `
 const GROUPS = `
   select distinct g.native_id as "groupNativeId"
   from memberships m join accounts g on g.group_id = m.group_id and g.connection_id = $2 and g.kind = 'group' and g.gone_at is null
-  where m.person_id = $1 and m.connection_id = $2 and ${open("m", "$3")} order by 1`;
+  where m.person_id = $1 and m.connection_id = $2 and ${stands("m")} order by 1`;
 
 export interface WriteBackOptions {
   row: Projection;
@@ -50,7 +50,7 @@ export async function bringSource(
   const subject = [row.personId, connection.id];
   const {
     rows: [standing],
-  } = await locked.sql.query<{ blocked: boolean; left: boolean }>(STANDING, [...subject, now]);
+  } = await locked.sql.query<{ blocked: boolean; left: boolean }>(STANDING, subject);
   if (!standing) return undefined;
   const { rows: accounts } = await locked.sql.query<SourceAccount>(ACCOUNTS, subject);
   let done: Operation | undefined;
@@ -61,7 +61,7 @@ export async function bringSource(
       done = (await write(writeBack, { account, active: wanted })) ?? done;
     }
     if (connection.policy.writeBack.groups && standing.blocked && standing.left) {
-      const { rows: groups } = await locked.sql.query<{ groupNativeId: string }>(GROUPS, [...subject, now]);
+      const { rows: groups } = await locked.sql.query<{ groupNativeId: string }>(GROUPS, subject);
       const refusals = await leaveGroups(writeBack, { account, groups: groups.map(({ groupNativeId }) => groupNativeId) });
       if (refusals.length < groups.length) done ??= "members";
       if (refusals[0] !== undefined) throw refusals[0];
