@@ -109,9 +109,9 @@ describe("M2: situations", () => {
     const { rows } = await db.pool.query<{ id: string; name: string }>("select id, user_name as name from people");
     const before = await people();
     for (const { id: accountId } of gone)
-      for (const person of ["new", ...rows.map(({ id }) => id)])
+      for (const to of ["new", ...rows.map(({ id }) => id)])
         await expect(
-          inTransaction(db, ctx, (work) => linkAccount(work, { keyRing: testKeyRing, accountId, person })),
+          inTransaction(db, ctx, (work) => linkAccount(work, { keyRing: testKeyRing, accountId, person: to })),
         ).rejects.toMatchObject({ code: "conflict", message: expect.stringContaining("lists it no more") });
     expect(gone.map(({ nativeId }) => nativeId).sort()).toEqual(["id-bob", "id-eva", "id-guest"]);
     expect(await people()).toEqual(before);
@@ -130,8 +130,10 @@ describe("M2: situations", () => {
     ]);
     const accountId = (await listAccounts(db.pool)).find(({ nativeId }) => nativeId === "id-guest")?.id ?? 0;
     const { rows } = await db.pool.query<{ id: string }>("select id from people");
-    for (const person of ["new", ...rows.map(({ id }) => id)])
-      await expect(inTransaction(db, ctx, (work) => linkAccount(work, { keyRing: testKeyRing, accountId, person }))).rejects.toMatchObject({
+    for (const to of ["new", ...rows.map(({ id }) => id)])
+      await expect(
+        inTransaction(db, ctx, (work) => linkAccount(work, { keyRing: testKeyRing, accountId, person: to })),
+      ).rejects.toMatchObject({
         code: "conflict",
         message: expect.stringContaining("outside the scope"),
       });
