@@ -62,12 +62,6 @@ export async function completeSignIn(
     throw new AppError("forbidden", "A step of this sign-in is missing: begin again.", { field: "sign_in" });
   const methods = [firstMethod, secondMethod].filter((method): method is SignInMethod => method !== null);
   await endSignIn(work, signIn);
-  if (signIn.purpose === "step_up") {
-    if (sessionId === null) throw new Error(`the step-up ${id} is of no session`);
-    const { secret } = await rotateSession(work, { id: sessionId, proven: methods });
-    await recordEvent(work, { name: "session.proven", subjectType: "person", subjectId: personId, data: { session: sessionId, methods } });
-    return { personId, secret, device: device ?? newSecret().secret, returnTo };
-  }
   const federation =
     connectionId === null || federationSubject === null
       ? undefined
@@ -77,6 +71,12 @@ export async function completeSignIn(
           session: signIn.federationSession ?? undefined,
           until: signIn.federationUntil ?? undefined,
         };
+  if (signIn.purpose === "step_up") {
+    if (sessionId === null) throw new Error(`the step-up ${id} is of no session`);
+    const { secret } = await rotateSession(work, { id: sessionId, proven: methods, federation });
+    await recordEvent(work, { name: "session.proven", subjectType: "person", subjectId: personId, data: { session: sessionId, methods } });
+    return { personId, secret, device: device ?? newSecret().secret, returnTo };
+  }
   const arrived = await letIn(work, { personId, methods, federation, settings, keyRing, device, address, userAgent });
   return { personId, ...arrived, returnTo };
 }

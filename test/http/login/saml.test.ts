@@ -203,6 +203,22 @@ describe("single logout", () => {
     expect((await other.get("/account")).status).toBe(303);
   });
 
+  test("G6: it ends a session by the name that it gave it last, where a proof there has brought another (as SimpleSAMLphp does)", async () => {
+    const { userName } = await door.newPerson({ password: null });
+    const browser = await redirectedSession("_first", userName);
+    const other = await redirectedSession("_other", userName);
+    await browser.get("/login/step-up?return_to=/account");
+    const { id } = await begin(browser, "corp", undefined, "&step_up=1");
+    const until = new Date(now().getTime() + 3_600_000);
+    const parts = { nameId: userName, inResponseTo: id, sessionIndex: "_second", sessionUntil: until.toISOString() };
+    await browser.follow(await post(browser, own.acsUrl, { SAMLResponse: answerOf({ key: idp, own, now: now(), ...parts }) }));
+    const { rows } = await door.db.pool.query("select expires_at from sessions where federation_session = '_second'");
+    expect(rows).toEqual([{ expires_at: until }]);
+    await door.browser().get(redirected("SAMLRequest", logoutRequest(userName, { sessionIndex: "_second" })));
+    expect((await browser.get("/account")).status).toBe(303);
+    expect((await other.get("/account")).status).toBe(200);
+  });
+
   async function redirectedSession(sessionIndex: string, userName: string): Promise<Browser> {
     const browser = door.browser();
     await signIn(browser, userName, { sessionIndex });
