@@ -53,8 +53,6 @@ export function databaseIsGone(error: unknown): boolean {
 
 /** A failure of the database that passes by itself, for whoever may ask again; undefined for any other. Pure. */
 export function passingFailure(error: unknown): AppError | undefined {
-  if (databaseIsGone(error))
-    return new AppError("unavailable", "The database does not answer. Try again soon.", { retryAfter: ASK_AGAIN_SECONDS, cause: error });
   const code: unknown = error instanceof Error && "code" in error ? error.code : undefined;
   if (typeof code === "string" && FULL.has(code))
     return new AppError("unavailable", "The database has no room left: nothing can be changed until there is. Try again later.", {
@@ -73,5 +71,12 @@ export function passingFailure(error: unknown): AppError | undefined {
       retryAfter: ASK_AGAIN_SECONDS,
       cause: error,
     });
+  if (databaseIsGone(error) || endsTheSession(error))
+    return new AppError("unavailable", "The database does not answer. Try again soon.", { retryAfter: ASK_AGAIN_SECONDS, cause: error });
   return undefined;
+}
+
+/** Whatever its code, PostgreSQL let nobody in, or put somebody out: on a full disk it begins no session, and the code is that of a fault of its own. */
+function endsTheSession(error: unknown): boolean {
+  return error instanceof Error && "severity" in error && (error.severity === "FATAL" || error.severity === "PANIC");
 }

@@ -72,6 +72,11 @@ describe("a database that is gone", () => {
         false,
         { code: "unavailable", retryAfter: 60 },
       ]);
+    // On a full disk it begins no session, and calls that a fault of its own.
+    const unbegun = (severity: string, code: string) => Object.assign(coded(code), { severity });
+    expect(passingFailure(unbegun("FATAL", "XX000"))).toMatchObject({ code: "unavailable", retryAfter: 1 });
+    expect(passingFailure(unbegun("FATAL", "53100"))).toMatchObject({ code: "unavailable", retryAfter: 60 });
+    expect(passingFailure(unbegun("ERROR", "XX000"))).toBeUndefined();
     // Another server is taking its place, or it was closed until there is room.
     expect(passingFailure(coded("25006"))).toMatchObject({ code: "unavailable", retryAfter: 5 });
     expect(passingFailure(coded("40P01"))).toMatchObject({ code: "busy", retryAfter: 1 });
