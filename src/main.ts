@@ -10,6 +10,7 @@ import { runCommandLine } from "./cli/program.ts";
 import { openStore } from "./cli/store.ts";
 import { processEnvironment, type Config } from "./config.ts";
 import { requireAgreedClock } from "./db/agreed-clock.ts";
+import { mostConnections, tooFewConnections } from "./db/enough-connections.ts";
 import { projectFolder } from "./db/folder.ts";
 import { requireKnownKey } from "./db/known-key.ts";
 import { AppError } from "./errors.ts";
@@ -61,11 +62,14 @@ async function startServer({ config, out }: { config: Config; out: Output }): Pr
     import("./http/scim/dialects/quirk-log.ts"),
     import("./jobs/worker.ts"),
   ]);
-  const store = await openStore(config, { log, poolSize: WEB_CONNECTIONS + config.worker.concurrency, refreshRoles: true });
+  const poolSize = WEB_CONNECTIONS + config.worker.concurrency;
+  const store = await openStore(config, { log, poolSize, refreshRoles: true });
   const quirks = createQuirkLog({ db: store.db, log, now: () => new Date() });
   try {
     await requireKnownKey(store.db.pool, store.keyRing);
     await requireAgreedClock(store.db.pool, () => new Date());
+    const tooFew = await tooFewConnections(store.db.pool, mostConnections(poolSize));
+    if (tooFew !== undefined) log.warn(tooFew);
     const server = config.roles.includes("web")
       ? await listen(createApp({ db: store.db, keyRing: store.keyRing, config, log, quirks, stopping: stopping.signal }), config)
       : undefined;
