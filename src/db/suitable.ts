@@ -25,7 +25,8 @@ interface Found {
 }
 
 const LOOK = `select current_setting('server_version_num')::int as version, current_setting('server_version') as release,
-  current_setting('server_encoding') as encoding, lower('I') = 'i' and upper('i') = 'I' as folds, to_regclass('_prisma_migrations') is null as fresh, current_schema() as schema, current_setting('search_path') as path, pg_backend_pid() as session,
+  current_setting('server_encoding') as encoding, lower('I') = 'i' and upper('i') = 'I' as folds,
+  to_regclass('_prisma_migrations') is null as fresh, current_schema() as schema, current_setting('search_path') as path, pg_backend_pid() as session,
   array(select e.extname || ' (' || n.nspname || ')' from pg_extension e join pg_namespace n on n.oid = e.extnamespace
     where e.extname = any($1) and n.nspname <> '${SCHEMA}' order by 1) as elsewhere`;
 
@@ -43,9 +44,9 @@ export async function requireSuitable(client: pg.Client, url: string): Promise<v
 /** What is wrong with a database, as sentences; undefined when nothing is. Pure. */
 export function unsuitable(found: Omit<Found, "session">, asked: string | null): string | undefined {
   if (found.version < OLDEST_VERSION) return `DATABASE_URL leads to PostgreSQL ${found.release}: Rollcall needs 15 or later.`;
-  if (found.encoding !== "UTF8")
+  // Whoever lives with their database's letters already is not locked out for them.
+  if (found.fresh && found.encoding !== "UTF8")
     return `The database of DATABASE_URL is encoded in ${found.encoding}, which can't hold everybody's name: make one with the encoding UTF8 (createdb --encoding UTF8 --template template0).`;
-  // Whoever lives with it already is not locked out for it.
   if (found.fresh && !found.folds)
     return "In the database of DATABASE_URL the letters I and i are not one, as in Turkish: ADMIN and admin would be two names. Make one of another locale (createdb --locale C.UTF-8 --template template0).";
   if (asked !== null && asked !== SCHEMA)

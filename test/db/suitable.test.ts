@@ -74,7 +74,7 @@ describe("a database on which Rollcall would fail oddly later is refused at once
     };
     expect(unsuitable(found, null)).toBe("DATABASE_URL leads to PostgreSQL 14.12: Rollcall needs 15 or later.");
     expect(unsuitable({ ...found, version: 150_000 }, null)).toBeUndefined();
-    expect(unsuitable({ ...found, version: 150_000, folds: false, fresh: false }, null)).toBeUndefined();
+    expect(unsuitable({ ...found, version: 150_000, encoding: "LATIN1", folds: false, fresh: false }, null)).toBeUndefined();
   });
 
   test("a pooler that gives each transaction another session; one that keeps them is no obstacle", async () => {
