@@ -4,10 +4,9 @@ import { inTransaction } from "../../src/db/database.ts";
 import { placeByCode } from "../../src/directory/waiting-for-units.ts";
 import { createUnit } from "../../src/directory/units.ts";
 import { linkAccount } from "../../src/sync/accounts.ts";
-import { runSync } from "../../src/sync/run.ts";
 import { testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
-import { put, remove, world, worldSource, type World } from "../helpers/memory-source.ts";
-import { person, syncWorld, testConnection, testKeyRing, UNGUARDED } from "../helpers/sync.ts";
+import { put, remove, world, type World } from "../helpers/memory-source.ts";
+import { person, syncTold, syncWorld, testConnection, testKeyRing, UNGUARDED } from "../helpers/sync.ts";
 
 let db: TestDatabase;
 let source: World;
@@ -68,20 +67,7 @@ test("invariant 3: the source tells in one run that both accounts are deleted", 
   remove(source, "user", "id-ada");
   remove(source, "user", "id-ada-admin");
   await db.pool.query('update connections set cursor = \'{"user":{},"group":{},"unit":{}}\', last_full_at = $1', [ctx.now()]);
-  await runSync(ctx, {
-    db,
-    keyRing: testKeyRing,
-    connection: "corp",
-    mode: "incremental",
-    trigger: "cli",
-    source: {
-      ...worldSource(source),
-      async *readChanges(kind) {
-        if (kind === "user") yield { records: [told(ada()), told(admin())] };
-        return {};
-      },
-    },
-  });
+  await syncTold(db, ctx, { world: source, changes: [told(ada()), told(admin())] });
   expect(await state()).toBe("deactivated");
 });
 
