@@ -6,7 +6,7 @@ import type { Sql } from "../db/database.ts";
  */
 const COMING_RIGHTS = `
   with recursive person_groups (group_id) as (
-    select m.group_id from memberships m where m.person_id = $1 and m.recorded_to is null and (m.valid_to is null or m.valid_to > $2)
+    select m.group_id from believed_memberships m where m.person_id = $1 and (m.valid_to is null or m.valid_to > $2)
     union
     select n.parent_group_id from person_groups join nestings n on n.child_group_id = person_groups.group_id
       and n.recorded_to is null and (n.valid_to is null or n.valid_to > $2)

@@ -55,7 +55,7 @@ function elementOf({ field, holds }: { field: string; holds: string }, { given, 
     return `p.id in (with recursive below (group_id) as (
       select id from groups where display_name = ${given.add(holds)}::citext and deleted_at is null
       union select n.child_group_id from below join nestings n on n.parent_group_id = below.group_id and ${current("n")})
-      select m.person_id from below join memberships m on m.group_id = below.group_id and ${current("m")})`;
+      select m.person_id from below cross join lateral (select * from believed_memberships m where m.group_id = below.group_id and m.valid @> ${at()} offset 0) m)`;
   if (field === "units")
     return `p.id in (select pu.person_id from units join person_units pu on pu.unit_id = units.id and ${current("pu")}
       where coalesce(units.code, units.name) = ${given.add(holds)}::citext)`;

@@ -11,7 +11,7 @@ export function heldRolesSql({ person, at }: { person: string; at: string }): st
   return `
   with recursive person_groups (group_id, since) as (
     select spans.group_id, lower(span)
-    from (select m.group_id, range_agg(m.valid) as ranges from memberships m where m.person_id = ${person} and ${OPEN("m")} group by m.group_id) spans
+    from (select m.group_id, range_agg(m.valid) as ranges from believed_memberships m where m.person_id = ${person} group by m.group_id) spans
     cross join lateral unnest(spans.ranges) span where span @> ${at}
     union
     select n.parent_group_id, person_groups.since

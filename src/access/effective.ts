@@ -68,10 +68,11 @@ const AS_GRANTED: Belief = () =>
  * who is not employed by the dates of an origin, has none, however late the job comes.
  */
 function statement(belief: Belief, units: Belief): string {
+  const memberships = belief === NOW_BELIEVED ? "believed_memberships" : "memberships_ever";
   return `
   with recursive person_groups (group_id, member_group_id, since) as (
     select spans.group_id, spans.group_id, lower(span)
-    from (select m.group_id, range_agg(m.valid) as ranges from memberships m where m.person_id = $1 and ${belief("m")} group by m.group_id) spans
+    from (select m.group_id, range_agg(m.valid) as ranges from ${memberships} m where m.person_id = $1 and ${belief("m")} group by m.group_id) spans
     cross join lateral unnest(spans.ranges) span where span @> $2::timestamptz
     union
     select n.parent_group_id, person_groups.member_group_id, person_groups.since

@@ -50,8 +50,8 @@ const MEMBERS_ENDED = `
   ), member_spans as (
     select spans.group_id, spans.person_id, span
     from (
-      select m.group_id, m.person_id, range_agg(m.valid) as ranges from memberships m
-      where m.recorded_to is null and m.group_id in (select group_id from below) group by m.group_id, m.person_id
+      select m.group_id, m.person_id, range_agg(m.valid) as ranges from (select distinct group_id from below) each_group cross join lateral (select * from believed_memberships m where m.group_id = each_group.group_id offset 0) m
+      group by m.group_id, m.person_id
     ) spans cross join lateral unnest(spans.ranges) span
   ), ended as (
     select timed.*, member_spans.person_id as member_id, least(below.until, upper(member_spans.span)) as left_at,

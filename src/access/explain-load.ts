@@ -18,12 +18,12 @@ export function beliefAt(knownAt: Date | undefined, parameter: string): Belief {
     `((${alias}.recorded_to is null and ${alias}.recorded_from <= ${parameter}::timestamptz) or (${alias}.recorded_to is not null and ${alias}.recorded @> ${parameter}::timestamptz))`;
 }
 
-const MEMBERSHIPS = (believed: Belief) => `
+const MEMBERSHIPS = ({ from, believed }: { from: "believed_memberships" | "memberships_ever"; believed: Belief }) => `
   select stretches.group_id as "groupId", lower(stretch) as "from", upper(stretch) as "to", groups.display_name::text as name,
     (select jsonb_agg(distinct jsonb_build_object('connection', c.name, 'accountId', m.account_id, 'nativeId', a.native_id))
-     from memberships m left join connections c on c.id = m.connection_id left join accounts a on a.id = m.account_id
+     from ${from} m left join connections c on c.id = m.connection_id left join accounts a on a.id = m.account_id
      where m.person_id = $1 and m.group_id = stretches.group_id and m.valid && stretch and ${believed("m")}) as sources
-  from (select m.group_id, range_agg(m.valid) as ranges from memberships m where m.person_id = $1 and ${believed("m")} group by m.group_id) stretches
+  from (select m.group_id, range_agg(m.valid) as ranges from ${from} m where m.person_id = $1 and ${believed("m")} group by m.group_id) stretches
   cross join lateral unnest(stretches.ranges) stretch
   join groups on groups.id = stretches.group_id`;
 
@@ -97,10 +97,11 @@ export async function loadExplainFacts(sql: Sql, { personId, permission, unitId,
   const known = knownAt ?? null;
   const [third, second] = [beliefAt(knownAt, "$3"), beliefAt(knownAt, "$2")];
   const rowsOf = rowsBy(sql, knownAt === undefined ? "now" : "then");
-  const memberships = await rowsOf<MembershipFact & { name: string; sources: SourceRecord[] | null }>("memberships", MEMBERSHIPS(second), [
-    personId,
-    known,
-  ]);
+  const memberships = await rowsOf<MembershipFact & { name: string; sources: SourceRecord[] | null }>(
+    "memberships",
+    MEMBERSHIPS({ from: knownAt === undefined ? "believed_memberships" : "memberships_ever", believed: second }),
+    [personId, known],
+  );
   const current = memberships.filter(({ from, to }) => from <= at && (to === null || to > at)).map(({ groupId }) => groupId);
   const nestings =
     current.length === 0 ? [] : await rowsOf<NestingFact & { name: string }>("nestings", NESTINGS(second), [current, known, at]);

@@ -14,11 +14,11 @@ function profileOf(fields: ReadonlySet<string> | undefined): string {
 // Codes of units, names of groups (through other groups too), keys of roles held anywhere, all at $2.
 const SPANS = `
     select spans.person_id, spans.group_id, lower(span)
-    from (select m.person_id, m.group_id, range_agg(m.valid) as ranges from asked join memberships m on m.person_id = asked.id and m.recorded_to is null group by 1, 2) spans
+    from (select m.person_id, m.group_id, range_agg(m.valid) as ranges from asked cross join lateral (select * from believed_memberships m where m.person_id = asked.id offset 0) m group by 1, 2) spans
     cross join lateral unnest(spans.ranges) span where span @> $2::timestamptz`;
 // Since when is asked for by roles alone.
 const MEMBERSHIPS = `
-    select m.person_id, m.group_id, null::timestamptz from asked join memberships m on m.person_id = asked.id and m.recorded_to is null and m.valid @> $2::timestamptz`;
+    select m.person_id, m.group_id, null::timestamptz from asked cross join lateral (select * from believed_memberships m where m.person_id = asked.id and m.valid @> $2::timestamptz offset 0) m`;
 const memberOf = (first: string) => `member_of (person_id, group_id, since) as (${first}
     union
     select member_of.person_id, n.parent_group_id, member_of.since

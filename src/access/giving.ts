@@ -114,7 +114,7 @@ export async function refuseGivingOneself(sql: Sql, { personId, groupId, until, 
 export async function isMember(sql: Sql, { personId, groupId, at }: { personId: string; groupId: string; at: Date }): Promise<boolean> {
   const { rowCount } = await sql.query(
     `with recursive held (group_id) as (
-       select m.group_id from memberships m where m.person_id = $1 and m.recorded_to is null and m.valid @> $3::timestamptz
+       select m.group_id from believed_memberships m where m.person_id = $1 and m.valid @> $3::timestamptz
        union
        select n.parent_group_id from held join nestings n on n.child_group_id = held.group_id and n.recorded_to is null and n.valid @> $3::timestamptz
      ) select from held where group_id = $2`,

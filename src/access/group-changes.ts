@@ -141,7 +141,7 @@ async function openMembers({ ctx, sql }: Work, { groupId, add }: MemberChanges):
   const { rows: people } = await sql.query<{ id: string }>(
     `insert into memberships (group_id, person_id, valid_from, recorded_from)
      select $1, person_id, greatest($3, ended), greatest($3, ended) from (
-       select asked.person_id, (select max(greatest(m.valid_to, m.recorded_to)) from memberships m where m.group_id = $1 and m.person_id = asked.person_id) as ended
+       select asked.person_id, (select max(greatest(m.valid_to, m.recorded_to)) from memberships_ever m where m.group_id = $1 and m.person_id = asked.person_id) as ended
        from unnest($2::uuid[]) as asked (person_id)
        where not exists (select from memberships m where m.group_id = $1 and m.person_id = asked.person_id and m.recorded_to is null and m.valid_to is null)) each
      returning person_id as id`,

@@ -48,14 +48,14 @@ const OWN_GRANTS = `
   where g.person_id = any($3::uuid[]) and ${CURRENT("g")} and ${OF_ROLES}`;
 
 const MEMBERSHIPS = `
-  select distinct m.person_id as "personId", m.group_id as "groupId", null::bigint as since from memberships m
-  where m.person_id = any($2::uuid[]) and m.group_id = any($3::uuid[]) and ${CURRENT("m")}`;
+  select distinct m.person_id as "personId", m.group_id as "groupId", null::bigint as since from believed_memberships m
+  where m.person_id = any($2::uuid[]) and m.group_id = any($3::uuid[]) and m.valid @> $1::timestamptz`;
 
 // A span is what touching periods make together.
 const MEMBERSHIPS_SINCE = `
   select spans.person_id as "personId", spans.group_id as "groupId", (extract(epoch from lower(span)) * 1000000)::bigint as since
-  from (select m.person_id, m.group_id, range_agg(m.valid) as ranges from memberships m
-    where m.person_id = any($2::uuid[]) and m.group_id = any($3::uuid[]) and m.recorded_to is null group by 1, 2) spans
+  from (select m.person_id, m.group_id, range_agg(m.valid) as ranges from believed_memberships m
+    where m.person_id = any($2::uuid[]) and m.group_id = any($3::uuid[]) group by 1, 2) spans
   cross join lateral unnest(spans.ranges) span where span @> $1::timestamptz`;
 
 /** Everything that `of` answers is of the state of the database that `sql` sees, and of this instant. */

@@ -45,7 +45,7 @@ const HOLDERS = (column: string) => `
     union select n.child_group_id from below join nestings n on n.parent_group_id = below.group_id and n.recorded_to is null and n.valid @> $2::timestamptz
   )
   select person_id as id from given where person_id is not null
-  union select m.person_id from below join memberships m on m.group_id = below.group_id and m.recorded_to is null and m.valid @> $2::timestamptz`;
+  union select m.person_id from below cross join lateral (select * from believed_memberships m where m.group_id = below.group_id and m.valid @> $2::timestamptz offset 0) m`;
 
 /** Whoever was given one of these roles, something on one of these units, or by one of these rules; through groups too. */
 export async function loadHolders(sql: Sql, { by, ids, at }: { by: keyof typeof BY; ids: readonly string[]; at: Date }): Promise<string[]> {
@@ -59,7 +59,7 @@ const MEMBERS = `
     union select n.child_group_id from below join nestings n on n.parent_group_id = below.group_id and n.recorded_to is null and n.valid @> $2::timestamptz
   )
   select spans.person_id as "personId", max(lower(span)) as since
-  from (select m.person_id, m.group_id, range_agg(m.valid) as ranges from below join memberships m on m.group_id = below.group_id and m.recorded_to is null group by 1, 2) spans
+  from (select m.person_id, m.group_id, range_agg(m.valid) as ranges from below cross join lateral (select * from believed_memberships m where m.group_id = below.group_id offset 0) m group by 1, 2) spans
   cross join lateral unnest(spans.ranges) span where span @> $2::timestamptz group by 1`;
 
 /** Who is in one of these groups, through others too, with the beginning of the newest such membership. */

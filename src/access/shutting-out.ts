@@ -61,5 +61,5 @@ const HOLDING_ANY = `
     ($4 and ${isAway({ person: "p", at: "$2::timestamptz" })}
       and exists (select from rules where condition is not null and enabled and deleted_at is null))
     or p.id in (select person_id from given)
-    or exists (select from memberships m join below using (group_id) where m.person_id = p.id and m.recorded_to is null and (m.valid_to is null or m.valid_to > $2)))
+    or exists (select from believed_memberships m join below using (group_id) where m.person_id = p.id and (m.valid_to is null or m.valid_to > $2)))
   order by p.id`;

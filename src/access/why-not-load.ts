@@ -12,7 +12,7 @@ const OTHER_GRANTS = (believed: (alias: string) => string) => `
   join units u on u.id = g.unit_id left join rules r on r.id = g.rule_id
   where g.group_id is not null and g.role_id = any($1::uuid[]) and g.unit_id = any($2::uuid[]) and ${believed("g")}
     and g.valid_from <= $4 and (g.valid_to is null or g.valid_to > $4) and not g.group_id = any($5::uuid[])
-  order by exists (select from memberships m where m.group_id = g.group_id and m.person_id = $6 and m.recorded_to is null) desc, groups.display_name, g.grant_id limit ${MOST}`;
+  order by exists (select from believed_memberships m where m.group_id = g.group_id and m.person_id = $6) desc, groups.display_name, g.grant_id limit ${MOST}`;
 
 const OTHER_RULES = `
   select r.id, r.name, r.group_name::text as "group", r.condition, r.role_id as "roleId", jsonb_build_object('id', u.id, 'name', u.name, 'code', u.code) as unit,

@@ -18,7 +18,7 @@ const SECTIONS: Readonly<Record<string, string>> = {
     from projections p join connections c on c.id = p.connection_id where p.person_id = $1 order by p.id`,
   units: `select u.name::text as unit, u.code::text, u.type, c.name as connection, ${prefixed("pu")} from person_units pu join units u on u.id = pu.unit_id
     left join connections c on c.id = pu.connection_id where pu.person_id = $1 order by pu.id`,
-  memberships: `select g.display_name::text as "group", c.name as connection, ${prefixed("m")} from memberships m join groups g on g.id = m.group_id
+  memberships: `select g.display_name::text as "group", c.name as connection, ${prefixed("m")} from memberships_ever m join groups g on g.id = m.group_id
     left join connections c on c.id = m.connection_id where m.person_id = $1 order by m.recorded_from, m.id`,
   grants: `select g.grant_id as id, r.key as role, u.name::text as unit, g.source, g.reason, g.granted_by as "grantedBy", ${prefixed("g")}
     from grants g join roles r on r.id = g.role_id join units u on u.id = g.unit_id where g.person_id = $1 order by g.id`,

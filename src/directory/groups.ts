@@ -55,8 +55,8 @@ export async function groupsBelow(sql: Sql, { groupIds, at }: { groupIds: readon
 }
 
 const MEMBERS = `${CLOSURE_DOWN}
-  select distinct m.person_id from below join memberships m using (group_id)
-  where m.recorded_to is null and m.valid @> $2::timestamptz and ($3::uuid is null or m.person_id > $3)
+  select distinct m.person_id from below cross join lateral (select * from believed_memberships m where m.group_id = below.group_id
+    and m.valid @> $2::timestamptz and ($3::uuid is null or m.person_id > $3) offset 0) m
   order by m.person_id limit $4`;
 
 /** Members in effect at an instant, nested groups included, in pages by person id: a group may hold a whole company. */
@@ -85,8 +85,8 @@ export interface PersonGroup {
 
 const GROUPS_OF_PEOPLE = `
   with recursive held (person_id, group_id, direct) as (
-    select m.person_id, m.group_id, true from memberships m
-    where m.person_id = any($1::uuid[]) and m.recorded_to is null and m.valid @> $2::timestamptz
+    select m.person_id, m.group_id, true from believed_memberships m
+    where m.person_id = any($1::uuid[]) and m.valid @> $2::timestamptz
     union
     select held.person_id, n.parent_group_id, false from held join nestings n on n.child_group_id = held.group_id and n.recorded_to is null and n.valid @> $2::timestamptz
   )

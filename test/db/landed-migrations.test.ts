@@ -77,6 +77,7 @@ const LANDED = {
   "20261130092300_one_index_of_words": "41ff3e6774eb4e86",
   "20261130101500_unvouched_keys": "f14d5e4280173521",
   "20261201080000_plan_foreseen": "f742516487b5a750",
+  "20261203090000_memberships_open_apart": "f00ed4030c4982ab",
 };
 
 test("no migration is edited once it has landed, and none stands outside this list", () => {

@@ -120,7 +120,7 @@ const PEOPLE = `
       - ${AWAY("person_expiries")} - ${AWAY("employment_absences")}) span) as active,
     (select json_agg(json_build_array(g.role_id, g.unit_id, ${TIMES("g")})) from grants g where g.person_id = who.id and ${OPEN("g")}) as grants,
     (select json_agg(json_build_array(spans.group_id, ${MICROS("lower(span)")}, ${MICROS("upper(span)")}))
-      from (select m.group_id, range_agg(m.valid) as ranges from memberships m where m.person_id = who.id and m.recorded_to is null group by m.group_id) spans
+      from (select m.group_id, range_agg(m.valid) as ranges from believed_memberships m where m.person_id = who.id group by m.group_id) spans
       cross join lateral unnest(spans.ranges) span where upper(span) is null or upper(span) > $1::timestamptz) as spans`;
 
 /** These people, whether they are there or not. */

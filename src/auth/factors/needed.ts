@@ -13,7 +13,7 @@ export interface RequirementReason {
 const NEEDED = `
   with recursive person_groups (group_id, since) as (
     select spans.group_id, lower(span)
-    from (select m.group_id, range_agg(m.valid) as ranges from memberships m where m.person_id = $1 and m.recorded_to is null group by m.group_id) spans
+    from (select m.group_id, range_agg(m.valid) as ranges from believed_memberships m where m.person_id = $1 group by m.group_id) spans
     cross join lateral unnest(spans.ranges) span where span @> $2::timestamptz
     union
     select n.parent_group_id, person_groups.since

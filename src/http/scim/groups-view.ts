@@ -58,7 +58,7 @@ export function groupsView({ parameters, connectionId, base, visibility }: ViewO
   const changed = (alias: string, others: string) =>
     `${alias}.recorded_to is null and ${mine(alias)} and (${alias}.valid_to is null${visibility === "own" ? "" : ` and (${others})`}
       or ${alias}.recorded_from > g.modified_at - interval '1 minute' and ${alias}.recorded_from not between g.modified_at - interval '1 second' and g.modified_at)`;
-  const driftsSince = `(exists (select from memberships m join people p on p.id = m.person_id
+  const driftsSince = `(exists (select from believed_memberships m join people p on p.id = m.person_id
       where m.group_id = g.id and ${changed("m", "p.modified_at > g.modified_at or p.deleted_at > g.modified_at")})
     or exists (select from nestings n join groups c on c.id = n.child_group_id where n.parent_group_id = g.id and ${changed("n", "c.modified_at > g.modified_at")}))`;
   const membersText = () => `(select concat(',"members":[', string_agg(text, ','), ']') from (

@@ -39,7 +39,7 @@ export function usersView({ parameters, connectionId, base, visibility, reader }
   // A minute earlier, for what was under way then, and for clocks that differ. A group's name is shown, too, and when that changed is not
   // kept by itself. What is seen of a group may change by itself for who sees only its own.
   const moved = "p.modified_at - interval '1 minute'";
-  const driftsSince = `exists (select from memberships m join groups g on g.id = m.group_id where m.person_id = p.id and m.recorded_to is null
+  const driftsSince = `exists (select from believed_memberships m join groups g on g.id = m.group_id where m.person_id = p.id
     and (m.recorded_from > ${moved} or g.modified_at > ${moved}${visibility === "own" ? " or m.valid_to is null" : ""}))`;
   const versions = ["p.version", "'.'", "coalesce(a.version, 0)"];
   const version = textOf(`'W/"'`, ...versions, `'"'`);

@@ -147,7 +147,7 @@ function textOf(shape: Shape): string {
     `locked as materialized (select g.id, g.version, a.version as account_version from ${shape.unseen ? unseen(shape.unseen) : SEEN} and ${sameFollowers(shape)} for update of g, a)`,
     shape.adds ? ASKED : "",
     // Somebody who is not there, or whom this client deleted: then nobody is added, and nobody leaves.
-    `found as materialized (select locked.id from locked ${shape.adds ? `cross join held where held.gone = 0 and (held.alive = ${$.count} or (select count(*) from there) = ${$.count})` : ""})`,
+    `found as materialized (select locked.id from locked ${shape.adds ? `cross join held where held.everybody` : ""})`,
     shape.adds ? OPENED : "",
     shape.removes ? CLOSED : "",
     `counted as materialized (select (select count(*) from ${joined} j) as joined, (select count(*) from ${left} l) as departed from found)`,
@@ -184,14 +184,18 @@ const unseen = (
 
 // Accounts are locked against a DELETE of theirs: one that is under way is waited for, and seen; one that comes later finds the membership.
 // Sets by one walk along an index each: a look for each person would cost as much as putting them in. Whose account of this client is
-// alive is there: erasing somebody takes their accounts with them. Only the others are looked for among people, where there is somebody like
-// that; locked, since whose account went while it was waited for may have been erased meanwhile. For whom nobody vouches, the general way decides.
-const ASKED = `own as materialized (select a.native_id::uuid as id, a.id as account_id, a.gone_at, a.person_id from accounts a
-    where a.connection_id = ${$.connection} and a.kind = 'user' and a.native_id = any(${$.add}::text[]) for key share),
-  held as materialized (select count(*) as accounts, count(gone_at) as gone, count(*) filter (where gone_at is null and person_id = id) as alive from own),
-  there as materialized (select p.id from people p where (select alive from held) < ${$.count} and p.id = any(${$.add}) and p.state <> 'deleted' and cardinality(${UNVOUCHED}) = 0 for key share),
-  person as (select id, account_id from own
-    union all select there.id, null from there where (select accounts from held) < ${$.count} and there.id not in (select id from own))`;
+// alive is there: erasing somebody takes their accounts with them. By person that is found for half of what it costs by native id. Where
+// somebody has none, all are looked for by native id, which finds those that are gone, and among people; locked, since whose account went
+// while it was waited for may have been erased meanwhile. For whom nobody vouches, the general way decides.
+const ASKED = `alive as materialized (select a.person_id as id, a.id as account_id from accounts a
+    where a.person_id = any(${$.add}) and a.connection_id = ${$.connection} and a.kind = 'user' and a.gone_at is null and a.native_id = a.person_id::text for key share),
+  others as materialized (select (select count(*) from alive) < ${$.count} as missing),
+  own as materialized (select a.native_id::uuid as id, a.id as account_id, a.gone_at, a.person_id from accounts a
+    where (select missing from others) and a.connection_id = ${$.connection} and a.kind = 'user' and a.native_id = any(${$.add}::text[]) for key share),
+  there as materialized (select p.id from people p where (select missing from others) and p.id = any(${$.add}) and p.state <> 'deleted' and cardinality(${UNVOUCHED}) = 0 for key share),
+  person as (select id, account_id from alive where not (select missing from others) union all select id, account_id from own
+    union all select there.id, null from there where there.id not in (select id from own)),
+  held as materialized (select not exists (select from own where gone_at is not null) and (not missing or (select count(*) from there) = ${$.count} or (select count(*) from own where gone_at is null and person_id = id) = ${$.count}) as everybody from others)`;
 
 // Who is in already is found by one walk along the index. With `on conflict do nothing` each row would be looked for, marked as one that
 // may go again, and confirmed: a third of what it takes. Somebody who joins by another way at the same moment ends the statement: it is made again.
