@@ -4,6 +4,7 @@ import type { Sql } from "../../db/database.ts";
 import type { SharedAnswers } from "../../db/shared-answers.ts";
 import { AppError } from "../../errors.ts";
 import { activeAccounts, judge, type GuardFacts } from "../guard.ts";
+import { leastLinked } from "./least-linked.ts";
 
 export interface GuardedOptions {
   ctx: Context;
@@ -27,9 +28,9 @@ export interface CountedLately {
 
 /** How long a count of accounts holds that is twice what is asked for: nobody loses half of their accounts so soon without a guard of its own. */
 const LINKED_MS = 5000;
-/** In a large directory for longer, so that counting takes a hundredth of the time at most; this is the longest. */
+/** In a large directory for longer, so that counting takes a thousandth of the time; this is the longest. */
 const LONGEST_LINKED_MS = 60_000;
-const WORTH = 100;
+const WORTH = 1000;
 /** How long a count of those who left holds, while there is room for as many again and for these. Other nodes let some through meanwhile. */
 const RECENT_MS = 250;
 const ROOM = 100;
@@ -101,7 +102,8 @@ async function linkedAtLeast(sql: Sql, options: GuardedOptions & { most: number;
   const plenty = 2 * Math.max(most, enoughLinked({ ...options, recent: doubled(recent) }));
   const enough = linked && linked.least >= 2 * most && (linked.all || linked.least >= plenty);
   if (enough && Math.abs(at - linked.at) < linked.keptMs) return most;
-  const least = await linkedCount(sql, { ...options, most: 2 * plenty });
+  const likely = await leastLinked(sql, { connectionId: connection.id, rest: options.rest === true, most: 2 * plenty });
+  const least = likely >= 2 * most ? likely : await linkedCount(sql, { ...options, most: 2 * plenty });
   const keptMs = Math.min(LONGEST_LINKED_MS, Math.max(LINKED_MS, WORTH * (ctx.now().getTime() - at)));
   lately.set(connection.id, { ...lately.get(connection.id), linked: { least, all: least < 2 * plenty, at, keptMs } });
   return least;
