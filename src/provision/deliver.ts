@@ -73,6 +73,7 @@ async function deliverLocked(ctx: Context, { locked, targets, projectionId }: Lo
   const attempt = { row, connection, startedAt };
   let delivered: Delivered;
   let pass: Pass = "nothing";
+  let retryAfterMs: number | undefined;
   try {
     delivered = await bring(ctx, { locked, targets, row, connection });
     if (delivered.operation !== undefined) pass = "answered";
@@ -81,10 +82,11 @@ async function deliverLocked(ctx: Context, { locked, targets, projectionId }: Lo
     if (error instanceof MovedOn) return "waiting";
     if (!(error instanceof Fault)) throw error;
     pass = error.kind === "transient" && !(error instanceof AwaitedName) ? "silent" : "answered";
+    ({ retryAfterMs } = error);
     await locked.transaction((work) => recordFault(work, { ...attempt, operation: intendedOperation(row), fault: error }));
     return "fault";
   } finally {
-    entry.leave(pass);
+    entry.leave(pass, { retryAfterMs });
   }
   await locked.transaction((work) => recordDelivered(work, { ...attempt, delivered }));
   return delivered.operation === undefined ? "nothing" : "delivered";

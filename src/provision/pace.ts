@@ -1,10 +1,15 @@
 /** How a delivery went: nothing was asked of the target, it answered, or it left us waiting. */
 export type Pass = "nothing" | "answered" | "silent";
 
+export interface Told {
+  /** The target asked to be left alone for so long. */
+  retryAfterMs?: number | undefined;
+}
+
 /** Keeps targets that are slow, or hang, from taking all workers of this process: everybody else's leavers would wait behind them. */
 export interface Pace {
   /** Lets a delivery begin, to be told of its end, or says after how many milliseconds it is to come again. */
-  enter(connectionId: number): { putOffMs: number } | { leave(pass: Pass): void };
+  enter(connectionId: number): { putOffMs: number } | { leave(pass: Pass, told?: Told): void };
 }
 
 export interface PaceOptions {
@@ -28,6 +33,8 @@ interface Known {
   silences: number;
   silentSince: number;
   restsUntil: number;
+  /** Up to when the target has asked to be left alone. */
+  closedUntil: number;
   /** Up to when it has enough to do with those that were put off. */
   busyUntil: number;
 }
@@ -37,8 +44,13 @@ const LONGEST_STEP_MS = 10_000;
 /** The longest first rest; after a shorter silence it is as long as that was. */
 const FIRST_REST_MS = 30_000;
 const LONGEST_MS = 300_000;
+/** Between those who waited for a target that asked to be left alone: quick ones, of which it takes as many as it will. */
+const THROTTLED_STEP_MS = 50;
 
-/** A target that does not answer is asked by one delivery at a time, and rests in between, the longer the oftener. */
+/**
+ * A target that does not answer is asked by one delivery at a time, and rests in between, the longer the oftener. One that asks to be left
+ * alone (Retry-After) is: everybody else's requests would be refused, too, count against its limit, and use up the tries of their accounts.
+ */
 export function createPace({ slowAtOnce, slowMs = SLOW_MS, elapsed = () => performance.now(), random = Math.random }: PaceOptions): Pace {
   const targets = new Map<number, Known>();
   const isSlow = ({ slow, begun }: Known, now: number) => slow || [...begun].some(({ at }) => now - at >= slowMs);
@@ -49,16 +61,20 @@ export function createPace({ slowAtOnce, slowMs = SLOW_MS, elapsed = () => perfo
       const now = elapsed();
       const known = targets.get(connectionId) ?? unknown();
       targets.set(connectionId, known);
+      if (now < known.closedUntil) return { putOffMs: putOff(known, { now, stepMs: THROTTLED_STEP_MS }) };
       if (isSlow(known, now)) {
         const most = known.silences > 0 ? 1 : slowAtOnce;
-        if (now < known.restsUntil || known.begun.size >= most || slowNow(now) >= slowAtOnce) return { putOffMs: putOff(known, now) };
+        if (now < known.restsUntil || known.begun.size >= most || slowNow(now) >= slowAtOnce)
+          return { putOffMs: putOff(known, { now, stepMs: Math.min(Math.max(known.tookMs, slowMs), LONGEST_STEP_MS) }) };
       }
       const one = { at: now };
       known.begun.add(one);
       return {
-        leave(pass) {
+        leave(pass, { retryAfterMs = 0 } = {}) {
           known.begun.delete(one);
-          if (pass !== "nothing") learn(known, { pass, began: one.at, now: elapsed() });
+          const ended = elapsed();
+          if (pass !== "nothing") learn(known, { pass, began: one.at, now: ended });
+          known.closedUntil = Math.max(known.closedUntil, ended + Math.min(retryAfterMs, LONGEST_MS));
         },
       };
     },
@@ -66,7 +82,7 @@ export function createPace({ slowAtOnce, slowMs = SLOW_MS, elapsed = () => perfo
 
   function learn(known: Known, { pass, began, now }: { pass: Pass; began: number; now: number }): void {
     const tookMs = now - began;
-    if (tookMs < slowMs) return void Object.assign(known, { ...unknown(), begun: known.begun });
+    if (tookMs < slowMs) return void Object.assign(known, { ...unknown(), begun: known.begun, closedUntil: known.closedUntil });
     known.slow = true;
     known.tookMs = tookMs;
     if (pass === "answered") {
@@ -81,13 +97,13 @@ export function createPace({ slowAtOnce, slowMs = SLOW_MS, elapsed = () => perfo
   }
 
   /** One after the other, as the target gets through with them; beyond some minutes at any time, so that none waits for long after it is well. */
-  function putOff(known: Known, now: number): number {
-    known.busyUntil = Math.max(known.busyUntil, known.restsUntil, now) + Math.min(Math.max(known.tookMs, slowMs), LONGEST_STEP_MS);
+  function putOff(known: Known, { now, stepMs }: { now: number; stepMs: number }): number {
+    known.busyUntil = Math.max(known.busyUntil, known.restsUntil, known.closedUntil, now) + stepMs;
     const wait = known.busyUntil - now;
     return Math.ceil(wait <= LONGEST_MS ? wait : LONGEST_MS * (1 + random()) * 0.5);
   }
 }
 
 function unknown(): Known {
-  return { begun: new Set(), slow: false, tookMs: 0, silences: 0, silentSince: 0, restsUntil: 0, busyUntil: 0 };
+  return { begun: new Set(), slow: false, tookMs: 0, silences: 0, silentSince: 0, restsUntil: 0, closedUntil: 0, busyUntil: 0 };
 }

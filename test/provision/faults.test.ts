@@ -43,8 +43,23 @@ describe("faults of a target", () => {
     await world.drain();
     expect((await world.projections())["anna"]).toMatchObject({ state: "retrying" });
     expect((await waitsUntil())?.getTime()).toBeGreaterThanOrEqual(from.getTime() + 120_000);
+    world.clock.pass(120_000);
     await world.drain({ hurry: true });
     expect(world.user("anna")).toMatchObject({ active: true });
+  });
+
+  test("M4: a target that asks to be left alone is left alone by everybody, and nobody's tries are used up meanwhile", async () => {
+    await start();
+    const names = Array.from({ length: 12 }, (_, index) => `person${index}`);
+    await world.addPeople(names);
+    world.downstream.failNext(1, { status: 429, retryAfter: "120", method: "POST" });
+    await world.drain();
+    // At most those who were under way: the world works off three at once.
+    expect(world.downstream.users().length).toBeLessThanOrEqual(2);
+    expect(Object.values(await world.projections()).filter(({ attempts }) => attempts > 0)).toHaveLength(1);
+    world.clock.pass(120_000);
+    await world.drain({ hurry: true });
+    expect(world.downstream.users()).toHaveLength(names.length);
   });
 
   test("rejected is a dead letter with the target's own words, which an admin can send again", async () => {

@@ -13,7 +13,7 @@ import { startWorld } from "./world.ts";
 let now = 0;
 const paceOf = (slowAtOnce: number) => createPace({ slowAtOnce, slowMs: 5_000, elapsed: () => now, random: () => 0 });
 
-function begun(pace: Pace, target = 1): { leave(pass: Pass): void } {
+function begun(pace: Pace, target = 1): Extract<ReturnType<Pace["enter"]>, { leave: unknown }> {
   const entry = pace.enter(target);
   if ("putOffMs" in entry) throw new Error(`was put off for ${entry.putOffMs} ms`);
   return entry;
@@ -75,6 +75,23 @@ describe("how many deliveries a target may have at once", () => {
     const waits = Array.from({ length: 200 }, () => putOff(pace, 3) ?? 0);
     expect(Math.max(...waits)).toBeLessThanOrEqual(300_000);
     expect(Math.min(...waits.slice(100))).toBe(150_000);
+  });
+
+  test("M4: a target that asks to be left alone is, for five minutes at most, and a delivery that was under way changes nothing of it", () => {
+    const pace = paceOf(2);
+    const [refused, other] = [begun(pace), begun(pace)];
+    refused.leave("answered", { retryAfterMs: 60_000 });
+    other.leave("answered");
+    expect(putOff(pace)).toBe(60_050);
+    expect(putOff(pace)).toBe(60_100);
+    begun(pace, 2);
+    now += 60_000;
+    begun(pace).leave("answered", { retryAfterMs: 86_400_000 });
+    const waits = Array.from({ length: 10_000 }, () => putOff(pace) ?? 0);
+    expect(Math.max(...waits)).toBeLessThanOrEqual(300_000);
+    expect(Math.min(...waits)).toBeGreaterThan(0);
+    now += 300_000;
+    begun(pace);
   });
 
   test("a delivery that hangs now tells of it before it ends, and one that asked for nothing tells nothing", () => {

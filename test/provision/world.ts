@@ -72,7 +72,7 @@ export async function startWorld({ policy = {}, settings = {}, name = "app", wri
   const clock: Clock = { now: () => new Date(Date.now() + offset), pass: (milliseconds) => void (offset += milliseconds) };
   const ctx = testContext({ now: clock.now });
   // A machine that stands still for a while in the middle of a test makes no target slow.
-  const pace = createPace({ slowAtOnce: 2, slowMs: 3_600_000 });
+  const pace = createPace({ slowAtOnce: 2, slowMs: 3_600_000, elapsed: () => clock.now().getTime() });
   const opened = openTargets({ keyRing, log: silentLog, signal: ctx.signal, now: clock.now, network: ctx.network, pace });
   const targets: Targets = writeBack ? { ...opened, withWriteBack: (_connection, use) => use(writeBack) } : opened;
   const work = <T>(run: (work: Work) => Promise<T>) => inTransaction(db, ctx, run);
