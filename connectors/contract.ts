@@ -268,6 +268,8 @@ export interface Connector<S = unknown> {
   destinations?: readonly string[];
   /** People sign in by it: whoever says what it believes says who is whom. What it tells is of the moment of a sign-in. */
   signsPeopleIn?: true;
+  /** Of targets: which application the settings lead to. Its ids mean nothing to another. */
+  applicationOf?(settings: S): string | undefined;
   /** Of those: what the provider calls itself, where the settings say. Its accounts mean nothing to another. */
   issuerOf?(settings: S): string | undefined;
   /**

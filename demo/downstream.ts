@@ -36,7 +36,7 @@ export interface Downstream {
   /** Changes a stored user behind Rollcall's back. */
   tamper(userId: string, attributes: Readonly<Record<string, unknown>>): void;
   tamperGroup(groupId: string, attributes: Readonly<Record<string, unknown>>): void;
-  /** Puts a user there that Rollcall knows nothing of. */
+  /** Puts a user there that Rollcall knows nothing of, under the given id where there is one. */
   seedUser(attributes: Readonly<Record<string, unknown>>): StoredResource;
   forget(userId: string): void;
   forgetGroup(groupId: string): void;
@@ -222,7 +222,12 @@ export async function startDownstream({
       store.groups.set(groupId, { ...group, ...attributes });
     },
     seedUser: (attributes) => {
+      const { id } = attributes;
       const stored = write(store.users, {}, { active: true, ...attributes });
+      if (typeof id === "string") {
+        store.users.delete(stored.id);
+        store.users.set(id, Object.assign(stored, { id }));
+      }
       note(store, stored, "created");
       return stored;
     },

@@ -3,6 +3,12 @@ import { check } from "./check.ts";
 import { settingsSchema, type ScimSettings } from "./config.ts";
 import { openTarget } from "./target.ts";
 
+/** With TLS or without, it is the same one. */
+function applicationOf({ url }: ScimSettings): string {
+  const { host, pathname } = new URL(url);
+  return host + pathname.replace(/\/+$/, "");
+}
+
 /** Any application that speaks SCIM 2.0 (RFC 7643, RFC 7644), as a target. */
 export const scim: Connector<ScimSettings> = {
   name: "scim",
@@ -13,4 +19,5 @@ export const scim: Connector<ScimSettings> = {
   openTarget,
   check,
   scopeOf: ({ url }) => ({ url }),
+  applicationOf,
 };

@@ -9,6 +9,7 @@ import { endSignIns } from "./end-sign-ins.ts";
 import { leaveHooks, wakeHooks } from "./hooks/leave.ts";
 import type { ConnectionRow, ConnectionState } from "./open.ts";
 import { refuseOtherIssuer } from "./issuer.ts";
+import { forgetIdsOfOtherApplication } from "./moved-target.ts";
 import { openSecrets, sealSecrets, type SecretSources, type Settings } from "./secrets.ts";
 import { validateDefinition } from "./validate.ts";
 
@@ -157,6 +158,7 @@ async function update(work: Work, { existing, definition, keyRing, stored }: Upd
       ...Object.values(columns),
     ],
   );
+  await forgetIdsOfOtherApplication(work, { existing, before, after: definition.settings });
   const policyBefore = policySchema.safeParse(existing.policy);
   // Nobody is marked for a connection that is disabled, or whose policy sends nothing: its next pass looks at everybody, as after a new policy (see provision/policy.ts).
   if (definition.enabled && !(existing.enabled && policyBefore.success && receives(policyBefore.data)))

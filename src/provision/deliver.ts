@@ -110,7 +110,7 @@ async function bring(ctx: Context, { locked, targets, row, connection }: BringOp
   };
   if (provision) {
     const shared = {
-      intend: (intent: Intent) => intend(locked, row, intent),
+      intend: (intent: Intent) => intend(locked, { row, connection }, intent),
       holderOf: (nativeId: string) => holderOf(locked.sql, { row, nativeId }),
       namedElsewhere: (name: string) => namedElsewhere(locked, { row, name }),
     };

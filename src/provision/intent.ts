@@ -1,5 +1,7 @@
 import type { AttributeObject, AttributeValue } from "../../connectors/contract.ts";
+import type { Sql } from "../db/database.ts";
 import { isObject } from "../directory/attributes.ts";
+import type { LoadedConnection } from "../connections/open.ts";
 import type { LockedWork } from "./lock.ts";
 import type { Projection } from "./row.ts";
 
@@ -17,6 +19,18 @@ export interface Intent {
 /** Something else was decided since the row was read: what was decided then is not begun any more. */
 export class MovedOn extends Error {}
 
+/** While this is asked for nobody can have the connection lead to another application, where what we know and are told of this one is wrong. */
+const thatLeadsThere = (id: string, url: string) =>
+  `select from connections where id = ${id} and settings ->> 'url' is not distinct from ${url} for share`;
+
+const urlOf = ({ row }: LoadedConnection): unknown => row.settings["url"] ?? null;
+
+/** Whether the connection leads where it led when this was begun; it does until the transaction ends. */
+export async function leadsThere(sql: Sql, connection: LoadedConnection): Promise<boolean> {
+  const { rowCount } = await sql.query(thatLeadsThere("$1", "$2"), [connection.id, urlOf(connection)]);
+  return rowCount === 1;
+}
+
 /**
  * Committed by itself before a call: a call whose answer is lost leaves a trace of what it may have done, and what is decided next
  * is sent even where it equals what stood there before. A pass that read the row before this is refused, and looks again.
@@ -24,14 +38,16 @@ export class MovedOn extends Error {}
  */
 export async function intend(
   locked: LockedWork,
-  row: Projection,
+  { row, connection }: { row: Projection; connection: LoadedConnection },
   { attempted = false, delivered, nativeId, makes = false }: Intent,
 ): Promise<void> {
   const { rows } = await locked.sql.query<{ version: number; dirty: boolean }>(
-    `update projections set delivered_state = case when $4 then 'attempted' else delivered_state end,
+    `with there as materialized (${thatLeadsThere("$8", "$9")})
+     update projections set delivered_state = case when $4 then 'attempted' else delivered_state end,
        delivered = coalesce($5, delivered), delivered_hash = case when $5::jsonb is null then delivered_hash end,
        native_id = case when not $7 then coalesce($6, native_id) end, version = version + (dirty_at is not null)::int
      where id = $1 and state in ('waiting', 'retrying') and desired_state = $2 and desired_hash is not distinct from decode($3, 'hex')
+       and exists (select from there)
      returning version, dirty_at is not null as dirty`,
     [
       row.id,
@@ -41,6 +57,8 @@ export async function intend(
       delivered === undefined ? null : JSON.stringify(delivered),
       nativeId ?? null,
       makes,
+      connection.id,
+      urlOf(connection),
     ],
   );
   const [stored] = rows;

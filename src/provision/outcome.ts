@@ -6,6 +6,7 @@ import type { Work } from "../db/database.ts";
 import { enqueue } from "../db/queue.ts";
 import { wakeDeliveries } from "./decision.ts";
 import { markGroupsOf } from "./group-members.ts";
+import { leadsThere } from "./intent.ts";
 import type { ProjectionState } from "./desired.ts";
 import type { Delivered, Operation, Projection } from "./row.ts";
 
@@ -39,6 +40,8 @@ export async function recordDelivered(
   const { sql, ctx } = work;
   const now = ctx.now();
   const spoke = delivered.operation !== undefined;
+  // What was told is of another application: what stands at this one is looked for.
+  if (!(await leadsThere(sql, connection))) return wakeDeliveries(work, [row.id]);
   const { rows } = await sql.query<{ state: ProjectionState; removalDue: boolean }>(
     `update projections set native_id = $2, delivered = $3, delivered_hash = decode($4, 'hex'), delivered_state = $5,
        delivered_at = case when $6 then $7 else delivered_at end, attempts = 0,
