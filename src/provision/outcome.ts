@@ -2,7 +2,7 @@ import type { Fault } from "../../connectors/contract.ts";
 import { recordEvent } from "../audit/record.ts";
 import type { LoadedConnection } from "../connections/open.ts";
 import { flagConnection } from "../connections/state.ts";
-import type { Work } from "../db/database.ts";
+import type { Sql, Work } from "../db/database.ts";
 import { enqueue } from "../db/queue.ts";
 import { wakeDeliveries } from "./decision.ts";
 import { markGroupsOf } from "./group-members.ts";
@@ -92,7 +92,8 @@ export async function recordFault(
 ): Promise<void> {
   const { sql, ctx } = work;
   const attempt = row.attempts + 1;
-  const reaction = reactionTo(fault, attempt);
+  const blamed = reactionTo(fault, attempt);
+  const reaction = blamed === "flag" && (await hasChanged(sql, connection)) ? "retry" : blamed;
   const { rowCount: stands } = await sql.query(
     `update projections set state = $2, attempts = $3, last_error = $4
      where id = $1 and state in ('waiting', 'retrying') and desired_state = $5 and desired_hash is not distinct from decode($6, 'hex')`,
@@ -122,6 +123,12 @@ export async function recordFault(
     await flagConnection(work, { id: connection.id, state: "flagged", reason: fault.message });
   }
   ctx.log.warn({ connection: connection.name, projection: row.id, operation, attempt, fault: fault.kind }, fault.message);
+}
+
+/** Settings that were put right while this was under way are not to blame for what the older ones met. */
+async function hasChanged(sql: Sql, { id, row }: LoadedConnection): Promise<boolean> {
+  const { rowCount } = await sql.query("select from connections where id = $1 and version = $2 for update", [id, row.version]);
+  return rowCount === 0;
 }
 
 function reactionTo({ kind }: Fault, attempt: number): "retry" | "dead" | "flag" {

@@ -1,7 +1,11 @@
 import { afterEach, describe, expect, test } from "@jest/globals";
+import { Fault, type Target } from "../../connectors/contract.ts";
+import { changeConnection } from "../../src/connections/change-connection.ts";
+import { findConnection } from "../../src/connections/open.ts";
 import { resumeConnection } from "../../src/connections/state.ts";
 import { deliver } from "../../src/provision/deliver.ts";
 import { listDeliveries, retryDeliveries } from "../../src/provision/letters.ts";
+import { projectTarget } from "../../src/provision/project.ts";
 import { wakeWhatWaits } from "../../src/provision/wake.ts";
 import { startWorld, type World, type WorldOptions } from "./world.ts";
 
@@ -107,6 +111,36 @@ describe("faults of a target", () => {
     await world.work((work) => resumeConnection(work, { name: "app" }));
     await world.work(wakeWhatWaits);
     await world.drain();
+    expect(world.user("anna")).toMatchObject({ active: true });
+  });
+
+  test("M4: what an older credential met does not stop the connection whose credential was changed meanwhile", async () => {
+    await start();
+    await world.addPeople(["anna"]);
+    await projectTarget(world.ctx, { db: world.db, connection: await world.targets.load(world.db.pool, world.connectionId) });
+    const rotated = (target: Target): Target => ({
+      ...target,
+      async create() {
+        await world.work(async (work) => {
+          const row = await findConnection(work.sql, world.connectionId);
+          const { url, token } = world.downstream;
+          await changeConnection(work, {
+            row,
+            change: { settings: { url, token, timeoutMs: 20_000 } },
+            keyRing: world.keyRing,
+            folders: [],
+          });
+        });
+        throw new Fault("denied", "the token was revoked");
+      },
+    });
+    const targets: World["targets"] = {
+      ...world.targets,
+      withTarget: (connection, use) => world.targets.withTarget(connection, (target) => use(rotated(target))),
+    };
+    await deliver(world.ctx, { db: world.db, targets, projectionId: (await world.projections())["anna"]?.id ?? 0 });
+    expect((await world.projections())["anna"]).toMatchObject({ state: "retrying", last_error: "the token was revoked" });
+    await world.drain({ hurry: true });
     expect(world.user("anna")).toMatchObject({ active: true });
   });
 
