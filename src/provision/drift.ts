@@ -6,8 +6,20 @@ import { deliveredGroup } from "./bring-group.ts";
 
 /** Whether what stands at the target no longer says what we delivered. What others added beside it is theirs. Pure. */
 export function hasDrifted(account: TargetAccount, { delivered, active }: { delivered: AttributeObject | null; active: boolean }): boolean {
-  if (account.active !== undefined && account.active !== active) return true;
-  return active && !holds(account.attributes, delivered ?? {});
+  return isOtherwiseActive(account, active) || driftedAttributes(account, { delivered, active }).length > 0;
+}
+
+/** Whether somebody is active there who should not be, or the other way round, as far as it tells. */
+export function isOtherwiseActive(account: TargetAccount, active: boolean): boolean {
+  return account.active !== undefined && account.active !== active;
+}
+
+/** The attributes that no longer say what we delivered; of whoever is disabled nobody asks. */
+export function driftedAttributes(
+  { attributes }: TargetAccount,
+  { delivered, active }: { delivered: AttributeObject | null; active: boolean },
+): string[] {
+  return active ? Object.keys(delivered ?? {}).filter((name) => !holds(attributes[name], delivered?.[name])) : [];
 }
 
 /** What of the account we speak of in our deliveries, as it stands: the next update starts from here. */

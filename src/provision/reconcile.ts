@@ -4,8 +4,9 @@ import type { LoadedConnection } from "../connections/open.ts";
 import { inTransaction, type Database } from "../db/database.ts";
 import type { Context } from "../context.ts";
 import { wakeDeliveries } from "./decision.ts";
-import { asItStands, groupAsItStands, groupHasDrifted, hasDrifted } from "./drift.ts";
+import { asItStands, groupAsItStands, groupHasDrifted, hasDrifted, isOtherwiseActive } from "./drift.ts";
 import type { Targets } from "./targets.ts";
+import { proveUnkept, type Unkept } from "./unkept.ts";
 
 export interface ReconcileOptions {
   db: Database;
@@ -74,6 +75,7 @@ async function compare(ctx: Context, { db, target, connection, startedAt, kind }
   let listed = 0;
   let drifted = 0;
   const pages = target.list(kind);
+  const unkept = proveUnkept(ctx, { db, target });
   let evidence: Completeness;
   for (;;) {
     ctx.signal.throwIfAborted();
@@ -85,8 +87,14 @@ async function compare(ctx: Context, { db, target, connection, startedAt, kind }
     listed += next.value.length;
     const linked = await linkedOf(db, { connection, accounts: next.value, startedAt, kind });
     seen.push(...linked.map(({ row }) => row.id));
-    drifted += await redeliver(ctx, { db, connection, kind, linked: await driftedOf(target, { kind, linked }) });
+    drifted += await redeliver(ctx, { db, connection, kind, linked: await driftedOf(target, { kind, linked, unkept }) });
   }
+  const attributes = unkept.names();
+  if (attributes.length > 0)
+    ctx.log.warn(
+      { connection: connection.name, attributes },
+      "the application does not keep these attributes as they are sent; where they alone differ, nothing is sent again",
+    );
   const missing = evidence.finalCursor ? await remakeMissing(ctx, { db, target, connection, startedAt, kind, seen }) : 0;
   return { listed, linked: seen.length, drifted, missing, complete: evidence.finalCursor };
 }
@@ -96,12 +104,20 @@ interface Pair {
   account: TargetAccount;
 }
 
-async function driftedOf(target: Target, { kind, linked }: { kind: Kind; linked: readonly Pair[] }): Promise<Pair[]> {
-  if (kind === "user")
-    return linked.filter(({ row, account }) =>
-      hasDrifted(account, { delivered: row.delivered, active: row.delivered_state === "present" }),
-    );
+async function driftedOf(
+  target: Target,
+  { kind, linked, unkept }: { kind: Kind; linked: readonly Pair[]; unkept: Unkept },
+): Promise<Pair[]> {
   const drifted: Pair[] = [];
+  if (kind === "user") {
+    for (const pair of linked) {
+      const { row, account } = pair;
+      const active = row.delivered_state === "present";
+      if (!hasDrifted(account, { delivered: row.delivered, active })) continue;
+      if (isOtherwiseActive(account, active) || !(await unkept.isFutile(pair))) drifted.push(pair);
+    }
+    return drifted;
+  }
   for (const { row, account } of linked) {
     if (row.delivered_state !== "present" || !groupHasDrifted(account, row.delivered)) continue;
     // Some tell a group's members in part, or not at all, where they list it.

@@ -1,14 +1,36 @@
 import { afterEach, describe, expect, test } from "@jest/globals";
+import type { Target, TargetAccount } from "../../connectors/contract.ts";
 import { reconcileTarget } from "../../src/provision/reconcile.ts";
 import { startWorld, type World } from "./world.ts";
+
+const ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
 let world: World;
 afterEach(() => world.stop());
 
-async function reconcile() {
+async function reconcile(shownAs: (account: TargetAccount) => TargetAccount = (account) => account) {
   world.clock.pass(1000);
   const connection = await world.targets.load(world.db.pool, world.connectionId);
-  return reconcileTarget(world.ctx, { db: world.db, targets: world.targets, connection });
+  const shown = (target: Target): Target => ({
+    ...target,
+    async *list(kind) {
+      const pages = target.list(kind);
+      for (;;) {
+        const next = await pages.next();
+        if (next.done) return next.value;
+        yield next.value.map(shownAs);
+      }
+    },
+    async get(kind, id) {
+      const account = await target.get(kind, id);
+      return account === "gone" ? account : shownAs(account);
+    },
+  });
+  const targets: World["targets"] = {
+    ...world.targets,
+    withTarget: (opened, use) => world.targets.withTarget(opened, (target) => use(shown(target))),
+  };
+  return reconcileTarget(world.ctx, { db: world.db, targets, connection });
 }
 
 describe("reconciliation", () => {
@@ -41,6 +63,30 @@ describe("reconciliation", () => {
     );
     expect(rows).toEqual([{ count: 5 }]);
     expect(await reconcile()).toMatchObject({ drifted: 0, missing: 0 });
+  });
+
+  test("M4: what an application keeps in its own way, or not at all, is no drift, and hides none", async () => {
+    world = await startWorld({ settings: { pageSize: 3 } });
+    const names = Array.from({ length: 12 }, (_, index) => `person${index}`);
+    await world.addPeople(names, { department: "Sales" });
+    await world.drain();
+    const itsOwnWay = (account: TargetAccount): TargetAccount => {
+      const { displayName, [ENTERPRISE]: _dropped, ...attributes } = account.attributes;
+      return { ...account, attributes: { ...attributes, displayName: String(displayName).toLowerCase() } };
+    };
+    const sent = world.downstream.requests()["PATCH /scim/Users/:id"] ?? 0;
+    expect(await reconcile(itsOwnWay)).toMatchObject({ listed: 12, linked: 12, drifted: 0 });
+    // A few, to find out.
+    expect((world.downstream.requests()["PATCH /scim/Users/:id"] ?? 0) - sent).toBeLessThanOrEqual(3);
+
+    const id = (userName: string) => world.user(userName)?.id ?? "";
+    world.downstream.tamper(id("person7"), { name: { givenName: "Somebody", familyName: "Else" } });
+    world.downstream.tamper(id("person9"), { active: false });
+    expect(await reconcile(itsOwnWay)).toMatchObject({ drifted: 2 });
+    await world.drain();
+    expect(world.user("person7")).toMatchObject({ name: { givenName: "person7", familyName: "Test" } });
+    expect(world.user("person9")).toMatchObject({ active: true });
+    expect(await reconcile(itsOwnWay)).toMatchObject({ drifted: 0 });
   });
 
   test("M4: groups that somebody changed at the target are repaired; members whom others added stay", async () => {
