@@ -24,6 +24,7 @@ import { takeOverSearchTexts } from "../db/search-texts.ts";
 import { markedOnce } from "../directory/outbox.ts";
 import { AppError } from "../errors.ts";
 import type { Notifier } from "../notify/notifier.ts";
+import { sendEvent } from "../notify/send-event.ts";
 import { sendNotice } from "../notify/send-notice.ts";
 import { deliver } from "../provision/deliver.ts";
 import { projectTarget } from "../provision/project.ts";
@@ -143,7 +144,8 @@ export function createHandlers({ db, keyRing, targets, notifier, incidents, rese
         await sendNotice(ctx, { db, keyRing, notifier, id });
       },
       async send_webhook(ctx, event) {
-        await notifier.webhook?.send(event, { now: ctx.now() });
+        const { webhook } = notifier;
+        if (webhook) await sendEvent(ctx, { sql: db.pool, webhook, event });
       },
     }),
     ...(resets && {
