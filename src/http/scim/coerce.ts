@@ -65,8 +65,9 @@ function assign(resource: JsonObject, { schema, name, value }: { schema: Resourc
   const held = coerceValue(attribute, sub && isJsonObject(value) === false ? { [sub.name]: value } : value, attribute.name);
   if (held === undefined) return;
   const holder = extension ? extensionOf(resource, extension) : resource;
+  // `name` beside `name.givenName`, whichever comes first: neither takes away what the other says.
   const before = holder[attribute.name];
-  holder[attribute.name] = sub && isJsonObject(before) && isJsonObject(held) ? { ...before, ...held } : held;
+  holder[attribute.name] = isJsonObject(before) && isJsonObject(held) ? { ...before, ...held } : held;
 }
 
 /** What a client may give us to keep: not what we compute, nor a password, which has no place in a profile. */

@@ -25,6 +25,16 @@ const RESOURCES: readonly (readonly [string, object, object])[] = [
     { name: { givenName: "Ann", familyName: "Berg" } },
   ],
   [
+    "a dotted name before its object",
+    { "name.familyName": "Berg", name: { givenName: "Ann" } },
+    { name: { givenName: "Ann", familyName: "Berg" } },
+  ],
+  [
+    "a manager by a flat name before the extension",
+    { [`${ENTERPRISE}:manager.value`]: "m-4", [ENTERPRISE]: { department: "D4", manager: { $ref: "../Users/m-4" } } },
+    { [ENTERPRISE]: { department: "D4", manager: { value: "m-4", $ref: "../Users/m-4" } } },
+  ],
+  [
     "paths as names",
     {
       'emails[type eq "work"].value': "w@example.com",
