@@ -3,7 +3,7 @@ import { freeNames, joinAddressChanges } from "./passing-names.ts";
 import { step, type Batch } from "./source.ts";
 
 /**
- * The manager by reference: an account of the connection that names it, or (a SCIM client speaks of our ids) a person.
+ * The manager by reference: an account of the connection that names it, or (a SCIM client speaks of our ids, in any letters) a person.
  * Written so that only the index of references can serve it, and the payload is unpacked once: while a first sync fills
  * an empty table, the planner would take any other index for as good, and read every account once per person.
  */
@@ -14,7 +14,7 @@ const MANAGER = `
     select coalesce(
       (select a.person_id from (select * from accounts where connection_id = named.connection_id and reference = named.reference offset 0) a
         where a.kind = 'user' and a.gone_at is null and a.person_id is not null limit 1),
-      (select p.id from people p where p.id = case when named.reference ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then named.reference::uuid end)) as id) manager on true`;
+      (select p.id from people p where p.id = case when named.reference ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then named.reference::uuid end)) as id) manager on true`;
 
 /** Makes and changes people. */
 export async function storePeople(batch: Batch, { known }: { known: boolean }): Promise<void> {
