@@ -1,6 +1,7 @@
 import { personAt, type Company, type CompanyGroup, type CompanyPerson } from "./company.ts";
 import type { Move } from "./directory.ts";
 import { ROLE_GROUPS } from "./names.ts";
+import { SMALLEST } from "./options.ts";
 
 /** Departments that demo/rules.yaml speaks of: whose teams watch alarms, and where contractors have a role by what they are. */
 const ALARM_DEPARTMENT = "Security";
@@ -92,6 +93,8 @@ function groupNamed(company: Company, name: string): CompanyGroup {
 
 function required<T>(value: T | undefined, what: string): T {
   if (value === undefined)
-    throw new Error(`A company of this size has not got ${what}; the demo wants --people 100 or more, and --groups 70 or more.`);
+    throw new Error(
+      `A company of this size has not got ${what}; the demo wants --people ${SMALLEST.people} or more, and --groups ${SMALLEST.groups} or more.`,
+    );
   return value;
 }

@@ -1,49 +1,15 @@
 import path from "node:path";
-import { parseArgs } from "node:util";
 import { processEnvironment } from "../src/config.ts";
 import { messageOf } from "../src/errors.ts";
 import { changeAndSync, connect, firstSync, lendRole, relative, type Proof } from "./acts.ts";
 import { castOf } from "./cast.ts";
 import { COMPANY_NAME } from "./company.ts";
+import { readOptions, USAGE, type Options } from "./options.ts";
 import { showOutcome } from "./outcome.ts";
 import { createScreen, type Screen } from "./screen.ts";
 import { count } from "./sync.ts";
 import { lookAround } from "./tour.ts";
 import { startWorld, STARTS, type World } from "./world.ts";
-
-const USAGE = `npm run demo -- [options]
-  --people N   people in the made-up company (2000)
-  --groups N   its groups (100)
-  --csv        from a CSV feed, without slapd
-  --port N     where Rollcall listens (8080, or a free port when that is taken)
-  --once       end after the show: exit code 0 when everything came as it should`;
-
-interface Options {
-  people: number;
-  groups: number;
-  csv: boolean;
-  port: number;
-  once: boolean;
-}
-
-function readOptions(environment: Readonly<Record<string, string | undefined>>): Options {
-  const { values } = parseArgs({
-    options: {
-      people: { type: "string", default: "2000" },
-      groups: { type: "string", default: "100" },
-      port: { type: "string", default: environment["PORT"] || "8080" },
-      csv: { type: "boolean", default: false },
-      once: { type: "boolean", default: false },
-    },
-  });
-  const whole = (name: "people" | "groups" | "port") => {
-    const value = Number(values[name]);
-    if (!Number.isInteger(value) || value < 0) throw new Error(`--${name} must be a whole number.`);
-    return value;
-  };
-  const unattended = !process.stdin.isTTY && environment["CI"] === "true";
-  return { people: whole("people"), groups: whole("groups"), port: whole("port"), csv: values.csv, once: values.once || unattended };
-}
 
 async function main(options: Options, { screen, signal }: { screen: Screen; signal: AbortSignal }): Promise<number> {
   const environment = processEnvironment();
@@ -137,12 +103,14 @@ async function run(): Promise<void> {
   for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, () => stopping.abort());
   let options: Options;
   try {
-    options = readOptions(processEnvironment());
+    const attended = process.stdin.isTTY;
+    options = readOptions({ parameters: process.argv.slice(2), environment: processEnvironment(), attended });
   } catch (error) {
     process.stderr.write(`${messageOf(error)}\n\n${USAGE}\n`);
     process.exitCode = 2;
     return;
   }
+  if (options.help) return void process.stdout.write(`${USAGE}\n`);
   try {
     process.exitCode = await main(options, { screen: createScreen(process.stdout), signal: stopping.signal });
   } catch (error) {
