@@ -29,9 +29,10 @@ export function administratorAdd(parent: Command, shell: Shell): void {
           const unit = await unitOf(work, options);
           const person = await personOf(work, who);
           const given = await give(work, { personId: person.id, unitId: unit.id });
-          return { unit, person, given };
+          const beside = options.unit === undefined ? await topsBeside(work, person.id) : [];
+          return { unit, person, given, beside };
         });
-        const { unit, person, given } = done;
+        const { unit, person, given, beside } = done;
         out.result(
           { personId: person.id, personMade: person.made, unitId: unit.id, unitMade: unit.made, given },
           [
@@ -44,6 +45,10 @@ export function administratorAdd(parent: Command, shell: Shell): void {
             `A token for the administration API: rollcall token create --name NAME --scope api --person ${person.userName}`,
           ].join("\n"),
         );
+        for (const { name, key } of beside)
+          out.note(
+            `${name} stands beside ${unit.name}, not below it; to administer that, too: rollcall administrator add ${person.userName} --unit ${key}`,
+          );
       }),
     );
 }
@@ -73,6 +78,19 @@ async function unitOf(work: Work, { unit, organisation }: Options): Promise<Name
 async function organisations(sql: Sql): Promise<{ id: string; name: string }[]> {
   const { rows } = await sql.query<{ id: string; name: string }>(
     "select id, name::text from units where parent_id is null and type = 'organization' and deleted_at is null order by created_at limit 100",
+  );
+  return rows;
+}
+
+/** Tops of the tree of which nothing is seen: where a directory brings units, they mostly stand beside the organisation made here. */
+async function topsBeside({ sql, ctx }: Work, personId: string): Promise<{ name: string; key: string }[]> {
+  const { rows } = await sql.query<{ name: string; key: string }>(
+    `select u.name::text, coalesce(u.code::text, u.id::text) as key from units u
+     where u.parent_id is null and u.deleted_at is null and not exists (
+       select from grants g join roles r on r.id = g.role_id and r.key = $2
+       where g.person_id = $1 and g.unit_id = u.id and g.recorded_to is null and g.valid_from <= $3 and g.valid_to is null)
+     order by u.created_at limit 5`,
+    [personId, ROLE, ctx.now()],
   );
   return rows;
 }

@@ -5,7 +5,9 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import supertest from "supertest";
 import { createApp } from "../../src/app.ts";
 import { runCommandLine } from "../../src/cli/program.ts";
-import { loopback, silentLog, testDatabase, type TestDatabase } from "../helpers/database.ts";
+import { inTransaction } from "../../src/db/database.ts";
+import { createUnit } from "../../src/directory/units.ts";
+import { loopback, silentLog, testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
 import { keyRing } from "../http/scim/door.ts";
 
 let db: TestDatabase;
@@ -61,6 +63,16 @@ describe("the first administrator", () => {
     const other = await rollcall("administrator", "add", "grace", "--organisation", "Other");
     expect([other.code === 0, other.error]).toEqual([false, expect.stringContaining("Acme Ltd")]);
     expect((await db.pool.query("select from units where type = 'organization'")).rowCount).toBe(1);
+  });
+
+  test("A4: the tops that stand beside the organisation are named: an administrator of the one sees nothing of the others", async () => {
+    await inTransaction(db, testContext(), (work) => createUnit(work, { name: "Feed", code: "FEED" }));
+    const told = await rollcall("administrator", "add", "ada@example.com");
+    expect(told.code).toBe(0);
+    expect(told.error).toContain("Feed stands beside Acme Ltd, not below it");
+    expect(told.error).toContain("rollcall administrator add ada@example.com --unit FEED");
+    expect((await rollcall("administrator", "add", "ada@example.com", "--unit", "FEED")).error).toBe("");
+    expect((await rollcall("administrator", "add", "ada@example.com")).error).toBe("");
   });
 
   test("M1: a SCIM token that is somebody's knows who /Me is, until it is revoked", async () => {
