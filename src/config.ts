@@ -14,10 +14,15 @@ const NO_PROXY = { path: ["clientCertificate"], error: "needs trustProxy: the he
 const logLevel = z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]);
 const KEY_FORM = "must be 32 bytes as 64 hexadecimal digits or base64 (`openssl rand -hex 32` makes one)";
 
+function wholeNumber(least: number, most: number) {
+  const error = `must be a whole number from ${least} to ${most}`;
+  return z.coerce.number({ error }).int({ error }).min(least, { error }).max(most, { error });
+}
+
 /** Everything an operator sets, with its default. The environment wins over config/*.yaml. */
 export const configSchema = z.strictObject({
   host: z.string().min(1).default("127.0.0.1"),
-  port: z.coerce.number().int().min(0).max(65535).default(8080),
+  port: wholeNumber(0, 65_535).default(8080),
   databaseUrl: z
     .url({ protocol: /^postgres(ql)?$/, error: "must be a URL such as postgresql://user:password@host:5432/database" })
     .optional(),
@@ -37,18 +42,13 @@ export const configSchema = z.strictObject({
   worker: z
     .strictObject({
       /** Jobs at once on this node. */
-      concurrency: z.coerce.number().int().min(1).max(64).default(4),
+      concurrency: wholeNumber(1, 64).default(4),
     })
     .prefault({}),
   http: z
     .strictObject({
       /** Most bytes of a request body. */
-      bodyLimit: z.coerce
-        .number()
-        .int()
-        .min(1024)
-        .max(64 * 1024 * 1024)
-        .default(1024 * 1024),
+      bodyLimit: wholeNumber(1024, 64 * 1024 * 1024).default(1024 * 1024),
       /** By which address connected systems reach this server: change notifications come to PUBLIC_URL/hooks/CONNECTION. */
       publicUrl: z
         .url({ protocol: /^https$/, error: "must be an https address, such as https://rollcall.example.com" })

@@ -61,6 +61,7 @@ describe("configuration", () => {
         "config/local.yaml: worker.concurrency",
       ]),
     );
+    expect(error.message).toContain("  PORT: must be a whole number from 0 to 65535\n");
     expect(error.message).toContain("colour");
     for (const { field, message } of error.problems) expect(error.message).toContain(`  ${field}: ${message}`);
   });
