@@ -82,7 +82,9 @@ export function parseRulesFile(yaml: string, saved: ReadonlyMap<string, string>)
   try {
     content = parseYaml(yaml);
   } catch (error) {
-    throw new AppError("invalid", `The file of rules is not YAML: ${messageOf(error).split("\n")[0]}`, { cause: error });
+    throw new AppError("invalid", `The file of rules is not YAML: ${messageOf(error).split("\n")[0]?.replace(/:$/, ".")}`, {
+      cause: error,
+    });
   }
   const file = fileSchema.safeParse(content);
   if (!file.success) throw new AppError("invalid", "A file of rules holds `rules:` and a list of them, nothing else.", { field: "rules" });

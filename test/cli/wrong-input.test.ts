@@ -85,6 +85,10 @@ describe("files", () => {
     }
   });
 
+  test("a file of rules that is not YAML is told in a sentence that ends", async () => {
+    await refused(`rule load ${written("prose.yaml", "# Rules\n\nWho gets\nwhat: where\n")}`, "at line 3, column 1.\n");
+  });
+
   test("an empty one, or one with a list, is no connection", async () => {
     for (const text of ["", "- a\n- b\n", "connector\n"])
       await refused(
