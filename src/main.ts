@@ -8,7 +8,7 @@ import { EXIT, type ExitCode } from "./cli/exit.ts";
 import type { Output } from "./cli/output.ts";
 import { runCommandLine } from "./cli/program.ts";
 import { openStore } from "./cli/store.ts";
-import { processEnvironment, type Config } from "./config.ts";
+import { baseUrlOf, processEnvironment, type Config } from "./config.ts";
 import { requireAgreedClock } from "./db/agreed-clock.ts";
 import { mostConnections, tooFewConnections } from "./db/enough-connections.ts";
 import { projectFolder } from "./db/folder.ts";
@@ -63,6 +63,9 @@ async function startServer({ config, out }: { config: Config; out: Output }): Pr
     import("./jobs/worker.ts"),
   ]);
   const poolSize = WEB_CONNECTIONS + config.worker.concurrency;
+  // Before the first "ready" a database is made and migrated: some seconds, in which a terminal would stay empty.
+  if (process.stderr.isTTY)
+    out.note(config.databaseUrl === undefined ? `Starting PostgreSQL in ${config.data} …` : "Opening the database …");
   const store = await openStore(config, { log, poolSize, refreshRoles: true });
   const quirks = createQuirkLog({ db: store.db, log, now: () => new Date() });
   try {
@@ -149,6 +152,8 @@ function say({ config, out, log, server }: { config: Config; out: Output; log: L
       ...(url === undefined
         ? []
         : [
+            `  sign in    ${baseUrlOf(config)}/login   the first one: npx rollcall administrator add E-MAIL --organisation NAME`,
+            `  API        ${url}/api/docs   a token: npx rollcall token create --name NAME --scope api`,
             `  SCIM 2.0   ${url}/scim/v2   a token: npx rollcall token create --name NAME --scope scim`,
             `  health     ${url}/healthz  ${url}/readyz   metrics: ${url}/metrics`,
           ]),
