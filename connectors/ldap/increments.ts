@@ -1,6 +1,7 @@
 import { AndFilter, FilterParser, GreaterThanEqualsFilter } from "ldapts";
 import { Fault, type Cursor, type Page } from "../contract.ts";
 import { shapeFor } from "./entry.ts";
+import { readMovedAlong } from "./moved-along.ts";
 import type { RecordReader } from "./records.ts";
 import { NOUNS, recordPages, type Seen } from "./record-pages.ts";
 import type { Session } from "./session.ts";
@@ -39,10 +40,12 @@ async function* readChanges(
     : new GreaterThanEqualsFilter({ attribute: session.settings.changedAttribute, value: resumed.at });
   const filter = new AndFilter({ filters: [FilterParser.parseString(reader.entries.filter), changed] });
   const what = `the read of changed ${NOUNS[reader.kind]}`;
+  // First: what is read after it names these by their new names.
+  const along = yield* readMovedAlong(session, { reader, changed });
   const seen: Seen = { missing: false };
   const read = yield* recordPages({ session, reader, seen, filter, what });
   const cursor = cursorAfter({ kind: reader.kind, watermark, seen, startedAt });
-  if (!read.final || cursor === undefined)
+  if (!along.final || !read.final || cursor === undefined)
     throw new Fault("transient", `The directory ended ${what} without saying that it was complete. It will be read again.`);
   return cursor;
 }

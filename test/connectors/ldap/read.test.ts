@@ -116,6 +116,40 @@ describe("increments", () => {
     });
   });
 
+  test("whoever stands below a unit that was renamed or moved has changed along with it, at any depth", async () => {
+    const [unit, inner] = [`ou=sales,${directory.people}`, `ou=north,ou=sales,${directory.people}`];
+    for (const dn of [unit, inner]) await directory.admin.add(dn, { objectClass: "organizationalUnit", ou: dn.slice(3, 8) });
+    const [one, two] = [await directory.addPerson("below"), await directory.addPerson("further")];
+    await directory.admin.modifyDN(await directory.dnOf(one), `uid=below,${unit}`);
+    await directory.admin.modifyDN(await directory.dnOf(two), `uid=further,${inner}`);
+    const group = await directory.addGroup("sellers", [await directory.dnOf(two)]);
+    await withSource({}, async (source) => {
+      const { end } = await full(source);
+      const groups = (await drain(source.readAll("group"))).end.cursor;
+      await directory.addPerson("later");
+      await directory.admin.modifyDN(unit, `ou=selling,${directory.people}`);
+      const changed = await since(source, end.cursor);
+      const references = new Map(changed.records.map(({ nativeId, reference }) => [nativeId, reference]));
+      expect(references.get(one)).toBe(`uid=below,ou=selling,${directory.people}`);
+      expect(references.get(two)).toBe(`uid=further,ou=north,ou=selling,${directory.people}`);
+      const told = source.readChanges ? await drain(source.readChanges("group", groups ?? {})) : undefined;
+      expect(told?.records.find(({ nativeId }) => nativeId === group)?.members).toEqual({ set: [references.get(two)] });
+      await directory.replace(await directory.dnOf(one), "title", ["Engineer"]);
+      expect((await since(source, changed.end)).records.map(({ nativeId }) => nativeId)).toContain(one);
+    });
+  });
+
+  test("of many units that changed at once everything is read once", async () => {
+    const id = await directory.addPerson("crowd");
+    await withSource({}, async (source) => {
+      const { end } = await full(source);
+      for (let number = 0; number < 25; number++)
+        await directory.admin.add(`ou=many ${number},${directory.people}`, { objectClass: "organizationalUnit", ou: `many ${number}` });
+      await directory.admin.modifyDN(await directory.dnOf(id), `uid=crowd,ou=many 3,${directory.people}`);
+      expect((await since(source, end.cursor)).records.map(({ nativeId }) => nativeId)).toContain(id);
+    });
+  });
+
   test("where change numbers can't be read, the time of change serves", async () => {
     const id = await directory.addPerson("timed");
     await withSource({ changedAttribute: "modifytimestamp", users: { base: directory.people, filter: "(uid=timed)" } }, async (source) => {
