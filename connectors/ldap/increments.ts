@@ -21,16 +21,17 @@ export function incrementsByTime(session: Session, { now }: { now: () => Date })
     begin: async (reader) => {
       const startedAt = now();
       const watermark = await readWatermark(session, reader.entries.base);
-      return (seen) => cursorAfter({ kind: reader.kind, watermark, seen, startedAt });
+      return (seen) => cursorAfter({ kind: reader.kind, watermark, seen, startedAt, endedAt: now() });
     },
-    readChanges: (reader, since) => readChanges(session, { reader, since, startedAt: now() }),
+    readChanges: (reader, since) => readChanges(session, { reader, since, now }),
   };
 }
 
 async function* readChanges(
   session: Session,
-  { reader, since, startedAt }: { reader: RecordReader; since: Cursor; startedAt: Date },
+  { reader, since, now }: { reader: RecordReader; since: Cursor; now: () => Date },
 ): AsyncGenerator<Page, Cursor> {
+  const startedAt = now();
   const watermark = await readWatermark(session, reader.entries.base);
   const resumed = resumeFrom(since, { kind: reader.kind, watermark });
   if ("expired" in resumed) throw new Fault("expired", `${resumed.expired} A full read of ${NOUNS[reader.kind]} makes a new one.`);
@@ -44,7 +45,7 @@ async function* readChanges(
   const along = yield* readMovedAlong(session, { reader, changed });
   const seen: Seen = { missing: false };
   const read = yield* recordPages({ session, reader, seen, filter, what });
-  const cursor = cursorAfter({ kind: reader.kind, watermark, seen, startedAt });
+  const cursor = cursorAfter({ kind: reader.kind, watermark, seen, startedAt, endedAt: now(), from: resumed.at });
   if (!along.final || !read.final || cursor === undefined)
     throw new Fault("transient", `The directory ended ${what} without saying that it was complete. It will be read again.`);
   return cursor;

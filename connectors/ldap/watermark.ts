@@ -18,6 +18,8 @@ export interface Watermark {
 
 /** Providers silent for longer than this don't hold the watermark back. */
 const SILENT_MS = 3_600_000;
+/** GeneralizedTime before which no directory has changed. */
+const THE_BEGINNING = "19700101000000Z";
 /** How far our clock may be from the directory's, where the directory tells no time. */
 const SKEW_MS = 300_000;
 
@@ -40,7 +42,7 @@ export async function readWatermark(session: Session, base: string): Promise<Wat
 
 /** The time part of the oldest number among providers that have written lately. */
 function oldestActive(numbers: readonly string[]): string | undefined {
-  const written = numbers.map((number) => number.split("#")[0] ?? "").sort();
+  const written = numbers.map(timeOf).sort();
   const newest = parseTime(written.at(-1))?.getTime();
   return newest === undefined ? undefined : written.find((time) => newest - (parseTime(time)?.getTime() ?? 0) <= SILENT_MS);
 }
@@ -48,19 +50,30 @@ function oldestActive(numbers: readonly string[]): string | undefined {
 /**
  * The cursor for a read that began with this watermark.
  * @param seen latest changed time among the records that were read, and whether all had one; without one there are no increments
+ * @param from where the read began, when it was an incremental one
  */
 export function cursorAfter(options: {
   kind: Kind;
   watermark: Watermark;
   seen: { latest?: string; missing: boolean };
   startedAt: Date;
+  endedAt: Date;
+  from?: string;
 }): Cursor | undefined {
-  const { kind, watermark, seen } = options;
+  const { kind, watermark, seen, startedAt, endedAt, from = THE_BEGINNING } = options;
   if (seen.missing) return undefined;
   const { server, csn } = watermark;
-  const ours = formatTime(new Date(options.startedAt.getTime() - SKEW_MS));
-  const at = watermark.at ?? (seen.latest !== undefined && seen.latest < ours ? seen.latest : ours);
+  const ours = formatTime(new Date(startedAt.getTime() - SKEW_MS));
+  // The directory's clock may be hours behind ours: whoever saw nothing knows nothing of it, and what was seen may have changed
+  // at the end of the read, after others that had been read by then.
+  const latest = seen.latest === undefined ? from : earlier(seen.latest, endedAt.getTime() - startedAt.getTime());
+  const at = watermark.at ?? (latest < ours ? latest : ours);
   return { version: 1, kind, server, at, csn: { ...csn } };
+}
+
+function earlier(written: string, milliseconds: number): string {
+  const time = parseTime(written);
+  return time === undefined ? THE_BEGINNING : formatTime(new Date(time.getTime() - Math.max(0, milliseconds)));
 }
 
 /** Where to read on from: a time, and the change sequence number where the directory has them. A sentence when the cursor is no longer good. */
@@ -73,18 +86,28 @@ export function resumeFrom(
     return { expired: "The cursor was not made by this version of the LDAP connector." };
   }
   if (server !== watermark.server) return { expired: "The cursor belongs to another directory." };
-  for (const [provider, number] of Object.entries(csn)) {
+  const numbers = new Map(Object.entries(csn).flatMap(([provider, number]) => (typeof number === "string" ? [[provider, number]] : [])));
+  for (const [provider, number] of numbers) {
     const now = watermark.csn[provider];
-    if (typeof number === "string" && (now === undefined || now < number)) {
+    if (now === undefined || now < number) {
       return { expired: "The directory is at an earlier state than the cursor: it was restored, or another replica answers." };
     }
   }
-  const time = oldestActive(numbersOf(csn));
-  return { at, ...(time === undefined ? {} : { csn: `${time}#000000#000#000000` }) };
+  const time = oldestActive([...numbers.values()]);
+  if (time === undefined) return { at };
+  const came = Object.entries(watermark.csn).filter(([provider, now]) => numbers.get(provider) !== now);
+  if (came.some(([provider]) => !numbers.has(provider)))
+    return { expired: "Another provider has begun to write into the directory, with changes of any age." };
+  // Whoever was cut off from the others for long comes with changes as old as its last number.
+  const oldest = came.map(([provider]) => timeOf(numbers.get(provider) ?? "")).reduce((one, other) => (other < one ? other : one), time);
+  const whole = parseTime(oldest);
+  const wholeAt = whole === undefined ? at : formatTime(whole);
+  return { at: wholeAt < at ? wholeAt : at, csn: `${oldest}#000000#000#000000` };
 }
 
-function numbersOf(csn: AttributeObject): string[] {
-  return Object.values(csn).filter((number) => typeof number === "string");
+/** The time part of a change sequence number. */
+function timeOf(number: string): string {
+  return number.split("#")[0] ?? "";
 }
 
 function isObject(value: unknown): value is AttributeObject {

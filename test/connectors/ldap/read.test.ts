@@ -156,7 +156,9 @@ describe("increments", () => {
       const { end } = await full(source);
       const cursor = { ...end.cursor, csn: {} };
       await directory.replace(await directory.dnOf(id), "title", ["Changed"]);
-      expect((await since(source, cursor)).records).toMatchObject([{ nativeId: id, attributes: { title: "Changed" } }]);
+      const { records } = await since(source, cursor);
+      expect([...new Set(records.map(({ nativeId }) => nativeId))]).toEqual([id]);
+      expect(records.at(-1)?.attributes["title"]).toBe("Changed");
     });
   });
 
