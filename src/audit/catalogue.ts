@@ -50,6 +50,7 @@ export const EVENTS = {
   "unit.updated": changed,
   "unit.moved": changed,
   "unit.deleted": changed,
+  "unit.restored": changed,
   /** What it held went into another unit: how many people, grants, rules and units below it. */
   "unit.merged": z.object({ into: z.string(), people: z.number(), grants: z.number(), rules: z.number(), children: z.number() }),
   "unit_type.created": named,

@@ -138,8 +138,10 @@ export async function moveUnit(work: Work, { unitId, parentId }: { unitId: strin
 
 async function refuseTakenCode(sql: Sql, { code, id }: { code: string | null; id: string }): Promise<void> {
   if (code === null) return;
-  const { rows } = await sql.query("select from units where code = $1 and id <> $2", [code, id]);
+  const { rows } = await sql.query("select from units where code = $1 and id <> $2 and deleted_at is null", [code, id]);
   if (rows.length > 0) throw new AppError("conflict", `There is a unit with the code ${code} already.`, { field: "code" });
+  // One that is deleted keeps its code only for as long as nobody else wants it.
+  await sql.query("update units set code = null where code = $1 and id <> $2", [code, id]);
 }
 
 function label(id: string): string {

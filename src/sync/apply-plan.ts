@@ -16,6 +16,7 @@ import { applyBatch } from "./apply/batch.ts";
 import { settleLateArrivals } from "./apply/late-arrivals.ts";
 import { refuseMoved } from "./apply/preconditions.ts";
 import { planSource } from "./apply/source.ts";
+import { removeLeftUnits } from "./apply/units.ts";
 import { fillsTables, statisticsKeeper } from "./statistics.ts";
 import { withSyncLock } from "./lock.ts";
 import { passingSpans, PASSING_FROM } from "./contested.ts";
@@ -133,6 +134,7 @@ export async function applyItems(ctx: Context, options: ApplyOptions): Promise<A
     if (fills) await enqueue(work.sql, { job: "complete_search_indexes", payload: {}, key: "complete_search_indexes" });
     await forgetForeseen(work.sql, { planId, connectionId });
     await decideMadeAnew(work.sql, { connectionId, planId });
+    await removeLeftUnits(work, { connectionId });
     return finishApplying(work, { plan, total });
   });
 }

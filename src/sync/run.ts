@@ -16,6 +16,7 @@ import { timed, READ_STAGE, type OnProgress } from "./progress.ts";
 import { readRefused } from "./refused.ts";
 import { readGroupsOfReturned } from "./returned.ts";
 import { decideAnew } from "./silence.ts";
+import { settleUnitsMadeAnew } from "./units-made-anew.ts";
 import { watchRun } from "./watch-run.ts";
 import { kindsOf, readChanges, readInFull, remapStored } from "./read.ts";
 
@@ -119,6 +120,7 @@ async function pullInFull(run: Run, source: Source): Promise<void> {
   await timed(run.timings, "sweep", async () => {
     for (const kind of kindsOf(run, source)) await sweepAbsent(run, source, kind);
     await sweepUnread(run, source);
+    await settleUnitsMadeAnew(run);
     await readWhoNamesPassedOn(run, source);
   });
 }
@@ -137,6 +139,7 @@ async function pullChanges(run: Run, source: Source): Promise<void> {
   for (const kind of kindsOf(run, source)) await timed(run.timings, "list ids", () => listIds(run, source, kind));
   await timed(run.timings, "sweep", async () => {
     for (const kind of kindsOf(run, source)) await sweepAbsent(run, source, kind);
+    await settleUnitsMadeAnew(run);
     await readWhoNamesPassedOn(run, source);
   });
 }
