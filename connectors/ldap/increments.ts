@@ -1,5 +1,6 @@
 import { AndFilter, FilterParser, GreaterThanEqualsFilter } from "ldapts";
 import { Fault, type Cursor, type Page } from "../contract.ts";
+import { readGroupsOfChangedLogins } from "./changed-logins.ts";
 import { shapeFor } from "./entry.ts";
 import { readMovedAlong } from "./moved-along.ts";
 import type { RecordReader } from "./records.ts";
@@ -45,8 +46,9 @@ async function* readChanges(
   const along = yield* readMovedAlong(session, { reader, changed });
   const seen: Seen = { missing: false };
   const read = yield* recordPages({ session, reader, seen, filter, what });
+  const byLogin = yield* readGroupsOfChangedLogins(session, { reader, changed, what });
   const cursor = cursorAfter({ kind: reader.kind, watermark, seen, startedAt, endedAt: now(), from: resumed.at });
-  if (!along.final || !read.final || cursor === undefined)
+  if (!along.final || !read.final || !byLogin.final || cursor === undefined)
     throw new Fault("transient", `The directory ended ${what} without saying that it was complete. It will be read again.`);
   return cursor;
 }

@@ -139,6 +139,32 @@ describe("increments", () => {
     });
   });
 
+  test("whoever comes, or is given a login, that a group names already is in it by the next increment", async () => {
+    const dn = `cn=named ahead,${directory.groups}`;
+    await directory.admin.add(dn, { objectClass: "posixGroup", cn: "named ahead", gidNumber: "700", memberUid: ["ahead", "renamed"] });
+    await directory.admin.add(`cn=others,${directory.groups}`, {
+      objectClass: "posixGroup",
+      cn: "others",
+      gidNumber: "701",
+      memberUid: ["nobody"],
+    });
+    await directory.addPerson("unnamed");
+    const id = await directory.idOf(dn);
+    await withSource({ users: { base: directory.people, filter: "(objectClass=inetOrgPerson)" } }, async (source) => {
+      const { end } = await drain(source.readAll("group"));
+      const told = async () => {
+        if (!source.readChanges) throw new Error("the LDAP connector has increments");
+        const { records } = await drain(source.readChanges("group", end.cursor ?? {}));
+        const record = records.findLast(({ nativeId }) => nativeId === id);
+        return record?.members && "set" in record.members ? [...record.members.set].sort() : undefined;
+      };
+      await directory.addPerson("ahead");
+      expect(await told()).toEqual([`uid=ahead,${directory.people}`]);
+      await directory.admin.modifyDN(`uid=unnamed,${directory.people}`, "uid=renamed");
+      expect(await told()).toEqual([`uid=ahead,${directory.people}`, `uid=renamed,${directory.people}`]);
+    });
+  });
+
   test("of many units that changed at once everything is read once", async () => {
     const id = await directory.addPerson("crowd");
     await withSource({}, async (source) => {
