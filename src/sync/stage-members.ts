@@ -31,7 +31,8 @@ const KNOWN = `known as (
 /**
  * The difference between the members read and those known, as rows of the plan. Members are compared as accounts, not
  * by name: somebody renamed at the source stays the same member, and who is new in this plan is found by reference
- * when it is applied.
+ * when it is applied. They are grouped rather than asked for one by one: how many there are is not known to the planner, which
+ * would compare each member of a large group with every other.
  */
 const DIFFERENCE = `
   with groups as (select * from unnest($3::text[], $4::uuid[]) as g(native_id, group_id)),
@@ -41,12 +42,10 @@ const DIFFERENCE = `
   ${KNOWN},
   wanted as (select r.native_id, r.reference, s.account_id from read r left join resolved s using (reference)),
   difference as (
-    select w.native_id, 'add' as op, w.reference, w.account_id from wanted w
-     where not exists (select from known k where k.native_id = w.native_id and k.account_id = w.account_id)
-       and not (w.account_id is null and exists (select from known k where k.native_id = w.native_id and k.reference = w.reference))
-    union all
-    select k.native_id, 'remove', k.reference, k.account_id from known k
-     where not exists (select from wanted w where w.native_id = k.native_id and (w.account_id = k.account_id or (k.account_id is null and w.reference = k.reference and w.account_id is null))))
+    select native_id, case when bool_or(is_wanted) then 'add' else 'remove' end as op, min(reference) as reference, account_id
+      from (select native_id, reference, account_id, true as is_wanted from wanted union all select native_id, reference, account_id, false from known) each
+     group by native_id, account_id, case when account_id is null then reference end
+    having bool_and(is_wanted) or not bool_or(is_wanted))
   insert into plan_members (plan_id, group_native_id, op, reference, account_id, seq)
   select $1, native_id, op, reference, account_id, row_number() over (partition by native_id) from difference`;
 
