@@ -42,7 +42,7 @@ export function readListRequest(
     const first: unknown = Array.isArray(value) ? value[0] : value;
     return typeof first === "string" && first.trim() !== "" ? first : typeof first === "number" ? String(first) : undefined;
   };
-  const filter = text("filter");
+  const filter = filterIn(given.get("filter"));
   const sortBy = text("sortBy");
   const descending = text("sortOrder")?.toLowerCase() === "descending";
   const cursor = given.has("cursor") && given.get("cursor") !== null ? (text("cursor") ?? "") : undefined;
@@ -57,6 +57,15 @@ export function readListRequest(
     list: byCursor ? JSON.stringify([filter ?? null, sortBy?.toLowerCase() ?? null, descending]) : "",
     projection: projectionOf(schema, source),
   };
+}
+
+/** What is no filter, or more than one, is not taken for none or for one of them: a look-up would find everybody. Throws `invalid`. */
+function filterIn(value: unknown): string | undefined {
+  const given: readonly unknown[] = Array.isArray(value) ? value : [value];
+  const [filter, another] = new Set(given.filter((one) => one !== null && !(typeof one === "string" && one.trim() === "")));
+  if (another === undefined && (filter === undefined || typeof filter === "string")) return filter;
+  const what = another === undefined ? "must be a text" : "comes more than once; join the conditions by `and`";
+  throw new AppError("invalid", `filter: ${what}.`, { field: "filter", scimType: "invalidFilter" });
 }
 
 const NO_OTHERS: readonly ResourceSchema[] = [];

@@ -64,6 +64,18 @@ describe("RFC 7644 section 3.4: queries", () => {
     expect(await found("/Users", filter)).toEqual(expected);
   });
 
+  test.each(["/Users", ""])("3.4.2.2: what is no filter, or several, is not taken for none: %s", async (path) => {
+    for (const filter of [{ userName: "ann" }, true, 7, ['userName eq "ann"', "title pr"]]) {
+      const refused = await ask(path, { filter });
+      expect([refused.status, refused.body.scimType]).toEqual([400, "invalidFilter"]);
+    }
+    const asked = (query: string) => door.request("GET", `${path}/?${query}`);
+    const [ann, bob] = ['userName eq "ann"', 'userName eq "bob"'].map((filter) => `filter=${encodeURIComponent(filter)}`);
+    expect((await asked(`${ann}&${bob}`)).body.detail).toBe("filter: comes more than once; join the conditions by `and`.");
+    expect((await asked(`filter=&${bob}`).expect(200)).body.totalResults).toBe(1);
+    expect((await asked(`${bob}&${bob}`).expect(200)).body.totalResults).toBe(1);
+  });
+
   test("3.4.2.2: of several values one is enough", async () => {
     expect(await found("/Users", 'emails.value eq "y@example.com"')).toEqual(["cid"]);
     expect(await found("/Users", 'emails.value gt "c@example.com"')).toEqual(["ann", "cid"]);
