@@ -4,6 +4,7 @@ import type { LoadedConnection } from "../connections/open.ts";
 import { inTransaction, type Database } from "../db/database.ts";
 import type { Context } from "../context.ts";
 import { wakeDeliveries } from "./decision.ts";
+import { deliver } from "./deliver.ts";
 import { asItStands, groupAsItStands, groupHasDrifted, hasDrifted, isOtherwiseActive } from "./drift.ts";
 import type { Targets } from "./targets.ts";
 import { proveUnkept, type Unkept } from "./unkept.ts";
@@ -45,10 +46,10 @@ interface Linked {
 export async function reconcileTarget(ctx: Context, { db, targets, connection }: ReconcileOptions): Promise<Reconciled> {
   const startedAt = ctx.now();
   const result = await targets.withTarget(connection, async (target): Promise<Reconciled> => {
-    const users = await compare(ctx, { db, target, connection, startedAt, kind: "user" });
+    const users = await compare(ctx, { db, targets, target, connection, startedAt, kind: "user" });
     if (!target.kinds.includes("group") || !(await keepsGroups(db, connection))) return users;
     // After the users, so that a group is compared as it stands once those who are gone have left it.
-    return { ...users, groups: await compare(ctx, { db, target, connection, startedAt, kind: "group" }) };
+    return { ...users, groups: await compare(ctx, { db, targets, target, connection, startedAt, kind: "group" }) };
   });
   ctx.log.info({ connection: connection.name, ...result }, "target reconciled");
   return result;
@@ -62,20 +63,25 @@ async function keepsGroups(db: Database, { id }: LoadedConnection): Promise<bool
   return Boolean(rowCount);
 }
 
-interface CompareOptions {
-  db: Database;
+interface CompareOptions extends ReconcileOptions {
   target: Target;
-  connection: LoadedConnection;
   startedAt: Date;
   kind: Kind;
 }
 
-async function compare(ctx: Context, { db, target, connection, startedAt, kind }: CompareOptions): Promise<ReconciledKind> {
+async function compare(ctx: Context, options: CompareOptions): Promise<ReconciledKind> {
+  const { db, targets, target, connection, startedAt, kind } = options;
   const seen: number[] = [];
   let listed = 0;
   let drifted = 0;
   const pages = target.list(kind);
-  const unkept = proveUnkept(ctx, { db, target });
+  const unkept = proveUnkept<Pair>({
+    target,
+    async sendAgain(pair) {
+      const marked = await redeliver(ctx, { db, connection, kind, linked: [pair] });
+      return marked > 0 && (await deliver(ctx, { db, targets, projectionId: pair.row.id })) === "delivered";
+    },
+  });
   let evidence: Completeness;
   for (;;) {
     ctx.signal.throwIfAborted();
@@ -87,7 +93,8 @@ async function compare(ctx: Context, { db, target, connection, startedAt, kind }
     listed += next.value.length;
     const linked = await linkedOf(db, { connection, accounts: next.value, startedAt, kind });
     seen.push(...linked.map(({ row }) => row.id));
-    drifted += await redeliver(ctx, { db, connection, kind, linked: await driftedOf(target, { kind, linked, unkept }) });
+    const { sent, differing } = await driftedOf(target, { kind, linked, unkept });
+    drifted += sent + (await redeliver(ctx, { db, connection, kind, linked: differing }));
   }
   const attributes = unkept.names();
   if (attributes.length > 0)
@@ -95,7 +102,7 @@ async function compare(ctx: Context, { db, target, connection, startedAt, kind }
       { connection: connection.name, attributes },
       "the application does not keep these attributes as they are sent; where they alone differ, nothing is sent again",
     );
-  const missing = evidence.finalCursor ? await remakeMissing(ctx, { db, target, connection, startedAt, kind, seen }) : 0;
+  const missing = evidence.finalCursor ? await remakeMissing(ctx, { ...options, seen }) : 0;
   return { listed, linked: seen.length, drifted, missing, complete: evidence.finalCursor };
 }
 
@@ -104,27 +111,29 @@ interface Pair {
   account: TargetAccount;
 }
 
+/** What is to be sent again, and how many have been meanwhile. */
 async function driftedOf(
   target: Target,
-  { kind, linked, unkept }: { kind: Kind; linked: readonly Pair[]; unkept: Unkept },
-): Promise<Pair[]> {
-  const drifted: Pair[] = [];
-  if (kind === "user") {
-    for (const pair of linked) {
-      const { row, account } = pair;
-      const active = row.delivered_state === "present";
+  { kind, linked, unkept }: { kind: Kind; linked: readonly Pair[]; unkept: Unkept<Pair> },
+): Promise<{ sent: number; differing: Pair[] }> {
+  const differing: Pair[] = [];
+  let sent = 0;
+  for (const pair of linked) {
+    const { row, account } = pair;
+    const active = row.delivered_state === "present";
+    if (kind === "user") {
       if (!hasDrifted(account, { delivered: row.delivered, active })) continue;
-      if (isOtherwiseActive(account, active) || !(await unkept.isFutile(pair))) drifted.push(pair);
+      const verdict = isOtherwiseActive(account, active) ? "drift" : await unkept.judge(pair);
+      if (verdict === "drift") differing.push(pair);
+      if (verdict === "sent") sent += 1;
+      continue;
     }
-    return drifted;
-  }
-  for (const { row, account } of linked) {
-    if (row.delivered_state !== "present" || !groupHasDrifted(account, row.delivered)) continue;
+    if (!active || !groupHasDrifted(account, row.delivered)) continue;
     // Some tell a group's members in part, or not at all, where they list it.
     const alone = await target.get(kind, row.native_id);
-    if (alone !== "gone" && groupHasDrifted(alone, row.delivered)) drifted.push({ row, account: alone });
+    if (alone !== "gone" && groupHasDrifted(alone, row.delivered)) differing.push({ row, account: alone });
   }
-  return drifted;
+  return { sent, differing };
 }
 
 /** Settled projections only: a delivery that is under way, or went through since the listing began, is no drift. */
