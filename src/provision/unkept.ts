@@ -1,4 +1,4 @@
-import type { AttributeObject, Target, TargetAccount } from "../../connectors/contract.ts";
+import { Fault, type AttributeObject, type Target, type TargetAccount } from "../../connectors/contract.ts";
 import { driftedAttributes } from "./drift.ts";
 
 /** Accounts for which an attribute must stay as it was, and none for which it changes, before the application is taken not to keep it. */
@@ -44,8 +44,8 @@ export function proveUnkept<Pair extends Differing>({ target, sendAgain }: Unkep
       // What is known to be kept was changed by somebody.
       if (names.some((name) => kept.has(name))) return "drift";
       if (!(await sendAgain(differing))) return "sent";
-      const now = await target.get("user", row.native_id);
-      if (now === "gone") return "sent";
+      const now = await asItIs(target, row.native_id);
+      if (now === undefined) return "sent";
       const still = driftedAttributes(now, meant);
       for (const name of names) {
         if (still.includes(name)) failures.set(name, (failures.get(name) ?? 0) + 1);
@@ -55,4 +55,15 @@ export function proveUnkept<Pair extends Differing>({ target, sendAgain }: Unkep
     },
     names: () => [...failures.keys()].filter(isUnkept).sort(),
   };
+}
+
+/** Undefined where it can't be told: what is wrong there, a delivery or the next reconciliation meets again, and says so. */
+async function asItIs(target: Target, nativeId: string): Promise<TargetAccount | undefined> {
+  try {
+    const account = await target.get("user", nativeId);
+    return account === "gone" ? undefined : account;
+  } catch (error) {
+    if (error instanceof Fault) return undefined;
+    throw error;
+  }
 }
