@@ -1,10 +1,9 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { openLdapSource } from "../../connectors/ldap/read.ts";
-import { runSync } from "../../src/sync/run.ts";
 import { testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
-import { ldapOptions, openDirectory, type Directory } from "../helpers/ldap.ts";
-import { testConnection, testKeyRing, UNGUARDED } from "../helpers/sync.ts";
+import { openDirectory, type Directory } from "../helpers/ldap.ts";
+import { testConnection, UNGUARDED } from "../helpers/sync.ts";
+import { syncDirectory } from "../helpers/sync-directory.ts";
 import { whileTimeLasts } from "../helpers/while-time-lasts.ts";
 
 const ctx = testContext();
@@ -91,8 +90,7 @@ const MAPPING = {
 async function sync(db: TestDatabase, directory: Directory, mode: "full" | "incremental"): Promise<void> {
   const base = { base: directory.people };
   const users = { ...base, attributes: ["employeeNumber", "manager", "title"] };
-  const source = await openLdapSource(ldapOptions(directory, { users, groups: base, units: base }));
-  await runSync(ctx, { db, keyRing: testKeyRing, connection: "corp", mode, trigger: "cli", source });
+  await syncDirectory(ctx, { db, directory, mode, settings: { users, groups: base, units: base } });
 }
 
 async function standing(db: TestDatabase): Promise<string[]> {

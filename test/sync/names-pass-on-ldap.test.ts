@@ -1,9 +1,8 @@
 import { expect, test } from "@jest/globals";
-import { openLdapSource } from "../../connectors/ldap/read.ts";
-import { runSync } from "../../src/sync/run.ts";
 import { testContext, testDatabase } from "../helpers/database.ts";
-import { ldapOptions, openDirectory } from "../helpers/ldap.ts";
-import { testConnection, testKeyRing } from "../helpers/sync.ts";
+import { openDirectory } from "../helpers/ldap.ts";
+import { testConnection } from "../helpers/sync.ts";
+import { syncDirectory } from "../helpers/sync-directory.ts";
 
 test("invariant 3 (slapd, refint): whose distinguished name passes on keeps their groups and reports, and the newcomer gets none of them", async () => {
   const [db, directory, ctx] = [await testDatabase(), await openDirectory(), testContext()];
@@ -11,15 +10,7 @@ test("invariant 3 (slapd, refint): whose distinguished name passes on keeps thei
     const wide = { count: 10_000, share: 1, floor: 10_000 };
     const user = { attributes: { userName: "account.mail", manager: "account.manager" } };
     await testConnection(db, ctx, { limits: { disable: wide, delete: wide, window: wide, members: wide, shrink: 1 }, mapping: { user } });
-    const sync = async (mode: "full" | "incremental") =>
-      runSync(ctx, {
-        db,
-        keyRing: testKeyRing,
-        connection: "corp",
-        mode,
-        trigger: "cli",
-        source: await openLdapSource(ldapOptions(directory)),
-      });
+    const sync = (mode: "full" | "incremental") => syncDirectory(ctx, { db, directory, mode });
     const dn = (uid: string) => `uid=${uid},${directory.people}`;
     const standing = async () => {
       const { rows } = await db.pool.query<{ members: string[]; managers: string[] }>(

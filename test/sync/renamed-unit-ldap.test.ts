@@ -1,24 +1,15 @@
 import { expect, test } from "@jest/globals";
-import { openLdapSource } from "../../connectors/ldap/read.ts";
-import { runSync } from "../../src/sync/run.ts";
 import { testContext, testDatabase } from "../helpers/database.ts";
-import { ldapOptions, openDirectory } from "../helpers/ldap.ts";
-import { testConnection, testKeyRing, UNGUARDED } from "../helpers/sync.ts";
+import { openDirectory } from "../helpers/ldap.ts";
+import { testConnection, UNGUARDED } from "../helpers/sync.ts";
+import { syncDirectory } from "../helpers/sync-directory.ts";
 
 test("invariant 3 (slapd, refint): who stands below a unit that is renamed stays in their groups, by an incremental run too", async () => {
   const [db, directory, ctx] = [await testDatabase(), await openDirectory(), testContext()];
   try {
     const user = { attributes: { userName: "account.mail", manager: "account.manager" } };
     await testConnection(db, ctx, { limits: UNGUARDED, mapping: { user } });
-    const sync = async (mode: "full" | "incremental") =>
-      runSync(ctx, {
-        db,
-        keyRing: testKeyRing,
-        connection: "corp",
-        mode,
-        trigger: "cli",
-        source: await openLdapSource(ldapOptions(directory)),
-      });
+    const sync = (mode: "full" | "incremental") => syncDirectory(ctx, { db, directory, mode });
     const memberships = async () =>
       (
         await db.pool.query(
