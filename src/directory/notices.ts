@@ -26,7 +26,7 @@ export interface TellOptions<N extends NoticeName> {
 /** The same news within this time is told once. */
 const QUIET_MS = 60_000;
 /** A message that could not be sent for so long says nothing any more. */
-const WORTH_TELLING_MS = 3 * 86_400_000;
+export const WORTH_TELLING_MS = 3 * 86_400_000;
 
 const contentSchema = z.object({ data: z.record(z.string(), z.union([z.string(), z.number()])), address: z.string().nullable() });
 

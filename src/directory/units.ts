@@ -56,7 +56,7 @@ export async function createUnit(
   const { ctx, sql } = work;
   await lockTree(sql);
   const parent = parentId === null ? undefined : await findUnit(sql, parentId);
-  await refuseTakenCode(sql, { code, id });
+  await claimCode(sql, { code, id });
   await sql.query(
     `insert into units (id, name, code, type, parent_id, origin_id, path, created_at, modified_at)
      values ($1, $2, $3, $4, $5, $6, text2ltree($7), $8, $8)`,
@@ -85,7 +85,7 @@ export async function updateUnit(
   };
   const changed = (["name", "code", "type"] as const).filter((key) => next[key] !== unit[key]);
   if (changed.length === 0) return;
-  await refuseTakenCode(sql, { code: next.code, id: unit.id });
+  await claimCode(sql, { code: next.code, id: unit.id });
   await sql.query("update units set name = $2, code = $3, type = $4, version = version + 1, modified_at = $5 where id = $1", [
     unit.id,
     next.name,
@@ -136,7 +136,7 @@ export async function moveUnit(work: Work, { unitId, parentId }: { unitId: strin
   await recordEvent(work, { name: "unit.moved", subjectType: "unit", subjectId: unit.id, data: {} });
 }
 
-async function refuseTakenCode(sql: Sql, { code, id }: { code: string | null; id: string }): Promise<void> {
+async function claimCode(sql: Sql, { code, id }: { code: string | null; id: string }): Promise<void> {
   if (code === null) return;
   const { rows } = await sql.query("select from units where code = $1 and id <> $2 and deleted_at is null", [code, id]);
   if (rows.length > 0) throw new AppError("conflict", `There is a unit with the code ${code} already.`, { field: "code" });

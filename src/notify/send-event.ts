@@ -2,10 +2,9 @@ import { Fault } from "../../connectors/contract.ts";
 import type { Context } from "../context.ts";
 import type { Sql } from "../db/database.ts";
 import { enqueue } from "../db/queue.ts";
+import { WORTH_TELLING_MS } from "../directory/notices.ts";
 import type { Webhook, WebhookEvent } from "./webhook.ts";
 
-/** As long as a message is tried for: what happened before is news no more. */
-const WORTH_MS = 3 * 86_400_000;
 /** What asks for more is a clock or a number gone wrong. */
 const LONGEST_RETRY_AFTER_MS = 86_400_000;
 
@@ -29,7 +28,7 @@ export async function sendEvent(ctx: Context, { sql, webhook, event }: SendEvent
     if (kind === "rejected") return ctx.log.warn(told, `an event was refused by the operator's system for good: ${message}`);
     if (retryAfterMs === undefined) throw error;
     const runAt = new Date(ctx.now().getTime() + Math.min(retryAfterMs, LONGEST_RETRY_AFTER_MS));
-    if (runAt.getTime() >= Date.parse(event.at) + WORTH_MS)
+    if (runAt.getTime() >= Date.parse(event.at) + WORTH_TELLING_MS)
       return ctx.log.warn(told, `an event was given up, because the operator's system asks to wait for too long: ${message}`);
     ctx.log.warn({ ...told, runAt }, `an event waits as the operator's system asks: ${message}`);
     await enqueue(sql, { job: "send_webhook", payload: event, runAt });

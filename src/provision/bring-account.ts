@@ -96,9 +96,7 @@ async function create(row: Projection, options: BringOptions): Promise<{ operati
     throw new Fault(
       "rejected",
       `The target says that this account exists, but shows none like it to us: perhaps one that was deleted there is kept out of sight. Have it restored there, or removed for good, then retry. ${error.message}`,
-      {
-        cause: error,
-      },
+      { cause: error },
     );
   }
 }

@@ -96,13 +96,13 @@ async function countsFor(sql: Sql, options: GuardedOptions): Promise<GuardCounts
  */
 async function linkedAtLeast(sql: Sql, options: GuardedOptions & { most: number; recent: number }): Promise<number> {
   const { ctx, connection, lately, most, recent } = options;
-  if (!lately) return linkedCount(sql, options);
+  if (!lately || options.rest) return linkedCount(sql, options);
   const at = ctx.now().getTime();
   const { linked } = lately.get(connection.id) ?? {};
   const plenty = 2 * Math.max(most, enoughLinked({ ...options, recent: doubled(recent) }));
   const enough = linked && linked.least >= 2 * most && (linked.all || linked.least >= plenty);
   if (enough && Math.abs(at - linked.at) < linked.keptMs) return most;
-  const likely = await leastLinked(sql, { connectionId: connection.id, rest: options.rest === true, most: 2 * plenty });
+  const likely = await leastLinked(sql, { connectionId: connection.id, most: 2 * plenty });
   const least = likely >= 2 * most ? likely : await linkedCount(sql, { ...options, most: 2 * plenty });
   const keptMs = Math.min(LONGEST_LINKED_MS, Math.max(LINKED_MS, WORTH * (ctx.now().getTime() - at)));
   lately.set(connection.id, { ...lately.get(connection.id), linked: { least, all: least < 2 * plenty, at, keptMs } });

@@ -86,7 +86,7 @@ test("B2: accounts that were counted lately are not counted again while they are
   let counted = 0;
   const sql = {
     query: (query: { name?: string }) => {
-      if (query.name === "request_guard_least_active") counted += 1;
+      if (query.name === "request_guard_least") counted += 1;
       return db.pool.query(query as never);
     },
   } as unknown as typeof db.pool;
@@ -147,7 +147,7 @@ test("B2: where a share of the accounts is the limit, too, those who left are no
   const sql = {
     query: (query: { name?: string }) => {
       if (query.name === "request_guard_recent") counted.recent += 1;
-      if (query.name === "request_guard_least_active") counted.linked += 1;
+      if (query.name === "request_guard_least") counted.linked += 1;
       return db.pool.query(query as never);
     },
   } as unknown as typeof db.pool;
