@@ -13,6 +13,7 @@ import { requireAgreedClock } from "./db/agreed-clock.ts";
 import { mostConnections, tooFewConnections } from "./db/enough-connections.ts";
 import { projectFolder } from "./db/folder.ts";
 import { requireKnownKey } from "./db/known-key.ts";
+import { migratedByNewer } from "./db/newer-database.ts";
 import { AppError } from "./errors.ts";
 import { setUpHeap } from "./heap.ts";
 import { drain } from "./http/drain.ts";
@@ -73,6 +74,8 @@ async function startServer({ config, out }: { config: Config; out: Output }): Pr
     await requireAgreedClock(store.db.pool, () => new Date());
     const tooFew = await tooFewConnections(store.db.pool, mostConnections(poolSize));
     if (tooFew !== undefined) log.warn(tooFew);
+    const newer = await migratedByNewer(store.db.pool);
+    if (newer !== undefined) log.warn(newer);
     const server = config.roles.includes("web")
       ? await listen(createApp({ db: store.db, keyRing: store.keyRing, config, log, quirks, stopping: stopping.signal }), config)
       : undefined;

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { migratedByNewer } from "../db/newer-database.ts";
 import type { Shell } from "./shell.ts";
 
 export function migrateCommand(program: Command, shell: Shell): void {
@@ -6,7 +7,9 @@ export function migrateCommand(program: Command, shell: Shell): void {
     .command("migrate")
     .description("bring the database up to date (a start does this, too)")
     .action(() =>
-      shell.run(async ({ migrated, out }) => {
+      shell.run(async ({ db, migrated, out }) => {
+        const newer = await migratedByNewer(db.pool);
+        if (newer !== undefined) out.note(newer);
         out.result(
           { applied: migrated },
           migrated.length === 0 ? "The database is up to date." : migrated.map((name) => `Applied ${name}.`),
