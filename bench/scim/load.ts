@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { directoryOf } from "./directory.ts";
-import { measure, written, type Address, type Measured } from "./measure.ts";
+import { measure, written, type Address, type Timed } from "./measure.ts";
 import type { Operation, Target } from "./operation.ts";
 import { OPERATIONS } from "./operations/all.ts";
 import { touch } from "./operations/people.ts";
@@ -12,7 +12,7 @@ export type Order =
   | { kind: "measure"; key: string; seconds: number; warmUpSeconds: number };
 
 export type Report =
-  { kind: "done"; measured: Measured[]; /** False where the server can't do it. */ offered: boolean } | { kind: "failed"; message: string };
+  { kind: "done"; timed: Timed[]; /** False where the server can't do it. */ offered: boolean } | { kind: "failed"; message: string };
 
 /** People who are changed before anything is measured, so that a filter by time finds some. */
 const CHANGED = 5;
@@ -23,6 +23,8 @@ interface Aim {
   target: Target;
   /** Requests made so far, by operation: each next one is a new one. */
   made: Map<string, number>;
+  /** Whether the server offers it, by operation: the way to where the requests begin is walked once. */
+  offers: Map<string, boolean>;
 }
 
 let aim: Aim | undefined;
@@ -37,7 +39,7 @@ process.on("message", (order: Order) => {
 async function carryOut(order: Order): Promise<Report> {
   if (order.kind === "target") {
     aim = await aimAt(order);
-    return { kind: "done", measured: [], offered: true };
+    return { kind: "done", timed: [], offered: true };
   }
   const operation = OPERATIONS.find(({ key }) => key === order.key);
   if (!aim || !operation) throw new Error(`There is nobody to ask, or no operation ${order.key}.`);
@@ -62,27 +64,29 @@ async function aimAt({ address, people, idsFile, writable }: Extract<Order, { ki
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
     await touch(target, CHANGED);
   }
-  return { address, target, made: new Map() };
+  return { address, target, made: new Map(), offers: new Map() };
 }
 
 async function measureOperation(
-  { address, target, made }: Aim,
+  { address, target, made, offers }: Aim,
   operation: Operation,
   { seconds, warmUpSeconds }: Extract<Order, { kind: "measure" }>,
 ): Promise<Report> {
-  if (operation.prepare && !(await operation.prepare(target))) return { kind: "done", measured: [], offered: false };
-  const measured: Measured[] = [];
+  const offered = offers.get(operation.key) ?? (await operation.prepare?.(target)) ?? true;
+  offers.set(operation.key, offered);
+  if (!offered) return { kind: "done", timed: [], offered };
+  const timed: Timed[] = [];
   for (const concurrency of operation.concurrency) {
     // Sixteen at once tell nothing more of somebody who needs seconds for one.
-    if (measured.some(({ slow }) => slow)) continue;
+    if (timed.some(({ slow }) => slow)) continue;
     const from = made.get(operation.key) ?? 0;
     const part = await measure({ operation, target, address, concurrency, seconds, warmUpSeconds, from });
     made.set(operation.key, part.next);
-    measured.push(...part.measured);
+    timed.push(...part.timed);
   }
   // Whoever is slow was measured on a few answers, each of which was compared.
-  if (!measured.some(({ slow }) => slow)) await operation.verify?.(target, made.get(operation.key) ?? 0);
-  return { kind: "done", measured, offered: true };
+  if (!timed.some(({ slow }) => slow)) await operation.verify?.(target, made.get(operation.key) ?? 0);
+  return { kind: "done", timed, offered };
 }
 
 /** The error with all its causes: the answer, and what was wrong with it. */

@@ -2,12 +2,12 @@ import { fork } from "node:child_process";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Order, Report } from "./load.ts";
-import type { Measured } from "./measure.ts";
+import type { Timed } from "./measure.ts";
 
 /** The load generator's process, from the parent's side. */
 export interface Loader {
   /** Carries out one order; throws with what a server answered wrongly. */
-  order(order: Order): Promise<{ measured: Measured[]; offered: boolean }>;
+  order(order: Order): Promise<{ timed: Timed[]; offered: boolean }>;
   stop(): void;
 }
 

@@ -22,7 +22,19 @@ export interface MeasureOptions {
   from: number;
 }
 
-/** One turn of an operation, measured. */
+/** One turn of an operation, as it was measured at one time. */
+export interface Timed {
+  turn: string;
+  concurrency: number;
+  /** Milliseconds of each answer. */
+  times: number[];
+  /** Milliseconds that they took, one after the other on each connection. */
+  busy: number;
+  checked: number;
+  slow: boolean;
+}
+
+/** One turn of an operation, measured in one round or several. */
 export interface Measured {
   turn: string;
   concurrency: number;
@@ -45,7 +57,7 @@ const CHECK_FIRST = 3;
 const CHECK_EVERY = 97;
 
 /** Asks in a closed loop: `concurrency` connections, each with one request at a time. Returns the number after the last request, too. */
-export async function measure(options: MeasureOptions): Promise<{ measured: Measured[]; next: number }> {
+export async function measure(options: MeasureOptions): Promise<{ timed: Timed[]; next: number }> {
   const { operation, concurrency, seconds, warmUpSeconds, from } = options;
   const turns = operation.turns.length;
   const warm = await ask(options, { from, seconds: warmUpSeconds });
@@ -54,22 +66,36 @@ export async function measure(options: MeasureOptions): Promise<{ measured: Meas
   const { times, elapsed, checked, next } = slow
     ? warm
     : await ask(options, { from: warm.next, seconds, ready: writtenAhead(options, warm) });
-  const measured = operation.turns.map((turn, at): Measured => {
-    const own = (times[at] ?? []).toSorted(ascending);
+  const timed = operation.turns.map((turn, at): Timed => {
+    const own = times[at] ?? [];
     // Turns take turns on one connection: each has the time that its own answers took.
     const busy = turns === 1 ? elapsed : own.reduce((sum, ms) => sum + ms, 0) / concurrency;
+    return { turn, concurrency, times: own, busy, checked, slow: percentile(own.toSorted(ascending), 0.5) > SLOW_MS };
+  });
+  return { timed, next };
+}
+
+/** What the rounds tell together, a line for each turn and concurrency in the order in which they came. Pure. */
+export function summarised(rounds: readonly Timed[]): Measured[] {
+  const lines = new Map<string, Timed[]>();
+  for (const each of rounds) {
+    const line = `${each.turn} ${each.concurrency}`;
+    lines.set(line, [...(lines.get(line) ?? []), each]);
+  }
+  return [...lines.values()].map((parts): Measured => {
+    const times = parts.flatMap((part) => part.times).sort(ascending);
+    const sum = (of: (part: Timed) => number) => parts.reduce((total, part) => total + of(part), 0);
     return {
-      turn,
-      concurrency,
-      answers: own.length,
-      rate: own.length / (busy / 1000),
-      p50: percentile(own, 0.5),
-      p99: percentile(own, 0.99),
-      checked,
-      slow: percentile(own, 0.5) > SLOW_MS,
+      turn: parts[0]?.turn ?? "",
+      concurrency: parts[0]?.concurrency ?? 0,
+      answers: times.length,
+      rate: times.length / (sum(({ busy }) => busy) / 1000),
+      p50: percentile(times, 0.5),
+      p99: percentile(times, 0.99),
+      checked: sum(({ checked }) => checked),
+      slow: parts.some(({ slow }) => slow),
     };
   });
-  return { measured, next };
 }
 
 interface Asked {

@@ -1,15 +1,14 @@
 import { writeFileSync } from "node:fs";
 import path from "node:path";
-import { untilCalm } from "../calm.ts";
 import { inChild } from "../child.ts";
 import { startCluster, type Cluster } from "./database.ts";
 import { directoryOf, groupIdAt, userIdAt } from "./directory.ts";
 import { fillOurs, idsOfOurs } from "./fill-ours.ts";
 import { fillPeers } from "./fill-peers.ts";
-import { startLoader, type Loader } from "./loader.ts";
-import type { Measured } from "./measure.ts";
-import type { Operation } from "./operation.ts";
-import { OPERATIONS } from "./operations/all.ts";
+import { startLoader } from "./loader.ts";
+import { summarised, type Measured } from "./measure.ts";
+import { PARTS } from "./operations/all.ts";
+import { measureInRounds, type Measuring } from "./rounds.ts";
 import { startOurs } from "./servers/ours.ts";
 import { startPeer, type Running } from "./servers/peer.ts";
 
@@ -73,32 +72,22 @@ async function makeTemplates(cluster: Cluster, { people, say, servers }: RunOpti
   await cluster.ensure(`peers_${people}`, (url) => fillPeers({ url, people }));
 }
 
-/** A server that is up, what asks it, and what it has done so far. */
-interface Measuring {
-  running: Running;
-  loader: Loader;
-  result: ServerResult;
-}
-
-/**
- * One operation after the other, each at one server after the other: what is compared is measured within seconds, on a machine that is
- * as fast for all. Those whose turn it is not have nothing to do.
- */
 async function measureServers(cluster: Cluster, options: RunOptions & { people: number }): Promise<ServerResult[]> {
   const { servers, people, seconds, only, say } = options;
   const measuring: Measuring[] = [];
   try {
     for (const server of servers) measuring.push(await openServer(cluster, { ...options, server }));
-    for (const operation of OPERATIONS.filter(({ key }) => only.length === 0 || only.includes(key))) {
-      for (const { loader, result } of measuring) {
-        const { server } = result;
-        if ((server === "bare" && operation.key !== "get") || (server !== "ours" && operation.oursOnly)) continue;
-        say(`${people.toLocaleString("en")} people, ${server}: ${operation.title}`);
-        await untilCalm({ withinSeconds: 3 * seconds });
-        await measureOperation(loader, { operation, seconds, result });
-      }
+    for (const part of PARTS) {
+      const operations = part.filter(({ key }) => only.length === 0 || only.includes(key));
+      await measureInRounds(measuring, { operations, seconds, say: (line) => say(`${people.toLocaleString("en")} people, ${line}`) });
     }
-    return measuring.map(({ running, result }) => ({ ...result, peakBytes: running.peakBytes() }));
+    return measuring.map(({ running, server, timed, missing, failed }) => ({
+      server,
+      measured: summarised(timed),
+      missing,
+      failed,
+      peakBytes: running.peakBytes(),
+    }));
   } finally {
     for (const { loader, running } of measuring) {
       loader.stop();
@@ -122,25 +111,7 @@ async function openServer(
     await running.stop();
     throw error;
   }
-  return { running, loader, result: { server, measured: [], missing: [], failed: [] } };
-}
-
-/** A wrong answer of ours ends the benchmark; one of a peer is written down beside its name. */
-async function measureOperation(
-  loader: Loader,
-  { operation, seconds, result }: { operation: Operation; seconds: number; result: ServerResult },
-): Promise<void> {
-  const { key } = operation;
-  try {
-    // As long again before: sixteen connections to the database plan each new statement, and the code is compiled, but once.
-    const { measured, offered } = await loader.order({ kind: "measure", key, seconds, warmUpSeconds: seconds });
-    result.measured.push(...measured);
-    if (!offered) result.missing.push(key);
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    if (result.server === "ours") throw new Error(`Rollcall failed at "${operation.title}": ${message}`, { cause: error });
-    result.failed.push({ key, message });
-  }
+  return { server, running, loader, timed: [], missing: [], failed: [] };
 }
 
 async function startServer(

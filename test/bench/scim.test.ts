@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import { judgeAims, PROMISES, type Aim } from "../../bench/scim/aims.ts";
 import { codeAt, directoryOf, userAt } from "../../bench/scim/directory.ts";
-import type { Measured } from "../../bench/scim/measure.ts";
+import { summarised, type Measured, type Timed } from "../../bench/scim/measure.ts";
 import { OPERATIONS } from "../../bench/scim/operations/all.ts";
 import { renderAims, renderMeasured } from "../../bench/scim/report.ts";
 import type { SizeResult } from "../../bench/scim/run.ts";
@@ -49,6 +49,26 @@ describe("the SCIM benchmark, at a small size", () => {
   test("memory is measured where the system tells it", () => {
     if (process.platform === "linux") expect(resultOf("ours")?.peakBytes).toBeGreaterThan(1 << 20);
   });
+});
+
+test("rounds are told together: a slow hour of the machine weighs as long as it lasted, and no more", () => {
+  const round = (turn: string, { times, busy, slow = false }: Pick<Timed, "times" | "busy"> & { slow?: boolean }): Timed => ({
+    turn,
+    concurrency: 1,
+    times,
+    busy,
+    checked: 1,
+    slow,
+  });
+  const rounds = [
+    round("PATCH", { times: [3, 1, 2], busy: 6 }),
+    round("POST", { times: [4], busy: 4 }),
+    round("PATCH", { times: [1500], busy: 1994, slow: true }),
+  ];
+  expect(summarised(rounds)).toEqual([
+    { turn: "PATCH", concurrency: 1, answers: 4, rate: 2, p50: 3, p99: 1500, checked: 2, slow: true },
+    { turn: "POST", concurrency: 1, answers: 1, rate: 250, p50: 4, p99: 4, checked: 1, slow: false },
+  ]);
 });
 
 describe("what is promised", () => {
