@@ -9,7 +9,7 @@ import { openWire } from "./wire.ts";
 /** What the parent tells the load, in this order: whom to ask, then what, as often as it likes. */
 export type Order =
   | { kind: "target"; address: Address; people: number; idsFile: string; writable: boolean }
-  | { kind: "measure"; key: string; seconds: number; warmUpSeconds: number };
+  | { kind: "measure"; key: string; seconds: number; /** 0 when it was asked before. */ warmUpSeconds: number };
 
 export type Report =
   { kind: "done"; timed: Timed[]; /** False where the server can't do it. */ offered: boolean } | { kind: "failed"; message: string };
@@ -68,25 +68,49 @@ async function aimAt({ address, people, idsFile, writable }: Extract<Order, { ki
 }
 
 async function measureOperation(
-  { address, target, made, offers }: Aim,
+  asked: Aim,
   operation: Operation,
   { seconds, warmUpSeconds }: Extract<Order, { kind: "measure" }>,
 ): Promise<Report> {
+  const { target, made, offers } = asked;
   const offered = offers.get(operation.key) ?? (await operation.prepare?.(target)) ?? true;
   offers.set(operation.key, offered);
-  if (!offered) return { kind: "done", timed: [], offered };
+  const timed = offered ? await measureAll(asked, operation, { seconds, warmUpSeconds }) : [];
+  // Whoever is slow was measured on a few answers, each of which was compared.
+  if (offered && !isSlow(timed)) await operation.verify?.(target, made.get(operation.key) ?? 0);
+  return { kind: "done", timed, offered };
+}
+
+async function measureAll(
+  { address, target, made }: Aim,
+  operation: Operation,
+  { seconds, warmUpSeconds }: { seconds: number; warmUpSeconds: number },
+): Promise<Timed[]> {
+  const at = async (concurrency: number, times: { seconds: number; warmUpSeconds: number }) => {
+    const part = await measure({ operation, target, address, concurrency, ...times, from: made.get(operation.key) ?? 0 });
+    made.set(operation.key, part.next);
+    return part.timed;
+  };
+  const [fewest = 1] = operation.concurrency;
+  const most = operation.concurrency.at(-1) ?? fewest;
+  let crowd: Timed[] = [];
+  if (warmUpSeconds > 0) {
+    // A few answers tell who needs seconds for each. All connections together have code compiled and statements planned soonest.
+    const alone = await at(fewest, { seconds: 0, warmUpSeconds: fewest === most ? warmUpSeconds : warmUpSeconds / 10 });
+    if (isSlow(alone)) return alone;
+    if (most > fewest) crowd = await at(most, { seconds: 0, warmUpSeconds });
+  }
   const timed: Timed[] = [];
   for (const concurrency of operation.concurrency) {
     // Sixteen at once tell nothing more of somebody who needs seconds for one.
-    if (timed.some(({ slow }) => slow)) continue;
-    const from = made.get(operation.key) ?? 0;
-    const part = await measure({ operation, target, address, concurrency, seconds, warmUpSeconds, from });
-    made.set(operation.key, part.next);
-    timed.push(...part.timed);
+    if (isSlow(timed)) break;
+    timed.push(...(concurrency === most && isSlow(crowd) ? crowd : await at(concurrency, { seconds, warmUpSeconds: seconds / 2 })));
   }
-  // Whoever is slow was measured on a few answers, each of which was compared.
-  if (!timed.some(({ slow }) => slow)) await operation.verify?.(target, made.get(operation.key) ?? 0);
-  return { kind: "done", timed, offered };
+  return timed;
+}
+
+function isSlow(timed: readonly Timed[]): boolean {
+  return timed.some(({ slow }) => slow);
 }
 
 /** The error with all its causes: the answer, and what was wrong with it. */

@@ -11,6 +11,7 @@ import { runServers, SERVERS, type RunOptions, type ServerName } from "./run.ts"
 export const SCIM_USAGE = `npm run bench -- scim [options]
   --people N,M    sizes of the directory (10000,100000)
   --seconds N     how long each operation is asked at each concurrency (3)
+  --rounds N      how often all of it is gone through in that time (3)
   --only A,B      only these operations: ${OPERATIONS.map(({ key }) => key).join(", ")}
   --servers A,B   only these servers: ${SERVERS.join(", ")}
   --folder PATH   keep the filled databases there, and use those that are there
@@ -30,6 +31,7 @@ function readOptions(args: readonly string[]): Options {
     options: {
       people: { type: "string", default: "10000,100000" },
       seconds: { type: "string", default: "3" },
+      rounds: { type: "string", default: "3" },
       only: { type: "string", default: "" },
       servers: { type: "string", default: SERVERS.join(",") },
       folder: { type: "string" },
@@ -41,6 +43,7 @@ function readOptions(args: readonly string[]): Options {
   return {
     sizes: listed(values.people).map((text) => positive("people", text)),
     seconds: positive("seconds", values.seconds),
+    rounds: positive("rounds", values.rounds),
     only: listed(values.only.toLowerCase()).map((key) => known("only", key, keys)),
     servers: listed(values.servers).map((name) => known<ServerName>("servers", name, SERVERS)),
     folder: values.folder,
@@ -58,7 +61,8 @@ function listed(text: string): string[] {
 
 function positive(name: string, text: string): number {
   const value = Number(text);
-  if (!(value > 0) || (name === "people" && !Number.isInteger(value))) throw new Error(`--${name} must be a number above 0.`);
+  if (!(value > 0)) throw new Error(`--${name} must be a number above 0.`);
+  if (name !== "seconds" && !Number.isInteger(value)) throw new Error(`--${name} must be a whole number.`);
   return value;
 }
 

@@ -19,10 +19,12 @@ export interface RoundsOptions {
   operations: readonly Operation[];
   /** How long each operation is asked, all rounds together. */
   seconds: number;
+  rounds: number;
   say: (line: string) => void;
 }
 
-const ROUNDS = 3;
+/** How many times as long each operation is asked before. A server that answers a thousand requests a second is compiled after some seconds. */
+const WARM_UP = 2;
 
 /** Who has needed so long for one operation is not asked again. */
 const LONG_ENOUGH_MS = 150_000;
@@ -31,15 +33,15 @@ const LONG_ENOUGH_MS = 150_000;
  * One operation after the other, each at one server after the other, and all of it again: what is compared is measured within seconds,
  * several times, on a machine that is as fast for all. Those whose turn it is not have nothing to do.
  */
-export async function measureInRounds(servers: readonly Measuring[], { operations, seconds, say }: RoundsOptions): Promise<void> {
-  for (let round = 1; round <= ROUNDS; round++) {
+export async function measureInRounds(servers: readonly Measuring[], { operations, seconds, rounds, say }: RoundsOptions): Promise<void> {
+  for (let round = 1; round <= rounds; round++) {
     for (const operation of operations) {
       for (const measuring of servers.filter((each) => isAsked(each, operation))) {
-        say(`round ${round} of ${ROUNDS}, ${measuring.server}: ${operation.title}`);
+        say(`round ${round} of ${rounds}, ${measuring.server}: ${operation.title}`);
         await untilCalm({ withinSeconds: 3 * seconds });
-        // As long again before the first: sixteen connections to the database plan each new statement, and the code is compiled, but once.
-        const warmUpSeconds = round === 1 ? seconds : seconds / ROUNDS / 2;
-        await measureOperation(measuring, { operation, seconds: seconds / ROUNDS, warmUpSeconds });
+        // Sixteen connections to the database plan each new statement, and the code is compiled, but once.
+        const warmUpSeconds = round === 1 ? WARM_UP * seconds : 0;
+        await measureOperation(measuring, { operation, seconds: seconds / rounds, warmUpSeconds });
       }
     }
   }

@@ -35,6 +35,7 @@ export interface RunOptions {
   folder: string;
   sizes: readonly number[];
   seconds: number;
+  rounds: number;
   /** Keys; all when empty. */
   only: readonly string[];
   servers: readonly ServerName[];
@@ -73,13 +74,18 @@ async function makeTemplates(cluster: Cluster, { people, say, servers }: RunOpti
 }
 
 async function measureServers(cluster: Cluster, options: RunOptions & { people: number }): Promise<ServerResult[]> {
-  const { servers, people, seconds, only, say } = options;
+  const { servers, people, seconds, rounds, only, say } = options;
   const measuring: Measuring[] = [];
   try {
     for (const server of servers) measuring.push(await openServer(cluster, { ...options, server }));
     for (const part of PARTS) {
       const operations = part.filter(({ key }) => only.length === 0 || only.includes(key));
-      await measureInRounds(measuring, { operations, seconds, say: (line) => say(`${people.toLocaleString("en")} people, ${line}`) });
+      await measureInRounds(measuring, {
+        operations,
+        seconds,
+        rounds,
+        say: (line) => say(`${people.toLocaleString("en")} people, ${line}`),
+      });
     }
     return measuring.map(({ running, server, timed, missing, failed }) => ({
       server,
