@@ -92,7 +92,7 @@ function decideNew(deciding: Deciding, input: TimedInput): Item {
       person,
       ...unitsOf(deciding, input),
       ...(input.ahead ? { transfer: { at: input.ahead.toISOString() } } : {}),
-      ...blocksOf(merged, { person: undefined, deciding }),
+      ...blocksOf(merged, { person: undefined, deciding, speaking: [] }),
       ...employmentOf(merged, { person: undefined, deciding, input }).payload,
     },
   });
@@ -102,9 +102,8 @@ function decideUpdate(deciding: Deciding, input: TimedInput & { reason?: string;
   const { person, known } = input;
   if (!person) throw new AppError("internal", `The person of account ${input.record.nativeId} was not loaded.`);
   const contribution = ownWord(deciding, input);
-  const others = (input.origins ?? person.origins)
-    .filter((origin) => origin.accountId !== known?.id)
-    .map((origin) => storedOrigin(deciding, { origin, person, now: input.seenAt }));
+  const further = (input.origins ?? person.origins).filter((origin) => origin.accountId !== known?.id);
+  const others = further.map((origin) => storedOrigin(deciding, { origin, person, now: input.seenAt }));
   const before = mergeOrigins(
     audible(deciding, person.origins).map((origin) => storedOrigin(deciding, { origin, person, now: input.seenAt })),
   );
@@ -119,7 +118,8 @@ function decideUpdate(deciding: Deciding, input: TimedInput & { reason?: string;
     managerRemapped(contribution, { known, others, mappingVersion: deciding.mappingVersion }) ||
     !isDeepStrictEqual(next.mastery, person.mastery) ||
     !isDeepStrictEqual(before.manager, merged.manager);
-  const blocks = blocksOf(merged, { person, deciding });
+  const inHand = { connectionId: deciding.connectionId, nativeId: input.record.nativeId, attributes: input.record.attributes };
+  const blocks = blocksOf(merged, { person, deciding, speaking: audible(deciding, [inHand, ...further]) });
   const raised = blocks.blocks?.some((block) => block.op === "raise");
   const lifted = blocks.blocks?.some((block) => block.op === "lift");
   const employment = employmentOf(merged, { person, deciding, input });
@@ -190,7 +190,7 @@ export function decideLeaver(
       const next = personPayload(merged, { before: person, userOf: input });
       if (next.changed.length > 0 || !isDeepStrictEqual(next.mastery, person.mastery)) payload.person = next;
     }
-    const { blocks = [] } = blocksOf(merged, { person, deciding });
+    const { blocks = [] } = blocksOf(merged, { person, deciding, speaking: others });
     if (blocks.length > 0) payload.blocks = blocks;
     if (merged.employment) Object.assign(payload, employmentOf(merged, { person, deciding, input }).payload);
   } else if (person && reaction !== "ignore") {
@@ -237,10 +237,21 @@ function disabledBy(deciding: Deciding, connectionId: number): { connectionId: n
   return { connectionId, effect: situations.disabled === "deactivate" ? "deactivated" : "suspended" };
 }
 
-/** The origins' word on whether the person is active, as changes to the blocks that origins own. */
+/** An account of somebody, as it came. */
+type Having = Pick<KnownOrigin, "nativeId" | "attributes">;
+
+/**
+ * Whether an account says that somebody is active, be it by being listed. A SCIM client that changed the title of somebody who was out
+ * has an account of them from then on, named by our id, which says nothing of the kind: the client was shown that they are not active.
+ */
+function vouches({ nativeId, attributes }: Having, personId: string | undefined): boolean {
+  return nativeId !== personId || attributes["active"] !== undefined;
+}
+
+/** The origins' word on whether the person is active, as changes to the blocks that origins own. `speaking`: those whose word counts. */
 function blocksOf(
   merged: Merged,
-  { person, deciding }: { person: KnownPerson | undefined; deciding: Deciding },
+  { person, deciding, speaking }: { person: KnownPerson | undefined; deciding: Deciding; speaking: readonly Having[] },
 ): Pick<ItemPayload, "blocks"> {
   const standing = person?.originBlocks ?? [];
   const wanted = merged.active?.value === false ? disabledBy(deciding, merged.active.connectionId ?? deciding.connectionId) : undefined;
@@ -249,8 +260,9 @@ function blocksOf(
   // Who has left, or is away, elsewhere is not brought back by signing in.
   const mayLift = ({ connectionId }: KnownPerson["originBlocks"][number]) =>
     !deciding.signIns.has(deciding.connectionId) || connectionId === deciding.connectionId;
+  const isSaid = merged.active !== undefined || speaking.some((having) => vouches(having, person?.id));
   const lifts = standing
-    .filter((block) => !stays(block) && mayLift(block))
+    .filter((block) => isSaid && !stays(block) && mayLift(block))
     .map((block) => ({
       op: "lift" as const,
       connectionId: block.connectionId,

@@ -40,7 +40,7 @@ export async function knownPeople(sql: Sql, personIds: readonly string[], { lock
     name: "sync_known_people",
     // Accounts as json: jsonb_agg takes seconds over a list of a hundred thousand values within one of them.
     text: `select p.id, p.version, p.state, p.attributes, p.custom, p.mastery, p.local,
-        (select json_agg(json_build_object('accountId', a.id, 'connectionId', a.connection_id, 'precedence', c.precedence, 'attributes', a.attributes, 'writtenBack', a.written_back))
+        (select json_agg(json_build_object('accountId', a.id, 'connectionId', a.connection_id, 'nativeId', a.native_id, 'precedence', c.precedence, 'attributes', a.attributes, 'writtenBack', a.written_back))
            from accounts a join connections c on c.id = a.connection_id
           where a.person_id = p.id and a.gone_at is null and a.situation = 'linked' and a.mapped is not null) as origins,
         (select jsonb_agg(jsonb_build_object('connectionId', b.connection_id, 'effect', b.effect))

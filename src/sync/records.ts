@@ -27,6 +27,7 @@ export interface KnownAccount {
 export interface KnownOrigin {
   accountId: number;
   connectionId: number;
+  nativeId: string;
   precedence: number;
   attributes: AttributeObject;
   /** Our own last write to it. */

@@ -106,6 +106,7 @@ export async function findStanding(
         {
           accountId: row.accountId,
           connectionId,
+          nativeId: personId,
           precedence: row.precedence,
           attributes: row.accountAttributes,
           writtenBack: row.writtenBack,
