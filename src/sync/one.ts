@@ -92,11 +92,12 @@ interface Subject {
   version: number;
   /** The connection that masters it; null = local. */
   originId: number | null;
+  displayName: string | null;
 }
 
 const FIND: Readonly<Record<OneRecord["kind"], string>> = {
-  user: `select id, version, origin_id as "originId" from people where id = $1 and state <> 'deleted' for update`,
-  group: `select id, version, origin_id as "originId" from groups where id = $1 and deleted_at is null for update`,
+  user: `select id, version, origin_id as "originId", display_name as "displayName" from people where id = $1 and state <> 'deleted' for update`,
+  group: `select id, version, origin_id as "originId", display_name::text as "displayName" from groups where id = $1 and deleted_at is null for update`,
 };
 
 async function findSubject({ sql }: Work, { kind, id }: { kind: OneRecord["kind"]; id: string }): Promise<Subject> {
@@ -134,7 +135,7 @@ async function decideOne(work: Work, { connection, keyRing, record }: OneOptions
     throw new AppError(problem.code === "conflict" ? "conflict" : "invalid", problem.message, {
       scimType: problem.code === "conflict" ? "uniqueness" : "invalidValue",
     });
-  if (record.kind === "group" && found) return ownedGroup({ connection, found, item, deleted: record.deleted === true });
+  if (record.kind === "group" && found) return ownedGroup({ connection, found, item, record });
   if (!item || found) return item;
   return settleNew(work, { connection, record, item, nativeId });
 }
@@ -168,22 +169,31 @@ async function adopt({ ctx, sql }: Work, { connection, personId }: { connection:
   if (keys.length > 0) throw unvouchedFor({ personId, keys });
 }
 
-/** A group has one origin: a client may put members into another's group, and take its own out, but not rename or delete it. */
+/**
+ * A group has one origin: a client may put members into another's group, and take its own out, but not rename or delete it. A name that
+ * comes along with members is passed over, like what can only be read in a PUT: whoever is to go must not stay for it.
+ */
 function ownedGroup({
   connection,
   found,
   item,
-  deleted,
+  record,
 }: {
   connection: LoadedConnection;
   found: Subject;
   item: Item | undefined;
-  deleted: boolean;
+  record: OneRecord;
 }): Item | undefined {
   const foreign = found.originId !== null && found.originId !== connection.id;
-  if (foreign && deleted) throw new AppError("forbidden", `The group ${found.id} belongs to another origin; it is deleted there.`);
+  if (foreign && record.deleted) throw elsewhere(found, "deleted");
+  // As it was shown to the client: its own mapping makes nothing of this group.
+  if (foreign && !record.members && record.resource["displayName"] !== found.displayName) throw elsewhere(found, "renamed");
   if (!item || !foreign) return item && { ...item, action: item.action === "create" ? "link" : item.action, subjectId: found.id };
   return undefined;
+}
+
+function elsewhere({ id }: Subject, done: "deleted" | "renamed"): AppError {
+  return new AppError("forbidden", `The group ${id} belongs to another origin; it is ${done} there.`);
 }
 
 function called({ resource: { userName } }: OneRecord): string {

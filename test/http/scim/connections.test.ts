@@ -83,6 +83,30 @@ describe("several SCIM clients, each with a connection of its own", () => {
     expect((await at("idp", "POST", "/Users", guest)).status).toBe(201);
   });
 
+  test("a group is renamed by the client that made it; another is told so, and its members come and go all the same", async () => {
+    const other = (method: string, path: string, body?: object) => door.request(method, path, { body });
+    const { id: ann } = (await other("POST", "/Users", { schemas: [USER], userName: "member@acme.example" })).body;
+    const { id } = (await at("idp", "POST", "/Groups", { schemas: [GROUP], displayName: "Made by the IdP" })).body;
+    const group = `/Groups/${id}`;
+    const rename = { op: "replace", path: "displayName", value: "Renamed" };
+    const refused = await other("PATCH", group, { Operations: [rename] });
+    expect([refused.status, refused.body.detail]).toEqual([403, `The group ${id} belongs to another origin; it is renamed there.`]);
+    expect((await other("PUT", group, { schemas: [GROUP], displayName: "Renamed" })).status).toBe(403);
+    expect((await other("DELETE", group)).status).toBe(403);
+
+    // What it may do is not given up for a name that it does not know yet.
+    const member = { op: "add", path: "members", value: [{ value: ann }] };
+    expect((await other("PATCH", group, { Operations: [rename, member] })).status).toBe(204);
+    const put = await other("PUT", group, { schemas: [GROUP], displayName: "Renamed", members: [{ value: ann }] });
+    expect(put.body).toMatchObject({ displayName: "Made by the IdP", members: [{ value: ann }] });
+    for (const value of ["Made by the IdP", "Renamed"]) {
+      const said = { Operations: [{ op: "replace", value: { id, displayName: value, externalId: "other" } }] };
+      expect((await other("PATCH", group, said)).status).toBe(value === "Renamed" ? 403 : 204);
+    }
+    expect((await at("idp", "PATCH", group, { Operations: [rename] })).status).toBe(204);
+    expect((await other("GET", group)).body).toMatchObject({ displayName: "Renamed", members: [{ value: ann }] });
+  });
+
   test("a token opens its own connection's path and the common one, not another's", async () => {
     const status = async (path: string) => (await door.request("GET", path, { token: tokens.hr })).status;
     expect(await status("/scim/hr/v2/Users?count=0")).toBe(200);
