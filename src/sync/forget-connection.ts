@@ -1,12 +1,15 @@
 import type { Sql } from "../db/database.ts";
 
-/** Takes back what would point to a connection that is removed, its people let go already: whom it mastered is mastered by the next origin, or here. */
-export async function forgetConnection(sql: Sql, connectionId: number): Promise<void> {
-  await sql.query(
+/**
+ * Takes back what would point to a connection that is removed, its people let go already: whom it mastered is mastered by the next origin,
+ * or here. Returns the ids of these people: conditions may ask for the origin.
+ */
+export async function forgetConnection(sql: Sql, connectionId: number): Promise<string[]> {
+  const { rows } = await sql.query<{ id: string }>(
     `update people p set origin_id = (
         select a.connection_id from accounts a join connections c on c.id = a.connection_id
          where a.person_id = p.id and a.connection_id <> $1 and a.kind = 'user' and a.situation = 'linked' and a.gone_at is null order by c.precedence, c.id limit 1)
-      where p.origin_id = $1`,
+      where p.origin_id = $1 returning p.id`,
     [connectionId],
   );
   await sql.query(
@@ -28,4 +31,5 @@ export async function forgetConnection(sql: Sql, connectionId: number): Promise<
   );
   await sql.query("delete from projections where connection_id = $1", [connectionId]);
   await sql.query("delete from accounts where connection_id = $1", [connectionId]);
+  return rows.map(({ id }) => id);
 }

@@ -1,5 +1,6 @@
 import type { Kind, SourceRecord } from "../../connectors/contract.ts";
 import { keepingAnAdministrator } from "../access/last-administrator.ts";
+import { lockRules } from "../access/rule-lock.ts";
 import { loadConnection, type LoadedConnection } from "../connections/open.ts";
 import { removeConnection } from "../connections/store.ts";
 import type { Sql, Work } from "../db/database.ts";
@@ -14,6 +15,7 @@ import { forgetConnection } from "./forget-connection.ts";
 import { guardFacts, judge } from "./guard.ts";
 import { settleHandOver } from "./hand-over.ts";
 import { knownAccounts, knownPeople } from "./known.ts";
+import { followPeople } from "./local-people.ts";
 import { lockForTransaction } from "./lock.ts";
 import { compileOtherMapping } from "./mapping.ts";
 import { itemRows } from "./plan.ts";
@@ -61,7 +63,14 @@ export async function letGoConnection(work: Work, { keyRing, name, leaving, prev
   // Counted before anything is applied: the limits are shares of who is linked now.
   const facts = await guardFacts(sql, { planId: 0, connectionId: connection.id, limits: connection.limits, now: work.ctx.now() });
   const refused = (message: string) => new AppError("conflict", `${name}: ${message} Nothing was changed.`, { field: "connection" });
-  const act = () => letGo(work, { keyRing, connection, preview });
+  const act = async () => {
+    if (preview) return letGo(work, { keyRing, connection, preview });
+    await lockRules(sql, "shared");
+    const result = await letGo(work, { keyRing, connection, preview });
+    // Rules and scopes may ask where somebody comes from: what they gave was decided while that was the connection that goes.
+    await followPeople(work, await forgetConnection(sql, connection.id));
+    return result;
+  };
   const decided = await (preview ? act() : keepingAnAdministrator(work, act, { refused }));
   if (preview) return decided;
   const tripped = judge(
@@ -74,7 +83,6 @@ export async function letGoConnection(work: Work, { keyRing, name, leaving, prev
       `Removing ${name} leaves ${decided.leaving} people without an origin (${tripped.map(({ message }) => message).join("; ")}). Nothing was changed. If that is meant, say so: --leaving ${decided.leaving}.`,
       { field: "leaving" },
     );
-  await forgetConnection(sql, connection.id);
   await removeConnection(work, { name });
   return decided;
 }

@@ -1,5 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { createRole } from "../../src/access/roles.ts";
+import { createRule } from "../../src/access/rules.ts";
 import { inTransaction } from "../../src/db/database.ts";
+import { createUnit } from "../../src/directory/units.ts";
 import { letGoConnection } from "../../src/sync/remove-connection.ts";
 import { handOverSilent } from "../../src/sync/silence.ts";
 import { put, remove, world, type World } from "../helpers/memory-source.ts";
@@ -43,6 +46,29 @@ async function hrAndCloud(hrOptions: Parameters<typeof testConnection>[2] = {}):
 }
 
 describe("an origin that is removed", () => {
+  test("A5, M3: takes along what rules gave because people came from it, and brings what they give for where they come from now", async () => {
+    await hrAndCloud();
+    await work(async (each) => {
+      await createUnit(each, { name: "Lobby", code: "LOBBY" });
+      for (const name of ["hr", "cloud"]) {
+        await createRole(each, { key: name, name });
+        await createRule(each, { name, condition: `person.origin == "${name}"`, role: name, unit: "LOBBY" });
+      }
+    });
+    const given = async () =>
+      (
+        await db.pool.query<{ given: string }>(
+          `select p.user_name || ' ' || r.key as given from grants g join people p on p.id = g.person_id join roles r on r.id = g.role_id
+           where g.recorded_to is null and g.valid_to is null order by 1`,
+        )
+      ).rows.map((row) => row.given);
+    expect(await given()).toEqual(["ada hr", "bob hr", "cyd cloud"]);
+    await work((each) => letGoConnection(each, { keyRing: testKeyRing, name: "hr", preview: true }));
+    expect(await given()).toEqual(["ada hr", "bob hr", "cyd cloud"]);
+    await work((each) => letGoConnection(each, { keyRing: testKeyRing, name: "hr" }));
+    expect(await given()).toEqual(["ada cloud", "cyd cloud"]);
+  });
+
   test("hands over what it mastered; whom nobody else lists leaves; its groups go, those of others stay", async () => {
     const { cloud } = await hrAndCloud();
     const seen = { handedOver: 1, leaving: 1, disabled: 0, enabled: 0, groups: 1, units: 0 };
