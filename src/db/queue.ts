@@ -27,7 +27,7 @@ export interface JobPayloads {
   expire: Record<string, never>;
   /** Re-evaluate one rule, or a person's condition rules. */
   evaluate_rule: { ruleId: string };
-  /** Look anew at the conditions of rules, for people and for members of groups whose grants have changed. */
+  /** Look anew at the conditions of rules, for people whose grants or state, and for members of groups whose grants, have changed. */
   follow_roles: { personIds: readonly string[]; groupIds: readonly string[] };
   /** Delete the details of plans that ended long ago. */
   prune_runs: Record<string, never>;

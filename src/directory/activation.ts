@@ -2,6 +2,7 @@ import { recordEvent } from "../audit/record.ts";
 import type { Work } from "../db/database.ts";
 import { markPeople } from "./outbox.ts";
 import { closePeriods } from "./periods.ts";
+import { wakeRules } from "./waking-rules.ts";
 
 /**
  * Makes somebody who was invited active, in the caller's transaction, because they have answered (G1). Returns whether they were
@@ -29,5 +30,6 @@ export async function activateInvited(work: Work, { personId, reason }: { person
   ]);
   await recordEvent(work, { name: "person.activated", subjectType: "person", subjectId: personId, reason, data: { owner: "invitation" } });
   await markPeople(work, { personIds: [personId], decidedAt: now });
+  await wakeRules(work, { personIds: [personId] });
   return true;
 }

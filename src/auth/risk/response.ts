@@ -5,6 +5,7 @@ import type { KeyRing } from "../../db/envelope.ts";
 import { liftBlocks, raiseBlocks } from "../../directory/blocks.ts";
 import { endPresence } from "../../directory/leaving.ts";
 import { tellPerson } from "../../directory/notices.ts";
+import { wakeRules } from "../../directory/waking-rules.ts";
 import { AppError } from "../../errors.ts";
 import type { SignInSettings } from "../../sign-in-settings.ts";
 import type { Finding } from "./finding.ts";
@@ -46,6 +47,7 @@ async function suspended(work: Work, { id, personId }: { id: string; personId: s
       { passing: true },
     );
     await work.sql.query("release savepoint response");
+    await wakeRules(work, { personIds: [personId] });
     return true;
   } catch (error) {
     if (!(error instanceof AppError && error.code === "conflict")) throw error;
@@ -61,5 +63,7 @@ export async function liftResponse(work: Work, { id, personId }: { id: string; p
     "select from incidents where person_id = $1 and id <> $2 and response = 'suspended' and state <> 'closed' limit 1",
     [personId, id],
   );
-  if (rowCount === 0) await liftBlocks(work, [{ personId, owner: "incident" }]);
+  if (rowCount !== 0) return;
+  await liftBlocks(work, [{ personId, owner: "incident" }]);
+  await wakeRules(work, { personIds: [personId] });
 }

@@ -1,6 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { evaluateConditionRules } from "../../../src/access/condition-rules.ts";
 import { giveGrant } from "../../../src/access/grants.ts";
+import { createRole } from "../../../src/access/roles.ts";
+import { createRule, deleteRule } from "../../../src/access/rules.ts";
 import { detectIncidents } from "../../../src/auth/risk/detect.ts";
 import { noteAttempt, type Attempt } from "../../../src/auth/risk/attempts.ts";
 import { forgetAttempts } from "../../../src/auth/risk/forget-attempts.ts";
@@ -10,8 +13,10 @@ import { completeSignIn } from "../../../src/auth/sign-in/complete.ts";
 import { beginSignIn, passSecond } from "../../../src/auth/sign-in/store.ts";
 import { authenticateToken } from "../../../src/auth/tokens.ts";
 import { recordEvent } from "../../../src/audit/record.ts";
+import { createUnit } from "../../../src/directory/units.ts";
 import { signInSettings, type SignInSettings } from "../../../src/sign-in-settings.ts";
 import { openApi, type ApiDoor } from "../../http/api/api-door.ts";
+import { followed } from "../../http/followed.ts";
 import { keyRing } from "../../http/scim/door.ts";
 import { testContext } from "../../helpers/database.ts";
 
@@ -241,6 +246,34 @@ test("W2, G6: a response takes along how far anybody has come in signing in as t
   };
   await expect(gaveIn("end-sessions")).rejects.toMatchObject({ code: "forbidden", field: "sign_in" });
   await expect(gaveIn("suspend")).rejects.toMatchObject({ code: "forbidden", field: "sign_in" });
+});
+
+test("W2, M3: who was suspended by an incident is given again, once it is closed, what rules give to whoever is active", async () => {
+  await door.work(async (work) => {
+    await createRole(work, { key: "visitor", name: "Visitor" });
+    const code = "INCIDENTS";
+    await createUnit(work, { name: "Company", code });
+    await createRule(work, { name: "is here", condition: "person.active", role: "visitor", unit: code });
+  });
+  const personId = await door.newPerson({ unitId });
+  const given = async () =>
+    (
+      await door.db.pool.query("select from grants where person_id = $1 and source = 'rule' and recorded_to is null and valid_to is null", [
+        personId,
+      ])
+    ).rowCount;
+  await door.work((work) => evaluateConditionRules(work, { personIds: [personId] }));
+  expect(await given()).toBe(1);
+  for (let at = 0; at < 5; at++) await note({ personId, kind: "challenge", outcome: "ok" });
+  await note({ personId, kind: "second_factor", outcome: "ok" });
+  const [raised] = await detect({ responses: { factor_fatigue: "suspend" } }, personId);
+  await followed(door);
+  expect(await given()).toBe(0);
+  const body = { outcome: "resolved", reason: "password changed" };
+  await door.request("POST", `/incidents/${raised?.id}/close`, { body }).expect(200);
+  await followed(door);
+  expect(await given()).toBe(1);
+  await door.work((work) => deleteRule(work, { name: "is here" }));
 });
 
 test("W2: the last administrator is not suspended by an incident, only signed out", async () => {

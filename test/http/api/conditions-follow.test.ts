@@ -4,7 +4,7 @@ import { carryOutExpiry } from "../../../src/access/expiry.ts";
 import { followRoles } from "../../../src/access/following-roles.ts";
 import { createRole } from "../../../src/access/roles.ts";
 import { createRule, deleteRule } from "../../../src/access/rules.ts";
-import type { Holders } from "../../../src/access/rules-on-roles.ts";
+import { followed } from "../followed.ts";
 import { openApi, type ApiDoor } from "./api-door.ts";
 
 const ANY = { "If-Match": "*" };
@@ -68,18 +68,6 @@ describe("conditions of rules follow what units and groups are called", () => {
 describe("conditions of rules follow which roles are held", () => {
   const give = (body: object) => door.request("POST", "/grants", { body: { unitId: top, reason: "tried", ...body } });
   const revoke = (id: string) => door.request("POST", `/grants/${id}/revoke`, { body: REASON });
-  /** Works off what the queue holds for these rules, as a worker does. */
-  async function followed(): Promise<void> {
-    for (;;) {
-      const { rows } = await door.db.pool.query<{ payload: Holders }>(
-        `delete from graphile_worker._private_jobs j using graphile_worker._private_tasks t
-         where t.id = j.task_id and t.identifier = 'follow_roles' returning j.payload`,
-      );
-      if (rows.length === 0) return;
-      for (const { payload } of rows) await door.work((work) => followRoles(work, payload));
-    }
-  }
-
   test("A6, M3: a grant gives and takes at once what a condition asks it for, by request and through groups as well", async () => {
     await door.work((work) => createRole(work, { key: "driver", name: "Driver", permissions: [] }));
     await rule("drivers", '"driver" in person.roles', "visitor");
@@ -114,7 +102,7 @@ describe("conditions of rules follow which roles are held", () => {
     for (const hours of [0, 1, 1]) {
       door.clock.forward(hours * 3_600_000 + 1_000);
       await door.work(carryOutExpiry);
-      await followed();
+      await followed(door);
       seen.push([await holds(personId), await holds(member)]);
     }
     expect(seen).toEqual([
@@ -136,7 +124,7 @@ describe("conditions of rules follow which roles are held", () => {
     const all = ["driver manual", "driver rule", "visitor rule", "visitor rule"];
     for (let round = 0; round < 3; round += 1) {
       await door.work((work) => followRoles(work, { personIds: [personId], groupIds: [] }));
-      await followed();
+      await followed(door);
       expect(await given()).toEqual(all);
     }
     await revoke(grant).expect(204);

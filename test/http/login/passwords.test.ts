@@ -1,8 +1,12 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { createRole } from "../../../src/access/roles.ts";
+import { createRule } from "../../../src/access/rules.ts";
 import { handOutLink } from "../../../src/auth/links/hand-out.ts";
 import { sendReset } from "../../../src/auth/links/forgot.ts";
 import { setTemporaryPassword } from "../../../src/auth/passwords/set.ts";
+import { createUnit } from "../../../src/directory/units.ts";
 import { createLocalPerson } from "../../../src/sync/local-people.ts";
+import { followed } from "../followed.ts";
 import { keyRing } from "../scim/door.ts";
 import type { Browser } from "./browser.ts";
 import { openLogin, PASSWORD, type LoginDoor } from "./login-door.ts";
@@ -48,6 +52,23 @@ test("G1: an invited person opens the link, chooses a password, is active, and s
   expect(await choose(browser, link, PASSWORD)).toMatchObject({ status: 403 });
   expect(await door.signIn(door.browser(), { name: "grace", password: OTHER })).toMatchObject({ status: 200 });
   expect(await door.signIn(door.browser(), { name: "grace", password: PASSWORD })).toMatchObject({ status: 401 });
+});
+
+test("G1, M3: who has answered an invitation is given what rules give to whoever is active, without anything else about them changing", async () => {
+  await door.work(async (work) => {
+    await createUnit(work, { name: "Company", code: "COMPANY" });
+    await createRole(work, { key: "visitor", name: "Visitor" });
+    await createRule(work, { name: "is here", condition: 'person.state == "active"', role: "visitor", unit: "COMPANY" });
+  });
+  const personId = await invited("hopper");
+  const given = async () =>
+    (await door.db.pool.query("select from grants where person_id = $1 and recorded_to is null and valid_to is null", [personId])).rowCount;
+  const link = await linkFor(personId, "invitation");
+  const browser = door.browser();
+  await openLink(browser, link);
+  expect([await given(), await followed(door)]).toEqual([0, 0]);
+  expect(await choose(browser, link, OTHER)).toMatchObject({ status: 200 });
+  expect([await followed(door), await given()]).toEqual([1, 1]);
 });
 
 test("G2: setting a password takes its turn among those that are looked at: who comes beyond the line is told to come again", async () => {
