@@ -3,6 +3,7 @@ import type { Sql } from "./database.ts";
 
 /** By how much the clocks of this machine and of the database's may differ: as Kerberos has it (RFC 4120), so that nobody is locked out for less. */
 const MOST_SECONDS = 300;
+export const CLOCKS_APART_MS = MOST_SECONDS * 1000;
 
 /**
  * What is wrong with this machine's clock, as a sentence; undefined while it agrees with the database's. Whoever loses access by a node

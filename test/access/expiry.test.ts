@@ -149,6 +149,76 @@ test("invariant 6: a node that was down catches up; two nodes do it once", async
   expect((await events("grant.expired")).length).toBe(5);
 });
 
+test.each([
+  { name: "by minutes, as clocks of nodes differ", ahead: HOUR / 15 },
+  { name: "by a day", ahead: 24 * HOUR },
+])("invariant 6: what ends or begins after a clock was ahead $name is carried out once it is set right", async ({ ahead }) => {
+  await insertConnection(db.pool, { policy: { provision: { groups: [] } } });
+  const [ada, bob, cy, dee] = [
+    await insertPerson(db.pool),
+    await insertPerson(db.pool),
+    await insertPerson(db.pool),
+    await insertPerson(db.pool),
+  ];
+  const group = await insertGroup(db.pool);
+  await insertMembership(db.pool, { groupId: group, personId: cy });
+  const give = (input: Omit<Parameters<typeof giveGrant>[1], "role" | "unit">) =>
+    inWork((work) => giveGrant(work, { ...input, role: "visitor", unit: "lobby" }));
+  const before = await give({ personId: dee, until: later(60_000) });
+  clock.set(later(ahead));
+  expect(await carryOut()).toMatchObject({ expired: 1 });
+  clock.set(DAY_ONE);
+  const ends = await give({ personId: ada, until: later(120_000) });
+  const begins = await give({ personId: bob, from: later(120_000) });
+  await give({ groupId: group, expiresAfterSeconds: 120 });
+  await dirty();
+  clock.set(later(120_000));
+  expect(await has(ada)).toBe(false);
+  expect(await has(bob)).toBe(true);
+  await carryOut();
+  expect(await dirty()).toEqual(expect.arrayContaining([ada, bob, cy]));
+  await carryOut();
+  clock.set(later(ahead + HOUR));
+  await carryOut();
+  expect((await events()).map((event) => [event.name, event.subject_id]).filter(([, id]) => id !== before)).toEqual(
+    expect.arrayContaining([
+      ["grant.started", begins],
+      ["grant.expired", ends],
+    ]),
+  );
+  expect((await events()).filter(({ subject_id: id }) => [begins, ends].includes(id)).length).toBe(2);
+});
+
+test("invariant 6: a node that is minutes ahead carries out what another gave for a time that its own clock has passed", async () => {
+  await insertConnection(db.pool, { policy: { provision: { groups: [] } } });
+  const ada = await insertPerson(db.pool);
+  clock.set(later(240_000));
+  await carryOut();
+  clock.set(DAY_ONE);
+  const grantId = await inWork((work) => giveGrant(work, { personId: ada, role: "visitor", unit: "lobby", until: later(120_000) }));
+  await dirty();
+  clock.set(later(120_000 + 240_000));
+  expect(await carryOut()).toMatchObject({ expired: 1 });
+  expect(await dirty()).toEqual([ada]);
+  expect(await carryOut()).toMatchObject({ expired: 0 });
+  expect((await events("grant.expired")).map((event) => event.subject_id)).toEqual([grantId]);
+});
+
+test("invariant 6: who was put out of a target by a clock that was ahead is looked at again once it is set right", async () => {
+  await insertConnection(db.pool, { policy: { provision: { groups: [] } } });
+  const ada = await insertPerson(db.pool);
+  await inWork((work) => giveGrant(work, { personId: ada, role: "visitor", unit: "lobby", until: later(5 * HOUR) }));
+  clock.set(later(24 * HOUR));
+  await carryOut();
+  await dirty();
+  clock.set(later(HOUR));
+  await carryOut();
+  expect(await dirty()).toEqual([ada]);
+  clock.set(later(5 * HOUR));
+  expect(await carryOut()).toMatchObject({ expired: 1 });
+  expect(await dirty()).toEqual([ada]);
+});
+
 test("what was revoked, and who left the group before, does not expire", async () => {
   const [ada, bob] = [await insertPerson(db.pool), await insertPerson(db.pool)];
   const group = await insertGroup(db.pool);
