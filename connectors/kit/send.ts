@@ -15,9 +15,12 @@ export interface SendOptions {
   signal: AbortSignal;
 }
 
+/** Some refuse whoever does not say what they are: GitHub every request, AWS IAM Identity Center every PATCH. */
+const OURSELVES = { "user-agent": "Rollcall" };
+
 /** One request and its whole answer, redirects not followed. Throws what undici throws, or the Fault of an answer too large. */
 export async function send({ url, maxBytes, system, headers, body, ...options }: SendOptions): Promise<WireAnswer> {
-  const answer = await request(url, { ...options, headers: { ...headers }, ...(body === undefined ? {} : { body }) });
+  const answer = await request(url, { ...options, headers: { ...OURSELVES, ...headers }, ...(body === undefined ? {} : { body }) });
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of answer.body as AsyncIterable<Buffer>) {

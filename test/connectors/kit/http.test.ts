@@ -54,6 +54,13 @@ describe("the kit's HTTP", () => {
     }
   });
 
+  test("M4: every request says who asks: GitHub answers none that does not, AWS IAM Identity Center no PATCH", async () => {
+    answer = (request, response) => json(response, {}, request.headers["user-agent"] === undefined ? 403 : 200);
+    for (const method of ["GET", "POST", "PUT", "PATCH", "DELETE"] as const)
+      await ask({ method, ...(method === "GET" ? {} : { body: {} }) });
+    expect(new Set(server.asked.map(({ headers }) => headers["user-agent"]))).toEqual(new Set(["Rollcall"]));
+  });
+
   test("a byte order mark before the JSON is passed over (RFC 8259 section 8.1)", async () => {
     answer = (_request, response) => response.writeHead(200, { "content-type": "application/json" }).end('\uFEFF{"id":"\uFEFF1"}');
     expect((await ask()).body).toEqual({ id: "\uFEFF1" });
