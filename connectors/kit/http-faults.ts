@@ -53,13 +53,30 @@ export function faultOfStatus({
   now: Date;
   call: Call;
 }): Fault {
-  const retryAfterMs = parseRetryAfter(headers["retry-after"], now) ?? (status === 429 ? untilReset(headers, now) : undefined);
-  const kind = call.faultOf?.({ status, body: jsonOrNothing(text) }) ?? faultKindOf(status, retryAfterMs !== undefined);
   const detail = detailOf(text, call.secrets);
+  const isLimited = status === 403 && tellsOfLimit(headers, detail);
+  const retryAfterMs =
+    parseRetryAfter(headers["retry-after"], now) ??
+    (status === 429 || isLimited ? untilReset(headers, now) : undefined) ??
+    (isLimited ? UNTOLD_LIMIT_MS : undefined);
+  const kind =
+    call.faultOf?.({ status, body: jsonOrNothing(text) }) ?? (isLimited ? "throttled" : faultKindOf(status, retryAfterMs !== undefined));
   const advice = kind === "denied" ? " Check the credential and what it may do." : "";
   return new Fault(kind, `${call.system} answered ${status}${detail ? `: ${detail}` : ""}.${advice}`.replace(/\.\.$/, "."), {
     retryAfterMs,
   });
+}
+
+/** As GitHub asks of those whom it does not tell how long to wait. */
+const UNTOLD_LIMIT_MS = 60_000;
+
+/**
+ * Whether a 403 tells that there were too many requests, as GitHub says it of all its limits: taken for a refusal of the credential it
+ * would stop everybody's changes until an administrator came.
+ */
+function tellsOfLimit(headers: WireAnswer["headers"], detail: string): boolean {
+  const left = headers["x-ratelimit-remaining"] ?? headers["ratelimit-remaining"];
+  return headers["retry-after"] !== undefined || left === "0" || /\brate limit/i.test(detail);
 }
 
 function jsonOrNothing(text: string): unknown {

@@ -61,6 +61,17 @@ describe("the kit's HTTP", () => {
     expect(new Set(server.asked.map(({ headers }) => headers["user-agent"]))).toEqual(new Set(["Rollcall"]));
   });
 
+  test.each([
+    ["the limit is used up", { "x-ratelimit-remaining": "0", "x-ratelimit-reset": "1767225690" }, {}, 90_000],
+    ["Retry-After", { "retry-after": "7" }, {}, 7_000],
+    ["words alone", {}, { message: "You have exceeded a secondary rate limit. Please wait a few minutes." }, 60_000],
+  ])("M4: a 403 that tells of too many requests (%s) is no refusal of the credential", async (_how, headers, body, retryAfterMs) => {
+    answer = (_request, response) => void response.writeHead(403, headers).end(JSON.stringify(body));
+    await expect(ask()).rejects.toMatchObject({ kind: "throttled", retryAfterMs });
+    answer = (_request, response) => void response.writeHead(403, { "x-ratelimit-remaining": "4999" }).end("{}");
+    await expect(ask()).rejects.toMatchObject({ kind: "denied" });
+  });
+
   test("a byte order mark before the JSON is passed over (RFC 8259 section 8.1)", async () => {
     answer = (_request, response) => response.writeHead(200, { "content-type": "application/json" }).end('\uFEFF{"id":"\uFEFF1"}');
     expect((await ask()).body).toEqual({ id: "\uFEFF1" });
