@@ -188,6 +188,55 @@ describe("the members of a group", () => {
     });
   });
 
+  describe("an application that refuses a change whole because of somebody whom it does not know any more", () => {
+    const strict = (refusal: Said, known: readonly string[]) => {
+      const strange = (ids: readonly string[]) => (ids.every((id) => known.includes(id)) ? undefined : refusal);
+      const added = ({ body }: Asked) =>
+        (body["Operations"] as { op: string; value?: { value: string }[] }[]).flatMap(({ op, value = [] }) =>
+          op === "add" ? value.map((each) => each.value) : [],
+        );
+      return groupApplication({
+        patch: (asked) => strange(added(asked)),
+        put: ({ body }) => strange((body["members"] as { value: string }[]).map(({ value }) => value)),
+      });
+    };
+    const many = Array.from({ length: 30 }, (_, index) => `m${index}`);
+    const refusals: [string, Said][] = [
+      ["400", { status: 400, body: { detail: "Member gone not found" } }],
+      ["404", { status: 404, body: { detail: "Member gone not found" } }],
+      ["422", { status: 422, body: { detail: "Member gone not found" } }],
+    ];
+
+    describe.each(["patch", "put"])("(%s)", (groupPatch) => {
+      test.each(refusals.filter(([status]) => groupPatch === "patch" || status !== "404"))(
+        "M4, invariant 4: lets in and out everybody else, and says who is left (%s)",
+        async (_status, refusal) => {
+          const { members, answer } = strict(refusal, ["old", ...many]);
+          const { target } = await against(answer, { settings: { groupPatch, memberBatch: 8 } });
+          const joining = ["first", ...many.slice(0, 15), "gone", ...many.slice(15)];
+          await expect(target.members("g", { add: joining, remove: ["old"] })).rejects.toMatchObject({
+            kind: "rejected",
+            message: expect.stringMatching(/group g but for first, gone: are their accounts still there\?/),
+          });
+          expect([...members].sort()).toEqual([...many].sort());
+        },
+      );
+
+      test("M4: lets out who leaves, though nobody may come in, and is not asked for each of very many", async () => {
+        const { members, answer } = strict({ status: 400, body: { detail: "The group takes nobody" } }, ["stays"]);
+        members.add("stays");
+        const { target, asked } = await against(answer, { settings: { groupPatch } });
+        const crowd = Array.from({ length: 500 }, (_, index) => `x${index}`);
+        await expect(target.members("g", { add: crowd, remove: ["old"] })).rejects.toMatchObject({
+          kind: "rejected",
+          message: expect.stringContaining("takes nobody"),
+        });
+        expect([...members]).toEqual(["stays"]);
+        expect(asked.length).toBeLessThan(100);
+      });
+    });
+  });
+
   test("where value paths are not understood, members are taken out by a list", async () => {
     const pathless = (asked: Asked) =>
       (asked.body["Operations"] as { path: string }[]).some(({ path }) => path.includes("["))
