@@ -114,7 +114,8 @@ export interface Target {
   update(kind: Kind, nativeId: string, change: { before: TargetAttributes | null; after: TargetAttributes }): Promise<void>;
   disable(nativeId: string): Promise<void>;
   enable(nativeId: string): Promise<void>;
-  remove(kind: Kind, nativeId: string): Promise<void>;
+  /** `gone` where there was none: it may have another id. */
+  remove(kind: Kind, nativeId: string): Promise<"removed" | "gone">;
   /** Adds and removes group members, by the target's own ids; batches as the target allows. */
   members(groupNativeId: string, change: { add: readonly string[]; remove: readonly string[] }): Promise<void>;
   close(): Promise<void>;

@@ -70,8 +70,8 @@ export interface ScimClient {
   tryPatch(kind: Kind, id: string, operations: readonly object[]): Promise<Taken>;
   /** With the version that was read: false when somebody else has changed it since, or it has to be named and was not (learned.versioned). */
   put(kind: Kind, id: string, options: { resource: AttributeObject; version?: string }): Promise<boolean>;
-  /** Nothing happens when there is none. */
-  remove(kind: Kind, id: string): Promise<void>;
+  /** `gone` when there is none. */
+  remove(kind: Kind, id: string): Promise<"removed" | "gone">;
   close(): Promise<void>;
 }
 
@@ -201,9 +201,12 @@ export function openClient({ settings, signal, now, network, conversation }: Ope
     },
     async remove(kind, id) {
       const { status } = await changeOf(kind, id, { method: "DELETE", expect: GONE });
-      const there = GONE.includes(status) ? await client.get(kind, id) : undefined;
+      if (!GONE.includes(status)) return "removed";
+      const there = await client.get(kind, id);
+      if (!there) return "gone";
       // Some keep showing whom they removed, as somebody who is not active.
-      if (there && String(there["active"]).toLowerCase() !== "false") throw unanswered("DELETE", kind, id);
+      if (String(there["active"]).toLowerCase() !== "false") throw unanswered("DELETE", kind, id);
+      return "removed";
     },
     close: () => http.close(),
   };

@@ -2,7 +2,7 @@ import { Fault, type AttributeObject, type Target, type TargetAccount } from "..
 import type { Provision } from "../connections/definition.ts";
 import { isTaken, named, refuseHeld } from "./holder.ts";
 import { eitherOf, type Intent } from "./intent.ts";
-import { locate, locateAttempted, type UnconfirmedOptions } from "./locate-account.ts";
+import { locate, locateAttempted, locateMoved, type UnconfirmedOptions } from "./locate-account.ts";
 import type { Delivered, Operation, Projection } from "./row.ts";
 
 export interface BringOptions extends UnconfirmedOptions {
@@ -68,6 +68,9 @@ async function present(row: Projection, options: BringOptions): Promise<Delivere
     }
   } catch (error) {
     if (!isGone(error)) throw error;
+    const look = () => locateMoved(row, options);
+    const moved = await look();
+    if (moved) return { operation: await adopt(moved, { desired, options, look }), nativeId: moved.nativeId, ...there };
     // It is still wanted: made anew.
     return present({ ...row, nativeId: null, delivered: null, deliveredHash: null, deliveredState: "removed" }, options);
   }
@@ -148,28 +151,43 @@ async function inTheWay(
 }
 
 async function disabled(row: Projection, options: BringOptions): Promise<Delivered> {
-  const nativeId = row.nativeId ?? (await locateAttempted(row, options))?.nativeId;
-  if (nativeId === undefined || (await options.keptElsewhere(nativeId))) return { operation: undefined, ...NOTHING_THERE };
-  try {
-    await options.intend({ attempted: true });
-    await options.target.disable(nativeId);
-  } catch (error) {
-    if (!isGone(error)) throw error;
-    return { operation: "disable", ...NOTHING_THERE };
-  }
+  const disable = (nativeId: string) => orGone(() => options.target.disable(nativeId));
+  const nativeId = await endedAt(row, { ...options, end: disable });
+  if (nativeId === undefined) return { operation: undefined, ...NOTHING_THERE };
+  if (nativeId === null) return { operation: "disable", ...NOTHING_THERE };
   return { operation: "disable", nativeId, state: "disabled", attributes: row.delivered, hash: row.deliveredHash };
 }
 
 async function removed(row: Projection, options: BringOptions): Promise<Delivered> {
-  const nativeId = row.nativeId ?? (await locateAttempted(row, options))?.nativeId;
-  if (nativeId === undefined || (await options.keptElsewhere(nativeId))) return { operation: undefined, ...NOTHING_THERE };
+  const remove = (nativeId: string) => orGone(() => options.target.remove("user", nativeId));
+  const nativeId = await endedAt(row, { ...options, end: remove });
+  return { operation: nativeId === undefined ? undefined : "remove", ...NOTHING_THERE };
+}
+
+type Ending = (nativeId: string) => Promise<unknown>;
+
+async function orGone(call: () => Promise<unknown>): Promise<unknown> {
   try {
-    await options.intend({ attempted: true });
-    await options.target.remove("user", nativeId);
+    return await call();
   } catch (error) {
     if (!isGone(error)) throw error;
+    return "gone";
   }
-  return { operation: "remove", ...NOTHING_THERE };
+}
+
+/**
+ * Ends an account, under the id that it has by now where the known one is gone. Returns that id; null where there is none any more,
+ * undefined where nothing was to be asked for.
+ */
+async function endedAt(row: Projection, { end, ...options }: BringOptions & { end: Ending }): Promise<string | null | undefined> {
+  const nativeId = row.nativeId ?? (await locateAttempted(row, options))?.nativeId;
+  if (nativeId === undefined || (await options.keptElsewhere(nativeId))) return undefined;
+  await options.intend({ attempted: true });
+  if ((await end(nativeId)) !== "gone") return nativeId;
+  const moved = await locateMoved({ ...row, nativeId }, options);
+  if (!moved || (await options.keptElsewhere(moved.nativeId))) return null;
+  await options.intend({ attempted: true, nativeId: moved.nativeId });
+  return (await end(moved.nativeId)) === "gone" ? null : moved.nativeId;
 }
 
 export function isGone(error: unknown): boolean {

@@ -51,6 +51,19 @@ export async function locateAttempted(row: Projection, options: LocateOptions & 
   return found && (await isOwn(found, { ...options, sent, desired: row.desired, match, name: sent["userName"] })) ? found : undefined;
 }
 
+/**
+ * The account of somebody whose id the application does not know any more, under another one: some make ids of names, or of addresses, and
+ * whoever leaves would stay in there. Whose account it is said to be otherwise, by our own id or by every address, is not theirs.
+ */
+export async function locateMoved(row: Projection, options: LocateOptions & UnconfirmedOptions): Promise<TargetAccount | undefined> {
+  for (const sent of [row.delivered, row.desired]) {
+    const found = sent ? await locate(sent, options) : undefined;
+    if (!sent || !found || found.nativeId === row.nativeId) continue;
+    if (await isOwn(found, { ...options, sent, desired: null, name: sent["userName"] })) return found;
+  }
+  return undefined;
+}
+
 export interface OwnOptions extends UnconfirmedOptions {
   sent: AttributeObject;
   desired: AttributeObject | null;
