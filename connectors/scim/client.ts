@@ -13,6 +13,7 @@ export const GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group";
 const PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 const SCIM_JSON = "application/scim+json";
 const GONE = [404, 410];
+const NOT_OFFERED = [405, 501];
 
 /** A list response (RFC 7644 section 3.4.2, RFC 9865 section 2), as far as it can be trusted. */
 export interface ListPage {
@@ -200,7 +201,12 @@ export function openClient({ settings, signal, now, network, conversation }: Ope
       return !VERSION_DEMANDED.includes(status);
     },
     async remove(kind, id) {
-      const { status } = await changeOf(kind, id, { method: "DELETE", expect: GONE });
+      const { status } = await changeOf(kind, id, { method: "DELETE", expect: [...GONE, ...NOT_OFFERED] });
+      if (NOT_OFFERED.includes(status))
+        throw new Fault(
+          "rejected",
+          `${system} answers ${status} to DELETE of the ${kind} ${id}: it does not offer that. Have whoever leaves deactivated there (leave: deactivate).`,
+        );
       if (!GONE.includes(status)) return "removed";
       const there = await client.get(kind, id);
       if (!there) return "gone";

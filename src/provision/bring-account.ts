@@ -159,9 +159,31 @@ async function disabled(row: Projection, options: BringOptions): Promise<Deliver
 }
 
 async function removed(row: Projection, options: BringOptions): Promise<Delivered> {
-  const remove = (nativeId: string) => orGone(() => options.target.remove("user", nativeId));
-  const nativeId = await endedAt(row, { ...options, end: remove });
+  const { target } = options;
+  const nativeId = await endedAt(row, {
+    ...options,
+    async end(id) {
+      try {
+        return await target.remove("user", id);
+      } catch (error) {
+        if (row.deliveredState !== "disabled") await disabledAtLeast(id, { target, error });
+        throw error;
+      }
+    },
+  });
   return { operation: nativeId === undefined ? undefined : "remove", ...NOTHING_THERE };
+}
+
+/** Who is to be removed without having been disabled before, and can't be, must not go on as if nothing had happened. */
+async function disabledAtLeast(nativeId: string, { target, error }: { target: Target; error: unknown }): Promise<void> {
+  // These would be answered no better.
+  if (!(error instanceof Fault) || error.kind === "throttled" || error.kind === "denied") return;
+  try {
+    await target.disable(nativeId);
+  } catch (refusal) {
+    // Why they could not be removed is what is told.
+    if (!(refusal instanceof Fault)) throw refusal;
+  }
 }
 
 type Ending = (nativeId: string) => Promise<unknown>;

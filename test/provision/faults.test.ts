@@ -90,6 +90,27 @@ describe("faults of a target", () => {
     expect(rows.map(({ name }) => name)).toEqual(["delivery.dead", "delivery.retried"]);
   });
 
+  test.each([405, 501, 500, 400])(
+    "M4: who leaves and can't be removed there (%i) is disabled at least, and keeps nobody else waiting",
+    async (status) => {
+      await start({ policy: { leave: "delete", graceDays: 0 } });
+      const [anna = ""] = await world.addPeople(["anna"]);
+      await world.drain({ hurry: true });
+      world.downstream.failNext(100, { status, method: "DELETE" });
+      await world.setPerson(anna, { active: false });
+      await world.drain();
+      expect(world.user("anna")).toMatchObject({ active: false });
+      expect((await world.projections())["anna"]).toMatchObject({
+        desired_state: "removed",
+        state: status === 500 ? "retrying" : "dead",
+        last_error: expect.stringContaining(String(status)),
+      });
+      await world.addPeople(["bert"]);
+      await world.drain();
+      expect(world.user("bert")).toMatchObject({ active: true });
+    },
+  );
+
   test("retrying what does not exist is refused", async () => {
     await start();
     await expect(world.work((work) => retryDeliveries(work, { ids: [4711] }))).rejects.toMatchObject({ code: "not_found" });
