@@ -50,6 +50,8 @@ export interface HttpRequest {
   headers?: Readonly<Record<string, string>>;
   /** Statuses outside 2xx that the caller handles itself. */
   expect?: readonly number[];
+  /** A success in plain text is one without a body: some say no more than OK to a change. */
+  mayBeText?: boolean;
 }
 
 export interface HttpAnswer {
@@ -76,7 +78,7 @@ export function openHttp(options: HttpOptions): HttpClient {
   const dispatcher = () => (opened ??= openDispatcher({ ...options, url: base }));
 
   return {
-    async request({ method, path, query = {}, body, contentType = "application/json", headers: own = {}, expect = [] }) {
+    async request({ method, path, query = {}, body, contentType = "application/json", headers: own = {}, expect = [], mayBeText = false }) {
       const url = urlOf(path, { base, system });
       for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, String(value));
       const credential = await options.credential();
@@ -100,7 +102,7 @@ export function openHttp(options: HttpOptions): HttpClient {
       const answer = await (conversation ? conversation.exchange({ method, url: url.href, body: text }, exchange) : exchange());
       if (answer.status >= 300 && answer.status < 400) throw redirected(answer.headers["location"], call);
       const isWell = answer.status >= 200 && answer.status < 300;
-      const parsed = isWell ? parse(answer, call) : undefined;
+      const parsed = isWell && !(mayBeText && isPlainText(answer)) ? parse(answer, call) : undefined;
       const status = (isWell ? options.errorIn?.(parsed) : undefined) ?? answer.status;
       if ((status < 200 || status >= 300) && !expect.includes(status)) throw faultOfStatus({ ...answer, status, now: now(), call });
       return { status, headers: answer.headers, body: isWell ? parsed : parse(answer, call) };
@@ -126,6 +128,10 @@ function urlOf(path: string, { base, system }: { base: URL; system: string }): U
 function secretsOfForm(body: unknown): string[] {
   if (!(body instanceof URLSearchParams)) return [];
   return [...body].flatMap(([name, value]) => (isSecretName(name) ? secretParts(value) : []));
+}
+
+function isPlainText({ headers }: WireAnswer): boolean {
+  return /^text\/plain\b/i.test(String(headers["content-type"] ?? ""));
 }
 
 function parse({ text, status, headers }: WireAnswer, { system }: Call): unknown {

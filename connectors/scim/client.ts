@@ -107,7 +107,7 @@ export function openClient({ settings, signal, now, network, conversation }: Ope
   };
   const changeOf = (kind: Kind, id: string, request: Omit<HttpRequest, "path">): Promise<HttpAnswer> =>
     changeByVersion(
-      { ...request, path: pathOf(kind, id) },
+      { ...request, path: pathOf(kind, id), mayBeText: true },
       {
         system,
         change: (versioned) => change(kind, versioned),
@@ -191,6 +191,7 @@ export function openClient({ settings, signal, now, network, conversation }: Ope
         path: pathOf(kind, id),
         body: resource,
         headers: version === undefined ? {} : { "if-match": version },
+        mayBeText: true,
         expect: [...GONE, ...(version === undefined ? VERSION_DEMANDED : [412])],
       });
       if (GONE.includes(status)) {

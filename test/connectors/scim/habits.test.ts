@@ -559,6 +559,25 @@ describe("a user", () => {
 });
 
 describe("answers", () => {
+  test("M4: a change that is answered in plain text is one without a word, and looked at like those; a page is none", async () => {
+    const held: Record<string, unknown> = { id: "1", userName: "anna", active: true };
+    const application = (type: string, { patch }: { patch: boolean }) =>
+      against(({ method, body }) => {
+        if (method === "GET") return { status: 200, body: held };
+        if (method === "PATCH" && patch) held["active"] = (body["Operations"] as { value: unknown }[])[0]?.value;
+        if (method === "PUT") Object.assign(held, body);
+        return { status: 200, headers: { "content-type": type }, text: "OK" };
+      });
+    const { target, asked } = await application("text/plain; charset=utf-8", { patch: true });
+    await target.disable("1");
+    expect(held["active"]).toBe(false);
+    expect(asked.map(({ method }) => method)).toEqual(["GET", "PATCH", "GET"]);
+    expect(await target.remove("user", "1")).toBe("removed");
+    await (await application("text/plain", { patch: false })).target.enable("1");
+    expect(held["active"]).toBe(true);
+    await expect((await application("text/html", { patch: true })).target.disable("1")).rejects.toMatchObject({ kind: "misconfigured" });
+  });
+
   test("numbers where texts belong, and texts where numbers and booleans do", async () => {
     const { target } = await against(({ method, path }) => {
       if (method === "POST") return { status: 201, body: { id: 7, userName: "anna", active: "true" } };

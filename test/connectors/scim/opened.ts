@@ -38,6 +38,8 @@ export interface Asked {
 export interface Said {
   status: number;
   body?: unknown;
+  /** Sent as it is, instead of a body. */
+  text?: string;
   headers?: Record<string, string>;
 }
 
@@ -66,7 +68,7 @@ export async function scripted(answer: (asked: Asked) => Said): Promise<Scripted
       asked.push(one);
       const said = answer(one);
       response.writeHead(said.status, { "content-type": "application/scim+json", ...said.headers });
-      response.end(said.body === undefined ? undefined : JSON.stringify(said.body));
+      response.end(said.text ?? (said.body === undefined ? undefined : JSON.stringify(said.body)));
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
