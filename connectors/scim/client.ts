@@ -37,6 +37,8 @@ export type Taken = "taken" | "too large" | "no such form" | "no target" | "not 
 export interface Learned {
   /** Changes of users by PATCH: seen to work, as far as the application tells; false when they are refused, or do nothing. */
   userPatch?: boolean;
+  /** Who is active was switched by a value without a path, where a path was refused. */
+  withoutPath?: boolean;
   /** Changes of groups by PATCH: seen to work, or to do nothing. */
   groupPatch?: boolean;
   /** Groups were seen with members; false when it turned out that they never are. */

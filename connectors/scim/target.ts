@@ -1,10 +1,11 @@
-import type { AttributeObject, Kind, OpenOptions, Target, TargetAccount } from "../contract.ts";
+import { Fault, type AttributeObject, type FaultKind, type Kind, type OpenOptions, type Target, type TargetAccount } from "../contract.ts";
 import { openClient, resourceOf, type ScimClient } from "./client.ts";
 import type { ScimSettings } from "./config.ts";
 import { findAccounts } from "./find.ts";
 import { listAll } from "./listing.ts";
 import { changeMembers, memberIds } from "./members.ts";
 import { limitedTo, patchOperations, replaced } from "./patch.ts";
+import { refusalOrThrow } from "./refused-members.ts";
 import { read, replaceResource, schemasOf } from "./replace.ts";
 
 /** A SCIM 2.0 application as a target. The application is asked what it can do once, when first needed. */
@@ -106,30 +107,61 @@ interface Switch {
 }
 
 /**
- * An application that answers a PATCH well and shows the account as it was gets PUT: nobody may stay in because of it. One whose
- * answers say nothing of it is looked at the first time.
+ * An application that answers a PATCH well and shows the account as it was gets PUT, and so does one that refuses each form of it: nobody
+ * may stay in because of it. One whose answers say nothing of it is looked at the first time.
  */
 async function setActive(client: ScimClient, { nativeId, active, onlyPatch }: Switch): Promise<void> {
+  let refusal: Fault | undefined;
   if (await byPatch(client, "user")) {
-    const answer = await client.patch("user", nativeId, [{ op: "replace", path: "active", value: active }]);
-    if (answer !== "not offered") {
+    const { answer, refused } = await patchActive(client, { nativeId, active });
+    if (answer === "refused") {
+      if (onlyPatch) throw refused;
+      refusal = refused;
+    } else if (answer === "not offered") client.learned.userPatch = false;
+    else {
       if (onlyPatch) return;
       const said = activeOf(answer?.["active"]);
-      const isSeen = said !== undefined || client.learned.userPatch !== undefined;
+      const isSeen = said !== undefined || (client.learned.userPatch !== undefined && !refused);
       const shown = isSeen ? said : activeOf((await client.get("user", nativeId))?.["active"]);
       if (shown !== !active) {
         client.learned.userPatch ??= true;
+        if (refused) client.learned.withoutPath = !client.learned.withoutPath;
         return;
       }
-    } else client.learned.userPatch = false;
+    }
   }
-  await replaceResource(client, {
+  const replacing = replaceResource(client, {
     kind: "user",
     id: nativeId,
     change(current) {
       if (activeOf(current["active"]) === active) return undefined;
-      client.learned.userPatch = false;
+      // What is refused of one may be taken of others.
+      if (!refusal) client.learned.userPatch = false;
       return { ...current, active };
     },
   });
+  // Where nothing is taken, the first words say most.
+  await replacing.catch((error: unknown) => {
+    throw refusal && error instanceof Fault && !PASSING.includes(error.kind) ? refusal : error;
+  });
+}
+
+/** What is no answer to the question, or that there is nobody. */
+const PASSING: readonly FaultKind[] = ["transient", "throttled", "gone"];
+
+type Patched = { answer: AttributeObject | undefined | "not offered"; refused?: Fault } | { answer: "refused"; refused: Fault };
+
+/** With a path, as the RFC's examples and Entra have it, or by a value without one, as Okta does: some applications know but the one. */
+async function patchActive(client: ScimClient, { nativeId, active }: Pick<Switch, "nativeId" | "active">): Promise<Patched> {
+  const forms = [
+    { op: "replace", path: "active", value: active },
+    { op: "replace", value: { active } },
+  ];
+  let refused: Fault | undefined;
+  for (const operation of client.learned.withoutPath ? forms.reverse() : forms) {
+    const answer = await client.patch("user", nativeId, [operation]).catch(refusalOrThrow);
+    if (!(answer instanceof Fault)) return { answer, ...(refused ? { refused } : {}) };
+    refused ??= answer;
+  }
+  return refused ? { answer: "refused", refused } : { answer: undefined };
 }

@@ -532,6 +532,41 @@ describe("a user", () => {
     expect(sent(asked)).toEqual(["PATCH"]);
   });
 
+  describe("M4: an application that refuses a PATCH of `active` by its path", () => {
+    const refusal: Said = { status: 400, body: { detail: "Unsupported path active" } };
+    const operation = ({ body }: Asked) => (body["Operations"] as { path?: string; value: Record<string, unknown> }[])[0];
+
+    test("has whoever leaves disabled by a value without one, from then on at once", async () => {
+      const { held, answer } = userApplication((asked) => {
+        if (operation(asked)?.path) return refusal;
+        Object.assign(held, operation(asked)?.value);
+        return { status: 204 };
+      });
+      const { target, asked } = await against(answer);
+      await target.disable("1");
+      expect([held["active"], sent(asked)]).toEqual([false, ["PATCH", "PATCH", "GET"]]);
+      await target.enable("1");
+      expect([held["active"], sent(asked).length]).toEqual([true, 4]);
+    });
+
+    test.each([
+      ["refuses the other form, too", refusal],
+      ["takes the other form, and does nothing", { status: 204 }],
+    ])("and %s, has them disabled by PUT", async (_what, other) => {
+      const { held, answer } = userApplication((asked) => (operation(asked)?.path ? refusal : other));
+      const { target } = await against(answer);
+      await target.disable("1");
+      expect(held["active"]).toBe(false);
+    });
+
+    test("and every other way, says why in its first words, and holds up nobody else", async () => {
+      const { held, answer } = userApplication(() => refusal);
+      const { target } = await against((asked) => (asked.method === "PUT" ? { status: 400, body: { detail: "no PUT" } } : answer(asked)));
+      await expect(target.disable("1")).rejects.toMatchObject({ kind: "rejected", message: expect.stringContaining("Unsupported path") });
+      expect(held["active"]).toBe(true);
+    });
+  });
+
   test("whom an application shows as active after a PATCH that it took is disabled by PUT", async () => {
     const { held, answer } = userApplication(() => ({ status: 200, body: { id: "1", userName: "anna", active: "True" } }));
     const { target, asked } = await against(answer);
