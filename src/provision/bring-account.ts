@@ -53,12 +53,14 @@ async function present(row: Projection, options: BringOptions): Promise<Delivere
     if (row.deliveredHash !== row.desiredHash) {
       await options.intend({ delivered: eitherOf(row.delivered ?? {}, desired) });
       const { nativeId, delivered: before } = row;
-      await named(() => options.target.update("user", nativeId, { before, after: desired }), {
-        own: nativeId,
-        kind: "user",
-        holderOf: options.holderOf,
-        look: () => inTheWay(desired, { ...options, own: nativeId }),
-      });
+      const update = () =>
+        named(() => options.target.update("user", nativeId, { before, after: desired }), {
+          own: nativeId,
+          kind: "user",
+          holderOf: options.holderOf,
+          look: () => inTheWay(desired, { ...options, own: nativeId }),
+        });
+      await changed(nativeId, { ...options, update, isActive: row.deliveredState === "present" });
       operation = "update";
     }
     if (row.deliveredState !== "present") {
@@ -75,6 +77,23 @@ async function present(row: Projection, options: BringOptions): Promise<Delivere
     return present({ ...row, nativeId: null, delivered: null, deliveredHash: null, deliveredState: "removed" }, options);
   }
   return { operation, nativeId: row.nativeId, ...there };
+}
+
+interface ChangedOptions extends BringOptions {
+  update: () => Promise<void>;
+  isActive: boolean;
+}
+
+/** Some applications take no change of an account that is not active: whoever comes back is let in first, and would stay out otherwise. */
+async function changed(nativeId: string, { update, isActive, target, intend }: ChangedOptions): Promise<void> {
+  try {
+    await update();
+  } catch (error) {
+    if (isActive || !(error instanceof Fault) || error.kind !== "rejected") throw error;
+    await intend({ attempted: true });
+    await target.enable(nativeId);
+    await update();
+  }
 }
 
 async function create(row: Projection, options: BringOptions): Promise<{ operation: Operation; nativeId: string }> {
@@ -127,7 +146,8 @@ async function adopt(found: TargetAccount, { desired, options, look }: AdoptOpti
   await refuseHeld(found, { kind: "user", holderOf, look });
   // Whose it is stands from now on; of what it holds we know nothing until it is confirmed.
   await intend({ attempted: true, nativeId: found.nativeId, delivered: {} });
-  await target.update("user", found.nativeId, { before: null, after: desired });
+  const update = () => target.update("user", found.nativeId, { before: null, after: desired });
+  await changed(found.nativeId, { ...options, update, isActive: found.active === true });
   if (found.active !== true) await target.enable(found.nativeId);
   return "link";
 }

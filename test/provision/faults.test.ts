@@ -111,6 +111,24 @@ describe("faults of a target", () => {
     },
   );
 
+  test("M4: who comes back changed to an application that takes no change of whoever is out is let in, and changed", async () => {
+    await start();
+    const [anna = ""] = await world.addPeople(["anna"]);
+    await world.drain({ hurry: true });
+    await world.setPerson(anna, { active: false });
+    await world.drain({ hurry: true });
+    world.downstream.failNext(1, { status: 400, method: "PATCH", detail: "The user is deactivated and can't be changed" });
+    await world.setPerson(anna, { active: true, attributes: { title: "Head" } });
+    await world.drain();
+    expect(world.user("anna")).toMatchObject({ active: true, title: "Head" });
+    expect(await listDeliveries(world.db.pool)).toEqual([]);
+    // Of whoever is in, a refusal is a dead letter at once.
+    world.downstream.failNext(1, { status: 400, method: "PATCH", detail: "no" });
+    await world.setPerson(anna, { attributes: { title: "Chief" } });
+    await world.drain();
+    expect(await listDeliveries(world.db.pool)).toMatchObject([{ state: "dead", attempts: 1 }]);
+  });
+
   test("retrying what does not exist is refused", async () => {
     await start();
     await expect(world.work((work) => retryDeliveries(work, { ids: [4711] }))).rejects.toMatchObject({ code: "not_found" });
