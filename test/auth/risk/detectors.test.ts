@@ -59,6 +59,22 @@ test("W2: many failures: whoever mistypes less often than the threshold before g
   );
 });
 
+test("W2: many failures: who has the password and guesses the second factor is seen, however often they give the password or have a code sent", () => {
+  const { failures } = risk.manyFailures;
+  const guess = (minute: number) => attempt(minute, { kind: "second_factor", why: "wrong_code" });
+  const guesses = (before: Partial<NotedAttempt>) =>
+    times(failures, (at) => [attempt(at, { outcome: "ok", ...before }), guess(at + 0.5)]).flat();
+  for (const kind of ["password", "challenge", "federated", "link"] as const)
+    expect(manyFailures(guesses({ kind }), risk.manyFailures)?.facts["failures"]).toBe(failures);
+  // Passwords that fail are made up for by the right one; the owner's own second factor makes up for all.
+  expect(manyFailures(times(failures, (at) => [attempt(at), attempt(at + 0.5, { outcome: "ok" })]).flat(), risk.manyFailures)).toBeNull();
+  const ownersToo = [...guesses({}).slice(0, -1), attempt(9.4, { kind: "second_factor", outcome: "ok" }), guess(9.5)];
+  expect(manyFailures(ownersToo, risk.manyFailures)).toBeNull();
+  // Having a code sent makes up for no wrong password.
+  const sent = times(failures, (at) => [attempt(at), attempt(at + 0.5, { kind: "challenge", outcome: "ok" })]).flat();
+  expect(manyFailures(sent, risk.manyFailures)).not.toBeNull();
+});
+
 test("W2: spraying: an office where everybody mistypes and then gets in raises nothing; few passwords at many accounts always do", () => {
   const { accounts, mostEach } = risk.spraying;
   const worker = fc.record({ mistakes: fc.integer({ min: 0, max: 4 }), getsIn: fc.boolean() });
