@@ -242,7 +242,7 @@ export const signInSettings = z.strictObject({
     .strictObject({
       /** Failures of one account, with no success between. */
       manyFailures: z.strictObject({ failures: count.default(10), minutes: minutes(24 * 60).default(15) }).prefault({}),
-      /** One network that fails at many accounts, with few attempts each. */
+      /** One network that fails at many accounts, with few attempts each: `mostEach`, or more while they are not many failures by themselves. */
       spraying: z
         .strictObject({ accounts: count.default(10), minutes: minutes(24 * 60).default(60), mostEach: count.default(5) })
         .prefault({}),

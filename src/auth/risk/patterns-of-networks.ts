@@ -9,7 +9,10 @@ import { attemptsOfNetwork } from "./noted-attempts.ts";
 const MINUTE_MS = 60_000;
 
 /** Networks that fail at many accounts. */
-export async function patternsOfNetworks(sql: Sql, { since, now, settings: { spraying: limits } }: Search): Promise<Finding[]> {
+export async function patternsOfNetworks(
+  sql: Sql,
+  { since, now, settings: { spraying: limits, manyFailures } }: Search,
+): Promise<Finding[]> {
   const begins = new Date(now.getTime() - limits.minutes * MINUTE_MS);
   const { rows } = await sql.query<{ network: string }>(
     `select network from sign_in_attempts where at > $1 and outcome = 'failed' and kind <> 'token' and network is not null
@@ -20,7 +23,7 @@ export async function patternsOfNetworks(sql: Sql, { since, now, settings: { spr
   const found: Finding[] = [];
   for (const { network } of rows) {
     const after = new Date(Math.max(begins.getTime(), closed.get(network)?.getTime() ?? 0));
-    const evidence = spraying(await attemptsOfNetwork(sql, { network, after }), limits);
+    const evidence = spraying(await attemptsOfNetwork(sql, { network, after }), { ...limits, manyFailures });
     if (evidence) found.push({ kind: "spraying", subject: { type: "network", id: network, personId: null }, ...evidence });
   }
   return found;

@@ -1,38 +1,44 @@
 import type { Evidence } from "../finding.ts";
 import { accountOf, type NotedAttempt } from "../noted-attempts.ts";
+import { manyFailures } from "./many-failures.ts";
 
-interface Standing {
-  failures: number;
-  gotIn: boolean;
+export interface SprayingLimits {
+  accounts: number;
+  mostEach: number;
+  /** From where on an account is an incident of its own. */
+  manyFailures: { failures: number; minutes: number };
 }
 
 /**
  * One network that fails at many accounts with few attempts each, none of which then gets in from there: in an office many mistype, and
- * then get in. Pure.
+ * then get in. Who tries each more often counts for as long as no account shows it by itself. Pure.
  * @param attempts of one network within the time, the oldest first
  */
-export function spraying(
-  attempts: readonly NotedAttempt[],
-  { accounts, mostEach }: { accounts: number; mostEach: number },
-): Evidence | null {
-  const standings = new Map<string, Standing>();
+export function spraying(attempts: readonly NotedAttempt[], limits: SprayingLimits): Evidence | null {
+  const byAccount = new Map<string, NotedAttempt[]>();
   for (const attempt of attempts) {
     const account = accountOf(attempt);
     if (account === null) continue;
-    const standing = standings.get(account) ?? { failures: 0, gotIn: false };
-    if (attempt.outcome === "ok") standing.gotIn = true;
-    if (attempt.outcome === "failed") standing.failures += 1;
-    standings.set(account, standing);
+    const own = byAccount.get(account);
+    if (own) own.push(attempt);
+    else byAccount.set(account, [attempt]);
   }
-  const isSprayed = (account: string | null) => {
-    const standing = account === null ? undefined : standings.get(account);
-    return standing !== undefined && !standing.gotIn && standing.failures > 0 && standing.failures <= mostEach;
-  };
-  const sprayed = [...standings.keys()].filter(isSprayed);
-  if (sprayed.length < accounts) return null;
-  const failed = attempts.filter((attempt) => attempt.outcome === "failed" && isSprayed(accountOf(attempt)));
+  const sprayed = new Set([...byAccount].flatMap(([account, own]) => (isSprayed(own, limits) ? [account] : [])));
+  if (sprayed.size < limits.accounts) return null;
+  const failed = attempts.filter((attempt) => attempt.outcome === "failed" && sprayed.has(accountOf(attempt) ?? ""));
   const [first, last] = [failed[0], failed.at(-1)];
   if (!first || !last) return null;
-  const gotIn = [...standings.values()].filter((standing) => standing.gotIn).length;
-  return { firstAt: first.at, lastAt: last.at, facts: { accounts: sprayed.length, failures: failed.length, accountsThatGotIn: gotIn } };
+  const gotIn = [...byAccount.values()].filter(hasGotIn).length;
+  return { firstAt: first.at, lastAt: last.at, facts: { accounts: sprayed.size, failures: failed.length, accountsThatGotIn: gotIn } };
+}
+
+function hasGotIn(own: readonly NotedAttempt[]): boolean {
+  return own.some(({ outcome }) => outcome === "ok");
+}
+
+/** A name that nobody has is never an incident of its own. */
+function isSprayed(own: readonly NotedAttempt[], { mostEach, manyFailures: many }: SprayingLimits): boolean {
+  const failures = own.filter(({ outcome }) => outcome === "failed").length;
+  if (failures === 0 || hasGotIn(own)) return false;
+  return failures <= mostEach || own.some(({ personId }) => personId === null) || manyFailures(own, many) === null;
 }
