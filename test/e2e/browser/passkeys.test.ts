@@ -92,4 +92,14 @@ import { arrived, enterPassword, press, reads } from "./pages.ts";
     await press(page, "Kirjaudu sisään");
     await arrived(page, "Tilini");
   });
+
+  test("G2, G3: a browser that can't show one, or runs no scripts, is offered no passkey on the first page", async () => {
+    const [plain, old] = [await chromium.visitor({ javaScript: false }), await chromium.visitor()];
+    await old.addInitScript({ content: "delete window.PublicKeyCredential;" });
+    for (const page of [plain, old]) {
+      await page.goto(`${door.url}/login`);
+      await arrived(page, "Sign in");
+      expect(await page.locator("#passkey").isVisible()).toBe(false);
+    }
+  });
 });
