@@ -4,7 +4,7 @@ import { AppError } from "../errors.ts";
 import { createToken, type TokenScope } from "./tokens.ts";
 
 export interface RotateOptions {
-  /** The token's name, or its id where several have the name. */
+  /** The token's name, or its id where several have the name; an id is never taken for the name that somebody gave to a token of their own. */
   token: string;
   /** Until when the old one works beside the new one. */
   oldUntil: Date;
@@ -51,7 +51,7 @@ export async function rotateToken(work: Work, { token: wanted, oldUntil, expires
     `select t.id, t.name, t.scope, t.connection_id, t.person_id, t.expires_at, t.permissions, t.unit_ids, case when r.active then t.responsible_id end as responsible_id,
        (extract(epoch from case when taken_back.id is null then t.expires_at - t.created_at else taken_back.expires_at - taken_back.created_at end) * 1000)::float8 as lifetime
      from tokens t left join people r on r.id = t.responsible_id left join lateral (select * from tokens n where n.replaces_id = t.id order by n.created_at desc limit 1) taken_back on true
-     where (t.name = $1 or t.id::text = $1) and t.revoked_at is null and (t.expires_at is null or t.expires_at > $2) and t.oauth_client_id is null
+     where (t.id::text = $1 or (t.name = $1 and not exists (select from tokens own where own.id::text = $1))) and t.revoked_at is null and (t.expires_at is null or t.expires_at > $2) and t.oauth_client_id is null
        and not exists (select 1 from tokens n where n.replaces_id = t.id and n.revoked_at is null)
      order by t.created_at for update of t`,
     [wanted, ctx.now()],

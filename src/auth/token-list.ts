@@ -31,10 +31,11 @@ export async function listTokens(sql: Sql, { now }: { now: Date }): Promise<Toke
   return rows;
 }
 
-/** The id of the token that an id, a readable prefix or a name means. Throws `not_found`; `conflict` when it could be several. */
+/** The id of the token that an id, a readable prefix or a name means; people name their own, also as another's id. Throws `not_found`; `conflict` when it could be several. */
 export async function tokenId(sql: Sql, key: string): Promise<string> {
   const { rows } = await sql.query<{ id: string }>(
-    "select id from tokens where (id::text = $1 or prefix = $1 or name = $1) and revoked_at is null and oauth_client_id is null order by created_at limit 20",
+    `select id from tokens where (id::text = $1 or ((prefix = $1 or name = $1) and not exists (select from tokens own where own.id::text = $1)))
+       and revoked_at is null and oauth_client_id is null order by created_at limit 20`,
     [key],
   );
   const [found, second] = rows;

@@ -84,6 +84,16 @@ describe("G5: tokens are rotated with an overlap", () => {
     for (const token of ["gone", "nobody"]) await expect(rotate({ token })).rejects.toMatchObject({ code: "not_found" });
   });
 
+  test("G5: whoever calls a token of their own by another's id stands in nobody's way, and is not taken for it once that one is over", async () => {
+    const wanted = await make({ name: "stolen" });
+    await make({ name: wanted.id });
+    expect(await tokenId(db.pool, wanted.id)).toBe(wanted.id);
+    expect((await rotate({ token: wanted.id })).replaces.id).toBe(wanted.id);
+    await inTransaction(db, testContext(), (work) => revokeToken(work, { id: wanted.id, reason: "stolen" }));
+    await expect(tokenId(db.pool, wanted.id)).rejects.toMatchObject({ code: "not_found" });
+    await expect(rotate({ token: wanted.id })).rejects.toMatchObject({ code: "not_found" });
+  });
+
   test("G5: two who rotate at once don't both succeed", async () => {
     const { id } = await make({ name: "race" });
     const results = await Promise.allSettled(Array.from({ length: 5 }, () => rotate({ token: id })));
