@@ -15,7 +15,8 @@ export type Ending =
 /**
  * Ends sessions; their cookies are refused from the next request on. So does every sign-in under way that would become such a session,
  * or that proves its person again in one. Returns how many sessions were still alive, and whose.
- * Of an identity provider's sessions those of the subject, of the session there, or of both together.
+ * Of an identity provider's sessions those of the subject, of the session there, or of both together; then also the subject's of which no
+ * session there is known.
  */
 export async function endSessions(
   work: Work,
@@ -67,9 +68,10 @@ function signInsOf(which: Ending): [string, ...unknown[]] {
 
 type OfProvider = Extract<Ending, { connectionId: number }>;
 
+/** To which session there one of ours belongs is not known where the provider never said it: it ends with any of the subject's. */
 function byProvider({ subject, session }: OfProvider, from: number): string {
   const all = `s.connection_id = $${from} and ($${from + 1}::text is null or s.federation_subject = $${from + 1})
-    and ($${from + 2}::text is null or s.federation_session = $${from + 2})`;
+    and ($${from + 2}::text is null or s.federation_session = $${from + 2} or (s.federation_session is null and $${from + 1}::text is not null))`;
   return subject === undefined && session === undefined ? `false and ${all}` : all;
 }
 

@@ -76,6 +76,22 @@ describe("G4, G6: a logout token", () => {
     expect(await isIn(again)).toBe(true);
   });
 
+  test("that names a session ends the one of that name, and those of whom it names that the provider gave none", async () => {
+    const named = async (sid?: string) => {
+      const browser = door.browser();
+      await back(browser, await provider.authorize(await towards(browser), { sub: "rue", lies: { claims: { sid } } }));
+      return browser;
+    };
+    const [nameless, one, two, somebody] = [await named(), await named("this"), await named("that"), await signedIn("sam")];
+    const token = await provider.sign(claims("rue", "named", { sid: "this" }), { typ: "logout+jwt" });
+    expect((await send(token)).status).toBe(200);
+    expect([await isIn(nameless), await isIn(one), await isIn(two), await isIn(somebody)]).toEqual([false, false, true, true]);
+    // By a session's name alone nobody is known whose session has none.
+    const withoutSubject = await provider.sign({ ...claims("", "unnamed", { sid: "this" }), sub: undefined }, { typ: "logout+jwt" });
+    expect((await send(withoutSubject)).status).toBe(200);
+    expect(await isIn(somebody)).toBe(true);
+  });
+
   test("ends a sign-in that still waits for a second factor", async () => {
     const browser = door.browser();
     await browser.get(`/oidc/sso/callback?${(await provider.authorize(await towards(browser), { sub: "pia" })).toString()}`);
