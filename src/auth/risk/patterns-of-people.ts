@@ -8,6 +8,7 @@ import { recoveryRemoval } from "./detectors/recovery-removal.ts";
 import { rightPasswordRefused } from "./detectors/right-password-refused.ts";
 import type { Search } from "./find-patterns.ts";
 import type { Evidence, Finding, IncidentKind } from "./finding.ts";
+import { HALFWAY } from "./halfway.ts";
 import { attemptsOfPeople, type NotedAttempt } from "./noted-attempts.ts";
 
 type PeopleSearch = Search & { personId?: string | undefined };
@@ -68,12 +69,13 @@ async function changesOfNetwork(
   { since, settings: { networkChange: limits }, placeOf, personId }: PeopleSearch,
 ): Promise<Finding[]> {
   const known = "b.person_id = a.person_id and b.outcome = 'ok' and b.kind <> 'token' and b.at < a.at";
-  const { rows } = await sql.query<{ id: string; known: string[] }>(
+  const { rows } = await sql.query<{ id: string; known: string[]; factorSince: Date | null }>(
     `select who.id, array(select distinct b.network from sign_in_attempts b where b.person_id = who.id and b.outcome = 'ok' and b.kind <> 'token'
-         and b.at <= $4 and b.at > $3 and b.network is not null) as known
+         and b.at <= $4 and b.at > $3 and b.network is not null and not ${HALFWAY}) as known,
+       (select min(f.created_at) from factors f where f.person_id = who.id) as "factorSince"
      from (select distinct a.person_id as id from sign_in_attempts a where ${RECENT} and a.outcome = 'ok' and a.network is not null
        and exists (select from sign_in_attempts b where ${known} and b.at > $4)
-       and not exists (select from sign_in_attempts b where ${known} and b.at > $3 and b.network = a.network)) who`,
+       and not exists (select from sign_in_attempts b where ${known} and b.at > $3 and b.network = a.network and not ${HALFWAY})) who`,
     [
       since,
       personId ?? null,
@@ -83,10 +85,11 @@ async function changesOfNetwork(
   );
   const closed = await closings(sql, { kind: "network_change", subjectIds: rows.map(({ id }) => id) });
   const found: Finding[] = [];
-  const knownOf = new Map(rows.map(({ id, known: networks }) => [id, new Set(networks)]));
+  const standing = new Map(rows.map(({ id, known: networks, factorSince }) => [id, { known: new Set(networks), factorSince }]));
   const after = new Date(since.getTime() - limits.minutes * MINUTE_MS);
-  for await (const { personId: id, attempts } of attemptsOfPeople(sql, { personIds: [...knownOf.keys()], after })) {
-    const evidence = networkChange(attempts, { minutes: limits.minutes, known: knownOf.get(id) ?? new Set(), placeOf });
+  for await (const { personId: id, attempts } of attemptsOfPeople(sql, { personIds: [...standing.keys()], after })) {
+    const { known: networks = new Set<string>(), factorSince = null } = standing.get(id) ?? {};
+    const evidence = networkChange(attempts, { minutes: limits.minutes, known: networks, factorSince, placeOf });
     if (evidence && evidence.lastAt > (closed.get(id) ?? 0)) found.push(...finding("network_change", { personId: id, evidence }));
   }
   return found;

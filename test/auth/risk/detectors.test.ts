@@ -125,7 +125,7 @@ test("W2: lists of stolen passwords from all over: below any of the three thresh
 test("W2: network change: known networks, slow journeys and IPv6 beside IPv4 raise nothing; a new network within minutes always does", () => {
   const ok = (minute: number, from: string) => attempt(minute, { outcome: "ok", network: from });
   const home = ["192.0.2.0/24", "198.51.100.0/24", "2001:db8:1::/48"];
-  const options = { minutes: risk.networkChange.minutes, known: new Set(home), placeOf: nowhere };
+  const options = { minutes: risk.networkChange.minutes, known: new Set(home), factorSince: null, placeOf: nowhere };
   fc.assert(
     fc.property(fc.array(fc.tuple(fc.double({ min: 0, max: 60, noNaN: true }), fc.constantFrom(...home))), (moves) => {
       let clock = 0;
@@ -152,12 +152,25 @@ test("W2: network change: known networks, slow journeys and IPv6 beside IPv4 rai
   );
 });
 
+test("W2: network change: a password alone, where there is a second factor, makes no network known", () => {
+  const second = (minute: number, from: string) => attempt(minute, { kind: "second_factor", outcome: "ok", network: from });
+  const first = (minute: number, from: string) => attempt(minute, { outcome: "ok", network: from });
+  const [home, elsewhere] = ["192.0.2.0/24", "198.51.100.0/24"];
+  const comings = [first(0, elsewhere), first(20, home), second(20.5, home), first(22, elsewhere), second(22.5, elsewhere)];
+  const found = (factorSince: Date | null) =>
+    networkChange(comings, { minutes: 30, known: new Set([home]), factorSince, placeOf: nowhere })?.facts;
+  expect(found(new Date(START - DAY))).toMatchObject({ from: home, to: elsewhere });
+  expect(found(null)).toBeUndefined();
+  expect(found(new Date(START + DAY))).toBeUndefined();
+});
+
 test("W2: with places, a change within one place raises nothing, and one between places does, whatever the IP version", () => {
   const placeOf = readPlaces("network,place\n192.0.0.0/16,Helsinki\n198.51.100.0/24,Lyon\n2001:db8::/32,Lyon\n192.0.9.0/24,Vaasa\n");
   const journey = (from: string, to: string) =>
     networkChange([attempt(0, { outcome: "ok", network: from }), attempt(5, { outcome: "ok", network: to })], {
       minutes: 30,
       known: new Set(),
+      factorSince: null,
       placeOf,
     });
   expect(journey("192.0.2.0/24", "192.0.3.0/24")).toBeNull();

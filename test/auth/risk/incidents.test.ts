@@ -201,6 +201,37 @@ test("W2: who gets in from a new network within minutes, or after long, raises i
   expect(rows.map(({ payload }) => payload)).toContainEqual({ personId: traveller });
 });
 
+test("W2: where somebody came from who showed the password alone is no known network of the person's: once they get in, it is seen", async () => {
+  const personId = await door.newPerson({ unitId });
+  await door.db.pool.query("insert into factors (id, person_id, kind, label, sealed, created_at) values ($1, $2, 'totp', 'app', 'x', $3)", [
+    randomUUID(),
+    personId,
+    door.clock.now(),
+  ]);
+  const password = (address: string) => note({ personId, outcome: "ok", address });
+  const signIn = async (address: string) => {
+    await password(address);
+    await note({ personId, kind: "second_factor", outcome: "ok", address });
+  };
+  for (const address of ["192.0.2.9", "198.51.100.9"]) {
+    await signIn(address);
+    door.clock.forward(DAY);
+  }
+  // Whoever has the password comes at night, and again shortly before they have a code, too.
+  await password("203.0.113.9");
+  door.clock.forward(DAY);
+  await password("203.0.113.9");
+  door.clock.forward(31 * MINUTE);
+  await signIn("192.0.2.9");
+  door.clock.forward(MINUTE);
+  await signIn("198.51.100.9");
+  expect(await detect({}, personId)).toEqual([]);
+  door.clock.forward(MINUTE);
+  await signIn("203.0.113.9");
+  expect(await detect({}, personId)).toMatchObject([{ change: "opened" }]);
+  expect((await incidentsOf(`personId=${personId}`)).map(({ kind }) => kind)).toEqual(["network_change"]);
+});
+
 test("W2: a person who gives in to many challenges is suspended until the incident is closed, where that is set; their sessions end", async () => {
   const personId = await door.newPerson({ unitId });
   await door.work((work) =>
