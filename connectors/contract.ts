@@ -168,6 +168,11 @@ export interface OpenOptions<S> {
   conversation?: Conversation;
   /** The files that were handed in for this connection. */
   uploads?: UploadedFiles | undefined;
+  /**
+   * Attributes of people that the mapping takes for granted: a source that can tell that it has no such attribute at all refuses, or what
+   * everybody had of it would be taken away. Absent = none.
+   */
+  granted?: readonly string[] | undefined;
 }
 
 /** One finding of `connection check`, in the words of that system's own console. */

@@ -1,17 +1,17 @@
 import { Fault, type CheckResult, type OpenOptions } from "../contract.ts";
-import { openCsv, type CsvFile } from "./client.ts";
+import { openCsv } from "./client.ts";
 import type { CsvSettings } from "./config.ts";
 import { placeOf } from "./place.ts";
-import { pageReader } from "./read.ts";
+import { pageReader, type Reading } from "./read.ts";
 
 /** Can the file be had and read, and does it prove itself whole? Of a server it also says which key it shows. */
 export async function check(options: OpenOptions<CsvSettings>): Promise<CheckResult[]> {
-  const { settings, signal } = options;
+  const { settings, signal, granted } = options;
   const place = placeOf(options);
   try {
     const file = await openCsv(place, { settings, signal });
     try {
-      return [...(place.findings?.() ?? []), ...(await findingsOf(file, settings))];
+      return [...(place.findings?.() ?? []), ...(await findingsOf({ file, settings, granted }))];
     } finally {
       await file.close();
     }
@@ -23,8 +23,9 @@ export async function check(options: OpenOptions<CsvSettings>): Promise<CheckRes
   }
 }
 
-async function findingsOf(file: CsvFile, settings: CsvSettings): Promise<CheckResult[]> {
-  const pages = pageReader({ file, settings })("user");
+async function findingsOf(reading: Reading): Promise<CheckResult[]> {
+  const { file, settings } = reading;
+  const pages = pageReader(reading)("user");
   const problems: string[] = [];
   let step = await pages.next();
   for (; !step.done; step = await pages.next()) problems.push(...(step.value.problems ?? []).map(({ message }) => message));

@@ -13,11 +13,19 @@ export interface Columns {
 
 const MOST_COLUMNS = 1000;
 
+export interface Header {
+  settings: CsvSettings;
+  /** Names that mappings take for granted; see OpenOptions.granted. */
+  granted?: readonly string[] | undefined;
+  /** What messages call the file. */
+  name: string;
+}
+
 /**
  * Finds the columns that the settings name: by the header as it stands there, else by one that differs in case and spaces only.
- * Throws `misconfigured` when one is missing or can't be told from another.
+ * Throws `misconfigured` when one is missing or can't be told from another, and when one is missing that the mapping reads.
  */
-export function columnsOf(header: Row, { settings, name }: { settings: CsvSettings; name: string }): Columns {
+export function columnsOf(header: Row, { settings, granted = [], name }: Header): Columns {
   const headers = header.cells.map((cell) => cell.trim());
   if (headers.length > MOST_COLUMNS)
     throw new Fault("misconfigured", `${name} has ${headers.length} columns, more than ${MOST_COLUMNS}. Is \`delimiter\` right?`);
@@ -38,12 +46,21 @@ export function columnsOf(header: Row, { settings, name }: { settings: CsvSettin
   const names = [...headers];
   for (const [column, attribute] of Object.entries(settings.columns ?? {})) names[find(column, `columns.${column}`)] = attribute;
   refuseTwice(names, name);
+  // Left to itself, each person would lose what stood there: an end date would be lifted because its header has another name today.
+  const missing = granted.filter((attribute) => !names.includes(attribute));
+  if (missing.length > 0) throw new Fault("misconfigured", missingSentence({ missing, headers, name }));
   return {
     names,
     id: find(settings.idColumn, "idColumn"),
     groups: optional(settings.groupsColumn, "groupsColumn"),
     unit: optional(settings.unitColumn, "unitColumn"),
   };
+}
+
+function missingSentence({ missing, headers, name }: { missing: readonly string[]; headers: readonly string[]; name: string }): string {
+  const columns = missing.map((attribute) => `"${attribute}"`).join(", ");
+  const [first] = missing;
+  return `${name} has no column ${columns}, which the mapping reads; it has ${listed(headers)}. If it is called otherwise now, say so in \`columns\`; if the feed may go without it, let the mapping ask has(account.${first}) first.`;
 }
 
 function plain(header: string): string {

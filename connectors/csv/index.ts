@@ -32,16 +32,16 @@ export const csv: Connector<CsvSettings> = {
 };
 
 async function openSource(options: OpenOptions<CsvSettings>): Promise<Source> {
-  const { settings, signal } = options;
+  const { settings, signal, granted } = options;
   const kinds = kindsOf(settings);
   const place = placeOf(options);
   try {
     const file = await openCsv(place, { settings, signal });
-    const readAll = pageReader({ file, settings });
+    const readAll = pageReader({ file, settings, granted });
     return {
       kinds,
       readAll: (kind) => (kinds.includes(kind) ? readAll(kind) : refuse(kind)),
-      readOne: createLookup({ place, file, settings, signal }),
+      readOne: createLookup({ place, file, settings, signal, granted }),
       async close() {
         await file.close();
         await place.close();

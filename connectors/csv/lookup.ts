@@ -2,7 +2,7 @@ import { Fault, type AttributeObject, type Kind, type RecordProblem, type Source
 import { openCsv, type CsvFile } from "./client.ts";
 import type { CsvSettings } from "./config.ts";
 import type { Place } from "./place.ts";
-import { collectGroups, collectUnits, personLines } from "./read.ts";
+import { collectGroups, collectUnits, personLines, type Reading } from "./read.ts";
 import { isProblem } from "./records.ts";
 
 export interface LookupOptions {
@@ -11,6 +11,7 @@ export interface LookupOptions {
   file: CsvFile;
   settings: CsvSettings;
   signal: AbortSignal;
+  granted?: readonly string[] | undefined;
 }
 
 /** One file by ids, read through once. */
@@ -32,16 +33,17 @@ export function createLookup({
   file,
   settings,
   signal,
+  granted,
 }: LookupOptions): (kind: Kind, nativeId: string) => Promise<SourceRecord | "gone"> {
   let index: Index | undefined;
 
   async function current(): Promise<Index> {
     const version = await place.look();
     if (index?.version === version) return index;
-    if (file.version === version) return (index = await readThrough({ file, settings }));
+    if (file.version === version) return (index = await readThrough({ file, settings, granted }));
     const newer = await openCsv(place, { settings, signal });
     try {
-      return (index = await readThrough({ file: newer, settings }));
+      return (index = await readThrough({ file: newer, settings, granted }));
     } finally {
       await newer.close();
     }
@@ -58,7 +60,7 @@ export function createLookup({
   };
 }
 
-async function readThrough(reading: { file: CsvFile; settings: CsvSettings }): Promise<Index> {
+async function readThrough(reading: Reading): Promise<Index> {
   const { version, name, changedAt } = reading.file;
   // As text a person takes a fraction of the room.
   const people = new Map<string, string>();

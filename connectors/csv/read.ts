@@ -9,6 +9,7 @@ const PAGE = 500;
 export interface Reading {
   file: CsvFile;
   settings: CsvSettings;
+  granted?: readonly string[] | undefined;
 }
 
 export interface PersonLine {
@@ -27,7 +28,7 @@ export interface End {
 }
 
 /** Every line as a person or a problem; returns whether the file proved itself whole. */
-export async function* personLines({ file, settings }: Reading): AsyncGenerator<PersonLine, End> {
+export async function* personLines({ file, settings, granted }: Reading): AsyncGenerator<PersonLine, End> {
   const seen = new Set<string>();
   let columns: Columns | undefined;
   let promised: number | undefined;
@@ -38,7 +39,7 @@ export async function* personLines({ file, settings }: Reading): AsyncGenerator<
   for await (const row of file.rows()) {
     if (columns === undefined) {
       if (row.torn) throw new Fault("transient", `${file.name} ends in its header line: it was cut off, or is not written yet.`);
-      columns = columnsOf(row, { settings, name: file.name });
+      columns = columnsOf(row, { settings, granted, name: file.name });
       continue;
     }
     if (settings.trailer !== undefined && row.cells[0]?.trim() === settings.trailer) {

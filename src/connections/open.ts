@@ -16,6 +16,7 @@ import { connectors } from "../../connectors/registry.ts";
 import type { Sql } from "../db/database.ts";
 import type { KeyRing } from "../db/envelope.ts";
 import { AppError } from "../errors.ts";
+import { takenForGranted } from "../expressions/taken-for-granted.ts";
 import { limitsSchema, mappingSchema, policySchema, type Limits, type Mapping, type Policy } from "./definition.ts";
 import { uploadedFiles } from "./upload-read.ts";
 import { openSecrets, type SealedSecrets, type Settings } from "./secrets.ts";
@@ -166,7 +167,21 @@ export function openOptions(
 ): OpenOptions<never> {
   // The registry holds connectors of many settings types; this value was parsed by this connector's own schema.
   const settings = connection.settings as never;
-  return { settings, log: log.child({ connection: connection.name }), signal, now, network, conversation, uploads: connection.uploads };
+  return {
+    settings,
+    log: log.child({ connection: connection.name }),
+    signal,
+    now,
+    network,
+    conversation,
+    uploads: connection.uploads,
+    granted: grantedBy(connection.mapping?.user),
+  };
+}
+
+function grantedBy(mapping: Mapping["user"]): string[] {
+  const sources = Object.values(mapping?.attributes ?? {}).map((mapped) => (typeof mapped === "string" ? mapped : mapped.value));
+  return takenForGranted({ sources: mapping?.scope === undefined ? sources : [...sources, mapping.scope], subject: "account" });
 }
 
 function cannot({ name, connector }: LoadedConnection, what: string): AppError {

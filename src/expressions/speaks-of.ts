@@ -32,7 +32,7 @@ function gatherFields(part: unknown, { subject, fields }: { subject: Subject; fi
   return gatherFields(part.args, { subject, fields });
 }
 
-function isNode(part: unknown): part is ASTNode {
+export function isNode(part: unknown): part is ASTNode {
   return typeof part === "object" && part !== null && "op" in part && "args" in part;
 }
 
