@@ -10,7 +10,7 @@ import { runCommandLine } from "./cli/program.ts";
 import { openStore } from "./cli/store.ts";
 import { baseUrlOf, processEnvironment, type Config } from "./config.ts";
 import { requireAgreedClock } from "./db/agreed-clock.ts";
-import { mostConnections, tooFewConnections } from "./db/enough-connections.ts";
+import { mostConnections, tooFewConnections, tooFewLent } from "./db/enough-connections.ts";
 import { projectFolder } from "./db/folder.ts";
 import { requireKnownKey } from "./db/known-key.ts";
 import { migratedByNewer } from "./db/newer-database.ts";
@@ -72,7 +72,8 @@ async function startServer({ config, out }: { config: Config; out: Output }): Pr
   try {
     await requireKnownKey(store.db.pool, store.keyRing);
     await requireAgreedClock(store.db.pool, () => new Date());
-    const tooFew = await tooFewConnections(store.db.pool, mostConnections(poolSize));
+    const needed = mostConnections(poolSize);
+    const tooFew = (await tooFewConnections(store.db.pool, needed)) ?? (await tooFewLent(store.db.url, needed));
     if (tooFew !== undefined) log.warn(tooFew);
     const newer = await migratedByNewer(store.db.pool);
     if (newer !== undefined) log.warn(newer);

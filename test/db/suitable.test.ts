@@ -1,9 +1,8 @@
-import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import pg from "pg";
 import { migrate } from "../../src/db/migrate.ts";
 import { unsuitable } from "../../src/db/suitable.ts";
 import { testDatabase, type TestDatabase } from "../helpers/database.ts";
+import { startPooler } from "../helpers/pooler.ts";
 
 let db: TestDatabase;
 let name: string;
@@ -82,7 +81,7 @@ describe("a database on which Rollcall would fail oddly later is refused at once
       ["a transaction", refusal(/pooler that gives each transaction another session/)],
       ["a session", []],
     ] as const) {
-      const pooler = await startPooler(db.url, lends);
+      const pooler = await startPooler(db.url, { lends });
       try {
         expect(await migrate(pooler.url).catch((error: unknown) => error)).toEqual(outcome);
       } finally {
@@ -91,63 +90,3 @@ describe("a database on which Rollcall would fail oddly later is refused at once
     }
   });
 });
-
-const LET_IN = Buffer.from([..."R\0\0\0\x08\0\0\0\0", ..."K\0\0\0\x0c\0\0\0\x07\0\0\0\x07", ..."Z\0\0\0\x05I"].join(""), "latin1");
-const READY = Buffer.from("Z\0\0\0\x05I", "latin1");
-const FAREWELL = "X".charCodeAt(0);
-
-/** Lets everybody in under a number of its own, and lends them sessions of the server: one to all, turn by turn, or to each its own. */
-async function startPooler(url: string, lends: "a transaction" | "a session"): Promise<{ url: string; close(): Promise<void> }> {
-  const sessions: pg.Client[] = [];
-  const open = async () => {
-    const client = new pg.Client({ connectionString: url });
-    client.on("error", () => undefined);
-    await client.connect();
-    client.connection.stream.removeAllListeners("data");
-    sessions.push(client);
-    return lender(client.connection.stream as Socket);
-  };
-  const shared = lends === "a transaction" ? await open() : undefined;
-  const server: Server = createServer(async (socket) => {
-    // What is sent while a session is opened for it waits.
-    socket.pause();
-    const lent = shared ?? (await open());
-    let letIn = false;
-    socket.on("data", (chunk) => {
-      if (!letIn) socket.write(LET_IN);
-      else if (chunk[0] !== FAREWELL) lent(chunk, socket);
-      letIn = true;
-    });
-    socket.on("error", () => socket.destroy());
-    socket.resume();
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = new URL(url);
-  address.host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return {
-    url: address.href,
-    async close() {
-      server.close();
-      for (const { connection } of sessions) connection.stream.destroy();
-    },
-  };
-}
-
-/** Asks a session for one after the other: the next is heard when the server is ready for it. */
-function lender(session: Socket): (chunk: Buffer, answerTo: Socket) => void {
-  let turns = Promise.resolve();
-  let answered: ((chunk: Buffer) => void) | undefined;
-  session.on("data", (chunk) => answered?.(chunk));
-  return (chunk, answerTo) => {
-    turns = turns.then(
-      () =>
-        new Promise((resolve) => {
-          answered = (answer) => {
-            answerTo.write(answer);
-            if (answer.subarray(-READY.length).equals(READY)) resolve();
-          };
-          session.write(chunk);
-        }),
-    );
-  };
-}
