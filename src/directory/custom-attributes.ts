@@ -130,6 +130,10 @@ async function refuseUsedChoices(sql: Sql, { key, choices }: { key: string; choi
   if (used) throw new AppError("conflict", `choices: somebody has ${used.choice}; give them another value first.`, { field: "choices" });
 }
 
+/** Attributes without one of the organisation's own ($1 its schema, $2 its key), and without that schema where it was the last: `schemas` names what is there. */
+const WITHOUT_IT =
+  "case when attributes->$1::text = jsonb_build_object($2::text, attributes->$1->$2) then attributes - $1::text else attributes #- array[$1, $2] end";
+
 /** Takes an attribute out of the catalogue, and its values out of every profile. Throws `not_found`. */
 export async function removeCustomAttribute(work: Work, key: string): Promise<void> {
   const { rows } = await work.sql.query<{ key: string; type: string }>(
@@ -140,11 +144,11 @@ export async function removeCustomAttribute(work: Work, key: string): Promise<vo
   if (!removed) throw new AppError("not_found", `There is no attribute ${key} of the organisation's own.`, { field: "key" });
   const { key: name, type } = removed;
   const { rows: people } = await work.sql.query<{ id: string }>(
-    `update people set attributes = attributes #- array[$1, $2], custom = custom - $2, local = local - ('custom.' || $2), version = version + 1, modified_at = $3
+    `update people set attributes = ${WITHOUT_IT}, custom = custom - $2, local = local - ('custom.' || $2), version = version + 1, modified_at = $3
      where attributes->$1 ? $2 or custom ? $2 or local ? ('custom.' || $2) returning id`,
     [CUSTOM_USER, name, work.ctx.now()],
   );
-  await work.sql.query("update accounts set attributes = attributes #- array[$1, $2], version = version + 1 where attributes->$1 ? $2", [
+  await work.sql.query(`update accounts set attributes = ${WITHOUT_IT}, version = version + 1 where attributes->$1 ? $2`, [
     CUSTOM_USER,
     name,
   ]);
