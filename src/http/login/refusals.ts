@@ -7,6 +7,7 @@ const SAID_ALREADY: ReadonlySet<string> = new Set(["federation", "passkey"]);
 /** What a refusal is about, by its field. */
 const BY_FIELD: ReadonlyMap<string, string> = new Map([
   ["csrf", "old_form"],
+  ["cookies", "no_cookies"],
   ["origin", "other_site"],
   ["sign_in", "begin_again"],
   ["session", "begin_again"],

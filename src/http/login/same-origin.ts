@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import type { Request } from "express";
 import { AppError } from "../../errors.ts";
+import { COOKIES } from "./cookies.ts";
 import type { LoginOptions } from "./options.ts";
 
 /** What people's browsers call this server. */
@@ -17,6 +18,11 @@ export function csrfOf(secret: string): string {
  */
 export function requireOwnForm(request: Request, { secret, token, ...own }: Own & { secret: string | undefined; token: unknown }): void {
   requireSameOrigin(request, own);
+  // Every page with a form gives a cookie: a browser that sends none refuses them, as all do of these without TLS.
+  if (secret === undefined && !sendsOurCookies(request))
+    throw new AppError("forbidden", "No cookie of this site came with the form: the browser keeps none, or the address is not https.", {
+      field: "cookies",
+    });
   const given = Buffer.from(typeof token === "string" ? token : "");
   const expected = Buffer.from(secret === undefined ? "" : csrfOf(secret));
   if (secret === undefined || given.length !== expected.length || !timingSafeEqual(given, expected))
@@ -35,6 +41,10 @@ export function requireSameOrigin(request: Request, { baseUrl }: Own): void {
     (origin !== undefined && origin !== new URL(baseUrl).origin && !isOfHost(origin, request.host));
   if (foreign || (site === undefined && origin === undefined))
     throw new AppError("forbidden", "This request came from another site: open the page here and send it from there.", { field: "origin" });
+}
+
+function sendsOurCookies({ headers: { cookie = "" } }: Request): boolean {
+  return Object.values(COOKIES).some((name) => cookie.includes(`${name}=`));
 }
 
 /** Some proxies name the port that goes without saying, too. */

@@ -61,6 +61,12 @@ test("G2: a page says why it refuses in the browser's language, or that of who i
   await browser.get("/login", finnish);
   const old = await browser.submit("/login/forgot", { csrf: "x", name: "ada" }, finnish);
   expect([old.status, old.text.includes(say("pages.error.old_form"))]).toEqual([403, true]);
+  // No browser keeps these cookies where there is no TLS: opening the page again would help nobody.
+  const kept = new Map(browser.cookies);
+  browser.cookies.clear();
+  const without = await browser.submit("/login", { name: "ada" }, finnish);
+  expect([without.status, without.text.includes(say("pages.error.no_cookies"))]).toEqual([403, true]);
+  for (const [name, value] of kept) browser.cookies.set(name, value);
   const large = await browser.submit("/login/password", { name: "ada", password: "x".repeat(20_000) }, finnish);
   expect([large.status, large.text.includes(say("pages.error.too_large"))]).toEqual([413, true]);
   const foreign = await browser.submit("/login/password", {}, { ...finnish, "Sec-Fetch-Site": "cross-site" });
