@@ -112,16 +112,22 @@ async function arrive(visit: Visit, { known, providers }: { known: OidcConnectio
   });
 }
 
-/** What this browser was sent away with, taken once: an answer that comes again, or to another browser, finds nothing. */
+/**
+ * What this browser was sent away with, taken once: an answer that comes again, or to another browser, finds nothing. One that answers
+ * something else takes nothing: it is of another tab, which was sent away before, or of nobody.
+ */
 async function pendingOf(visit: Visit, { connection, settings }: OidcConnection): Promise<{ signIn: SignIn; pending: Pending }> {
-  const { signIn, options } = visit;
+  const { signIn, options, request } = visit;
   const refused = (reason: string) =>
     new AppError("forbidden", `An answer of ${settings.issuer} was refused: ${reason}.`, { field: "oidc" });
   if (!signIn) throw refused("this browser has no sign-in under way");
-  const kept = await inTransaction(options.db, visit.ctx, (work) => takeState(work, { signIn, step: STEP }));
-  if (typeof kept !== "string") throw refused("this browser waits for none");
-  const pending = pendingSchema.parse(JSON.parse(open(options.keyRing, { purpose: oidcPendingPurpose(signIn.id), sealed: kept })));
+  const { [STEP]: waiting } = signIn.state;
+  if (typeof waiting !== "string") throw refused("this browser waits for none");
+  const pending = pendingSchema.parse(JSON.parse(open(options.keyRing, { purpose: oidcPendingPurpose(signIn.id), sealed: waiting })));
   if (pending.connectionId !== connection.id) throw refused("this browser was sent to another provider");
+  if (request.query["state"] !== pending.state) throw refused("its state is not the one that this browser was last sent away with");
+  const taken = await inTransaction(options.db, visit.ctx, (work) => takeState(work, { signIn, step: STEP }));
+  if (taken !== waiting) throw refused("this browser waits for it no more");
   return { signIn, pending };
 }
 

@@ -188,6 +188,16 @@ test("G6: a sign-in that was planted in somebody's browser is worth nothing to w
   expect((await victim.follow(arrived)).text).toContain("You are signed in as vera.");
 });
 
+test("G4: of two tabs that were sent to the provider the later gets in, whatever the earlier, or rubbish, came back with", async () => {
+  const browser = door.browser();
+  const earlier = await provider.authorize(await towards(browser), { sub: "tab" });
+  const later = await provider.authorize(await towards(browser, { returnTo: "/account/notices" }), { sub: "tab" });
+  const rubbish = [new URLSearchParams({ code: "x", state: "y" }), new URLSearchParams({ error: "access_denied" }), earlier];
+  for (const query of rubbish) expect((await back(browser, query)).status).toBe(403);
+  expect((await back(browser, later)).text).toContain('action="/account/notices"');
+  expect((await back(browser, later)).status).toBe(403);
+});
+
 test("G4: nothing secret stands in the log, the trail or an address", async () => {
   const { SAMLResponse } = await samlIn("log-me");
   const { query } = await signIn("log-me", { email: "log-me@bank.test" });
