@@ -114,6 +114,34 @@ describe("who must have a second factor", () => {
   });
 });
 
+describe("leaving a unit by which alone a second factor is required", () => {
+  test("G3: is for who may lift that, where it is oneself or somebody who holds more; all others may be moved", async () => {
+    const unitId = await door.newUnit({ parentId: top });
+    const helper = await door.newHolder({ role: "rollcall-unit-administrator", unitId });
+    const steering = await door.newHolder({ role: "rollcall-administrator", unitId });
+    const boss = await door.newHolder({ role: "rollcall-administrator", unitId: top });
+    const inside = await door.newPerson();
+    const people = [helper.personId, steering.personId, boss.personId, inside];
+    await door.db.pool.query(
+      "insert into person_units (person_id, unit_id, valid_from, recorded_from) select p, $1, now(), now() from unnest($2::uuid[]) p",
+      [unitId, people],
+    );
+    const body = { kind: "unit", subjectId: unitId, reason: "policy" };
+    await door.request("POST", "/factor-requirements", { body }).expect(201);
+    const leave = (personId: string, token: string) =>
+      door.request("PUT", `/people/${personId}/units`, { token, body: { unitIds: [] }, headers: { "If-Match": "*" } });
+    for (const personId of [helper.personId, boss.personId])
+      expect((await leave(personId, helper.token).expect(403)).body).toMatchObject({ field: "unitIds" });
+    expect(await Promise.all(people.map(needs))).toEqual([true, true, true, true]);
+    await leave(inside, helper.token).expect(200);
+    await leave(steering.personId, steering.token).expect(200);
+    // What somebody must have for another reason goes along.
+    await door.request("POST", "/factor-requirements", { body: { ...body, kind: "person", subjectId: helper.personId } }).expect(201);
+    await leave(helper.personId, helper.token).expect(200);
+    expect(await Promise.all(people.map(needs))).toEqual([true, false, true, false]);
+  });
+});
+
 describe("resetting somebody's factors", () => {
   test("G3: needs everything that the person may do, a reason, and is neither for oneself nor for what is not there", async () => {
     const unitId = await door.newUnit({ parentId: top });

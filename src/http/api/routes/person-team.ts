@@ -11,6 +11,7 @@ import { followPeople } from "../../../sync/local-people.ts";
 import { AppError } from "../../../errors.ts";
 import { requireVersion } from "../entity-tag.ts";
 import { page, pageOf, pageQuery, placeOf } from "../paging.ts";
+import { refuseLeavingRequirement, requiringUnits } from "../people/leaving-requirement.ts";
 import { personUnit } from "../people/schemas.ts";
 import { route, type ApiCall, type Route } from "../route.ts";
 import { flag, idParams, reason, uuid } from "../schemas.ts";
@@ -72,7 +73,7 @@ export const personTeamRoutes: readonly Route[] = [
     locks: "administrators",
     summary: "Put a person into exactly these units",
     description:
-      "Needs the permission on each unit that is added or taken away. A unit that an origin puts the person into stays (409 when it is left out).",
+      "Needs the permission on each unit that is added or taken away. A unit that an origin puts the person into stays (409 when it is left out). Oneself, and who holds more in Rollcall, is taken out of a unit by which alone a second factor is required only by who may lift that.",
     tag: "People",
     access: { permission: "rollcall.people.edit", on: { person: "id" } },
     params: idParams,
@@ -97,7 +98,9 @@ async function moveBetweenUnits(call: ApiCall, { id, ...body }: { id: string; un
   const watch = await watchRules(sql, { caller: call.caller, at: call.ctx.now(), personIds: [id] });
   const { add, remove } = await unitChanges(sql, { personId: id, unitIds: body.unitIds });
   for (const unitId of [...add, ...remove.map((each) => each.unitId)]) await call.require("rollcall.people.edit", { unitId });
+  const before = await requiringUnits(sql, { personId: id, at: call.ctx.now() });
   if (await setPersonUnits(call, { personId: id, ...body })) await followPeople(call, [id]);
+  await refuseLeavingRequirement(call, { personId: id, before });
   await requireMayGiveByRules(sql, watch, { personIds: [id] });
   const { version } = await lockPerson(sql, id);
   return { units: await unitsOfPerson(sql, id), version };
