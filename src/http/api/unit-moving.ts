@@ -1,6 +1,7 @@
 import { requireMayBringUnder } from "../../access/indirect-giving.ts";
 import { findUnit, type Unit } from "../../directory/units.ts";
 import { AppError } from "../../errors.ts";
+import { refuseMovingFromRequirement } from "./people/leaving-requirement.ts";
 import type { ApiCall } from "./route.ts";
 
 /**
@@ -39,11 +40,15 @@ async function refuseLosing(call: ApiCall, unit: Unit): Promise<void> {
   );
 }
 
-/** Refuses to bring a unit, or what it holds, where others' grants give more than the caller may, or away from there. Throws `forbidden`. */
+/**
+ * Refuses to bring a unit, or what it holds, where others' grants give more than the caller may, or away from there; and away from where a
+ * second factor is required that the caller may not lift. Throws `forbidden`.
+ */
 export async function requireMayPutUnder(call: ApiCall, { unit, parentId }: { unit: Unit; parentId: string | null }): Promise<void> {
   const { sql, caller, ctx } = call;
   const under = parentId === null ? null : (await findUnit(sql, parentId)).path;
   await requireMayBringUnder(sql, { caller, path: unit.path, under, at: ctx.now() });
+  await refuseMovingFromRequirement(call, { unitId: unit.id, parentId });
 }
 
 /** A unit of type organization at the top is from where everything is steered: who makes roles for all decides which it is. */

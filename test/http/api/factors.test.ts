@@ -142,6 +142,30 @@ describe("leaving a unit by which alone a second factor is required", () => {
   });
 });
 
+test("G3: a unit is not moved, or merged, away from where a second factor is required by who may not lift that", async () => {
+  const managed = await door.newUnit({ parentId: top });
+  const requiring = await door.newUnit({ parentId: managed });
+  const [moved, merged, other] = [
+    await door.newUnit({ parentId: requiring }),
+    await door.newUnit({ parentId: requiring }),
+    await door.newUnit({ parentId: managed }),
+  ];
+  const inside = await door.newPerson({ unitId: moved });
+  const { token } = await door.newHolder({ role: "rollcall-unit-administrator", unitId: managed });
+  await door.request("POST", "/factor-requirements", { body: { kind: "unit", subjectId: requiring, reason: "policy" } }).expect(201);
+  const headers = { "If-Match": "*" };
+  const move = (unitId: string, parentId: string, by?: string) =>
+    door.request("PATCH", `/units/${unitId}`, { ...(by ? { token: by } : {}), body: { parentId }, headers });
+  expect((await move(moved, other, token).expect(403)).body).toMatchObject({ field: "parentId" });
+  await door.request("POST", `/units/${merged}/merge`, { token, body: { into: other, reason: "x" }, headers }).expect(403);
+  expect(await needs(inside)).toBe(true);
+  await move(moved, merged, token).expect(200);
+  await move(requiring, other, token).expect(200);
+  expect(await needs(inside)).toBe(true);
+  await move(moved, other).expect(200);
+  expect(await needs(inside)).toBe(false);
+});
+
 describe("resetting somebody's factors", () => {
   test("G3: needs everything that the person may do, a reason, and is neither for oneself nor for what is not there", async () => {
     const unitId = await door.newUnit({ parentId: top });

@@ -28,12 +28,34 @@ export async function refuseLeavingRequirement(
   if (before.length === 0 || (await factorRequirementsOf(sql, { personId, at: ctx.now() })).length > 0) return;
   const oneself = personBehind(caller) === personId;
   if (!oneself && !(await holdingMore(call, { caller, personIds: [personId], onceIn: true })).has(personId)) return;
+  await requireMayLift(call, { unitIds: before, what: "this person", field: "unitIds" });
+}
+
+/** Units above another by which a second factor is required, but for those above its new place. */
+const LEFT_BEHIND = `select u.id from factor_requirements r join units u on u.id = r.unit_id join units moved on moved.id = $1
+  where u.id <> moved.id and moved.path operator(public.<@) u.path
+    and not exists (select from units place where place.id = $2 and place.path operator(public.<@) u.path)`;
+
+/** The same of a unit that goes elsewhere with all who are in it. What is required of the unit itself goes along. Throws `forbidden`. */
+export async function refuseMovingFromRequirement(
+  call: ApiCall,
+  { unitId, parentId }: { unitId: string; parentId: string | null },
+): Promise<void> {
+  const { rows } = await call.sql.query<{ id: string }>(LEFT_BEHIND, [unitId, parentId]);
+  await requireMayLift(call, { unitIds: rows.map(({ id }) => id), what: "this one", field: "parentId" });
+}
+
+async function requireMayLift(
+  call: ApiCall,
+  { unitIds, what, field }: { unitIds: readonly string[]; what: string; field: string },
+): Promise<void> {
+  if (unitIds.length === 0) return;
   const reach = await call.reach("rollcall.authentication.edit");
-  for (const unitId of before)
-    if (!(await reaches(sql, { reach, thing: { unitId } })))
+  for (const unitId of unitIds)
+    if (!(await reaches(call.sql, { reach, thing: { unitId } })))
       throw new AppError(
         "forbidden",
-        "A second factor is required in a unit that this person would leave: who may lift that (rollcall.authentication.edit) has to do it.",
-        { field: "unitIds" },
+        `A second factor is required in a unit that ${what} would leave: who may lift that (rollcall.authentication.edit) has to do it.`,
+        { field },
       );
 }
