@@ -1,4 +1,4 @@
-import type { Fault } from "../../connectors/contract.ts";
+import type { Fault, FaultKind } from "../../connectors/contract.ts";
 import { recordEvent } from "../audit/record.ts";
 import type { LoadedConnection } from "../connections/open.ts";
 import { flagConnection } from "../connections/state.ts";
@@ -16,7 +16,7 @@ export interface Attempt {
   startedAt: Date;
 }
 
-/** Tries until a transient fault becomes a dead letter: with the waits below, some fifteen hours. */
+/** Tries until a transient fault becomes a dead letter: with the waits below, some fifteen hours. Whoever is to leave is tried on (wake.ts). */
 const MAX_ATTEMPTS = 25;
 const FIRST_WAIT_MS = 2_000;
 const LONGEST_WAIT_MS = 3_600_000;
@@ -106,19 +106,23 @@ export async function recordFault(
       row.desiredHash,
     ],
   );
-  await insertDelivery(work, { row, connection, startedAt, operation, state: stands && reaction === "dead" ? "dead" : "failed", fault });
+  // Of a dead letter that is tried on somebody was told when it became one.
+  const isNews = attempt <= MAX_ATTEMPTS || !PASSING_FAULTS.includes(fault.kind);
+  const died = stands && reaction === "dead" && isNews;
+  await insertDelivery(work, { row, connection, startedAt, operation, state: died ? "dead" : "failed", fault });
   if (!stands && reaction !== "flag") {
     // Whoever decided has woken the next delivery, and its time is not put off.
   } else if (reaction === "retry") {
     const runAt = new Date(ctx.now().getTime() + waitBefore(attempt, { retryAfterMs: fault.retryAfterMs }));
     await enqueue(sql, { job: "deliver", payload: { projectionId: row.id }, key: `deliver:${row.id}`, runAt });
   } else if (reaction === "dead") {
-    await recordEvent(work, {
-      name: "delivery.dead",
-      ...subjectOf(row),
-      reason: fault.message,
-      data: { target: connection.name, operation, fault: fault.kind },
-    });
+    if (isNews)
+      await recordEvent(work, {
+        name: "delivery.dead",
+        ...subjectOf(row),
+        reason: fault.message,
+        data: { target: connection.name, operation, fault: fault.kind },
+      });
   } else {
     await flagConnection(work, { id: connection.id, state: "flagged", reason: fault.message });
   }
@@ -130,6 +134,9 @@ async function hasChanged(sql: Sql, { id, row }: LoadedConnection): Promise<bool
   const { rowCount } = await sql.query("select from connections where id = $1 and version = $2 for update", [id, row.version]);
   return rowCount === 0;
 }
+
+/** What may well be otherwise tomorrow. */
+export const PASSING_FAULTS: readonly FaultKind[] = ["transient", "throttled", "expired", "gone"];
 
 function reactionTo({ kind }: Fault, attempt: number): "retry" | "dead" | "flag" {
   switch (kind) {

@@ -129,6 +129,32 @@ describe("faults of a target", () => {
     expect(await listDeliveries(world.db.pool)).toMatchObject([{ state: "dead", attempts: 1 }]);
   });
 
+  test("M4: who leaves an application that is away for longer than a letter is tried is out once it is back, and told of once", async () => {
+    await start();
+    const [anna = "", bert = ""] = await world.addPeople(["anna", "bert"]);
+    await world.drain({ hurry: true });
+    // Each is tried on its own, 25 times.
+    world.downstream.failNext(50, { status: 503, method: "PATCH" });
+    await world.setPerson(anna, { active: false });
+    await world.setPerson(bert, { attributes: { title: "Head" } });
+    await world.drain({ hurry: true });
+    const states = async () => (await listDeliveries(world.db.pool)).map(({ subject, state }) => `${subject} ${state}`).sort();
+    expect(await states()).toEqual(["anna dead", "bert dead"]);
+    await world.work(wakeWhatWaits);
+    await world.drain();
+    expect(world.user("anna")).toMatchObject({ active: true });
+    world.downstream.failNext(1, { status: 503, method: "PATCH" });
+    for (const expected of [["anna dead", "bert dead"], ["bert dead"]]) {
+      world.clock.pass(3_600_000);
+      await world.work(wakeWhatWaits);
+      await world.drain();
+      expect(await states()).toEqual(expected);
+    }
+    expect(world.user("anna")).toMatchObject({ active: false });
+    const { rows } = await world.db.pool.query("select from audit_events where name = 'delivery.dead'");
+    expect(rows).toHaveLength(2);
+  });
+
   test("retrying what does not exist is refused", async () => {
     await start();
     await expect(world.work((work) => retryDeliveries(work, { ids: [4711] }))).rejects.toMatchObject({ code: "not_found" });
