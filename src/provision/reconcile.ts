@@ -6,6 +6,7 @@ import type { Context } from "../context.ts";
 import { wakeDeliveries } from "./decision.ts";
 import { deliver } from "./deliver.ts";
 import { asItStands, groupAsItStands, groupHasDrifted, hasDrifted, isOtherwiseActive } from "./drift.ts";
+import { lookingUp, type LookUp } from "./look-up.ts";
 import type { Targets } from "./targets.ts";
 import { proveUnkept, type Unkept } from "./unkept.ts";
 
@@ -75,6 +76,7 @@ async function compare(ctx: Context, options: CompareOptions): Promise<Reconcile
   let listed = 0;
   let drifted = 0;
   const pages = target.list(kind);
+  const lookUp = lookingUp(ctx, { target, kind, connection: connection.name });
   const unkept = proveUnkept<Pair>({
     target,
     async sendAgain(pair) {
@@ -93,7 +95,7 @@ async function compare(ctx: Context, options: CompareOptions): Promise<Reconcile
     listed += next.value.length;
     const linked = await linkedOf(db, { connection, accounts: next.value, startedAt, kind });
     seen.push(...linked.map(({ row }) => row.id));
-    const { sent, differing } = await driftedOf(target, { kind, linked, unkept });
+    const { sent, differing } = await driftedOf(lookUp, { kind, linked, unkept });
     drifted += sent + (await redeliver(ctx, { db, connection, kind, linked: differing }));
   }
   const attributes = unkept.names();
@@ -102,7 +104,7 @@ async function compare(ctx: Context, options: CompareOptions): Promise<Reconcile
       { connection: connection.name, attributes },
       "the application does not keep these attributes as they are sent; where they alone differ, nothing is sent again",
     );
-  const missing = evidence.finalCursor ? await remakeMissing(ctx, { ...options, seen }) : 0;
+  const missing = evidence.finalCursor ? await remakeMissing(ctx, { ...options, seen, lookUp }) : 0;
   return { listed, linked: seen.length, drifted, missing, complete: evidence.finalCursor };
 }
 
@@ -113,7 +115,7 @@ interface Pair {
 
 /** What is to be sent again, and how many have been meanwhile. */
 async function driftedOf(
-  target: Target,
+  lookUp: LookUp,
   { kind, linked, unkept }: { kind: Kind; linked: readonly Pair[]; unkept: Unkept<Pair> },
 ): Promise<{ sent: number; differing: Pair[] }> {
   const differing: Pair[] = [];
@@ -130,8 +132,8 @@ async function driftedOf(
     }
     if (!active || !groupHasDrifted(account, row.delivered)) continue;
     // Some tell a group's members in part, or not at all, where they list it.
-    const alone = await target.get(kind, row.native_id);
-    if (alone !== "gone" && groupHasDrifted(alone, row.delivered)) differing.push({ row, account: alone });
+    const alone = await lookUp(row.native_id);
+    if (alone && alone !== "gone" && groupHasDrifted(alone, row.delivered)) differing.push({ row, account: alone });
   }
   return { sent, differing };
 }
@@ -194,7 +196,7 @@ const PLURAL = { user: "accounts", group: "groups", unit: "units" } as const sat
 
 async function remakeMissing(
   ctx: Context,
-  { db, target, connection, startedAt, kind, seen }: CompareOptions & { seen: readonly number[] },
+  { db, lookUp, connection, startedAt, kind, seen }: CompareOptions & { seen: readonly number[]; lookUp: LookUp },
 ): Promise<number> {
   let missing = 0;
   for (let after = 0; ;) {
@@ -204,7 +206,7 @@ async function remakeMissing(
       [connection.id, startedAt, kind, after, seen],
     );
     const gone: number[] = [];
-    for (const row of rows) if ((await target.get(kind, row.native_id)) === "gone") gone.push(row.id);
+    for (const row of rows) if ((await lookUp(row.native_id)) === "gone") gone.push(row.id);
     missing += await forget(ctx, { db, connection, kind, ids: gone });
     const last = rows.at(-1);
     if (!last) return missing;

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "@jest/globals";
-import type { Target, TargetAccount } from "../../connectors/contract.ts";
+import { Fault, type FaultKind, type Target, type TargetAccount } from "../../connectors/contract.ts";
 import { reconcileTarget } from "../../src/provision/reconcile.ts";
 import { startWorld, type World } from "./world.ts";
 
@@ -8,7 +8,13 @@ const ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 let world: World;
 afterEach(() => world.stop());
 
-async function reconcile(shownAs: (account: TargetAccount) => TargetAccount = (account) => account) {
+interface Trouble {
+  /** Ids of whom the listing leaves out, and whom the application can't show. */
+  ids: readonly string[];
+  kind: FaultKind;
+}
+
+async function reconcile(shownAs: (account: TargetAccount) => TargetAccount = (account) => account, trouble?: Trouble) {
   world.clock.pass(1000);
   const connection = await world.targets.load(world.db.pool, world.connectionId);
   const shown = (target: Target): Target => ({
@@ -18,10 +24,11 @@ async function reconcile(shownAs: (account: TargetAccount) => TargetAccount = (a
       for (;;) {
         const next = await pages.next();
         if (next.done) return next.value;
-        yield next.value.map(shownAs);
+        yield next.value.filter(({ nativeId }) => !trouble?.ids.includes(nativeId)).map(shownAs);
       }
     },
     async get(kind, id) {
+      if (trouble?.ids.includes(id)) throw new Fault(trouble.kind, "The application answered 500.");
       const account = await target.get(kind, id);
       return account === "gone" ? account : shownAs(account);
     },
@@ -63,6 +70,23 @@ describe("reconciliation", () => {
     );
     expect(rows).toEqual([{ count: 5 }]);
     expect(await reconcile()).toMatchObject({ drifted: 0, missing: 0 });
+  });
+
+  test("M4, invariant 4: somebody whom an application can't show keeps nobody else from being repaired", async () => {
+    world = await startWorld({ policy: { groups: ["Sales"] } });
+    const people = await world.addPeople(["anna", "bert", "cleo"]);
+    await world.drain();
+    await world.addGroup("Sales", people);
+    await world.drain();
+    const [anna = "", bert = ""] = ["anna", "bert"].map((userName) => world.user(userName)?.id);
+    world.downstream.forget(bert);
+    world.downstream.tamperGroup(world.downstream.groups()[0]?.id ?? "", { displayName: "Sailing" });
+    await expect(reconcile(undefined, { ids: [anna], kind: "denied" })).rejects.toMatchObject({ kind: "denied" });
+    expect(await reconcile(undefined, { ids: [anna], kind: "transient" })).toMatchObject({ missing: 1, groups: { drifted: 1 } });
+    await world.drain({ hurry: true });
+    expect(world.user("bert")).toMatchObject({ active: true });
+    expect(world.user("anna")?.id).toBe(anna);
+    expect(world.downstream.groups()).toMatchObject([{ displayName: "Sales" }]);
   });
 
   test("M4: what an application keeps in its own way, or not at all, is no drift, and hides none", async () => {
