@@ -15,15 +15,21 @@ const WAITS = "which is about to change.";
 /** The target has answered: it is somebody's name that is waited for. */
 export class AwaitedName extends Fault {}
 
-/** Who else has this account or group; undefined when nobody has. */
+/** The target itself, and the others that write the same application. */
+const OF_APPLICATION = `array(select c.id from connections own
+  join connections c on c.id = own.id
+    or (c.enabled and c.connector = own.connector and rtrim(c.settings ->> 'url', '/') = rtrim(own.settings ->> 'url', '/')) where own.id = $1)`;
+
+/** Who else has this account or group, by this target or by another of the same application; undefined when nobody has. */
 export async function holderOf(sql: Sql, { row, nativeId }: { row: Projection; nativeId: string }): Promise<Holder | undefined> {
   const { rows } = await sql.query<Holder>(
     // Tries that failed because the target was away say nothing of whether it will change.
     `select (dirty_at is not null or state in ('waiting', 'retrying'))
          and not (attempts >= $5 and (select count(*) filter (where right(message, length($6)) = $6) = $5
            from (select message from deliveries d where d.projection_id = p.id order by id desc limit $5) latest)) as changing
-     from projections p where connection_id = $1 and native_id = $2 and kind = $3 and id <> $4 limit 1`,
-    [row.connectionId, nativeId, row.kind, row.id, PATIENCE, WAITS],
+     from projections p where connection_id = any(${OF_APPLICATION}) and native_id = $2 and kind = $3 and id <> $4
+       and (connection_id = $1 or coalesce(person_id, group_id) <> $7) limit 1`,
+    [row.connectionId, nativeId, row.kind, row.id, PATIENCE, WAITS, row.personId ?? row.groupId],
   );
   return rows[0];
 }

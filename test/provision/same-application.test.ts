@@ -51,3 +51,20 @@ test.each(["deactivate", "delete"])(
     expect(world.downstream.users()).toMatchObject([{ active: false }, { active: false }]);
   },
 );
+
+test("M4: the account that one target has of somebody is nobody else's by another of the same application", async () => {
+  world = await startWorld({ policy: { scope: of("A") } });
+  await addSecond(of("B"));
+  const [anna = ""] = await world.addPeople(["anna"], { department: "A" });
+  await world.drain({ hurry: true });
+  await world.setPerson(anna, { active: false });
+  await world.drain({ hurry: true });
+  const left = world.user("anna");
+  // Somebody new gets the name of who left.
+  await world.db.pool.query("update people set user_name = 'anna-who-left', email = null where id = $1", [anna]);
+  await world.addPeople(["anna"], { department: "B" });
+  await world.drain({ hurry: true });
+  expect(world.downstream.users()).toEqual([left]);
+  const { rows } = await world.db.pool.query("select last_error from projections where state = 'dead'");
+  expect(rows).toMatchObject([{ last_error: expect.stringContaining("belongs to another person already") }]);
+});
