@@ -138,12 +138,16 @@ async function bring(ctx: Context, { locked, targets, row, connection }: BringOp
   return delivered;
 }
 
-/** Who moves from one target's scope into another's, of one application, keeps the account: the one lets go of it, and disables it no more. */
+/**
+ * Who moves from one target's scope into another's, of one application, keeps the account: the one lets go of it, and disables it no more.
+ * Of whoever left none does: the other may not have been asked yet, or be flagged, and nobody would disable it.
+ */
 async function keptElsewhere(locked: LockedWork, { row, nativeId }: { row: Projection; nativeId: string }): Promise<boolean> {
   const { rows } = await locked.sql.query(
     `select from connections own
        join connections c on c.id <> own.id and c.enabled and c.connector = own.connector and rtrim(c.settings ->> 'url', '/') = rtrim(own.settings ->> 'url', '/')
        join projections p on p.connection_id = c.id and p.person_id = $2 and p.native_id = $3 and p.desired_state = 'present'
+       join people x on x.id = p.person_id and x.active
      where own.id = $1 limit 1`,
     [row.connectionId, row.personId, nativeId],
   );

@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from "@jest/globals";
+import { flagConnection } from "../../src/connections/state.ts";
 import { addConnection } from "../../src/connections/store.ts";
 import { projectTarget } from "../../src/provision/project.ts";
 import { deliver } from "../../src/provision/deliver.ts";
@@ -51,6 +52,18 @@ test.each(["deactivate", "delete"])(
     expect(world.downstream.users()).toMatchObject([{ active: false }, { active: false }]);
   },
 );
+
+test("M4: who leaves is out by the first target of an application that can say so, though the other is flagged", async () => {
+  world = await startWorld();
+  const second = await addSecond("true");
+  const [anna = ""] = await world.addPeople(["anna"]);
+  await world.drain({ hurry: true });
+  await world.work((work) => flagConnection(work, { id: second, state: "flagged", reason: "the token has expired" }));
+  await world.setPerson(anna, { active: false });
+  await decideAndDeliver(world.connectionId);
+  await world.drain({ hurry: true });
+  expect(world.downstream.users()).toMatchObject([{ active: false }]);
+});
 
 test("M4: the account that one target has of somebody is nobody else's by another of the same application", async () => {
   world = await startWorld({ policy: { scope: of("A") } });
