@@ -132,7 +132,11 @@ export function faultOfFailure(
       { cause: error },
     );
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID")
-    return new Fault("misconfigured", `The certificate of ${within} is not for ${host}.`, { cause: error });
+    return new Fault(
+      "misconfigured",
+      `The certificate of ${within} is not for ${host}. Set the URL to a name that it is for, or have one made for this name.`,
+      { cause: error },
+    );
   if (code === "ADDRESS_REFUSED")
     return new Fault("misconfigured", `${system} is not connected to: ${messageOf(error)}.`, { cause: error });
   if (code === "UND_ERR_ABORTED" && /Proxy response/.test(messageOf(error)))
