@@ -38,6 +38,8 @@ export interface RunSummary {
 
 /** Closes the plan, lets the guards judge it, and applies it or holds it. */
 export async function finishRun(run: Run): Promise<RunSummary> {
+  // Whoever ran it by hand, to see whether it is mended, would take it that all is well.
+  if (!run.rehearsal && run.connection.state !== "ready") run.notes.push(standsStill(run.connection));
   const closed = await timed(run.timings, "close", () => closeRun(run));
   const { guards, lost } = await timed(run.timings, "guard", () => judgePlan(run, closed));
   if (run.rehearsal) return endRehearsal(run, { closed, guards });
@@ -108,6 +110,10 @@ async function closeRunPlan(work: Work, { run, hashed }: { run: Run; hashed: Has
     Object.keys(cursors).length > 0 ? JSON.stringify(cursors) : null,
   ]);
   return closed;
+}
+
+function standsStill({ name, state }: Run["connection"]): string {
+  return `${name} is still ${state}: its schedule and its change notifications wait until \`rollcall connection resume ${name}\`.`;
 }
 
 interface Judged {

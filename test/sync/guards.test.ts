@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { resumeConnection } from "../../src/connections/state.ts";
 import { inTransaction } from "../../src/db/database.ts";
 import { applyPlan } from "../../src/sync/apply-plan.ts";
 import { approvePlan, rejectPlan } from "../../src/sync/approve.ts";
@@ -187,5 +188,10 @@ describe("guards", () => {
       { state: "quarantined", state_reason: expect.stringContaining("The source hung up") },
     ]);
     expect(await active()).toBe(0);
+    source.trouble = undefined;
+    const byHand = await syncWorld(db, ctx, { world: source });
+    expect(byHand.notes).toEqual([expect.stringContaining("corp is still quarantined: its schedule")]);
+    await inTransaction(db, ctx, (work) => resumeConnection(work, { name: "corp" }));
+    expect((await syncWorld(db, ctx, { world: source })).notes).toEqual([]);
   });
 });
