@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import { wakeTelling } from "../auth/addresses/tell-changes.ts";
 import { struckBefore } from "../connections/repeated-hour.ts";
 import { createContext, type Context } from "../context.ts";
+import { CLOCKS_APART_MS } from "../db/agreed-clock.ts";
 import { inTransaction, type Database, type Work } from "../db/database.ts";
 import { enqueue } from "../db/queue.ts";
 import { wakeWhatWaits } from "../provision/wake.ts";
@@ -47,6 +48,8 @@ const RELOAD_MS = 10_000;
 const LATE_MS = 60_000;
 /** So far back: of what was missed longer ago, the next stroke comes soon. A clock that strikes once a month is no clock for leavers. */
 const LOOK_BACK_MS = 8 * 86_400_000;
+/** What a clock that was wrong has left further ahead than clocks may differ says nothing of what was done: nobody waits until it is reached. */
+const IS_WRONG = `watermarks.at > excluded.at + interval '${CLOCKS_APART_MS} ms'`;
 /** "rollcall wake" as a number for pg_try_advisory_xact_lock. */
 const WAKE_LOCK = 7_305_005;
 
@@ -58,6 +61,7 @@ const WAKE_LOCK = 7_305_005;
 export async function startSchedule({ db, log, now, reloadMs = RELOAD_MS }: ScheduleOptions): Promise<Schedule> {
   const ctx = createContext({ actor: "system", log, ...(now ? { now } : {}) });
   const clocks = new Map<string, Clock>();
+  let reloadedAt = new Date(0);
 
   async function drop(name: string): Promise<void> {
     await clocks.get(name)?.task.destroy();
@@ -66,6 +70,10 @@ export async function startSchedule({ db, log, now, reloadMs = RELOAD_MS }: Sche
 
   async function reload(): Promise<void> {
     const entries = await readEntries(db);
+    const at = ctx.now();
+    // Set back: those that are kept would strike next when that time comes again.
+    if (at.getTime() < reloadedAt.getTime() - LATE_MS) for (const name of [...clocks.keys()]) await drop(name);
+    reloadedAt = at;
     for (const name of [...clocks.keys()]) if (!entries.some((entry) => entry.name === name)) await drop(name);
     for (const entry of entries) {
       const signature = `${entry.expression} ${entry.timeZone}`;
@@ -174,8 +182,8 @@ async function strike(ctx: Context, { db, entry, at }: Stroke): Promise<boolean>
   const stroke = new Date(Math.floor(at.getTime() / 1000) * 1000);
   return inTransaction(db, ctx, async ({ sql }) => {
     const { rowCount } = await sql.query(
-      "insert into watermarks (key, at) values ($1, $2) on conflict (key) do update set at = excluded.at where watermarks.at < excluded.at",
-      [`schedule:${entry.name}`, stroke],
+      "insert into watermarks (key, at) values ($1, $2) on conflict (key) do update set at = excluded.at where watermarks.at < excluded.at or watermarks.at > $3",
+      [`schedule:${entry.name}`, stroke, new Date(ctx.now().getTime() + CLOCKS_APART_MS)],
     );
     if (rowCount === 0) return false;
     const key = `${entry.name}:${stroke.toISOString()}`;
@@ -204,7 +212,7 @@ async function wake(ctx: Context, db: Database): Promise<void> {
 
 async function onceADay({ ctx, sql }: Work): Promise<void> {
   const { rowCount } = await sql.query(
-    "insert into watermarks (key, at) values ('prune_runs', $1) on conflict (key) do update set at = excluded.at where watermarks.at < excluded.at - interval '1 day'",
+    `insert into watermarks (key, at) values ('prune_runs', $1) on conflict (key) do update set at = excluded.at where watermarks.at < excluded.at - interval '1 day' or ${IS_WRONG}`,
     [ctx.now()],
   );
   if (rowCount === 0) return;
@@ -215,7 +223,7 @@ async function onceADay({ ctx, sql }: Work): Promise<void> {
 /** Renewals come long before the end; this is how soon a subscription that was lost without a word is made again. */
 async function keepHooksOften({ ctx, sql }: Work): Promise<void> {
   const { rowCount } = await sql.query(
-    "insert into watermarks (key, at) values ('keep_hooks', $1) on conflict (key) do update set at = excluded.at where watermarks.at < excluded.at - interval '10 minutes'",
+    `insert into watermarks (key, at) values ('keep_hooks', $1) on conflict (key) do update set at = excluded.at where watermarks.at < excluded.at - interval '10 minutes' or ${IS_WRONG}`,
     [ctx.now()],
   );
   if (rowCount !== 0) await enqueue(sql, { job: "keep_hooks", payload: {}, key: "keep_hooks" });
@@ -232,7 +240,7 @@ async function refreshWhatIsDue({ ctx, sql }: Work): Promise<void> {
 /** What must be answered sooner is looked at when somebody gets in. */
 async function lookForIncidents({ ctx, sql }: Work): Promise<void> {
   const { rowCount } = await sql.query(
-    "insert into watermarks (key, at) values ('look_for_incidents', $1) on conflict (key) do update set at = excluded.at where watermarks.at <= excluded.at - interval '1 minute'",
+    `insert into watermarks (key, at) values ('look_for_incidents', $1) on conflict (key) do update set at = excluded.at where watermarks.at <= excluded.at - interval '1 minute' or ${IS_WRONG}`,
     [ctx.now()],
   );
   if (rowCount !== 0)

@@ -65,15 +65,14 @@ describe("the schedule", () => {
       timeZone: "UTC",
     };
     const stroke = new Date("2030-01-01T12:00:00Z");
-    const fired = await Promise.all(
-      [0, 12, 300].map((late) => fire(world.ctx, { db: world.db, entry, at: new Date(stroke.getTime() + late) })),
-    );
+    const ctx = { ...world.ctx, now: () => stroke };
+    const fired = await Promise.all([0, 12, 300].map((late) => fire(ctx, { db: world.db, entry, at: new Date(stroke.getTime() + late) })));
     expect(fired.filter(Boolean)).toHaveLength(1);
     expect(await jobs("sync")).toEqual([`sync:${world.connectionId}:2030-01-01T12:00:00.000Z`]);
     // The job is done and gone when the slowest clock strikes.
     await world.db.pool.query("delete from graphile_worker._private_jobs");
-    expect(await fire(world.ctx, { db: world.db, entry, at: stroke })).toBe(false);
-    expect(await fire(world.ctx, { db: world.db, entry, at: new Date(stroke.getTime() + 60_000) })).toBe(true);
+    expect(await fire(ctx, { db: world.db, entry, at: stroke })).toBe(false);
+    expect(await fire(ctx, { db: world.db, entry, at: new Date(stroke.getTime() + 60_000) })).toBe(true);
   });
 
   test("a clock strikes by itself, and only enqueues", async () => {
@@ -101,6 +100,37 @@ describe("the schedule", () => {
     await start(at("2026-11-14T09:00:00Z"));
     expect(await jobs("sync")).toEqual([`sync:${world.connectionId}:2026-11-14T04:00:00.000Z`]);
   });
+
+  test("M2: a clock that was ahead and is set right strikes again, in this process and whatever it has left behind", async () => {
+    world = await startWorld();
+    await scheduled({ schedule: "0 5 * * *" });
+    await world.db.pool.query("update connections set updated_at = '2026-11-10T12:00:00Z'");
+    let now = new Date("2026-12-24T09:00:00Z");
+    const schedule = await startSchedule({ db: world.db, log: silentLog, reloadMs: 3_600_000, now: () => now });
+    schedules.push(schedule);
+    now = new Date("2026-11-14T09:00:00Z");
+    await schedule.reload();
+    await schedule.reload();
+    now = new Date("2026-11-15T09:00:00Z");
+    await schedule.reload();
+    expect(await jobs("sync")).toEqual(
+      ["2026-12-24", "2026-11-14", "2026-11-15"].map((day) => `sync:${world.connectionId}:${day}T05:00:00.000Z`),
+    );
+  });
+
+  test.each(["prune_runs", "look_for_incidents", "keep_hooks"])(
+    "what is done every so often does not wait for a clock that was ahead: %s",
+    async (key) => {
+      world = await startWorld();
+      await world.db.pool.query(
+        "insert into watermarks (key, at) values ($1, '2099-01-01') on conflict (key) do update set at = excluded.at",
+        [key],
+      );
+      await start(new Date("2026-11-14T09:00:00Z"));
+      const { rows } = await world.db.pool.query("select at from watermarks where key = $1", [key]);
+      expect(rows).toEqual([{ at: new Date("2026-11-14T09:00:00Z") }]);
+    },
+  );
 
   test("M2: what a connection missed before it was changed is not made up for", async () => {
     world = await startWorld();
