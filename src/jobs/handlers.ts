@@ -16,6 +16,7 @@ import { startRounds } from "../connections/hooks/rounds.ts";
 import { enqueueHintedSync } from "../connections/hooks/enqueue.ts";
 import { enqueueUploadSync } from "../connections/upload-sync.ts";
 import type { Context } from "../context.ts";
+import { waitIfBehind } from "../db/agreed-clock.ts";
 import { inTransaction, type Database } from "../db/database.ts";
 import type { KeyRing } from "../db/envelope.ts";
 import { enqueue } from "../db/queue.ts";
@@ -119,6 +120,7 @@ export function createHandlers({ db, keyRing, targets, notifier, incidents, rese
       await reconcileTarget(ctx, { db, targets, connection });
     },
     async expire(ctx) {
+      await waitIfBehind(db.pool, ctx);
       await inTransaction(db, ctx, async (work) => {
         await startTransfers(work);
         await markedOnce(work, carryOutExpiry);

@@ -139,7 +139,7 @@ function stageOf(fact: TargetFact): { state: "waiting" | "failed"; detail: strin
   if (fact.state === "dead")
     return {
       state: "failed",
-      detail: `Given up after ${fact.attempts} tries: delivery ${fact.projectionId} waits for somebody to try it again.`,
+      detail: `Given up after ${fact.attempts} tries: delivery ${fact.projectionId} waits for somebody to try it again${fact.desiredState === "present" ? "" : ", or for an application that was away to come back"}.`,
     };
   if (fact.state === "held") return { state: "waiting", detail: `A guard holds delivery ${fact.projectionId} until somebody lets it go.` };
   if (fact.state === "retrying") return { state: "waiting", detail: `Try ${fact.attempts} failed; it is tried again.` };

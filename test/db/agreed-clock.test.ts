@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { clockProblem, requireAgreedClock } from "../../src/db/agreed-clock.ts";
+import { clockProblem, requireAgreedClock, waitIfBehind } from "../../src/db/agreed-clock.ts";
 import { testDatabase, type TestDatabase } from "../helpers/database.ts";
 
 let db: TestDatabase;
@@ -21,4 +21,17 @@ test("a node does not start while its clock is far from the database's: who leav
 test("a database that is slow to answer does not make the clock wrong", async () => {
   const times = [0, 3600].map((seconds) => off(seconds - 1800)());
   expect(await clockProblem(db.pool, () => times.shift() ?? new Date())).toBeUndefined();
+});
+
+test("who is behind the database waits before looking for what is due, and nobody else does", async () => {
+  const waits = async (seconds: number) => {
+    try {
+      await waitIfBehind(db.pool, { now: off(seconds), signal: AbortSignal.abort() });
+      return false;
+    } catch (error) {
+      if (error instanceof Error && error.name === "AbortError") return true;
+      throw error;
+    }
+  };
+  expect([await waits(-120), await waits(-3600), await waits(0), await waits(120)]).toEqual([true, false, false, false]);
 });
