@@ -54,13 +54,14 @@ export function faultOfStatus({
   call: Call;
 }): Fault {
   const detail = detailOf(text, call.secrets);
-  const isLimited = status === 403 && tellsOfLimit(headers, detail);
+  // What a system's own connector makes of its answer counts, and so does how long it waits then.
+  const known = call.faultOf?.({ status, body: jsonOrNothing(text) });
+  const isLimited = known === undefined && status === 403 && tellsOfLimit(headers, detail);
   const retryAfterMs =
     parseRetryAfter(headers["retry-after"], now) ??
     (status === 429 || isLimited ? untilReset(headers, now) : undefined) ??
     (isLimited ? UNTOLD_LIMIT_MS : undefined);
-  const kind =
-    call.faultOf?.({ status, body: jsonOrNothing(text) }) ?? (isLimited ? "throttled" : faultKindOf(status, retryAfterMs !== undefined));
+  const kind = known ?? (isLimited ? "throttled" : faultKindOf(status, retryAfterMs !== undefined));
   const advice = kind === "denied" ? " Check the credential and what it may do." : "";
   return new Fault(kind, `${call.system} answered ${status}${detail ? `: ${detail}` : ""}.${advice}`.replace(/\.\.$/, "."), {
     retryAfterMs,

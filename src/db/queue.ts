@@ -72,11 +72,10 @@ export interface EnqueueOptions<N extends JobName> {
   maxAttempts?: number;
 }
 
-/** Adds a job through graphile-worker's own SQL function, inside the caller's transaction. */
+/** Adds a job inside the caller's transaction, by a function of ours: graphile-worker's own loses one whose predecessor begins at that moment. */
 export async function enqueue<N extends JobName>(sql: Sql, options: EnqueueOptions<N>): Promise<void> {
   await sql.query(
-    `select graphile_worker.add_job($1, payload := $2::json, queue_name := $3, run_at := coalesce($4::timestamptz, now()),
-       max_attempts := $5, job_key := $6, job_key_mode := $7)`,
+    "select enqueue_job($1, payload := $2::json, queue_name := $3, run_at := $4::timestamptz, max_attempts := $5, job_key := $6, job_key_mode := $7)",
     [
       options.job,
       JSON.stringify(options.payload),

@@ -112,7 +112,7 @@ export const markedGroups = (given: MarkingPlaceholders) => `
 
 /** A query that wakes the `project` jobs of the connections marked in these table expressions, within the statement that marks. */
 export const wokenProjects = ({ marked, correlation }: { marked: readonly string[]; correlation: string }) => `
-  select graphile_worker.add_job('project', payload := json_build_object('connectionId', m.connection_id), queue_name := 'project:' || m.connection_id,
+  select enqueue_job('project', payload := json_build_object('connectionId', m.connection_id), queue_name := 'project:' || m.connection_id,
     run_at := now(), max_attempts := 25, job_key := 'project:' || m.connection_id || ':' || ${correlation}, job_key_mode := 'replace') as job
   from (${marked.map((name) => `select connection_id from ${name}`).join(" union ")} order by 1) m`;
 

@@ -65,10 +65,13 @@ export async function storeDecisions(work: Work, decisions: readonly Decision[])
 /** Queues one delivery job per projection; one that waits already is moved up. */
 export async function wakeDeliveries({ sql }: Work, projectionIds: readonly number[]): Promise<void> {
   if (projectionIds.length === 0) return;
+  // Those whose job begins at this moment are not added with the others, see enqueue_job.
   await sql.query(
-    `select graphile_worker.add_jobs(array(
+    `with added as materialized (select key from graphile_worker.add_jobs(array(
        select row('deliver', json_build_object('projectionId', id), null, null, 25, 'deliver:' || id, null, null)::graphile_worker.job_spec
-       from unnest($1::bigint[]) as id order by id))`,
+       from unnest($1::bigint[]) as id order by id)))
+     select enqueue_job('deliver', json_build_object('projectionId', id), job_key := 'deliver:' || id)
+     from unnest($1::bigint[]) as id where 'deliver:' || id not in (select key from added) order by id`,
     [projectionIds],
   );
 }

@@ -53,7 +53,7 @@ export async function markGroupsOf(sql: Sql, options: { connectionId: number; pe
   const { rowCount } = await sql.query(GROUPS_OF_PERSON, [options.connectionId, options.personId, options.now]);
   if (!rowCount) return;
   await sql.query(
-    `select graphile_worker.add_job('project', payload := json_build_object('connectionId', $1::int), queue_name := 'project:' || $1::int,
+    `select enqueue_job('project', payload := json_build_object('connectionId', $1::int), queue_name := 'project:' || $1::int,
        run_at := now() + interval '1 second', job_key := 'project:' || $1::int || ':groups', job_key_mode := 'preserve_run_at')`,
     [options.connectionId],
   );

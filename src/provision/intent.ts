@@ -67,7 +67,7 @@ export async function intend(
   // The change of version is ours: it is not taken for somebody else's decision when this delivery is through.
   row.version = stored.version;
   await locked.sql.query(
-    `select graphile_worker.add_job('project', payload := json_build_object('connectionId', $1::int), queue_name := 'project:' || $1::int,
+    `select enqueue_job('project', payload := json_build_object('connectionId', $1::int), queue_name := 'project:' || $1::int,
        job_key := 'project:' || $1::int || ':moved')`,
     [row.connectionId],
   );

@@ -88,7 +88,7 @@ const DIED_OF_MAPPING = "(p.state = 'dead' and (p.desired_state = 'absent' or (p
 
 async function wakeTargets({ sql, ctx }: Work, names: readonly string[]): Promise<void> {
   await sql.query(
-    `select graphile_worker.add_job('project', json_build_object('connectionId', id), 'project:' || id, null, 25, 'project:' || id || ':' || $2)
+    `select enqueue_job('project', json_build_object('connectionId', id), 'project:' || id, null, 25, 'project:' || id || ':' || $2)
      from connections where name = any($1)`,
     [names, ctx.correlationId],
   );

@@ -32,7 +32,7 @@ export async function wakeWhatWaits(work: Work): Promise<{ deliveries: number; t
   );
   for (const { id } of targets) {
     await sql.query(
-      `select graphile_worker.add_job('project', json_build_object('connectionId', $1::int), 'project:' || $1::int, null, 25, 'project:' || $1::int || ':' || $2)`,
+      `select enqueue_job('project', json_build_object('connectionId', $1::int), 'project:' || $1::int, null, 25, 'project:' || $1::int || ':' || $2)`,
       [id, ctx.correlationId],
     );
   }

@@ -78,6 +78,7 @@ const LANDED = {
   "20261130101500_unvouched_keys": "f14d5e4280173521",
   "20261201080000_plan_foreseen": "f742516487b5a750",
   "20261203090000_memberships_open_apart": "f00ed4030c4982ab",
+  "20261204090000_enqueue_job": "1709bf10ee17c629",
 };
 
 test("no migration is edited once it has landed, and none stands outside this list", () => {

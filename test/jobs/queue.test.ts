@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, test } from "@jest/globals";
+import { inTransaction } from "../../src/db/database.ts";
 import { enqueue } from "../../src/db/queue.ts";
 import { startQueue, type Handlers, type Queue } from "../../src/jobs/queue.ts";
-import { silentLog, testDatabase, type TestDatabase } from "../helpers/database.ts";
+import { wakeDeliveries } from "../../src/provision/decision.ts";
+import { silentLog, testContext, testDatabase, type TestDatabase } from "../helpers/database.ts";
 import { until } from "./waiting.ts";
 
 let db: TestDatabase;
@@ -20,6 +22,32 @@ const start = async (handlers: Handlers, options: { drainMs?: number } = {}): Pr
 const sync = (connectionId: number) => enqueue(db.pool, { job: "sync", payload: { connectionId, mode: "full", trigger: "api" } });
 
 describe("the queue", () => {
+  const keyed = () => enqueue(db.pool, { job: "sync", payload: { connectionId: 1, mode: "full", trigger: "api" }, key: "one" });
+  test.each([
+    { how: "alone", add: keyed, key: "one" },
+    { how: "with others", add: () => inTransaction(db, testContext(), (work) => wakeDeliveries(work, [1, 2])), key: "deliver:1" },
+  ])("a job is added $how though the one before it begins at that moment", async ({ add, key }) => {
+    db = await testDatabase();
+    await add();
+    const beginning = await db.pool.connect();
+    try {
+      await beginning.query("begin");
+      await beginning.query("update graphile_worker._private_jobs set locked_at = now(), locked_by = 'worker' where key = $1", [key]);
+      const added = add();
+      await until(
+        async () =>
+          (await db.pool.query("select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'")).rowCount,
+        (count) => count === 1,
+      );
+      await beginning.query("commit");
+      await added;
+    } finally {
+      beginning.release();
+    }
+    const { rows } = await db.pool.query("select locked_by from graphile_worker._private_jobs where key = $1", [key]);
+    expect(rows).toEqual([{ locked_by: null }]);
+  });
+
   test("hands each job to its handler, with a context of its own", async () => {
     db = await testDatabase();
     const seen: { connectionId: number; correlation: string }[] = [];
