@@ -15,6 +15,7 @@ export interface MeasureOptions {
   target: Target;
   address: Address;
   concurrency: number;
+  /** 0: the warm-up is all there is. */
   seconds: number;
   /** Asked and not timed before. */
   warmUpSeconds: number;
@@ -63,9 +64,8 @@ export async function measure(options: MeasureOptions): Promise<{ timed: Timed[]
   const warm = await ask(options, { from, seconds: warmUpSeconds });
   // Whoever needs seconds for an answer was waited for often enough.
   const slow = warm.times.some((own) => percentile(own.toSorted(ascending), 0.5) > SLOW_MS);
-  const { times, elapsed, checked, next } = slow
-    ? warm
-    : await ask(options, { from: warm.next, seconds, ready: writtenAhead(options, warm) });
+  const { times, elapsed, checked, next } =
+    slow || seconds === 0 ? warm : await ask(options, { from: warm.next, seconds, ready: writtenAhead(options, warm) });
   const timed = operation.turns.map((turn, at): Timed => {
     const own = times[at] ?? [];
     // Turns take turns on one connection: each has the time that its own answers took.
